@@ -1,0 +1,258 @@
+"""The typed config: every key, its default, its meaning and its bounds, in one place.
+
+The JSON schema, the default YAML and the table in ``config/README.md`` are generated from these models
+(:mod:`xcebra_nwb.config_docs`), and a test fails when they drift.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from xcebra_nwb.errors import UsageError
+
+Auto = Literal["auto"]
+Kind = Literal["continuous", "circular", "discrete"]
+Method = Literal["inverted_neuron_gradient", "neuron_gradient"]
+LABEL_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
+
+
+class Section(BaseModel):
+    """A part of the config: unknown keys are refused, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Neural(Section):
+    """What counts as neural activity."""
+
+    source: str | list[str] = Field(
+        "auto", description="auto, or one or more paths in the file; `*` stands for any characters in a name"
+    )
+    where: str = Field("", description="pandas query over the unit table's columns and `n_spikes`, `rate` (Hz)")
+    min_spikes: int = Field(50, ge=0, description="units with fewer spikes in the valid bins are left out")
+    min_coverage: float = Field(
+        0.5, ge=0, le=1, description="units observed for a smaller share of the recording are left out"
+    )
+    smoothing: Auto | Annotated[float, Field(ge=0)] = Field(
+        "auto",
+        description="s, standard deviation of a Gaussian over time within segments; auto: see docs/method.md",
+    )
+    standardize: bool = Field(True, description="mean 0 and variance 1 per unit over the valid bins")
+
+
+class Time(Section):
+    """Which times are used, and how finely."""
+
+    bin_width: Auto | Annotated[float, Field(gt=0)] = Field(
+        "auto", description="s; auto: 0.05, or the sample period of neural data sampled more slowly"
+    )
+    within: str | tuple[float, float] | None = Field(
+        None, description="null, [start, stop] in s, or \"/intervals/epochs: label == 'run'\""
+    )
+    max_gap: float = Field(0.5, gt=0, description="s; samples further apart than this are not bridged")
+    max_still: float | None = Field(
+        30.0, gt=0, description="s; a tracked position exactly the same for longer counts as lost; null: never"
+    )
+
+
+class Label(Section):
+    """One behavioural variable."""
+
+    source: str = Field(description="path of a series, or of a column of an interval table: /intervals/trials#choice")
+    kind: Auto | Kind = Field("auto", description="continuous, circular, discrete, or auto: what the file says")
+
+
+class Encoder(Section):
+    """The network from a window of activity to latents."""
+
+    architecture: Literal["mlp", "conv10"] = Field("mlp", description="mlp (one bin) or conv10 (ten bins)")
+    hidden: int = Field(64, ge=1, description="width of the hidden layers")
+    outputs: int = Field(8, ge=1, description="number of latents; raised if the automatic blocks need more")
+    clip: float | None = Field(None, gt=0, description="bound on the outputs; needed by `denominator: negatives`")
+
+
+class Objective(Section):
+    """A block of latents and the rule for its positive pairs."""
+
+    name: str = Field(pattern=LABEL_NAME, description="a name of its own")
+    outputs: tuple[int, int] = Field(description="first latent and the one after the last")
+    positive: Literal["time", "time_delta", "discrete"] = Field(description="rule for positive pairs")
+    label: str | None = Field(None, description="the label that the rule reads (not for time)")
+    offset: int = Field(1, ge=1, description="bins from reference to positive (time)")
+    delta: int = Field(1, ge=1, description="bins over which label increments are taken (time_delta)")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Objective:
+        if self.outputs[0] < 0 or self.outputs[1] <= self.outputs[0]:
+            raise ValueError(f"outputs {list(self.outputs)} of objective {self.name} is empty or negative")
+        if (self.positive == "time") != (self.label is None):
+            raise ValueError(f"objective {self.name}: `label` goes with time_delta and discrete, not with time")
+        return self
+
+
+class Regularizer(Section):
+    """Penalty on the squared Frobenius norm of the encoder's Jacobian."""
+
+    weight: float = Field(0.1, ge=0, description="largest weight")
+    ramp: tuple[float, float] = Field(
+        (0.125, 0.25), description="shares of the steps at which the weight starts to grow and is full"
+    )
+
+    @model_validator(mode="after")
+    def _switches_on(self) -> Regularizer:
+        if not 0 <= self.ramp[0] <= self.ramp[1] < 1:
+            raise ValueError(f"ramp {list(self.ramp)} never switches on: two shares of the steps, 0 <= a <= b < 1")
+        return self
+
+
+class Training(Section):
+    """How the encoder is trained."""
+
+    steps: int = Field(5000, ge=1, description="optimiser steps")
+    batch_size: int = Field(512, ge=2, description="references, and negatives, per step")
+    learning_rate: float = Field(3e-4, gt=0, description="of Adam")
+    similarity: Literal["euclidean", "cosine"] = Field("euclidean", description="phi of the contrastive loss")
+    temperature: float = Field(1.0, gt=0, description="tau of the contrastive loss")
+    denominator: Literal["all", "negatives"] = Field(
+        "all", description="all: the positive counts in the denominator (bounded loss); negatives: the paper's form"
+    )
+    regularizer: Regularizer = Field(default_factory=Regularizer, description="Jacobian penalty")
+    seeds: int = Field(4, ge=1, description="encoders trained on the true labels")
+    nulls: int = Field(16, ge=0, description="encoders trained on circularly shifted labels")
+    held_out: float = Field(0.2, gt=0, lt=0.6, description="share of the bins kept from training, in contiguous blocks")
+    held_out_blocks: int = Field(5, ge=1, description="number of those blocks")
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:1, mps")
+
+
+class Attribution(Section):
+    """How much each unit carries of each label."""
+
+    methods: list[Method] = Field(
+        ["inverted_neuron_gradient", "neuron_gradient"],
+        min_length=1,
+        description="the first is the one that is tested against the nulls",
+    )
+    rank_tolerance: float = Field(
+        0.05, ge=0, lt=1, description="Gram eigenvalues under this share of the largest are dropped; 0: plain pinv"
+    )
+    time_resolved: bool = Field(False, description="also write the label maps of every bin")
+
+
+class Config(Section):
+    """The whole config."""
+
+    sessions: str = Field("config/sessions.tsv", description="table of the sessions, written by `discover`")
+    results: str = Field("results", description="folder of the results")
+    access: Literal["download", "stream"] = Field("download", description="how remote files are read")
+    neural: Neural = Field(default_factory=Neural)
+    time: Time = Field(default_factory=Time)
+    labels: Auto | dict[Annotated[str, Field(pattern=LABEL_NAME)], Label] = Field(
+        "auto", description="auto, or a name and a source for each label"
+    )
+    encoder: Encoder = Field(default_factory=Encoder)
+    objectives: Auto | list[Objective] = Field(
+        "auto", description="auto: time on all latents and a block of its own for every label; or a list"
+    )
+    training: Training = Field(default_factory=Training)
+    attribution: Attribution = Field(default_factory=Attribution)
+    random_seed: int = Field(0, ge=0, description="every random draw comes from this")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        if (
+            self.training.denominator == "negatives"
+            and self.training.similarity == "euclidean"
+            and self.encoder.clip is None
+        ):
+            raise ValueError(
+                "training.denominator: negatives with the Euclidean similarity has no lower bound and diverges; "
+                "set encoder.clip (the paper's code: 5) or denominator: all"
+            )
+        if self.objectives != "auto":
+            _check_objectives(self)
+        return self
+
+
+def _check_objectives(config: Config) -> None:
+    assert not isinstance(config.objectives, str)
+    names = [objective.name for objective in config.objectives]
+    if len(set(names)) < len(names):
+        raise ValueError(f"objectives: every name must be used once, got {names}")
+    for objective in config.objectives:
+        if objective.outputs[1] > config.encoder.outputs:
+            raise ValueError(
+                f"objective {objective.name}: outputs {list(objective.outputs)} exceed "
+                f"encoder.outputs ({config.encoder.outputs})"
+            )
+        if objective.label is not None and config.labels != "auto" and objective.label not in config.labels:
+            raise ValueError(f"objective {objective.name}: no label {objective.label} among {list(config.labels)}")
+
+
+def load(path: Path | str) -> Config:
+    """Return the config of a YAML file.
+
+    Raises:
+        UsageError: no such file, not YAML, or a key or value is wrong; one line, with the nearest valid key.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such config file", "give the path of a YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not YAML: {error}", "mend the line it names") from None
+    return validate(content or {}, where=str(path))
+
+
+def validate(content: Any, where: str = "config") -> Config:
+    """Return ``content`` as a :class:`Config`; raise :class:`UsageError` in one line."""
+    try:
+        return Config.model_validate(content)
+    except ValidationError as error:
+        raise UsageError(f"{where}: {_first_problem(error)}") from None
+
+
+def dump(config: Config) -> str:
+    """Return the config as YAML, every key present."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def _first_problem(error: ValidationError) -> str:
+    """The most telling of pydantic's findings, in one line."""
+    problems = error.errors(include_url=False)
+    problem = max(problems, key=lambda p: (p["type"] == "extra_forbidden", len(p["loc"])))
+    location = [str(part) for part in problem["loc"] if not _is_branch_tag(part)]
+    key = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        known = _keys_at(tuple(location[:-1]))
+        near = difflib.get_close_matches(location[-1], known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"valid keys: {', '.join(known)}"
+        return f"unknown key {key} ({hint})"
+    message = problem["msg"].removeprefix("Value error, ")
+    value = problem["input"]
+    shown = f", got {value!r}" if isinstance(value, str | int | float | bool | list | None) else ""
+    return f"{key}: {message}{shown}" if key else message
+
+
+def _is_branch_tag(part: object) -> bool:
+    """Pydantic names the branch of a union in the location; users never wrote it."""
+    text = str(part)
+    return "[" in text or text in {"float", "str", "function-after", "constrained-str", "dict", "list"}
+
+
+def _keys_at(location: tuple[str, ...]) -> list[str]:
+    """The valid keys of the section at ``location``."""
+    if location[:1] == ("labels",):
+        return list(Label.model_fields)
+    if location[:1] == ("objectives",):
+        return list(Objective.model_fields)
+    model: type[BaseModel] = Config
+    for part in location:
+        annotation = model.model_fields[part].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    return list(model.model_fields)

@@ -1,0 +1,49 @@
+"""The ways a verb can end other than well: each is one line that says what, where, and what would help."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of every verb."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    REFUSED = 3
+
+
+class XcebraError(Exception):
+    """An error that a user can read.
+
+    Args:
+        message: what is wrong and where, in one line.
+        remedy: what would help, in one line.
+    """
+
+    exit_code = Exit.FAILED
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        self.message = " ".join(str(message).split())
+        self.remedy = " ".join(str(remedy).split())
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.remedy})" if self.remedy else self.message
+
+
+class Failure(XcebraError):
+    """Our fault or the machine's: the same command may succeed elsewhere or later."""
+
+
+class UsageError(XcebraError):
+    """The command line or the config is wrong."""
+
+    exit_code = Exit.USAGE
+
+
+class Refusal(XcebraError):
+    """The data cannot answer the question that was asked."""
+
+    exit_code = Exit.REFUSED

@@ -1,0 +1,186 @@
+"""The session dataset: neural activity and labels on one bin grid, the contract between extraction and the rest.
+
+Dimensions: ``time`` (bin centres, s from the session's start), ``unit``, and ``<label>_axis`` for a vector label.
+
+- ``activity(time, unit)``: attrs ``units`` (count, Hz, dF/F, ...), ``kind`` (spikes, rates or calcium), and how the
+  encoder is to see it: ``smoothing`` (s, standard deviation of a Gaussian) and ``standardize`` (0 or 1).
+- one variable per label, attrs ``role="label"``, ``kind``, ``units``, ``source``, ``reference_frame``:
+  continuous ``(time)`` or ``(time, <label>_axis)``, NaN where missing; circular ``(time)`` in rad, NaN where missing;
+  discrete ``(time)`` codes 0, 1, ... with attr ``classes`` (their names), -1 where missing.
+- ``valid(time)``: observed and every label present. ``segment(time)``: equal for bins that follow each other without a
+  gap or a trial border, -1 where not valid.
+- coordinates on unit: ``unit_id``, ``row`` (row in the NWB table, or column of the series), ``region``, ``n_spikes``.
+- attrs: ``session``, ``subject``, ``species``, ``bin_width`` (s), ``source``, ``neural_source``, ``asset_id``,
+  ``sha256``, ``nwb_identifier``, ``session_start_time``, ``software`` (JSON), ``choices`` (JSON list: what was picked
+  and why) and ``masks`` (JSON: bins taken out, by reason).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy.ndimage import gaussian_filter1d
+
+from xcebra_nwb.errors import Failure, UsageError
+from xcebra_nwb.files import atomic
+
+KINDS = ("continuous", "circular", "discrete")
+UNIT_COORDINATES = ("unit_id", "row", "region", "n_spikes")
+ATTRIBUTES = (
+    "session",
+    "subject",
+    "species",
+    "bin_width",
+    "source",
+    "neural_source",
+    "asset_id",
+    "sha256",
+    "nwb_identifier",
+    "session_start_time",
+    "software",
+    "choices",
+    "masks",
+)
+SMOOTHING_REACH = 4.0  # standard deviations after which the Gaussian is cut off
+
+
+def labels(session: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Return the labels of a session by name, in the order of the file."""
+    return {str(name): v for name, v in session.data_vars.items() if v.attrs.get("role") == "label"}
+
+
+def label_axes(label: xr.DataArray) -> int:
+    """Return the label's intrinsic dimension: 1 for a scalar, an angle or a class, the number of axes of a vector."""
+    return int(label.shape[1]) if label.ndim == 2 else 1
+
+
+def check(session: xr.Dataset) -> None:
+    """Raise :class:`Failure` naming the first point on which ``session`` breaks the contract of this module."""
+    for problem in _problems(session):
+        raise Failure(f"session dataset breaks its contract: {problem}", "please report this with the file's name")
+
+
+def _problems(session: xr.Dataset) -> Iterator[str]:
+    missing = [name for name in ("activity", "valid", "segment") if name not in session]
+    missing += [name for name in UNIT_COORDINATES if name not in session.coords]
+    missing += [name for name in ATTRIBUTES if name not in session.attrs]
+    if missing:
+        yield f"missing {', '.join(missing)}"
+        return
+    activity, valid, segment = session["activity"], session["valid"], session["segment"]
+    if activity.dims != ("time", "unit"):
+        yield f"activity has dims {activity.dims}, not (time, unit)"
+    if valid.dtype != bool:
+        yield f"valid is {valid.dtype}, not bool"
+    if not np.all(np.diff(session["time"].values) > 0):
+        yield "time does not increase"
+    if not np.array_equal(segment.values >= 0, valid.values):
+        yield "segment is not -1 exactly where valid is false"
+    if not np.all(np.isfinite(activity.values[valid.values])):
+        yield "activity is not finite in valid bins"
+    for attribute in ("units", "kind", "smoothing", "standardize"):
+        if attribute not in activity.attrs:
+            yield f"activity has no attr {attribute}"
+    for name, label in labels(session).items():
+        yield from _label_problems(name, label, valid.values)
+
+
+def _label_problems(name: str, label: xr.DataArray, valid: np.ndarray) -> Iterator[str]:
+    missing = [a for a in ("kind", "units", "source", "reference_frame") if a not in label.attrs]
+    if missing:
+        yield f"label {name} has no attr {', '.join(missing)}"
+        return
+    kind = label.attrs["kind"]
+    if kind not in KINDS:
+        yield f"label {name} has the unknown kind {kind}"
+    if label.dims not in {("time",), ("time", f"{name}_axis")}:
+        yield f"label {name} has dims {label.dims}"
+    present = label.values >= 0 if kind == "discrete" else np.isfinite(label.values)
+    if not present[valid].all():
+        yield f"label {name} is missing in valid bins"
+    if kind == "discrete" and "classes" not in label.attrs:
+        yield f"discrete label {name} has no attr classes"
+
+
+def save(session: xr.Dataset, path: Path | str) -> None:
+    """Check ``session`` and write it to ``path`` (netCDF4, compressed), whole or not at all."""
+    check(session)
+    save_dataset(session, path)
+
+
+def load(path: Path | str) -> xr.Dataset:
+    """Return the session of ``path``, in memory and checked."""
+    session = load_dataset(path)
+    check(session)
+    return session
+
+
+def save_dataset(dataset: xr.Dataset, path: Path | str) -> None:
+    """Write any dataset to ``path`` (netCDF4, numeric variables compressed), whole or not at all."""
+    encoding: dict[Any, dict[str, Any]] = {
+        name: {"zlib": True, "complevel": 4}
+        for name, variable in dataset.variables.items()
+        if variable.dtype.kind in "fiub" and variable.ndim
+    }
+    with atomic(path) as temporary:
+        dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+
+
+def load_dataset(path: Path | str) -> xr.Dataset:
+    """Return any dataset of ``path``, in memory.
+
+    Raises:
+        UsageError: there is no such file, or it is not netCDF4.
+    """
+    if not Path(path).exists():
+        raise UsageError(f"{path}: no such file", "run the verb that makes it first")
+    try:
+        return xr.load_dataset(path, engine="h5netcdf")
+    except OSError as error:
+        raise UsageError(f"{path}: not a netCDF4 file: {error}", "delete it and run the verb again") from None
+
+
+def encoder_input(session: xr.Dataset) -> np.ndarray:
+    """Return what the encoder sees: ``(time, unit)`` float32, smoothed within segments, then standardised.
+
+    Mean and variance are those of the valid bins; a unit without variance there becomes zero. Bins that are not valid
+    are zero.
+    """
+    activity = session["activity"]
+    values = activity.values.astype(np.float64)
+    valid, segment = session["valid"].values, session["segment"].values
+    values[~valid] = 0.0
+    sigma = float(activity.attrs["smoothing"]) / float(session.attrs["bin_width"])
+    if sigma > 0:
+        for run in _runs(segment):
+            values[run] = gaussian_filter1d(values[run], sigma, axis=0, mode="reflect", truncate=SMOOTHING_REACH)
+    if activity.attrs["standardize"]:
+        deviation = values[valid].std(axis=0)
+        centred = values - values[valid].mean(axis=0)
+        values = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-9)
+        values[~valid] = 0.0
+    return values.astype(np.float32)
+
+
+def smoothing_reach(session: xr.Dataset) -> int:
+    """Return how many bins away smoothing carries a spike."""
+    sigma = float(session["activity"].attrs["smoothing"]) / float(session.attrs["bin_width"])
+    return int(np.ceil(SMOOTHING_REACH * sigma))
+
+
+def _runs(segment: np.ndarray) -> Iterator[slice]:
+    """The slices of equal, non-negative values of ``segment``."""
+    borders = np.flatnonzero(np.diff(segment)) + 1
+    for start, stop in zip(np.r_[0, borders], np.r_[borders, len(segment)], strict=True):
+        if stop > start and segment[start] >= 0:
+            yield slice(int(start), int(stop))
+
+
+def decode_list(text: str) -> list[str]:
+    """Return the list of strings kept as JSON in an attr."""
+    return [str(item) for item in json.loads(text)]
