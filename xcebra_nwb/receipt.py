@@ -7,13 +7,16 @@ that a verb run again with the same result does not make the later ones run agai
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from xcebra_nwb.files import read_json, write_json
+from xcebra_nwb.errors import Refusal
+from xcebra_nwb.files import read_json, sha256, write_json
 
+ORDER = ("extract", "train", "attribute", "assess", "write", "check", "report")
 State = Literal["done", "refused"]
 
 
@@ -43,3 +46,57 @@ def save(receipt: Receipt, directory: Path) -> None:
 def load(directory: Path, verb: str) -> Receipt:
     """Return the receipt of ``verb``; raise :class:`UsageError` when the verb has not run."""
     return Receipt.model_validate(read_json(path(directory, verb)))
+
+
+def carry_out(verb: str, directory: Path, work: Callable[[], list[Path]], *, batch: bool = False) -> list[Path]:
+    """Do a verb's ``work`` on the session of ``directory``, leave its receipt, and return the files it wrote.
+
+    What an earlier run of the verb left is removed first, so that no old file stands beside a new failure. A session
+    that an earlier verb refused is refused again; only ``report`` works on it, to say so.
+
+    Raises:
+        Refusal: the data cannot answer, unless ``batch``: then the receipt says so and that is all.
+    """
+    _remove_earlier(verb, directory)
+    upstream = _upstream_refusal(verb, directory)
+    try:
+        if upstream is not None and verb != "report":
+            raise Refusal(upstream.reason, upstream.remedy)
+        files = work()
+    except Refusal as refusal:
+        save(_receipt(verb, directory, "refused", refusal.message, refusal.remedy), directory)
+        if not batch:
+            raise
+        return []
+    digests = {file.relative_to(directory).as_posix(): sha256(file) for file in files}
+    save(_receipt(verb, directory, "done", files=digests), directory)
+    return files
+
+
+def _receipt(
+    verb: str,
+    directory: Path,
+    state: State,
+    reason: str = "",
+    remedy: str = "",
+    files: dict[str, str] | None = None,
+) -> Receipt:
+    session = directory.resolve().name
+    return Receipt(verb=verb, session=session, state=state, reason=reason, remedy=remedy, files=files or {})
+
+
+def _remove_earlier(verb: str, directory: Path) -> None:
+    if path(directory, verb).exists():
+        for name in load(directory, verb).files:
+            (directory / name).unlink(missing_ok=True)
+        path(directory, verb).unlink()
+
+
+def _upstream_refusal(verb: str, directory: Path) -> Receipt | None:
+    """The first refusal among the verbs before ``verb``."""
+    for earlier in ORDER[: ORDER.index(verb)]:
+        if path(directory, earlier).exists():
+            receipt = load(directory, earlier)
+            if receipt.state == "refused":
+                return receipt
+    return None

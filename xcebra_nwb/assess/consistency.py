@@ -1,0 +1,51 @@
+"""Consistency: do encoders that differ only by their seed agree, on the map and on the embedding?
+
+Raw maps of nulls agree with each other nearly as well as those of seeds do, because much of a map is firing rate and
+noise structure. So the agreement of the null-corrected maps, and of the nulls among themselves, stands beside it.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations, permutations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+from sklearn.linear_model import LinearRegression
+
+from xcebra_nwb.assess.null import LEAST_NULLS, SMALLEST_SHARE, null_score, unit_norm
+
+Floats = NDArray[np.float64]
+
+
+def map_agreement(maps: Floats) -> float:
+    """Return Spearman's correlation over units, mean over the pairs of ``maps`` (map, unit); NaN for fewer than two."""
+    constant = np.ptp(maps, axis=1) == 0 if maps.size else np.array([True])
+    if len(maps) < 2 or maps.shape[1] < 3 or constant.any():
+        return float("nan")
+    return float(np.mean([spearmanr(a, b, nan_policy="omit").statistic for a, b in combinations(maps, 2)]))
+
+
+def corrected_maps(seeds: Floats, nulls: Floats) -> Floats:
+    """Return each seed's map (seed, unit) as z over the nulls (null, unit); no rows when there are too few nulls."""
+    if len(nulls) < LEAST_NULLS:
+        return np.empty((0, seeds.shape[1]))
+    log_null = np.log(np.maximum(unit_norm(nulls), SMALLEST_SHARE))[:, None]
+    log_seed = np.log(np.maximum(unit_norm(seeds), SMALLEST_SHARE))
+    return np.stack([null_score(row[None], log_null)[0] for row in log_seed])
+
+
+def embedding_agreement(latents: Floats) -> float:
+    """Return how well one seed's latents are a linear map of another's: R2, mean over ordered pairs.
+
+    Args:
+        latents: (seed, sample, latent), held-out samples.
+    """
+    if len(latents) < 2 or latents.shape[1] < 2:
+        return float("nan")
+    scores = [LinearRegression().fit(latents[a], latents[b]).score(latents[a], latents[b]) for a, b in _pairs(latents)]
+    return float(np.mean(scores))
+
+
+def _pairs(latents: Floats) -> list[tuple[int, int]]:
+    return list(permutations(range(len(latents)), 2))

@@ -1,0 +1,66 @@
+"""Held-out decoding: can the label be read from the latents in stretches of the recording that trained nothing?
+
+Nearest neighbours, because a code need not be linear in the latents. Every score is 0 at chance (always the mean, or
+guessing the class) and 1 when perfect.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import r2_score
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+Floats = NDArray[np.float64]
+NEIGHBOURS = (5, 25, 125)  # candidates; chosen inside the training part
+INNER_SHARE = 0.25  # of the training part, its end, on which the number of neighbours is chosen
+METRICS = {
+    "continuous": "R2",
+    "circular": "R2 of the direction",
+    "discrete": "balanced accuracy above chance",
+}
+
+
+def decoding_score(latents: Floats, values: NDArray, train: NDArray, test: NDArray, kind: str) -> float:
+    """Return the score on samples ``test`` of a decoder fitted to samples ``train``, or NaN if nothing can be scored.
+
+    Args:
+        latents: (sample, latent).
+        values: (sample, axis); rad for a circular label; class codes (sample,) for a discrete one.
+        train: sample numbers, ascending in time.
+        test: sample numbers.
+        kind: continuous, circular or discrete.
+    """
+    if len(test) < 2 or len(train) < 2 * min(NEIGHBOURS):
+        return float("nan")
+    targets = np.hstack([np.cos(values), np.sin(values)]) if kind == "circular" else values
+    score = _class_score if kind == "discrete" else _regression_score
+    inner = len(train) - int(INNER_SHARE * len(train))
+    fitting, choosing = train[:inner], train[inner:]
+    candidates = [k for k in NEIGHBOURS if k <= len(fitting)]
+    trial = {k: score(latents, targets, fitting, choosing, k) for k in candidates}
+    best = max(trial, key=lambda k: np.nan_to_num(trial[k], nan=-np.inf))
+    return score(latents, targets, train, test, best)
+
+
+def _regression_score(latents: Floats, targets: NDArray, train: NDArray, test: NDArray, neighbours: int) -> float:
+    if not np.any(np.var(targets[test], axis=0) > 0):
+        return float("nan")
+    model = KNeighborsRegressor(neighbours, algorithm="kd_tree").fit(latents[train], targets[train])
+    return float(r2_score(targets[test], model.predict(latents[test]), multioutput="variance_weighted"))
+
+
+def _class_score(latents: Floats, targets: NDArray, train: NDArray, test: NDArray, neighbours: int) -> float:
+    """Balanced accuracy over the classes that both parts hold, rescaled so that guessing scores 0."""
+    seen = np.isin(targets[test], targets[train])
+    test = test[seen]
+    classes = len(np.unique(targets[test]))
+    if classes < 2:
+        return float("nan")
+    model = KNeighborsClassifier(neighbours, algorithm="kd_tree").fit(latents[train], targets[train])
+    guessed = model.predict(latents[test])
+    accuracy = np.mean([np.mean(guessed[targets[test] == c] == c) for c in np.unique(targets[test])])
+    return float((accuracy - 1 / classes) / (1 - 1 / classes))
+
+
+__all__ = ["METRICS", "decoding_score"]

@@ -1,0 +1,102 @@
+"""The null-corrected map: every unit's share of a label against its own share when the labels are shifted.
+
+Much of a raw map is firing rate and noise structure, the same for every label and for nulls, and the inverse's overall
+size falls as a label is encoded better. So every map is brought to unit norm over units, and its logarithm is compared,
+unit by unit, with those of the nulls.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import digamma, polygamma
+from scipy.stats import false_discovery_control
+
+Floats = NDArray[np.float64]
+LEAST_NULLS = 3
+TOO_FEW = f"fewer than {LEAST_NULLS} nulls: the spread of a unit's null cannot be known"
+SMALLEST_SHARE = 1e-6  # of a map's norm; below it a unit's share is rounding, and its logarithm says nothing
+
+
+class NullTest(NamedTuple):
+    """Shapes (label, unit); NaN where a unit's map or null cannot be known."""
+
+    z: Floats
+    p_value: Floats
+    q_value: Floats
+
+
+def unit_norm(maps: Floats) -> Floats:
+    """Return ``maps`` (..., unit) at unit norm over units; a map of zeros becomes NaN."""
+    norm = np.linalg.norm(maps, axis=-1, keepdims=True)
+    return np.divide(maps, norm, out=np.full_like(maps, np.nan), where=norm > 0)
+
+
+def score_maps(seeds: Floats, nulls: Floats) -> NullTest:
+    """Return z, p and q of the maps ``seeds`` (seed, label, unit) against ``nulls`` (null, label, unit).
+
+    z compares the mean over seeds with the nulls of the same unit. p is the rank of a unit's z among the z of all nulls
+    and units of the label, every null scored against the others; q controls the false discovery rate over the units
+    of a label (Benjamini and Hochberg 1995).
+    """
+    true = np.log(np.maximum(unit_norm(seeds).mean(axis=0), SMALLEST_SHARE))
+    nothing = np.full(true.shape, np.nan)
+    if len(nulls) < LEAST_NULLS:
+        return NullTest(nothing, nothing.copy(), nothing.copy())
+    null = np.log(np.maximum(unit_norm(nulls), SMALLEST_SHARE))
+    z = null_score(true, null)
+    each = np.stack([null_score(null[n], np.delete(null, n, axis=0)) for n in range(len(null))])
+    p_value = np.stack([rank_p_value(z[label], each[:, label].ravel()) for label in range(len(z))])
+    return NullTest(z, p_value, np.stack([_false_discovery_rate(p) for p in p_value]))
+
+
+def null_score(values: Floats, null: Floats) -> Floats:
+    """Return how many standard deviations of ``null`` (null, label, unit) ``values`` (label, unit) lie above its mean.
+
+    A variance of a few nulls is itself uncertain, so each unit's is moderated by those of all units of the label.
+    """
+    variance = np.stack([moderated_variance(v, len(null) - 1) for v in null.var(axis=0, ddof=1)])
+    return (values - null.mean(axis=0)) / np.sqrt(variance)
+
+
+def moderated_variance(variance: Floats, freedom: int) -> Floats:
+    """Return variances (unit,), known with ``freedom`` degrees of freedom, drawn towards their common value.
+
+    Empirical Bayes with a scaled inverse chi-squared prior fitted to all units (Smyth 2004, Statistical Applications
+    in Genetics and Molecular Biology 3:1, section 6.2). A variance of zero stays unknown: NaN.
+    """
+    known = variance > 0
+    result = np.full_like(variance, np.nan)
+    if not known.any():
+        return result
+    scores = np.log(variance[known]) - digamma(freedom / 2) + np.log(freedom / 2)
+    spread = scores.var(ddof=1) - polygamma(1, freedom / 2) if known.sum() > 1 else 0.0
+    if spread <= 0:
+        result[known] = np.exp(scores.mean())
+        return result
+    prior_freedom = 2 * _inverse_trigamma(spread)
+    prior = np.exp(scores.mean() + digamma(prior_freedom / 2) - np.log(prior_freedom / 2))
+    result[known] = (prior_freedom * prior + freedom * variance[known]) / (prior_freedom + freedom)
+    return result
+
+
+def _inverse_trigamma(value: float) -> float:
+    return float(brentq(lambda x: polygamma(1, x) - value, 1e-6, 1e8))
+
+
+def rank_p_value(scores: Floats, null_scores: Floats) -> Floats:
+    """Return for each of ``scores`` the share of ``null_scores`` at least as large, itself counted among them."""
+    ordered = np.sort(null_scores[np.isfinite(null_scores)])
+    above = len(ordered) - np.searchsorted(ordered, scores, side="left")
+    return np.where(np.isfinite(scores), (1 + above) / (1 + len(ordered)), np.nan)
+
+
+def _false_discovery_rate(p_value: Floats) -> Floats:
+    q_value = np.full_like(p_value, np.nan)
+    known = np.isfinite(p_value)
+    if known.any():
+        q_value[known] = false_discovery_control(p_value[known], method="bh")
+    return q_value

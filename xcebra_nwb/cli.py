@@ -1,0 +1,248 @@
+"""The command line: every verb, and how it ends.
+
+Nothing heavy is imported here; each verb imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xcebra_nwb import __version__
+from xcebra_nwb.errors import Exit, XcebraError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Which neurons carry the population's code of which behaviour, and how sure are we: attribution maps for NWB.",
+    epilog="Exit codes: 0 done, 1 failed, 2 usage or config, 3 refused (the data cannot answer).",
+)
+
+Source = Annotated[Path, typer.Argument(help="NWB file of the session; it is never changed.")]
+Directory = Annotated[Path, typer.Argument(help="Results folder of the session; its name is the session's.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="YAML file; without one, every default.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
+Batch = Annotated[bool, typer.Option("--batch", help="A refusal is noted in the receipt and is no error (workflow).")]
+GLOBAL_FLAGS = {"-v", "--verbose", "-q", "--quiet", "--debug"}
+
+
+def main() -> None:
+    """Run the command line; end with one line, and an exit code of :class:`xcebra_nwb.errors.Exit`."""
+    arguments = sys.argv[1:]
+    flags = [a for a in arguments if a in GLOBAL_FLAGS]  # accepted before and after the verb
+    rest = [a for a in arguments if a not in GLOBAL_FLAGS]
+    try:
+        code = app(args=flags + rest, prog_name="xcebra-nwb", standalone_mode=False)
+        sys.exit(int(code or 0))
+    except Exception as error:
+        if "--debug" in flags:
+            traceback.print_exc()
+        sys.exit(_say(error))
+    except KeyboardInterrupt:
+        print("xcebra-nwb: interrupted; nothing half-written is left", file=sys.stderr)
+        sys.exit(130)
+
+
+def _say(error: Exception) -> int:
+    """Print one line on an error and return its exit code."""
+    if isinstance(error, XcebraError):
+        word = {Exit.REFUSED: "refused", Exit.USAGE: "error", Exit.FAILED: "failed"}.get(error.exit_code, "failed")
+        print(f"xcebra-nwb: {word}: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    explain = getattr(error, "format_message", None)  # the parser's own errors; where typer keeps them is its secret
+    if explain is not None:
+        print(f"xcebra-nwb: error: {explain()} (see xcebra-nwb --help)", file=sys.stderr)
+        return int(Exit.USAGE)
+    text = " ".join(str(error).split())
+    hint = "--debug shows where; please report it"
+    print(f"xcebra-nwb: failed: unexpected {type(error).__name__}: {text} ({hint})", file=sys.stderr)
+    return int(Exit.FAILED)
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"xcebra-nwb {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    level = logging.WARNING if quiet else logging.DEBUG if verbose or debug else logging.INFO
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("xcebra_nwb").setLevel(level)
+
+
+@app.command()
+def discover(
+    inputs: Annotated[list[str], typer.Argument(help="NWB files and folders of them.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The table to write.")] = Path("config/sessions.tsv"),
+) -> None:
+    """List the sessions that a run is made of in a table to review."""
+    from xcebra_nwb.verbs.discover import discover as work
+
+    for row in work(inputs, output):
+        _info("%s: %s", row.session, row.found)
+    _info("wrote %s", output)
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="An NWB file.")],
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Print what a file holds, what would be extracted from it, and what is wrong with it."""
+    from rich.console import Console
+
+    from xcebra_nwb.verbs.inspect import inspect as work
+    from xcebra_nwb.verbs.inspect import render
+
+    inventory = work(file)
+    if json:
+        print(inventory.model_dump_json(indent=2))
+    else:
+        Console().print(render(inventory))
+
+
+@app.command()
+def simulate(
+    file: Annotated[Path, typer.Argument(help="sub-<subject>_ses-<session>.nwb")],
+    seed: Annotated[int, typer.Option(min=0, help="Other seed, other cells and another walk.")] = 0,
+    duration: Annotated[float, typer.Option(help="s")] = 600.0,
+    cells: Annotated[int, typer.Option(help="Units of each of the four types.")] = 20,
+) -> None:
+    """Write a recording whose true tuning is known: place, grid, head-direction and speed cells."""
+    from xcebra_nwb.verbs.simulate import simulate as work
+
+    _info("wrote %s", work(file, seed, duration, cells))
+
+
+@app.command()
+def extract(
+    source: Source,
+    directory: Directory,
+    config: ConfigFile = None,
+    batch: Batch = False,
+) -> None:
+    """Bring neural activity and behaviour to one bin grid: session.nc."""
+    from xcebra_nwb.receipt import carry_out
+    from xcebra_nwb.verbs.extract import extract as work
+
+    settings, session = _config(config), directory.resolve().name
+    carry_out("extract", directory, lambda: work(source, directory, settings, session), batch=batch)
+
+
+@app.command()
+def train(directory: Directory, config: ConfigFile = None, threads: Threads = 1, batch: Batch = False) -> None:
+    """Train the encoders, seeds and nulls together: model.safetensors, training.nc, embedding.nc."""
+    from xcebra_nwb.receipt import carry_out
+    from xcebra_nwb.verbs.train import train as work
+
+    settings = _config(config)
+    carry_out("train", directory, lambda: work(directory, settings, threads), batch=batch)
+
+
+@app.command()
+def attribute(directory: Directory, config: ConfigFile = None, threads: Threads = 1, batch: Batch = False) -> None:
+    """Compute the attribution maps and test them against the nulls: attribution.nc."""
+    from xcebra_nwb.receipt import carry_out
+    from xcebra_nwb.verbs.attribute import attribute as work
+
+    settings = _config(config)
+    carry_out("attribute", directory, lambda: work(directory, settings, threads), batch=batch)
+
+
+@app.command()
+def assess(directory: Directory, batch: Batch = False) -> None:
+    """Judge every label: decoding, consistency, leak, and a verdict in words: assessment.json."""
+    from xcebra_nwb.receipt import carry_out
+    from xcebra_nwb.verbs.assess import assess as work
+
+    carry_out("assess", directory, lambda: work(directory), batch=batch)
+
+
+@app.command()
+def write(source: Source, directory: Directory, batch: Batch = False) -> None:
+    """Write the results into a slim, self-contained NWB file."""
+    from xcebra_nwb.receipt import carry_out
+    from xcebra_nwb.verbs.write import write as work
+
+    carry_out("write", directory, lambda: work(source, directory, directory.resolve().name), batch=batch)
+
+
+@app.command()
+def check(source: Source, directory: Directory, batch: Batch = False) -> None:
+    """Validate and inspect the results file; fail on findings that the source did not have."""
+    from xcebra_nwb.receipt import carry_out
+    from xcebra_nwb.verbs.check import check as work
+
+    carry_out("check", directory, lambda: work(source, directory, directory.resolve().name), batch=batch)
+
+
+@app.command()
+def report(directory: Directory, batch: Batch = False) -> None:
+    """Make the session's page: report.html."""
+    from xcebra_nwb.receipt import carry_out
+    from xcebra_nwb.verbs.report import report as work
+
+    carry_out("report", directory, lambda: work(directory), batch=batch)
+
+
+@app.command()
+def summarize(
+    results: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results"),
+    sessions: Annotated[Path, typer.Option(help="Table of the sessions.")] = Path("config/sessions.tsv"),
+    score: Annotated[bool, typer.Option("--score", help="Score simulated sessions against their true cells.")] = False,
+) -> None:
+    """Make the page and the atlas over all sessions, and every session's status.json."""
+    from rich.console import Console
+
+    from xcebra_nwb.report.overview import overview
+    from xcebra_nwb.verbs.summarize import summarize as work
+
+    files = work(results, sessions)
+    console = Console(stderr=True)
+    console.print(overview(results, sessions))
+    if score:
+        from xcebra_nwb.verbs.score import score as score_sessions
+
+        console.print(score_sessions(results, sessions))
+    _info("wrote %s", next(f for f in files if f.suffix == ".html"))
+
+
+@app.command()
+def run(
+    inputs: Annotated[list[str], typer.Argument(help="NWB files and folders of them.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of everything that the run makes.")],
+    config: ConfigFile = None,
+    cores: Annotated[int, typer.Option(min=1, help="CPU cores.")] = 1,
+) -> None:
+    """Discover the sessions and run the whole workflow on them."""
+    from xcebra_nwb.verbs.run import run as work
+
+    raise typer.Exit(work(inputs, output, _config(config), cores))
+
+
+def _config(path: Path | None):  # type: ignore[no-untyped-def]  # naming the type would import pydantic
+    """The config of a file, or every default."""
+    from xcebra_nwb import config
+
+    return config.validate({}) if path is None else config.load(path)
+
+
+def _info(message: str, *values: object) -> None:
+    logging.getLogger("xcebra_nwb").info(message, *values)
+
+
+if __name__ == "__main__":
+    main()

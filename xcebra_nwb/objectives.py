@@ -1,0 +1,71 @@
+"""From the config and the labels of a session to the blocks of latents and their rules."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from xcebra_nwb.config import Config, Objective
+from xcebra_nwb.errors import UsageError
+from xcebra_nwb.session import label_axes, labels
+
+LARGEST_CLASS_BLOCK = 4  # latents for a discrete label with many classes
+
+
+def resolve(config: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
+    """Return the objectives and the number of latents.
+
+    ``auto`` gives time all latents and every label a block of its own: one latent more than its intrinsic dimension
+    (position 3, an angle 3, a scalar 2), for a discrete label one fewer than its classes, at most 4. The number of
+    latents is raised when the blocks need more than ``encoder.outputs``.
+
+    Raises:
+        UsageError: an objective names a label that the session does not have, or whose kind its rule cannot read.
+    """
+    if config.objectives == "auto":
+        return _automatic(config, session)
+    assert not isinstance(config.objectives, str)
+    for objective in config.objectives:
+        _check(objective, session)
+    named = [objective.label for objective in config.objectives if objective.label]
+    if len(set(named)) < len(named):
+        raise UsageError("objectives: a label has two objectives", "one block a label")
+    if not named:
+        raise UsageError("objectives: none reads a label, so there is nothing to attribute", "add one with a label")
+    return list(config.objectives), config.encoder.outputs
+
+
+def _automatic(config: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
+    blocks, first = [], 0
+    for name, label in labels(session).items():
+        last = first + block_width(label)
+        rule = "discrete" if label.attrs["kind"] == "discrete" else "time_delta"
+        blocks.append(Objective(name=name, outputs=(first, last), positive=rule, label=name))
+        first = last
+    outputs = max(config.encoder.outputs, first)
+    return [Objective(name="time", outputs=(0, outputs), positive="time"), *blocks], outputs
+
+
+def block_width(label: xr.DataArray) -> int:
+    """Return how many latents ``auto`` gives a label."""
+    kind = label.attrs["kind"]
+    if kind == "discrete":
+        classes = len(np.unique(label.values[label.values >= 0]))
+        return max(1, min(classes - 1, LARGEST_CLASS_BLOCK))
+    return 3 if kind == "circular" else label_axes(label) + 1
+
+
+def _check(objective: Objective, session: xr.Dataset) -> None:
+    if objective.label is None:
+        return
+    found = labels(session)
+    if objective.label not in found:
+        raise UsageError(f"objective {objective.name}: no label {objective.label}", f"labels: {', '.join(found)}")
+    discrete = found[objective.label].attrs["kind"] == "discrete"
+    if discrete != (objective.positive == "discrete"):
+        needed = "discrete" if discrete else "time_delta"
+        raise UsageError(
+            f"objective {objective.name}: {objective.positive} positives cannot read the "
+            f"{found[objective.label].attrs['kind']} label {objective.label}",
+            f"positive: {needed}",
+        )

@@ -1,0 +1,126 @@
+"""attribute: session.nc, model.safetensors, training.nc -> attribution.nc."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from xcebra_nwb import model_file
+from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW, score_maps
+from xcebra_nwb.config import Config
+from xcebra_nwb.device import device
+from xcebra_nwb.progress import progress
+from xcebra_nwb.provenance import software
+from xcebra_nwb.session import UNIT_COORDINATES, encoder_input, load, load_dataset, save_dataset
+from xcebra_nwb.verbs.train import options
+from xcebra_nwb.xcebra.attribution import Maps, attribute as maps_of
+from xcebra_nwb.xcebra.training import Block
+from xcebra_nwb.xcebra.windows import usable_bins
+
+
+def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
+    """Compute the maps of every member over all usable bins and write them, with their nulls, to attribution.nc."""
+    session, history = load(directory / "session.nc"), load_dataset(directory / "training.nc")
+    blocks = label_blocks(history)
+    with device(config.training.device, threads) as place:
+        shape, layers = model_file.load(directory / "model.safetensors", place)
+        bins = np.flatnonzero(usable_bins(session["segment"].values.astype(np.int64), shape.window))
+        inputs = torch.as_tensor(encoder_input(session), device=place)
+        with progress("attribution", len(bins), "bins") as advance:
+            maps = maps_of(
+                inputs,
+                shape,
+                layers,
+                blocks,
+                bins,
+                options(config).contrast,
+                config.attribution.rank_tolerance,
+                config.attribution.methods,
+                config.attribution.time_resolved,
+                advance,
+            )
+    path = directory / "attribution.nc"
+    save_dataset(_dataset(session, history, blocks, maps, bins, config), path)
+    return [path]
+
+
+def label_blocks(history: xr.Dataset) -> list[Block]:
+    """Return the block of latents of every label that an objective of training.nc reads."""
+    named = zip(*(history[v].values for v in ("label", "first_latent", "last_latent")), strict=True)
+    return [Block(str(label), int(first), int(last)) for label, first, last in named if label]
+
+
+def _dataset(
+    session: xr.Dataset,
+    history: xr.Dataset,
+    blocks: list[Block],
+    maps: Maps,
+    bins: NDArray[np.int64],
+    config: Config,
+) -> xr.Dataset:
+    """attribution.nc: see docs/results.md."""
+    methods = list(config.attribution.methods)
+    seed, null = (np.flatnonzero(history["role"].values == role) for role in ("seed", "null"))
+    label_maps = np.stack([maps.label[method] for method in methods], axis=1)  # (member, method, label, unit)
+    latent_maps = np.stack([maps.latent[method] for method in methods], axis=1)
+    tested = score_maps(label_maps[seed, 0], label_maps[null, 0])
+    several = len(seed) > 1
+    deviation = label_maps[seed].std(axis=0, ddof=1) if several else np.full(label_maps.shape[1:], np.nan)
+    dataset = xr.Dataset(
+        {
+            "attribution": (("method", "label", "unit"), label_maps[seed].mean(axis=0)),
+            "attribution_sd": (("method", "label", "unit"), deviation),
+            "attribution_seeds": (("seed", "method", "label", "unit"), label_maps[seed]),
+            "latent_map": (("seed", "method", "latent", "unit"), latent_maps[seed]),
+            "z": (("label", "unit"), tested.z),
+            "p_value": (("label", "unit"), tested.p_value),
+            "q_value": (("label", "unit"), tested.q_value),
+            "effective_rank": (("seed", "label"), maps.effective_rank[seed]),
+            "condition": ("seed", maps.condition[seed]),
+            "usable": ("seed", maps.usable[seed]),
+            "agreement": ("label", _agreement(label_maps[seed].mean(axis=0), methods)),
+            "first_latent": ("label", [block.first for block in blocks]),
+            "last_latent": ("label", [block.last for block in blocks]),
+        },
+        coords={
+            "method": methods,
+            "label": [block.name for block in blocks],
+            "latent": np.arange(latent_maps.shape[2]),
+            "seed": history["number"].values[seed],
+            # Named like its own dimension, so xarray keeps it among the coordinates.
+            "null": (("null", "label", "unit"), label_maps[null, 0]),
+            **{name: session[name] for name in UNIT_COORDINATES},
+        },
+        attrs={
+            "session": session.attrs["session"],
+            "tested_method": methods[0],
+            "config": json.dumps(config.model_dump(mode="json", include={"attribution", "training", "random_seed"})),
+            "software": json.dumps(software()),
+        },
+    )
+    if len(null) < LEAST_NULLS:
+        for name in ("z", "p_value", "q_value"):
+            dataset.attrs[f"{name}_reason"] = TOO_FEW
+    if not several:
+        dataset.attrs["attribution_sd_reason"] = "a single seed has no spread"
+    for number, method in enumerate(maps.over_time):
+        resolved = maps.over_time[method][seed].mean(axis=0)  # (label, bin, unit)
+        name = "attribution_over_time" if number == 0 else f"attribution_over_time_{method}"
+        dataset[name] = (("label", "time", "unit"), resolved, {"method": method})
+    if maps.over_time:
+        dataset = dataset.assign_coords(time=session["time"].values[bins])
+    return dataset
+
+
+def _agreement(maps: NDArray[np.float64], methods: list) -> NDArray[np.float64]:
+    """Spearman's correlation over units (label,) of the tested method's map and the neuron gradient's."""
+    if "neuron_gradient" not in methods[1:] or maps.shape[-1] < 3:
+        return np.full(maps.shape[1], np.nan)
+    forward = maps[methods.index("neuron_gradient")]
+    return np.array([spearmanr(a, b).statistic for a, b in zip(maps[0], forward, strict=True)])
