@@ -102,8 +102,6 @@ def inspect(
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Print what a file holds, what would be extracted from it, and what is wrong with it."""
-    from rich.console import Console
-
     from xcebra_nwb.verbs.inspect import inspect as work
     from xcebra_nwb.verbs.inspect import render
 
@@ -111,7 +109,21 @@ def inspect(
     if json:
         print(inventory.model_dump_json(indent=2))
     else:
-        Console().print(render(inventory))
+        print(render(inventory), end="")
+
+
+@app.command()
+def configure(
+    settings: Annotated[str, typer.Argument(help="Config as JSON or YAML text.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The YAML file to write.")],
+) -> None:
+    """Check a config and write it with every key: what the workflow's verbs read."""
+    import yaml
+
+    from xcebra_nwb import config
+    from xcebra_nwb.files import write_text
+
+    write_text(output, config.dump(config.validate(yaml.safe_load(settings))))
 
 
 @app.command()
@@ -136,66 +148,94 @@ def extract(
 ) -> None:
     """Bring neural activity and behaviour to one bin grid: session.nc."""
     from xcebra_nwb.receipt import carry_out
-    from xcebra_nwb.verbs.extract import extract as work
+
+    def work() -> list[Path]:
+        from xcebra_nwb.verbs.extract import extract
+
+        return extract(source, directory, settings, session)
 
     settings, session = _config(config), directory.resolve().name
-    carry_out("extract", directory, lambda: work(source, directory, settings, session), batch=batch)
+    carry_out("extract", directory, work, batch=batch)
 
 
 @app.command()
 def train(directory: Directory, config: ConfigFile = None, threads: Threads = 1, batch: Batch = False) -> None:
     """Train the encoders, seeds and nulls together: model.safetensors, training.nc, embedding.nc."""
     from xcebra_nwb.receipt import carry_out
-    from xcebra_nwb.verbs.train import train as work
+
+    def work() -> list[Path]:
+        from xcebra_nwb.verbs.train import train
+
+        return train(directory, settings, threads)
 
     settings = _config(config)
-    carry_out("train", directory, lambda: work(directory, settings, threads), batch=batch)
+    carry_out("train", directory, work, batch=batch)
 
 
 @app.command()
 def attribute(directory: Directory, config: ConfigFile = None, threads: Threads = 1, batch: Batch = False) -> None:
     """Compute the attribution maps and test them against the nulls: attribution.nc."""
     from xcebra_nwb.receipt import carry_out
-    from xcebra_nwb.verbs.attribute import attribute as work
+
+    def work() -> list[Path]:
+        from xcebra_nwb.verbs.attribute import attribute
+
+        return attribute(directory, settings, threads)
 
     settings = _config(config)
-    carry_out("attribute", directory, lambda: work(directory, settings, threads), batch=batch)
+    carry_out("attribute", directory, work, batch=batch)
 
 
 @app.command()
 def assess(directory: Directory, batch: Batch = False) -> None:
     """Judge every label: decoding, consistency, leak, and a verdict in words: assessment.json."""
     from xcebra_nwb.receipt import carry_out
-    from xcebra_nwb.verbs.assess import assess as work
 
-    carry_out("assess", directory, lambda: work(directory), batch=batch)
+    def work() -> list[Path]:
+        from xcebra_nwb.verbs.assess import assess
+
+        return assess(directory)
+
+    carry_out("assess", directory, work, batch=batch)
 
 
 @app.command()
 def write(source: Source, directory: Directory, batch: Batch = False) -> None:
     """Write the results into a slim, self-contained NWB file."""
     from xcebra_nwb.receipt import carry_out
-    from xcebra_nwb.verbs.write import write as work
 
-    carry_out("write", directory, lambda: work(source, directory, directory.resolve().name), batch=batch)
+    def work() -> list[Path]:
+        from xcebra_nwb.verbs.write import write
+
+        return write(source, directory, directory.resolve().name)
+
+    carry_out("write", directory, work, batch=batch)
 
 
 @app.command()
 def check(source: Source, directory: Directory, batch: Batch = False) -> None:
     """Validate and inspect the results file; fail on findings that the source did not have."""
     from xcebra_nwb.receipt import carry_out
-    from xcebra_nwb.verbs.check import check as work
 
-    carry_out("check", directory, lambda: work(source, directory, directory.resolve().name), batch=batch)
+    def work() -> list[Path]:
+        from xcebra_nwb.verbs.check import check
+
+        return check(source, directory, directory.resolve().name)
+
+    carry_out("check", directory, work, batch=batch)
 
 
 @app.command()
 def report(directory: Directory, batch: Batch = False) -> None:
     """Make the session's page: report.html."""
     from xcebra_nwb.receipt import carry_out
-    from xcebra_nwb.verbs.report import report as work
 
-    carry_out("report", directory, lambda: work(directory), batch=batch)
+    def work() -> list[Path]:
+        from xcebra_nwb.verbs.report import report
+
+        return report(directory)
+
+    carry_out("report", directory, work, batch=batch)
 
 
 @app.command()
@@ -214,9 +254,10 @@ def summarize(
     console = Console(stderr=True)
     console.print(overview(results, sessions))
     if score:
+        from xcebra_nwb.verbs.score import render
         from xcebra_nwb.verbs.score import score as score_sessions
 
-        console.print(score_sessions(results, sessions))
+        console.print(render(score_sessions(results, sessions)))
     _info("wrote %s", next(f for f in files if f.suffix == ".html"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from pathlib import Path
 
 
 class Exit(IntEnum):
@@ -44,6 +45,10 @@ class UsageError(XcebraError):
 
 
 class Refusal(XcebraError):
-    """The data cannot answer the question that was asked."""
+    """The data cannot answer the question that was asked; ``files`` are whole and part of the answer."""
 
     exit_code = Exit.REFUSED
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.files: list[Path] = []

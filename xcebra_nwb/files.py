@@ -25,7 +25,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         yield temporary
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary)
@@ -60,5 +60,5 @@ def read_json(path: Path | str) -> Any:
 
 def sha256(path: Path | str) -> str:
     """Return the SHA-256 digest of a file, in hexadecimal."""
-    with open(path, "rb") as stream:
+    with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

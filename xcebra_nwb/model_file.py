@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.files import atomic
@@ -22,7 +22,7 @@ def save(layers: list[Layer], shape: Architecture, path: Path) -> None:
         tensors[f"layers.{number}.weight"] = weight.cpu().contiguous()
         tensors[f"layers.{number}.bias"] = bias.cpu().contiguous()
     with atomic(path) as temporary:
-        save_file(tensors, temporary, metadata={"architecture": json.dumps(asdict(shape))})
+        temporary.write_bytes(serialize(tensors, metadata={"architecture": json.dumps(asdict(shape))}))
 
 
 def load(path: Path, device: torch.device) -> tuple[Architecture, list[Layer]]:

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from xcebra_nwb.errors import Refusal
+from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.files import read_json, sha256, write_json
 
 ORDER = ("extract", "train", "attribute", "assess", "write", "check", "report")
@@ -44,8 +44,12 @@ def save(receipt: Receipt, directory: Path) -> None:
 
 
 def load(directory: Path, verb: str) -> Receipt:
-    """Return the receipt of ``verb``; raise :class:`UsageError` when the verb has not run."""
-    return Receipt.model_validate(read_json(path(directory, verb)))
+    """Return the receipt of ``verb``; raise :class:`UsageError` when the verb has not run or its receipt is broken."""
+    where = path(directory, verb)
+    try:
+        return Receipt.model_validate(read_json(where))
+    except ValidationError as error:
+        raise UsageError(f"{where}: not a receipt: {error.error_count()} wrong fields", f"run {verb} again") from None
 
 
 def carry_out(verb: str, directory: Path, work: Callable[[], list[Path]], *, batch: bool = False) -> list[Path]:
@@ -64,13 +68,17 @@ def carry_out(verb: str, directory: Path, work: Callable[[], list[Path]], *, bat
             raise Refusal(upstream.reason, upstream.remedy)
         files = work()
     except Refusal as refusal:
-        save(_receipt(verb, directory, "refused", refusal.message, refusal.remedy), directory)
+        kept = _digests(refusal.files, directory)
+        save(_receipt(verb, directory, "refused", refusal.message, refusal.remedy, kept), directory)
         if not batch:
             raise
         return []
-    digests = {file.relative_to(directory).as_posix(): sha256(file) for file in files}
-    save(_receipt(verb, directory, "done", files=digests), directory)
+    save(_receipt(verb, directory, "done", files=_digests(files, directory)), directory)
     return files
+
+
+def _digests(files: list[Path], directory: Path) -> dict[str, str]:
+    return {file.relative_to(directory).as_posix(): sha256(file) for file in files}
 
 
 def _receipt(

@@ -1,0 +1,1 @@
+"""How sure are we: nulls, decoding, consistency, identifiability, verdicts."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.linear_model import LinearRegression
 
-from xcebra_nwb.assess.null import LEAST_NULLS, SMALLEST_SHARE, null_score, unit_norm
+from xcebra_nwb.assess.null import LEAST_NULLS, log_share, null_score
 
 Floats = NDArray[np.float64]
 
@@ -30,9 +30,8 @@ def corrected_maps(seeds: Floats, nulls: Floats) -> Floats:
     """Return each seed's map (seed, unit) as z over the nulls (null, unit); no rows when there are too few nulls."""
     if len(nulls) < LEAST_NULLS:
         return np.empty((0, seeds.shape[1]))
-    log_null = np.log(np.maximum(unit_norm(nulls), SMALLEST_SHARE))[:, None]
-    log_seed = np.log(np.maximum(unit_norm(seeds), SMALLEST_SHARE))
-    return np.stack([null_score(row[None], log_null)[0] for row in log_seed])
+    log_null = log_share(nulls)[:, None]
+    return np.stack([null_score(row[None], log_null)[0] for row in log_share(seeds)])
 
 
 def embedding_agreement(latents: Floats) -> float:

@@ -1,8 +1,8 @@
 """The null-corrected map: every unit's share of a label against its own share when the labels are shifted.
 
 Much of a raw map is firing rate and noise structure, the same for every label and for nulls, and the inverse's overall
-size falls as a label is encoded better. So every map is brought to unit norm over units, and its logarithm is compared,
-unit by unit, with those of the nulls.
+size falls as a label is encoded better. So every map is brought to unit norm over units, and its logarithm, from the median unit's,
+is compared unit by unit with those of the nulls.
 """
 
 from __future__ import annotations
@@ -42,15 +42,25 @@ def score_maps(seeds: Floats, nulls: Floats) -> NullTest:
     and units of the label, every null scored against the others; q controls the false discovery rate over the units
     of a label (Benjamini and Hochberg 1995).
     """
-    true = np.log(np.maximum(unit_norm(seeds).mean(axis=0), SMALLEST_SHARE))
+    true = log_share(unit_norm(seeds).mean(axis=0))
     nothing = np.full(true.shape, np.nan)
     if len(nulls) < LEAST_NULLS:
         return NullTest(nothing, nothing.copy(), nothing.copy())
-    null = np.log(np.maximum(unit_norm(nulls), SMALLEST_SHARE))
+    null = log_share(nulls)
     z = null_score(true, null)
     each = np.stack([null_score(null[n], np.delete(null, n, axis=0)) for n in range(len(null))])
     p_value = np.stack([rank_p_value(z[label], each[:, label].ravel()) for label in range(len(z))])
     return NullTest(z, p_value, np.stack([_false_discovery_rate(p) for p in p_value]))
+
+
+def log_share(maps: Floats) -> Floats:
+    """Return the logarithm of ``maps`` (..., unit) at unit norm, less its median over units.
+
+    At unit norm alone a label that half of the units carry leaves each of them a share hardly above that of a null; the
+    median unit stays where it is, whatever the others do.
+    """
+    logarithm = np.log(np.maximum(unit_norm(maps), SMALLEST_SHARE))
+    return logarithm - np.median(logarithm, axis=-1, keepdims=True)
 
 
 def null_score(values: Floats, null: Floats) -> Floats:

@@ -10,7 +10,8 @@ import numpy as np
 Verdict = Literal["supported", "weak", "not encoded", "not identifiable"]
 
 LEAST_SCORE = 0.05  # held-out decoding below this is no code worth mapping
-LEAST_NULL_Z = 3.0  # standard deviations of the nulls' decoding
+LEAST_EXCESS = 0.1  # by which it must beat the best null (or chance); a null's score below 0 is worth 0
+LEAST_NULLS = 3
 LEAST_CONSISTENCY = 0.5  # Spearman's correlation of the null-corrected maps of two seeds
 LEAST_RANK = 0.5  # directions of the block that survive the rank-aware inverse
 LEAST_USABLE = 0.5  # share of the bins whose Jacobian is not zero
@@ -23,7 +24,6 @@ class Evidence:
 
     score: float  # held-out decoding, mean over seeds
     null_scores: tuple[float, ...]
-    null_z: float
     consistency: float  # of null-corrected maps
     effective_rank: float
     usable: float
@@ -45,7 +45,7 @@ def verdict(evidence: Evidence) -> tuple[Verdict, str]:
     broken = _not_identifiable(evidence)
     if broken:
         return "not identifiable", f"{score}, but {broken}"
-    doubts = _doubts(evidence, len(nulls))
+    doubts = _doubts(evidence, nulls)
     if doubts:
         return "weak", f"{score}, but {'; '.join(doubts)}"
     return "supported", (
@@ -62,12 +62,12 @@ def _not_identifiable(evidence: Evidence) -> str:
     return ""
 
 
-def _doubts(evidence: Evidence, nulls: int) -> list[str]:
+def _doubts(evidence: Evidence, nulls: list[float]) -> list[str]:
     doubts = []
-    if nulls < 3:
-        doubts.append(f"there are {nulls} nulls (at least 3 are needed)")
-    elif not evidence.null_z >= LEAST_NULL_Z:
-        doubts.append(f"it lies {evidence.null_z:.1f} standard deviations above shifted labels ({LEAST_NULL_Z:.0f})")
+    if len(nulls) < LEAST_NULLS:
+        doubts.append(f"there are {len(nulls)} nulls (at least {LEAST_NULLS} are needed)")
+    elif (excess := evidence.score - max(0.0, *nulls)) < LEAST_EXCESS:
+        doubts.append(f"it beats shifted labels only by {excess:.2f} (at least {LEAST_EXCESS})")
     if not evidence.consistency >= LEAST_CONSISTENCY:
         doubts.append(
             "one seed or too few nulls: consistency is unknown"

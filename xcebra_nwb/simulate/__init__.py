@@ -1,0 +1,1 @@
+"""Recordings whose truth is known: RatInABox cells along a real rat's walk, as NWB files."""

@@ -78,7 +78,6 @@ def _label(
     evidence = Evidence(
         score=_mean(decoding["seeds"]),
         null_scores=tuple(decoding["nulls"]),
-        null_z=decoding["z"],
         consistency=consistency["null_corrected_maps"],
         effective_rank=float(maps["effective_rank"].mean()),
         usable=float(maps["usable"].mean()),

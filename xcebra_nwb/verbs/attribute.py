@@ -19,7 +19,8 @@ from xcebra_nwb.progress import progress
 from xcebra_nwb.provenance import software
 from xcebra_nwb.session import UNIT_COORDINATES, encoder_input, load, load_dataset, save_dataset
 from xcebra_nwb.verbs.train import options
-from xcebra_nwb.xcebra.attribution import Maps, attribute as maps_of
+from xcebra_nwb.xcebra.attribution import Maps
+from xcebra_nwb.xcebra.attribution import attribute as maps_of
 from xcebra_nwb.xcebra.training import Block
 from xcebra_nwb.xcebra.windows import usable_bins
 

@@ -1,0 +1,161 @@
+"""How sure are we: nulls, decoding, consistency, leak, verdicts."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, map_agreement
+from xcebra_nwb.assess.decoding import decoding_score
+from xcebra_nwb.assess.identifiability import leak
+from xcebra_nwb.assess.null import moderated_variance, rank_p_value, score_maps, unit_norm
+from xcebra_nwb.assess.verdict import Evidence, verdict
+
+SAMPLES = np.arange(1000)
+TRAIN, TEST = SAMPLES[:700], SAMPLES[720:]
+
+
+def lognormal(rng: np.random.Generator, maps: int, units: int = 50) -> np.ndarray:
+    """Maps (map, 1, unit) with a firing-rate like pattern that all share."""
+    pattern = np.linspace(-1, 1, units)
+    return np.exp(pattern + 0.2 * rng.normal(size=(maps, 1, units)))
+
+
+def test_units_that_carry_nothing_have_uniform_p_values() -> None:
+    shares = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        p = score_maps(lognormal(rng, 1), lognormal(rng, 8)).p_value
+        shares.append((p <= 0.05).mean())
+    assert 0.03 <= np.mean(shares) <= 0.07
+
+
+def test_units_that_carry_the_label_are_found_with_eight_nulls_whatever_their_share() -> None:
+    rng = np.random.default_rng(1)
+    for carriers in (5, 20):
+        seeds = lognormal(rng, 2)
+        seeds[:, :, :carriers] *= 5
+        tested = score_maps(seeds, lognormal(rng, 8))
+        assert (tested.q_value[0, :carriers] <= 0.05).mean() > 0.9
+        assert (tested.q_value[0, carriers:] <= 0.05).mean() < 0.05
+
+
+def test_the_overall_size_of_a_map_does_not_matter() -> None:
+    rng = np.random.default_rng(2)
+    seeds, nulls = lognormal(rng, 2), lognormal(rng, 8)
+    tested, scaled = score_maps(seeds, nulls), score_maps(7 * seeds, nulls * np.arange(1, 9)[:, None, None])
+    np.testing.assert_allclose(tested.z, scaled.z, rtol=1e-8)
+
+
+def test_two_nulls_are_too_few_to_say() -> None:
+    rng = np.random.default_rng(3)
+    tested = score_maps(lognormal(rng, 2), lognormal(rng, 2))
+    assert np.isnan(tested.z).all()
+    assert np.isnan(tested.q_value).all()
+
+
+def test_a_null_score_as_large_as_all_others_has_the_smallest_p() -> None:
+    assert rank_p_value(np.array([9.0, 0.5, np.nan]), np.arange(4.0)).tolist() == [
+        pytest.approx(0.2),
+        pytest.approx(0.8),
+        pytest.approx(np.nan, nan_ok=True),
+    ]
+
+
+def test_variances_are_drawn_together_and_zero_stays_unknown() -> None:
+    rng = np.random.default_rng(4)
+    variance = np.r_[rng.normal(size=(8, 400)).var(axis=0, ddof=1), 0.0]
+    moderated = moderated_variance(variance, 7)
+    assert np.isnan(moderated[-1])
+    assert moderated[:-1].std() < 0.2 * variance[:-1].std()
+    assert moderated[:-1].mean() == pytest.approx(1, abs=0.1)
+
+
+def test_a_map_of_zeros_has_no_unit_norm() -> None:
+    assert np.isnan(unit_norm(np.zeros((1, 3)))).all()
+    np.testing.assert_allclose(np.linalg.norm(unit_norm(np.array([[3.0, 4.0]]))), 1)
+
+
+def slow(rng: np.random.Generator, axes: int) -> np.ndarray:
+    return np.sin(np.cumsum(rng.normal(scale=0.3, size=(len(SAMPLES), axes)), axis=0))
+
+
+@pytest.mark.parametrize("kind", ["continuous", "circular", "discrete"])
+def test_decoding_finds_what_the_latents_hold_and_only_that(kind: str) -> None:
+    rng = np.random.default_rng(5)
+    latents = slow(rng, 2)
+    values = {
+        "continuous": latents @ [[1.0, 0.2], [-0.3, 1.0]],
+        "circular": np.arctan2(latents[:, :1], latents[:, 1:]),
+        "discrete": (latents[:, 0] > 0).astype(int) + (latents[:, 1] > 0),
+    }[kind]
+    assert decoding_score(latents, values, TRAIN, TEST, kind) > 0.8
+    assert decoding_score(rng.normal(size=latents.shape), values, TRAIN, TEST, kind) < 0.1
+
+
+def test_decoding_scores_nothing_where_the_label_stands_still() -> None:
+    rng = np.random.default_rng(6)
+    constant = np.where(SAMPLES[:, None] < 710, SAMPLES[:, None], 1.0)
+    assert np.isnan(decoding_score(rng.normal(size=(1000, 2)), constant, TRAIN, TEST, "continuous"))
+    assert np.isnan(decoding_score(rng.normal(size=(1000, 2)), np.zeros(1000, int), TRAIN, TEST, "discrete"))
+
+
+def test_leak_is_what_the_other_latents_know_of_a_block() -> None:
+    rng = np.random.default_rng(7)
+    block = slow(rng, 2)
+    assert leak(np.hstack([block, block + 0.01]), 0, 2, TRAIN, TEST) > 0.9
+    assert leak(np.hstack([block, rng.normal(size=block.shape)]), 0, 2, TRAIN, TEST) < 0.1
+    assert np.isnan(leak(block, 0, 2, TRAIN, TEST))
+
+
+def test_consistency_of_maps_and_embeddings() -> None:
+    rng = np.random.default_rng(8)
+    one = rng.normal(size=(1, 100, 3))
+    turned = one @ rng.normal(size=(3, 3))
+    assert embedding_agreement(np.concatenate([one, turned])) == pytest.approx(1)
+    assert np.isnan(embedding_agreement(one))
+    assert map_agreement(np.array([[1.0, 2, 3], [2.0, 4, 9]])) == pytest.approx(1)
+    assert np.isnan(map_agreement(np.array([[1.0, 2, 3]])))
+
+
+def test_what_all_maps_share_is_no_consistency_once_corrected() -> None:
+    rng = np.random.default_rng(9)
+    seeds, nulls = lognormal(rng, 3)[:, 0], lognormal(rng, 8)[:, 0]
+    assert map_agreement(seeds) > 0.8
+    assert abs(map_agreement(corrected_maps(seeds, nulls))) < 0.3
+
+
+GOOD = Evidence(
+    score=0.4,
+    null_scores=(-0.2, -0.1, 0.02),
+    consistency=0.8,
+    effective_rank=1.9,
+    usable=0.99,
+    leak=0.2,
+    significant=12,
+    units=31,
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "word", "reason"),
+    [
+        ({}, "supported", "0.40"),
+        ({"score": 0.01}, "not encoded", "chance"),
+        ({"score": float("nan")}, "not encoded", "held-out"),
+        ({"null_scores": (0.5, 0.1, 0.0)}, "not encoded", "shifted"),
+        ({"usable": 0.2}, "not identifiable", "saturated"),
+        ({"effective_rank": 0.1}, "not identifiable", "directions"),
+        ({"null_scores": (0.35, 0.1, 0.0)}, "weak", "beats"),
+        ({"null_scores": (0.0, 0.0)}, "weak", "nulls"),
+        ({"consistency": 0.3}, "weak", "agree"),
+        ({"consistency": float("nan")}, "weak", "unknown"),
+        ({"leak": 0.95}, "weak", "leak"),
+        ({"leak": float("nan")}, "supported", ""),
+    ],
+)
+def test_verdicts_follow_their_rules(change: dict, word: str, reason: str) -> None:
+    found, because = verdict(dataclasses.replace(GOOD, **change))
+    assert found == word
+    assert reason in because
+    assert "\n" not in because

@@ -1,0 +1,125 @@
+"""The typed config: what is accepted, what is refused in one line, and what is generated from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from xcebra_nwb import config, config_docs
+from xcebra_nwb.errors import UsageError
+
+ROOT = Path(__file__).parent.parent
+TIME = {"name": "time", "outputs": [0, 8], "positive": "time"}
+
+
+@pytest.mark.parametrize("path", [config_docs.SCHEMA, config_docs.ALL_KEYS, config_docs.README], ids=str)
+def test_generated_files_say_what_the_models_say(path: Path) -> None:
+    expected = config_docs.rendered(ROOT)[ROOT / path]
+    assert (ROOT / path).read_text(encoding="utf-8") == expected, f"{path} has drifted: run `make docs`"
+
+
+def test_the_default_yaml_is_the_default() -> None:
+    assert config.validate(yaml.safe_load(config_docs.default_yaml())) == config.Config()
+
+
+def test_the_table_names_every_key() -> None:
+    named = {line.split("`")[1] for line in config_docs.table().splitlines()[2:]}
+    assert leaves(config.Config().model_dump()) <= named
+    assert {"labels.<name>.kind", "objectives[].outputs"} <= named
+
+
+def leaves(section: dict[str, Any], above: str = "") -> set[str]:
+    """The dotted names of all values of a nested dictionary."""
+    return set().union(
+        *(leaves(v, f"{above}{k}.") if isinstance(v, dict) else {f"{above}{k}"} for k, v in section.items())
+    )
+
+
+def test_writing_the_files_repairs_them(tmp_path: Path) -> None:
+    readme = tmp_path / config_docs.README
+    readme.parent.mkdir()
+    readme.write_text(f"before\n{config_docs.TABLE_START}stale\n{config_docs.TABLE_END}after\n")
+    config_docs.main(tmp_path)
+    assert {path: path.read_text() for path in config_docs.rendered(tmp_path)} == config_docs.rendered(tmp_path)
+    assert readme.read_text().startswith("before\n") and readme.read_text().endswith("after\n")
+    assert "stale" not in readme.read_text()
+
+
+def test_a_readme_without_marks_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / config_docs.README).write_text("no marks")
+    with pytest.raises(ValueError, match="marks"):
+        config_docs.rendered(tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").rglob("*.yaml")), ids=lambda path: path.name)
+def test_every_config_that_we_ship_is_valid(path: Path) -> None:
+    loaded = config.load(path)
+    jsonschema.validate(yaml.safe_load(path.read_text()), config_docs.schema())
+    assert config.validate(yaml.safe_load(config.dump(loaded))) == loaded
+
+
+def test_the_schema_refuses_unknown_keys_at_every_depth() -> None:
+    schema = config_docs.schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["additionalProperties"] is False
+    assert all(section["additionalProperties"] is False for section in schema["$defs"].values())
+
+
+def test_an_empty_file_is_the_default_config(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("")
+    assert config.load(tmp_path / "empty.yaml") == config.Config()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"trainin": {}}, r"unknown key trainin \(did you mean training\?\)"),
+        ({"training": {"stepz": 5}}, r"unknown key training.stepz \(did you mean steps\?\)"),
+        ({"training": {"regularizer": {"wieght": 1}}}, r"regularizer.wieght \(did you mean weight\?\)"),
+        ({"labels": {"position": {"sorce": "/a"}}}, r"unknown key labels.position.sorce \(did you mean source\?\)"),
+        ({"objectives": [{**TIME, "ofset": 2}]}, r"unknown key objectives.0.ofset \(did you mean offset\?\)"),
+        ({"time": {"zzz": 1}}, r"unknown key time.zzz \(valid keys: bin_width, within, max_gap, max_still\)"),
+        ({"training": {"steps": 0}}, r"training.steps: .*greater than or equal to 1, got 0"),
+        ({"training": {"regularizer": {"ramp": [0.5, 1.0]}}}, "never switches on"),
+        ({"training": {"denominator": "negatives"}}, "set encoder.clip"),
+        ({"objectives": [TIME, TIME]}, "every name must be used once"),
+        ({"objectives": [{**TIME, "outputs": [0, 9]}]}, r"exceed encoder.outputs \(8\)"),
+        ({"objectives": [{**TIME, "outputs": [3, 3]}]}, "empty or negative"),
+        ({"objectives": [{**TIME, "label": "speed"}]}, "`label` goes with time_delta and discrete"),
+        (
+            {
+                "labels": {"speed": {"source": "/a"}},
+                "objectives": [{"name": "a", "outputs": [0, 1], "positive": "time_delta", "label": "place"}],
+            },
+            "no label place among",
+        ),
+        ({"labels": {"2d": {"source": "/a"}}}, "labels"),
+    ],
+)
+def test_a_wrong_config_is_refused_in_one_line(content: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as raised:
+        config.validate(content)
+    assert "\n" not in str(raised.value)
+
+
+def test_negatives_with_a_bound_or_with_cosine_are_fine() -> None:
+    config.validate({"training": {"denominator": "negatives"}, "encoder": {"clip": 5}})
+    config.validate({"training": {"denominator": "negatives", "similarity": "cosine"}})
+
+
+@pytest.mark.parametrize(("text", "message"), [("a: [", "not YAML"), ("- 1", "valid dictionary"), ("\x00", "not YAML")])
+def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "wrong.yaml").write_text(text)
+    with pytest.raises(UsageError, match=message) as raised:
+        config.load(tmp_path / "wrong.yaml")
+    assert "wrong.yaml" in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such config file"):
+        config.load(tmp_path / "missing.yaml")

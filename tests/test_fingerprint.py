@@ -1,0 +1,60 @@
+"""The fingerprint of a verb's code: comments do not count, what the verb runs does."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from xcebra_nwb import fingerprint as module
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the package that may be edited."""
+    copy = tmp_path / "xcebra_nwb"
+    shutil.copytree(module.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(module, "PACKAGE", copy)
+    return copy
+
+
+def fingerprints() -> dict[str, str]:
+    for cached in (module.fingerprint, module._imports, module._tree):
+        cached.cache_clear()
+    return {verb: module.fingerprint(verb) for verb in ("extract", "train", "attribute", "assess")}
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def test_a_comment_and_a_docstring_change_nothing(package: Path) -> None:
+    before = fingerprints()
+    edit(package / "xcebra" / "loss.py", '"""The contrastive loss', '"""Another word on the contrastive loss')
+    edit(package / "xcebra" / "loss.py", "import math", "import math  # a comment")
+    assert fingerprints() == before
+
+
+def test_a_constant_in_a_helper_changes_the_verbs_that_use_it_and_no_other(package: Path) -> None:
+    before = fingerprints()
+    edit(package / "assess" / "decoding.py", "INNER_SHARE = 0.25", "INNER_SHARE = 0.3")
+    after = fingerprints()
+    assert {verb for verb in before if before[verb] != after[verb]} == {"assess"}
+
+
+def test_a_module_that_is_reached_through_others_counts(package: Path) -> None:
+    before = fingerprints()
+    edit(
+        package / "xcebra" / "windows.py", "TRAIN, HELD_OUT, NEITHER = 0, 1, -1", "TRAIN, HELD_OUT, NEITHER = 0, 2, -1"
+    )
+    after = fingerprints()
+    assert before["train"] != after["train"]
+    assert before["extract"] == after["extract"]
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> None:
+    """Other tests ask for the real package's fingerprints."""
+    yield
+    fingerprints()

@@ -1,0 +1,156 @@
+"""The house is in order: who imports whom, verbs and rules, environments, versions, links, nothing of one machine."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+from rattler import MatchSpec
+
+import xcebra_nwb
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+RULES = ("extract", "train", "attribute", "assess", "write", "check", "report", "summarize", "simulate")
+VERBS = (*RULES, "discover", "run", "inspect")
+HEAVY = ("torch", "pynwb", "h5py", "pandas", "xarray", "scipy", "matplotlib", "snakemake", "ratinabox", "sklearn")
+CONDA_NAMES = {"torch": "pytorch", "snakemake": "snakemake-minimal", "matplotlib": "matplotlib-base"}
+PIP_ONLY = {"ratinabox"}
+MACHINE_PATH = re.compile(r"(?<![\w.*<>-])/(?:work|tmp|home|root|opt|mnt|Users)/\w|file://|--(?:extra-)?index-url")
+LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def requirements(lines: list[str]) -> dict[str, Requirement]:
+    """Requirements by canonical name."""
+    parsed = [Requirement(line) for line in lines]
+    return {canonicalize_name(one.name): one for one in parsed}
+
+
+def locked() -> dict[str, Requirement]:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    return requirements([line for line in lines if line and not line.startswith("#")])
+
+
+def our_files() -> list[Path]:
+    """Files that git tracks, or would track."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if listing.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_import_contracts_hold() -> None:
+    outcome = subprocess.run([BIN / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert outcome.returncode == 0, outcome.stdout
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_is_a_module_with_a_function_of_its_name(verb: str) -> None:
+    tree = ast.parse((ROOT / "xcebra_nwb" / "verbs" / f"{verb}.py").read_text(encoding="utf-8"))
+    assert verb in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_verb_of_the_workflow_is_a_rule_of_its_name(rule: str) -> None:
+    files = [ROOT / "workflow" / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    assert re.search(rf"^\s*rule {rule}:", text, re.MULTILINE)
+    assert f"xcebra-nwb {rule} " in text
+
+
+def test_help_names_every_verb_and_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['xcebra-nwb', '--help']\n"
+        "from xcebra_nwb.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        f"print('LOADED', *sorted(set({HEAVY}) & set(sys.modules)))"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    text, _, loaded = outcome.stdout.partition("LOADED")
+    assert [verb for verb in VERBS if not re.search(rf"^\W*{verb}\s", text, re.MULTILINE)] == []
+    assert loaded.split() == []
+
+
+def test_conda_environment_agrees_with_pyproject() -> None:
+    entries = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    from_conda = {str(spec.name.normalized): spec for spec in (MatchSpec(e) for e in entries if isinstance(e, str))}
+    (from_pip,) = [entry["pip"] for entry in entries if isinstance(entry, dict)]
+    assert from_pip[-1] == "--editable ."
+    wanted = requirements(project()["project"]["dependencies"])
+    expected = {CONDA_NAMES.get(name, name): str(one.specifier) for name, one in wanted.items() if name not in PIP_ONLY}
+    expected["python"] = project()["project"]["requires-python"]
+    found = {name: bounds(str(spec.version)) for name, spec in from_conda.items() if name != "pip"}
+    assert found == {name: bounds(specifier) for name, specifier in expected.items()}
+    assert requirements(from_pip[:-1]) == {name: wanted[name] for name in PIP_ONLY}
+
+
+def bounds(specifier: str) -> set[str]:
+    return set(specifier.split(","))
+
+
+def test_the_lock_satisfies_pyproject() -> None:
+    pins = locked()
+    assert all(str(one.specifier).startswith("==") for one in pins.values())
+    assert str(pins["torch"].specifier) == "==2.13.0"
+    extras = project()["project"]["optional-dependencies"]
+    asked = [*project()["project"]["dependencies"], *extras["dev"], *extras["cluster"]]
+    for name, wanted in requirements([*asked, *project()["build-system"]["requires"]]).items():
+        assert pinned(pins, name) in wanted.specifier, name
+
+
+def pinned(pins: dict[str, Requirement], name: str) -> Version:
+    return Version(str(pins[name].specifier).removeprefix("=="))
+
+
+def test_the_lock_is_complete() -> None:
+    pins, pending, seen = locked(), ["xcebra-nwb"], set()
+    while pending:
+        name = pending.pop()
+        if name in seen or name == "torch":  # what torch needs depends on the machine's accelerator
+            continue
+        seen.add(name)
+        needed = [Requirement(line) for line in importlib.metadata.requires(name) or []]
+        pending += [canonicalize_name(r.name) for r in needed if r.marker is None or r.marker.evaluate({"extra": ""})]
+    assert seen - {"xcebra-nwb"} <= pins.keys()
+
+
+def test_versions_agree() -> None:
+    assert project()["project"]["version"] == xcebra_nwb.__version__
+    latest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert latest is not None and latest[1] == xcebra_nwb.__version__
+
+
+def test_no_file_names_a_place_on_one_machine() -> None:
+    found = []
+    for path in our_files():
+        text = path.read_bytes().decode("utf-8", errors="ignore") if path.suffix not in {".png", ".nwb"} else ""
+        found += [f"{path.relative_to(ROOT)}: {match[0]}" for match in MACHINE_PATH.finditer(text)]
+    assert [line for line in found if not line.startswith("tests/test_house.py")] == []
+
+
+@pytest.mark.parametrize(
+    "document", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("[cd]o*/**/*.md")), ids=lambda p: p.name
+)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    links = LINK.findall(document.read_text(encoding="utf-8"))
+    assert [link for link in links if not (document.parent / link).exists()] == []

@@ -1,0 +1,96 @@
+"""Inspect: what it tells of a tiny file, as a whole, and of files that are odd."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from tests import nwb_builders as build
+from xcebra_nwb.nwb.inventory_models import Inventory
+from xcebra_nwb.verbs.inspect import inspect, render
+
+
+def test_a_tiny_file_as_a_whole(tmp_path: Path) -> None:
+    path = build.tiny(tmp_path / "tiny.nwb")
+    text = render(inspect(path))
+    assert text.splitlines()[1:] == [
+        "  identifier tiny, session one, subject rat0, species Rattus norvegicus, start 2026-01-01T00:00:00+00:00",
+        "  made for a test",
+        "",
+        "Neural data",
+        "* /units: 6 units, 2238 spikes, 0.048304 to 59.9573 s, 6 obs_intervals, "
+        "columns location, spike_times, obs_intervals",
+        "",
+        "Series that could be labels",
+        "* /processing/behavior/BehavioralTimeSeries/speed: TimeSeries, 1200, 20 Hz, m/s, 0 to 59.95 s, continuous",
+        "* /processing/behavior/CompassDirection/head_direction: SpatialSeries, 1200, 20 Hz, radians, 0 to 59.95 s, "
+        "circular",
+        "* /processing/behavior/Position/position: SpatialSeries, 1200 x 2, 20 Hz, meters, 0 to 59.95 s, continuous",
+        "",
+        "Intervals",
+        "  none found",
+        "",
+        "Gaps",
+        "  none over three sample periods",
+        "",
+        "Suspicious",
+        "  nothing",
+        "",
+        "What auto takes",
+        "  neural data: /units (6 units): the units table at the root",
+        "  label position: /processing/behavior/Position/position, continuous: a SpatialSeries in a Position",
+        "  label head_direction: /processing/behavior/CompassDirection/head_direction, circular: "
+        "a SpatialSeries in a CompassDirection",
+        "  label speed: /processing/behavior/BehavioralTimeSeries/speed, continuous: "
+        "a TimeSeries called speed in a BehavioralTimeSeries",
+    ]
+
+
+def test_it_survives_json(tmp_path: Path) -> None:
+    told = inspect(build.tiny(tmp_path / "tiny.nwb"))
+    content = json.loads(json.dumps(told.model_dump(mode="json"), allow_nan=False))
+    assert Inventory.model_validate(content) == told
+
+
+def test_a_refusal_is_told_not_raised(tmp_path: Path) -> None:
+    told = inspect(build.without_behaviour(tmp_path / "lonely.nwb"))
+    assert told.refusal is not None and "no behaviour found" in told.refusal.reason
+    assert "Refused under auto" in render(told)
+    assert told.automatic.neural == ["/units"]
+
+
+def test_suspicious_times_gaps_and_intervals_are_told(tmp_path: Path) -> None:
+    times, position = build.circling()
+    nwb = build.new()
+    spikes = [*build.steady_spikes(2), np.array([5.0, 4.0, np.nan]), np.array([]), 1000 * np.arange(200.0)]
+    build.add_units(nwb, spikes)
+    late = np.r_[times[:600], times[600:] + 30]
+    late[0] = -1.54e9
+    build.add_position(nwb, late, position)
+    build.add_behaviour(nwb, "speed", 1000 * times + 1e6, position[:, 0])
+    build.add_behaviour(nwb, "heading", np.r_[times[:600], times[:600]], position[:, 0])
+    build.add_intervals(nwb, "trials", [[5, 6], [8, 7]], side=["a", "b"])
+    path = build.save(nwb, tmp_path / "odd.nwb")
+    told = inspect(path)
+    said = [f"{remark.path}: {remark.what}" for remark in told.suspicious]
+    behaviour = "/processing/behavior/BehavioralTimeSeries"
+    assert "/units: 1 spike times are not finite" in said
+    assert "/units: the spike times of 1 units are not sorted" in said
+    assert "/units: 1 units without a spike" in said
+    assert "/processing/behavior/Position/position: 1 absurd times, such as -1.54e+09 s" in said
+    assert f"{behaviour}/heading: times restart: two runs cover the same stretch" in said
+    assert f"{behaviour}/speed: whole numbers in large steps: milliseconds or sample numbers?" in said
+    assert "/intervals/trials: 1 rows stop before they start" in said
+    (gap,) = [gap for gap in told.gaps if gap.path.endswith("position") and gap.longest < 1e6] or told.gaps[:1]
+    assert gap.count == 2
+    (table,) = told.intervals
+    assert (table.rows, table.labels, table.covered) == (2, ["side"], 1.0)
+
+
+def test_text_from_a_file_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    nwb = build.new(subject="rat\x1b[2Jwiped")
+    build.add_units(nwb, build.steady_spikes())
+    text = render(inspect(build.save(nwb, tmp_path / "sly.nwb")))
+    assert "\x1b" not in text and "wiped" in text

@@ -1,0 +1,79 @@
+"""Which blocks the labels of a session get, and what their rules may read."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from xcebra_nwb import config
+from xcebra_nwb.errors import UsageError
+from xcebra_nwb.objectives import resolve
+from xcebra_nwb.stack import SEED, Member, grid, members, samples
+from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
+
+from .results import make_session
+
+TIME = {"name": "time", "outputs": [0, 8], "positive": "time"}
+
+
+@pytest.fixture
+def session() -> xr.Dataset:
+    return make_session(np.random.default_rng(0))
+
+
+def test_auto_gives_time_everything_and_every_label_a_block(session: xr.Dataset) -> None:
+    objectives, outputs = resolve(config.validate({}), session)
+    assert outputs == 8
+    assert [(o.name, o.outputs, o.positive) for o in objectives] == [
+        ("time", (0, 8), "time"),
+        ("position", (0, 3), "time_delta"),
+        ("head_direction", (3, 6), "time_delta"),
+        ("choice", (6, 6 + objectives[3].outputs[1] - 6), "discrete"),
+    ]
+
+
+def test_auto_raises_the_number_of_latents_when_the_blocks_need_it(session: xr.Dataset) -> None:
+    objectives, outputs = resolve(config.validate({"encoder": {"outputs": 2}}), session)
+    assert outputs == objectives[-1].outputs[1] > 2
+
+
+@pytest.mark.parametrize(
+    ("objective", "says"),
+    [
+        ({"name": "x", "outputs": [0, 2], "positive": "time_delta", "label": "speed"}, "labels: position"),
+        ({"name": "x", "outputs": [0, 2], "positive": "discrete", "label": "position"}, "positive: time_delta"),
+        ({"name": "x", "outputs": [0, 2], "positive": "time_delta", "label": "choice"}, "positive: discrete"),
+    ],
+)
+def test_a_rule_that_cannot_read_its_label_is_refused(session: xr.Dataset, objective: dict, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        resolve(config.validate({"objectives": [TIME, objective]}), session)
+
+
+def test_time_alone_is_nothing_to_attribute(session: xr.Dataset) -> None:
+    with pytest.raises(UsageError, match="nothing to attribute"):
+        resolve(config.validate({"objectives": [TIME]}), session)
+
+
+def test_members_draw_from_generators_of_their_own(session: xr.Dataset) -> None:
+    chosen = config.validate({"training": {"seeds": 2, "nulls": 3}})
+    stack = members(500, chosen)
+    assert [m.role for m in stack] == ["seed"] * 2 + ["null"] * 3
+    assert all(m.shift == 0 for m in stack[:2])
+    assert all(50 <= m.shift <= 450 for m in stack[2:])
+    drawn = {tuple(m.generator(0).integers(10**9, size=3)) for m in stack}
+    assert len(drawn) == 5
+    assert Member("seed", 0, 0).generator(0).random() == np.random.default_rng([0, SEED, 0]).random()
+
+
+def test_the_samples_of_the_two_parts_share_no_bin(session: xr.Dataset) -> None:
+    chosen = config.validate({"training": {"nulls": 2, "seeds": 1}})
+    layout = grid(session, 1, chosen)
+    objectives, _ = resolve(chosen, session)
+    stack = members(len(layout.bins), chosen)
+    train = samples(session, layout, objectives, stack, TRAIN)
+    test = samples(session, layout, objectives, stack, HELD_OUT)
+    assert not set(train.bins) & set(test.bins)
+    for rules in train.rules:
+        for rule in rules:
+            positive = rule.draw(train.references, np.random.default_rng(0))
+            assert ((positive >= 0) & (positive < len(train.bins))).all()

@@ -1,0 +1,77 @@
+"""Receipts: a refusal travels down the verbs, an old file never stands beside a new failure."""
+
+from pathlib import Path
+
+import pytest
+
+from xcebra_nwb import receipt
+from xcebra_nwb.errors import Failure, Refusal
+from xcebra_nwb.files import atomic, write_json
+
+
+def writes(directory: Path, name: str):
+    def work() -> list[Path]:
+        (directory / name).write_text("content")
+        return [directory / name]
+
+    return work
+
+
+def refuses() -> list[Path]:
+    raise Refusal("no behaviour", "name a label")
+
+
+def fails() -> list[Path]:
+    raise Failure("the disk is full")
+
+
+def test_a_receipt_names_the_files_and_their_digests(tmp_path: Path) -> None:
+    receipt.carry_out("extract", tmp_path, writes(tmp_path, "session.nc"))
+    found = receipt.load(tmp_path, "extract")
+    assert found.state == "done"
+    assert list(found.files) == ["session.nc"]
+    assert len(found.files["session.nc"]) == 64
+
+
+def test_the_same_content_gives_the_same_receipt(tmp_path: Path) -> None:
+    contents = []
+    for _ in range(2):
+        receipt.carry_out("extract", tmp_path, writes(tmp_path, "session.nc"))
+        contents.append(receipt.path(tmp_path, "extract").read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_in_a_batch_a_refusal_is_noted_and_passed_on_but_reported(tmp_path: Path) -> None:
+    assert receipt.carry_out("extract", tmp_path, refuses, batch=True) == []
+    receipt.carry_out("train", tmp_path, fails, batch=True)  # never gets to fail
+    found = receipt.load(tmp_path, "train")
+    assert (found.state, found.reason, found.remedy) == ("refused", "no behaviour", "name a label")
+    receipt.carry_out("report", tmp_path, writes(tmp_path, "report.html"), batch=True)
+    assert receipt.load(tmp_path, "report").state == "done"
+
+
+def test_alone_a_refusal_is_raised_and_still_noted(tmp_path: Path) -> None:
+    with pytest.raises(Refusal):
+        receipt.carry_out("extract", tmp_path, refuses)
+    assert receipt.load(tmp_path, "extract").state == "refused"
+
+
+def test_a_failure_leaves_neither_a_receipt_nor_what_an_earlier_run_wrote(tmp_path: Path) -> None:
+    receipt.carry_out("extract", tmp_path, writes(tmp_path, "session.nc"))
+    with pytest.raises(Failure):
+        receipt.carry_out("extract", tmp_path, fails)
+    assert not receipt.path(tmp_path, "extract").exists()
+    assert not (tmp_path / "session.nc").exists()
+
+
+def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), atomic(tmp_path / "page.html") as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_knows_no_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "x.json", {"value": float("nan")})
+    assert list(tmp_path.iterdir()) == []

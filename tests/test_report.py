@@ -1,0 +1,204 @@
+"""The page of one session: whole, safe, readable without a network, and honest about what is not known."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tests.pages import EVIL, Page
+from tests.results import make_results, make_session
+from xcebra_nwb import session as contract
+from xcebra_nwb.errors import UsageError
+from xcebra_nwb.files import read_json, write_json
+from xcebra_nwb.receipt import Receipt, save
+from xcebra_nwb.report.ground_truth import auroc_against_cell_types
+from xcebra_nwb.report.style import number, of_median_unit, plain
+from xcebra_nwb.report.unit_map import unit_columns, unit_map, unit_rows
+from xcebra_nwb.verbs.report import report
+
+SECTIONS = ["verdicts", "attribution", "decoding", "embedding", "training", "extraction", "provenance"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a session with three labels and its page."""
+    directory = tmp_path_factory.mktemp("results") / "sub-a_ses-1"
+    make_results(directory)
+    assert report(directory) == [directory / "report.html"]
+    return directory
+
+
+def small(labels: list[str] | None = None, units: int = 12) -> xr.Dataset:
+    """A session that is quick to draw."""
+    return make_session(np.random.default_rng(0), labels=labels or ["choice"], units=units)
+
+
+def test_page_has_every_section_in_order_and_needs_no_network(made: Path) -> None:
+    page = Page(made / "report.html")
+    assert page.ids == SECTIONS
+    assert all(address.startswith(("data:image/png;base64,", "#")) for address in page.addresses)
+    assert "http" not in re.sub(r"data:image/png;base64,[^\"]*", "", page.html).replace("http-equiv", "")
+    assert all(image.get("alt") for image in page.images)
+    assert page.scripts == ["application/json"] * 4 + [None]  # three maps, the assessment, and the one that runs
+
+
+def test_page_says_what_assessment_says(made: Path) -> None:
+    page = Page(made / "report.html")
+    assessed = read_json(made / "assessment.json")["labels"]
+    for label, result in assessed.items():
+        assert label in page.text
+        assert result["because"] in page.text
+    sentence, reason = "a code of position is supported", "no leak score for classes"
+    for words in ("✔ supported", "◐ weak", "○ not encoded", sentence, reason):
+        assert words in page.text
+    for words in ("How to read this", "When not to believe it"):
+        assert page.text.count(words) == len(SECTIONS) - 1  # provenance needs no doubt
+
+
+def test_table_holds_every_unit_in_order_of_attribution(made: Path) -> None:
+    attribution = contract.load_dataset(made / "attribution.nc")
+    shown = unit_map(attribution, "position")
+    rows = Page(made / "report.html").stored[0]
+    assert rows == unit_rows(shown)
+    assert len(rows) == attribution.sizes["unit"]
+    assert [row[2] for row in rows] == sorted((float(str(row[2])) for row in rows), reverse=True)
+    column = unit_columns(shown).index("z")
+    by_unit = dict(zip(shown.units, attribution["z"].sel(label="position").values, strict=True))
+    assert all(row[column] == pytest.approx(by_unit[str(row[0])], rel=1e-2) for row in rows)
+
+
+def test_maps_are_compared_with_their_median_unit(made: Path) -> None:
+    attribution = contract.load_dataset(made / "attribution.nc")
+    shown, larger = unit_map(attribution, "position"), attribution.copy(deep=True)
+    larger["attribution_seeds"] *= 7.0
+    assert np.allclose(unit_map(larger, "position").mean, shown.mean)
+    assert np.allclose(np.median(of_median_unit(attribution["attribution"].values), axis=-1), 1)
+    assert (shown.null_low <= shown.null_high).all()
+
+
+def test_text_of_files_stays_text(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    session = make_session(rng, unit_ids=[f"$x_{i}$" for i in range(12)])
+    session["region"] = ("unit", [EVIL if unit % 2 else "$\\frac$" for unit in range(12)])
+    session["position"].attrs |= {"source": EVIL, "units": "$m$", "reference_frame": "</style>" + EVIL}
+    session["choice"].attrs["classes"] = json.dumps([EVIL, "$\\left$ & <b>"])
+    session.attrs |= {"subject": EVIL, "choices": json.dumps([EVIL]), "masks": json.dumps({EVIL: 20})}
+    make_results(tmp_path, session=session)
+    write_json(
+        tmp_path / "inventory.json", {"neural": [{"path": EVIL, "n": 1}], EVIL: ["</details>"], "d": {"e": EVIL}}
+    )
+    write_json(tmp_path / "check.json", {"new": [{"message": EVIL}]})
+    report(tmp_path)
+    page = Page(tmp_path / "report.html")
+    assert EVIL not in page.html
+    assert page.scripts == ["application/json"] * 4 + [None]
+    assert page.text.count(EVIL) > 8
+    assert page.stored[0][0][1] in (EVIL, "$\\frac$")
+    assert "$x_3$" in page.text
+
+
+@pytest.mark.parametrize(
+    ("text", "drawn"),
+    [
+        ("$x$", r"\$x\$"),
+        ("a\nb\t c", "a b c"),
+        ("abcdefghijklmnop", "abcdef…nop"),
+        ("\x1b[1mz", "[1mz"),
+        (None, "None"),
+    ],
+)
+def test_figures_draw_text_as_it_stands(text: str, drawn: str) -> None:
+    assert plain(text, 10) == drawn
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(None, "–"), (float("nan"), "–"), (12345, "12,345"), (-0.12345, "−0.123"), ("word", "word")]
+)
+def test_numbers_for_reading(value: object, shown: str) -> None:
+    assert number(value) == shown
+
+
+def test_disagreement_of_methods_is_said_in_words(tmp_path: Path) -> None:
+    make_results(tmp_path, session=small())
+    attribution = contract.load_dataset(tmp_path / "attribution.nc")
+    attribution["agreement"].loc[{"label": "choice"}] = 0.2
+    contract.save_dataset(attribution, tmp_path / "attribution.nc")
+    report(tmp_path)
+    text = Page(tmp_path / "report.html").text
+    assert text.count("The two methods disagree") == 1
+    assert "disagree on choice (Spearman ρ = 0.2)" in text
+
+
+@pytest.mark.parametrize(("seeds", "nulls"), [(1, 0), (1, 1), (2, 2)])
+def test_page_without_enough_nulls_says_so(tmp_path: Path, seeds: int, nulls: int) -> None:
+    make_results(tmp_path, session=small(), seeds=seeds, nulls=nulls)
+    report(tmp_path)
+    text = Page(tmp_path / "report.html").text
+    assert ("No unit was tested" in text) == (nulls < 2)
+
+
+def test_only_the_foremost_of_many_units_are_drawn(tmp_path: Path) -> None:
+    make_results(tmp_path, session=small(["position"], units=100))
+    report(tmp_path)
+    page = Page(tmp_path / "report.html")
+    assert "The figure shows the 60 of 100 units that stand out most; the table holds all." in page.text
+    assert len(page.stored[0]) == 100
+    shown = unit_map(contract.load_dataset(tmp_path / "attribution.nc"), "position")
+    drawn = shown.foremost(60)
+    assert set(drawn) == set(np.argsort(-shown.z)[:60])
+    assert np.all(np.diff(shown.mean[0, drawn]) <= 0)
+
+
+def test_one_latent_and_many_classes_can_be_drawn(tmp_path: Path) -> None:
+    session = small(["position", "choice"])
+    session["choice"] = session["choice"].copy(data=np.where(session["valid"], np.arange(600) // 20, -1))
+    session["choice"].attrs["classes"] = json.dumps([f"stimulus {i}" for i in range(30)])
+    make_results(tmp_path, session=session)
+    attribution = contract.load_dataset(tmp_path / "attribution.nc")
+    attribution["last_latent"].loc[{"label": "position"}] = 1
+    contract.save_dataset(attribution, tmp_path / "attribution.nc")
+    report(tmp_path)
+    assert Page(tmp_path / "report.html").ids == SECTIONS
+
+
+def test_page_is_the_same_twice(tmp_path: Path) -> None:
+    make_results(tmp_path, session=small())
+    first = report(tmp_path)[0].read_bytes()
+    assert report(tmp_path)[0].read_bytes() == first
+
+
+def test_refused_session_gets_a_page_that_says_why(tmp_path: Path) -> None:
+    for verb in ("extract", "train"):
+        refusal = Receipt(
+            verb=verb, session="sub-a", state="refused", reason=f"no behaviour {EVIL}", remedy="name a label"
+        )
+        save(refusal, tmp_path)
+    write_json(tmp_path / "inventory.json", {"neural": [{"path": "/units", "units": 3}], "series": []})
+    assert report(tmp_path) == [tmp_path / "report.html"]
+    page = Page(tmp_path / "report.html")
+    for words in ("refused", f"no behaviour {EVIL}", "name a label", "/units", "extract"):
+        assert words in page.text
+    assert page.scripts == [None]
+
+
+def test_missing_results_are_named(tmp_path: Path) -> None:
+    make_results(tmp_path, session=small())
+    (tmp_path / "embedding.nc").unlink()
+    with pytest.raises(UsageError, match=r"embedding\.nc: no such file"):
+        report(tmp_path)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_maps_are_scored_against_true_cell_types(made: Path) -> None:
+    attribution = contract.load_dataset(made / "attribution.nc")
+    types = {str(unit): ("place", "head direction", "other")[int(unit) % 3] for unit in attribution["unit_id"].values}
+    tuned = {"position": ["place", "grid"], "head_direction": ["head direction"], "choice": ["nobody"]}
+    scores = auroc_against_cell_types(attribution, types, tuned)
+    assert scores["position"] == scores["head_direction"] == 1.0
+    assert np.isnan(scores["choice"])
+    assert "speed" not in scores

@@ -1,0 +1,152 @@
+"""Training: members of a stack, the Jacobian penalty, reproducibility."""
+
+import numpy as np
+import pytest
+import torch
+
+from xcebra_nwb.xcebra import encoder, training
+from xcebra_nwb.xcebra.loss import Contrast
+from xcebra_nwb.xcebra.pairs import TimeDeltaPairs, TimePairs, label_increments, successors
+from xcebra_nwb.xcebra.training import Block, Options, Samples
+
+BINS, UNITS, OUTPUTS = 300, 8, 4
+BLOCKS = [Block("time", 0, OUTPUTS), Block("position", 0, 2)]
+TWO_STEPS_TIME, TWO_STEPS_POSITION = 3.493882, 3.494302  # nats, mean of the first two steps
+
+
+def recording() -> tuple[torch.Tensor, np.ndarray]:
+    rng = np.random.default_rng(0)
+    position = np.cumsum(rng.normal(size=(BINS, 2)), axis=0)
+    activity = np.tanh(position @ rng.normal(size=(2, UNITS)) / 5) + 0.1 * rng.normal(size=(BINS, UNITS))
+    return torch.as_tensor(activity, dtype=torch.float32), position
+
+
+def samples(position: np.ndarray, shifts: list[int], window: int = 1) -> Samples:
+    bins = np.arange(window, BINS - window)
+    run = np.zeros(len(bins), dtype=np.int64)
+    following = successors(run, 1)
+    rules = []
+    for shift in shifts:
+        values = np.roll(position[bins], shift, axis=0)
+        steps = label_increments(values, run, 1, circular=False)
+        rules.append([TimePairs(following), TimeDeltaPairs.of(values, steps, circular=False)])
+    return Samples(bins, np.flatnonzero(following >= 0), rules)
+
+
+def options(steps: int, **changes: object) -> Options:
+    defaults = {
+        "batch_size": 32,
+        "learning_rate": 1e-2,
+        "contrast": Contrast(),
+        "regularizer_weight": 0.1,
+        "regularizer_ramp": (0.0, 0.5),
+    }
+    return Options(steps=steps, **(defaults | changes))
+
+
+def trained(shifts: list[int], seeds: list[int], steps: int = 20, name: str = "mlp", **changes: object):
+    activity, position = recording()
+    shape = encoder.architecture(name, UNITS, hidden=16, outputs=OUTPUTS)
+    generators = [np.random.default_rng(seed) for seed in seeds]
+    data = samples(position, shifts, shape.window)
+    return training.train(activity, shape, BLOCKS, data, generators, options(steps, **changes))
+
+
+@pytest.mark.parametrize("name", ["mlp", "conv10"])
+def test_members_of_a_stack_are_the_models_trained_alone(name: str) -> None:
+    together = trained([0, 0, 90], [1, 2, 3], name=name)
+    for member, (shift, seed) in enumerate([(0, 1), (0, 2), (90, 3)]):
+        alone = trained([shift], [seed], name=name)
+        np.testing.assert_allclose(together.loss[member], alone.loss[0], rtol=1e-4)
+        for number, (both, one) in enumerate(zip(together.layers, alone.layers, strict=True)):
+            torch.testing.assert_close(both[0][member], one[0][0], rtol=1e-3, atol=1e-4)
+            if (
+                number < len(alone.layers) - 1
+            ):  # the Euclidean loss does not see the last bias: its gradient is rounding
+                torch.testing.assert_close(both[1][member], one[1][0], rtol=1e-3, atol=1e-4)
+
+
+def test_the_same_seeds_give_the_same_bits() -> None:
+    first, second = (trained([0, 90], [1, 3]) for _ in range(2))
+    for a, b in zip(first.layers, second.layers, strict=True):
+        assert torch.equal(a[0], b[0])
+        assert torch.equal(a[1], b[1])
+    np.testing.assert_array_equal(first.loss, second.loss)
+
+
+def test_more_steps_begin_like_fewer() -> None:
+    few, more = trained([0], [1], steps=3), trained([0], [1], steps=40, regularizer_ramp=(0.9, 0.95))
+    few_plain = trained([0], [1], steps=3, regularizer_weight=0.0)
+    np.testing.assert_allclose(more.loss[0, :, :3], few_plain.loss[0], rtol=1e-6)
+    assert not np.allclose(few.loss[0], few_plain.loss[0], rtol=1e-6)
+
+
+def test_the_loss_after_two_steps_is_what_it_was() -> None:
+    found = trained([0], [7], steps=2, regularizer_ramp=(0.0, 0.0)).loss[0, :, -1]
+    np.testing.assert_allclose(found, [TWO_STEPS_TIME, TWO_STEPS_POSITION], atol=5e-6)
+
+
+def test_training_learns_the_label_and_not_the_shifted_one() -> None:
+    true, null = trained([0, 120], [1, 2], steps=300).loss[:, 1, -1]
+    assert true < null - 0.2
+
+
+def test_the_penalty_is_the_squared_norm_of_the_jacobian() -> None:
+    activity, _ = recording()
+    shape = encoder.architecture("conv10", UNITS, hidden=6, outputs=OUTPUTS)
+    layers = [
+        tuple(t.double() for t in layer) for layer in encoder.initialize(shape, [np.random.default_rng(0)], "cpu")
+    ]
+    windows = encoder.gather_windows(activity.double(), torch.arange(20, 60)[None], shape.window)
+    latents, pre = encoder.forward(shape, layers, windows)
+    _, rows = encoder.jacobian(shape, layers, windows)
+    squares = rows.square().sum(dim=(3, 4)).mean(dim=1)[0]  # (latent,)
+    exact = 0.5 * sum(squares[b.first : b.last].sum() for b in BLOCKS)
+    directions = training._random_directions(BLOCKS, (4000, 40), np.random.default_rng(1))
+    estimates = [
+        training.jacobian_penalty(shape, layers, BLOCKS, latents, pre, Contrast(), torch.as_tensor(d)[None]).item()
+        for d in directions
+    ]
+    error = np.std(estimates) / np.sqrt(len(estimates))
+    assert np.mean(estimates) == pytest.approx(exact.item(), abs=4 * error)
+    assert error < 0.01 * exact.item()
+
+
+def test_for_blocks_of_one_latent_the_penalty_is_exact() -> None:
+    activity, _ = recording()
+    shape = encoder.architecture("mlp", UNITS, hidden=6, outputs=1)
+    layers = encoder.initialize(shape, [np.random.default_rng(0)], torch.device("cpu"))
+    windows = encoder.gather_windows(activity, torch.arange(50)[None], 1)
+    latents, pre = encoder.forward(shape, layers, windows)
+    one = [Block("only", 0, 1)]
+    directions = torch.as_tensor(training._random_directions(one, (1, 50), np.random.default_rng(1)))
+    found = training.jacobian_penalty(shape, layers, one, latents, pre, Contrast(), directions)
+    expected = 0.5 * encoder.jacobian(shape, layers, windows)[1].square().sum(dim=(2, 3, 4)).mean()
+    torch.testing.assert_close(found[0], expected)
+
+
+def test_the_regularizer_ramps_up() -> None:
+    chosen = options(1000, regularizer_ramp=(0.125, 0.25))
+    weights = [training.regularizer_weight(step, chosen) for step in (0, 124, 125, 187, 250, 999)]
+    assert weights == pytest.approx([0, 0, 0, 0.1 * 62 / 125, 0.1, 0.1])
+
+
+def test_cosine_and_negatives_train_too() -> None:
+    found = trained([0], [1], steps=60, contrast=Contrast("cosine", 0.3, "negatives"))
+    assert np.isfinite(found.loss).all()
+    assert found.loss[0, 1, -1] < found.loss[0, 1, 0]
+
+
+def test_held_out_losses_are_repeatable_and_near_those_of_training() -> None:
+    activity, position = recording()
+    shape = encoder.architecture("mlp", UNITS, hidden=16, outputs=OUTPUTS)
+    model = trained([0], [1], steps=100)
+    data = samples(position, [0])
+    losses = [
+        training.held_out_losses(
+            activity, shape, model.layers, BLOCKS, data, [np.random.default_rng(5)], options(100), batches=8
+        )
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(losses[0], losses[1])
+    np.testing.assert_allclose(losses[0][0], model.loss[0, :, -10:].mean(axis=-1), rtol=0.15)

@@ -1,0 +1,151 @@
+"""The workflow, run for real on tiny sessions, and planned in every way that people start it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from xcebra_nwb import config
+
+from . import nwb_builders
+
+ROOT = Path(__file__).parents[1]
+SESSION_RULES = ("extract", "train", "attribute", "assess", "write", "check", "report")
+FILES = (
+    "session.nc",
+    "inventory.json",
+    "model.safetensors",
+    "training.nc",
+    "embedding.nc",
+    "attribution.nc",
+    "assessment.json",
+    "check.json",
+    "report.html",
+    "status.json",
+)
+QUICK = {"training": {"steps": 30, "batch_size": 64, "seeds": 2, "nulls": 3}, "neural": {"min_spikes": 10}}
+
+
+def call(*command: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"}
+    return subprocess.run(
+        [str(c) for c in command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=500
+    )
+
+
+def snakemake(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return call(sys.executable, "-m", "snakemake", *arguments, cwd=cwd)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with two good sessions, one that is refused, a table and a config."""
+    files = tmp_path / "data"
+    files.mkdir()
+    nwb_builders.tiny(files / "sub-rat_ses-1.nwb", seed=1)
+    nwb_builders.tiny(files / "sub-rat_ses-2.nwb", seed=2)
+    nwb_builders.without_behaviour(files / "sub-rat_ses-3.nwb")
+    rows = [f"sub-rat_ses-{n}\ttrue\tdata/sub-rat_ses-{n}.nwb" for n in (1, 2, 3)]
+    (tmp_path / "sessions.tsv").write_text("\n".join(["session\tinclude\tsource", *rows]) + "\n")
+    settings = config.validate(QUICK | {"sessions": "sessions.tsv"})
+    (tmp_path / "project.yaml").write_text(config.dump(settings))
+    return tmp_path
+
+
+def start(project: Path) -> list[object]:
+    return ["--directory", project, "--configfile", project / "project.yaml", "--cores", 2]
+
+
+def check_results(results: Path, sessions: tuple[str, str], refused: str) -> None:
+    for session in sessions:
+        present = {path.name for path in (results / session).iterdir()}
+        assert set(FILES) | {f"{session}_desc-xcebra.nwb"} <= present
+        assert json.loads((results / session / "status.json").read_text())["state"] == "done"
+    status = json.loads((results / refused / "status.json").read_text())
+    assert status["state"] == "refused"
+    assert "no behaviour" in status["reason"]
+    assert status["remedy"]
+    assert not (results / refused / "session.nc").exists()
+    atlas = pd.read_parquet(results / "atlas.parquet")
+    assert set(atlas["session"]) == set(sessions)
+    assert (results / "summary.html").stat().st_size > 1000
+    assert not list(results.rglob(".[0-9]*"))  # nothing half-written
+
+
+def test_it_runs_from_the_root_and_does_nothing_the_second_time(project: Path) -> None:
+    sources = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (project / "data").iterdir()}
+    done = snakemake(*start(project))
+    assert done.returncode == 0, done.stderr
+    check_results(project / "results", ("sub-rat_ses-1", "sub-rat_ses-2"), "sub-rat_ses-3")
+    assert sources == {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (project / "data").iterdir()}
+    again = snakemake(*start(project), "--dry-run")
+    assert "Nothing to be done" in again.stdout + again.stderr
+    changed = yaml.safe_load((project / "project.yaml").read_text())
+    changed["attribution"]["rank_tolerance"] = 0.1
+    (project / "project.yaml").write_text(yaml.safe_dump(changed))
+    planned = snakemake(*start(project), "--dry-run")
+    assert jobs(planned)["attribute"] == 3
+    assert "train" not in jobs(planned)
+
+
+def test_it_runs_from_the_workflow_folder_and_one_failure_stops_no_other(project: Path) -> None:
+    table = project / "sessions.tsv"
+    table.write_text(table.read_text() + "sub-rat_ses-4\ttrue\tdata/gone.nwb\n")
+    done = snakemake(*start(project), cwd=ROOT / "workflow")
+    assert done.returncode != 0
+    check_results(project / "results", ("sub-rat_ses-1", "sub-rat_ses-2"), "sub-rat_ses-3")
+    status = json.loads((project / "results" / "sub-rat_ses-4" / "status.json").read_text())
+    assert status["state"] == "failed"
+    assert "no such file" in " ".join([status["reason"], *status["log"]])
+
+
+def test_run_needs_no_config_but_files(project: Path) -> None:
+    quick = project / "quick.yaml"
+    quick.write_text(yaml.safe_dump(QUICK))
+    command = Path(sys.executable).parent / "xcebra-nwb"
+    out = project / "out"
+    done = call(command, "run", project / "data", "-o", out, "--cores", 2, "--config", quick, cwd=project)
+    assert done.returncode == 0, done.stderr
+    check_results(out, ("sub-rat_ses-tiny", "sub-rat_ses-tiny-2"), "anonymous")
+
+
+def jobs(planned: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """The number of jobs by rule, from the table that a dry run prints."""
+    assert planned.returncode == 0, planned.stderr
+    lines = (planned.stdout + planned.stderr).splitlines()
+    table = [line.split() for line in lines[lines.index(next(line for line in lines if line == "Job stats:")) :]]
+    return {row[0]: int(row[1]) for row in table if len(row) == 2 and row[1].isdigit()}
+
+
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "workflow"])
+def test_a_dry_run_lists_the_jobs_of_the_demo(folder: Path, tmp_path: Path) -> None:
+    planned = jobs(snakemake("--dry-run", "--cores", 1, "--config", f"results={tmp_path}", cwd=folder))
+    assert all(planned[rule] == 3 for rule in SESSION_RULES)
+    assert planned["summarize"] == 1
+
+
+@pytest.mark.parametrize("profile", ["default", "slurm"])
+def test_the_profiles_plan_too(profile: str, project: Path) -> None:
+    chosen = ["--workflow-profile", ROOT / "workflow" / "profiles" / profile]
+    planned = jobs(snakemake(*start(project), "--dry-run", *chosen))
+    assert all(planned[rule] == 3 for rule in SESSION_RULES)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("trianing: {steps: 5}\n", "did you mean training?"),
+        ("sessions: nowhere.tsv\n", "no such table of sessions"),
+    ],
+)
+def test_a_wrong_config_ends_the_workflow_in_one_line(change: str, says: str, project: Path) -> None:
+    (project / "wrong.yaml").write_text(change)
+    done = snakemake("--directory", project, "--configfile", project / "wrong.yaml", "--cores", 1, "--dry-run")
+    assert done.returncode != 0
+    assert says in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr

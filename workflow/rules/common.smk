@@ -1,0 +1,49 @@
+# What the rules share.
+
+
+def section(*names):
+    """The part of the config that a rule reads: what makes it run again when it changes."""
+    return CONFIG.model_dump(mode="json", include=set(names))
+
+
+def source(wildcards):
+    """The session's file if it is there or can be made; a missing one is the verb's business, in one line."""
+    path = Path(TABLE[wildcards.session].source)
+    return [path] if path.exists() or path.parent == SIMULATED else []
+
+
+def source_path(wildcards):
+    return TABLE[wildcards.session].source
+
+
+def session_folder(wildcards, output):
+    """The results folder of the session whose receipt a rule writes."""
+    return Path(output[0]).parents[1]
+
+
+def receipt(verb):
+    return SESSION / "receipts" / f"{verb}.json"
+
+
+def log_of(verb):
+    return RESULTS / "logs" / "{session}" / f"{verb}.log"
+
+
+def benchmark_of(verb):
+    return RESULTS / "benchmarks" / "{session}" / f"{verb}.tsv"
+
+
+def session_memory(wildcards, attempt):
+    """MB: the package itself and a few copies of what the session holds; more at every attempt."""
+    path = Path(TABLE[wildcards.session].source)
+    megabytes = path.stat().st_size / 1e6 if path.exists() else 0
+    return int(2000 + min(4 * megabytes, 14000)) * attempt
+
+
+def session_threads():
+    """Cores are shared by the sessions that can run side by side."""
+    return max(1, (workflow.cores or 1) // max(1, len(TABLE)))
+
+
+def wants_gpu():
+    return 1 if CONFIG.training.device.startswith("cuda") else 0

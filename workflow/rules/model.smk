@@ -1,0 +1,72 @@
+# From session.nc to the maps and their verdicts.
+
+
+rule train:
+    input:
+        receipt=receipt("extract"),
+        config=ancient(SETTINGS),
+    output:
+        receipt("train"),
+    log:
+        log_of("train"),
+    benchmark:
+        benchmark_of("train")
+    group:
+        "session"
+    threads: session_threads()
+    resources:
+        mem_mb=session_memory,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+        gpu=wants_gpu(),
+    params:
+        directory=session_folder,
+        settings=section("encoder", "objectives", "training", "random_seed"),
+        code=fingerprint("train"),
+    shell:
+        "xcebra-nwb train {params.directory:q} --config {input.config} --threads {threads} --batch > {log} 2>&1"
+
+
+rule attribute:
+    input:
+        receipt=receipt("train"),
+        config=ancient(SETTINGS),
+    output:
+        receipt("attribute"),
+    log:
+        log_of("attribute"),
+    benchmark:
+        benchmark_of("attribute")
+    group:
+        "session"
+    threads: session_threads()
+    resources:
+        mem_mb=session_memory,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+        gpu=wants_gpu(),
+    params:
+        directory=session_folder,
+        settings=section("attribution"),
+        code=fingerprint("attribute"),
+    shell:
+        "xcebra-nwb attribute {params.directory:q} --config {input.config} --threads {threads} --batch > {log} 2>&1"
+
+
+rule assess:
+    input:
+        receipt("attribute"),
+    output:
+        receipt("assess"),
+    log:
+        log_of("assess"),
+    benchmark:
+        benchmark_of("assess")
+    group:
+        "session"
+    resources:
+        mem_mb=session_memory,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        directory=session_folder,
+        code=fingerprint("assess"),
+    shell:
+        "xcebra-nwb assess {params.directory:q} --batch > {log} 2>&1"

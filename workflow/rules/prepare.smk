@@ -1,0 +1,54 @@
+# From the config and the archive to session.nc.
+
+
+rule configure:
+    output:
+        SETTINGS,
+    log:
+        RESULTS / "logs/configure.log",
+    params:
+        config=CONFIG.model_dump_json(),
+    shell:
+        "xcebra-nwb configure {params.config:q} -o {output} > {log} 2>&1"
+
+
+rule simulate:
+    output:
+        SIMULATED / "sub-simulated{seed}_ses-1.nwb",
+    log:
+        RESULTS / "logs/simulate/{seed}.log",
+    benchmark:
+        RESULTS / "benchmarks/simulate/{seed}.tsv"
+    wildcard_constraints:
+        seed=r"\d+",
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=fingerprint("simulate"),
+    shell:
+        "xcebra-nwb simulate {output} --seed {wildcards.seed} > {log} 2>&1"
+
+
+rule extract:
+    input:
+        source=source,
+        config=ancient(SETTINGS),
+    output:
+        receipt("extract"),
+    log:
+        log_of("extract"),
+    benchmark:
+        benchmark_of("extract")
+    group:
+        "session"
+    resources:
+        mem_mb=session_memory,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        source=source_path,
+        directory=session_folder,
+        settings=section("neural", "time", "labels", "encoder", "training"),
+        code=fingerprint("extract"),
+    shell:
+        "xcebra-nwb extract {params.source:q} {params.directory:q} --config {input.config} --batch > {log} 2>&1"

@@ -1,0 +1,93 @@
+# From the results to files and pages for others.
+
+
+rule write:
+    input:
+        receipt=receipt("assess"),
+        source=source,
+    output:
+        receipt("write"),
+    log:
+        log_of("write"),
+    benchmark:
+        benchmark_of("write")
+    group:
+        "session"
+    resources:
+        mem_mb=session_memory,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        source=source_path,
+        directory=session_folder,
+        code=fingerprint("write"),
+    shell:
+        "xcebra-nwb write {params.source:q} {params.directory:q} --batch > {log} 2>&1"
+
+
+rule check:
+    input:
+        receipt=receipt("write"),
+        source=source,
+    output:
+        receipt("check"),
+    log:
+        log_of("check"),
+    benchmark:
+        benchmark_of("check")
+    group:
+        "session"
+    resources:
+        mem_mb=session_memory,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        source=source_path,
+        directory=session_folder,
+        code=fingerprint("check"),
+    shell:
+        "xcebra-nwb check {params.source:q} {params.directory:q} --batch > {log} 2>&1"
+
+
+rule report:
+    input:
+        receipt("check"),
+    output:
+        receipt("report"),
+    log:
+        log_of("report"),
+    benchmark:
+        benchmark_of("report")
+    group:
+        "session"
+    resources:
+        mem_mb=session_memory,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        directory=session_folder,
+        code=fingerprint("report"),
+    shell:
+        "xcebra-nwb report {params.directory:q} --batch > {log} 2>&1"
+
+
+rule summarize:
+    input:
+        receipts=expand(receipt("report"), session=TABLE),
+        table=CONFIG.sessions,
+    output:
+        page=report(
+            RESULTS / "summary.html",
+            caption="../report/summary.rst",
+            category="Summary",
+        ),
+        atlas=RESULTS / "atlas.parquet",
+    log:
+        RESULTS / "logs/summarize.log",
+    benchmark:
+        RESULTS / "benchmarks/summarize.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        results=lambda wildcards, output: Path(output.page).parent,
+        code=fingerprint("summarize"),
+    shell:
+        "xcebra-nwb summarize --results {params.results:q} --sessions {input.table:q} > {log} 2>&1"

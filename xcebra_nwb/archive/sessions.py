@@ -1,0 +1,135 @@
+"""The table of sessions that a run is made of: one row a session, tab separated, kept in git by the user.
+
+The workflow reads it while it is parsed, so this module imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from xcebra_nwb.errors import UsageError
+from xcebra_nwb.files import atomic
+
+SESSION_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
+RESERVED = frozenset({"logs", "benchmarks", "summary.html", "atlas.parquet"})  # what a results folder holds itself
+REQUIRED = ("session", "include", "source")
+
+
+def _as_bool(value: object) -> object:
+    """Only ``true`` and ``false``, in any case: a typo must not switch a session on or off."""
+    return {"true": True, "false": False}.get(str(value).strip().lower(), value)
+
+
+def _as_size(value: object) -> object:
+    return None if value == "" else value
+
+
+class Session(BaseModel):
+    """One session of a run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    session: str = Field(pattern=SESSION_NAME, description="name, and the name of the folder of its results")
+    include: Annotated[bool, BeforeValidator(_as_bool)] = Field(strict=True, description="whether a run uses it")
+    reason: str = Field(default="", description="why it is left out; free text")
+    source: str = Field(min_length=1, description="path or URL of the NWB file")
+    dandiset: str = Field(default="", description="identifier of the dandiset, six digits")
+    version: str = Field(default="", description="version of the dandiset")
+    asset_id: str = Field(default="", description="identifier of the asset")
+    path: str = Field(default="", description="path of the asset in the dandiset, or name of the local file")
+    size: Annotated[int | None, BeforeValidator(_as_size)] = Field(default=None, ge=0, description="bytes")
+    sha256: str = Field(default="", description="SHA-256 of the file, hexadecimal")
+    etag: str = Field(default="", description="dandi-etag of the asset")
+    found: str = Field(default="", description="what the file holds, in one line")
+
+    @field_validator("session")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        if name.lower() in RESERVED:
+            raise ValueError(f"{name} is what the results folder calls something else")
+        return name
+
+
+COLUMNS = tuple(Session.model_fields)
+
+
+def read(path: Path | str) -> list[Session]:
+    """Return the rows of a table of sessions.
+
+    Raises:
+        UsageError: the file is missing or not text, a column is missing or unknown, a value is wrong, or two rows
+            have the same name (upper and lower case do not tell folders apart everywhere).
+    """
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, dialect="excel-tab")
+            _check_columns(path, list(reader.fieldnames or []))
+            rows = [_row(f"{path}, line {reader.line_num}", content) for content in reader]
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such table of sessions", "make it with `xcebra-nwb discover`") from None
+    except (UnicodeDecodeError, csv.Error, IsADirectoryError) as error:
+        raise UsageError(f"{path}: not a tab-separated table: {error}", "make it with `xcebra-nwb discover`") from None
+    _check_names(path, rows)
+    return rows
+
+
+def write(rows: Iterable[Session], path: Path | str) -> None:
+    """Write ``rows`` to ``path``, whole or not at all; tabs and line breaks in text become spaces."""
+    rows = list(rows)
+    _check_names(path, rows)
+    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, dialect="excel-tab", lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows([_cell(getattr(row, column)) for column in COLUMNS] for row in rows)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else " ".join(str(value).split())
+
+
+def _check_columns(path: Path | str, columns: list[str]) -> None:
+    missing = [name for name in REQUIRED if name not in columns]
+    if missing:
+        raise UsageError(f"{path}: no column {missing[0]}", f"columns, separated by tabs: {', '.join(COLUMNS)}")
+    for name in columns:
+        if name not in COLUMNS:
+            near = difflib.get_close_matches(name, COLUMNS, n=1)
+            raise UsageError(
+                f"{path}: unknown column {name!r}",
+                f"did you mean {near[0]}?" if near else f"columns: {', '.join(COLUMNS)}",
+            )
+
+
+def _row(where: str, content: dict[str | None, str | list[str] | None]) -> Session:
+    if None in content:
+        raise UsageError(f"{where}: more values than columns", "is there a tab inside a text?")
+    try:
+        return Session.model_validate({name: value for name, value in content.items() if value is not None})
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        column, value = str(problem["loc"][0]), problem["input"]
+        message = problem["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{where}: {column} is {value!r}: {message}", _REMEDIES.get(column, "")) from None
+
+
+_REMEDIES = {
+    "session": "a name such as sub-a_ses-1: letters, digits, _ . + - and no slash",
+    "include": "true or false",
+    "source": "the path of the NWB file",
+}
+
+
+def _check_names(path: Path | str, rows: list[Session]) -> None:
+    seen: set[str] = set()
+    for row in rows:
+        if row.session.lower() in seen:
+            raise UsageError(f"{path}: session {row.session} is there twice", "give every row a name of its own")
+        seen.add(row.session.lower())

@@ -1,0 +1,76 @@
+"""Labels from interval tables under ``auto``: the columns of one table whose few classes are all common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import h5py
+import numpy as np
+
+from xcebra_nwb.nwb.file import NwbFile
+from xcebra_nwb.nwb.interval_labels import interval_label, label_columns
+from xcebra_nwb.nwb.intervals import INVALID, interval_tables, merged, read_intervals
+from xcebra_nwb.nwb.labels import FEW_CLASSES, Label, encoded
+from xcebra_nwb.nwb.table import read_column
+
+LEAST_SHARE = 0.1  # of the rows in every class
+FEWEST_ROWS = 10
+MOST_COLUMNS = 3
+
+
+def automatic_columns(file: NwbFile, clean_name: Callable[[str, Iterable[str]], str]) -> tuple[list[Label], list[str]]:
+    """Return labels from the table that covers the most time, of those with a fit column, and why, in words."""
+    fit: dict[str, list[str]] = {}
+    notes: list[str] = []
+    for path in interval_tables(file):
+        if path != INVALID:
+            fit[path], skipped = _fit_columns(file, path)
+            notes += [f"column not taken: {path}#{column}: {reason}" for column, reason in skipped.items()]
+    best = max((path for path in fit if fit[path]), key=lambda path: covered(file.groups[path]), default=None)
+    if best is None:
+        return [], notes
+    labels: list[Label] = []
+    for column in fit[best][:MOST_COLUMNS]:
+        name = clean_name(column, [label.name for label in labels])
+        labels.append(interval_label(file, name, f"{best}#{column}", "discrete"))
+    said = [f"label {one.name}: {one.source}, discrete with classes {', '.join(one.classes)}" for one in labels]
+    seconds = covered(file.groups[best])
+    why = f"no series of behaviour; of the interval tables that fit {best} covers the most time ({seconds:.0f} s)"
+    own = [note for note in notes if note.startswith(f"column not taken: {best}#")]
+    own += [
+        f"column not taken: {best}#{column}: {MOST_COLUMNS} labels are there" for column in fit[best][MOST_COLUMNS:]
+    ]
+    return labels, [why, *said, *own, *[f"table not taken: {path}" for path in fit if path != best]]
+
+
+def covered(table: h5py.Group) -> float:
+    """Return how much time the rows of an interval table cover, s."""
+    union = merged(read_intervals(table))
+    return float(np.sum(union[:, 1] - union[:, 0]))
+
+
+def _fit_columns(file: NwbFile, path: str) -> tuple[list[str], dict[str, str]]:
+    """The columns that can be labels, and why the others cannot."""
+    fit: list[str] = []
+    skipped: dict[str, str] = {}
+    seen: list[np.ndarray] = []
+    for column in label_columns(file, path):
+        codes, classes = encoded(read_column(file.groups[path], column))
+        reason = _reason_against(codes, len(classes))
+        if not reason and any(np.array_equal(codes, other) for other in seen):
+            reason = "the same classes as another column"
+        if reason:
+            skipped[column] = reason
+        else:
+            fit.append(column)
+            seen.append(codes)
+    return fit, skipped
+
+
+def _reason_against(codes: np.ndarray, classes: int) -> str:
+    if len(codes) < FEWEST_ROWS:
+        return f"{len(codes)} rows"
+    if not 2 <= classes <= FEW_CLASSES:
+        return f"{classes} different values"
+    rarest = np.bincount(codes[codes >= 0]).min() / len(codes)
+    return f"its rarest class has {rarest:.0%} of the rows" if rarest < LEAST_SHARE else ""

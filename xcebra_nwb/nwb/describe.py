@@ -1,0 +1,137 @@
+"""One object of a file in words and numbers: a neural source, a series that could be a label, a table of intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xcebra_nwb.errors import XcebraError
+from xcebra_nwb.nwb import neural
+from xcebra_nwb.nwb.column_choice import covered
+from xcebra_nwb.nwb.file import NwbFile, attribute, dataset, neurodata_type
+from xcebra_nwb.nwb.interval_labels import label_columns
+from xcebra_nwb.nwb.intervals import proper, read_intervals
+from xcebra_nwb.nwb.inventory_models import Automatic, Gap, IntervalTable, LabelSeries, NeuralSource, Remark, TimeRange
+from xcebra_nwb.nwb.labels import series_label
+from xcebra_nwb.nwb.readers import Candidate
+from xcebra_nwb.nwb.series import read_times, unit_of
+from xcebra_nwb.nwb.spikes import landmarks, read_observed, read_spikes
+from xcebra_nwb.nwb.table import column_names
+from xcebra_nwb.nwb.times import gaps, oddities, sample_period
+
+
+def neural_source(
+    file: NwbFile, candidate: Candidate, automatic: Automatic
+) -> tuple[NeuralSource, list[Gap], list[Remark]]:
+    """Return a neural source with its gaps and what is suspicious about it."""
+    source = NeuralSource(
+        path=candidate.path,
+        layout=candidate.layout,
+        kind=candidate.kind,
+        units=candidate.units,
+        unit=candidate.unit,
+        taken_by_auto=candidate.path in automatic.neural,
+        remark=candidate.refused,
+    )
+    if candidate.layout == "units":
+        units, remarks = _units(file, source)
+        return units, [], remarks
+    paths = neural.matching(file, candidate.path)
+    times = read_times(file.groups[paths[0]], paths[0])
+    shape = [len(times), candidate.units] if len(paths) > 1 else list(file.groups[paths[0]]["data"].shape)
+    told = source.model_copy(update={"shape": shape, "rate": _rate(times), "time_range": _range(times)})
+    return told, _gaps(candidate.path, times), _remarks(candidate.path, oddities(times))
+
+
+def label_series(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list[Remark]]:
+    """Return a series that could be a label, with its gaps and what is suspicious about it."""
+    group = file.groups[path]
+    times = read_times(group, path)
+    suspicious = oddities(times)
+    try:
+        kind: str = series_label(file, "label", path).kind
+    except XcebraError as error:
+        kind = ""
+        suspicious.append(error.message.removeprefix(f"label label ({path}) ").removeprefix(f"{path}: "))
+    series = LabelSeries(
+        path=path,
+        neurodata_type=neurodata_type(group),
+        shape=list(group["data"].shape),
+        unit=unit_of(group),
+        rate=_rate(times),
+        time_range=_range(times),
+        kind=kind,
+        description=attribute(group, "description"),
+    )
+    return series, _gaps(path, times), _remarks(path, suspicious)
+
+
+def interval_table(file: NwbFile, path: str) -> tuple[IntervalTable, list[Remark]]:
+    """Return a table of intervals and what is suspicious about its times."""
+    group = file.groups[path]
+    intervals = read_intervals(group)
+    times = intervals[np.isfinite(intervals)]
+    table = IntervalTable(
+        path=path,
+        rows=len(intervals),
+        columns=column_names(group),
+        labels=label_columns(file, path),
+        time_range=_range(times),
+        covered=covered(group),
+    )
+    suspicious = [what for what in oddities(intervals[:, 0]) if not what.startswith("times restart")]
+    improper = int(np.sum(~proper(intervals) & np.isfinite(intervals).all(axis=1)))
+    suspicious += [f"{improper} rows stop before they start"] if improper else []
+    return table, _remarks(path, suspicious)
+
+
+def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Remark]]:
+    """The units table with its spikes and observation intervals."""
+    table = file.groups[source.path]
+    told = source.model_copy(update={"columns": column_names(table)})
+    if dataset(table, "spike_times") is None:
+        return told, []
+    spikes, dropped, unsorted = read_spikes(table)
+    observed = read_observed(table)
+    times = landmarks(spikes)
+    suspicious = oddities(np.sort(times))
+    suspicious += [f"{dropped} spike times are not finite"] if dropped else []
+    suspicious += [f"the spike times of {unsorted} units are not sorted"] if unsorted else []
+    silent = sum(not len(one) for one in spikes)
+    suspicious += [f"{silent} units without a spike"] if silent else []
+    update = {
+        "events": sum(map(len, spikes)),
+        "time_range": _range(times),
+        "observed_intervals": None if observed is None else sum(map(len, observed)),
+    }
+    return told.model_copy(update=update), _remarks(source.path, suspicious)
+
+
+def _rate(times: np.ndarray) -> float | None:
+    period = sample_period(np.sort(times[np.isfinite(times)]))
+    return None if period is None else 1 / period
+
+
+def _range(times: np.ndarray) -> TimeRange | None:
+    finite = times[np.isfinite(times)]
+    return (float(finite.min()), float(finite.max())) if len(finite) else None
+
+
+def _gaps(path: str, times: np.ndarray) -> list[Gap]:
+    found = gaps(np.sort(times[np.isfinite(times)]))
+    if not len(found):
+        return []
+    lengths = found[:, 1] - found[:, 0]
+    longest = int(lengths.argmax())
+    return [
+        Gap(
+            path=path,
+            count=len(found),
+            total=float(lengths.sum()),
+            longest=float(lengths[longest]),
+            longest_start=float(found[longest, 0]),
+        )
+    ]
+
+
+def _remarks(path: str, said: list[str]) -> list[Remark]:
+    return [Remark(path=path, what=what) for what in said]

@@ -1,0 +1,149 @@
+"""An NWB file, read by structure with h5py: broken cached specs and missing extensions do not matter to it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.nwb.walk import UNREADABLE, walk
+
+RAW = {"ElectricalSeries", "SpikeEventSeries", "ImageSeries", "OpticalSeries", "IndexSeries", "ImageMaskSeries"}
+
+
+@dataclass(frozen=True)
+class NwbFile:
+    """An open NWB file.
+
+    ``groups`` holds every group outside /general by its path; ``problems`` says, by path, what could not be read.
+    """
+
+    path: Path
+    h5: h5py.File
+    groups: dict[str, h5py.Group]
+    problems: dict[str, str]
+
+    @cached_property
+    def series(self) -> dict[str, h5py.Group]:
+        """Every time series with data in this file by path, without raw voltages and images."""
+        return {p: g for p, g in self.groups.items() if neurodata_type(g) not in RAW and _is_series(g)}
+
+    def scalar(self, path: str) -> str:
+        """Return the text of the scalar dataset at ``path``, "" where there is none."""
+        try:
+            return text(self.h5[path][()]) if path in self.h5 else ""
+        except UNREADABLE:
+            return ""
+
+
+@contextmanager
+def open_nwb(path: Path | str) -> Iterator[NwbFile]:
+    """Yield the NWB file of ``path``, open for reading.
+
+    Raises:
+        UsageError: there is no such file.
+        Refusal: not HDF5, truncated or damaged, not NWB, NWB 1.x, or a Zarr directory.
+    """
+    path = Path(path)
+    with _open_hdf5(path) as h5:
+        _check_version(path, h5)
+        groups, problems = walk(h5)
+        try:
+            yield NwbFile(path, h5, groups, problems)
+        except (OSError, RuntimeError) as error:  # what HDF5 raises when data that are asked for cannot be read
+            raise Refusal(f"{path}: damaged: {error}", "download or copy it again, or name other data") from error
+
+
+def _open_hdf5(path: Path) -> h5py.File:
+    if not path.exists():
+        raise UsageError(f"{path}: no such file", "give the path of an NWB file")
+    if path.is_dir():
+        raise Refusal(f"{path}: a directory; NWB in Zarr is not read yet", "convert it to HDF5 with hdmf-zarr")
+    try:
+        path.open("rb").close()  # is_hdf5 does not tell a file that may not be read from one that is something else
+        if not h5py.is_hdf5(path):
+            raise Refusal(f"{path}: not an NWB file: not HDF5", "check that it was downloaded whole and is an .nwb")
+        return h5py.File(path, "r")
+    except PermissionError:
+        raise UsageError(f"{path}: no permission to read it", "change its permissions") from None
+    except OSError as error:
+        reason = "truncated" if "truncated" in str(error) else f"not readable as HDF5: {error}"
+        raise Refusal(f"{path}: {reason}", "download or copy it again") from None
+
+
+def _check_version(path: Path, h5: h5py.File) -> None:
+    try:
+        version = text(h5.attrs["nwb_version"] if "nwb_version" in h5.attrs else h5["nwb_version"][()])
+    except UNREADABLE:
+        raise Refusal(f"{path}: not an NWB file: HDF5 without nwb_version", "give a file in the NWB format") from None
+    if version.upper().removeprefix("NWB-").startswith(("0.", "1.")):
+        raise Refusal(
+            f"{path}: NWB {version.removeprefix('NWB-')} is too old: version 2 is read",
+            "convert it to NWB 2 (MatNWB or pynwb)",
+        )
+    kind = neurodata_type(h5)
+    if kind not in {"NWBFile", ""}:
+        raise Refusal(f"{path}: not an NWB file: its root is a {kind}", "give a file in the NWB format")
+
+
+def text(value: Any) -> str:
+    """Return a text read from a file (bytes, str, or an array of one of them) as ``str``."""
+    if isinstance(value, np.ndarray):
+        value = value.reshape(-1)[0] if value.size else ""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def attribute(item: h5py.Group | h5py.Dataset, name: str) -> str:
+    """Return the attribute ``name`` as text, "" where there is none or it cannot be read."""
+    try:
+        return text(item.attrs[name]) if name in item.attrs else ""
+    except UNREADABLE:
+        return ""
+
+
+def neurodata_type(item: h5py.Group | h5py.Dataset) -> str:
+    """Return the name of the NWB type of an object, "" where it has none."""
+    return attribute(item, "neurodata_type")
+
+
+def dataset(group: h5py.Group, name: str) -> h5py.Dataset | None:
+    """Return the dataset ``name`` of ``group``; None where there is none or its link leads nowhere."""
+    try:
+        item = group.get(name)
+    except UNREADABLE:
+        return None
+    return item if isinstance(item, h5py.Dataset) else None
+
+
+def _is_series(group: h5py.Group) -> bool:
+    """Any group with ``data`` and either ``timestamps`` or ``starting_time`` is a time series."""
+    data = dataset(group, "data")
+    if data is None or not data.shape:
+        return False
+    return dataset(group, "timestamps") is not None or dataset(group, "starting_time") is not None
+
+
+def parent(path: str) -> str:
+    """Return the path of the group that holds ``path``."""
+    return path.rsplit("/", 1)[0]
+
+
+def name_of(path: str) -> str:
+    """Return the last part of ``path``."""
+    return path.rsplit("/", 1)[1]
+
+
+def unknown_path(key: str, path: str, candidates: Iterable[str]) -> UsageError:
+    """Return the error for a configured ``path`` that the file does not hold, with the candidates, nearest first."""
+    known = list(dict.fromkeys(candidates))
+    near = difflib.get_close_matches(path, known, n=len(known) or 1, cutoff=0.0)
+    shown = ", ".join(near[:8]) + (f" and {len(near) - 8} more" if len(near) > 8 else "")
+    return UsageError(f"{key}: no {path} in the file", f"candidates: {shown}" if near else "the file holds none")

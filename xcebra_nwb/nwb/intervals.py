@@ -1,0 +1,88 @@
+"""Tables of time intervals: trials, epochs, invalid times, and any other with start and stop times."""
+
+from __future__ import annotations
+
+import re
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from xcebra_nwb.errors import UsageError
+from xcebra_nwb.nwb.file import NwbFile, dataset, neurodata_type, unknown_path
+from xcebra_nwb.nwb.table import data_frame, read_column
+
+TRIALS = "/intervals/trials"
+INVALID = "/intervals/invalid_times"
+QUERY = re.compile(r"^(?P<path>/.*?\S)\s*:\s+(?P<query>.+)$")
+
+
+def interval_tables(file: NwbFile) -> dict[str, h5py.Group]:
+    """Return every table of intervals of the file by path."""
+    return {path: group for path, group in file.groups.items() if is_intervals(group)}
+
+
+def is_intervals(group: h5py.Group) -> bool:
+    """Return whether ``group`` is a table with a start and a stop time per row."""
+    start, stop = dataset(group, "start_time"), dataset(group, "stop_time")
+    if start is None or stop is None or neurodata_type(group) == "Units":
+        return False
+    return len(start.shape) == 1 and start.shape == stop.shape and start.dtype.kind in "iuf"
+
+
+def read_intervals(table: h5py.Group) -> np.ndarray:
+    """Return the start and stop time of every row, (row, 2) float64, as they stand in the file."""
+    columns = [np.asarray(read_column(table, name), dtype=np.float64) for name in ("start_time", "stop_time")]
+    return np.stack(columns, axis=1)
+
+
+def proper(intervals: np.ndarray) -> np.ndarray:
+    """Return which rows (row,) have finite times in the right order."""
+    return np.isfinite(intervals).all(axis=1) & (intervals[:, 1] >= intervals[:, 0])
+
+
+def merged(intervals: np.ndarray) -> np.ndarray:
+    """Return the union of intervals as sorted, disjoint ones, (interval, 2); improper rows are dropped."""
+    intervals = intervals[proper(intervals)]
+    if not len(intervals):
+        return intervals
+    intervals = intervals[np.argsort(intervals[:, 0], kind="stable")]
+    reach = np.maximum.accumulate(intervals[:, 1])
+    first = np.r_[True, intervals[1:, 0] > reach[:-1] + 1e-9]  # touching intervals are one
+    last = np.r_[first[1:], True]
+    return np.stack([intervals[first, 0], reach[last]], axis=1)
+
+
+def within_intervals(file: NwbFile, within: str | tuple[float, float] | None) -> np.ndarray | None:
+    """Return the times that ``time.within`` allows as disjoint intervals, (interval, 2); None for all.
+
+    Raises:
+        UsageError: no such table, or a query that does not work, with what there is.
+    """
+    if within is None:
+        return None
+    if not isinstance(within, str):
+        if within[1] <= within[0]:
+            raise UsageError(f"time.within: [{within[0]:g}, {within[1]:g}] is empty", "give [start, stop] in s")
+        return np.array([within], dtype=np.float64)
+    match = QUERY.match(within)
+    if match is None:
+        raise UsageError(f"time.within: cannot read {within!r}", "write \"/intervals/epochs: label == 'run'\"")
+    tables = interval_tables(file)
+    if match["path"] not in tables:
+        raise unknown_path("time.within", match["path"], tables)
+    table = tables[match["path"]]
+    rows = select(data_frame(table), match["query"], "time.within")
+    if not rows.any():
+        raise UsageError(f"time.within: no row of {match['path']} where {match['query']}", "change the query")
+    return merged(read_intervals(table)[rows])
+
+
+def select(frame: pd.DataFrame, query: str, key: str) -> np.ndarray:
+    """Return which rows (row,) of ``frame`` a pandas query picks; a bad query is a :class:`UsageError`."""
+    try:
+        picked = frame.query(query, engine="python").index
+    except Exception as error:  # a query can fail in any way that Python can
+        columns = ", ".join(map(str, frame.columns))
+        raise UsageError(f"{key}: {query!r} does not work: {error}", f"columns: {columns}") from None
+    return frame.index.isin(picked)

@@ -1,0 +1,118 @@
+"""The models of an inventory: what ``inspect`` tells of a file, in a form that JSON can hold."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from xcebra_nwb.config import Kind
+
+TimeRange = tuple[float, float]
+
+
+class Identity(BaseModel):
+    """Whose recording it is, "" where the file does not say."""
+
+    path: str
+    nwb_version: str
+    identifier: str
+    session_id: str
+    subject: str
+    species: str
+    session_start_time: str
+    description: str
+
+
+class NeuralSource(BaseModel):
+    """Neural data that the file offers; ``events``: spikes, ``shape``: of a series, ``rate``: Hz."""
+
+    path: str
+    layout: str
+    kind: str
+    units: int
+    unit: str
+    columns: list[str] = Field(default_factory=list)
+    events: int | None = None
+    shape: list[int] | None = None
+    rate: float | None = None
+    time_range: TimeRange | None = None
+    observed_intervals: int | None = None
+    taken_by_auto: bool = False
+    remark: str = ""
+
+
+class LabelSeries(BaseModel):
+    """A series that could be a label; ``kind`` is what it would become, "" if it cannot be one; ``rate`` in Hz."""
+
+    path: str
+    neurodata_type: str
+    shape: list[int]
+    unit: str
+    rate: float | None
+    time_range: TimeRange | None
+    kind: str
+    description: str
+
+
+class IntervalTable(BaseModel):
+    """A table of intervals; ``covered``: time inside its rows, s; ``labels``: columns that could be labels."""
+
+    path: str
+    rows: int
+    columns: list[str]
+    labels: list[str]
+    time_range: TimeRange | None
+    covered: float
+
+
+class Gap(BaseModel):
+    """The stretches without a sample in a series: how many, how long together, and the longest, s."""
+
+    path: str
+    count: int
+    total: float
+    longest: float
+    longest_start: float
+
+
+class Remark(BaseModel):
+    """Something to know about an object of the file."""
+
+    path: str
+    what: str
+
+
+class PickedLabel(BaseModel):
+    """A label that ``auto`` takes."""
+
+    name: str
+    source: str
+    kind: Kind
+
+
+class Automatic(BaseModel):
+    """What ``auto`` takes, and why, in words."""
+
+    neural: list[str] = Field(default_factory=list)
+    labels: list[PickedLabel] = Field(default_factory=list)
+    choices: list[str] = Field(default_factory=list)
+
+
+class Refused(BaseModel):
+    """Why ``auto`` cannot work with the file, and what would help."""
+
+    reason: str
+    remedy: str
+
+
+class Inventory(BaseModel):
+    """Everything that ``inspect`` tells of a file."""
+
+    file: Identity
+    neural: list[NeuralSource]
+    series: list[LabelSeries]
+    intervals: list[IntervalTable]
+    gaps: list[Gap]
+    suspicious: list[Remark]
+    problems: list[Remark]
+    automatic: Automatic
+    refusal: Refused | None

@@ -1,0 +1,175 @@
+"""Which labels are used: those that the config names, or those that ``auto`` finds, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+
+from xcebra_nwb.config import Auto
+from xcebra_nwb.config import Label as LabelConfig
+from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.nwb.column_choice import automatic_columns
+from xcebra_nwb.nwb.file import NwbFile, name_of, neurodata_type, parent, unknown_path
+from xcebra_nwb.nwb.interval_labels import interval_label, label_columns
+from xcebra_nwb.nwb.intervals import interval_tables
+from xcebra_nwb.nwb.labels import Label, SeriesLabel, is_angle, series_label
+from xcebra_nwb.nwb.series import columns, container, module
+from xcebra_nwb.nwb.table import length
+
+RESERVED = {"activity", "valid", "segment", "time", "unit", "unit_id", "row", "region", "n_spikes"}
+MOVEMENT = re.compile(r"velocity|speed|head(ing|.?direction)|^position$", re.IGNORECASE)
+EYES = {"EyeTracking", "PupilTracking"}
+MOST_AXES = 3  # a position in space; more columns are poses
+MOST_LABELS = 6
+LEAST_OVERLAP = 0.5  # of the longest label's time: labels of different mazes never go together
+
+
+def choose_labels(file: NwbFile, labels: Auto | dict[str, LabelConfig]) -> tuple[list[Label], list[str]]:
+    """Return the labels, read and cleaned, and why they were picked, in words.
+
+    Raises:
+        UsageError: a configured source is not in the file, or does not fit its kind.
+        Refusal: a label is empty or constant, or ``auto`` finds no behaviour.
+    """
+    if labels != "auto":
+        return [configured_label(file, name, label) for name, label in labels.items()], []
+    picked, notes = _automatic_series(file)
+    if picked:
+        return picked, notes
+    from_table, table_notes = automatic_columns(file, clean_name)
+    if not from_table:
+        raise _nothing_found(file, notes + table_notes)
+    return from_table, notes + table_notes
+
+
+def configured_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
+    """Return the label that the config calls ``name``."""
+    if name in RESERVED:
+        raise UsageError(f"labels: {name} means something else in the results", "give the label another name")
+    if "#" in label.source:
+        return interval_label(file, name, label.source, label.kind)
+    series, path = file.series, label.source.rstrip("/")
+    inside = [p for p in series if parent(p) == path]
+    if path not in series and len(inside) == 1:
+        path = inside[0]
+    if path not in series:
+        raise unknown_path(f"labels.{name}", label.source, _known_sources(file))
+    return series_label(file, name, path, label.kind)
+
+
+def label_role(file: NwbFile, path: str) -> str:
+    """Return what ``auto`` takes the series at ``path`` for: position, head_direction, speed, ..., "" for no label."""
+    group, name = file.series[path], name_of(path)
+    if container(file, path) in EYES or columns(group) > MOST_AXES or group["data"].dtype.kind not in "iuf":
+        return ""
+    holder = container(file, path)
+    if neurodata_type(group) == "SpatialSeries":
+        if holder == "CompassDirection":
+            return "head_direction"
+        return (_moving(name) or "direction") if columns(group) == 1 and is_angle(file, path) else "position"
+    at_the_top = parent(path) in {"/acquisition", f"/processing/{module(path)}"}
+    placed = holder == "BehavioralTimeSeries" or at_the_top
+    return _moving(name) if placed and module(path) not in {"ecephys", "ophys"} else ""
+
+
+def _moving(name: str) -> str:
+    found = MOVEMENT.search(name)
+    word = found.group(0).lower() if found else ""
+    return "head_direction" if word.startswith("head") else word
+
+
+def clean_name(name: str, taken: Iterable[str] = ()) -> str:
+    """Return ``name`` as a valid label name that is not ``taken``."""
+    cleaned = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") or "label"
+    cleaned = cleaned if cleaned[0].isalpha() else f"label_{cleaned}"
+    taken = set(taken) | RESERVED
+    unique, number = cleaned, 2
+    while unique in taken:
+        unique, number = f"{cleaned}_{number}", number + 1
+    return unique
+
+
+def _automatic_series(file: NwbFile) -> tuple[list[Label], list[str]]:
+    roles = {path: role for path in file.series if (role := label_role(file, path))}
+    order = ["position", "head_direction", "direction", "velocity", "speed"]
+    paths = sorted(roles, key=lambda path: (order.index(roles[path]), path))
+    names = _names(paths, roles)
+    readable, notes = [], []
+    for path in paths:
+        try:
+            readable.append(series_label(file, names[path], path))
+        except (Refusal, UsageError) as problem:
+            notes.append(f"label not taken: {problem.message}")
+    picked: list[SeriesLabel] = []
+    longest = max((_length(label) for label in readable), default=0.0)
+    for label in readable:
+        reason = _reason_against(label, picked, longest)
+        if reason:
+            notes.append(f"label not taken: {label.source}: {reason}")
+        else:
+            picked.append(label)
+            notes.append(f"label {label.name}: {label.source}, {label.kind}: {_because(file, label.source)}")
+    return list(picked), notes
+
+
+def _names(paths: list[str], roles: dict[str, str]) -> dict[str, str]:
+    """The role where it is the only one of its role, else the series' own name."""
+    names: dict[str, str] = {}
+    for path in paths:
+        alone = list(roles.values()).count(roles[path]) == 1
+        own = name_of(path)
+        repeated = sum(name_of(other) == own for other in paths) > 1
+        wanted = roles[path] if alone else f"{name_of(parent(path))}_{own}" if repeated else own
+        names[path] = clean_name(wanted, names.values())
+    return names
+
+
+def _length(label: SeriesLabel) -> float:
+    return label.range[1] - label.range[0]
+
+
+def _reason_against(label: SeriesLabel, picked: list[SeriesLabel], longest: float) -> str:
+    if len(picked) >= MOST_LABELS:
+        return f"there are {MOST_LABELS} labels already"
+    for other in picked:
+        if _same(label, other):
+            return f"the same values as {other.source}"
+    if _length(label) < LEAST_OVERLAP * longest:
+        return f"covers {_length(label):.0f} s, another label {longest:.0f} s"
+    for other in picked:
+        shared = min(label.range[1], other.range[1]) - max(label.range[0], other.range[0])
+        if shared < LEAST_OVERLAP * longest:
+            return f"shares little time with {other.source}"
+    return ""
+
+
+def _same(one: SeriesLabel, other: SeriesLabel) -> bool:
+    same_times = np.array_equal(one.samples.times, other.samples.times)
+    return same_times and np.array_equal(one.samples.values, other.samples.values)
+
+
+def _because(file: NwbFile, path: str) -> str:
+    kind = neurodata_type(file.groups[path])
+    holder = container(file, path)
+    place = f"in a {holder}" if holder not in {"", "ProcessingModule"} else f"in {parent(path)}"
+    return f"a {kind} {place}" if kind == "SpatialSeries" else f"a {kind} called {name_of(path)} {place}"
+
+
+def _known_sources(file: NwbFile) -> list[str]:
+    from_tables = [f"{path}#{column}" for path in interval_tables(file) for column in label_columns(file, path)]
+    return [path for path, group in file.series.items() if columns(group) <= MOST_AXES] + from_tables
+
+
+def _nothing_found(file: NwbFile, notes: list[str]) -> Refusal:
+    rows = {name_of(path): length(table) for path, table in interval_tables(file).items()}
+    tables = ", ".join(f"{name} ({count} row{'s' * (count != 1)})" for name, count in rows.items())
+    tried = "; ".join(note.removeprefix("label not taken: ") for note in notes[:4])
+    others = [path for path in _known_sources(file) if "#" not in path]
+    example = others[0] if others else "/path/in/the/file"
+    return Refusal(
+        f"{file.path.name}: no behaviour found: no SpatialSeries, CompassDirection, speed or velocity; "
+        f"intervals: {tables or 'none'}" + (f"; not taken: {tried}" if tried else ""),
+        "add labels: {name: {source: " + example + "}} if the file holds behaviour by another name",
+    )

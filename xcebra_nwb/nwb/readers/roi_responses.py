@@ -1,0 +1,84 @@
+"""Calcium imaging: RoiResponseSeries, alone or in DfOverF and Fluorescence containers."""
+
+from __future__ import annotations
+
+import re
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from xcebra_nwb.nwb.file import NwbFile, dataset, name_of, neurodata_type, parent, text
+from xcebra_nwb.nwb.population import Population
+from xcebra_nwb.nwb.readers.registry import Candidate, reader
+from xcebra_nwb.nwb.series import columns, container, read_samples, unit_of
+from xcebra_nwb.nwb.table import data_frame
+from xcebra_nwb.nwb.walk import UNREADABLE
+
+RELATIVE = re.compile(r"d\s*-?_?f|delta_?f|df_?(over)?_?f", re.IGNORECASE)
+NOT_NEURONS = re.compile(r"neuropil|npil|background|surround", re.IGNORECASE)
+
+
+@reader("roi_responses", rank=1)
+class RoiResponses:
+    """RoiResponseSeries (time, roi); dF/F before fluorescence, never the neuropil."""
+
+    def find(self, file: NwbFile) -> list[Candidate]:
+        """Return every RoiResponseSeries, dF/F first; of several containers ``auto`` takes the first."""
+        series = {p: g for p, g in file.series.items() if neurodata_type(g) == "RoiResponseSeries"}
+        ordered = sorted(series, key=lambda path: (not _relative(file, path), path))
+        return [self._candidate(file, path, series[path]) for path in ordered]
+
+    def accepts(self, file: NwbFile, paths: list[str]) -> bool:
+        """Return whether ``paths`` is one RoiResponseSeries."""
+        return len(paths) == 1 and neurodata_type(file.groups[paths[0]]) == "RoiResponseSeries"
+
+    def read(self, file: NwbFile, paths: list[str], columns: bool) -> Population:
+        """Return the regions of interest as units, with their imaging plane's location and table."""
+        path = paths[0]
+        group = file.groups[path]
+        samples = read_samples(group, path)
+        return Population(
+            path=path,
+            kind="calcium",
+            units="dF/F" if _relative(file, path) else unit_of(group),
+            table=_roi_table(file, group, samples.values.shape[1], columns),
+            samples=samples,
+            notes=samples.notes,
+        )
+
+    def _candidate(self, file: NwbFile, path: str, group: h5py.Group) -> Candidate:
+        relative = _relative(file, path)
+        return Candidate(
+            layout="roi_responses",
+            path=path,
+            kind="calcium",
+            units=columns(group) if len(group["data"].shape) > 1 else 1,
+            unit="dF/F" if relative else unit_of(group),
+            refused="neuropil or background, not neurons" if NOT_NEURONS.search(name_of(path)) else "",
+            group=parent(path),
+            because="dF/F of imaged regions of interest" if relative else "responses of imaged regions of interest",
+        )
+
+
+def _relative(file: NwbFile, path: str) -> bool:
+    return container(file, path) == "DfOverF" or RELATIVE.match(name_of(path)) is not None
+
+
+def _roi_table(file: NwbFile, group: h5py.Group, units: int, wanted: bool) -> pd.DataFrame:
+    """A row per region of interest; its plane's columns and location only where the references lead somewhere."""
+    table = pd.DataFrame(index=range(units))
+    region = ""
+    try:
+        rois = group["rois"]
+        plane = file.h5[rois.attrs["table"]]
+        location = dataset(plane["imaging_plane"], "location")
+        region = text(location[()]) if location is not None else ""
+        if wanted:
+            table = data_frame(plane).iloc[np.asarray(rois[()])].reset_index(drop=True).reindex(range(units))
+    except (*UNREADABLE, IndexError):
+        region = region or ""  # the responses are still there; only their plane is unknown
+    table["unit_id"] = [str(index) for index in range(units)]
+    table["row"] = np.arange(units)
+    table["region"] = region
+    return table

@@ -1,0 +1,68 @@
+"""What extraction takes from a file, in memory: neural data, labels, the intervals that mask and divide them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xcebra_nwb.config import Config
+from xcebra_nwb.nwb import neural
+from xcebra_nwb.nwb.file import NwbFile
+from xcebra_nwb.nwb.intervals import INVALID, TRIALS, interval_tables, read_intervals, within_intervals
+from xcebra_nwb.nwb.label_choice import choose_labels
+from xcebra_nwb.nwb.labels import Label
+from xcebra_nwb.nwb.population import Population
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Everything that extraction takes from a file.
+
+    ``within`` (interval, 2), None for all times, and ``invalid`` (interval, 2) mask bins; windows do not cross
+    ``borders`` (s); ``choices`` says what was picked and why.
+    """
+
+    populations: list[Population]
+    labels: list[Label]
+    within: np.ndarray | None
+    invalid: np.ndarray
+    borders: np.ndarray
+    identity: dict[str, str]
+    choices: list[str]
+
+
+def read_recording(file: NwbFile, config: Config) -> Recording:
+    """Return what the config, or ``auto``, takes from a file.
+
+    Raises:
+        UsageError: the config names what the file does not hold.
+        Refusal: no neural data, no behaviour, or one that cannot be used.
+    """
+    sources, neural_choices = neural.choose(file, config.neural)
+    labels, label_choices = choose_labels(file, config.labels)
+    populations = neural.read(file, sources, config.neural.where)
+    tables = interval_tables(file)
+    bordering = {TRIALS} | {label.source.split("#")[0] for label in labels if "#" in label.source}
+    borders = [read_intervals(tables[path]).reshape(-1) for path in sorted(bordering & set(tables))]
+    notes = [note for population in populations for note in population.notes]
+    notes += [note for label in labels for note in label.notes]
+    return Recording(
+        populations=populations,
+        labels=labels,
+        within=within_intervals(file, config.time.within),
+        invalid=read_intervals(tables[INVALID]) if INVALID in tables else np.empty((0, 2)),
+        borders=np.concatenate([*borders, np.empty(0)]),
+        identity=identity(file),
+        choices=neural_choices + label_choices + notes,
+    )
+
+
+def identity(file: NwbFile) -> dict[str, str]:
+    """Return who and what was recorded, "" where the file does not say."""
+    return {
+        "subject": file.scalar("/general/subject/subject_id"),
+        "species": file.scalar("/general/subject/species"),
+        "nwb_identifier": file.scalar("/identifier"),
+        "session_start_time": file.scalar("/session_start_time"),
+    }

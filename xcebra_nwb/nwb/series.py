@@ -1,0 +1,120 @@
+"""A time series read from a file: times and values, cleaned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+from xcebra_nwb.errors import Refusal
+from xcebra_nwb.nwb.file import NwbFile, attribute, dataset, neurodata_type, parent
+from xcebra_nwb.nwb.times import restarts, sample_period
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Values at times: ``times`` (sample) in s, sorted and finite; ``values`` (sample, column); ``notes`` in words."""
+
+    times: np.ndarray
+    values: np.ndarray
+    notes: tuple[str, ...] = ()
+
+    @property
+    def period(self) -> float | None:
+        """The typical step between samples, s."""
+        return sample_period(self.times)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The stretch that the samples stand for, s: half a period around the first and the last."""
+        half = (self.period or 0.0) / 2
+        return float(self.times[0]) - half, float(self.times[-1]) + half
+
+    def keep(self, rows: np.ndarray) -> Samples:
+        """Return the samples where ``rows`` (sample) is true."""
+        return self if rows.all() else Samples(self.times[rows], self.values[rows], self.notes)
+
+
+def container(file: NwbFile, path: str) -> str:
+    """Return the type of the group that holds ``path``."""
+    holder = file.groups.get(parent(path))
+    return "" if holder is None else neurodata_type(holder)
+
+
+def module(path: str) -> str:
+    """Return the processing module of ``path``, "" where it is in none."""
+    parts = path.split("/")
+    return parts[2] if parts[1] == "processing" and len(parts) > 2 else ""
+
+
+def columns(group: h5py.Group) -> int:
+    """Return the number of values per sample of a series."""
+    shape = group["data"].shape
+    return int(np.prod(shape[1:])) if len(shape) > 1 else 1
+
+
+def unit_of(group: h5py.Group) -> str:
+    """Return the unit of a series' values as the file gives it."""
+    return attribute(group["data"], "unit")
+
+
+def read_times(group: h5py.Group, path: str) -> np.ndarray:
+    """Return the times of a series as they stand in the file, (sample,) float64, in s.
+
+    Raises:
+        Refusal: the sampling rate is not a positive number.
+    """
+    stamps = dataset(group, "timestamps")
+    if stamps is not None:
+        return np.asarray(stamps[()], dtype=np.float64).reshape(-1)
+    start = group["starting_time"]
+    rate = float(start.attrs.get("rate", np.nan))
+    if not (np.isfinite(rate) and rate > 0):
+        raise Refusal(f"{path}: sampling rate {rate:g} Hz", "write timestamps or a positive rate into the file")
+    return float(start[()]) + np.arange(group["data"].shape[0]) / rate
+
+
+def read_samples(group: h5py.Group, path: str) -> Samples:
+    """Return a series as times and values * conversion + offset, sorted, without samples at non-finite times.
+
+    Raises:
+        Refusal: no sample, times and values differ in number, or the clock starts again half way.
+    """
+    times, values, notes = read_times(group, path), _read_values(group), []
+    if len(times) != len(values) and values.ndim == 2 and len(times) == values.shape[1]:
+        values = values.T
+        notes.append(f"{path}: data stand as (column, time) in the file and were transposed")
+    if len(times) != len(values):
+        raise Refusal(f"{path}: {len(times)} timestamps for {len(values)} samples", "mend the series in the file")
+    if restarts(times):
+        raise Refusal(f"{path}: its timestamps start again half way", "mend the timestamps or name another series")
+    finite = np.isfinite(times)
+    if not finite.any():
+        raise Refusal(f"{path}: no sample at a finite time", "name another series")
+    if not finite.all():
+        notes.append(f"{path}: {int(np.sum(~finite))} samples at times that are not finite were left out")
+    times, values = times[finite], values[finite]
+    if np.any(np.diff(times) < 0):
+        order = np.argsort(times, kind="stable")
+        times, values = times[order], values[order]
+        notes.append(f"{path}: timestamps were not in order and were sorted")
+    return Samples(times, values.reshape(len(values), -1), tuple(notes))
+
+
+def _read_values(group: h5py.Group) -> np.ndarray:
+    """Values in the file's unit; integers without a conversion stay integers, texts become str."""
+    data = group["data"]
+    if h5py.check_string_dtype(data.dtype) is not None:
+        return np.asarray(data.asstr(errors="replace")[()], dtype=object)
+    if data.dtype.kind not in "iufb":
+        raise Refusal(f"{group.name}: data of type {data.dtype}", "name a series of numbers or texts")
+    values = data[()]
+    if values.dtype.kind == "b":
+        return np.asarray(values, dtype=np.int64)
+    conversion, offset = float(data.attrs.get("conversion", 1.0)), float(data.attrs.get("offset", 0.0))
+    channels = dataset(group, "channel_conversion")
+    if conversion == 1.0 and offset == 0.0 and channels is None:
+        return values
+    scaled = values * conversion if channels is None else values * conversion * np.asarray(channels[()])
+    return scaled + offset

@@ -1,0 +1,94 @@
+"""What of a source goes into the slim export: all but the recorded and derived series, unless something needs them.
+
+Identity, subject, devices, electrodes, units and intervals stay, wherever the file keeps them.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+import h5py
+from pynwb import NWBFile
+from pynwb.epoch import TimeIntervals
+from pynwb.misc import Units
+
+KEPT_TYPES = (Units, TimeIntervals)
+KEPT_PLACES = ("/general", "/intervals", "/units")
+
+Places = dict[str, MutableMapping[str, Any]]
+
+
+def slim(nwbfile: NWBFile, h5: h5py.File, module: str) -> None:
+    """Take series and derived data out of ``nwbfile``, which was read from ``h5``; the file itself is not touched.
+
+    What remains refers or links to (the sweeps of a patch-clamp table, the series of an interval) remains too, and so
+    does the processing module ``module`` if it is there, be it empty.
+    """
+    places = _places(nwbfile)
+    kept = {f"{place}/{name}" for place, held in places.items() for name in held if isinstance(held[name], KEPT_TYPES)}
+    kept |= _needed([*KEPT_PLACES, *kept], h5, places)
+    for place, held in places.items():
+        for name in [name for name in held if f"{place}/{name}" not in kept]:
+            held.pop(name)
+    for name in [n for n, held in nwbfile.processing.items() if n != module and not held.data_interfaces]:
+        nwbfile.processing.pop(name)
+
+
+def _places(nwbfile: NWBFile) -> Places:
+    """The collections that are made slim, by their path in the file."""
+    modules = {f"/processing/{name}": module.data_interfaces for name, module in nwbfile.processing.items()}
+    return {
+        "/acquisition": nwbfile.acquisition,
+        "/stimulus/presentation": nwbfile.stimulus,
+        "/stimulus/templates": nwbfile.stimulus_template,
+        "/analysis": nwbfile.analysis,
+        "/scratch": nwbfile.scratch,
+        **modules,
+    }
+
+
+def _needed(paths: list[str], h5: h5py.File, places: Places) -> set[str]:
+    """The objects in ``places`` that ``paths`` need, directly or through one another."""
+    needed: set[str] = set()
+    pending = [path for path in paths if path in h5]
+    while pending:
+        for target in set(_targets(h5[pending.pop()])):
+            owner = next((p for p in map(str, _ancestors(target)) if posixpath.dirname(p) in places), None)
+            if owner is not None and owner not in needed and owner not in paths:
+                needed.add(owner)
+                pending.append(owner)
+    return needed
+
+
+def _ancestors(path: str) -> Iterator[str]:
+    while path not in {"", "/"}:
+        yield path
+        path = posixpath.dirname(path)
+
+
+def _targets(item: h5py.Group | h5py.Dataset) -> Iterator[str]:
+    """The paths that ``item`` and what it holds refer or link to."""
+    for value in item.attrs.values():
+        if isinstance(value, h5py.Reference) and value:
+            yield item.file[value].name
+    if isinstance(item, h5py.Dataset):
+        yield from _referred(item)
+        return
+    for name in item:
+        link = item.get(name, getlink=True)
+        if isinstance(link, h5py.SoftLink):
+            yield posixpath.normpath(posixpath.join(item.name, link.path))
+        elif isinstance(link, h5py.HardLink):
+            yield from _targets(item[name])
+
+
+def _referred(data: h5py.Dataset) -> Iterator[str]:
+    """The paths that the values of a dataset, or a field of them, refer to."""
+    fields = [None] if data.dtype.names is None else list(data.dtype.names)
+    for field in fields:
+        dtype = data.dtype if field is None else data.dtype[field]
+        if h5py.check_ref_dtype(dtype) is h5py.Reference:
+            values = data[()] if field is None else data[field]
+            yield from (data.file[value].name for value in values.reshape(-1) if value)

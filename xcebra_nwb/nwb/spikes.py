@@ -1,0 +1,105 @@
+"""Units tables: spike times, observation intervals and regions, read unit by unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from xcebra_nwb.nwb.file import NwbFile, attribute, dataset, neurodata_type, text
+from xcebra_nwb.nwb.table import bounds, data_frame, length, ragged, read_column, scalar_columns
+from xcebra_nwb.nwb.walk import UNREADABLE
+
+REGION_COLUMNS = ("location", "brain_area", "brain_region", "region", "area", "structure", "anatomical_location")
+ELECTRODES = "/general/extracellular_ephys/electrodes"
+
+
+def units_tables(file: NwbFile) -> dict[str, h5py.Group]:
+    """Return every units table of the file by path, the root's first."""
+    tables = {p: g for p, g in file.groups.items() if _is_units(g)}
+    return dict(sorted(tables.items(), key=lambda item: item[0] != "/units"))
+
+
+def _is_units(group: h5py.Group) -> bool:
+    return neurodata_type(group) == "Units" or dataset(group, "spike_times") is not None
+
+
+def read_spikes(table: h5py.Group) -> tuple[list[np.ndarray], int, int]:
+    """Return each unit's finite spike times in order, how many were not finite, and how many units were unsorted."""
+    spikes, dropped, unsorted = [], 0, 0
+    for times in ragged(table, "spike_times"):
+        times = np.asarray(times, dtype=np.float64).reshape(-1)
+        finite = times[np.isfinite(times)]
+        dropped += len(times) - len(finite)
+        if np.any(np.diff(finite) < 0):
+            finite = np.sort(finite)
+            unsorted += 1
+        spikes.append(finite)
+    return spikes, dropped, unsorted
+
+
+def landmarks(spikes: Sequence[np.ndarray]) -> np.ndarray:
+    """Return a thousand or fewer times of every unit, its first and last among them: enough to judge their range."""
+    picked = [times[np.linspace(0, len(times) - 1, min(len(times), 1000)).astype(int)] for times in spikes]
+    return np.concatenate([*picked, np.empty(0)])
+
+
+def read_observed(table: h5py.Group) -> list[np.ndarray] | None:
+    """Return each unit's observation intervals, (interval, 2); None where the table says nothing of them."""
+    data = dataset(table, "obs_intervals")
+    if data is None or not data.shape[0]:
+        return None
+    intervals = np.asarray(data[()], dtype=np.float64).reshape(-1, 2)
+    ends = bounds(table, "obs_intervals")
+    if ends is None:  # one interval per unit
+        ends = np.arange(len(intervals) + 1)
+    return [intervals[start:stop] for start, stop in pairwise(ends)]
+
+
+def unit_table(file: NwbFile, table: h5py.Group, columns: bool) -> pd.DataFrame:
+    """Return a row per unit: ``unit_id``, ``row``, ``region``, and all scalar columns if ``columns``."""
+    rows = length(table)
+    frame = data_frame(table) if columns else pd.DataFrame(index=range(rows))
+    identifiers = read_column(table, "id") if dataset(table, "id") is not None else np.arange(rows)
+    frame["unit_id"] = [str(identifier) for identifier in identifiers]
+    frame["row"] = np.arange(rows)
+    frame["region"] = regions(file, table)
+    return frame
+
+
+def regions(file: NwbFile, table: h5py.Group) -> list[str]:
+    """Return each unit's region: its own column, else its electrode's location, else its electrode group's, else ""."""
+    named = [name for name in scalar_columns(table) if name.lower() in REGION_COLUMNS]
+    for name in sorted(named, key=lambda name: REGION_COLUMNS.index(name.lower())):
+        return [str(value) for value in read_column(table, name)]
+    try:
+        return _electrode_regions(file, table) or _group_regions(file, table) or [""] * length(table)
+    except (*UNREADABLE, IndexError):
+        return [""] * length(table)  # references that lead nowhere: the region is unknown
+
+
+def _electrode_regions(file: NwbFile, table: h5py.Group) -> list[str] | None:
+    region = dataset(table, "electrodes")
+    if region is None:
+        return None
+    electrodes = file.h5[region.attrs["table"]] if "table" in region.attrs else file.h5[ELECTRODES]
+    if dataset(electrodes, "location") is None:
+        return None
+    locations = read_column(electrodes, "location")
+    rows = [np.asarray(part).reshape(-1) for part in ragged(table, "electrodes")]
+    return ["/".join(dict.fromkeys(str(locations[row]) for row in part)) for part in rows]
+
+
+def _group_regions(file: NwbFile, table: h5py.Group) -> list[str] | None:
+    references = dataset(table, "electrode_group")
+    if references is None:
+        return None
+    return [_location(file.h5[reference]) for reference in references[()]]
+
+
+def _location(group: h5py.Group) -> str:
+    stored = dataset(group, "location")
+    return text(stored[()]) if stored is not None else attribute(group, "location")

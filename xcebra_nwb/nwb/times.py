@@ -1,0 +1,81 @@
+"""What sample and event times look like: their period, gaps, and what is wrong with them. Plain numpy, times in s."""
+
+from __future__ import annotations
+
+import numpy as np
+
+FAR = 1e6  # s, eleven days: no time of a session lies further from the session's median time
+SPREADS = 100.0  # unless the session itself is that long: in interquartile ranges
+LATE = 20_000  # s: whole numbers only hint at milliseconds in times beyond a usual session
+RESTART = 10  # sample periods by which two runs of times must overlap to count as a restart
+
+
+def sample_period(times: np.ndarray) -> float | None:
+    """Return the typical step of sorted ``times`` (mean of the steps near the median), None for fewer than two."""
+    steps = np.diff(times)
+    steps = steps[steps > 0]
+    if not len(steps):
+        return None
+    median = np.median(steps)
+    typical = steps[(steps > 0.5 * median) & (steps < 1.5 * median)]
+    return float(f"{typical.mean():.9g}")  # nine digits: 0.1 s stays 0.1 s
+
+
+def outliers(times: np.ndarray) -> np.ndarray:
+    """Return the finite times that lie absurdly far from the others, sorted."""
+    finite = times[np.isfinite(times)]
+    if len(finite) < 3:
+        return finite[:0]
+    low, median, high = np.percentile(finite, [25, 50, 75])
+    return np.sort(finite[np.abs(finite - median) > max(FAR, SPREADS * (high - low))])
+
+
+def gaps(times: np.ndarray, factor: float = 3.0) -> np.ndarray:
+    """Return the stretches without a sample, longer than ``factor`` sample periods: (gap, 2), start and stop."""
+    period = sample_period(times)
+    if period is None:
+        return np.empty((0, 2))
+    before = np.flatnonzero(np.diff(times) > factor * period)
+    return np.stack([times[before], times[before + 1]], axis=1)
+
+
+def restarts(times: np.ndarray) -> bool:
+    """Return whether the clock started again: two runs of increasing times that cover the same stretch."""
+    times = times[np.isfinite(times)]
+    borders = np.flatnonzero(np.diff(times) < 0) + 1
+    period = sample_period(np.sort(times))
+    if not len(borders) or len(borders) > 20 or period is None:
+        return False
+    starts, stops = times[np.r_[0, borders]], times[np.r_[borders - 1, len(times) - 1]]
+    order = np.argsort(starts)
+    overlap = np.maximum.accumulate(stops[order])[:-1] - starts[order][1:]
+    return bool(np.any(np.minimum(overlap, stops[order][1:] - starts[order][1:]) > RESTART * period))
+
+
+def oddities(times: np.ndarray) -> list[str]:
+    """Return, in words, everything suspicious about ``times`` as they stand in a file."""
+    found: list[str] = []
+    missing = int(np.sum(~np.isfinite(times)))
+    finite = times[np.isfinite(times)]
+    if missing:
+        found.append(f"{missing} of {len(times)} times are not finite")
+    if not len(finite):
+        return found
+    if restarts(times):
+        found.append("times restart: two runs cover the same stretch")
+    elif unsorted := int(np.sum(np.diff(finite) < 0)):
+        found.append(f"not sorted: {unsorted} steps back")
+    if len(far := outliers(finite)):
+        found.append(f"{len(far)} absurd times, such as {far[0]:.6g} s")
+    elif finite.min() < 0:
+        found.append(f"negative times, from {finite.min():.6g} s")
+    if _like_milliseconds(finite):
+        found.append("whole numbers in large steps: milliseconds or sample numbers?")
+    return found
+
+
+def _like_milliseconds(times: np.ndarray) -> bool:
+    head = times[:10000]
+    if len(head) < 100 or times.max() < LATE:
+        return False
+    return bool(np.all(head == np.round(head)) and np.median(np.abs(np.diff(head))) >= 2)

@@ -1,0 +1,82 @@
+"""Every group of an HDF5 file once, under its own path; what cannot be read is noted and passed over."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import h5py
+
+SKIPPED = {"specifications", "general"}
+UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
+"""What h5py raises for damaged or unknown objects: it has no error class of its own."""
+
+
+def walk(h5: h5py.File) -> tuple[dict[str, h5py.Group], dict[str, str]]:
+    """Return all groups by path, and by path what could not be read.
+
+    Hard links go first, so that an object is known by its own path and not by a link to it; /general and the cached
+    specifications are left out.
+    """
+    groups: dict[str, h5py.Group] = {}
+    problems: dict[str, str] = {}
+    seen: set[tuple[int, int]] = set()
+    hard: deque[tuple[str, h5py.Group]] = deque([("", h5)])
+    soft: deque[tuple[str, h5py.Group, str]] = deque()
+    while hard or soft:
+        if hard:
+            path, group = hard.popleft()
+            found = _members(path, group, soft, problems)
+        else:
+            found = _target(*soft.popleft(), problems)
+        for path, group in found.items():
+            identity = _identity(group)
+            if identity not in seen:
+                seen.add(identity)
+                groups[path] = group
+                hard.append((path, group))
+    return groups, problems
+
+
+def _members(
+    path: str, group: h5py.Group, soft: deque[tuple[str, h5py.Group, str]], problems: dict[str, str]
+) -> dict[str, h5py.Group]:
+    """The groups that ``group`` holds; its soft and external links are put off to the end of ``soft``."""
+    found: dict[str, h5py.Group] = {}
+    for name in _names(path, group, problems):
+        try:
+            if isinstance(group.get(name, getlink=True), h5py.HardLink):
+                item = group[name]
+                if isinstance(item, h5py.Group):
+                    found[f"{path}/{name}"] = item
+            else:
+                soft.append((f"{path}/{name}", group, name))
+        except UNREADABLE as error:
+            problems[f"{path}/{name}"] = f"unreadable: {error}"
+    return found
+
+
+def _names(path: str, group: h5py.Group, problems: dict[str, str]) -> list[str]:
+    try:
+        return [name for name in group if path or name not in SKIPPED]
+    except UNREADABLE as error:
+        problems[path or "/"] = f"unreadable: {error}"
+        return []
+
+
+def _target(path: str, group: h5py.Group, name: str, problems: dict[str, str]) -> dict[str, h5py.Group]:
+    """The group that a link leads to, if it leads to one."""
+    try:
+        item = group[name]
+    except UNREADABLE:
+        link = group.get(name, getlink=True)
+        problems[path] = f"dangling link to {getattr(link, 'filename', '')}{getattr(link, 'path', '')}"
+        return {}
+    return {path: item} if isinstance(item, h5py.Group) else {}
+
+
+def _identity(group: h5py.Group) -> tuple[int, int]:
+    try:
+        information = h5py.h5o.get_info(group.id)
+    except UNREADABLE:
+        return -1, id(group)
+    return int(information.fileno), int(information.addr)

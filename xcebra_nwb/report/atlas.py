@@ -1,0 +1,57 @@
+"""The atlas: one long table over sessions, a row for every unit, label and method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xarray as xr
+
+from xcebra_nwb.files import atomic
+
+TEXT = ("session", "subject", "region", "unit", "label", "method", "verdict")
+COLUMNS = ("session", "subject", "region", "unit", "label", "method", "attribution", "sd", "z", "p", "q", "verdict")
+SCHEMA = pa.schema([(name, pa.string() if name in TEXT else pa.float64()) for name in COLUMNS])
+
+
+def session_atlas(attribution: xr.Dataset, session: str, subject: str, verdicts: dict[str, str]) -> pd.DataFrame:
+    """Return the rows of one session, columns :data:`COLUMNS`.
+
+    Values are those of attribution.nc; z, p and q are NaN but for the first method, the one that was tested.
+    """
+    ordered = attribution.transpose("method", "label", "unit", ...)
+    methods, labels = ([str(name) for name in ordered[dim].values] for dim in ("method", "label"))
+    units = ordered.sizes["unit"]
+    rows: dict[str, Any] = {
+        "session": session,
+        "subject": subject,
+        "region": np.tile(ordered["region"].values.astype(str), len(methods) * len(labels)),
+        "unit": np.tile(ordered["unit_id"].values.astype(str), len(methods) * len(labels)),
+        "label": np.tile(np.repeat(labels, units), len(methods)),
+        "method": np.repeat(methods, len(labels) * units),
+        "attribution": ordered["attribution"].values.astype(float).ravel(),
+        "sd": ordered["attribution_sd"].values.astype(float).ravel(),
+    }
+    for column, variable in (("z", "z"), ("p", "p_value"), ("q", "q_value")):
+        tested = np.full((len(methods), len(labels) * units), np.nan)
+        tested[0] = ordered[variable].values.ravel()
+        rows[column] = tested.ravel()
+    rows["verdict"] = np.tile(np.repeat([verdicts.get(label, "") for label in labels], units), len(methods))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def join(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the atlas of all sessions; empty, with every column, where there is none."""
+    if not parts:
+        return pd.DataFrame({name: pd.Series(dtype=str if name in TEXT else float) for name in COLUMNS})
+    return pd.concat(parts, ignore_index=True)
+
+
+def save(atlas: pd.DataFrame, path: Path) -> None:
+    """Write the atlas as Parquet, whole or not at all."""
+    with atomic(path) as temporary:
+        pq.write_table(pa.Table.from_pandas(atlas, SCHEMA, preserve_index=False), temporary, compression="zstd")

@@ -1,0 +1,33 @@
+"""The overview of a run for the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from xcebra_nwb.archive import sessions
+from xcebra_nwb.report.ending import Ending, stored_ending
+from xcebra_nwb.report.style import STATES, UNKNOWN, verdict_style
+
+TERMINAL = {"done": "green", "refused": "magenta", "failed": "red", "left out": "dim"}
+
+
+def overview(results: Path, table: Path) -> Table:
+    """Return a table of the sessions of ``table``: state, verdicts, and why it did not go well."""
+    shown = Table("session", "state", "labels", "why, and what would help", title=None, pad_edge=False)
+    for row in sessions.read(table):
+        found = stored_ending(results, row)
+        sign = STATES.get(found.state, UNKNOWN)[1]
+        verdicts = "\n".join(f"{label}: {verdict_style(word)[1]} {word}" for label, word in found.verdicts.items())
+        state = Text(f"{sign} {found.state}", style=TERMINAL.get(found.state, ""))
+        shown.add_row(Text(row.session), state, Text(verdicts), Text(why(found)))  # Text: names are no markup
+    return shown
+
+
+def why(found: Ending) -> str:
+    """Return the reason and the remedy of an ending in one line; empty where all went well."""
+    if found.status is None:
+        return found.row.reason
+    return " – ".join(part for part in (found.status.reason, found.status.remedy) if part)

@@ -1,0 +1,73 @@
+"""HTML pages from templates: everything is escaped, nothing is fetched, one script is allowed to run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from xcebra_nwb.report.style import number
+
+MOST_ROWS = 100  # of a table or list from a JSON file
+LINE = 100  # characters of a list that are still read as one line
+LONGEST = 600  # characters of one value
+
+
+def render(template: str, **content: Any) -> str:
+    """Return the page that ``template`` makes of ``content``; every value in it is escaped."""
+    pages = _environment()
+    script = pages.loader.get_source(pages, "table.js")[0] if pages.loader else ""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    return pages.get_template(template).render(**content, script=Markup(script), script_digest=f"sha256-{digest}")
+
+
+def _environment() -> Environment:
+    pages = Environment(
+        loader=PackageLoader("xcebra_nwb.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    pages.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
+    pages.globals["most_rows"] = MOST_ROWS
+    pages.filters |= {"number": number, "words": words, "columns": columns}
+    pages.tests |= {"nested": is_nested, "records": is_records}
+    return pages
+
+
+def is_nested(value: Any) -> bool:
+    """Return whether ``value`` is a mapping or list with content that needs more than a line."""
+    if isinstance(value, Mapping):
+        return bool(value)
+    if not isinstance(value, list):
+        return False
+    return any(isinstance(item, Mapping | list) for item in value) or sum(len(str(item)) for item in value) > LINE
+
+
+def is_records(value: Any) -> bool:
+    """Return whether ``value`` is a list of mappings, which a table can show."""
+    return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
+
+
+def columns(records: list[Mapping[str, Any]]) -> list[str]:
+    """Return the keys of all ``records`` in the order in which they come up."""
+    return list(dict.fromkeys(key for record in records[:MOST_ROWS] for key in record))
+
+
+def words(value: Any) -> str:
+    """Return a value of a JSON file in one line for reading."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return number(value, 6) if isinstance(value, float) else str(value)
+    if isinstance(value, list) and not any(isinstance(item, Mapping | list) for item in value):
+        text = ", ".join(words(item) for item in value[:MOST_ROWS]) or "–"
+    elif isinstance(value, Mapping | list):
+        text = json.dumps(value, ensure_ascii=False)
+    else:
+        text = str(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

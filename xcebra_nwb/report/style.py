@@ -1,0 +1,149 @@
+"""How figures and pages look: colours that the colour-blind can tell apart, and text that is only ever text."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+INK, MUTED, FAINT, BAND = "#1b2430", "#5b6672", "#aab2bb", "#d9dee4"
+SEED, NULL, FORWARD = "#0b5fa5", "#8a939d", "#b5651d"
+CLASSES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#4d4d4d", "#b8a800")
+CORNERS = ((0.0, 0.45, 0.70), (0.84, 0.37, 0.0), (0.0, 0.62, 0.45), (0.95, 0.80, 0.25))  # low-low, high-low, ...
+CYCLE = LinearSegmentedColormap.from_list("cycle", ["#0072b2", "#b65fa0", "#d55e00", "#d9a400", "#009e73", "#0072b2"])
+SEQUENCE = mpl.colormaps["viridis"]
+VERDICTS = {
+    "supported": ("#00664f", "✔"),
+    "weak": ("#8a5300", "◐"),
+    "not encoded": ("#56606b", "○"),
+    "not identifiable": ("#6d3a86", "?"),
+}
+STATES = {
+    "done": ("#00664f", "✔"),
+    "refused": ("#6d3a86", "⊘"),
+    "failed": ("#a32a12", "✖"),
+    "left out": ("#56606b", "–"),
+}
+UNKNOWN = ("#56606b", "?")
+DOTS_PER_INCH = 132
+SETTINGS: Any = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+}
+
+
+def verdict_style(verdict: str) -> tuple[str, str]:
+    """Return the colour and the sign of a verdict."""
+    return VERDICTS.get(verdict, UNKNOWN)
+
+
+def plain(text: Any, longest: int = 48) -> str:
+    """Return ``text`` so that matplotlib draws it as it stands: one line, no mathtext, cut in the middle if long."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+    if len(line) > longest:
+        tail = longest // 3
+        line = f"{line[: longest - 1 - tail]}…{line[-tail:]}"
+    return line.replace("$", r"\$")
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """Return a number for reading, ``–`` where there is none."""
+    if value is None or isinstance(value, str):
+        return value or "–"
+    if isinstance(value, float | np.floating) and not math.isfinite(value):
+        return "–"
+    if isinstance(value, int | np.integer):
+        return f"{int(value):,}"
+    return f"{float(value):.{digits}g}".replace("-", "−")
+
+
+def latents(first: int, last: int) -> str:
+    """Return the name of the latents from ``first`` to ``last`` (exclusive)."""
+    return f"latent {first}" if last - first == 1 else f"latents {first}–{last - 1}"
+
+
+def of_median_unit(maps: NDArray[Any]) -> NDArray[np.float64]:
+    """Return ``maps`` (..., unit) as multiples of the median unit's, which is how z compares them."""
+    values = np.asarray(maps, np.float64)
+    known = np.where(np.isnan(values).all(axis=-1, keepdims=True), 0.0, values)
+    median = np.nanmedian(known, axis=-1, keepdims=True)
+    return np.divide(values, median, out=np.full_like(values, np.nan), where=median > 0)
+
+
+def figure(width: float, height: float) -> Figure:
+    """Return an empty figure of ``width`` x ``height`` inches that no global state knows."""
+    made = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
+    FigureCanvasAgg(made)
+    return made
+
+
+def corner_colors(x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
+    """Return a colour (..., 3) for each place of the unit square, blended from its four corners."""
+    low_low, high_low, low_high, high_high = (np.asarray(corner) for corner in CORNERS)
+    x, y = np.clip(x, 0, 1)[..., None], np.clip(y, 0, 1)[..., None]
+    return (1 - y) * ((1 - x) * low_low + x * high_low) + y * ((1 - x) * low_high + x * high_high)
+
+
+def write_message(axes: Axes, text: str) -> None:
+    """Show ``text`` where there is nothing to plot."""
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, plain(text, 120), ha="center", va="center", color=MUTED, transform=axes.transAxes)
+
+
+def label_ticks(axes: Axes, names: Sequence[Any], *, axis: str = "x", longest: int = 24, **style: Any) -> None:
+    """Put ``names`` on the ticks 0, 1, 2, ... of an axis."""
+    ticks = range(len(names))
+    setter = axes.set_xticks if axis == "x" else axes.set_yticks
+    setter(list(ticks), [plain(name, longest) for name in names], **style)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure on a page: its ``data:`` address, and what it shows in words."""
+
+    uri: str
+    alt: str
+
+
+def picture(draw: Callable[[], Figure], alt: str) -> Picture:
+    """Draw a figure in the house's style and return it ready for a page."""
+    with mpl.rc_context(SETTINGS), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # names may be in any script
+        return Picture(_data_uri(draw()), alt)
+
+
+def _data_uri(drawn: Figure, colors: int = 256) -> str:
+    """A PNG in a ``data:`` address, with a palette of ``colors`` to keep pages small."""
+    raw, packed = io.BytesIO(), io.BytesIO()
+    drawn.savefig(raw, format="png")
+    with Image.open(raw) as image:
+        image.convert("RGB").quantize(colors, dither=Image.Dither.NONE).save(packed, format="png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode("ascii")

@@ -1,0 +1,87 @@
+"use strict";
+// Tables that sort by any column, filter by words and comparisons, and show a few rows at a time.
+// Rows come from a JSON element next to the table, or are those already there. Text only ever becomes textContent.
+const STEP = 200;
+for (const box of document.querySelectorAll(".table")) {
+  const table = box.querySelector("table"), body = table.tBodies[0], heads = [...table.tHead.rows[0].cells];
+  const stored = box.querySelector("script[type='application/json']");
+  const names = heads.map((head) => head.textContent.trim());
+  const written = (value) => {
+    if (value === null) return "–";
+    if (typeof value !== "number") return String(value);
+    if (Number.isInteger(value)) return String(value);
+    const small = Math.abs(value) < 0.001 || Math.abs(value) >= 1e5;
+    return (small ? value.toExponential(1) : String(Number(value.toPrecision(3)))).replaceAll("-", "−");
+  };
+  const drawn = (values) => {
+    const row = document.createElement("tr");
+    values.forEach((value, i) => {
+      const cell = row.insertCell();
+      cell.textContent = written(value);
+      if (heads[i].classList.contains("number")) cell.className = "number";
+    });
+    return row;
+  };
+  const read = (cell) => {
+    const text = cell.textContent.trim(), value = Number(text.replaceAll("−", "-").replaceAll(",", ""));
+    return text === "–" || text === "" ? null : Number.isNaN(value) ? text : value;
+  };
+  const all = stored
+    ? JSON.parse(stored.textContent).map((values) => ({ values }))
+    : [...body.rows].map((row) => ({ row, values: [...row.cells].map(read) }));
+  let rows = all, limit = Number(box.dataset.rows || 25);
+  const passes = (values, term) => {
+    const compared = term.match(/^(.+?)(<=|>=|<|>)(-?[\d.e-]+)$/), column = compared ? names.indexOf(compared[1]) : -1;
+    if (column < 0) return values.some((value) => typeof value === "string" && value.toLowerCase().includes(term));
+    const value = values[column], bound = Number(compared[3]);
+    if (typeof value !== "number") return false;
+    return { "<": value < bound, ">": value > bound, "<=": value <= bound, ">=": value >= bound }[compared[2]];
+  };
+  const count = document.createElement("span"), more = document.createElement("button");
+  const show = () => {
+    body.replaceChildren(...rows.slice(0, limit).map((item) => (item.row ??= drawn(item.values))));
+    count.textContent = `${Math.min(limit, rows.length)} of ${rows.length} rows shown`;
+    more.hidden = rows.length <= limit;
+    more.textContent = rows.length - limit > STEP ? `show ${STEP} more` : `show all ${rows.length}`;
+  };
+  const order = (column, sign) => {
+    rows.sort((a, b) => {
+      const x = a.values[column], y = b.values[column];
+      if (x === null || y === null) return (x === null) - (y === null);
+      return sign * (typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y), "en", { numeric: true }));
+    });
+  };
+  heads.forEach((head, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = names[column];
+    head.replaceChildren(button);
+    button.addEventListener("click", () => {
+      const down = head.getAttribute("aria-sort") !== "descending";
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      order(column, down ? -1 : 1);
+      show();
+    });
+  });
+  const tools = document.createElement("div"), filter = document.createElement("input");
+  filter.type = "search";
+  filter.placeholder = box.dataset.hint || "filter";
+  filter.setAttribute("aria-label", "filter rows");
+  filter.addEventListener("input", () => {
+    const terms = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    rows = all.filter(({ values }) => terms.every((term) => passes(values, term)));
+    const sorted = heads.findIndex((head) => head.hasAttribute("aria-sort"));
+    if (sorted >= 0) order(sorted, heads[sorted].getAttribute("aria-sort") === "descending" ? -1 : 1);
+    show();
+  });
+  count.setAttribute("aria-live", "polite");
+  tools.className = "tools";
+  tools.append(filter, count);
+  if (all.length > 10) box.prepend(tools);
+  more.type = "button";
+  more.className = "more";
+  more.addEventListener("click", () => { limit += STEP; show(); });
+  box.append(more);
+  show();
+}

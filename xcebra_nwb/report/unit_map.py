@@ -1,0 +1,93 @@
+"""One label's map as people compare it: against the median unit, beside its nulls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcebra_nwb.report.style import of_median_unit
+
+SIGNIFICANT = 0.05  # false discovery rate
+BAND = (5, 95)  # percentiles of the nulls that figures show
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class UnitMap:
+    """A label's maps over units (all arrays: unit, or method x unit), as multiples of the median unit's."""
+
+    label: str
+    methods: list[str]  # the first is tested against the nulls
+    units: list[str]
+    regions: list[str]
+    mean: Values  # (method, unit) over seeds
+    deviation: Values  # (method, unit) over seeds
+    null_low: Values  # (unit,)
+    null_high: Values  # (unit,)
+    z: Values
+    p: Values
+    q: Values
+    agreement: float  # Spearman correlation between the first method and the forward gradient
+
+    @property
+    def significant(self) -> NDArray[np.bool_]:
+        """Which units carry the label at a false discovery rate of 5 %."""
+        return self.q <= SIGNIFICANT  # NaN is not
+
+    def foremost(self, most: int) -> NDArray[np.int64]:
+        """Return at most ``most`` units: those that stand out most from their nulls, in order of attribution."""
+        rank = np.where(np.isfinite(self.z), self.z, -np.inf) if np.isfinite(self.z).any() else self.mean[0]
+        chosen = np.argsort(-rank, kind="stable")[:most]
+        return chosen[np.argsort(-self.mean[0, chosen], kind="stable")]
+
+
+def unit_map(attribution: xr.Dataset, label: str) -> UnitMap:
+    """Return the maps of ``label`` from attribution.nc."""
+    chosen = attribution.sel(label=label)
+    by_seed = of_median_unit(chosen["attribution_seeds"].transpose("seed", "method", "unit").values)
+    null = of_median_unit(chosen["null"].transpose("null", "unit").values)
+    low, high = np.percentile(null, BAND, axis=0) if len(null) else np.full((2, null.shape[1]), np.nan)
+    return UnitMap(
+        label=label,
+        methods=[str(method) for method in chosen["method"].values],
+        units=[str(unit) for unit in chosen["unit_id"].values],
+        regions=[str(region) for region in chosen["region"].values],
+        mean=by_seed.mean(0),
+        deviation=by_seed.std(0),
+        null_low=low,
+        null_high=high,
+        z=chosen["z"].values.astype(float),
+        p=chosen["p_value"].values.astype(float),
+        q=chosen["q_value"].values.astype(float),
+        agreement=float(chosen["agreement"]),
+    )
+
+
+def unit_columns(shown: UnitMap) -> list[str]:
+    """Return the names of the columns of :func:`unit_rows`."""
+    others = [method_name(method) for method in shown.methods[1:]]
+    return ["unit", "region", "attribution", "sd", *others, "z", "p", "q", f"q ≤ {SIGNIFICANT}"]
+
+
+def unit_rows(shown: UnitMap) -> list[list[Any]]:
+    """Return a row a unit, in order of attribution, None where a number is not known."""
+    columns = [shown.mean[0], shown.deviation[0], *shown.mean[1:], shown.z, shown.p, shown.q]
+    rows: list[list[Any]] = []
+    for unit in np.argsort(-shown.mean[0], kind="stable"):
+        values = [rounded(column[unit]) for column in columns]
+        rows.append([shown.units[unit], shown.regions[unit], *values, "yes" if shown.significant[unit] else ""])
+    return rows
+
+
+def method_name(method: str) -> str:
+    """Return what people call a method."""
+    return {"inverted_neuron_gradient": "inverse", "neuron_gradient": "forward gradient"}.get(method, method)
+
+
+def rounded(value: Any) -> float | None:
+    """Return ``value`` to three digits, None where it is not a number."""
+    return float(f"{float(value):.3g}") if np.isfinite(value) else None

@@ -1,0 +1,129 @@
+"""Sentences: what the numbers of a session say, and how far to trust them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from xcebra_nwb.report.style import VERDICTS, latents, number
+from xcebra_nwb.report.unit_map import UnitMap, method_name
+
+AGREE = 0.5  # Spearman correlation under which the two methods are said to disagree
+RANK = list(VERDICTS)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as English lists them."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+
+
+def headline(units: int, assessed: dict[str, dict[str, Any]]) -> str:
+    """Return one sentence that says what the session's ``units`` carry."""
+    groups: dict[str, list[str]] = {}
+    for label, result in assessed.items():
+        groups.setdefault(str(result.get("verdict", "not known")), []).append(_readable(label))
+    parts = []
+    for verdict in sorted(groups, key=lambda v: RANK.index(v) if v in RANK else len(RANK)):
+        names = groups[verdict]
+        verb = "is" if len(names) == 1 else "are"
+        parts.append(_phrase(verdict, listed(names), verb))
+    if not parts:
+        return f"The activity of {units:,} units was analysed, and there is no label to judge."
+    return f"In the activity of {units:,} units, {'; '.join(parts)}."
+
+
+def _phrase(verdict: str, names: str, verb: str) -> str:
+    if verdict == "supported":
+        return f"a code of {names} {verb} supported"
+    if verdict == "weak":
+        return f"the evidence for {names} is weak"
+    if verdict == "not encoded":
+        return f"{names} {verb} not encoded as far as this analysis can see"
+    return f"{names} {verb} {verdict}"
+
+
+def _readable(label: str) -> str:
+    return label.replace("_", " ")
+
+
+def card_facts(result: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the few numbers of a label's assessment that a verdict rests on."""
+    decoding, consistency = result.get("decoding") or {}, result.get("consistency") or {}
+    nulls = [value for value in decoding.get("nulls") or [] if value is not None]
+    best = f" (nulls up to {number(max(nulls), 2)})" if nulls else " (no nulls)"
+    significant = result.get("significant_units")
+    tested = number(result.get("tested_units"))
+    return [
+        ("held-out score", number(decoding.get("score"), 2) + best),
+        ("units that carry it", f"{number(significant)} of {tested}" if significant is not None else "not known"),
+        ("null-corrected maps agree", number(consistency.get("null_corrected_maps"), 2)),
+        ("kind", _kind(result)),
+    ]
+
+
+def _kind(result: dict[str, Any]) -> str:
+    first, last = (result.get("outputs") or [None, None])[:2]
+    where = f", {latents(first, last)}" if first is not None and last is not None else ""
+    return f"{result.get('kind', 'not known')}, {number(result.get('dimensions'))}-D{where}"
+
+
+def map_words(shown: UnitMap, reason: str) -> str:
+    """Return what the map of a label says in one or two sentences."""
+    if not np.isfinite(shown.z).any():
+        return f"No unit was tested: {reason or 'the nulls do not allow a z'}."
+    carriers = np.flatnonzero(shown.significant)
+    if not len(carriers):
+        return f"None of the {len(shown.units):,} units stands out from its own nulls at a false discovery rate of 5 %."
+    first = carriers[np.argsort(-shown.z[carriers])][:5]
+    names = listed([shown.units[unit] for unit in first])
+    which = f"foremost {names}" if len(carriers) > len(first) else names
+    plural = "unit carries" if len(carriers) == 1 else "units carry"
+    return (
+        f"{len(carriers):,} of {len(shown.units):,} {plural} {_readable(shown.label)} at a false discovery rate of "
+        f"5 %: {which} (largest z {number(float(np.nanmax(shown.z)))})."
+    )
+
+
+def disagreement(shown: UnitMap) -> str:
+    """Return a warning where the two methods give different maps; empty where they agree."""
+    if len(shown.methods) < 2 or not shown.agreement < AGREE:
+        return ""
+    return (
+        f"The two methods disagree on {_readable(shown.label)} (Spearman ρ = {number(shown.agreement, 2)}): the "
+        f"{method_name(shown.methods[0])} and the {method_name(shown.methods[1])} rank units differently. "
+        "Such a map may be the map of a direction that the label does not use; look at the effective rank, and trust "
+        "only units that both methods put first."
+    )
+
+
+def assessment_rows(assessed: dict[str, dict[str, Any]]) -> list[list[Any]]:
+    """Return a row a label: the columns of :data:`ASSESSMENT_COLUMNS`."""
+    return [_assessment_row(label, result) for label, result in assessed.items()]
+
+
+ASSESSMENT_COLUMNS = (
+    "label", "verdict", "score", "z", "p", "maps agree", "null maps agree", "null-corrected agree",
+    "embedding R²", "leak R²", "effective rank", "condition", "usable bins",
+)  # fmt: skip
+
+
+def _assessment_row(label: str, result: dict[str, Any]) -> list[Any]:
+    decoding, consistency = result.get("decoding") or {}, result.get("consistency") or {}
+    row = [label, result.get("verdict", "not known")]
+    row += [decoding.get(key) for key in ("score", "z", "p")]
+    row += [consistency.get(key) for key in ("maps", "null_maps", "null_corrected_maps", "embedding_r2")]
+    row += [(result.get("leak") or {}).get("score")]
+    return row + [result.get(key) for key in ("effective_rank", "condition", "usable_bins")]
+
+
+def reasons(assessed: dict[str, dict[str, Any]]) -> list[str]:
+    """Return why numbers of the assessment are missing, a line each."""
+    lines = []
+    for label, result in assessed.items():
+        for name in ("decoding", "leak", "consistency"):
+            reason = (result.get(name) or {}).get("reason")
+            if reason:
+                lines.append(f"{label}, {name}: {reason}")
+    return lines

@@ -1,0 +1,66 @@
+"""A stretch of a real rat's walk: the foraging session of Sargolini et al. 2006 that ships with RatInABox.
+
+The animal walks in a box of 1 m by 1 m for ten minutes. Its tracking has no head direction, so the direction of
+movement stands in for it, as in RatInABox.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from ratinabox import Agent, Environment
+from scipy.ndimage import gaussian_filter1d
+
+FRAME = 0.02  # s, the tracking's own sample period
+POSITION_SMOOTHING = 0.1  # s; a millimetre of tracking noise in one frame would be 5 cm/s of speed
+DIRECTION_SMOOTHING = 0.15  # s; RatInABox low-passes head direction with this time constant
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What the animal did, frame by frame.
+
+    Attributes:
+        time: ``(time,)`` s, centres of the frames; the session lasts from 0 to ``duration``.
+        position: ``(time, 2)`` m.
+        head_direction: ``(time,)`` rad, in [0, 2 pi), anticlockwise from the x axis.
+        speed: ``(time,)`` m/s.
+        duration: s.
+    """
+
+    time: np.ndarray
+    position: np.ndarray
+    head_direction: np.ndarray
+    speed: np.ndarray
+    duration: float
+
+
+def walking_agent() -> Agent:
+    """Return RatInABox's agent on the real trajectory, in its box of 1 m by 1 m."""
+    agent = Agent(Environment())
+    agent.import_trajectory(dataset="sargolini")
+    return agent
+
+
+def walk(agent: Agent, duration: float, generator: np.random.Generator) -> Trajectory:
+    """Return ``duration`` seconds of the agent's imported trajectory, from a start that ``generator`` draws.
+
+    Where the recording ends the animal turns round and walks it backwards: a jump to the start would be a leap
+    through the box at an impossible speed.
+    """
+    recorded = float(agent.t_interp[-1])
+    time = (np.arange(round(duration / FRAME)) + 0.5) * FRAME
+    since_start = (generator.uniform(0, recorded) + time) % (2 * recorded)
+    position = agent.pos_interp(np.minimum(since_start, 2 * recorded - since_start))  # (time, 2)
+    position = np.clip(gaussian_filter1d(position, POSITION_SMOOTHING / FRAME, axis=0), 0.0, 1.0)
+    velocity = np.gradient(position, FRAME, axis=0)  # (time, 2)
+    speed = np.linalg.norm(velocity, axis=1)
+    return Trajectory(time, position, _direction(velocity, speed), speed, len(time) * FRAME)
+
+
+def _direction(velocity: np.ndarray, speed: np.ndarray) -> np.ndarray:
+    """The angle of the smoothed direction of movement, ``(time,)`` rad."""
+    unit_vectors = velocity / np.maximum(speed, 1e-9)[:, None]  # (time, 2)
+    smooth = gaussian_filter1d(unit_vectors, DIRECTION_SMOOTHING / FRAME, axis=0)
+    return np.arctan2(smooth[:, 1], smooth[:, 0]) % (2 * np.pi)

@@ -1,0 +1,59 @@
+"""check: have the exported file no fault that its source has not?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from xcebra_nwb import provenance
+from xcebra_nwb.errors import Failure, UsageError
+from xcebra_nwb.files import write_json
+from xcebra_nwb.nwb.checker import Finding, Report, new_findings, report, waived
+
+
+def check(source: Path, directory: Path, session: str) -> list[Path]:
+    """Compare pynwb's and nwbinspector's findings on ``source`` and on the export in the results ``directory``.
+
+    Writes check.json, whatever comes out, and returns its path in a list.
+
+    Raises:
+        UsageError: the source or the export is missing.
+        Failure: the export has findings that the source has not.
+    """
+    source, result = Path(source), Path(directory) / f"{session}_desc-xcebra.nwb"
+    for path, remedy in ((source, "give the NWB file that the session was made from"), (result, "run write first")):
+        if not path.is_file():
+            raise UsageError(f"{path}: no such file", remedy)
+    before, after = report(source), report(result)
+    new = new_findings(before, after)
+    target = Path(directory) / "check.json"
+    write_json(target, _content(session, source, result, before, after, new))
+    if new:
+        more = f"; {len(new) - 1} more in {target}" if len(new) > 1 else ""
+        raise Failure(f"{result}: a finding that the source has not: {new[0]}{more}", "please report this")
+    return [target]
+
+
+def _content(
+    session: str, source: Path, result: Path, before: Report, after: Report, new: list[Finding]
+) -> dict[str, Any]:
+    software = provenance.software()
+    return {
+        "session": session,
+        "passed": not new,
+        "new": [asdict(finding) for finding in new],
+        "waived": [asdict(finding) | {"because": waived(finding)} for finding in after.findings if waived(finding)],
+        "source": _summary(source, before),
+        "result": _summary(result, after),
+        "software": {name: software[name] for name in ("pynwb", "nwbinspector")},
+    }
+
+
+def _summary(path: Path, found: Report) -> dict[str, Any]:
+    return {"file": path.name, "validation": found.validation or "done", "findings": _counted(found.findings)}
+
+
+def _counted(findings: Counter[Finding]) -> list[dict[str, Any]]:
+    return [asdict(finding) | {"times": times} for finding, times in sorted(findings.items())]

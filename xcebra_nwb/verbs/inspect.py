@@ -1,0 +1,111 @@
+"""inspect: say what an NWB file holds and what ``auto`` would take of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from xcebra_nwb.nwb import inventory as nwb_inventory
+from xcebra_nwb.nwb.inventory_models import Gap, IntervalTable, Inventory, LabelSeries, NeuralSource, TimeRange
+
+
+def inspect(path: Path | str) -> Inventory:
+    """Return what the file holds.
+
+    Raises:
+        UsageError: there is no such file.
+        Refusal: it cannot be opened as NWB 2.
+    """
+    return nwb_inventory.inventory(path)
+
+
+def render(inventory: Inventory) -> str:
+    """Return the inventory as text for a terminal or a log; ``*`` marks what ``auto`` takes."""
+    return "\n".join(_printable(line) for line in _lines(inventory)) + "\n"
+
+
+def _lines(inventory: Inventory) -> Iterator[str]:
+    yield from _identity(inventory)
+    picked = {label.source.split("#")[0] for label in inventory.automatic.labels}
+    yield from _section("Neural data", [_neural(one) for one in inventory.neural], "none found")
+    yield from _section("Series that could be labels", [_series(one, picked) for one in inventory.series], "none found")
+    yield from _section("Intervals", [_intervals(one, picked) for one in inventory.intervals], "none found")
+    yield from _section("Gaps", [_gap(one) for one in inventory.gaps], "none over three sample periods")
+    yield from _section("Suspicious", [f"  {one.path}: {one.what}" for one in inventory.suspicious], "nothing")
+    if inventory.problems:
+        yield from _section("Not readable", [f"  {one.path}: {one.what}" for one in inventory.problems], "")
+    yield from _section("What auto takes", [f"  {line}" for line in inventory.automatic.choices], "nothing")
+    if inventory.refusal:
+        yield from _section(
+            "Refused under auto", [f"  {inventory.refusal.reason}", f"  {inventory.refusal.remedy}"], ""
+        )
+
+
+def _identity(inventory: Inventory) -> Iterator[str]:
+    file = inventory.file
+    yield f"{file.path}  (NWB {file.nwb_version})"
+    told = {
+        "identifier": file.identifier,
+        "session": file.session_id,
+        "subject": file.subject,
+        "species": file.species,
+        "start": file.session_start_time,
+    }
+    yield "  " + ", ".join(f"{name} {value}" for name, value in told.items() if value)
+    if file.description:
+        yield f"  {file.description[:160]}"
+
+
+def _section(title: str, lines: list[str], empty: str) -> Iterator[str]:
+    yield ""
+    yield title
+    yield from lines or [f"  {empty}"]
+
+
+def _neural(source: NeuralSource) -> str:
+    spikes, sampled = f"{source.events} spikes", f"{source.kind} ({source.unit or 'no unit'})"
+    parts = [f"{source.units} units", sampled if source.events is None else spikes]
+    parts += [_shape(source.shape)] if source.shape is not None else []
+    parts += [_rate(source.rate), _range(source.time_range)]
+    parts += [f"{source.observed_intervals} obs_intervals"] if source.observed_intervals is not None else []
+    parts += [f"columns {', '.join(source.columns)}"] if source.columns else []
+    parts += [f"not for auto: {source.remark}"] if source.remark else []
+    return f"{_mark(source.taken_by_auto)}{source.path}: {', '.join(part for part in parts if part)}"
+
+
+def _series(series: LabelSeries, picked: set[str]) -> str:
+    parts = [series.neurodata_type, _shape(series.shape), _rate(series.rate), series.unit or "no unit"]
+    parts += [_range(series.time_range), series.kind or "cannot be a label"]
+    return f"{_mark(series.path in picked)}{series.path}: {', '.join(part for part in parts if part)}"
+
+
+def _intervals(table: IntervalTable, picked: set[str]) -> str:
+    parts = [f"{table.rows} rows", _range(table.time_range), f"{table.covered:.6g} s inside"]
+    parts += [f"columns {', '.join(table.columns)}"]
+    return f"{_mark(table.path in picked)}{table.path}: {', '.join(part for part in parts if part)}"
+
+
+def _gap(gap: Gap) -> str:
+    longest = f"the longest {gap.longest:.3g} s from {gap.longest_start:.6g} s"
+    return f"  {gap.path}: {gap.count}, {gap.total:.6g} s together, {longest}"
+
+
+def _mark(taken: bool) -> str:
+    return "* " if taken else "  "
+
+
+def _shape(shape: list[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _rate(rate: float | None) -> str:
+    return "" if rate is None else f"{rate:.4g} Hz"
+
+
+def _range(stretch: TimeRange | None) -> str:
+    return "" if stretch is None else f"{stretch[0]:.6g} to {stretch[1]:.6g} s"
+
+
+def _printable(line: str) -> str:
+    """Text from a file must not steer the terminal."""
+    return "".join(character if character.isprintable() else " " for character in line)

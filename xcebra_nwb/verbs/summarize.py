@@ -1,0 +1,39 @@
+"""``xcebra-nwb summarize``: how every session ended, and the atlas over all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xcebra_nwb.archive import sessions
+from xcebra_nwb.files import write_json, write_text
+from xcebra_nwb.report import atlas
+from xcebra_nwb.report.ending import Ending, ending
+from xcebra_nwb.report.summary_page import summary_page
+
+
+def summarize(results: Path, table: Path) -> list[Path]:
+    """Write a status.json per session, atlas.parquet and summary.html under ``results``; return their paths.
+
+    A session whose files are missing or broken is reported as failed; it never stops the summary.
+
+    Args:
+        results: folder of the results, a folder a session in it.
+        table: the table of sessions that the run is made of.
+
+    Raises:
+        UsageError: the table cannot be read.
+    """
+    endings = [ending(results, row) for row in sessions.read(table)]
+    written = [_write_status(results, found) for found in endings if found.status is not None]
+    joined = atlas.join([found.atlas for found in endings if found.atlas is not None])
+    atlas_path, page_path = results / "atlas.parquet", results / "summary.html"
+    atlas.save(joined, atlas_path)
+    write_text(page_path, summary_page(results, endings, joined))
+    return [*written, atlas_path, page_path]
+
+
+def _write_status(results: Path, found: Ending) -> Path:
+    assert found.status is not None
+    path = results / found.row.session / "status.json"
+    write_json(path, found.status.model_dump())
+    return path

@@ -1,0 +1,38 @@
+"""write: put a session's results into an NWB file that others can open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xcebra_nwb.errors import Failure, UsageError
+from xcebra_nwb.files import atomic, read_json, sha256
+from xcebra_nwb.nwb.writer import Results, export
+from xcebra_nwb.session import load, load_dataset
+
+
+def write(source: Path, directory: Path, session: str) -> list[Path]:
+    """Write ``<session>_desc-xcebra.nwb`` into the session's results ``directory``; return its path in a list.
+
+    The file holds what ``source`` says of itself, without its series, and the results. ``source`` is never changed.
+
+    Raises:
+        UsageError: there is no source, or a result is missing.
+        Failure: the source is not the file that the results were made from, or pynwb cannot export it.
+    """
+    source, directory = Path(source), Path(directory)
+    if not source.is_file():
+        raise UsageError(f"{source}: no such file", "give the NWB file that the session was extracted from")
+    results = Results(
+        session=load(directory / "session.nc"),
+        training=load_dataset(directory / "training.nc"),
+        embedding=load_dataset(directory / "embedding.nc"),
+        attribution=load_dataset(directory / "attribution.nc"),
+        assessment=read_json(directory / "assessment.json"),
+    )
+    extracted = str(results.session.attrs["sha256"])
+    if extracted and extracted != sha256(source):
+        raise Failure(f"{source}: not the file that {session} was extracted from", "run the session again from extract")
+    target = directory / f"{session}_desc-xcebra.nwb"
+    with atomic(target) as temporary:
+        export(source, temporary, results)
+    return [target]
