@@ -63,7 +63,7 @@ def text_file(path: Path) -> Path:
     [
         (lambda path: path, 2, "no such file"),
         (text_file, 3, "not an? (HDF5|NWB)"),
-        (nwb_1, 3, "NWB 1"),
+        (nwb_1, 3, "NWB 1.0.6 is too old"),
         (truncated, 3, "truncated|cut"),
         (nwb_builders.without_behaviour, 3, "no behaviour"),
     ],
@@ -103,7 +103,11 @@ def test_a_wrong_config_gives_one_line(
     [
         ({"labels": {"position": {"source": "/processing/behavior/Position/positoin"}}}, 2, "Position/position"),
         ({"training": {"batch_size": 5000}}, 3, "fewer than a batch"),
-        ({"time": {"within": [0, 0.2]}, "encoder": {"architecture": "conv10"}}, 3, "window"),
+        (
+            {"time": {"within": [0, 0.4]}, "encoder": {"architecture": "conv10"}, "neural": {"min_spikes": 0}},
+            3,
+            "no window of 10 bins fits",
+        ),
         ({"neural": {"min_spikes": 10**6}}, 3, "spikes"),
     ],
 )

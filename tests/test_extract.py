@@ -298,14 +298,14 @@ def test_no_usable_bin_names_the_reasons(tmp_path: Path) -> None:
         run(build.save(nwb, tmp_path / "invalid.nwb"))
 
 
-def test_a_session_too_short_to_train_is_refused_and_leaves_nothing(tmp_path: Path, plain: Path) -> None:
+def test_a_session_too_short_to_train_is_refused_and_leaves_only_what_it_holds(tmp_path: Path, plain: Path) -> None:
     dataset = run(plain)
     check_trainable(dataset, validate({}))
     with pytest.raises(Refusal, match=r"958 bins to train on .1198 usable, 20% held out., fewer than a batch of 2000"):
         check_trainable(dataset, validate({"training": {"batch_size": 2000}}))
     with pytest.raises(Refusal, match="fewer than a batch"):
         extract(plain, tmp_path / "out", validate({"training": {"batch_size": 2000}}), "one")
-    assert not (tmp_path / "out").exists()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["inventory.json"]
 
 
 def test_a_window_longer_than_every_segment_is_refused(tmp_path: Path) -> None:

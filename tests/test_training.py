@@ -60,9 +60,7 @@ def test_members_of_a_stack_are_the_models_trained_alone(name: str) -> None:
         np.testing.assert_allclose(together.loss[member], alone.loss[0], rtol=1e-4)
         for number, (both, one) in enumerate(zip(together.layers, alone.layers, strict=True)):
             torch.testing.assert_close(both[0][member], one[0][0], rtol=1e-3, atol=1e-4)
-            if (
-                number < len(alone.layers) - 1
-            ):  # the Euclidean loss does not see the last bias: its gradient is rounding
+            if number < len(alone.layers) - 1:  # the Euclidean loss does not see the last: rounding
                 torch.testing.assert_close(both[1][member], one[1][0], rtol=1e-3, atol=1e-4)
 
 

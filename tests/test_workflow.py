@@ -111,7 +111,7 @@ def test_run_needs_no_config_but_files(project: Path) -> None:
     out = project / "out"
     done = call(command, "run", project / "data", "-o", out, "--cores", 2, "--config", quick, cwd=project)
     assert done.returncode == 0, done.stderr
-    check_results(out, ("sub-rat_ses-tiny", "sub-rat_ses-tiny-2"), "anonymous")
+    check_results(out, ("sub-rat1_ses-one", "sub-rat2_ses-one"), "sub-rat_ses-one")
 
 
 def jobs(planned: subprocess.CompletedProcess[str]) -> dict[str, int]:

@@ -113,20 +113,6 @@ def inspect(
 
 
 @app.command()
-def configure(
-    settings: Annotated[str, typer.Argument(help="Config as JSON or YAML text.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The YAML file to write.")],
-) -> None:
-    """Check a config and write it with every key: what the workflow's verbs read."""
-    import yaml
-
-    from xcebra_nwb import config
-    from xcebra_nwb.files import write_text
-
-    write_text(output, config.dump(config.validate(yaml.safe_load(settings))))
-
-
-@app.command()
 def simulate(
     file: Annotated[Path, typer.Argument(help="sub-<subject>_ses-<session>.nwb")],
     seed: Annotated[int, typer.Option(min=0, help="Other seed, other cells and another walk.")] = 0,

@@ -1,8 +1,8 @@
-# What the rules share.
+# What they all share.
 
 
 def section(*names):
-    """The part of the config that a rule reads: what makes it run again when it changes."""
+    """A part of the config: what makes a job run again when it changes."""
     return CONFIG.model_dump(mode="json", include=set(names))
 
 
@@ -17,7 +17,7 @@ def source_path(wildcards):
 
 
 def session_folder(wildcards, output):
-    """The results folder of the session whose receipt a rule writes."""
+    """The results folder of the session whose receipt is written."""
     return Path(output[0]).parents[1]
 
 

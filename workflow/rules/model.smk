@@ -3,8 +3,7 @@
 
 rule train:
     input:
-        receipt=receipt("extract"),
-        config=ancient(SETTINGS),
+        receipt("extract"),
     output:
         receipt("train"),
     log:
@@ -20,16 +19,16 @@ rule train:
         gpu=wants_gpu(),
     params:
         directory=session_folder,
+        config=str(SETTINGS),
         settings=section("encoder", "objectives", "training", "random_seed"),
         code=fingerprint("train"),
     shell:
-        "xcebra-nwb train {params.directory:q} --config {input.config} --threads {threads} --batch > {log} 2>&1"
+        "xcebra-nwb train {params.directory:q} --config {params.config:q} --threads {threads} --batch > {log} 2>&1"
 
 
 rule attribute:
     input:
-        receipt=receipt("train"),
-        config=ancient(SETTINGS),
+        receipt("train"),
     output:
         receipt("attribute"),
     log:
@@ -45,10 +44,11 @@ rule attribute:
         gpu=wants_gpu(),
     params:
         directory=session_folder,
+        config=str(SETTINGS),
         settings=section("attribution"),
         code=fingerprint("attribute"),
     shell:
-        "xcebra-nwb attribute {params.directory:q} --config {input.config} --threads {threads} --batch > {log} 2>&1"
+        "xcebra-nwb attribute {params.directory:q} --config {params.config:q} --threads {threads} --batch > {log} 2>&1"
 
 
 rule assess:

@@ -1,17 +1,6 @@
 # From the config and the archive to session.nc.
 
 
-rule configure:
-    output:
-        SETTINGS,
-    log:
-        RESULTS / "logs/configure.log",
-    params:
-        config=CONFIG.model_dump_json(),
-    shell:
-        "xcebra-nwb configure {params.config:q} -o {output} > {log} 2>&1"
-
-
 rule simulate:
     output:
         SIMULATED / "sub-simulated{seed}_ses-1.nwb",
@@ -32,8 +21,7 @@ rule simulate:
 
 rule extract:
     input:
-        source=source,
-        config=ancient(SETTINGS),
+        source,
     output:
         receipt("extract"),
     log:
@@ -48,7 +36,8 @@ rule extract:
     params:
         source=source_path,
         directory=session_folder,
+        config=str(SETTINGS),
         settings=section("neural", "time", "labels", "encoder", "training"),
         code=fingerprint("extract"),
     shell:
-        "xcebra-nwb extract {params.source:q} {params.directory:q} --config {input.config} --batch > {log} 2>&1"
+        "xcebra-nwb extract {params.source:q} {params.directory:q} --config {params.config:q} --batch > {log} 2>&1"

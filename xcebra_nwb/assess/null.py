@@ -1,8 +1,8 @@
 """The null-corrected map: every unit's share of a label against its own share when the labels are shifted.
 
 Much of a raw map is firing rate and noise structure, the same for every label and for nulls, and the inverse's overall
-size falls as a label is encoded better. So every map is brought to unit norm over units, and its logarithm, from the median unit's,
-is compared unit by unit with those of the nulls.
+size falls as a label is encoded better. So every map is brought to unit norm over units, and its logarithm, from the
+median unit's, is compared unit by unit with those of the nulls.
 """
 
 from __future__ import annotations

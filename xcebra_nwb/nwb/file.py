@@ -84,9 +84,10 @@ def _check_version(path: Path, h5: h5py.File) -> None:
         version = text(h5.attrs["nwb_version"] if "nwb_version" in h5.attrs else h5["nwb_version"][()])
     except UNREADABLE:
         raise Refusal(f"{path}: not an NWB file: HDF5 without nwb_version", "give a file in the NWB format") from None
+    number = version.removeprefix("NWB-")
     if version.upper().removeprefix("NWB-").startswith(("0.", "1.")):
         raise Refusal(
-            f"{path}: NWB {version.removeprefix('NWB-')} is too old: version 2 is read",
+            f"{path}: NWB {number} is too old: version 2 is read",
             "convert it to NWB 2 (MatNWB or pynwb)",
         )
     kind = neurodata_type(h5)

@@ -20,7 +20,7 @@ ATTRIBUTION = {
     "method": "how the encoder was attributed",
     "attribution": "how much of the label's code the unit carries, mean over seeds",
     "sd": "standard deviation of that over seeds",
-    "z": "the log of the map, from the median unit's, against the unit's own nulls; NaN for methods that are not tested",
+    "z": "the log of the map, from the median unit's, against the unit's nulls; NaN for methods that are not tested",
     "p": "p-value of z; NaN for methods that are not tested",
     "q": "p after Benjamini-Hochberg over units; NaN for methods that are not tested",
     "latent_map": "the unit's map to every latent in the first seed (a mean over seeds has no meaning)",

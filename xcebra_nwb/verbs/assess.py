@@ -56,7 +56,8 @@ class _Latents:
         split = training["split"].values[self.bins]
         self.train, self.test = np.flatnonzero(split == TRAIN), np.flatnonzero(split == HELD_OUT)
         self.shift = embedding["shift"].values
-        self.seeds, self.nulls = (np.flatnonzero(embedding["role"].values == role) for role in ("seed", "null"))
+        role = embedding["role"].values
+        self.seeds, self.nulls = ([int(m) for m in np.flatnonzero(role == name)] for name in ("seed", "null"))
         self._session = session
 
     def label(self, name: str, member: int) -> NDArray:

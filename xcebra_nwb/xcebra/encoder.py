@@ -60,8 +60,12 @@ def initialize(shape: Architecture, generators: list[np.random.Generator], devic
         bound = 1 / math.sqrt(kernel * inputs)
         weight = [g.uniform(-bound, bound, (kernel * inputs, outputs)) for g in generators]
         bias = [g.uniform(-bound, bound, (1, outputs)) for g in generators]
-        layers.append(tuple(torch.tensor(np.stack(w), dtype=torch.float32, device=device) for w in (weight, bias)))
+        layers.append((_stacked(weight, device), _stacked(bias, device)))
     return layers
+
+
+def _stacked(members: list[NDArray[np.float64]], device: torch.device) -> Tensor:
+    return torch.tensor(np.stack(members), dtype=torch.float32, device=device)
 
 
 def forward(shape: Architecture, layers: list[Layer], windows: Tensor) -> tuple[Tensor, list[Tensor]]:
