@@ -31,6 +31,12 @@ def test_auto_gives_time_everything_and_every_label_a_block(session: xr.Dataset)
     ]
 
 
+def test_auto_leaves_two_latents_to_what_no_label_explains(session: xr.Dataset) -> None:
+    only = session.drop_vars(["head_direction", "choice"])
+    assert resolve(config.validate({}), only)[1] == 3 + 2
+    assert resolve(config.validate({"encoder": {"outputs": 4}}), only)[1] == 4
+
+
 def test_auto_raises_the_number_of_latents_when_the_blocks_need_it(session: xr.Dataset) -> None:
     objectives, outputs = resolve(config.validate({"encoder": {"outputs": 2}}), session)
     assert outputs == objectives[-1].outputs[1] > 2

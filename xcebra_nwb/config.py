@@ -72,7 +72,11 @@ class Encoder(Section):
 
     architecture: Literal["mlp", "conv10"] = Field("mlp", description="mlp (one bin) or conv10 (ten bins)")
     hidden: int = Field(64, ge=1, description="width of the hidden layers")
-    outputs: int = Field(8, ge=1, description="number of latents; raised if the automatic blocks need more")
+    outputs: int = Field(
+        8,
+        ge=1,
+        description="number of latents; with automatic objectives the most, unless the labels' blocks need more",
+    )
     clip: float | None = Field(None, gt=0, description="bound on the outputs; needed by `denominator: negatives`")
 
 
@@ -156,7 +160,8 @@ class Config(Section):
     )
     encoder: Encoder = Field(default_factory=Encoder)
     objectives: Auto | list[Objective] = Field(
-        "auto", description="auto: time on all latents and a block of its own for every label; or a list"
+        "auto",
+        description="auto: time on all latents and a block of its own for every label (docs/method.md); or a list",
     )
     training: Training = Field(default_factory=Training)
     attribution: Attribution = Field(default_factory=Attribution)

@@ -10,14 +10,16 @@ from xcebra_nwb.errors import UsageError
 from xcebra_nwb.session import label_axes, labels
 
 LARGEST_CLASS_BLOCK = 4  # latents for a discrete label with many classes
+FREE_LATENTS = 2  # for what no label explains; more of them learn the labels again, and the blocks leak
 
 
 def resolve(config: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
     """Return the objectives and the number of latents.
 
     ``auto`` gives time all latents and every label a block of its own: one latent more than its intrinsic dimension
-    (position 3, an angle 3, a scalar 2), for a discrete label one fewer than its classes, at most 4. The number of
-    latents is raised when the blocks need more than ``encoder.outputs``.
+    (position 3, an angle 3, a scalar 2), for a discrete label one fewer than its classes, at most 4. Beside the blocks
+    there are two more latents for what no label explains, as far as ``encoder.outputs`` allows; the blocks themselves
+    may exceed it.
 
     Raises:
         UsageError: an objective names a label that the session does not have, or whose kind its rule cannot read.
@@ -42,7 +44,7 @@ def _automatic(config: Config, session: xr.Dataset) -> tuple[list[Objective], in
         rule = "discrete" if label.attrs["kind"] == "discrete" else "time_delta"
         blocks.append(Objective(name=name, outputs=(first, last), positive=rule, label=name))
         first = last
-    outputs = max(config.encoder.outputs, first)
+    outputs = max(first, min(first + FREE_LATENTS, config.encoder.outputs))
     return [Objective(name="time", outputs=(0, outputs), positive="time"), *blocks], outputs
 
 
