@@ -75,7 +75,7 @@ class Encoder(Section):
     outputs: int = Field(
         8,
         ge=1,
-        description="number of latents; with automatic objectives the most, unless the labels' blocks need more",
+        description="number of latents; for automatic objectives the most, unless labels need more",
     )
     clip: float | None = Field(None, gt=0, description="bound on the outputs; needed by `denominator: negatives`")
 
@@ -161,7 +161,7 @@ class Config(Section):
     encoder: Encoder = Field(default_factory=Encoder)
     objectives: Auto | list[Objective] = Field(
         "auto",
-        description="auto: time on all latents and a block of its own for every label (docs/method.md); or a list",
+        description="a list, or auto: time on all latents, a block for every label (docs/method.md)",
     )
     training: Training = Field(default_factory=Training)
     attribution: Attribution = Field(default_factory=Attribution)
