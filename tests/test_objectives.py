@@ -6,8 +6,9 @@ import xarray as xr
 
 from xcebra_nwb import config
 from xcebra_nwb.errors import UsageError
+from xcebra_nwb.layout import layout
 from xcebra_nwb.objectives import resolve
-from xcebra_nwb.stack import SEED, Member, grid, members, samples
+from xcebra_nwb.stack import SEED, Member, members, samples
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
 
 from .results import make_session
@@ -73,11 +74,11 @@ def test_members_draw_from_generators_of_their_own(session: xr.Dataset) -> None:
 
 def test_the_samples_of_the_two_parts_share_no_bin(session: xr.Dataset) -> None:
     chosen = config.validate({"training": {"nulls": 2, "seeds": 1}})
-    layout = grid(session, 1, chosen)
+    used = layout(session, chosen)
     objectives, _ = resolve(chosen, session)
-    stack = members(len(layout.bins), chosen)
-    train = samples(session, layout, objectives, stack, TRAIN)
-    test = samples(session, layout, objectives, stack, HELD_OUT)
+    stack = members(len(used.bins), chosen)
+    train = samples(session, used, objectives, stack, TRAIN)
+    test = samples(session, used, objectives, stack, HELD_OUT)
     assert not set(train.bins) & set(test.bins)
     for rules in train.rules:
         for rule in rules:

@@ -62,7 +62,7 @@ def test_page_says_what_assessment_says(made: Path) -> None:
 
 def test_table_holds_every_unit_in_order_of_attribution(made: Path) -> None:
     attribution = contract.load_dataset(made / "attribution.nc")
-    shown = unit_map(attribution, "position")
+    shown = unit_map(attribution, "position", "supported")
     rows = Page(made / "report.html").stored[0]
     assert rows == unit_rows(shown)
     assert len(rows) == attribution.sizes["unit"]
@@ -74,9 +74,9 @@ def test_table_holds_every_unit_in_order_of_attribution(made: Path) -> None:
 
 def test_maps_are_compared_with_their_median_unit(made: Path) -> None:
     attribution = contract.load_dataset(made / "attribution.nc")
-    shown, larger = unit_map(attribution, "position"), attribution.copy(deep=True)
+    shown, larger = unit_map(attribution, "position", "supported"), attribution.copy(deep=True)
     larger["attribution_seeds"] *= 7.0
-    assert np.allclose(unit_map(larger, "position").mean, shown.mean)
+    assert np.allclose(unit_map(larger, "position", "supported").mean, shown.mean)
     assert np.allclose(np.median(of_median_unit(attribution["attribution"].values), axis=-1), 1)
     assert (shown.null_low <= shown.null_high).all()
 
@@ -148,7 +148,7 @@ def test_only_the_foremost_of_many_units_are_drawn(tmp_path: Path) -> None:
     page = Page(tmp_path / "report.html")
     assert "The figure shows the 60 of 100 units that stand out most; the table holds all." in page.text
     assert len(page.stored[0]) == 100
-    shown = unit_map(contract.load_dataset(tmp_path / "attribution.nc"), "position")
+    shown = unit_map(contract.load_dataset(tmp_path / "attribution.nc"), "position", "supported")
     drawn = shown.foremost(60)
     assert set(drawn) == set(np.argsort(-shown.z)[:60])
     assert np.all(np.diff(shown.mean[0, drawn]) <= 0)

@@ -130,7 +130,17 @@ class Training(Section):
     nulls: int = Field(16, ge=0, description="encoders trained on circularly shifted labels")
     held_out: float = Field(0.2, gt=0, lt=0.6, description="share of the bins kept from training, in contiguous blocks")
     held_out_blocks: int = Field(5, ge=1, description="number of those blocks")
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:1, mps")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:1")
+
+    @model_validator(mode="after")
+    def _penalty_switches_on(self) -> Training:
+        start = self.regularizer.ramp[0] * self.steps
+        if self.regularizer.weight > 0 and start > 0 and start >= self.steps - 1:
+            raise ValueError(
+                f"regularizer.ramp {list(self.regularizer.ramp)} never switches on within {self.steps} steps; "
+                "more steps, an earlier ramp, or weight: 0"
+            )
+        return self
 
 
 class Attribution(Section):
@@ -141,6 +151,13 @@ class Attribution(Section):
         min_length=1,
         description="the first is the one that is tested against the nulls",
     )
+
+    @model_validator(mode="after")
+    def _methods_once(self) -> Attribution:
+        if len(set(self.methods)) < len(self.methods):
+            raise ValueError(f"methods: every method once, got {self.methods}")
+        return self
+
     rank_tolerance: float = Field(
         0.05, ge=0, lt=1, description="Gram eigenvalues under this share of the largest are dropped; 0: plain pinv"
     )

@@ -34,10 +34,9 @@ def device(name: str, threads: int) -> Iterator[torch.device]:
 
 
 def _check(chosen: torch.device) -> None:
-    help_line = "training.device: auto or cpu"
     if chosen.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (chosen.index or 0) >= count:
-            raise UsageError(f"training.device: {chosen} is not there ({count} CUDA devices found)", help_line)
-    if chosen.type == "mps" and not torch.backends.mps.is_available():
-        raise UsageError("training.device: mps is not available on this machine", help_line)
+            raise UsageError(
+                f"training.device: {chosen} is not there ({count} CUDA devices found)", "training.device: auto or cpu"
+            )

@@ -29,6 +29,8 @@ def resolve(config: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
     assert not isinstance(config.objectives, str)
     for objective in config.objectives:
         _check(objective, session)
+    if config.training.similarity == "cosine":
+        _check_for_cosine([objective for objective in config.objectives if objective.label])
     named = [objective.label for objective in config.objectives if objective.label]
     if len(set(named)) < len(named):
         raise UsageError("objectives: a label has two objectives", "one block a label")
@@ -40,7 +42,7 @@ def resolve(config: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
 def _automatic(config: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
     blocks, first = [], 0
     for name, label in labels(session).items():
-        last = first + block_width(label)
+        last = first + max(block_width(label), 2 if config.training.similarity == "cosine" else 1)
         rule = "discrete" if label.attrs["kind"] == "discrete" else "time_delta"
         blocks.append(Objective(name=name, outputs=(first, last), positive=rule, label=name))
         first = last
@@ -55,6 +57,23 @@ def block_width(label: xr.DataArray) -> int:
         classes = len(np.unique(label.values[label.values >= 0]))
         return max(1, min(classes - 1, LARGEST_CLASS_BLOCK))
     return 3 if kind == "circular" else label_axes(label) + 1
+
+
+def _check_for_cosine(objectives: list[Objective]) -> None:
+    """Blocks at unit length: one latent would be +-1 and without a gradient, and shared latents have no one length."""
+    for number, objective in enumerate(objectives):
+        first, last = objective.outputs
+        if last - first < 2:
+            raise UsageError(
+                f"objective {objective.name}: one latent at unit length says nothing", "give it two or more"
+            )
+        for other in objectives[:number]:
+            if first < other.outputs[1] and other.outputs[0] < last:
+                raise UsageError(
+                    f"objectives {other.name} and {objective.name} share latents, which the cosine cannot bring to "
+                    "unit length for both",
+                    "give each label latents of its own, or similarity: euclidean",
+                )
 
 
 def _check(objective: Objective, session: xr.Dataset) -> None:

@@ -46,6 +46,7 @@ ATTRIBUTES = (
     "choices",
     "masks",
 )
+UNITS_AT_ONCE = 16  # smoothed together: memory beyond the result does not grow with the population
 SMOOTHING_REACH = 4.0  # standard deviations after which the Gaussian is cut off
 
 
@@ -152,19 +153,25 @@ def encoder_input(session: xr.Dataset) -> np.ndarray:
     are zero.
     """
     activity = session["activity"]
-    values = activity.values.astype(np.float64)
-    valid, segment = session["valid"].values, session["segment"].values
-    values[~valid] = 0.0
+    valid, segments = session["valid"].values, list(_runs(session["segment"].values))
     sigma = float(activity.attrs["smoothing"]) / float(session.attrs["bin_width"])
-    if sigma > 0:
-        for run in _runs(segment):
-            values[run] = gaussian_filter1d(values[run], sigma, axis=0, mode="reflect", truncate=SMOOTHING_REACH)
-    if activity.attrs["standardize"]:
-        deviation = values[valid].std(axis=0)
-        centred = values - values[valid].mean(axis=0)
-        values = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-9)
-        values[~valid] = 0.0
-    return values.astype(np.float32)
+    seen = np.zeros(activity.shape, dtype=np.float32)
+    for start in range(0, activity.shape[1], UNITS_AT_ONCE):
+        units = slice(start, start + UNITS_AT_ONCE)
+        values = np.where(valid[:, None], activity.values[:, units], 0.0).astype(np.float64)
+        if sigma > 0:
+            for run in segments:
+                values[run] = gaussian_filter1d(values[run], sigma, axis=0, mode="reflect", truncate=SMOOTHING_REACH)
+        if activity.attrs["standardize"]:
+            values = _standardized(values, valid)
+        seen[valid, units] = values[valid]
+    return seen
+
+
+def _standardized(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """``values`` (time, unit) with mean 0 and variance 1 over the valid bins; 0 for a unit without variance."""
+    centred, deviation = values - values[valid].mean(axis=0), values[valid].std(axis=0)
+    return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-9)
 
 
 def smoothing_reach(session: xr.Dataset) -> int:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from xcebra_nwb.config import Config, Objective
 from xcebra_nwb.errors import Refusal
-from xcebra_nwb.session import labels, smoothing_reach
+from xcebra_nwb.layout import Layout
+from xcebra_nwb.session import labels
 from xcebra_nwb.xcebra.nulls import draw_shifts, shifted
 from xcebra_nwb.xcebra.pairs import (
     DiscretePairs,
@@ -22,7 +23,7 @@ from xcebra_nwb.xcebra.pairs import (
     successors,
 )
 from xcebra_nwb.xcebra.training import Samples
-from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN, runs, split_bins, usable_bins
+from xcebra_nwb.xcebra.windows import TRAIN, runs
 
 SEED, NULL, SHIFTS, TEST = range(4)  # what a generator is for: part of its seed
 
@@ -38,28 +39,6 @@ class Member:
     def generator(self, random_seed: int, *purpose: int) -> np.random.Generator:
         """Return the member's own generator; it does not depend on which members are trained beside it."""
         return np.random.default_rng([random_seed, SEED if self.role == "seed" else NULL, self.number, *purpose])
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Which bins are used for what."""
-
-    bins: NDArray[np.int64]  # (sample,) the usable bins, ascending
-    split: NDArray[np.int8]  # (time,) 0 train, 1 held out, -1 neither
-    segment: NDArray[np.int64]  # (time,)
-
-    def numbers(self, part: int) -> NDArray[np.int64]:
-        """Return which of ``bins`` belong to a part of the split."""
-        return np.flatnonzero(self.split[self.bins] == part)
-
-
-def grid(session: xr.Dataset, window: int, config: Config) -> Grid:
-    """Return the usable bins and their split into training and held-out stretches, a window and smoothing apart."""
-    segment = session["segment"].values.astype(np.int64)
-    usable = usable_bins(segment, window)
-    guard = window - 1 + 2 * smoothing_reach(session)
-    split = split_bins(usable, config.training.held_out, config.training.held_out_blocks, guard)
-    return Grid(np.flatnonzero(usable), split, segment)
 
 
 def members(bins: int, config: Config) -> list[Member]:
@@ -79,16 +58,16 @@ def label_values(session: xr.Dataset, name: str, bins: NDArray[np.int64], shift:
 
 
 def samples(
-    session: xr.Dataset, layout: Grid, objectives: list[Objective], stack: list[Member], part: int = TRAIN
+    session: xr.Dataset, used: Layout, objectives: list[Objective], stack: list[Member], part: int = TRAIN
 ) -> Samples:
     """Return the samples of one part of the split with every member's rules for positives.
 
     Raises:
         Refusal: no bin has a positive for every objective.
     """
-    numbers = layout.numbers(part)
-    bins = layout.bins[numbers]
-    run = runs(bins, layout.segment)
+    numbers = used.numbers(part)
+    bins = used.bins[numbers]
+    run = runs(bins, used.segment)
     reachable = np.ones(len(bins), dtype=bool)
     rules: dict[tuple[str, int], PositiveRule] = {}
     for objective in objectives:
@@ -98,7 +77,7 @@ def samples(
             rules |= {(objective.name, member.shift): TimePairs(following) for member in stack}
         else:
             for shift in {member.shift for member in stack}:
-                rules[objective.name, shift] = _label_rule(session, layout, objective, numbers, shift)
+                rules[objective.name, shift] = _label_rule(session, used, objective, numbers, shift)
     if not reachable.any():
         raise Refusal(
             f"no bin of the {'training' if part == TRAIN else 'held-out'} part has a positive for every objective",
@@ -109,25 +88,22 @@ def samples(
 
 
 def _label_rule(
-    session: xr.Dataset, layout: Grid, objective: Objective, numbers: NDArray[np.int64], shift: int
+    session: xr.Dataset, used: Layout, objective: Objective, numbers: NDArray[np.int64], shift: int
 ) -> PositiveRule:
     assert objective.label is not None
-    values = label_values(session, objective.label, layout.bins, shift)[numbers]
+    values = label_values(session, objective.label, used.bins, shift)[numbers]
     if objective.positive == "discrete":
         return DiscretePairs(Groups.of(values))
     circular = labels(session)[objective.label].attrs["kind"] == "circular"
-    return TimeDeltaPairs.of(values, _increments(session, layout, objective, circular), circular)
+    return TimeDeltaPairs.of(values, _increments(session, used, objective, circular), circular)
 
 
-def _increments(session: xr.Dataset, layout: Grid, objective: Objective, circular: bool) -> NDArray[np.float64]:
+def _increments(session: xr.Dataset, used: Layout, objective: Objective, circular: bool) -> NDArray[np.float64]:
     """The steps of the label where it was recorded without a break, in the training part."""
     assert objective.label is not None
-    train = layout.numbers(TRAIN)
-    values = label_values(session, objective.label, layout.bins)[train]
-    steps = label_increments(values, runs(layout.bins[train], layout.segment), objective.delta, circular)
+    train = used.numbers(TRAIN)
+    values = label_values(session, objective.label, used.bins)[train]
+    steps = label_increments(values, runs(used.bins[train], used.segment), objective.delta, circular)
     if not len(steps):
         raise Refusal(f"label {objective.label}: no {objective.delta + 1} bins follow each other", "a smaller delta")
     return steps
-
-
-__all__ = ["HELD_OUT", "TRAIN", "Grid", "Member", "grid", "label_values", "members", "samples"]

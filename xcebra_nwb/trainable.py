@@ -7,8 +7,8 @@ import xarray as xr
 
 from xcebra_nwb.config import Config
 from xcebra_nwb.errors import Refusal
-
-WINDOWS = {"mlp": 1, "conv10": 10}  # bins that the encoder sees at once
+from xcebra_nwb.layout import WINDOWS, layout
+from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
 
 
 def segment_lengths(session: xr.Dataset) -> np.ndarray:
@@ -20,19 +20,17 @@ def segment_lengths(session: xr.Dataset) -> np.ndarray:
 def check_trainable(session: xr.Dataset, config: Config) -> None:
     """Raise :class:`Refusal` when no window fits into a segment, or fewer windows than a batch are left to train on."""
     window, width = WINDOWS[config.encoder.architecture], float(session.attrs["bin_width"])
-    lengths = segment_lengths(session)
-    longest = int(lengths.max(initial=0))
+    longest = int(segment_lengths(session).max(initial=0))
     if longest < window:
         raise Refusal(
             f"no window of {window} bins fits: the longest segment has {longest} bins ({longest * width:g} s)",
             "lower time.bin_width, raise time.max_gap, or set encoder.architecture: mlp",
         )
-    windows = int(np.maximum(lengths - window + 1, 0).sum())
-    training = config.training
-    left = int(windows * (1 - training.held_out))
+    used, training = layout(session, config), config.training
+    left, held_out = len(used.numbers(TRAIN)), len(used.numbers(HELD_OUT))
     if left < training.batch_size:
         raise Refusal(
-            f"{left} bins to train on ({windows} usable, {training.held_out:.0%} held out), fewer than a batch "
-            f"of {training.batch_size}",
-            "lower training.batch_size or time.bin_width, or give a longer recording",
+            f"{left} bins to train on ({len(used.bins)} usable, {held_out} held out, guards of {used.guard} bins round "
+            f"{training.held_out_blocks} held-out stretches), fewer than a batch of {training.batch_size}",
+            "lower training.batch_size, training.held_out_blocks or neural.smoothing, or give a longer recording",
         )

@@ -20,10 +20,10 @@ Floats = NDArray[np.float64]
 
 def map_agreement(maps: Floats) -> float:
     """Return Spearman's correlation over units, mean over the pairs of ``maps`` (map, unit); NaN for fewer than two."""
-    constant = np.ptp(maps, axis=1) == 0 if maps.size else np.array([True])
-    if len(maps) < 2 or maps.shape[1] < 3 or constant.any():
+    maps = maps[:, np.isfinite(maps).all(axis=0)]
+    if len(maps) < 2 or maps.shape[1] < 3 or (np.ptp(maps, axis=1) == 0).any():
         return float("nan")
-    return float(np.mean([spearmanr(a, b, nan_policy="omit").statistic for a, b in combinations(maps, 2)]))
+    return float(np.mean([spearmanr(a, b).statistic for a, b in combinations(maps, 2)]))
 
 
 def corrected_maps(seeds: Floats, nulls: Floats) -> Floats:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neighbors import NearestNeighbors
 
 Floats = NDArray[np.float64]
 NEIGHBOURS = (5, 25, 125)  # candidates; chosen inside the training part
@@ -37,30 +37,31 @@ def decoding_score(latents: Floats, values: NDArray, train: NDArray, test: NDArr
     score = _class_score if kind == "discrete" else _regression_score
     inner = len(train) - int(INNER_SHARE * len(train))
     fitting, choosing = train[:inner], train[inner:]
-    candidates = [k for k in NEIGHBOURS if k <= len(fitting)]
-    trial = {k: score(latents, targets, fitting, choosing, k) for k in candidates}
+    near = _neighbours(latents, fitting, choosing)
+    trial = {k: score(targets, near[:, :k], fitting, choosing) for k in NEIGHBOURS if k <= near.shape[1]}
     best = max(trial, key=lambda k: np.nan_to_num(trial[k], nan=-np.inf))
-    return score(latents, targets, train, test, best)
+    return score(targets, _neighbours(latents, train, test)[:, :best], train, test)
 
 
-def _regression_score(latents: Floats, targets: NDArray, train: NDArray, test: NDArray, neighbours: int) -> float:
+def _neighbours(latents: NDArray, train: NDArray, test: NDArray) -> NDArray[np.int64]:
+    """The training samples nearest to each test sample, nearest first: (test, neighbour)."""
+    count = min(max(NEIGHBOURS), len(train))
+    found = NearestNeighbors(n_neighbors=count, algorithm="kd_tree").fit(latents[train])
+    return train[found.kneighbors(latents[test], return_distance=False)]
+
+
+def _regression_score(targets: NDArray, near: NDArray, train: NDArray, test: NDArray) -> float:
     if not np.any(np.var(targets[test], axis=0) > 0):
         return float("nan")
-    model = KNeighborsRegressor(neighbours, algorithm="kd_tree").fit(latents[train], targets[train])
-    return float(r2_score(targets[test], model.predict(latents[test]), multioutput="variance_weighted"))
+    return float(r2_score(targets[test], targets[near].mean(axis=1), multioutput="variance_weighted"))
 
 
-def _class_score(latents: Floats, targets: NDArray, train: NDArray, test: NDArray, neighbours: int) -> float:
+def _class_score(targets: NDArray, near: NDArray, train: NDArray, test: NDArray) -> float:
     """Balanced accuracy over the classes that both parts hold, rescaled so that guessing scores 0."""
-    seen = np.isin(targets[test], targets[train])
-    test = test[seen]
-    classes = len(np.unique(targets[test]))
-    if classes < 2:
+    classes = np.intersect1d(targets[test], targets[train])
+    if len(classes) < 2:
         return float("nan")
-    model = KNeighborsClassifier(neighbours, algorithm="kd_tree").fit(latents[train], targets[train])
-    guessed = model.predict(latents[test])
-    accuracy = np.mean([np.mean(guessed[targets[test] == c] == c) for c in np.unique(targets[test])])
-    return float((accuracy - 1 / classes) / (1 - 1 / classes))
-
-
-__all__ = ["METRICS", "decoding_score"]
+    votes = np.stack([(targets[near] == c).sum(axis=1) for c in classes], axis=1)
+    guessed = classes[votes.argmax(axis=1)]
+    accuracy = np.mean([np.mean(guessed[targets[test] == c] == c) for c in classes])
+    return float((accuracy - 1 / len(classes)) / (1 - 1 / len(classes)))

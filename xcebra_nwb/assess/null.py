@@ -30,8 +30,8 @@ class NullTest(NamedTuple):
 
 
 def unit_norm(maps: Floats) -> Floats:
-    """Return ``maps`` (..., unit) at unit norm over units; a map of zeros becomes NaN."""
-    norm = np.linalg.norm(maps, axis=-1, keepdims=True)
+    """Return ``maps`` (..., unit) at unit norm over the units that are known; a map of zeros becomes NaN."""
+    norm = np.sqrt(np.nansum(maps**2, axis=-1, keepdims=True))
     return np.divide(maps, norm, out=np.full_like(maps, np.nan), where=norm > 0)
 
 
@@ -60,7 +60,8 @@ def log_share(maps: Floats) -> Floats:
     median unit stays where it is, whatever the others do.
     """
     logarithm = np.log(np.maximum(unit_norm(maps), SMALLEST_SHARE))
-    return logarithm - np.median(logarithm, axis=-1, keepdims=True)
+    known = np.where(np.isnan(logarithm).all(axis=-1, keepdims=True), 0.0, logarithm)
+    return logarithm - np.nanmedian(known, axis=-1, keepdims=True)
 
 
 def null_score(values: Floats, null: Floats) -> Floats:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 Verdict = Literal["supported", "weak", "not encoded", "not identifiable"]
+READABLE = frozenset({"supported", "weak"})  # verdicts under which single units may be said to carry the label
 
 LEAST_SCORE = 0.05  # held-out decoding below this is no code worth mapping
 LEAST_EXCESS = 0.1  # by which it must beat the best null (or chance); a null's score below 0 is worth 0
@@ -30,6 +31,7 @@ class Evidence:
     leak: float
     significant: int
     units: int
+    inverse_tested: bool = True  # whether the tested map is made by the rank-aware inverse
 
 
 def verdict(evidence: Evidence) -> tuple[Verdict, str]:
@@ -40,6 +42,11 @@ def verdict(evidence: Evidence) -> tuple[Verdict, str]:
         return "not encoded", "the held-out stretches do not hold enough of the label to decode it"
     if evidence.score < LEAST_SCORE:
         return "not encoded", f"{score} is at chance (0)"
+    if nulls and max(nulls) >= LEAST_EXCESS and evidence.score <= max(nulls):
+        return "not identifiable", (
+            f"{score}, but shifted labels are decoded as well (up to {max(nulls):.2f}): the label repeats itself in "
+            "time or drifts with the recording, so that a shift is no null"
+        )
     if nulls and evidence.score <= max(nulls):
         return "not encoded", f"{score} does not exceed that of shifted labels (up to {max(nulls):.2f})"
     broken = _not_identifiable(evidence)
@@ -57,7 +64,7 @@ def verdict(evidence: Evidence) -> tuple[Verdict, str]:
 def _not_identifiable(evidence: Evidence) -> str:
     if evidence.usable < LEAST_USABLE:
         return f"only {evidence.usable:.0%} of the bins have a gradient (saturated outputs)"
-    if evidence.effective_rank < LEAST_RANK:
+    if evidence.inverse_tested and evidence.effective_rank < LEAST_RANK:
         return f"the block keeps {evidence.effective_rank:.1f} directions: its map is made of what was cut off"
     return ""
 

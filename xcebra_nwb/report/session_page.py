@@ -34,7 +34,7 @@ def session_page(results: Results, directory: Path) -> str:
         facts=_facts(results),
         sentence=wording.headline(results.session.sizes["unit"], assessed),
         cards=[_card(label, result) for label, result in assessed.items()],
-        maps=[_map(results, label) for label in results.labels],
+        maps=[_map(results, label, str(result.get("verdict"))) for label, result in assessed.items()],
         most_bars=MOST_BARS,
         decoding=_decoding(results, assessed),
         embeddings=[_embedding(results, label) for label in results.labels],
@@ -71,8 +71,8 @@ def _card(label: str, result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _map(results: Results, label: str) -> dict[str, Any]:
-    shown = unit_map(results.attribution, label)
+def _map(results: Results, label: str, verdict: str) -> dict[str, Any]:
+    shown = unit_map(results.attribution, label, verdict)
     columns = unit_columns(shown)
     alt = f"Bars of the attribution of {label} per unit, with the band of its nulls, the second method and z."
     words = wording.map_words(shown, str(results.attribution.attrs.get("z_reason", "")))

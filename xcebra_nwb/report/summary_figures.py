@@ -9,6 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
+from xcebra_nwb.assess.verdict import READABLE
 from xcebra_nwb.report.ending import Ending
 from xcebra_nwb.report.style import (
     INK,
@@ -84,7 +85,9 @@ def _draw_shares(axes: Axes, atlas: pd.DataFrame) -> None:
     tested = atlas[atlas["q"].notna()]
     if tested.empty:
         return write_message(axes, "no unit was tested")
-    carried = tested.assign(carries=tested["q"] <= SIGNIFICANT).groupby(["region", "label"], sort=False)["carries"]
+    carried = tested.assign(carries=(tested["q"] <= SIGNIFICANT) & tested["verdict"].isin(READABLE)).groupby(
+        ["region", "label"], sort=False
+    )["carries"]
     share, count = carried.mean().unstack(), carried.agg(["sum", "size"])
     share = share.loc[tested["region"].value_counts().index.intersection(share.index, sort=False)[:MOST_ROWS]]
     axes.imshow(share.to_numpy(), cmap=SHARES, vmin=0, vmax=1, aspect="auto")

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcebra_nwb.assess.verdict import READABLE
 from xcebra_nwb.report.style import of_median_unit
 
 SIGNIFICANT = 0.05  # false discovery rate
@@ -32,11 +33,12 @@ class UnitMap:
     p: Values
     q: Values
     agreement: float  # Spearman correlation between the first method and the forward gradient
+    readable: bool  # whether the label's verdict lets single units be said to carry it
 
     @property
     def significant(self) -> NDArray[np.bool_]:
         """Which units carry the label at a false discovery rate of 5 %."""
-        return self.q <= SIGNIFICANT  # NaN is not
+        return (self.q <= SIGNIFICANT) & self.readable  # NaN is not
 
     def foremost(self, most: int) -> NDArray[np.int64]:
         """Return at most ``most`` units: those that stand out most from their nulls, in order of attribution."""
@@ -45,8 +47,8 @@ class UnitMap:
         return chosen[np.argsort(-self.mean[0, chosen], kind="stable")]
 
 
-def unit_map(attribution: xr.Dataset, label: str) -> UnitMap:
-    """Return the maps of ``label`` from attribution.nc."""
+def unit_map(attribution: xr.Dataset, label: str, verdict: str) -> UnitMap:
+    """Return the maps of ``label`` from attribution.nc; no unit carries a label whose verdict speaks against it."""
     chosen = attribution.sel(label=label)
     by_seed = of_median_unit(chosen["attribution_seeds"].transpose("seed", "method", "unit").values)
     null = of_median_unit(chosen["null"].transpose("null", "unit").values)
@@ -64,6 +66,7 @@ def unit_map(attribution: xr.Dataset, label: str) -> UnitMap:
         p=chosen["p_value"].values.astype(float),
         q=chosen["q_value"].values.astype(float),
         agreement=float(chosen["agreement"]),
+        readable=verdict in READABLE,
     )
 
 

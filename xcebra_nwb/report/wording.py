@@ -73,6 +73,8 @@ def map_words(shown: UnitMap, reason: str) -> str:
     """Return what the map of a label says in one or two sentences."""
     if not np.isfinite(shown.z).any():
         return f"No unit was tested: {reason or 'the nulls do not allow a z'}."
+    if not shown.readable:
+        return "The verdict on the label speaks against a map of it, so no unit is marked, whatever its q."
     carriers = np.flatnonzero(shown.significant)
     if not len(carriers):
         return f"None of the {len(shown.units):,} units stands out from its own nulls at a false discovery rate of 5 %."

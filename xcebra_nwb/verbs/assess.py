@@ -14,7 +14,7 @@ from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, m
 from xcebra_nwb.assess.decoding import METRICS, decoding_score
 from xcebra_nwb.assess.identifiability import NO_OTHERS, leak
 from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW
-from xcebra_nwb.assess.verdict import Evidence, verdict
+from xcebra_nwb.assess.verdict import READABLE, Evidence, verdict
 from xcebra_nwb.files import write_json
 from xcebra_nwb.provenance import software
 from xcebra_nwb.session import label_axes, labels, load, load_dataset
@@ -50,7 +50,7 @@ class _Latents:
     """The embedding at the usable bins, and its split."""
 
     def __init__(self, session: xr.Dataset, training: xr.Dataset, embedding: xr.Dataset) -> None:
-        values = embedding["embedding"].values.astype(np.float64)
+        values = embedding["embedding"].values
         self.bins = np.flatnonzero(np.isfinite(values[0]).all(axis=1))
         self.values = values[:, self.bins]  # (member, sample, latent)
         split = training["split"].values[self.bins]
@@ -85,6 +85,7 @@ def _label(
         leak=_mean(leaks),
         significant=int((q_value <= SIGNIFICANT).sum()),
         units=int(np.isfinite(q_value).sum()),
+        inverse_tested=attribution.attrs["tested_method"] == "inverted_neuron_gradient",
     )
     word, because = verdict(evidence)
     agreement = float(maps["agreement"])
@@ -103,7 +104,7 @@ def _label(
             "condition": float(maps["condition"].mean()),
             "usable_bins": evidence.usable,
             "methods_agree": agreement,
-            "significant_units": evidence.significant,
+            "significant_units": evidence.significant if word in READABLE else None,
             "tested_units": evidence.units,
         }
     )

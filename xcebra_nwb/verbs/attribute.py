@@ -9,18 +9,18 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from xcebra_nwb import model_file
+from xcebra_nwb.assess.consistency import map_agreement
 from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW, score_maps
-from xcebra_nwb.config import Config
+from xcebra_nwb.config import Config, Training
 from xcebra_nwb.device import device
 from xcebra_nwb.progress import progress
 from xcebra_nwb.provenance import software
 from xcebra_nwb.session import UNIT_COORDINATES, encoder_input, load, load_dataset, save_dataset
-from xcebra_nwb.verbs.train import options
 from xcebra_nwb.xcebra.attribution import Maps
 from xcebra_nwb.xcebra.attribution import attribute as maps_of
+from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.training import Block
 from xcebra_nwb.xcebra.windows import usable_bins
 
@@ -40,15 +40,34 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
                 layers,
                 blocks,
                 bins,
-                options(config).contrast,
+                _contrast_of(history),
                 config.attribution.rank_tolerance,
                 config.attribution.methods,
-                config.attribution.time_resolved,
+                _seeds(history) if config.attribution.time_resolved else [],
                 advance,
             )
+    _forget_silent_units(maps, inputs[torch.as_tensor(bins)])
     path = directory / "attribution.nc"
     save_dataset(_dataset(session, history, blocks, maps, bins, config), path)
     return [path]
+
+
+def _seeds(history: xr.Dataset) -> list[int]:
+    return [int(member) for member in np.flatnonzero(history["role"].values == "seed")]
+
+
+def _contrast_of(history: xr.Dataset) -> Contrast:
+    """The similarity that the model was trained with, whatever the config says today."""
+    trained = Training.model_validate(json.loads(history.attrs["config"])["training"])
+    return Contrast(trained.similarity, trained.temperature, trained.denominator)
+
+
+def _forget_silent_units(maps: Maps, inputs: torch.Tensor) -> None:
+    """A unit that never changes has no map: what its weights say was never trained."""
+    silent = (inputs.amax(dim=0) == inputs.amin(dim=0)).cpu().numpy()
+    for by_method in (maps.label, maps.latent, maps.over_time):
+        for values in by_method.values():
+            values[..., silent] = np.nan
 
 
 def label_blocks(history: xr.Dataset) -> list[Block]:
@@ -111,7 +130,7 @@ def _dataset(
     if not several:
         dataset.attrs["attribution_sd_reason"] = "a single seed has no spread"
     for number, method in enumerate(maps.over_time):
-        resolved = maps.over_time[method][seed].mean(axis=0)  # (label, bin, unit)
+        resolved = maps.over_time[method]
         name = "attribution_over_time" if number == 0 else f"attribution_over_time_{method}"
         dataset[name] = (("label", "time", "unit"), resolved, {"method": method})
     if maps.over_time:
@@ -120,8 +139,8 @@ def _dataset(
 
 
 def _agreement(maps: NDArray[np.float64], methods: list) -> NDArray[np.float64]:
-    """Spearman's correlation over units (label,) of the tested method's map and the neuron gradient's."""
-    if "neuron_gradient" not in methods[1:] or maps.shape[-1] < 3:
+    """Spearman's correlation over units (label,) of the tested map and another, best the neuron gradient's."""
+    if len(methods) < 2:
         return np.full(maps.shape[1], np.nan)
-    forward = maps[methods.index("neuron_gradient")]
-    return np.array([spearmanr(a, b).statistic for a, b in zip(maps[0], forward, strict=True)])
+    other = methods.index("neuron_gradient") if "neuron_gradient" in methods[1:] else 1
+    return np.array([map_agreement(pair) for pair in maps[[0, other]].swapaxes(0, 1)])

@@ -13,38 +13,42 @@ import xarray as xr
 from xcebra_nwb import model_file
 from xcebra_nwb.config import Config, Objective
 from xcebra_nwb.device import device
+from xcebra_nwb.layout import Layout, layout
 from xcebra_nwb.objectives import resolve
 from xcebra_nwb.progress import progress
 from xcebra_nwb.provenance import software
 from xcebra_nwb.session import encoder_input, load, save_dataset
-from xcebra_nwb.stack import HELD_OUT, TEST, TRAIN, Grid, Member, grid, members, samples
+from xcebra_nwb.stack import TEST, Member, members, samples
+from xcebra_nwb.trainable import check_trainable
 from xcebra_nwb.xcebra import training
 from xcebra_nwb.xcebra.encoder import architecture, embed
 from xcebra_nwb.xcebra.loss import Contrast, chance_loss
 from xcebra_nwb.xcebra.training import Block, Options, Trained
+from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
 
 
 def train(directory: Path, config: Config, threads: int = 1) -> list[Path]:
     """Train all members on the session of ``directory`` and write the model, its history and its embedding there."""
     session = load(directory / "session.nc")
+    check_trainable(session, config)
     objectives, outputs = resolve(config, session)
     blocks = [Block(o.name, *o.outputs) for o in objectives]
     shape = architecture(
         config.encoder.architecture, session.sizes["unit"], config.encoder.hidden, outputs, config.encoder.clip
     )
-    layout = grid(session, shape.window, config)
-    stack = members(len(layout.bins), config)
+    used = layout(session, config)
+    stack = members(len(used.bins), config)
     started = time.monotonic()
     with device(config.training.device, threads) as place:
         inputs = torch.as_tensor(encoder_input(session), device=place)
-        trained, held_out = _train(inputs, shape, blocks, session, layout, objectives, stack, config)
-        latents = embed(shape, trained.layers, inputs, layout.bins)
-    history = _history(session, layout, objectives, stack, config, trained, held_out)
+        trained, held_out = _train(inputs, shape, blocks, session, used, objectives, stack, config)
+        latents = embed(shape, trained.layers, inputs, used.bins)
+    history = _history(session, used, objectives, stack, config, trained, held_out)
     history.attrs |= {"seconds": time.monotonic() - started, "device": str(place), "threads": threads}
     paths = [directory / name for name in ("model.safetensors", "training.nc", "embedding.nc")]
     model_file.save(trained.layers, shape, paths[0])
     save_dataset(history, paths[1])
-    save_dataset(_embedding(session, layout, stack, latents), paths[2])
+    save_dataset(_embedding(session, used, stack, latents), paths[2])
     return paths
 
 
@@ -66,7 +70,7 @@ def _train(
     shape: training.Architecture,
     blocks: list[Block],
     session: xr.Dataset,
-    layout: Grid,
+    used: Layout,
     objectives: list[Objective],
     stack: list[Member],
     config: Config,
@@ -75,8 +79,8 @@ def _train(
     chosen = options(config)
     generators = [member.generator(config.random_seed) for member in stack]
     tests = [member.generator(config.random_seed, TEST) for member in stack]
-    train_samples = samples(session, layout, objectives, stack, TRAIN)
-    held_out_samples = samples(session, layout, objectives, stack, HELD_OUT)
+    train_samples = samples(session, used, objectives, stack, TRAIN)
+    held_out_samples = samples(session, used, objectives, stack, HELD_OUT)
     with progress(f"training {len(stack)} members", chosen.steps, "steps") as advance:
         trained = training.train(inputs, shape, blocks, train_samples, generators, chosen, advance)
     held_out = training.held_out_losses(inputs, shape, trained.layers, blocks, held_out_samples, tests, chosen)
@@ -94,7 +98,7 @@ def _member_coordinates(stack: list[Member]) -> dict[str, tuple[str, list]]:
 
 def _history(
     session: xr.Dataset,
-    layout: Grid,
+    used: Layout,
     objectives: list[Objective],
     stack: list[Member],
     config: Config,
@@ -112,7 +116,7 @@ def _history(
             "regularizer_weight": ("step", trained.regularizer_weight),
             "first_latent": ("objective", [o.outputs[0] for o in objectives]),
             "last_latent": ("objective", [o.outputs[1] for o in objectives]),
-            "split": ("time", layout.split),
+            "split": ("time", used.split),
         },
         coords={
             **_member_coordinates(stack),
@@ -133,10 +137,10 @@ def _history(
 TRAINING_SECTIONS = {"encoder", "objectives", "training", "random_seed"}
 
 
-def _embedding(session: xr.Dataset, layout: Grid, stack: list[Member], latents: np.ndarray) -> xr.Dataset:
+def _embedding(session: xr.Dataset, used: Layout, stack: list[Member], latents: np.ndarray) -> xr.Dataset:
     """embedding.nc: every member's latents at the usable bins, NaN elsewhere."""
     full = np.full((len(stack), session.sizes["time"], latents.shape[-1]), np.nan, dtype=np.float32)
-    full[:, layout.bins] = latents
+    full[:, used.bins] = latents
     return xr.Dataset(
         {"embedding": (("member", "time", "latent"), full)},
         coords={**_member_coordinates(stack), "time": session["time"], "latent": np.arange(latents.shape[-1])},

@@ -36,7 +36,7 @@ class Maps:
     effective_rank: NDArray[np.float64]  # (M, L) kept directions of each label's block, mean over bins
     condition: NDArray[np.float64]  # (M,) median over bins of the Gram's largest over smallest eigenvalue
     usable: NDArray[np.float64]  # (M,) share of the bins whose Jacobian is not zero
-    over_time: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # method: (M, L, bin, D), if asked for
+    over_time: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # method: (L, bin, D), if asked for
 
 
 def attribute(
@@ -48,13 +48,14 @@ def attribute(
     contrast: Contrast,
     rank_tolerance: float,
     methods: Sequence[str] = METHODS,
-    time_resolved: bool = False,
+    over_time_members: Sequence[int] = (),
     progress: Callable[[int], None] = lambda bins: None,
 ) -> Maps:
     """Return the maps of every member, averaged over ``bins`` of ``inputs`` (time, D).
 
     Bins whose Jacobian is zero (saturated outputs) carry no information and are left out of the means; the share that
-    is left is reported.
+    is left is reported. With ``over_time_members`` the label maps of every bin are kept too, as the mean over those
+    members.
     """
     members, latents, units = layers[0][0].shape[0], shape.outputs, shape.units
     sums = _Sums(members, len(labels), latents, units, methods)
@@ -64,13 +65,13 @@ def attribute(
         with torch.no_grad():
             jacobian = block_jacobian(shape, layers, windows.expand(members, *windows.shape), labels, contrast)
         squares = sums.add(jacobian, labels, rank_tolerance)
-        if time_resolved:
-            for method in methods:
-                over_time[method].append(squares[method].sqrt().float().cpu().numpy())
+        for method in methods if len(over_time_members) else ():
+            mean = squares[method][list(over_time_members)].sqrt().mean(dim=0)
+            over_time[method].append(mean.float().cpu().numpy())
         progress(len(chunk))
     maps = sums.result(len(bins))
-    if time_resolved:
-        maps.over_time = {method: np.concatenate(parts, axis=2) for method, parts in over_time.items()}
+    if len(over_time_members):
+        maps.over_time = {method: np.concatenate(parts, axis=1) for method, parts in over_time.items()}
     return maps
 
 
@@ -138,11 +139,11 @@ class _Sums:
         diagonal = projector.diagonal(dim1=-2, dim2=-1).sum(dim=1)  # (M, K)
         self.rank += torch.stack([diagonal[:, b.first : b.last].sum(dim=1) for b in labels], dim=1).cpu().numpy()
         self.count += (values[..., -1] > 0).sum(dim=1).cpu().numpy()
-        self.conditions.append((values[..., -1] / values[..., 0].clamp_min(1e-300)).float().cpu().numpy())
+        self.conditions.append((values[..., -1] / values[..., 0].clamp_min(1e-30)).float().cpu().numpy())
         return squares
 
     def result(self, bins: int) -> Maps:
-        count = np.maximum(self.count, 1)
+        count = np.where(self.count > 0, self.count, np.nan)  # no bin with a gradient, no map
         return Maps(
             label={m: np.sqrt(total / count[:, None, None]) for m, total in self.label.items()},
             latent={m: total / count[:, None, None] for m, total in self.latent.items()},

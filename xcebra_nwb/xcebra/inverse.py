@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# Below this share of the largest eigenvalue of the Gram matrix a direction is rounding noise, whatever was asked for.
-ROUNDING = 1e-13
+# Below this share of the largest eigenvalue of the Gram matrix a direction is the rounding of float32 gradients,
+# whatever cut was asked for.
+ROUNDING = 1e-11
 
 
 def pseudo_inverse(jacobian: Tensor, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
