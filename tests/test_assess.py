@@ -1,15 +1,22 @@
 """How sure are we: nulls, decoding, consistency, leak, verdicts."""
 
 import dataclasses
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.neighbors import KNeighborsRegressor
 
+from xcebra_nwb import session as contract
 from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, map_agreement
 from xcebra_nwb.assess.decoding import decoding_score
 from xcebra_nwb.assess.identifiability import leak
 from xcebra_nwb.assess.null import moderated_variance, rank_p_value, score_maps, unit_norm
 from xcebra_nwb.assess.verdict import Evidence, verdict
+from xcebra_nwb.verbs import assess as verb
+
+from .results import LABELS, make_embedding, make_results, make_session, make_training
 
 SAMPLES = np.arange(1000)
 TRAIN, TEST = SAMPLES[:700], SAMPLES[720:]
@@ -47,6 +54,15 @@ def test_the_overall_size_of_a_map_does_not_matter() -> None:
     np.testing.assert_allclose(tested.z, scaled.z, rtol=1e-8)
 
 
+def test_every_seed_counts_alike_however_large_its_map() -> None:
+    rng = np.random.default_rng(2)
+    seeds, nulls = lognormal(rng, 2), lognormal(rng, 8)
+    seeds[0, :, :5] *= 5
+    larger = seeds * np.array([1000.0, 1.0])[:, None, None]
+    for one, other in zip(score_maps(seeds, nulls), score_maps(larger, nulls), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-8)
+
+
 def test_two_nulls_are_too_few_to_say() -> None:
     rng = np.random.default_rng(3)
     tested = score_maps(lognormal(rng, 2), lognormal(rng, 2))
@@ -60,6 +76,10 @@ def test_a_null_score_as_large_as_all_others_has_the_smallest_p() -> None:
         pytest.approx(0.8),
         pytest.approx(np.nan, nan_ok=True),
     ]
+
+
+def test_a_null_as_large_as_the_score_counts_against_it() -> None:
+    assert rank_p_value(np.array([3.0]), np.array([0.0, 1, 2, 3])).tolist() == [pytest.approx(0.4)]
 
 
 def test_variances_are_drawn_together_and_zero_stays_unknown() -> None:
@@ -91,6 +111,21 @@ def test_decoding_finds_what_the_latents_hold_and_only_that(kind: str) -> None:
     }[kind]
     assert decoding_score(latents, values, TRAIN, TEST, kind) > 0.8
     assert decoding_score(rng.normal(size=latents.shape), values, TRAIN, TEST, kind) < 0.1
+
+
+def test_the_number_of_neighbours_is_chosen_where_nothing_is_tested() -> None:
+    """Near latent 0, at the training part's end, labels are noise (many neighbours); near 10, in the test, clean."""
+    rng = np.random.default_rng(10)
+    clean = np.where(SAMPLES < 700, SAMPLES % 2 == 0, True) & ~((SAMPLES >= 525) & (SAMPLES < 700))
+    place = rng.uniform(0, 1, len(SAMPLES))
+    values = np.where(clean, np.sin(20 * place), rng.normal(size=len(SAMPLES)))[:, None]
+    latents = np.where(clean, 10 + place, place)[:, None]
+
+    def scored(neighbours: int) -> float:
+        return KNeighborsRegressor(neighbours).fit(latents[TRAIN], values[TRAIN]).score(latents[TEST], values[TEST])
+
+    assert scored(5) > 0.9 > scored(125)
+    assert decoding_score(latents, values, TRAIN, TEST, "continuous") == pytest.approx(scored(125))
 
 
 def test_decoding_scores_nothing_where_the_label_stands_still() -> None:
@@ -161,3 +196,29 @@ def test_verdicts_follow_their_rules(change: dict, word: str, reason: str) -> No
     assert found == word
     assert reason in because
     assert "\n" not in because
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_every_member_is_judged_by_the_label_that_it_saw(name: str) -> None:
+    rng = np.random.default_rng(11)
+    session = make_session(rng)
+    latents = verb._Latents(session, make_training(session, rng, 2, 3), make_embedding(session, rng, 2, 3))
+    values = session[name].values[latents.bins]
+    for member, shift in enumerate(latents.shift):
+        found = latents.label(name, member)
+        np.testing.assert_array_equal(found.reshape(values.shape), np.roll(values, shift, axis=0))
+        assert np.array_equal(found, latents.label(name, 0)) == (member < 2)
+
+
+def test_nulls_are_decoded_from_their_shifted_label(tmp_path: Path) -> None:
+    make_results(tmp_path)
+    embedding = contract.load_dataset(tmp_path / "embedding.nc")
+    bins = np.flatnonzero(np.isfinite(embedding["embedding"].values[0]).all(axis=1))
+    seed = embedding["embedding"].values[0, bins]
+    for null in (2, 3, 4):  # each carries the label that it was trained on
+        embedding["embedding"][null, bins] = np.roll(seed, int(embedding["shift"][null]), axis=0)
+    contract.save_dataset(embedding, tmp_path / "embedding.nc")
+    verb.assess(tmp_path)
+    found = json.loads((tmp_path / "assessment.json").read_text())["labels"]["head_direction"]
+    assert found["decoding"]["score"] > 0.8
+    assert min(found["decoding"]["nulls"]) > 0.8

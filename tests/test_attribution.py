@@ -1,13 +1,25 @@
 """Attribution maps."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
+from xcebra_nwb import config
+from xcebra_nwb import session as contract
+from xcebra_nwb.assess.null import score_maps
+from xcebra_nwb.verbs.attribute import attribute
+from xcebra_nwb.verbs.extract import extract
+from xcebra_nwb.verbs.train import train
 from xcebra_nwb.xcebra import attribution, encoder
 from xcebra_nwb.xcebra.inverse import ROUNDING
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.training import Block
+
+from . import nwb_builders
 
 MEMBERS, BINS, UNITS, OUTPUTS = 2, 90, 9, 5
 LABELS = [Block("position", 0, 3), Block("speed", 3, 5)]
@@ -117,3 +129,105 @@ def test_bins_without_a_gradient_are_left_out_and_counted() -> None:
     found = attribution.attribute(inputs, clipped, layers, LABELS, np.arange(10, 80), Contrast(), 0.05)
     assert found.usable.tolist() == [0, 0]
     assert np.isnan(found.label["inverted_neuron_gradient"]).all()
+
+
+def test_the_map_is_that_of_the_bins_with_a_gradient() -> None:
+    inputs, shape, layers = model("mlp")
+    bins = np.arange(10, 80)
+    size = np.abs(encoder.embed(shape, layers, inputs, bins)).min(axis=-1)  # (member, bin)
+    clip = float(np.median(size))  # beyond it all outputs of a bin are saturated
+    clipped = encoder.Architecture(UNITS, 8, OUTPUTS, shape.kernels, shape.residual, clip=clip)
+    whole = attribution.attribute(inputs, clipped, layers, LABELS, bins, Contrast(), 0.05)
+    for member in range(MEMBERS):
+        alive = bins[size[member] < clip]
+        assert 0 < len(alive) < len(bins)
+        found = attribution.attribute(inputs, clipped, layers, LABELS, alive, Contrast(), 0.05)
+        assert whole.usable[member] == pytest.approx(len(alive) / len(bins))
+        assert found.usable[member] == 1
+        np.testing.assert_allclose(whole.effective_rank[member], found.effective_rank[member])
+        for method in METHODS:
+            np.testing.assert_allclose(whole.label[method][member], found.label[method][member])
+            np.testing.assert_allclose(whole.latent[method][member], found.latent[method][member])
+
+
+def test_float32_rounding_does_not_blow_up_blocks_at_unit_length() -> None:
+    """The direction that unit length takes away has a gradient of rounding only, and no cut was asked for."""
+    inputs, shape, layers = model("mlp")
+    single = [tuple(t.float() for t in layer) for layer in layers]
+    cosine, bins = Contrast("cosine"), np.arange(10, 80)
+    double = attribution.attribute(inputs, shape, layers, LABELS, bins, cosine, 0.0)
+    found = attribution.attribute(inputs.float(), shape, single, LABELS, bins, cosine, 0.0)
+    np.testing.assert_allclose(found.effective_rank, double.effective_rank, atol=1e-6)
+    for method in METHODS:
+        np.testing.assert_allclose(found.label[method], double.label[method], rtol=0.02)
+
+
+SILENT = 2  # the unit of the tiny session that never changes
+QUICK = {"steps": 8, "batch_size": 64, "seeds": 2, "nulls": 3, "held_out_blocks": 2, "device": "cpu"}
+
+
+def choose(training: dict | None = None, **chosen: object) -> config.Config:
+    return config.validate({"neural": {"min_spikes": 10}, "training": training or QUICK, "attribution": chosen})
+
+
+@pytest.fixture(scope="module")
+def extracted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results directory of a tiny session with a unit that never changes."""
+    directory = tmp_path_factory.mktemp("tiny")
+    extract(nwb_builders.tiny(directory / "tiny.nwb"), directory, choose(), "tiny")
+    session = contract.load(directory / "session.nc")
+    session["activity"][:, SILENT] = 3.0
+    contract.save(session, directory / "session.nc")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def trained(extracted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = Path(shutil.copytree(extracted, tmp_path_factory.mktemp("trained"), dirs_exist_ok=True))
+    train(directory, choose())
+    return directory
+
+
+def attributed(directory: Path, **chosen: object) -> xr.Dataset:
+    attribute(directory, choose(**chosen))
+    return contract.load_dataset(directory / "attribution.nc")
+
+
+@pytest.mark.parametrize("methods", [METHODS, METHODS[::-1]], ids=lambda methods: methods[0])
+def test_the_first_method_is_the_one_that_is_tested(trained: Path, methods: tuple[str, ...]) -> None:
+    alone, both = attributed(trained, methods=[methods[0]]), attributed(trained, methods=list(methods))
+    assert both.attrs["tested_method"] == methods[0]
+    tested = score_maps(both["attribution_seeds"].sel({"method": methods[0]}).values, both["null"].values)
+    other = score_maps(both["attribution_seeds"].sel({"method": methods[1]}).values, both["null"].values)
+    assert not np.allclose(tested.z, other.z, equal_nan=True)
+    np.testing.assert_array_equal(both["z"], tested.z)
+    for name in ("z", "p_value", "q_value", "null"):
+        np.testing.assert_array_equal(both[name], alone[name])
+
+
+def test_a_unit_that_never_changes_has_no_map_and_no_part_in_the_test(trained: Path) -> None:
+    found = attributed(trained)
+    names = ("attribution", "attribution_sd", "attribution_seeds", "latent_map", "null", "z", "p_value", "q_value")
+    others = np.delete(np.arange(found.sizes["unit"]), SILENT)
+    for name in names:
+        assert np.isnan(found[name].isel(unit=SILENT)).all(), name
+        assert np.isfinite(found[name].isel(unit=others)).all(), name
+    assert np.isfinite(found["agreement"]).all()
+    seeds, nulls = (found[name].isel(unit=others) for name in ("attribution_seeds", "null"))
+    tested = score_maps(seeds.isel(method=0).values, nulls.values)
+    for name, values in tested._asdict().items():
+        np.testing.assert_allclose(found[name].isel(unit=others), values, rtol=1e-9)
+
+
+def test_maps_over_time_are_of_the_seeds_at_the_usable_bins(extracted: Path, tmp_path: Path) -> None:
+    shutil.copytree(extracted, tmp_path, dirs_exist_ok=True)
+    train(tmp_path, choose(QUICK | {"seeds": 1}))
+    found = attributed(tmp_path, time_resolved=True)
+    session = contract.load(tmp_path / "session.nc")
+    np.testing.assert_array_equal(found["time"], session["time"].values[session["segment"].values >= 0])
+    for method, name in zip(METHODS, ("attribution_over_time", f"attribution_over_time_{METHODS[1]}"), strict=True):
+        resolved = found[name]
+        assert resolved.dims == ("label", "time", "unit")
+        assert resolved.attrs["method"] == method
+        mean_square = (resolved.astype(float) ** 2).mean(dim="time")
+        np.testing.assert_allclose(mean_square, found["attribution"].sel({"method": method}) ** 2, rtol=1e-4)

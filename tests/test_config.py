@@ -86,6 +86,9 @@ def test_an_empty_file_is_the_default_config(tmp_path: Path) -> None:
         ({"time": {"zzz": 1}}, r"unknown key time.zzz \(valid keys: bin_width, within, max_gap, max_still\)"),
         ({"training": {"steps": 0}}, r"training.steps: .*greater than or equal to 1, got 0"),
         ({"training": {"regularizer": {"ramp": [0.5, 1.0]}}}, "never switches on"),
+        ({"training": {"regularizer": {"ramp": [0.5, 0.25]}}}, "never switches on"),
+        ({"training": {"steps": 5, "regularizer": {"ramp": [0.8, 0.9]}}}, "never switches on within 5 steps"),
+        ({"attribution": {"methods": ["neuron_gradient"] * 2}}, "every method once"),
         ({"training": {"denominator": "negatives"}}, "set encoder.clip"),
         ({"objectives": [TIME, TIME]}, "every name must be used once"),
         ({"objectives": [{**TIME, "outputs": [0, 9]}]}, r"exceed encoder.outputs \(8\)"),
@@ -105,6 +108,11 @@ def test_a_wrong_config_is_refused_in_one_line(content: dict[str, Any], message:
     with pytest.raises(UsageError, match=message) as raised:
         config.validate(content)
     assert "\n" not in str(raised.value)
+
+
+def test_a_ramp_that_switches_on_at_the_last_step_and_one_without_weight_are_fine() -> None:
+    config.validate({"training": {"steps": 5, "regularizer": {"ramp": [0.79, 0.9]}}})
+    config.validate({"training": {"steps": 5, "regularizer": {"ramp": [0.8, 0.9], "weight": 0}}})
 
 
 def test_negatives_with_a_bound_or_with_cosine_are_fine() -> None:

@@ -40,6 +40,18 @@ def test_the_jacobian_is_that_of_automatic_differentiation(name: str, clip: floa
             torch.testing.assert_close(rows[member, sample], expected, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("name", ["mlp", "conv10"])
+def test_an_encoder_without_some_units_does_not_see_them(name: str) -> None:
+    shape, layers, windows = make(name)
+    silent = np.arange(UNITS) < 2
+    blind = encoder.without_units(shape, layers, silent)
+    _, rows = encoder.jacobian(shape, blind, windows)
+    assert torch.count_nonzero(rows[..., :2]) == 0
+    without = windows.clone()
+    without[..., :2] = 0
+    torch.testing.assert_close(encoder.forward(shape, blind, windows)[0], encoder.forward(shape, layers, without)[0])
+
+
 def test_a_saturated_output_has_no_gradient() -> None:
     shape, layers, windows = make("mlp", clip=1e-6)
     assert torch.count_nonzero(encoder.jacobian(shape, layers, windows)[1]) == 0

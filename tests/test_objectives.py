@@ -5,11 +5,11 @@ import pytest
 import xarray as xr
 
 from xcebra_nwb import config
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.layout import layout
+from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.layout import Layout, layout
 from xcebra_nwb.objectives import resolve
 from xcebra_nwb.stack import SEED, Member, members, samples
-from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
+from xcebra_nwb.xcebra.windows import HELD_OUT, NEITHER, TRAIN
 
 from .results import make_session
 
@@ -84,3 +84,88 @@ def test_the_samples_of_the_two_parts_share_no_bin(session: xr.Dataset) -> None:
         for rule in rules:
             positive = rule.draw(train.references, np.random.default_rng(0))
             assert ((positive >= 0) & (positive < len(train.bins))).all()
+
+
+@pytest.mark.parametrize("part", [TRAIN, HELD_OUT])
+def test_a_null_reads_the_whole_label_shifted_then_its_part(session: xr.Dataset, part: int) -> None:
+    chosen = config.validate({"training": {"nulls": 2, "seeds": 1}})
+    used = layout(session, chosen)
+    objectives, _ = resolve(chosen, session)
+    stack = members(len(used.bins), chosen)
+    numbers = used.numbers(part)
+    for member, rules in zip(stack, samples(session, used, objectives, stack, part).rules, strict=True):
+        by_name = {o.name: rule for o, rule in zip(objectives, rules, strict=True)}
+        expected = {
+            name: np.roll(session[name].values[used.bins], member.shift, axis=0)[numbers]
+            for name in ("position", "head_direction", "choice")
+        }
+        np.testing.assert_array_equal(by_name["position"].values, expected["position"])
+        np.testing.assert_array_equal(by_name["head_direction"].values[:, 0], expected["head_direction"])
+        np.testing.assert_array_equal(by_name["choice"].classes.group, expected["choice"])
+
+
+@pytest.mark.parametrize("part", [TRAIN, HELD_OUT])
+def test_the_steps_of_a_label_are_those_of_the_training_part(session: xr.Dataset, part: int) -> None:
+    chosen = config.validate({"training": {"nulls": 2, "seeds": 1}})
+    used = layout(session, chosen)
+    size = np.where(used.split == TRAIN, 1.0, 100.0)  # the label runs away wherever nothing is trained
+    session["position"][:] = np.cumsum(size)[:, None]
+    objectives, _ = resolve(chosen, session)
+    stack = members(len(used.bins), chosen)
+    number = [o.name for o in objectives].index("position")
+    for rules in samples(session, used, objectives, stack, part).rules:
+        steps = rules[number].increments
+        assert len(steps) > 100
+        np.testing.assert_array_equal(steps, np.ones_like(steps))
+
+
+def test_a_part_without_a_positive_for_time_is_refused(session: xr.Dataset) -> None:
+    chosen = config.validate({"training": {"nulls": 0, "seeds": 1}})
+    used = layout(session, chosen)
+    alone = np.where(np.arange(len(used.split)) % 2, NEITHER, used.split)  # no bin follows another
+    objectives, _ = resolve(chosen, session)
+    time_only = [o for o in objectives if o.label is None]
+    with pytest.raises(Refusal, match="held-out part has a positive"):
+        samples(session, Layout(used.bins, alone, used.segment, 0), time_only, members(500, chosen), HELD_OUT)
+
+
+COSINE = {"similarity": "cosine"}
+
+
+def position_at(*outputs: int) -> dict:
+    return {"name": "position", "outputs": list(outputs), "positive": "time_delta", "label": "position"}
+
+
+def choice_at(*outputs: int) -> dict:
+    return {"name": "choice", "outputs": list(outputs), "positive": "discrete", "label": "choice"}
+
+
+@pytest.mark.parametrize(
+    ("blocks", "says"),
+    [
+        ([position_at(0, 3), choice_at(2, 5)], "position and choice share latents"),
+        ([choice_at(2, 5), position_at(0, 8)], "choice and position share latents"),
+        ([position_at(0, 3), choice_at(3, 4)], "objective choice: one latent at unit length"),
+    ],
+)
+def test_blocks_that_have_no_length_of_their_own_are_refused_for_cosine(
+    session: xr.Dataset, blocks: list[dict], says: str
+) -> None:
+    resolve(config.validate({"objectives": [TIME, *blocks]}), session)  # fine for the Euclidean similarity
+    with pytest.raises(UsageError, match=says) as raised:
+        resolve(config.validate({"objectives": [TIME, *blocks], "training": COSINE}), session)
+    assert "\n" not in str(raised.value)
+
+
+def test_blocks_side_by_side_are_fine_for_cosine(session: xr.Dataset) -> None:
+    blocks = [position_at(0, 3), choice_at(3, 5)]  # time shares latents with both: it is not attributed
+    assert resolve(config.validate({"objectives": [TIME, *blocks], "training": COSINE}), session)[1] == 8
+
+
+def test_auto_gives_a_label_of_two_classes_two_latents_for_cosine(session: xr.Dataset) -> None:
+    widths = {}
+    for similarity in ("euclidean", "cosine"):
+        objectives, _ = resolve(config.validate({"training": {"similarity": similarity}}), session)
+        first, last = objectives[-1].outputs
+        widths[similarity] = last - first
+    assert widths == {"euclidean": 1, "cosine": 2}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from xcebra_nwb import receipt
-from xcebra_nwb.errors import Failure, Refusal
+from xcebra_nwb.errors import Failure, NotInFile, Refusal
 from xcebra_nwb.files import atomic, write_json
 
 
@@ -62,6 +62,26 @@ def test_a_failure_leaves_neither_a_receipt_nor_what_an_earlier_run_wrote(tmp_pa
         receipt.carry_out("extract", tmp_path, fails)
     assert not receipt.path(tmp_path, "extract").exists()
     assert not (tmp_path / "session.nc").exists()
+
+
+def test_no_old_result_stands_beside_a_refusal_even_when_the_receipt_is_gone(tmp_path: Path) -> None:
+    receipt.carry_out("extract", tmp_path, writes(tmp_path, "session.nc"))
+    receipt.carry_out("assess", tmp_path, writes(tmp_path, "assessment.json"))
+    receipt.carry_out("write", tmp_path, writes(tmp_path, "a_desc-xcebra.nwb"))
+    receipt.path(tmp_path, "extract").unlink()  # as the workflow does before it runs a rule again
+    receipt.carry_out("extract", tmp_path, refuses, batch=True)
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["extract.json"]
+
+
+def test_what_one_file_does_not_hold_is_a_refusal_in_a_batch_and_a_mistake_alone(tmp_path: Path) -> None:
+    def asks_for_too_much() -> list[Path]:
+        raise NotInFile("labels.speed: no /speed in the file", "candidates: /position")
+
+    with pytest.raises(NotInFile):
+        receipt.carry_out("extract", tmp_path, asks_for_too_much)
+    assert not receipt.path(tmp_path, "extract").exists()
+    receipt.carry_out("extract", tmp_path, asks_for_too_much, batch=True)
+    assert receipt.load(tmp_path, "extract").state == "refused"
 
 
 def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:

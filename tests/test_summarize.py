@@ -19,7 +19,7 @@ from xcebra_nwb.files import read_json
 from xcebra_nwb.receipt import ORDER, Receipt, save
 from xcebra_nwb.report import summary_page
 from xcebra_nwb.report.atlas import COLUMNS
-from xcebra_nwb.report.overview import overview
+from xcebra_nwb.report.overview import say
 from xcebra_nwb.verbs.summarize import summarize
 
 
@@ -204,6 +204,6 @@ def _printed(results: Path, table: Path, summarized: bool) -> str:
     if summarized:
         summarize(results, table)
     console = Console(file=io.StringIO(), width=200)
-    console.print(overview(results, table))
+    say(results, table, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()

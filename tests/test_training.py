@@ -1,13 +1,21 @@
 """Training: members of a stack, the Jacobian penalty, reproducibility."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from xcebra_nwb import config, session
+from xcebra_nwb.layout import layout
+from xcebra_nwb.verbs import train as verb
 from xcebra_nwb.xcebra import encoder, training
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.pairs import TimeDeltaPairs, TimePairs, label_increments, successors
 from xcebra_nwb.xcebra.training import Block, Options, Samples
+from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
+
+from .results import make_session
 
 BINS, UNITS, OUTPUTS = 300, 8, 4
 BLOCKS = [Block("time", 0, OUTPUTS), Block("position", 0, 2)]
@@ -123,6 +131,29 @@ def test_for_blocks_of_one_latent_the_penalty_is_exact() -> None:
     torch.testing.assert_close(found[0], expected)
 
 
+@pytest.mark.parametrize("similarity", ["euclidean", "cosine"])
+@pytest.mark.parametrize("block", [Block("left", 0, 2), Block("right", 1, OUTPUTS)], ids=lambda block: block.name)
+def test_over_all_directions_the_penalty_is_that_of_the_block_as_it_is_compared(similarity: str, block: Block) -> None:
+    activity, _ = recording()
+    shape = encoder.architecture("mlp", UNITS, hidden=6, outputs=OUTPUTS)
+    layers = [
+        tuple(t.double() for t in layer) for layer in encoder.initialize(shape, [np.random.default_rng(0)], "cpu")
+    ]
+    bins, contrast = torch.arange(6), Contrast(similarity)
+    windows = encoder.gather_windows(activity.double(), bins[None], 1)
+    latents, pre = encoder.forward(shape, layers, windows)
+
+    def prepared(x: torch.Tensor) -> torch.Tensor:
+        return contrast.prepare(encoder.forward(shape, layers, x[None, None])[0][0, 0, block.first : block.last])
+
+    exact = sum(torch.autograd.functional.jacobian(prepared, window).square().sum() for window in windows[0])
+    found = sum(
+        training.jacobian_penalty(shape, layers, [block], latents, pre, contrast, axis.expand(1, len(bins), -1)).item()
+        for axis in torch.eye(block.last - block.first, dtype=torch.float64)
+    )
+    assert found == pytest.approx(0.5 * exact.item() / len(bins), rel=1e-9)
+
+
 def test_the_regularizer_ramps_up() -> None:
     chosen = options(1000, regularizer_ramp=(0.125, 0.25))
     weights = [training.regularizer_weight(step, chosen) for step in (0, 124, 125, 187, 250, 999)]
@@ -148,3 +179,41 @@ def test_held_out_losses_are_repeatable_and_near_those_of_training() -> None:
     ]
     np.testing.assert_array_equal(losses[0], losses[1])
     np.testing.assert_allclose(losses[0][0], model.loss[0, :, -10:].mean(axis=-1), rtol=0.15)
+
+
+def test_the_held_out_loss_is_drawn_from_what_trained_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make_session(np.random.default_rng(0))
+    session.save(made, tmp_path / "session.nc")
+    few = {"steps": 2, "batch_size": 16, "seeds": 1, "nulls": 1}
+    chosen = config.validate({"training": {**few, "device": "cpu", "regularizer": {"ramp": [0, 0]}}})
+    seen: dict[str, np.ndarray] = {}
+
+    def spied(name: str) -> None:
+        original = getattr(training, name)
+
+        def spy(*arguments: object) -> object:
+            (seen[name],) = [a.bins for a in arguments if isinstance(a, Samples)]
+            return original(*arguments)
+
+        monkeypatch.setattr(training, name, spy)
+
+    spied("train")
+    spied("held_out_losses")
+    verb.train(tmp_path, chosen)
+    split = layout(made, chosen).split
+    np.testing.assert_array_equal(seen["train"], np.flatnonzero(split == TRAIN))
+    np.testing.assert_array_equal(seen["held_out_losses"], np.flatnonzero(split == HELD_OUT))
+    np.testing.assert_array_equal(session.load_dataset(tmp_path / "training.nc")["split"], split)
+
+
+def test_a_relation_that_the_held_out_part_does_not_share_is_not_found_there() -> None:
+    activity, position = recording()
+    shape = encoder.architecture("mlp", UNITS, hidden=16, outputs=OUTPUTS)
+    model = trained([0], [1], steps=300)
+    same, other = (
+        training.held_out_losses(
+            activity, shape, model.layers, BLOCKS, data, [np.random.default_rng(5)], options(1), batches=8
+        )[0, 1]
+        for data in (samples(position, [0]), samples(position, [BINS // 2]))
+    )
+    assert same < other - 0.2

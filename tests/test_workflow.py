@@ -2,8 +2,12 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +19,7 @@ from xcebra_nwb import config
 from . import nwb_builders
 
 ROOT = Path(__file__).parents[1]
+COMMAND = Path(sys.executable).parent / "xcebra-nwb"
 SESSION_RULES = ("extract", "train", "attribute", "assess", "write", "check", "report")
 FILES = (
     "session.nc",
@@ -107,11 +112,67 @@ def test_it_runs_from_the_workflow_folder_and_one_failure_stops_no_other(project
 def test_run_needs_no_config_but_files(project: Path) -> None:
     quick = project / "quick.yaml"
     quick.write_text(yaml.safe_dump(QUICK))
-    command = Path(sys.executable).parent / "xcebra-nwb"
     out = project / "out"
-    done = call(command, "run", project / "data", "-o", out, "--cores", 2, "--config", quick, cwd=project)
+    done = call(COMMAND, "run", project / "data", "-o", out, "--cores", 2, "--config", quick, cwd=project)
     assert done.returncode == 0, done.stderr
     check_results(out, ("sub-rat1_ses-one", "sub-rat2_ses-one"), "sub-rat_ses-one")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_goes_on_when_it_is_called_again(how: signal.Signals, project: Path) -> None:
+    slow = project / "slow.yaml"
+    slow.write_text(yaml.safe_dump(QUICK | {"training": QUICK["training"] | {"steps": 100_000}}))
+    out = project / "out"
+    command = [COMMAND, "run", project / "data" / "sub-rat_ses-1.nwb", "-o", out]
+    words = [str(word) for word in [*command, "--config", slow]]
+    started = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: list(out.glob("logs/*/train.log")))
+    os.killpg(started.pid, how)
+    _, said = started.communicate(timeout=60)
+    assert started.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
+    if how == signal.SIGINT:
+        assert said.splitlines()[-1] == "xcebra-nwb: interrupted; the same command begins or goes on again"
+    wait_for(lambda: not running(out))
+    quick = project / "quick.yaml"
+    quick.write_text(yaml.safe_dump(QUICK))
+    done = call(*command, "--config", quick)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((out / "sub-rat1_ses-one" / "status.json").read_text())["state"] == "done"
+
+
+def wait_for(happened: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def running(out: Path) -> bool:
+    """Whether a process of a run in ``out`` is still there."""
+    found = subprocess.run(["pgrep", "-f", str(out)], capture_output=True, check=False)
+    return found.returncode == 0
+
+
+def test_a_config_of_ones_own_starts_from_the_defaults_not_from_the_demo(project: Path) -> None:
+    (project / "config").mkdir()
+    shutil.copy(ROOT / "config" / "config.yaml", project / "config")
+    (project / "mine.yaml").write_text("sessions: nobody.tsv\nneural: {min_spikes: 7}\n")
+    (project / "nobody.tsv").write_text("session\tinclude\tsource\n")
+    done = snakemake("--directory", project, "--configfile", project / "mine.yaml", "--cores", 1)
+    assert done.returncode == 0, done.stderr
+    written = config.load(project / "results" / "settings.yaml")
+    assert written.training == config.Training()
+    assert written.neural.min_spikes == 7
+
+
+def test_a_session_that_is_refused_now_keeps_nothing_of_what_it_was(project: Path) -> None:
+    assert snakemake(*start(project)).returncode == 0
+    strict = yaml.safe_load((project / "project.yaml").read_text())
+    strict["neural"]["min_spikes"] = 10**6
+    (project / "project.yaml").write_text(yaml.safe_dump(strict))
+    assert snakemake(*start(project)).returncode == 0
+    left = {path.name for path in (project / "results" / "sub-rat_ses-1").iterdir()}
+    assert left == {"inventory.json", "receipts", "report.html", "status.json"}
 
 
 def jobs(planned: subprocess.CompletedProcess[str]) -> dict[str, int]:

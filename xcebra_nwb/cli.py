@@ -29,6 +29,7 @@ Directory = Annotated[Path, typer.Argument(help="Results folder of the session; 
 ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="YAML file; without one, every default.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 Batch = Annotated[bool, typer.Option("--batch", help="A refusal is noted in the receipt and is no error (workflow).")]
+INTERRUPTED = 130
 GLOBAL_FLAGS = {"-v", "--verbose", "-q", "--quiet", "--debug"}
 
 
@@ -38,15 +39,17 @@ def main() -> None:
     flags = [a for a in arguments if a in GLOBAL_FLAGS]  # accepted before and after the verb
     rest = [a for a in arguments if a not in GLOBAL_FLAGS]
     try:
-        code = app(args=flags + rest, prog_name="xcebra-nwb", standalone_mode=False)
-        sys.exit(int(code or 0))
+        code = int(app(args=flags + rest, prog_name="xcebra-nwb", standalone_mode=False) or 0)
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(code)
     except Exception as error:
         if "--debug" in flags:
             traceback.print_exc()
         sys.exit(_say(error))
     except KeyboardInterrupt:
-        print("xcebra-nwb: interrupted; nothing half-written is left", file=sys.stderr)
-        sys.exit(130)
+        print("xcebra-nwb: interrupted; the same command begins or goes on again", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 def _say(error: Exception) -> int:
@@ -231,19 +234,19 @@ def summarize(
     score: Annotated[bool, typer.Option("--score", help="Score simulated sessions against their true cells.")] = False,
 ) -> None:
     """Make the page and the atlas over all sessions, and every session's status.json."""
-    from rich.console import Console
-
-    from xcebra_nwb.report.overview import overview
+    from xcebra_nwb.report.overview import say
     from xcebra_nwb.verbs.summarize import summarize as work
 
     files = work(results, sessions)
-    console = Console(stderr=True)
-    console.print(overview(results, sessions))
+    if logging.getLogger("xcebra_nwb").isEnabledFor(logging.INFO):
+        say(results, sessions)
     if score:
+        from rich.console import Console
+
         from xcebra_nwb.verbs.score import render
         from xcebra_nwb.verbs.score import score as score_sessions
 
-        console.print(render(score_sessions(results, sessions)))
+        Console().print(render(score_sessions(results, sessions)))
     _info("wrote %s", next(f for f in files if f.suffix == ".html"))
 
 

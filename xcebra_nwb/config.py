@@ -134,8 +134,9 @@ class Training(Section):
 
     @model_validator(mode="after")
     def _penalty_switches_on(self) -> Training:
-        start = self.regularizer.ramp[0] * self.steps
-        if self.regularizer.weight > 0 and start > 0 and start >= self.steps - 1:
+        start, full = (share * self.steps for share in self.regularizer.ramp)
+        last = self.steps - 1
+        if self.regularizer.weight > 0 and not (last > start or last >= full):
             raise ValueError(
                 f"regularizer.ramp {list(self.regularizer.ramp)} never switches on within {self.steps} steps; "
                 "more steps, an earlier ramp, or weight: 0"

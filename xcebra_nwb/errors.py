@@ -44,6 +44,10 @@ class UsageError(XcebraError):
     exit_code = Exit.USAGE
 
 
+class NotInFile(UsageError):
+    """The config names what a file does not hold: a mistake when it is the only file, a refusal among many."""
+
+
 class Refusal(XcebraError):
     """The data cannot answer the question that was asked; ``files`` are whole and part of the answer."""
 

@@ -7,17 +7,29 @@ that a verb run again with the same result does not make the later ones run agai
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.errors import NotInFile, Refusal, UsageError
 from xcebra_nwb.files import read_json, sha256, write_json
 
-ORDER = ("extract", "train", "attribute", "assess", "write", "check", "report")
+# The verbs of a session in their order, and the names of the files that each writes.
+FILES: dict[str, tuple[str, ...]] = {
+    "extract": ("session.nc", "inventory.json"),
+    "train": ("model.safetensors", "training.nc", "embedding.nc"),
+    "attribute": ("attribution.nc",),
+    "assess": ("assessment.json",),
+    "write": ("*_desc-xcebra.nwb",),
+    "check": ("check.json",),
+    "report": ("report.html",),
+}
+ORDER = tuple(FILES)
 State = Literal["done", "refused"]
+logger = logging.getLogger("xcebra_nwb")
 
 
 class Receipt(BaseModel):
@@ -55,25 +67,35 @@ def load(directory: Path, verb: str) -> Receipt:
 def carry_out(verb: str, directory: Path, work: Callable[[], list[Path]], *, batch: bool = False) -> list[Path]:
     """Do a verb's ``work`` on the session of ``directory``, leave its receipt, and return the files it wrote.
 
-    What an earlier run of the verb left is removed first, so that no old file stands beside a new failure. A session
-    that an earlier verb refused is refused again; only ``report`` works on it, to say so.
+    What an earlier run of the verb left is removed first, and what later verbs made of it when the verb does not end
+    well: no old result stands beside a refusal or a failure. A session that an earlier verb refused is refused again;
+    only ``report`` works on it, to say so.
 
     Raises:
-        Refusal: the data cannot answer, unless ``batch``: then the receipt says so and that is all.
+        Refusal: the data cannot answer, unless ``batch``: then the receipt says so and that is all. In a batch a
+            config that names what this one file does not hold is a refusal too.
     """
-    _remove_earlier(verb, directory)
+    _remove(verb, directory)
     upstream = _upstream_refusal(verb, directory)
     try:
         if upstream is not None and verb != "report":
             raise Refusal(upstream.reason, upstream.remedy)
         files = work()
-    except Refusal as refusal:
-        kept = _digests(refusal.files, directory)
+    except (Refusal, NotInFile) as refusal:
+        _remove_later(verb, directory)
+        if not batch and isinstance(refusal, NotInFile):
+            raise
+        kept = _digests(getattr(refusal, "files", []), directory)
         save(_receipt(verb, directory, "refused", refusal.message, refusal.remedy, kept), directory)
         if not batch:
             raise
+        logger.log(logging.INFO if upstream is None else logging.DEBUG, "refused: %s", refusal)
         return []
+    except Exception:
+        _remove_later(verb, directory)
+        raise
     save(_receipt(verb, directory, "done", files=_digests(files, directory)), directory)
+    logger.info("wrote %s", ", ".join(file.name for file in files))
     return files
 
 
@@ -93,11 +115,17 @@ def _receipt(
     return Receipt(verb=verb, session=session, state=state, reason=reason, remedy=remedy, files=files or {})
 
 
-def _remove_earlier(verb: str, directory: Path) -> None:
-    if path(directory, verb).exists():
-        for name in load(directory, verb).files:
-            (directory / name).unlink(missing_ok=True)
-        path(directory, verb).unlink()
+def _remove(verb: str, directory: Path) -> None:
+    """Remove the receipt and the files of a verb, whether or not the workflow has taken the receipt already."""
+    path(directory, verb).unlink(missing_ok=True)
+    for pattern in FILES[verb]:
+        for file in directory.glob(pattern):
+            file.unlink()
+
+
+def _remove_later(verb: str, directory: Path) -> None:
+    for later in ORDER[ORDER.index(verb) + 1 :]:
+        _remove(later, directory)
 
 
 def _upstream_refusal(verb: str, directory: Path) -> Receipt | None:

@@ -22,6 +22,8 @@ rule train:
         config=str(SETTINGS),
         settings=section("encoder", "objectives", "training", "random_seed"),
         code=fingerprint("train"),
+    message:
+        "{wildcards.session}: train"
     shell:
         "xcebra-nwb train {params.directory:q} --config {params.config:q} --threads {threads} --batch > {log} 2>&1"
 
@@ -47,6 +49,8 @@ rule attribute:
         config=str(SETTINGS),
         settings=section("attribution"),
         code=fingerprint("attribute"),
+    message:
+        "{wildcards.session}: attribute"
     shell:
         "xcebra-nwb attribute {params.directory:q} --config {params.config:q} --threads {threads} --batch > {log} 2>&1"
 
@@ -68,5 +72,7 @@ rule assess:
     params:
         directory=session_folder,
         code=fingerprint("assess"),
+    message:
+        "{wildcards.session}: assess"
     shell:
         "xcebra-nwb assess {params.directory:q} --batch > {log} 2>&1"

@@ -39,5 +39,7 @@ rule extract:
         config=str(SETTINGS),
         settings=section("neural", "time", "labels", "encoder", "training"),
         code=fingerprint("extract"),
+    message:
+        "{wildcards.session}: extract"
     shell:
         "xcebra-nwb extract {params.source:q} {params.directory:q} --config {params.config:q} --batch > {log} 2>&1"

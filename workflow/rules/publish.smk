@@ -20,6 +20,8 @@ rule write:
         source=source_path,
         directory=session_folder,
         code=fingerprint("write"),
+    message:
+        "{wildcards.session}: write"
     shell:
         "xcebra-nwb write {params.source:q} {params.directory:q} --batch > {log} 2>&1"
 
@@ -43,6 +45,8 @@ rule check:
         source=source_path,
         directory=session_folder,
         code=fingerprint("check"),
+    message:
+        "{wildcards.session}: check"
     shell:
         "xcebra-nwb check {params.source:q} {params.directory:q} --batch > {log} 2>&1"
 
@@ -64,6 +68,8 @@ rule report:
     params:
         directory=session_folder,
         code=fingerprint("report"),
+    message:
+        "{wildcards.session}: report"
     shell:
         "xcebra-nwb report {params.directory:q} --batch > {log} 2>&1"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
-from xcebra_nwb.archive.sessions import RESERVED, Session
+from xcebra_nwb.archive.sessions import RESERVED, UNPLANNABLE, Session, unplannable
 from xcebra_nwb.errors import UsageError, XcebraError
 from xcebra_nwb.files import sha256
 from xcebra_nwb.nwb.inventory import Inventory, inventory
@@ -71,9 +71,15 @@ def rows(paths: Sequence[Path], base: Path, known: Mapping[str, Session] | None 
     decided = {path: known[source].session for path, source in zip(paths, sources, strict=True) if source in known}
     names = session_names({path: look.name for path, look in zip(paths, looks, strict=True)}, decided)
     return [
-        _row(path, look, Session(session=name, include=True, source=source), known.get(source))
+        _row(path, look, _first_row(name, source), known.get(source))
         for path, look, name, source in zip(paths, looks, names, sources, strict=True)
     ]
+
+
+def _first_row(name: str, source: str) -> Session:
+    if unplannable(source):
+        return Session(session=name, include=False, reason=UNPLANNABLE, source=source)
+    return Session(session=name, include=True, source=source)
 
 
 def _row(path: Path, look: Look, row: Session, known: Session | None) -> Session:

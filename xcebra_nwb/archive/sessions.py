@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.files import atomic
@@ -54,6 +54,20 @@ class Session(BaseModel):
         if name.lower() in RESERVED:
             raise ValueError(f"{name} is what the results folder calls something else")
         return name
+
+    @model_validator(mode="after")
+    def _plain(self) -> Session:
+        if self.include and unplannable(self.source):
+            raise ValueError(UNPLANNABLE)
+        return self
+
+
+UNPLANNABLE = "a path with { } < > in it cannot be planned: rename the file or its folder"
+
+
+def unplannable(source: str) -> bool:
+    """Return whether Snakemake would read wildcards into the path of a file."""
+    return bool(set(source) & set("{}<>"))
 
 
 COLUMNS = tuple(Session.model_fields)
@@ -115,8 +129,10 @@ def _row(where: str, content: dict[str | None, str | list[str] | None]) -> Sessi
         return Session.model_validate({name: value for name, value in content.items() if value is not None})
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        column, value = str(problem["loc"][0]), problem["input"]
         message = problem["msg"].removeprefix("Value error, ")
+        if not problem["loc"]:
+            raise UsageError(f"{where}: {message}") from None
+        column, value = str(problem["loc"][0]), problem["input"]
         raise UsageError(f"{where}: {column} is {value!r}: {message}", _REMEDIES.get(column, "")) from None
 
 

@@ -107,7 +107,7 @@ def worthwhile(activity: Activity, neural: Neural, grid: Grid, base: Masks) -> t
     kept = activity.values.shape[1]
     if kept < FEWEST_UNITS:
         raise Refusal(
-            f"{kept} of {total} units left, at least {FEWEST_UNITS} are needed; left out: {'; '.join(notes) or 'none'}",
+            f"{kept} of {total} units left, at least {FEWEST_UNITS} are needed; {'; '.join(notes) or 'that is all'}",
             "lower neural.min_spikes or neural.min_coverage, or loosen neural.where",
         )
     return activity, notes

@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.errors import NotInFile, Refusal, UsageError
 from xcebra_nwb.nwb.walk import UNREADABLE, walk
 
 RAW = {"ElectricalSeries", "SpikeEventSeries", "ImageSeries", "OpticalSeries", "IndexSeries", "ImageMaskSeries"}
@@ -142,9 +142,9 @@ def name_of(path: str) -> str:
     return path.rsplit("/", 1)[1]
 
 
-def unknown_path(key: str, path: str, candidates: Iterable[str]) -> UsageError:
+def unknown_path(key: str, path: str, candidates: Iterable[str]) -> NotInFile:
     """Return the error for a configured ``path`` that the file does not hold, with the candidates, nearest first."""
     known = list(dict.fromkeys(candidates))
     near = difflib.get_close_matches(path, known, n=len(known) or 1, cutoff=0.0)
     shown = ", ".join(near[:8]) + (f" and {len(near) - 8} more" if len(near) > 8 else "")
-    return UsageError(f"{key}: no {path} in the file", f"candidates: {shown}" if near else "the file holds none")
+    return NotInFile(f"{key}: no {path} in the file", f"candidates: {shown}" if near else "the file holds none")

@@ -168,8 +168,13 @@ def _nothing_found(file: NwbFile, notes: list[str]) -> Refusal:
     tried = "; ".join(note.removeprefix("label not taken: ") for note in notes[:4])
     others = [path for path in _known_sources(file) if "#" not in path]
     example = others[0] if others else "/path/in/the/file"
+    if tried:
+        return Refusal(
+            f"{file.path.name}: no behaviour that can be used: {tried}; intervals: {tables or 'none'}",
+            "name another series in labels: {name: {source: path}}; `xcebra-nwb inspect` lists them",
+        )
     return Refusal(
         f"{file.path.name}: no behaviour found: no SpatialSeries, CompassDirection, speed or velocity; "
-        f"intervals: {tables or 'none'}" + (f"; not taken: {tried}" if tried else ""),
+        f"intervals: {tables or 'none'}",
         "add labels: {name: {source: " + example + "}} if the file holds behaviour by another name",
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.table import Table
+from rich.console import Console
+from rich.table import Column, Table
 from rich.text import Text
 
 from xcebra_nwb.archive import sessions
@@ -14,15 +15,25 @@ from xcebra_nwb.report.style import STATES, UNKNOWN, verdict_style
 TERMINAL = {"done": "green", "refused": "magenta", "failed": "red", "left out": "dim"}
 
 
+def say(results: Path, table: Path, console: Console | None = None) -> None:
+    """Print how the sessions of ``table`` ended (by default on the standard error stream); a reason is one line."""
+    console = console or Console(stderr=True)
+    console.print(overview(results, table))
+    for row in sessions.read(table):
+        reason = why(stored_ending(results, row))
+        if reason:
+            console.print(Text(f"{row.session}: {reason}"), soft_wrap=True)
+
+
 def overview(results: Path, table: Path) -> Table:
-    """Return a table of the sessions of ``table``: state, verdicts, and why it did not go well."""
-    shown = Table("session", "state", "labels", "why, and what would help", title=None, pad_edge=False)
+    """Return a table of the sessions of ``table``: state and verdicts."""
+    shown = Table(Column("session", overflow="fold"), "state", "labels", title=None, pad_edge=False)
     for row in sessions.read(table):
         found = stored_ending(results, row)
         sign = STATES.get(found.state, UNKNOWN)[1]
         verdicts = "\n".join(f"{label}: {verdict_style(word)[1]} {word}" for label, word in found.verdicts.items())
         state = Text(f"{sign} {found.state}", style=TERMINAL.get(found.state, ""))
-        shown.add_row(Text(row.session), state, Text(verdicts), Text(why(found)))  # Text: names are no markup
+        shown.add_row(Text(row.session), state, Text(verdicts))  # Text: names are no markup
     return shown
 
 

@@ -13,7 +13,7 @@ from xcebra_nwb.errors import UsageError
 
 EXCERPT = 12  # lines of a log
 TAIL = 20_000  # bytes of a log that are looked at
-ERROR = "xcebra-nwb: failed: "  # what the command line puts before a failure
+ERROR = re.compile(r"^xcebra-nwb: (failed|error|refused): ")  # what the command line puts before an error
 COLOR_CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -96,4 +96,4 @@ def one_line(error: Any) -> str:
 
 def _no_receipt(results: Path, session: str, verb: str) -> str:
     log = log_excerpt(log_path(results, session, verb))
-    return one_line(log[-1].removeprefix(ERROR)) if log else f"{verb} did not finish and left no log"
+    return ERROR.sub("", one_line(log[-1])) if log else f"{verb} did not finish and left no log"

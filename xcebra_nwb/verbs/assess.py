@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from xcebra_nwb.xcebra.nulls import shifted
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
 
 SIGNIFICANT = 0.05  # q
+logger = logging.getLogger("xcebra_nwb")
 
 
 def assess(directory: Path) -> list[Path]:
@@ -41,6 +43,8 @@ def assess(directory: Path) -> list[Path]:
         "held_out_bins": len(latents.test),
         "software": software(),
     }
+    for name, result in found.items():
+        logger.info("%s: %s: %s", name, result["verdict"], result["because"])
     path = directory / "assessment.json"
     write_json(path, assessment)
     return [path]

@@ -20,6 +20,7 @@ from xcebra_nwb.provenance import software
 from xcebra_nwb.session import UNIT_COORDINATES, encoder_input, load, load_dataset, save_dataset
 from xcebra_nwb.xcebra.attribution import Maps
 from xcebra_nwb.xcebra.attribution import attribute as maps_of
+from xcebra_nwb.xcebra.encoder import without_units
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.training import Block
 from xcebra_nwb.xcebra.windows import usable_bins
@@ -33,6 +34,8 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
         shape, layers = model_file.load(directory / "model.safetensors", place)
         bins = np.flatnonzero(usable_bins(session["segment"].values.astype(np.int64), shape.window))
         inputs = torch.as_tensor(encoder_input(session), device=place)
+        silent = _silent_units(inputs[torch.as_tensor(bins, device=place)])
+        layers = without_units(shape, layers, silent)  # what their weights say was never trained
         with progress("attribution", len(bins), "bins") as advance:
             maps = maps_of(
                 inputs,
@@ -46,7 +49,9 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
                 _seeds(history) if config.attribution.time_resolved else [],
                 advance,
             )
-    _forget_silent_units(maps, inputs[torch.as_tensor(bins)])
+    for by_method in (maps.label, maps.latent, maps.over_time):
+        for values in by_method.values():
+            values[..., silent] = np.nan
     path = directory / "attribution.nc"
     save_dataset(_dataset(session, history, blocks, maps, bins, config), path)
     return [path]
@@ -62,12 +67,10 @@ def _contrast_of(history: xr.Dataset) -> Contrast:
     return Contrast(trained.similarity, trained.temperature, trained.denominator)
 
 
-def _forget_silent_units(maps: Maps, inputs: torch.Tensor) -> None:
-    """A unit that never changes has no map: what its weights say was never trained."""
-    silent = (inputs.amax(dim=0) == inputs.amin(dim=0)).cpu().numpy()
-    for by_method in (maps.label, maps.latent, maps.over_time):
-        for values in by_method.values():
-            values[..., silent] = np.nan
+def _silent_units(inputs: torch.Tensor) -> NDArray[np.bool_]:
+    """Which units (unit,) never change over ``inputs`` (time, unit): they have no map."""
+    silent: NDArray[np.bool_] = (inputs.amax(dim=0) == inputs.amin(dim=0)).cpu().numpy()
+    return silent
 
 
 def label_blocks(history: xr.Dataset) -> list[Block]:

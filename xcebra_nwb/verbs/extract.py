@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from pathlib import Path
 
 from xcebra_nwb.config import Config
@@ -9,8 +11,10 @@ from xcebra_nwb.errors import Refusal
 from xcebra_nwb.files import write_json
 from xcebra_nwb.nwb.extract import extract_session
 from xcebra_nwb.nwb.inventory import inventory
-from xcebra_nwb.session import save
+from xcebra_nwb.session import decode_list, save
 from xcebra_nwb.trainable import check_trainable
+
+logger = logging.getLogger("xcebra_nwb")
 
 
 def extract(source: Path, directory: Path, config: Config, session: str) -> list[Path]:
@@ -33,4 +37,14 @@ def extract(source: Path, directory: Path, config: Config, session: str) -> list
         report.unlink()
         raise
     save(extracted, dataset)
+    for line in decode_list(extracted.attrs["choices"]):
+        logger.info("%s", line)
+    for reason, bins in json.loads(extracted.attrs["masks"]).items():
+        logger.info("masked: %s (%d of %d bins)", reason, bins, extracted.sizes["time"])
+    logger.info(
+        "%d units, %d of %d bins in use",
+        extracted.sizes["unit"],
+        int(extracted["valid"].sum()),
+        extracted.sizes["time"],
+    )
     return [dataset, report]

@@ -111,6 +111,11 @@ def _disjoint_blocks(labels: Sequence[Block], outputs: int) -> list[list[int]]:
     return list(groups.values())
 
 
+def _median_of_known(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The median over bins (M,) of what is known of ``values`` (M, bin)."""
+    return np.array([np.median(row[~np.isnan(row)]) if (~np.isnan(row)).any() else np.nan for row in values])
+
+
 class _Sums:
     """Running sums over bins of everything that the maps are made of."""
 
@@ -139,7 +144,8 @@ class _Sums:
         diagonal = projector.diagonal(dim1=-2, dim2=-1).sum(dim=1)  # (M, K)
         self.rank += torch.stack([diagonal[:, b.first : b.last].sum(dim=1) for b in labels], dim=1).cpu().numpy()
         self.count += (values[..., -1] > 0).sum(dim=1).cpu().numpy()
-        self.conditions.append((values[..., -1] / values[..., 0].clamp_min(1e-30)).float().cpu().numpy())
+        condition = values[..., -1] / values[..., 0].clamp_min(1e-30)
+        self.conditions.append(condition.where(values[..., -1] > 0, torch.nan).float().cpu().numpy())
         return squares
 
     def result(self, bins: int) -> Maps:
@@ -148,6 +154,6 @@ class _Sums:
             label={m: np.sqrt(total / count[:, None, None]) for m, total in self.label.items()},
             latent={m: total / count[:, None, None] for m, total in self.latent.items()},
             effective_rank=self.rank / count[:, None],
-            condition=np.median(np.concatenate(self.conditions, axis=1), axis=1).astype(np.float64),
+            condition=_median_of_known(np.concatenate(self.conditions, axis=1)),
             usable=self.count / max(bins, 1),
         )

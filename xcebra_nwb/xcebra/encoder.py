@@ -85,6 +85,14 @@ def forward(shape: Architecture, layers: list[Layer], windows: Tensor) -> tuple[
     return hidden[:, :, 0], pre_activations
 
 
+def without_units(shape: Architecture, layers: list[Layer], units: NDArray[np.bool_]) -> list[Layer]:
+    """Return the layers of an encoder that does not see ``units`` (D,): for units that never changed in training."""
+    weight, bias = layers[0]
+    by_lag = weight.clone().view(weight.shape[0], shape.kernels[0], shape.units, -1)
+    by_lag[:, :, torch.as_tensor(units, device=weight.device)] = 0.0
+    return [(by_lag.view_as(weight), bias), *layers[1:]]
+
+
 def vector_jacobian(
     shape: Architecture, layers: list[Layer], pre_activations: list[Tensor], cotangent: Tensor
 ) -> Tensor:

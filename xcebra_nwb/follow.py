@@ -1,0 +1,55 @@
+"""Following a run: what its sessions' verbs say, as they say it, with the session's name before it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+from xcebra_nwb import receipt
+
+logger = logging.getLogger("xcebra_nwb")
+SECONDS_BETWEEN_PROGRESS = 15.0
+PROGRESS = " left"  # how a line of progress ends (xcebra_nwb/progress.py)
+
+
+class Follower:
+    """Reads the logs and receipts of a run's sessions; says each thing once."""
+
+    def __init__(self, results: Path, sessions: list[str]) -> None:
+        self._results = results
+        self._waiting = {(session, verb) for session in sessions for verb in receipt.ORDER}
+        # What an earlier run did is no news.
+        self._waiting -= {one for one in self._waiting if self._receipt(*one).exists()}
+        self._said_progress = time.monotonic()
+
+    def look(self) -> None:
+        """Say what has happened since the last look."""
+        finished = sorted((one for one in self._waiting if self._receipt(*one).exists()), key=_order)
+        for session, verb in finished:
+            self._waiting.discard((session, verb))
+            for line in self._log(session, verb):
+                if not line.endswith(PROGRESS):
+                    logger.info("%s: %s: %s", session, verb, line)
+        if time.monotonic() - self._said_progress >= SECONDS_BETWEEN_PROGRESS:
+            self._said_progress = time.monotonic()
+            self._say_progress()
+
+    def _say_progress(self) -> None:
+        for session, verb in sorted(self._waiting, key=_order):
+            lines = self._log(session, verb)
+            if lines and lines[-1].endswith(PROGRESS):
+                logger.info("%s: %s", session, lines[-1])
+
+    def _receipt(self, session: str, verb: str) -> Path:
+        return receipt.path(self._results / session, verb)
+
+    def _log(self, session: str, verb: str) -> list[str]:
+        path = self._results / "logs" / session / f"{verb}.log"
+        if not path.exists():
+            return []
+        return [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+
+
+def _order(one: tuple[str, str]) -> tuple[int, str]:
+    return receipt.ORDER.index(one[1]), one[0]
