@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +21,7 @@ MOST_CLASSES = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Label:
+class Label(ABC):
     """A label before it is binned; subclasses hold its values.
 
     ``source`` is its path in the file, ``units`` those after conversion (rad for a circular label), ``classes`` the
@@ -36,21 +37,21 @@ class Label:
     notes: tuple[str, ...] = ()
 
     @property
+    @abstractmethod
     def range(self) -> Range:
         """Start and stop of what the label covers, s."""
-        raise NotImplementedError
 
+    @abstractmethod
     def binned(self, grid: Grid, time: Time) -> tuple[np.ndarray, np.ndarray]:
         """Return the label per bin, NaN (discrete: -1) where missing, and the bins (time,) at which tracking was lost.
 
         Continuous (time, axis), circular (time,) in rad, discrete (time,) codes.
         """
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def times(self) -> np.ndarray:
         """All times that the label rests on, s."""
-        raise NotImplementedError
 
     @property
     def period(self) -> float | None:
