@@ -6,14 +6,12 @@ import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-import xarray as xr
 from hdmf.common import DynamicTable
 from pynwb import NWBHDF5IO, NWBFile, ProcessingModule
 
@@ -21,22 +19,12 @@ from xcebra_nwb import provenance
 from xcebra_nwb.errors import Failure, XcebraError
 from xcebra_nwb.nwb.objects import attribution_table, embedding_series, lineage_table, runs_table, unit_table
 from xcebra_nwb.nwb.slim import slim
+from xcebra_nwb.results import Results
 
 MODULE = "misc"  # one of the module names that nwbinspector expects
 SOURCE_ATTRIBUTES = (
     "session", "dandiset", "version", "path", "asset_id", "sha256", "nwb_identifier", "neural_source",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Results:
-    """What is written of a session; DESIGN.md says what the datasets hold."""
-
-    session: xr.Dataset
-    training: xr.Dataset
-    embedding: xr.Dataset
-    attribution: xr.Dataset
-    assessment: dict[str, Any]
 
 
 def export(source: Path, target: Path, results: Results) -> None:

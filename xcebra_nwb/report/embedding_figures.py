@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from xcebra_nwb.report.label_colors import colors_of, draw_key
-from xcebra_nwb.report.results import Results
 from xcebra_nwb.report.style import MUTED, figure, write_message
+from xcebra_nwb.results import Results
 
 MOST_POINTS = 2500
 WORTH_A_ROW = 0.03  # share of the variance from which a third axis is shown

@@ -15,11 +15,11 @@ from xcebra_nwb.report.decoding_figures import decoding_figure
 from xcebra_nwb.report.embedding_figures import embedding_figure
 from xcebra_nwb.report.extraction_figures import coverage_figure, label_figure, rates_figure
 from xcebra_nwb.report.page import render
-from xcebra_nwb.report.results import Results, from_json
 from xcebra_nwb.report.status import receipt_of
 from xcebra_nwb.report.style import number, picture, verdict_style
 from xcebra_nwb.report.training_figures import training_figure
 from xcebra_nwb.report.unit_map import unit_columns, unit_map, unit_rows
+from xcebra_nwb.results import Results, from_json
 
 SOURCE = ("source", "neural_source", "asset_id", "sha256", "nwb_identifier", "session_start_time", "subject", "species")
 

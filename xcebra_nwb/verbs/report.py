@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from xcebra_nwb.files import write_text
-from xcebra_nwb.report.results import load, read_if_there
 from xcebra_nwb.report.session_page import refused_page, session_page
 from xcebra_nwb.report.status import refusal
+from xcebra_nwb.results import load, read_if_there
 
 
 def report(directory: Path) -> list[Path]:

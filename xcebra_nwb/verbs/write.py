@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from xcebra_nwb.errors import Failure, UsageError
-from xcebra_nwb.files import atomic, read_json, sha256
-from xcebra_nwb.nwb.writer import Results, export
-from xcebra_nwb.session import load, load_dataset
+from xcebra_nwb.files import atomic, sha256
+from xcebra_nwb.nwb.writer import export
+from xcebra_nwb.results import load
 
 
 def write(source: Path, directory: Path, session: str) -> list[Path]:
@@ -22,13 +22,7 @@ def write(source: Path, directory: Path, session: str) -> list[Path]:
     source, directory = Path(source), Path(directory)
     if not source.is_file():
         raise UsageError(f"{source}: no such file", "give the NWB file that the session was extracted from")
-    results = Results(
-        session=load(directory / "session.nc"),
-        training=load_dataset(directory / "training.nc"),
-        embedding=load_dataset(directory / "embedding.nc"),
-        attribution=load_dataset(directory / "attribution.nc"),
-        assessment=read_json(directory / "assessment.json"),
-    )
+    results = load(directory)
     extracted = str(results.session.attrs["sha256"])
     if extracted and extracted != sha256(source):
         raise Failure(f"{source}: not the file that {session} was extracted from", "run the session again from extract")
