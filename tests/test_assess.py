@@ -12,6 +12,7 @@ from xcebra_nwb import session as contract
 from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, map_agreement
 from xcebra_nwb.assess.decoding import decoding_score
 from xcebra_nwb.assess.identifiability import leak
+from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.assess.null import moderated_variance, rank_p_value, score_maps, unit_norm
 from xcebra_nwb.assess.verdict import Evidence, verdict
 from xcebra_nwb.verbs import assess as verb
@@ -202,7 +203,7 @@ def test_verdicts_follow_their_rules(change: dict, word: str, reason: str) -> No
 def test_every_member_is_judged_by_the_label_that_it_saw(name: str) -> None:
     rng = np.random.default_rng(11)
     session = make_session(rng)
-    latents = verb._Latents(session, make_training(session, rng, 2, 3), make_embedding(session, rng, 2, 3))
+    latents = Latents(session, make_training(session, rng, 2, 3), make_embedding(session, rng, 2, 3))
     values = session[name].values[latents.bins]
     for member, shift in enumerate(latents.shift):
         found = latents.label(name, member)

@@ -1,0 +1,69 @@
+"""The evidence on one label as assessment.json holds it: decoding, consistency, loss, each beside its nulls."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, map_agreement
+from xcebra_nwb.assess.decoding import METRICS, decoding_score
+from xcebra_nwb.assess.latents import Latents
+from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW
+
+
+def decoding(name: str, kind: str, block: tuple[int, int], latents: Latents) -> dict[str, Any]:
+    """Return the held-out decoding of every member from the label's block, and how the seeds stand to the nulls."""
+
+    def score(member: int) -> float:
+        columns = latents.values[member][:, block[0] : block[1]]
+        return decoding_score(columns, latents.label(name, member), latents.train, latents.test, kind)
+
+    seeds, nulls = [score(m) for m in latents.seeds], [score(m) for m in latents.nulls]
+    known = np.array([n for n in nulls if np.isfinite(n)])
+    enough = len(known) >= LEAST_NULLS and known.std(ddof=1) > 0
+    mean = mean_of_known(seeds)
+    return {
+        "score": mean,
+        "seeds": seeds,
+        "nulls": nulls,
+        "metric": f"{METRICS[kind]} (nearest neighbours in the label's block, held-out stretches)",
+        "z": float((mean - known.mean()) / known.std(ddof=1)) if enough else math.nan,
+        "p": float((1 + (known >= mean).sum()) / (1 + len(known))) if len(known) else math.nan,
+        "reason": "" if enough else TOO_FEW,
+    }
+
+
+def consistency(maps: xr.Dataset, latents: Latents, block: tuple[int, int]) -> dict[str, Any]:
+    """Return how well seeds agree: on raw and null-corrected maps, and on the block; and nulls among themselves."""
+    seeds = maps["attribution_seeds"].isel(method=0).transpose("seed", "unit").values
+    nulls = maps["null"].transpose("null", "unit").values
+    held_out = latents.values[latents.seeds][:, latents.test, block[0] : block[1]]
+    alone = len(seeds) < 2
+    return {
+        "maps": map_agreement(seeds),
+        "null_corrected_maps": map_agreement(corrected_maps(seeds, nulls)),
+        "null_maps": map_agreement(nulls),
+        "embedding_r2": embedding_agreement(held_out),
+        "reason": "a single seed has nothing to agree with" if alone else TOO_FEW if len(nulls) < LEAST_NULLS else "",
+    }
+
+
+def loss(name: str, training: xr.Dataset, latents: Latents) -> dict[str, Any]:
+    """Return the label's held-out loss beside chance and those of the nulls, nats."""
+    objective = int(np.flatnonzero(training["label"].values == name)[0])
+    held_out = training["held_out_loss"].values[:, objective]
+    return {
+        "held_out": mean_of_known(list(held_out[latents.seeds])),
+        "chance": float(training["chance"].values[objective]),
+        "nulls": [float(v) for v in held_out[latents.nulls]],
+        "units": "nat",
+    }
+
+
+def mean_of_known(values: list[float]) -> float:
+    """Return the mean of what is not NaN; NaN when nothing is known."""
+    known = [v for v in values if np.isfinite(v)]
+    return float(np.mean(known)) if known else math.nan

@@ -1,0 +1,40 @@
+"""What a session's encoders made of its usable bins, beside the labels as each of them saw them."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcebra_nwb.session import labels
+from xcebra_nwb.xcebra.nulls import shifted
+from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
+
+
+class Latents:
+    """The embedding at the usable bins, and its split.
+
+    Attributes:
+        bins: (sample,) the usable bins, ascending.
+        values: (member, sample, latent).
+        train: numbers of the samples that trained the encoders, ascending.
+        test: numbers of the samples held out from training, ascending.
+        seeds: numbers of the members trained on the true labels.
+        nulls: numbers of the members trained on shifted labels.
+    """
+
+    def __init__(self, session: xr.Dataset, training: xr.Dataset, embedding: xr.Dataset) -> None:
+        values = embedding["embedding"].values
+        self.bins = np.flatnonzero(np.isfinite(values[0]).all(axis=1))
+        self.values = values[:, self.bins]
+        split = training["split"].values[self.bins]
+        self.train, self.test = np.flatnonzero(split == TRAIN), np.flatnonzero(split == HELD_OUT)
+        self.shift = embedding["shift"].values
+        role = embedding["role"].values
+        self.seeds, self.nulls = ([int(m) for m in np.flatnonzero(role == name)] for name in ("seed", "null"))
+        self._session = session
+
+    def label(self, name: str, member: int) -> NDArray:
+        """Return the label as the member saw it: (sample, axis), or codes (sample,)."""
+        values = shifted(labels(self._session)[name].values[self.bins], int(self.shift[member]))
+        return values if values.dtype.kind in "iu" else values.reshape(len(values), -1)
