@@ -6,6 +6,7 @@ without a gap, a masked bin or a border. No rule pairs samples across runs by ti
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +25,30 @@ class PositiveRule(Protocol):
     def draw(self, references: Integers, generator: np.random.Generator) -> Integers:
         """Return a positive sample number for each of ``references``, in the same shape."""
         ...
+
+
+class LabelRule(ABC):
+    """A rule that reads a label, in two halves: the label that a positive is to have, and a sample that has it.
+
+    The first half belongs to the reference's session, the second to the positive's. They need not be the same one:
+    the rule of the same label in another session finds the positive there (:mod:`xcebra_nwb.xcebra.joint`).
+    """
+
+    @abstractmethod
+    def wanted(self, references: Integers, generator: np.random.Generator) -> NDArray:
+        """Return the label (..., axis), or class (...), that the positive of each of ``references`` is to have."""
+
+    @abstractmethod
+    def found(self, wanted: NDArray, generator: np.random.Generator) -> Integers:
+        """Return a sample number (...) for each of the labels ``wanted``; every one of them must be held."""
+
+    def holds(self, wanted: NDArray) -> NDArray[np.bool_]:
+        """Return for which of the labels ``wanted`` there is a sample, (...): for all where the nearest will do."""
+        return np.ones(wanted.shape[:-1], dtype=bool)
+
+    def draw(self, references: Integers, generator: np.random.Generator) -> Integers:
+        """See :class:`PositiveRule`."""
+        return self.found(self.wanted(references, generator), generator)
 
 
 @dataclass(frozen=True)
@@ -68,18 +93,27 @@ class TimePairs:
 
 
 @dataclass(frozen=True)
-class DiscretePairs:
+class DiscretePairs(LabelRule):
     """The positive is any sample of the same class."""
 
     classes: Groups
 
-    def draw(self, references: Integers, generator: np.random.Generator) -> Integers:
-        """See :class:`PositiveRule`."""
-        return self.classes.member(self.classes.group[references], generator)
+    def wanted(self, references: Integers, generator: np.random.Generator) -> NDArray:
+        """See :class:`LabelRule`: the class of the reference."""
+        return self.classes.group[references]
+
+    def found(self, wanted: NDArray, generator: np.random.Generator) -> Integers:
+        """See :class:`LabelRule`: any sample of the class."""
+        return self.classes.member(wanted, generator)
+
+    def holds(self, wanted: NDArray) -> NDArray[np.bool_]:
+        """See :class:`LabelRule`: a class need not occur."""
+        occurs: NDArray[np.bool_] = np.isin(wanted, np.flatnonzero(self.classes.size))
+        return occurs
 
 
 @dataclass(frozen=True)
-class TimeDeltaPairs:
+class TimeDeltaPairs(LabelRule):
     """The positive is the sample whose label is nearest to the reference's label plus a random step of the label.
 
     Samples with exactly the same label are equally near: one of them is drawn, so that a label in pixels, or an animal
@@ -101,13 +135,15 @@ class TimeDeltaPairs:
         tree = cKDTree(distinct, boxsize=TURN if circular else None)
         return cls(values, increments, Groups.of(place.reshape(-1)), tree, circular)
 
-    def draw(self, references: Integers, generator: np.random.Generator) -> Integers:
-        """See :class:`PositiveRule`."""
+    def wanted(self, references: Integers, generator: np.random.Generator) -> NDArray:
+        """See :class:`LabelRule`: the reference's label and a step that the label really took."""
         step = self.increments[generator.integers(len(self.increments), size=references.shape)]
-        target = self.values[references] + step
-        if self.circular:
-            target = np.mod(target, TURN)
-        _, place = self.tree.query(target)
+        label = self.values[references] + step
+        return np.mod(label, TURN) if self.circular else label
+
+    def found(self, wanted: NDArray, generator: np.random.Generator) -> Integers:
+        """See :class:`LabelRule`: the nearest sample, or one of them."""
+        _, place = self.tree.query(wanted)
         return self.places.member(place.astype(np.int64), generator)
 
 

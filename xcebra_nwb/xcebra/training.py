@@ -23,6 +23,7 @@ from xcebra_nwb.xcebra.pairs import Integers, PositiveRule
 
 STEPS_A_DRAW = 16  # steps whose batches are drawn together, ahead of their use; part of what a seed means
 RECORDS = 250  # points of the loss curve
+Batch = tuple[Tensor, ...]  # the arrays of one step
 
 
 @dataclass(frozen=True)
@@ -89,17 +90,47 @@ def train(
     ``progress`` is called with the number of steps done since its last call.
     """
     layers = encoder.initialize(shape, list(generators), inputs.device)
+
+    def draw(steps: int) -> tuple[NDArray, ...]:
+        return draw_batches(samples, blocks, generators, options.batch_size, steps)
+
+    def losses_of(batch: Batch, weight: float) -> tuple[Tensor, Tensor | None]:
+        bins, direction = batch
+        return objective_losses(inputs, shape, layers, blocks, bins, options.contrast, direction, weight)
+
+    history = optimize(layers, draw, losses_of, options, STEPS_A_DRAW, progress)
+    return Trained(detached(layers), *history)
+
+
+def optimize(
+    layers: Sequence[Layer],
+    draw: Callable[[int], tuple[NDArray, ...]],
+    losses_of: Callable[[Batch, float], tuple[Tensor, Tensor | None]],
+    options: Options,
+    steps_a_draw: int,
+    progress: Callable[[int], None] = lambda steps: None,
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float64]]:
+    """Take ``options.steps`` steps of Adam on ``layers``, in place.
+
+    Args:
+        draw: returns the batches of that many steps: arrays whose first axis is the step.
+        losses_of: from one step's arrays and the weight of the Jacobian penalty to the losses (M, ..., K) and, where
+            the weight is not 0, the penalty (M,).
+        steps_a_draw: steps whose batches are drawn together.
+
+    Returns:
+        the last step of each record (record,), the losses (M, ..., K, record), the penalty's weights (record,).
+    """
     leaves = [leaf.requires_grad_() for layer in layers for leaf in layer]
-    optimizer = torch.optim.Adam(leaves, lr=options.learning_rate, fused=inputs.device.type in {"cpu", "cuda"})
-    recorder = _Recorder(len(generators), len(blocks), options, inputs.device)
+    device = leaves[0].device
+    optimizer = torch.optim.Adam(leaves, lr=options.learning_rate, fused=device.type in {"cpu", "cuda"})
+    recorder = _Recorder(options)
     step = 0
-    for batches, directions in _prefetched(samples, blocks, generators, options, inputs.device):
-        for batch, direction in zip(batches, directions, strict=True):
+    for batches in _prefetched(draw, options.steps, steps_a_draw, device):
+        for batch in zip(*batches, strict=True):
             optimizer.zero_grad(set_to_none=True)
             weight = regularizer_weight(step, options)
-            losses, penalty = objective_losses(
-                inputs, shape, layers, blocks, batch, options.contrast, direction, weight
-            )
+            losses, penalty = losses_of(batch, weight)
             total = losses.sum()
             if penalty is not None:
                 total = total + weight * penalty.sum()
@@ -107,8 +138,13 @@ def train(
             optimizer.step()
             step += 1
             recorder.add(step, losses.detach(), weight)
-        progress(len(batches))
-    return Trained([(w.detach(), b.detach()) for w, b in layers], *recorder.result())
+        progress(len(batches[0]))
+    return recorder.result()
+
+
+def detached(layers: Sequence[Layer]) -> list[Layer]:
+    """Return ``layers`` as they are to be kept: without a gradient."""
+    return [(weight.detach(), bias.detach()) for weight, bias in layers]
 
 
 def objective_losses(
@@ -127,10 +163,7 @@ def objective_losses(
         batch: (M, 2 + K, B) bins of the references, the negatives and each objective's positives; one encoder pass.
         direction: (M, B, sum of block widths) random directions, a unit vector times the root of its width per block.
     """
-    members, roles, size = batch.shape
-    windows = encoder.gather_windows(inputs, batch.reshape(members, roles * size), shape.window)
-    latents, pre_activations = encoder.forward(shape, layers, windows)
-    latents = latents.view(members, roles, size, -1)
+    latents, pre_activations = encode_batch(inputs, shape, layers, batch)
     losses = []
     for number, block in enumerate(blocks):
         reference, negative, positive = (
@@ -139,9 +172,32 @@ def objective_losses(
         losses.append(contrastive_loss(reference, positive, negative, contrast))
     if weight == 0:
         return torch.stack(losses, dim=1), None
-    reference_pre = [p[:, :size] for p in pre_activations]
-    penalty = jacobian_penalty(shape, layers, blocks, latents[:, 0], reference_pre, contrast, direction)
+    penalty = reference_penalty(shape, layers, blocks, latents, pre_activations, contrast, direction)
     return torch.stack(losses, dim=1), penalty
+
+
+def encode_batch(
+    inputs: Tensor, shape: Architecture, layers: list[Layer], batch: Tensor
+) -> tuple[Tensor, list[Tensor]]:
+    """Return the latents (M, roles, B, outputs) of the bins ``batch`` (M, roles, B), and every pre-activation."""
+    members, roles, size = batch.shape
+    windows = encoder.gather_windows(inputs, batch.reshape(members, roles * size), shape.window)
+    latents, pre_activations = encoder.forward(shape, layers, windows)
+    return latents.view(members, roles, size, -1), pre_activations
+
+
+def reference_penalty(
+    shape: Architecture,
+    layers: list[Layer],
+    blocks: Sequence[Block],
+    latents: Tensor,
+    pre_activations: list[Tensor],
+    contrast: Contrast,
+    direction: Tensor,
+) -> Tensor:
+    """Return the Jacobian penalty (M,) at the references, the first role of what :func:`encode_batch` returned."""
+    references = [p[:, : latents.shape[2]] for p in pre_activations]
+    return jacobian_penalty(shape, layers, blocks, latents[:, 0], references, contrast, direction)
 
 
 def jacobian_penalty(
@@ -217,43 +273,36 @@ def _random_directions(
 
 
 def _prefetched(
-    samples: Samples,
-    blocks: Sequence[Block],
-    generators: Sequence[np.random.Generator],
-    options: Options,
-    device: torch.device,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield batches and directions for all steps, drawn one chunk ahead in a thread of its own."""
-    chunks = [min(STEPS_A_DRAW, options.steps - start) for start in range(0, options.steps, STEPS_A_DRAW)]
+    draw: Callable[[int], tuple[NDArray, ...]], steps: int, steps_a_draw: int, device: torch.device
+) -> Iterator[tuple[Tensor, ...]]:
+    """Yield the batches of all ``steps``, each chunk of them drawn one chunk ahead in a thread of its own."""
+    chunks = [min(steps_a_draw, steps - start) for start in range(0, steps, steps_a_draw)]
     with ThreadPoolExecutor(max_workers=1) as pool:
         # A whole chunk is always drawn, so that the first steps do not depend on the number of steps asked for.
-        drawn = pool.submit(draw_batches, samples, blocks, generators, options.batch_size, STEPS_A_DRAW)
-        for number, steps in enumerate(chunks):
-            bins, directions = drawn.result()
+        drawn = pool.submit(draw, steps_a_draw)
+        for number, size in enumerate(chunks):
+            arrays = drawn.result()
             if number + 1 < len(chunks):
-                drawn = pool.submit(draw_batches, samples, blocks, generators, options.batch_size, STEPS_A_DRAW)
-            yield (
-                torch.as_tensor(bins[:steps]).to(device, non_blocking=True),
-                torch.as_tensor(directions[:steps]).to(device, non_blocking=True),
-            )
+                drawn = pool.submit(draw, steps_a_draw)
+            yield tuple(torch.as_tensor(array[:size]).to(device, non_blocking=True) for array in arrays)
 
 
 class _Recorder:
     """The loss curve, kept on the device until the end."""
 
-    def __init__(self, members: int, objectives: int, options: Options, device: torch.device) -> None:
+    def __init__(self, options: Options) -> None:
         self._every = max(1, options.steps // RECORDS)
         self._last = options.steps
-        self._sum = torch.zeros(members, objectives, device=device)
+        self._sum: Tensor | float = 0.0
         self._count = 0
         self._records: list[tuple[int, Tensor, float]] = []
 
     def add(self, step: int, losses: Tensor, weight: float) -> None:
-        self._sum += losses
+        self._sum = self._sum + losses
         self._count += 1
         if step % self._every == 0 or step == self._last:
             self._records.append((step, self._sum / self._count, weight))
-            self._sum = torch.zeros_like(self._sum)
+            self._sum = 0.0
             self._count = 0
 
     def result(self) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float64]]:
