@@ -115,6 +115,14 @@ def test_the_seed_fixes_spikes_and_positions(recording: Path, tmp_path: Path) ->
     assert [len(times) for times in first["spike_times"]] != [len(times) for times in other["spike_times"]]
 
 
+def test_a_tenth_of_the_rates_gives_a_tenth_of_the_spikes_on_the_same_walk(recording: Path, tmp_path: Path) -> None:
+    usual = contents(recording)
+    few = contents(simulate(tmp_path / NAME, seed=1, duration=DURATION, cells=CELLS, rates=0.1))
+    np.testing.assert_array_equal(few["position"], usual["position"])
+    spikes, fewer = (sum(len(times) for times in c["spike_times"]) for c in (usual, few))
+    assert fewer == pytest.approx(0.1 * spikes, abs=5 * np.sqrt(0.1 * spikes))
+
+
 def test_nothing_is_printed_and_the_global_state_is_left_alone(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     before = np.random.get_state()  # noqa: NPY002 - the subject of the test
     simulate(tmp_path / NAME, seed=1, duration=5, cells=1)
@@ -155,7 +163,7 @@ def test_a_name_without_subject_and_session_is_refused(tmp_path: Path, name: str
         simulate(tmp_path / name, seed=1)
 
 
-@pytest.mark.parametrize("wrong", [{"duration": 0.5}, {"cells": 0}, {"seed": -1}])
+@pytest.mark.parametrize("wrong", [{"duration": 0.5}, {"cells": 0}, {"seed": -1}, {"rates": 0.0}])
 def test_nothing_to_simulate_is_refused(tmp_path: Path, wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="nothing to simulate"):
         simulate(tmp_path / NAME, **{"seed": 1, **wrong})

@@ -121,11 +121,12 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Other seed, other cells and another walk.")] = 0,
     duration: Annotated[float, typer.Option(help="s")] = 600.0,
     cells: Annotated[int, typer.Option(help="Units of each of the four types.")] = 20,
+    rates: Annotated[float, typer.Option(help="Factor on every unit's rate.")] = 1.0,
 ) -> None:
     """Write a recording whose true tuning is known: place, grid, head-direction and speed cells."""
     from xcebra_nwb.verbs.simulate import simulate as work
 
-    _info("wrote %s", work(file, seed, duration, cells))
+    _info("wrote %s", work(file, seed, duration, cells, rates))
 
 
 @app.command()

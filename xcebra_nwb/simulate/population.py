@@ -33,8 +33,10 @@ class Population:
     spike_times: list[np.ndarray]
 
 
-def population(agent: Agent, trajectory: Trajectory, cells: int, generator: np.random.Generator) -> Population:
-    """Return ``cells`` units of each type, in an order that says nothing of the type.
+def population(
+    agent: Agent, trajectory: Trajectory, cells: int, generator: np.random.Generator, rates: float = 1.0
+) -> Population:
+    """Return ``cells`` units of each type, in an order that says nothing of the type; all rates times ``rates``.
 
     RatInABox draws fields and grids from numpy's global state: call this inside
     :func:`xcebra_nwb.simulate.ratinabox_state.contained`.
@@ -49,7 +51,7 @@ def population(agent: Agent, trajectory: Trajectory, cells: int, generator: np.r
     cell_type = np.repeat(list(tuning), cells)[order]
     peak = generator.uniform(*PEAK_RATE, size=(len(order), 1))
     baseline = generator.uniform(*BASELINE, size=(len(order), 1))
-    rate = baseline + peak * np.concatenate(list(tuning.values()))[order]  # (unit, time)
+    rate = rates * (baseline + peak * np.concatenate(list(tuning.values()))[order])  # (unit, time)
     return Population(cell_type.tolist(), rate, poisson_spikes(rate, generator))
 
 
