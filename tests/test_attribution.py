@@ -17,13 +17,14 @@ from xcebra_nwb.verbs.train import train
 from xcebra_nwb.xcebra import attribution, encoder
 from xcebra_nwb.xcebra.inverse import ROUNDING
 from xcebra_nwb.xcebra.loss import Contrast
+from xcebra_nwb.xcebra.model import block_jacobian
 from xcebra_nwb.xcebra.training import Block
 
 from . import nwb_builders
 
 MEMBERS, BINS, UNITS, OUTPUTS = 2, 90, 9, 5
 LABELS = [Block("position", 0, 3), Block("speed", 3, 5)]
-METHODS = attribution.METHODS
+METHODS = attribution.DEFAULT_METHODS
 
 
 def model(name: str = "conv10", seed: int = 0) -> tuple[torch.Tensor, encoder.Architecture, list[encoder.Layer]]:
@@ -114,7 +115,7 @@ def test_the_jacobian_of_unit_length_blocks_is_that_of_automatic_differentiation
     inputs, shape, layers = model("mlp")
     one = [(w[:1], b[:1]) for w, b in layers]
     contrast = Contrast("cosine")
-    rows = attribution.block_jacobian(shape, one, inputs[None, 5:6, None], LABELS, contrast)[0, 0, :, 0]
+    rows = block_jacobian(shape, one, inputs[None, 5:6, None], LABELS, contrast)[0, 0, :, 0]
 
     def prepared(x: torch.Tensor) -> torch.Tensor:
         latents = encoder.forward(shape, one, x[None, None, None])[0][0, 0]

@@ -17,7 +17,17 @@ from xcebra_nwb.errors import UsageError
 
 Auto = Literal["auto"]
 Kind = Literal["continuous", "circular", "discrete"]
-Method = Literal["inverted_neuron_gradient", "neuron_gradient"]
+Method = Literal[
+    "inverted_neuron_gradient",
+    "inverted_neuron_gradient_plain",
+    "neuron_gradient",
+    "integrated_gradients",
+    "gradient_shap",
+    "shapley_sampling",
+    "kernel_shap",
+    "feature_ablation",
+]
+JACOBIAN_METHODS = ("inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient")
 LABEL_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 
 
@@ -154,15 +164,23 @@ class Attribution(Section):
     )
 
     @model_validator(mode="after")
-    def _methods_once(self) -> Attribution:
+    def _methods_fit(self) -> Attribution:
         if len(set(self.methods)) < len(self.methods):
             raise ValueError(f"methods: every method once, got {self.methods}")
+        costly = [method for method in self.methods if method not in JACOBIAN_METHODS]
+        if self.time_resolved and costly:
+            raise ValueError(
+                f"time_resolved: {', '.join(costly)} is not computed at every bin; leave that out, or time_resolved"
+            )
         return self
 
     rank_tolerance: float = Field(
         0.05, ge=0, lt=1, description="Gram eigenvalues under this share of the largest are dropped; 0: plain pinv"
     )
-    time_resolved: bool = Field(False, description="also write the label maps of every bin")
+    time_resolved: bool = Field(False, description="also write the label maps of every bin (methods of the Jacobian)")
+    samples: int = Field(
+        500, ge=1, description="bins, evenly over the usable ones, at which the other methods are computed"
+    )
 
 
 class Config(Section):

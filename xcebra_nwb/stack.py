@@ -25,7 +25,7 @@ from xcebra_nwb.xcebra.pairs import (
 from xcebra_nwb.xcebra.training import Samples
 from xcebra_nwb.xcebra.windows import TRAIN, runs
 
-SEED, NULL, SHIFTS, TEST = range(4)  # what a generator is for: part of its seed
+SEED, NULL, SHIFTS, TEST, ATTRIBUTION = range(5)  # what a generator is for: part of its seed
 
 
 @dataclass(frozen=True)

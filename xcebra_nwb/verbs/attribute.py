@@ -18,8 +18,11 @@ from xcebra_nwb.device import device
 from xcebra_nwb.progress import progress
 from xcebra_nwb.provenance import software
 from xcebra_nwb.session import UNIT_COORDINATES, encoder_input, load, load_dataset, save_dataset
-from xcebra_nwb.xcebra.attribution import Maps
+from xcebra_nwb.stack import ATTRIBUTION
+from xcebra_nwb.xcebra.attribution import Maps, Sampling, work
 from xcebra_nwb.xcebra.attribution import attribute as maps_of
+from xcebra_nwb.xcebra.attribution import sampled as sampled_bins
+from xcebra_nwb.xcebra.baselines import METHODS as BASELINES
 from xcebra_nwb.xcebra.encoder import without_units
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.training import Block
@@ -36,7 +39,11 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
         inputs = torch.as_tensor(encoder_input(session), device=place)
         silent = _silent_units(inputs[torch.as_tensor(bins, device=place)])
         layers = without_units(shape, layers, silent)  # what their weights say was never trained
-        with progress("attribution", len(bins), "bins") as advance:
+        methods = config.attribution.methods
+        sampling = Sampling(
+            np.random.default_rng([config.random_seed, ATTRIBUTION]), config.attribution.samples, _seeds(history)
+        )
+        with progress("attribution", work(len(bins), methods, sampling), "bins") as advance:
             maps = maps_of(
                 inputs,
                 shape,
@@ -45,9 +52,10 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
                 bins,
                 _contrast_of(history),
                 config.attribution.rank_tolerance,
-                config.attribution.methods,
+                methods,
                 _seeds(history) if config.attribution.time_resolved else [],
                 advance,
+                sampling,
             )
     for by_method in (maps.label, maps.latent, maps.over_time):
         for values in by_method.values():
@@ -132,6 +140,8 @@ def _dataset(
             dataset.attrs[f"{name}_reason"] = TOO_FEW
     if not several:
         dataset.attrs["attribution_sd_reason"] = "a single seed has no spread"
+    if set(methods) & set(BASELINES):
+        dataset["sampled_time"] = ("sample", session["time"].values[sampled_bins(bins, config.attribution.samples)])
     for number, method in enumerate(maps.over_time):
         resolved = maps.over_time[method]
         name = "attribution_over_time" if number == 0 else f"attribution_over_time_{method}"

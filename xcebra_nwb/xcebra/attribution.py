@@ -1,10 +1,10 @@
-"""Attribution maps: the inverted neuron gradient and the neuron gradient, streamed over time.
+"""Attribution maps of every method: the inverted neuron gradient, the neuron gradient, and the baselines.
 
 For every usable bin the Jacobian of the encoder on its full window, J (K latents x T bins * D units), is inverted
 (Schneider et al., AISTATS 2025, arXiv 2502.12977); a unit's share is the L2 norm over the lags. The label map is the
 root of the mean over time of the squared entries of the label's block, since latents inside a block are identified
 only up to a linear map; the latent map is the mean of the absolute entries. Running sums over chunks of bins: memory
-does not grow with the recording.
+does not grow with the recording. The baselines (:mod:`.baselines`) cost more and are read at fewer bins.
 """
 
 from __future__ import annotations
@@ -17,19 +17,31 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra import baselines
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
 from xcebra_nwb.xcebra.inverse import pseudo_inverse
 from xcebra_nwb.xcebra.loss import Contrast
+from xcebra_nwb.xcebra.model import Model
 from xcebra_nwb.xcebra.training import Block
 
-METHODS = ("inverted_neuron_gradient", "neuron_gradient")
+JACOBIAN_METHODS = ("inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient")
+METHODS = (*JACOBIAN_METHODS, *baselines.METHODS)
+DEFAULT_METHODS = ("inverted_neuron_gradient", "neuron_gradient")
 CHUNK_ELEMENTS = 4_000_000  # elements of the Jacobians held at once
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Where, and for which members, the methods that do not come with the Jacobian are computed."""
+
+    generator: np.random.Generator  # of their draws
+    bins: int = 500  # at most, evenly over the usable ones
+    members: Sequence[int] | None = None  # None: all; the first method of all is computed for all members anyway
 
 
 @dataclass
 class Maps:
-    """The maps of a stack; M members, L labels, K latents, D units."""
+    """The maps of a stack; M members, L labels, K latents, D units. NaN for members that were not computed."""
 
     label: dict[str, NDArray[np.float64]]  # method: (M, L, D)
     latent: dict[str, NDArray[np.float64]]  # method: (M, K, D)
@@ -47,24 +59,80 @@ def attribute(
     bins: NDArray[np.int64],
     contrast: Contrast,
     rank_tolerance: float,
-    methods: Sequence[str] = METHODS,
+    methods: Sequence[str] = DEFAULT_METHODS,
     over_time_members: Sequence[int] = (),
     progress: Callable[[int], None] = lambda bins: None,
+    sampling: Sampling | None = None,
 ) -> Maps:
-    """Return the maps of every member, averaged over ``bins`` of ``inputs`` (time, D).
+    """Return the maps of every member by ``methods`` (of :data:`METHODS`) at ``bins`` of ``inputs`` (time, D).
 
-    Bins whose Jacobian is zero (saturated outputs) carry no information and are left out of the means; the share that
-    is left is reported. With ``over_time_members`` the label maps of every bin are kept too, as the mean over those
-    members.
+    Bins whose Jacobian is zero (saturated outputs) carry no information and are left out of the means of the methods
+    that are made of it; the share that is left is reported. With ``over_time_members`` the label maps of every bin by
+    those methods are kept too, as the mean over those members. The baselines need a ``sampling``. ``progress`` is
+    called with the number of bins done; in all they are :func:`work`.
     """
-    members, latents, units = layers[0][0].shape[0], shape.outputs, shape.units
-    sums = _Sums(members, len(labels), latents, units, methods)
+    model = Model(inputs, shape, layers, labels, contrast)
+    of_jacobian = [method for method in methods if method in JACOBIAN_METHODS]
+    maps = _by_jacobian(model, bins, rank_tolerance, of_jacobian, over_time_members, progress)
+    costly = [method for method in methods if method in baselines.METHODS]
+    if costly and sampling is None:
+        raise ValueError(f"{', '.join(costly)}: give a Sampling")
+    if sampling is not None:
+        generators = dict(zip(baselines.METHODS, sampling.generator.spawn(len(baselines.METHODS)), strict=True))
+        for method in costly:
+            members = list(range(model.members) if method == methods[0] else sampling.members or range(model.members))
+            few, where = model.only(members), sampled(bins, sampling.bins)
+            values = baselines.values(method, few, bins, where, generators[method])
+            found = _mean_maps(values, few, len(where), progress)
+            maps.label[method], maps.latent[method] = (_spread(m, members, model.members) for m in found)
+    return maps
+
+
+def work(bins: int, methods: Sequence[str], sampling: Sampling) -> int:
+    """Return how many bins :func:`attribute` goes through, over all methods."""
+    return bins + sum(min(bins, sampling.bins) for method in methods if method in baselines.METHODS)
+
+
+def sampled(bins: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return at most ``count`` of ``bins``, evenly over them."""
+    if len(bins) <= count:
+        return bins
+    return bins[np.linspace(0, len(bins) - 1, count).round().astype(np.int64)]
+
+
+def _mean_maps(
+    values: Iterator[Tensor], model: Model, bins: int, progress: Callable[[int], None]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The label maps (M, L, D) and latent maps (M, K, D) of ``values`` (M, B, K, T, D), chunk by chunk."""
+    sums = _MapSums(model)
+    for chunk in values:
+        sums.add(chunk)
+        progress(chunk.shape[1])
+    return sums.result(np.full(model.members, bins))
+
+
+def _spread(maps: NDArray[np.float64], members: Sequence[int], count: int) -> NDArray[np.float64]:
+    """``maps`` of ``members`` among ``count`` members, NaN for the others."""
+    spread = np.full((count, *maps.shape[1:]), np.nan)
+    spread[list(members)] = maps
+    return spread
+
+
+def _by_jacobian(
+    model: Model,
+    bins: NDArray[np.int64],
+    rank_tolerance: float,
+    methods: Sequence[str],
+    over_time_members: Sequence[int],
+    progress: Callable[[int], None],
+) -> Maps:
+    """The maps that are made of the Jacobian, and what is known of its rank."""
+    shape = model.shape
+    sums = _Sums(model, methods)
     over_time: dict[str, list[NDArray[np.float32]]] = {method: [] for method in methods}
-    for chunk in chunks(bins, members * latents * shape.window * units):
-        windows = encoder.gather_windows(inputs, torch.as_tensor(chunk, device=inputs.device), shape.window)
+    for chunk in chunks(bins, model.members * shape.outputs * shape.window * shape.units):
         with torch.no_grad():
-            jacobian = block_jacobian(shape, layers, windows.expand(members, *windows.shape), labels, contrast)
-        squares = sums.add(jacobian, labels, rank_tolerance)
+            squares = sums.add(model.jacobian(model.windows(chunk)), rank_tolerance)
         for method in methods if len(over_time_members) else ():
             mean = squares[method][list(over_time_members)].sqrt().mean(dim=0)
             over_time[method].append(mean.float().cpu().numpy())
@@ -82,67 +150,56 @@ def chunks(bins: NDArray[np.int64], elements_a_bin: int) -> Iterator[NDArray[np.
         yield bins[start : start + size]
 
 
-def block_jacobian(
-    shape: Architecture, layers: list[Layer], windows: Tensor, labels: Sequence[Block], contrast: Contrast
-) -> Tensor:
-    """Return the Jacobian (M, B, K, T, D) of the latents, each label's block prepared as it is compared.
-
-    For the cosine that is the block at unit length; latents that no label owns are one more block. Latents that two
-    labels share stay as they are.
-    """
-    latents, jacobian = encoder.jacobian(shape, layers, windows)
-    if contrast.similarity == "euclidean":
-        return jacobian
-    for columns in _disjoint_blocks(labels, shape.outputs):
-        part = latents[..., columns].unsqueeze(2)  # (M, B, 1, k)
-        rows = torch.eye(len(columns), dtype=latents.dtype, device=latents.device)
-        projection = contrast.pull_back(part, rows.expand(*part.shape[:2], *rows.shape))  # (M, B, k, k)
-        block = jacobian[:, :, columns]
-        jacobian[:, :, columns] = torch.einsum("mbij,mbjtd->mbitd", projection, block)
-    return jacobian
-
-
-def _disjoint_blocks(labels: Sequence[Block], outputs: int) -> list[list[int]]:
-    owners = [[n for n, block in enumerate(labels) if block.first <= k < block.last] for k in range(outputs)]
-    groups: dict[int, list[int]] = {}
-    for latent, owner in enumerate(owners):
-        if len(owner) < 2:
-            groups.setdefault(owner[0] if owner else -1, []).append(latent)
-    return list(groups.values())
-
-
 def _median_of_known(values: NDArray[np.float32]) -> NDArray[np.float64]:
     """The median over bins (M,) of what is known of ``values`` (M, bin)."""
     return np.array([np.median(row[~np.isnan(row)]) if (~np.isnan(row)).any() else np.nan for row in values])
 
 
-class _Sums:
-    """Running sums over bins of everything that the maps are made of."""
+class _MapSums:
+    """Running sums over bins of one method's maps."""
 
-    def __init__(self, members: int, labels: int, latents: int, units: int, methods: Sequence[str]) -> None:
-        self.label = {method: np.zeros((members, labels, units)) for method in methods}
-        self.latent = {method: np.zeros((members, latents, units)) for method in methods}
-        self.rank = np.zeros((members, labels))
-        self.count = np.zeros(members)
+    def __init__(self, model: Model) -> None:
+        self._labels = model.labels
+        self.label = np.zeros((model.members, len(model.labels), model.shape.units))
+        self.latent = np.zeros((model.members, model.shape.outputs, model.shape.units))
+
+    def add(self, values: Tensor) -> Tensor:
+        """Add a chunk's entries (M, B, K, T, D); return the squared label maps (M, L, B, D)."""
+        square = values.double().square().sum(dim=3)  # (M, B, K, D), over the lags
+        self.latent += square.sqrt().sum(dim=1).cpu().numpy()
+        squares = torch.stack([square[:, :, b.first : b.last].sum(dim=2) for b in self._labels], dim=1)
+        self.label += squares.sum(dim=2).cpu().numpy()
+        return squares
+
+    def result(self, count: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the label maps (M, L, D) and the latent maps (M, K, D), means over ``count`` (M,) bins."""
+        bins = np.asarray(count, dtype=np.float64)[:, None, None]
+        return np.sqrt(self.label / bins), self.latent / bins
+
+
+class _Sums:
+    """Running sums over bins of everything that is made of the Jacobian."""
+
+    def __init__(self, model: Model, methods: Sequence[str]) -> None:
+        self._labels = model.labels
+        self.maps = {method: _MapSums(model) for method in methods}
+        self.rank = np.zeros((model.members, len(model.labels)))
+        self.count = np.zeros(model.members)
         self.conditions: list[NDArray[np.float32]] = []
 
-    def add(self, jacobian: Tensor, labels: Sequence[Block], rank_tolerance: float) -> dict[str, Tensor]:
+    def add(self, jacobian: Tensor, rank_tolerance: float) -> dict[str, Tensor]:
         """Add a chunk's Jacobians (M, B, K, T, D); return each method's squared label maps (M, L, B, D)."""
-        members, bins, latents, lags, units = jacobian.shape
-        flat = jacobian.reshape(members, bins, latents, lags * units)
+        flat = jacobian.flatten(3)
         inverse, projector, values = pseudo_inverse(flat, rank_tolerance)
-        by_method = {
-            "inverted_neuron_gradient": inverse.mT.reshape(members, bins, latents, lags, units),
-            "neuron_gradient": jacobian.double(),
+        entries: dict[str, Callable[[], Tensor]] = {
+            "inverted_neuron_gradient": lambda: inverse.mT.reshape(jacobian.shape),
+            "inverted_neuron_gradient_plain": lambda: pseudo_inverse(flat, 0.0)[0].mT.reshape(jacobian.shape),
+            "neuron_gradient": lambda: jacobian,
         }
-        squares = {}
-        for method in self.label:
-            square = by_method[method].square().sum(dim=3)  # (M, B, K, D), over the lags
-            self.latent[method] += square.sqrt().sum(dim=1).cpu().numpy()
-            squares[method] = torch.stack([square[:, :, b.first : b.last].sum(dim=2) for b in labels], dim=1)
-            self.label[method] += squares[method].sum(dim=2).cpu().numpy()
+        squares = {method: sums.add(entries[method]()) for method, sums in self.maps.items()}
         diagonal = projector.diagonal(dim1=-2, dim2=-1).sum(dim=1)  # (M, K)
-        self.rank += torch.stack([diagonal[:, b.first : b.last].sum(dim=1) for b in labels], dim=1).cpu().numpy()
+        rank = [diagonal[:, b.first : b.last].sum(dim=1) for b in self._labels]
+        self.rank += torch.stack(rank, dim=1).cpu().numpy()
         self.count += (values[..., -1] > 0).sum(dim=1).cpu().numpy()
         condition = values[..., -1] / values[..., 0].clamp_min(1e-30)
         self.conditions.append(condition.where(values[..., -1] > 0, torch.nan).float().cpu().numpy())
@@ -150,9 +207,10 @@ class _Sums:
 
     def result(self, bins: int) -> Maps:
         count = np.where(self.count > 0, self.count, np.nan)  # no bin with a gradient, no map
+        maps = {method: sums.result(count) for method, sums in self.maps.items()}
         return Maps(
-            label={m: np.sqrt(total / count[:, None, None]) for m, total in self.label.items()},
-            latent={m: total / count[:, None, None] for m, total in self.latent.items()},
+            label={method: label for method, (label, _) in maps.items()},
+            latent={method: latent for method, (_, latent) in maps.items()},
             effective_rank=self.rank / count[:, None],
             condition=_median_of_known(np.concatenate(self.conditions, axis=1)),
             usable=self.count / max(bins, 1),

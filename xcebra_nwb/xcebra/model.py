@@ -1,0 +1,93 @@
+"""A trained stack and the recording that it reads: what every attribution method is a function of.
+
+Shapes: M members, B windows, T bins, D units, K latents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.encoder import Architecture, Layer
+from xcebra_nwb.xcebra.loss import Contrast
+from xcebra_nwb.xcebra.training import Block
+
+
+@dataclass(frozen=True)
+class Model:
+    """The encoders of a stack, each label's block prepared as the loss compares it."""
+
+    inputs: Tensor  # (time, D) what the encoders see
+    shape: Architecture
+    layers: list[Layer]
+    labels: Sequence[Block]
+    contrast: Contrast
+
+    @property
+    def members(self) -> int:
+        """The number of encoders in the stack."""
+        return int(self.layers[0][0].shape[0])
+
+    def only(self, members: Sequence[int]) -> Model:
+        """Return the stack of these ``members``."""
+        chosen = list(members)
+        return replace(self, layers=[(weight[chosen], bias[chosen]) for weight, bias in self.layers])
+
+    def windows(self, bins: NDArray[np.int64]) -> Tensor:
+        """Return the windows (B, T, D) around ``bins``."""
+        return encoder.gather_windows(self.inputs, torch.as_tensor(bins, device=self.inputs.device), self.shape.window)
+
+    def latents(self, windows: Tensor) -> Tensor:
+        """Return the prepared latents (M, B, K) of ``windows``: (B, T, D), or (M, B, T, D) for each member its own."""
+        own = windows.expand(self.members, *windows.shape[-3:])
+        return prepared(encoder.forward(self.shape, self.layers, own)[0], self.labels, self.contrast)
+
+    def jacobian(self, windows: Tensor) -> Tensor:
+        """Return the Jacobian (M, B, K, T, D) of the prepared latents at ``windows`` (B, T, D)."""
+        own = windows.expand(self.members, *windows.shape[-3:])
+        return block_jacobian(self.shape, self.layers, own, self.labels, self.contrast)
+
+
+def prepared(latents: Tensor, labels: Sequence[Block], contrast: Contrast) -> Tensor:
+    """Return ``latents`` (..., K) with each label's block as it is compared: at unit length for the cosine.
+
+    Latents that no label owns are one more block. Latents that two labels share stay as they are.
+    """
+    if contrast.similarity == "euclidean":
+        return latents
+    changed = latents.clone()
+    for columns in disjoint_blocks(labels, latents.shape[-1]):
+        changed[..., columns] = contrast.prepare(latents[..., columns])
+    return changed
+
+
+def block_jacobian(
+    shape: Architecture, layers: list[Layer], windows: Tensor, labels: Sequence[Block], contrast: Contrast
+) -> Tensor:
+    """Return the Jacobian (M, B, K, T, D) of the :func:`prepared` latents at ``windows`` (M, B, T, D)."""
+    latents, jacobian = encoder.jacobian(shape, layers, windows)
+    if contrast.similarity == "euclidean":
+        return jacobian
+    for columns in disjoint_blocks(labels, shape.outputs):
+        part = latents[..., columns].unsqueeze(2)  # (M, B, 1, k)
+        rows = torch.eye(len(columns), dtype=latents.dtype, device=latents.device)
+        projection = contrast.pull_back(part, rows.expand(*part.shape[:2], *rows.shape))  # (M, B, k, k)
+        block = jacobian[:, :, columns]
+        jacobian[:, :, columns] = torch.einsum("mbij,mbjtd->mbitd", projection, block)
+    return jacobian
+
+
+def disjoint_blocks(labels: Sequence[Block], outputs: int) -> list[list[int]]:
+    """Return the latents that belong to one label, label by label, and those that belong to none."""
+    owners = [[n for n, block in enumerate(labels) if block.first <= k < block.last] for k in range(outputs)]
+    groups: dict[int, list[int]] = {}
+    for latent, owner in enumerate(owners):
+        if len(owner) < 2:
+            groups.setdefault(owner[0] if owner else -1, []).append(latent)
+    return list(groups.values())
