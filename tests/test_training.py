@@ -108,7 +108,7 @@ def test_the_penalty_is_the_squared_norm_of_the_jacobian() -> None:
     _, rows = encoder.jacobian(shape, layers, windows)
     squares = rows.square().sum(dim=(3, 4)).mean(dim=1)[0]  # (latent,)
     exact = 0.5 * sum(squares[b.first : b.last].sum() for b in BLOCKS)
-    directions = training._random_directions(BLOCKS, (4000, 40), np.random.default_rng(1))
+    directions = training.random_directions(BLOCKS, (4000, 40), np.random.default_rng(1))
     estimates = [
         training.jacobian_penalty(shape, layers, BLOCKS, latents, pre, Contrast(), torch.as_tensor(d)[None]).item()
         for d in directions
@@ -125,7 +125,7 @@ def test_for_blocks_of_one_latent_the_penalty_is_exact() -> None:
     windows = encoder.gather_windows(activity, torch.arange(50)[None], 1)
     latents, pre = encoder.forward(shape, layers, windows)
     one = [Block("only", 0, 1)]
-    directions = torch.as_tensor(training._random_directions(one, (1, 50), np.random.default_rng(1)))
+    directions = torch.as_tensor(training.random_directions(one, (1, 50), np.random.default_rng(1)))
     found = training.jacobian_penalty(shape, layers, one, latents, pre, Contrast(), directions)
     expected = 0.5 * encoder.jacobian(shape, layers, windows)[1].square().sum(dim=(2, 3, 4)).mean()
     torch.testing.assert_close(found[0], expected)

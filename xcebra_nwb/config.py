@@ -127,6 +127,11 @@ class Regularizer(Section):
 class Training(Section):
     """How the encoder is trained."""
 
+    loss: Literal["contrastive", "supervised"] = Field(
+        "contrastive",
+        description="supervised: mean squared error from each label; similarity, temperature and denominator then "
+        "have no part",
+    )
     steps: int = Field(5000, ge=1, description="optimiser steps")
     batch_size: int = Field(512, ge=2, description="references, and negatives, per step")
     learning_rate: float = Field(3e-4, gt=0, description="of Adam")
@@ -206,7 +211,8 @@ class Config(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Config:
         if (
-            self.training.denominator == "negatives"
+            self.training.loss == "contrastive"
+            and self.training.denominator == "negatives"
             and self.training.similarity == "euclidean"
             and self.encoder.clip is None
         ):

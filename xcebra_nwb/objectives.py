@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from xcebra_nwb.config import Config, Objective
+from xcebra_nwb import targets
+from xcebra_nwb.config import Config, Objective, Training
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.session import label_axes, labels
+from xcebra_nwb.xcebra.loss import Contrast
 
 LARGEST_CLASS_BLOCK = 4  # latents for a discrete label with many classes
 FREE_LATENTS = 2  # for what no label explains; more of them learn the labels again, and the blocks leak
@@ -19,17 +21,21 @@ def resolve(config: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
     ``auto`` gives time all latents and every label a block of its own: one latent more than its intrinsic dimension
     (position 3, an angle 3, a scalar 2), for a discrete label one fewer than its classes, at most 4. Beside the blocks
     there are two more latents for what no label explains, as far as ``encoder.outputs`` allows; the blocks themselves
-    may exceed it.
+    may exceed it. A supervised encoder has a block for every label, as wide as its targets, and nothing else.
 
     Raises:
-        UsageError: an objective names a label that the session does not have, or whose kind its rule cannot read.
+        UsageError: an objective names a label that the session does not have, whose kind its rule cannot read, or that
+            its block cannot equal (supervised).
     """
+    supervised = config.training.loss == "supervised"
     if config.objectives == "auto":
-        return _automatic(config, session)
+        return targets.automatic(session) if supervised else _automatic(config, session)
     assert not isinstance(config.objectives, str)
     for objective in config.objectives:
         _check(objective, session)
-    if config.training.similarity == "cosine":
+    if supervised:
+        targets.check(config.objectives, session)
+    elif config.training.similarity == "cosine":
         _check_for_cosine([objective for objective in config.objectives if objective.label])
     named = [objective.label for objective in config.objectives if objective.label]
     if len(set(named)) < len(named):
@@ -37,6 +43,13 @@ def resolve(config: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
     if not named:
         raise UsageError("objectives: none reads a label, so there is nothing to attribute", "add one with a label")
     return list(config.objectives), config.encoder.outputs
+
+
+def contrast(training: Training) -> Contrast:
+    """Return how latents are compared: a supervised encoder's as they are."""
+    if training.loss == "supervised":
+        return Contrast()
+    return Contrast(training.similarity, training.temperature, training.denominator)
 
 
 def _automatic(config: Config, session: xr.Dataset) -> tuple[list[Objective], int]:

@@ -52,14 +52,14 @@ def consistency(maps: xr.Dataset, latents: Latents, block: tuple[int, int]) -> d
 
 
 def loss(name: str, training: xr.Dataset, latents: Latents) -> dict[str, Any]:
-    """Return the label's held-out loss beside chance and those of the nulls, nats."""
+    """Return the label's held-out loss beside chance and those of the nulls, and its units."""
     objective = int(np.flatnonzero(training["label"].values == name)[0])
     held_out = training["held_out_loss"].values[:, objective]
     return {
         "held_out": mean_of_known(list(held_out[latents.seeds])),
         "chance": float(training["chance"].values[objective]),
         "nulls": [float(v) for v in held_out[latents.nulls]],
-        "units": "nat",
+        "units": str(training["loss"].attrs["units"]),
     }
 
 

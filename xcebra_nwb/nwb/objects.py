@@ -131,7 +131,7 @@ def _reason(attribution: xr.Dataset, column: str) -> str:
 
 
 def runs_table(training: xr.Dataset, config: Mapping[str, Any]) -> DynamicTable:
-    """Return a row per member, seeds on the true labels and nulls on shifted ones, with its losses in nats."""
+    """Return a row per member, seeds on the true labels and nulls on shifted ones, with its losses."""
     roles = [str(role) for role in training["role"].values]
     columns: dict[str, Any] = {
         "run": [f"{role} {roles[:index].count(role)}" for index, role in enumerate(roles)],
@@ -139,7 +139,8 @@ def runs_table(training: xr.Dataset, config: Mapping[str, Any]) -> DynamicTable:
         "shift": training["shift"].values,
     }
     losses = dict(_losses(training))
-    described = RUNS | {name: f"{name.replace('_', ' ')}, nats" for name in losses}
+    units = training["loss"].attrs["units"]
+    described = RUNS | {name: f"{name.replace('_', ' ')}, {units}" for name in losses}
     columns |= losses | {"config": [json.dumps(list(flat(config)))] * len(roles)}
     return table("xcebra_runs", "the encoders that were trained", columns, described)
 

@@ -110,9 +110,9 @@ def _training(results: Results) -> dict[str, Any]:
     training = results.training
     seconds, device = training.attrs.get("seconds"), training.attrs.get("device", "not known")
     held_out = training["held_out_loss"].values[training["role"].values.astype(str) == "seed"].mean(0)
-    names = [str(name) for name in training["objective"].values]
+    names, units = [str(name) for name in training["objective"].values], training["loss"].attrs["units"]
     pairs = zip(names, held_out, training["chance"].values, strict=True)
-    alt = "; ".join(f"{name}: held out {number(loss)}, chance {number(chance)} nat" for name, loss, chance in pairs)
+    alt = "; ".join(f"{name}: held out {number(loss)}, chance {number(chance)} {units}" for name, loss, chance in pairs)
     return {
         "picture": picture(lambda: training_figure(training), f"Loss per objective over training. {alt}."),
         "rules": [f"{name}: {rule}" for name, rule in zip(names, training["positive"].values, strict=True)],

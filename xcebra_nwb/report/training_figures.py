@@ -23,7 +23,7 @@ def training_figure(training: xr.Dataset) -> Figure:
         axes = drawn.add_subplot(grid[place // across, place % across])
         _draw_losses(axes, training.sel(objective=name))
         if place % across == 0:
-            axes.set_ylabel("loss (nat)")
+            axes.set_ylabel(f"loss ({training['loss'].attrs['units']})")
         if place == 0:
             _add_key(drawn, axes)
     _draw_schedule(drawn.add_subplot(grid[down, :]), training)

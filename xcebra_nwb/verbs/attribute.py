@@ -15,6 +15,7 @@ from xcebra_nwb.assess.consistency import map_agreement
 from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW, score_maps
 from xcebra_nwb.config import Config, Training
 from xcebra_nwb.device import device
+from xcebra_nwb.objectives import contrast
 from xcebra_nwb.progress import progress
 from xcebra_nwb.provenance import software
 from xcebra_nwb.session import UNIT_COORDINATES, encoder_input, load, load_dataset, save_dataset
@@ -71,8 +72,7 @@ def _seeds(history: xr.Dataset) -> list[int]:
 
 def _contrast_of(history: xr.Dataset) -> Contrast:
     """The similarity that the model was trained with, whatever the config says today."""
-    trained = Training.model_validate(json.loads(history.attrs["config"])["training"])
-    return Contrast(trained.similarity, trained.temperature, trained.denominator)
+    return contrast(Training.model_validate(json.loads(history.attrs["config"])["training"]))
 
 
 def _silent_units(inputs: torch.Tensor) -> NDArray[np.bool_]:

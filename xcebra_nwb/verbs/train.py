@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 import xarray as xr
+from numpy.typing import NDArray
 
-from xcebra_nwb import model_file
+from xcebra_nwb import model_file, targets
 from xcebra_nwb.config import Config, Objective
 from xcebra_nwb.device import device
 from xcebra_nwb.layout import Layout, layout
-from xcebra_nwb.objectives import resolve
+from xcebra_nwb.objectives import contrast, resolve
 from xcebra_nwb.progress import progress
 from xcebra_nwb.provenance import software
 from xcebra_nwb.session import encoder_input, load, save_dataset
 from xcebra_nwb.stack import TEST, Member, members, samples
 from xcebra_nwb.trainable import check_trainable
-from xcebra_nwb.xcebra import training
+from xcebra_nwb.xcebra import supervised, training
 from xcebra_nwb.xcebra.encoder import architecture, embed
-from xcebra_nwb.xcebra.loss import Contrast, chance_loss
+from xcebra_nwb.xcebra.loss import chance_loss
 from xcebra_nwb.xcebra.training import Block, Options, Trained
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
 
@@ -41,12 +43,13 @@ def train(directory: Path, config: Config, threads: int = 1) -> list[Path]:
     started = time.monotonic()
     with device(config.training.device, threads) as place:
         inputs = torch.as_tensor(encoder_input(session), device=place)
-        trained, held_out = _train(inputs, shape, blocks, session, used, objectives, stack, config)
-        latents = embed(shape, trained.layers, inputs, used.bins)
-    history = _history(session, used, objectives, stack, config, trained, held_out)
+        fit = _supervised if config.training.loss == "supervised" else _contrastive
+        fitted = fit(inputs, shape, blocks, session, used, objectives, stack, config)
+        latents = embed(shape, fitted.trained.layers, inputs, used.bins)
+    history = _history(session, used, objectives, stack, config, fitted)
     history.attrs |= {"seconds": time.monotonic() - started, "device": str(place), "threads": threads}
     paths = [directory / name for name in ("model.safetensors", "training.nc", "embedding.nc")]
-    model_file.save(trained.layers, shape, paths[0])
+    model_file.save(fitted.trained.layers, shape, paths[0])
     save_dataset(history, paths[1])
     save_dataset(_embedding(session, used, stack, latents), paths[2])
     return paths
@@ -59,13 +62,25 @@ def options(config: Config) -> Options:
         steps=t.steps,
         batch_size=t.batch_size,
         learning_rate=t.learning_rate,
-        contrast=Contrast(t.similarity, t.temperature, t.denominator),
+        contrast=contrast(t),
         regularizer_weight=t.regularizer.weight,
         regularizer_ramp=t.regularizer.ramp,
     )
 
 
-def _train(
+@dataclass(frozen=True)
+class Fitted:
+    """A trained stack, and what its losses are to be compared with."""
+
+    trained: Trained
+    held_out: NDArray[np.float32]  # (member, objective) losses on the held-out part
+    chance: float  # the loss of an encoder that tells nothing
+    units: str  # of the losses
+    positive: list[str]  # by objective: the rule for pairs
+    attrs: dict[str, str] = field(default_factory=dict)
+
+
+def _contrastive(
     inputs: torch.Tensor,
     shape: training.Architecture,
     blocks: list[Block],
@@ -74,8 +89,7 @@ def _train(
     objectives: list[Objective],
     stack: list[Member],
     config: Config,
-) -> tuple[Trained, np.ndarray]:
-    """Return the trained stack and its losses on the held-out part (member, objective)."""
+) -> Fitted:
     chosen = options(config)
     generators = [member.generator(config.random_seed) for member in stack]
     tests = [member.generator(config.random_seed, TEST) for member in stack]
@@ -84,7 +98,30 @@ def _train(
     with progress(f"training {len(stack)} members", chosen.steps, "steps") as advance:
         trained = training.train(inputs, shape, blocks, train_samples, generators, chosen, advance)
     held_out = training.held_out_losses(inputs, shape, trained.layers, blocks, held_out_samples, tests, chosen)
-    return trained, held_out
+    chance = chance_loss(chosen.batch_size, chosen.contrast)
+    return Fitted(trained, held_out, chance, "nat", [objective.positive for objective in objectives])
+
+
+def _supervised(
+    inputs: torch.Tensor,
+    shape: training.Architecture,
+    blocks: list[Block],
+    session: xr.Dataset,
+    used: Layout,
+    objectives: list[Objective],
+    stack: list[Member],
+    config: Config,
+) -> Fitted:
+    chosen = options(config)
+    generators = [member.generator(config.random_seed) for member in stack]
+    scales = targets.scales(session, used, objectives)
+    learnt, held_out = (targets.targets(session, used, objectives, scales, stack, part) for part in (TRAIN, HELD_OUT))
+    with progress(f"training {len(stack)} members", chosen.steps, "steps") as advance:
+        trained = supervised.train(inputs, shape, blocks, learnt, generators, chosen, advance)
+    losses = supervised.held_out_losses(inputs, shape, trained.layers, blocks, held_out)
+    said = {name: {"mean": s.mean.tolist(), "deviation": s.deviation.tolist()} for name, s in scales.items()}
+    positive = ["supervised"] * len(objectives)
+    return Fitted(trained, losses, supervised.CHANCE, "share of variance", positive, {"targets": json.dumps(said)})
 
 
 def _member_coordinates(stack: list[Member]) -> dict[str, tuple[str, list]]:
@@ -102,17 +139,15 @@ def _history(
     objectives: list[Objective],
     stack: list[Member],
     config: Config,
-    trained: Trained,
-    held_out: np.ndarray,
+    fitted: Fitted,
 ) -> xr.Dataset:
     """training.nc: see docs/results.md."""
-    chosen = options(config)
-    count = len(objectives)
+    trained, units = fitted.trained, {"units": fitted.units}
     return xr.Dataset(
         {
-            "loss": (("member", "objective", "step"), trained.loss, {"units": "nat"}),
-            "held_out_loss": (("member", "objective"), held_out, {"units": "nat"}),
-            "chance": ("objective", np.full(count, chance_loss(chosen.batch_size, chosen.contrast)), {"units": "nat"}),
+            "loss": (("member", "objective", "step"), trained.loss, units),
+            "held_out_loss": (("member", "objective"), fitted.held_out, units),
+            "chance": ("objective", np.full(len(objectives), fitted.chance), units),
             "regularizer_weight": ("step", trained.regularizer_weight),
             "first_latent": ("objective", [o.outputs[0] for o in objectives]),
             "last_latent": ("objective", [o.outputs[1] for o in objectives]),
@@ -121,7 +156,7 @@ def _history(
         coords={
             **_member_coordinates(stack),
             "objective": [o.name for o in objectives],
-            "positive": ("objective", [o.positive for o in objectives]),
+            "positive": ("objective", fitted.positive),
             "label": ("objective", [o.label or "" for o in objectives]),
             "step": trained.step,
             "time": session["time"],
@@ -130,7 +165,8 @@ def _history(
             "session": session.attrs["session"],
             "config": json.dumps(config.model_dump(mode="json", include=TRAINING_SECTIONS)),
             "software": json.dumps(software()),
-        },
+        }
+        | fitted.attrs,
     )
 
 

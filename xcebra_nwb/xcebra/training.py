@@ -256,11 +256,11 @@ def draw_batches(
         negatives = generator.integers(len(samples.bins), size=(steps, size))
         positives = [rule.draw(references, generator) for rule in rules]
         bins.append(samples.bins[np.stack([references, negatives, *positives], axis=1)])
-        directions.append(_random_directions(blocks, (steps, size), generator))
+        directions.append(random_directions(blocks, (steps, size), generator))
     return np.stack(bins, axis=1), np.stack(directions, axis=1)
 
 
-def _random_directions(
+def random_directions(
     blocks: Sequence[Block], shape: tuple[int, int], generator: np.random.Generator
 ) -> NDArray[np.float32]:
     """Return a unit vector times the root of its width for every block, side by side: (step, B, widths)."""
