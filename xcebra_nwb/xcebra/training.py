@@ -22,6 +22,7 @@ from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
 from xcebra_nwb.xcebra.pairs import Integers, PositiveRule
 
 STEPS_A_DRAW = 16  # steps whose batches are drawn together, ahead of their use; part of what a seed means
+TEST_BATCHES = 32  # over which a held-out loss is the mean
 RECORDS = 250  # points of the loss curve
 Batch = tuple[Tensor, ...]  # the arrays of one step
 
@@ -233,7 +234,7 @@ def held_out_losses(
     samples: Samples,
     generators: Sequence[np.random.Generator],
     options: Options,
-    batches: int = 32,
+    batches: int = TEST_BATCHES,
 ) -> NDArray[np.float32]:
     """Return the mean loss (M, K) of ``batches`` batches drawn from samples that trained nothing, in nats."""
     total = torch.zeros(len(generators), len(blocks), device=inputs.device)
@@ -252,12 +253,19 @@ def draw_batches(
     """Return ``steps`` batches of bins (step, M, 2 + K, B) and of random directions (step, M, B, widths)."""
     bins, directions = [], []
     for rules, generator in zip(samples.rules, generators, strict=True):
-        references = samples.references[generator.integers(len(samples.references), size=(steps, size))]
-        negatives = generator.integers(len(samples.bins), size=(steps, size))
+        references, negatives = draw_references(samples, size, steps, generator)
         positives = [rule.draw(references, generator) for rule in rules]
         bins.append(samples.bins[np.stack([references, negatives, *positives], axis=1)])
         directions.append(random_directions(blocks, (steps, size), generator))
     return np.stack(bins, axis=1), np.stack(directions, axis=1)
+
+
+def draw_references(
+    samples: Samples, size: int, steps: int, generator: np.random.Generator
+) -> tuple[Integers, Integers]:
+    """Return sample numbers (step, B) of references and of negatives."""
+    references = samples.references[generator.integers(len(samples.references), size=(steps, size))]
+    return references, generator.integers(len(samples.bins), size=(steps, size))
 
 
 def random_directions(
