@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from xcebra_nwb import __version__
-from xcebra_nwb.errors import Exit, XcebraError
+from xcebra_nwb.errors import Exit, UsageError, XcebraError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -262,6 +262,55 @@ def run(
     from xcebra_nwb.verbs.run import run as work
 
     raise typer.Exit(work(inputs, output, _config(config), cores))
+
+
+@app.command()
+def benchmark(
+    name: Annotated[str, typer.Argument(help="synthetic")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of everything that it makes.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A small form, in seconds: does it run?")] = False,
+    full: Annotated[bool, typer.Option("--full", help="The paper's schedule, for a graphics card.")] = False,
+    cores: Annotated[int, typer.Option(min=1, help="CPU cores.")] = 1,
+) -> None:
+    """Measure the method against simulated truth: a table with intervals, and a figure."""
+    from xcebra_nwb.verbs.benchmark import benchmark as work
+
+    if quick and full:
+        raise UsageError("--quick and --full", "one of them; without either, a form that takes about an hour")
+    size = "quick" if quick else "full" if full else "reduced"
+    folder = Path("results") / "benchmarks" / f"{name}-{size}" if output is None else output
+    code = work(name, size, folder, cores)
+    if code == Exit.DONE:
+        print((folder / "table.md").read_text(encoding="utf-8"), end="")
+        _info("figure: %s", folder / "figure.png")
+    raise typer.Exit(code)
+
+
+@app.command(hidden=True)
+def benchmark_case(
+    name: Annotated[str, typer.Argument(help="The benchmark.")],
+    job: Annotated[str, typer.Argument(help="One of its jobs.")],
+    scores: Annotated[Path, typer.Option(help="The CSV file to write.")],
+    size: Annotated[str, typer.Option(help="quick, reduced or full")] = "reduced",
+    threads: Threads = 1,
+) -> None:
+    """Do one job of a benchmark."""
+    from xcebra_nwb.verbs.benchmark_case import benchmark_case as work
+
+    _info("wrote %s", work(name, job, size, scores, threads))
+
+
+@app.command(hidden=True)
+def benchmark_table(
+    name: Annotated[str, typer.Argument(help="The benchmark.")],
+    files: Annotated[list[Path], typer.Argument(help="The scores of its jobs.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the tables and the figure.")],
+) -> None:
+    """Make the tables and the figure of a benchmark whose jobs are done."""
+    from xcebra_nwb.verbs.benchmark_table import benchmark_table as work
+
+    for file in work(name, files, output):
+        _info("wrote %s", file)
 
 
 def _config(path: Path | None):  # type: ignore[no-untyped-def]  # naming the type would import pydantic

@@ -73,7 +73,7 @@ def attribute(
     """
     model = Model(inputs, shape, layers, labels, contrast)
     of_jacobian = [method for method in methods if method in JACOBIAN_METHODS]
-    maps = _by_jacobian(model, bins, rank_tolerance, of_jacobian, over_time_members, progress)
+    maps = maps_of_jacobian(model, bins, rank_tolerance, of_jacobian, over_time_members, progress)
     costly = [method for method in methods if method in baselines.METHODS]
     if costly and sampling is None:
         raise ValueError(f"{', '.join(costly)}: give a Sampling")
@@ -118,15 +118,15 @@ def _spread(maps: NDArray[np.float64], members: Sequence[int], count: int) -> ND
     return spread
 
 
-def _by_jacobian(
+def maps_of_jacobian(
     model: Model,
     bins: NDArray[np.int64],
     rank_tolerance: float,
-    methods: Sequence[str],
-    over_time_members: Sequence[int],
-    progress: Callable[[int], None],
+    methods: Sequence[str] = DEFAULT_METHODS,
+    over_time_members: Sequence[int] = (),
+    progress: Callable[[int], None] = lambda bins: None,
 ) -> Maps:
-    """The maps that are made of the Jacobian, and what is known of its rank."""
+    """Return the maps that are made of the Jacobian, and what is known of its rank; see :func:`attribute`."""
     shape = model.shape
     sums = _Sums(model, methods)
     over_time: dict[str, list[NDArray[np.float32]]] = {method: [] for method in methods}

@@ -1,0 +1,65 @@
+"""One job of a benchmark: one dataset, one training, and the scores of its maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcebra_nwb.benchmark.metrics import Score
+from xcebra_nwb.config import Config
+
+
+@dataclass(frozen=True)
+class Verbs:
+    """The verbs that benchmarks go through; handed down, since only the command line's modules know them."""
+
+    simulate: Callable[..., Path]
+    extract: Callable[..., list[Path]]
+    train: Callable[..., list[Path]]
+    attribute: Callable[..., list[Path]]
+    assess: Callable[..., list[Path]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job works: a folder of its own that is removed afterwards, and the threads it may use."""
+
+    verbs: Verbs
+    directory: Path
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Case:
+    """A job: its name, the columns that its scores are filed under, and what it does."""
+
+    name: str
+    columns: Mapping[str, Any]  # setting, dataset, training, regularizer
+    work: Callable[[Place], list[Score]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A session, how to train on it, and the truth about it."""
+
+    session: xr.Dataset
+    config: Config
+    carries: Mapping[str, NDArray]  # by label, (unit,) bool: which unit carries it
+    latents: NDArray | None = None  # (time, latent), the true latents
+
+
+def perfect_case(label: str) -> Case:
+    """Return the job that every other job of a benchmark waits for: the check of the known-perfect encoder."""
+
+    def work(place: Place) -> list[Score]:
+        from xcebra_nwb.benchmark.perfect import scores  # the list of jobs is made without torch
+
+        return scores()
+
+    columns = {"dataset": 0, "training": "true inverse", "regularizer": 0.0, "label": label}
+    return Case("perfect", columns, work)

@@ -1,0 +1,85 @@
+"""The check before any measurement: an encoder that is the true inverse must score a perfect map.
+
+Its Jacobian is the pseudo-inverse of the true generator's, and goes through the same attribution and the same metrics
+as every trained encoder's. If that does not score as it must, no other score of the benchmark means anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xcebra_nwb.benchmark.metrics import Score, auroc, row_auroc, trivial_auroc
+from xcebra_nwb.errors import Failure
+from xcebra_nwb.simulate.synthetic import SHARED, Synthetic, paper_design
+from xcebra_nwb.xcebra.attribution import Maps, maps_of_jacobian
+from xcebra_nwb.xcebra.encoder import architecture
+from xcebra_nwb.xcebra.loss import Contrast
+from xcebra_nwb.xcebra.model import Model
+from xcebra_nwb.xcebra.training import Block
+
+LEAST = 0.995
+METHOD = "inverted_neuron_gradient"
+LATENTS = (4, 9)
+SAMPLES = 2_000
+
+
+def scores() -> list[Score]:
+    """Return the scores of the known-perfect encoder; raise :class:`Failure` if one is less than :data:`LEAST`."""
+    found = []
+    for latents in LATENTS:
+        data = paper_design(latents, SAMPLES, np.random.default_rng(latents))
+        maps = true_maps(data)
+        row, label = row_auroc(maps.latent[METHOD][0], data.carries), auroc(maps.label[METHOD][0, 0], data.carries[-1])
+        if not min(row, label) >= LEAST:
+            raise Failure(
+                f"a known-perfect encoder of {latents} latents scores {row:.3f} by row and {label:.3f} by label, less "
+                f"than {LEAST}: the metric or the inverse is broken",
+                "nothing is measured with it",
+            )
+        pooled = {
+            "pooled_auroc": auroc(maps.latent[METHOD][0], data.carries),
+            "trivial_auroc": trivial_auroc(data.carries),
+        }
+        found.append({"setting": f"d = {latents}", "method": METHOD, "row_auroc": row, **pooled, "label_auroc": label})
+    return found
+
+
+def true_maps(data: Synthetic) -> Maps:
+    """Return the maps of the encoder that inverts the generator of ``data``, over all its bins."""
+    latents, units = data.carries.shape
+    model = TrueInverse(
+        inputs=torch.as_tensor(data.latents),
+        shape=architecture("mlp", units, 1, latents),
+        layers=[],
+        labels=[Block("target", SHARED, latents)],
+        contrast=Contrast(),
+        data=data,
+    )
+    return maps_of_jacobian(model, np.arange(len(data.latents)), rank_tolerance=0.0)  # no noise, nothing to cut
+
+
+@dataclass(frozen=True)
+class TrueInverse(Model):
+    """An encoder without layers that is known to be right: it reads the true latents where others read the rates."""
+
+    data: Synthetic
+
+    @property
+    def members(self) -> int:
+        """One."""
+        return 1
+
+    def jacobian(self, windows: Tensor) -> Tensor:
+        """Return the pseudo-inverse (1, B, K, 1, D) of the generator's Jacobian at true latents (B, 1, K)."""
+        generator = standardized_jacobian(self.data, windows[:, 0].numpy())
+        return torch.as_tensor(np.linalg.pinv(generator))[None, :, :, None]
+
+
+def standardized_jacobian(data: Synthetic, latents: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the derivative of the rates that encoders see, at ``latents`` (bin, latent): (bin, unit, latent)."""
+    return data.jacobian(latents) / data.rates.std(axis=0)[:, None]

@@ -1,0 +1,100 @@
+"""From a task to its scores: train with the product's own verb, attribute some of the bins, compare with the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from xcebra_nwb import model_file
+from xcebra_nwb.benchmark.case import Place, Score, Task
+from xcebra_nwb.benchmark.metrics import auroc, linear_r2, row_auroc, saturated_share, trivial_auroc
+from xcebra_nwb.config import Config
+from xcebra_nwb.device import device
+from xcebra_nwb.session import encoder_input, labels, load_dataset, save
+from xcebra_nwb.xcebra.attribution import Maps, Sampling, attribute, sampled
+from xcebra_nwb.xcebra.loss import Contrast
+from xcebra_nwb.xcebra.training import Block
+
+Floats = NDArray[np.float64]
+SCORED_BINS = 4000  # evenly over the session, for methods that need one Jacobian a bin
+PERTURBED_BINS = 300  # of those, for methods that ask the encoder many times a bin
+
+
+def scores(place: Place, task: Task) -> list[Score]:
+    """Train on a task and return one score for every method of its config and every label."""
+    save(task.session, place.directory / "session.nc")
+    place.verbs.train(place.directory, task.config, place.threads)
+    latents = load_dataset(place.directory / "embedding.nc")["embedding"].values[0]  # (time, latent) of one seed
+    bins = np.flatnonzero(np.isfinite(latents).all(axis=1))
+    about = {label: embedding_scores(task, label, latents, bins) for label in task.carries}
+    maps = maps_at(place, task, sampled(bins, SCORED_BINS))
+    return [score | about[score["label"]] for score in map_scores(maps, label_blocks(task.config), task)]
+
+
+def label_blocks(config: Config) -> list[Block]:
+    """Return the block of latents of every label that an objective of the config reads."""
+    assert not isinstance(config.objectives, str)
+    return [Block(o.label, *o.outputs) for o in config.objectives if o.label]
+
+
+def maps_at(place: Place, task: Task, bins: NDArray[np.int64]) -> Maps:
+    """Return the maps of the trained encoders in the job's folder, averaged over ``bins``."""
+    chosen = task.config.training
+    with device(chosen.device, place.threads) as where:
+        shape, layers = model_file.load(place.directory / "model.safetensors", where)
+        return attribute(
+            torch.as_tensor(encoder_input(task.session), device=where),
+            shape,
+            layers,
+            label_blocks(task.config),
+            bins,
+            Contrast(chosen.similarity, chosen.temperature, chosen.denominator),
+            task.config.attribution.rank_tolerance,
+            task.config.attribution.methods,
+            sampling=Sampling(np.random.default_rng(task.config.random_seed), PERTURBED_BINS),
+        )
+
+
+def map_scores(maps: Maps, blocks: Sequence[Block], task: Task) -> list[Score]:
+    """Return the scores of every method's maps for every label; those of latents are means over seeds."""
+    found = []
+    for method, latent_maps in maps.latent.items():
+        truth = latent_truth(blocks, task, latent_maps.shape[1:])
+        pooled = float(np.mean([auroc(one, truth) for one in latent_maps]))
+        for number, block in enumerate(blocks):
+            rows = slice(block.first, block.last)
+            found.append(
+                {
+                    "method": method,
+                    "label": block.name,
+                    "row_auroc": float(np.mean([row_auroc(one[rows], truth[rows]) for one in latent_maps])),
+                    "pooled_auroc": pooled,
+                    "trivial_auroc": trivial_auroc(truth),
+                    "label_auroc": auroc(maps.label[method][:, number].mean(axis=0), task.carries[block.name]),
+                    "usable": float(maps.usable.mean()),
+                }
+            )
+    return found
+
+
+def latent_truth(blocks: Sequence[Block], task: Task, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return which unit carries which latent: a label's block the label; the others, as in the paper, all units do."""
+    truth = np.ones(shape, dtype=bool)
+    for block in blocks:
+        truth[block.first : block.last] = task.carries[block.name]
+    return truth
+
+
+def embedding_scores(task: Task, label: str, latents: Floats, bins: NDArray[np.int64]) -> Score:
+    """Return what the embedding (time, latent) says of the true latents, and how far the label is outside its block."""
+    (block,) = (block for block in label_blocks(task.config) if block.name == label)
+    others = np.delete(latents[bins], np.arange(block.first, block.last), axis=1)
+    values = labels(task.session)[label].values[bins].reshape(len(bins), -1)
+    return {
+        "r2": np.nan if task.latents is None else linear_r2(latents[bins], task.latents[bins]),
+        "leak": linear_r2(others, values) if others.shape[1] else np.nan,
+        "saturated": saturated_share(latents[bins], task.config.encoder.clip),
+    }

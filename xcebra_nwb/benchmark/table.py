@@ -1,0 +1,97 @@
+"""From the scores of the jobs to a table: means over datasets with bootstrap intervals, and who beats whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from rich import box
+from rich.table import Table
+from scipy.stats import bootstrap
+
+KEYS = ["setting", "training", "regularizer", "label", "method"]  # what a row of the table is about
+METRICS = ("row_auroc", "pooled_auroc", "trivial_auroc", "label_auroc", "r2", "leak", "usable", "saturated")
+RESAMPLES = 1000
+CONFIDENCE = 0.95
+
+
+def read_scores(files: Sequence[Path]) -> pd.DataFrame:
+    """Return the scores of all jobs, one row for each dataset, training, label and method; ``files`` in their order."""
+    parts = [pd.read_csv(file, keep_default_na=False, na_values=["nan"]) for file in files]
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+
+def interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the mean of what is known of ``values`` and the 95 % bootstrap interval of that mean (percentiles).
+
+    The interval is NaN for fewer than two values.
+    """
+    known = values[np.isfinite(values)]
+    if len(known) < 2:
+        return (float(known.mean()) if len(known) else np.nan), np.nan, np.nan
+    found = bootstrap(
+        (known,),
+        np.mean,
+        n_resamples=RESAMPLES,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        random_state=np.random.default_rng(0),
+    ).confidence_interval
+    return float(known.mean()), float(found.low), float(found.high)
+
+
+def summary(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each combination of :data:`KEYS`: for every metric its mean, ``_low`` and ``_high``.
+
+    ``datasets`` counts what the means are over; ``verdict`` counts the verdicts, where there are any.
+    """
+    rows = []
+    for key, group in scores.groupby(KEYS, sort=False):
+        row = dict(zip(KEYS, key, strict=True)) | {"datasets": len(group)}
+        for metric in (metric for metric in METRICS if metric in scores):
+            row[metric], row[f"{metric}_low"], row[f"{metric}_high"] = interval(group[metric].to_numpy(np.float64))
+        if "verdict" in scores:
+            counts = group["verdict"].value_counts()
+            row["verdict"] = ", ".join(f"{verdict} {count}" for verdict, count in counts.items())
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def rivals(scores: pd.DataFrame, best: dict[str, object], metrics: Sequence[str]) -> pd.DataFrame:
+    """Return for every rival of the rows that match ``best`` on how many datasets it scores lower, by metric.
+
+    Compared are rows of the same setting, label and dataset; ``<metric>_lower`` counts those on which the rival is
+    lower, ``<metric>_equal`` those on which both score the same, ``datasets`` all.
+    """
+    same = ["setting", "label", "dataset"]
+    is_best = np.logical_and.reduce([scores[column] == value for column, value in best.items()])
+    pairs = scores[~is_best].merge(scores[is_best][[*same, *metrics]], on=same, suffixes=("", "_best"))
+    rows = []
+    for key, group in pairs.groupby(KEYS, sort=False):
+        row = dict(zip(KEYS, key, strict=True)) | {"datasets": len(group)}
+        for metric in metrics:
+            row[f"{metric}_lower"] = int((group[metric] < group[f"{metric}_best"]).sum())
+            row[f"{metric}_equal"] = int((group[metric] == group[f"{metric}_best"]).sum())
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def render(table: pd.DataFrame) -> Table:
+    """Return a summary for a terminal or, as it stands, for a Markdown file."""
+    keys = [key for key in KEYS if table[key].astype(str).nunique() > 1 or key == "method"]
+    metrics = [metric for metric in METRICS if metric in table and table[metric].notna().any()]
+    extra = [column for column in ("verdict",) if column in table]
+    shown = Table(*keys, *(m.replace("_", " ") for m in metrics), *extra, box=box.MARKDOWN)
+    for row in table.to_dict("records"):
+        cells = [_cell(row[m], row[f"{m}_low"], row[f"{m}_high"]) for m in metrics]
+        shown.add_row(*(str(row[key]) for key in keys), *cells, *(str(row[column]) for column in extra))
+    return shown
+
+
+def _cell(mean: float, low: float, high: float) -> str:
+    if not np.isfinite(mean):
+        return "–"
+    return f"{mean:.3f}" + (f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) and low < high else "")

@@ -1,0 +1,99 @@
+"""Snakemake, started from Python: which Snakefile, in which folder, alone there, and how it is waited for."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from filelock import FileLock, Timeout
+
+from xcebra_nwb.errors import Failure, UsageError
+
+logger = logging.getLogger("xcebra_nwb")
+PACKAGE = Path(__file__).parent
+SECONDS_BETWEEN_LOOKS = 1.0
+INTERRUPTED = 130  # exit code of an interrupted command
+
+
+def packaged(folder: str) -> Path:
+    """Return a folder with a Snakefile: beside the package in a checkout, inside it when installed.
+
+    Raises:
+        Failure: it is in neither place.
+    """
+    for place in (PACKAGE / f"_{folder}", PACKAGE.parent / folder):
+        if (place / "Snakefile").exists():
+            return place
+    raise Failure(f"the Snakefile of {folder} is not installed with the package", "install xcebra-nwb again")
+
+
+def launch(snakefile: Path, config: Path, cores: int, log: Path, look: Callable[[], None]) -> int:
+    """Run ``snakefile`` in the folder of ``config`` and return its exit code, 130 when interrupted.
+
+    ``look`` is called about every second, and once at the end. What a killed run left locked is unlocked.
+
+    Raises:
+        UsageError: another run is using the folder.
+    """
+    output = config.parent
+    command = _command(snakefile, config, cores)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(output), log.open("w") as stream:
+        if any((output / ".snakemake" / "locks").glob("*")):  # nobody else is here, so a run before was killed
+            subprocess.run([*command, "--unlock"], cwd=output, stdout=stream, stderr=stream, check=True)
+        return _run_and_follow(command, output, stream, look)
+
+
+def last_line(log: Path) -> str:
+    """Return the last line of a log that says something."""
+    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    try:
+        with FileLock(output / ".run.lock", timeout=0):
+            yield
+    except Timeout:
+        raise UsageError(f"{output}: another run is using this folder", "wait for it, or name another") from None
+
+
+def _run_and_follow(command: list[str], output: Path, log: IO[str], look: Callable[[], None]) -> int:
+    """Return the exit code of the workflow; Ctrl-C reaches it too, and it is given the time to end well."""
+    process = subprocess.Popen(command, cwd=output, env=_environment(), stdout=log, stderr=log)
+    interrupted = False
+    while True:
+        try:
+            code = process.wait(timeout=SECONDS_BETWEEN_LOOKS)
+            look()
+            return INTERRUPTED if interrupted or code == -signal.SIGINT else code
+        except subprocess.TimeoutExpired:
+            look()
+        except KeyboardInterrupt:
+            interrupted = True
+            logger.warning("stopping; the same command goes on from here")
+
+
+def _command(snakefile: Path, config: Path, cores: int) -> list[str]:
+    return [
+        *(sys.executable, "-m", "snakemake"),
+        *("--snakefile", str(snakefile)),
+        *("--configfile", str(config)),
+        *("--directory", str(config.parent)),
+        *("--cores", str(cores)),
+        *("--keep-going", "--rerun-incomplete"),
+    ]
+
+
+def _environment() -> dict[str, str]:
+    """The rules call the command that is installed beside this Python, whether or not its environment is active."""
+    here = str(Path(sys.executable).parent)
+    return os.environ | {"PATH": os.pathsep.join([here, os.environ.get("PATH", "")])}

@@ -1,0 +1,62 @@
+"""benchmark: all jobs of a benchmark, its table and its figure."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import yaml
+
+from xcebra_nwb.benchmark.catalogue import cases
+from xcebra_nwb.errors import Exit, Failure
+from xcebra_nwb.files import write_text
+from xcebra_nwb.launch import INTERRUPTED, last_line, launch, packaged
+
+logger = logging.getLogger("xcebra_nwb")
+
+
+def benchmark(name: str, size: str, output: Path, cores: int) -> int:
+    """Run the benchmark called ``name``; everything goes into the folder ``output``.
+
+    ``output`` then holds scores.csv (one row for each dataset, training, label and method), table.csv and table.md
+    (means with intervals), rivals.csv and figure.png. Run again, it does what is missing, also after an interruption.
+
+    Returns:
+        0 when every job is done, 130 when interrupted.
+
+    Raises:
+        UsageError: no such benchmark or size, or another run is using ``output``.
+        Failure: a job failed, the known-perfect encoder's check among them.
+    """
+    jobs = cases(name, size)
+    output = Path(output).absolute()
+    settings, log = output / "benchmark.yaml", output / "logs" / "workflow.log"
+    write_text(settings, yaml.safe_dump({"benchmark": name, "size": size}))
+    logger.info("%d jobs in %s; the workflow's own log is %s", len(jobs), output, log)
+    said: set[str] = set()
+
+    def look() -> None:
+        for job in jobs:
+            if job not in said and _scores(output, job).exists():
+                said.add(job)
+                logger.info("%d of %d: %s", len(said), len(jobs), job)
+
+    code = launch(packaged("benchmarks") / "Snakefile", settings, cores, log, look)
+    if code == INTERRUPTED:
+        return code
+    if code != 0:
+        raise Failure(_what_failed(output, list(jobs), log), "the same command goes on from here")
+    return int(Exit.DONE)
+
+
+def _scores(output: Path, job: str) -> Path:
+    return output / "cases" / f"{job}.csv"
+
+
+def _what_failed(output: Path, jobs: list[str], log: Path) -> str:
+    """The last words of the first job that began and did not end; those of the workflow if there is none."""
+    for job in jobs:
+        own = output / "logs" / f"{job}.log"
+        if own.exists() and not _scores(output, job).exists():
+            return f"{job}: {last_line(own)}"
+    return last_line(log)

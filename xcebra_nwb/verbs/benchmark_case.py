@@ -1,0 +1,38 @@
+"""benchmark_case: one job of a benchmark -> its scores."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from xcebra_nwb.benchmark.case import Place, Verbs
+from xcebra_nwb.benchmark.catalogue import cases
+from xcebra_nwb.errors import UsageError
+from xcebra_nwb.files import atomic
+from xcebra_nwb.verbs.assess import assess
+from xcebra_nwb.verbs.attribute import attribute
+from xcebra_nwb.verbs.extract import extract
+from xcebra_nwb.verbs.simulate import simulate
+from xcebra_nwb.verbs.train import train
+
+
+def benchmark_case(name: str, job: str, size: str, scores: Path, threads: int = 1) -> Path:
+    """Do one ``job`` of the benchmark called ``name`` and write its scores to the CSV file ``scores``.
+
+    Raises:
+        UsageError: no such benchmark or size or job.
+        Failure: the job is the check of the known-perfect encoder, and it fails.
+    """
+    jobs = cases(name, size)
+    if job not in jobs:
+        raise UsageError(f"no job {job} in the benchmark {name}", f"the first of its jobs: {', '.join(list(jobs)[:5])}")
+    case = jobs[job]
+    verbs = Verbs(simulate, extract, train, attribute, assess)
+    with tempfile.TemporaryDirectory() as folder:
+        found = case.work(Place(verbs, Path(folder), threads))
+    table = pd.DataFrame([{**case.columns, **score} for score in found])
+    with atomic(scores) as temporary:
+        table.to_csv(temporary, index=False, na_rep="nan")
+    return scores
