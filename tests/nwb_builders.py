@@ -207,10 +207,18 @@ def circling(seconds: float = 60.0, rate: float = 20.0) -> tuple[np.ndarray, np.
     return times, np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 
+def wandering(seconds: float, generator: np.random.Generator, rate: float = 20.0) -> tuple[np.ndarray, np.ndarray]:
+    """Return sample times (s) and positions (time, 2) of a walk on a circle, to and fro, that never repeats itself."""
+    times = np.arange(round(seconds * rate)) / rate
+    speed = np.repeat(generator.normal(0, 2.0, round(seconds) + 1), round(rate))[: len(times)]  # rad/s, new every s
+    angle = np.cumsum(speed) / rate
+    return times, np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
 def tiny(path: Path, seconds: float = 60.0, units: int = 6, seed: int = 0) -> Path:
     """Write an ordinary session: units tuned to the place on a circle, position, head direction and speed."""
     rng = np.random.default_rng(seed)
-    times, position = circling(seconds)
+    times, position = wandering(seconds, np.random.default_rng([seed, 1]))
     angle = np.arctan2(position[:, 1], position[:, 0])
     nwb = new("tiny", subject=f"rat{seed}")
     preferred = 2 * np.pi * np.arange(units) / units
@@ -220,7 +228,8 @@ def tiny(path: Path, seconds: float = 60.0, units: int = 6, seed: int = 0) -> Pa
     add_units(nwb, spikes, obs_intervals=[[[0, seconds]]] * units, location=["CA1"] * units)
     add_position(nwb, times, position)
     add_head_direction(nwb, times, np.mod(angle + np.pi / 2, 2 * np.pi))
-    add_behaviour(nwb, "speed", times, 0.2 + 0.1 * np.sin(2 * np.pi * times / 7))
+    pace = np.convolve(np.random.default_rng([seed, 2]).normal(size=len(times)), np.ones(20) / 20, mode="same")
+    add_behaviour(nwb, "speed", times, 0.2 + 0.1 * np.abs(pace))
     return save(nwb, path)
 
 

@@ -106,6 +106,8 @@ def make_session(
     dataset["activity"] = (("time", "unit"), counts, attrs)
     for label in labels:
         dataset[label] = _label(label, bins, gap, rng)
+    if "choice" in labels:
+        dataset["choice_trial"] = ("time", np.where(valid, np.arange(bins) // 50, -1))
     return dataset
 
 
@@ -136,14 +138,25 @@ def _attrs(session: xr.Dataset) -> dict[str, str]:
     }
 
 
-def _members(seeds: int, nulls: int, bins: int) -> dict[str, Any]:
-    shifts = [0] * seeds + [int(bins * (0.2 + 0.6 * (i + 1) / (nulls + 1))) for i in range(nulls)]
+def _members(labels: Sequence[str], seeds: int, nulls: int, bins: int) -> dict[str, Any]:
+    shifts = [int(bins * (0.2 + 0.6 * (i + 1) / (nulls + 1))) for i in range(nulls)]
+    count = nulls * len(labels)
     return {
-        "member": np.arange(seeds + nulls),
-        "role": ("member", ["seed"] * seeds + ["null"] * nulls),
-        "number": ("member", [*range(seeds), *range(nulls)]),
-        "shift": ("member", np.asarray(shifts)),
+        "member": np.arange(seeds + count),
+        "role": ("member", ["seed"] * seeds + ["null"] * count),
+        "number": ("member", [*range(seeds), *(list(range(nulls)) * len(labels))]),
+        "broken": ("member", [""] * seeds + [label for label in labels for _ in range(nulls)]),
+        "null_kind": ("member", [""] * seeds + ["shift"] * count),
+        "shift": ("member", np.asarray([0] * seeds + shifts * len(labels))),
     }
+
+
+def _null_bins(session: xr.Dataset, shifts: np.ndarray) -> np.ndarray:
+    """The bin whose label each member saw: that many valid bins earlier, in a circle."""
+    valid = np.flatnonzero(session["valid"].values)
+    seen = np.full((len(shifts), session.sizes["time"]), -1, dtype=np.int32)
+    seen[:, valid] = np.stack([np.roll(valid, shift) for shift in shifts])
+    return seen
 
 
 def make_training(session: xr.Dataset, rng: np.random.Generator, seeds: int, nulls: int) -> xr.Dataset:
@@ -151,7 +164,8 @@ def make_training(session: xr.Dataset, rng: np.random.Generator, seeds: int, nul
     labels = list(contract.labels(session))
     kinds = [str(session[label].attrs["kind"]) for label in labels]
     blocks = [(0, OUTPUTS)] + [BLOCKS[label] for label in labels]
-    members, objectives = seeds + nulls, len(labels) + 1
+    coordinates = _members(labels, seeds, nulls, session.sizes["time"])
+    members, objectives = len(coordinates["member"]), len(labels) + 1
     step = np.arange(50, STEPS + 1, 50)
     chance = np.full(objectives, np.log(512.0))
     drop = np.where((np.arange(members) < seeds)[:, None], 1.2, 0.3) + rng.normal(0, 0.02, (members, objectives))
@@ -163,13 +177,14 @@ def make_training(session: xr.Dataset, rng: np.random.Generator, seeds: int, nul
             "loss": (("member", "objective", "step"), loss, {"units": "nat"}),
             "regularizer_weight": ("step", 0.1 * np.clip((step / STEPS - 0.125) / 0.125, 0, 1)),
             "split": ("time", split),
+            "null_bin": (("member", "time"), _null_bins(session, coordinates["shift"][1])),
             "first_latent": ("objective", [first for first, _ in blocks]),
             "last_latent": ("objective", [last for _, last in blocks]),
             "chance": ("objective", chance),
             "held_out_loss": (("member", "objective"), loss[:, :, -1] + 0.1),
         },
         coords={
-            **_members(seeds, nulls, session.sizes["time"]),
+            **coordinates,
             "objective": ["time", *labels],
             "positive": ("objective", ["time"] + [POSITIVES[kind] for kind in kinds]),
             "label": ("objective", ["", *labels]),
@@ -183,7 +198,8 @@ def make_training(session: xr.Dataset, rng: np.random.Generator, seeds: int, nul
 def make_embedding(session: xr.Dataset, rng: np.random.Generator, seeds: int, nulls: int) -> xr.Dataset:
     """Return embedding.nc: blocks that follow their labels in seeds, noise in nulls, NaN in invalid bins."""
     bins = session.sizes["time"]
-    values = rng.normal(0, 1, (seeds + nulls, bins, OUTPUTS)).astype(np.float32)
+    members = seeds + nulls * len(contract.labels(session))
+    values = rng.normal(0, 1, (members, bins, OUTPUTS)).astype(np.float32)
     for label, array in contract.labels(session).items():
         first = BLOCKS[label][0]
         x = array.values.reshape(bins, -1).astype(float)
@@ -193,7 +209,7 @@ def make_embedding(session: xr.Dataset, rng: np.random.Generator, seeds: int, nu
     return xr.Dataset(
         {"embedding": (("member", "time", "latent"), values)},
         coords={
-            **_members(seeds, nulls, bins),
+            **_members(list(contract.labels(session)), seeds, nulls, bins),
             "time": session["time"],
             "latent": np.arange(OUTPUTS),
         },

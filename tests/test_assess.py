@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
+from xcebra_nwb import members
 from xcebra_nwb import session as contract
 from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, map_agreement
 from xcebra_nwb.assess.decoding import decoding_score
@@ -179,7 +180,7 @@ GOOD = Evidence(
         ({}, "supported", "0.40"),
         ({"score": 0.01}, "not encoded", "chance"),
         ({"score": float("nan")}, "not encoded", "held-out"),
-        ({"score": 0.06, "null_scores": (0.08, 0.0, 0.0)}, "not encoded", "shifted"),
+        ({"score": 0.06, "null_scores": (0.08, 0.0, 0.0)}, "not encoded", "nulls"),
         ({"null_scores": (0.5, 0.1, 0.0)}, "not identifiable", "repeats itself"),
         ({"effective_rank": 0.1, "inverse_tested": False}, "supported", ""),
         ({"usable": 0.2}, "not identifiable", "saturated"),
@@ -203,20 +204,23 @@ def test_verdicts_follow_their_rules(change: dict, word: str, reason: str) -> No
 def test_every_member_is_judged_by_the_label_that_it_saw(name: str) -> None:
     rng = np.random.default_rng(11)
     session = make_session(rng)
-    latents = Latents(session, make_training(session, rng, 2, 3), make_embedding(session, rng, 2, 3))
+    training = make_training(session, rng, 2, 3)
+    latents = Latents(session, training, make_embedding(session, rng, 2, 3))
     values = session[name].values[latents.bins]
-    for member, shift in enumerate(latents.shift):
+    for member, shift in enumerate(training["shift"].values):
+        broken = member in latents.nulls(name)
         found = latents.label(name, member)
-        np.testing.assert_array_equal(found.reshape(values.shape), np.roll(values, shift, axis=0))
-        assert np.array_equal(found, latents.label(name, 0)) == (member < 2)
+        np.testing.assert_array_equal(found.reshape(values.shape), np.roll(values, shift * broken, axis=0))
+        assert np.array_equal(found, latents.label(name, 0)) != broken
+    assert len(latents.nulls(name)) == 3
 
 
-def test_nulls_are_decoded_from_their_shifted_label(tmp_path: Path) -> None:
+def test_nulls_are_decoded_from_the_label_that_they_saw(tmp_path: Path) -> None:
     make_results(tmp_path)
     embedding = contract.load_dataset(tmp_path / "embedding.nc")
     bins = np.flatnonzero(np.isfinite(embedding["embedding"].values[0]).all(axis=1))
     seed = embedding["embedding"].values[0, bins]
-    for null in (2, 3, 4):  # each carries the label that it was trained on
+    for null in members.nulls(embedding, "head_direction"):  # each carries the label that it was trained on
         embedding["embedding"][null, bins] = np.roll(seed, int(embedding["shift"][null]), axis=0)
     contract.save_dataset(embedding, tmp_path / "embedding.nc")
     verb.assess(tmp_path)

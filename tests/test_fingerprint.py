@@ -38,7 +38,7 @@ def test_a_comment_and_a_docstring_change_nothing(package: Path) -> None:
 
 def test_a_constant_in_a_helper_changes_the_verbs_that_use_it_and_no_other(package: Path) -> None:
     before = fingerprints()
-    edit(package / "assess" / "decoding.py", "INNER_SHARE = 0.25", "INNER_SHARE = 0.3")
+    edit(package / "assess" / "identifiability.py", 'NO_OTHERS = "', 'NO_OTHERS = "Alas, ')
     after = fingerprints()
     assert {verb for verb in before if before[verb] != after[verb]} == {"assess"}
 

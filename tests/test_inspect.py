@@ -20,7 +20,7 @@ def test_a_tiny_file_as_a_whole(tmp_path: Path) -> None:
         "  made for a test",
         "",
         "Neural data",
-        "* /units: 6 units, 2238 spikes, 0.048304 to 59.9573 s, 6 obs_intervals, "
+        "* /units: 6 units, 2216 spikes, 0.043007 to 59.9734 s, 6 obs_intervals, "
         "columns location, spike_times, obs_intervals",
         "",
         "Series that could be labels",

@@ -8,7 +8,7 @@ from xcebra_nwb import config
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.layout import Layout, layout
 from xcebra_nwb.objectives import resolve
-from xcebra_nwb.stack import SEED, Member, members, samples
+from xcebra_nwb.stack import SEED, Member, members, null_designs, samples
 from xcebra_nwb.xcebra.windows import HELD_OUT, NEITHER, TRAIN
 
 from .results import make_session
@@ -61,22 +61,34 @@ def test_time_alone_is_nothing_to_attribute(session: xr.Dataset) -> None:
         resolve(config.validate({"objectives": [TIME]}), session)
 
 
+def stack_of(session: xr.Dataset, chosen: config.Config) -> list[Member]:
+    used = layout(session, chosen)
+    return members(null_designs(session, used, resolve(chosen, session)[0], chosen), chosen)
+
+
 def test_members_draw_from_generators_of_their_own(session: xr.Dataset) -> None:
     chosen = config.validate({"training": {"seeds": 2, "nulls": 3}})
-    stack = members(500, chosen)
-    assert [m.role for m in stack] == ["seed"] * 2 + ["null"] * 3
-    assert all(m.shift == 0 for m in stack[:2])
-    assert all(50 <= m.shift <= 450 for m in stack[2:])
+    stack = stack_of(session, chosen)
+    assert [m.role for m in stack] == ["seed"] * 2 + ["null"] * 9
     drawn = {tuple(m.generator(0).integers(10**9, size=3)) for m in stack}
-    assert len(drawn) == 5
-    assert Member("seed", 0, 0).generator(0).random() == np.random.default_rng([0, SEED, 0]).random()
+    assert len(drawn) == 11
+    assert Member("seed", 0).generator(0).random() == np.random.default_rng([0, SEED, 0]).random()
+
+
+def test_the_nulls_of_a_label_do_not_depend_on_the_other_labels(session: xr.Dataset) -> None:
+    chosen = config.validate({"training": {"seeds": 1, "nulls": 3}})
+    alone = stack_of(session.drop_vars(["position", "choice"]), chosen)[1:]
+    beside = [m for m in stack_of(session, chosen) if m.broken and m.broken.label == "head_direction"]
+    for one, other in zip(alone, beside, strict=True):
+        np.testing.assert_array_equal(one.broken.order, other.broken.order)
+        assert one.generator(0).random() == other.generator(0).random()
 
 
 def test_the_samples_of_the_two_parts_share_no_bin(session: xr.Dataset) -> None:
     chosen = config.validate({"training": {"nulls": 2, "seeds": 1}})
     used = layout(session, chosen)
     objectives, _ = resolve(chosen, session)
-    stack = members(len(used.bins), chosen)
+    stack = stack_of(session, chosen)
     train = samples(session, used, objectives, stack, TRAIN)
     test = samples(session, used, objectives, stack, HELD_OUT)
     assert not set(train.bins) & set(test.bins)
@@ -87,16 +99,17 @@ def test_the_samples_of_the_two_parts_share_no_bin(session: xr.Dataset) -> None:
 
 
 @pytest.mark.parametrize("part", [TRAIN, HELD_OUT])
-def test_a_null_reads_the_whole_label_shifted_then_its_part(session: xr.Dataset, part: int) -> None:
+def test_a_null_reads_one_label_in_another_order_and_all_others_as_they_were(session: xr.Dataset, part: int) -> None:
     chosen = config.validate({"training": {"nulls": 2, "seeds": 1}})
     used = layout(session, chosen)
     objectives, _ = resolve(chosen, session)
-    stack = members(len(used.bins), chosen)
+    stack = stack_of(session, chosen)
     numbers = used.numbers(part)
     for member, rules in zip(stack, samples(session, used, objectives, stack, part).rules, strict=True):
+        broken = member.broken.label if member.broken else ""
         by_name = {o.name: rule for o, rule in zip(objectives, rules, strict=True)}
         expected = {
-            name: np.roll(session[name].values[used.bins], member.shift, axis=0)[numbers]
+            name: session[name].values[used.bins][member.broken.order if name == broken else slice(None)][numbers]
             for name in ("position", "head_direction", "choice")
         }
         np.testing.assert_array_equal(by_name["position"].values, expected["position"])
@@ -111,7 +124,7 @@ def test_the_steps_of_a_label_are_those_of_the_training_part(session: xr.Dataset
     size = np.where(used.split == TRAIN, 1.0, 100.0)  # the label runs away wherever nothing is trained
     session["position"][:] = np.cumsum(size)[:, None]
     objectives, _ = resolve(chosen, session)
-    stack = members(len(used.bins), chosen)
+    stack = stack_of(session, chosen)
     number = [o.name for o in objectives].index("position")
     for rules in samples(session, used, objectives, stack, part).rules:
         steps = rules[number].increments
@@ -126,7 +139,7 @@ def test_a_part_without_a_positive_for_time_is_refused(session: xr.Dataset) -> N
     objectives, _ = resolve(chosen, session)
     time_only = [o for o in objectives if o.label is None]
     with pytest.raises(Refusal, match="held-out part has a positive"):
-        samples(session, Layout(used.bins, alone, used.segment, 0), time_only, members(500, chosen), HELD_OUT)
+        samples(session, Layout(used.bins, alone, used.segment, 0), time_only, members([], chosen), HELD_OUT)
 
 
 COSINE = {"similarity": "cosine"}

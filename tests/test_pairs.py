@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from xcebra_nwb.xcebra.nulls import LEAST_SHIFT, draw_shifts, shifted
+from xcebra_nwb.xcebra.nulls import LEAST_SHIFT, draw_shifts, reversed_order, shifted_order, trial_order
 from xcebra_nwb.xcebra.pairs import DiscretePairs, Groups, TimeDeltaPairs, TimePairs, label_increments, successors
 from xcebra_nwb.xcebra.windows import HELD_OUT, NEITHER, TRAIN, runs, split_bins, usable_bins, window_offsets
 
@@ -107,4 +107,19 @@ def test_nulls_are_never_shifted_by_less_than_a_tenth(samples: int, count: int, 
 
 
 def test_a_shift_moves_labels_in_a_circle() -> None:
-    assert shifted(np.arange(5), 2).tolist() == [3, 4, 0, 1, 2]
+    assert shifted_order(5, 2).tolist() == [3, 4, 0, 1, 2]
+    assert reversed_order(5, 1).tolist() == [0, 4, 3, 2, 1]
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=12), st.integers(0, 99))
+def test_trials_are_dealt_out_whole_and_keep_their_own_timing(lengths: list[int], seed: int) -> None:
+    trial = np.repeat(np.arange(len(lengths)), lengths)
+    source = np.random.default_rng(seed).permutation(len(lengths))
+    order = trial_order(trial, source)
+    np.testing.assert_array_equal(trial[order], source[trial])
+    assert all((np.diff(order[trial == t]) >= 0).all() for t in range(len(lengths)))
+
+
+def test_a_trial_of_the_same_length_gives_its_course_as_it_is() -> None:
+    trial = np.array([0, 0, 0, 1, 1, 1, 2])
+    assert trial_order(trial, np.array([1, 2, 0])).tolist() == [3, 4, 5, 6, 6, 6, 0]

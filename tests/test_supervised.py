@@ -15,7 +15,7 @@ from xcebra_nwb import session as contract
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.layout import layout
 from xcebra_nwb.objectives import resolve
-from xcebra_nwb.stack import members
+from xcebra_nwb.stack import members, null_designs
 from xcebra_nwb.verbs.assess import assess
 from xcebra_nwb.verbs.attribute import attribute
 from xcebra_nwb.verbs.train import train
@@ -127,7 +127,7 @@ def test_targets_have_mean_0_and_mean_variance_1_in_the_training_bins(session: x
     chosen = choose()
     used = layout(session, chosen)
     objectives, _ = resolve(chosen, session)
-    stack = members(len(used.bins), chosen)
+    stack = members(null_designs(session, used, resolve(chosen, session)[0], chosen), chosen)
     scales = targets.scales(session, used, objectives)
     found = targets.targets(session, used, objectives, scales, stack, TRAIN)
     true = found.values[0].astype(float)
@@ -144,17 +144,18 @@ def test_targets_have_mean_0_and_mean_variance_1_in_the_training_bins(session: x
 
 
 @pytest.mark.parametrize("part", [TRAIN, HELD_OUT])
-def test_a_null_is_to_say_the_shifted_label_on_the_same_scale(session: xr.Dataset, part: int) -> None:
+def test_a_null_is_to_say_the_broken_label_on_the_same_scale(session: xr.Dataset, part: int) -> None:
     chosen = choose()
     used = layout(session, chosen)
     objectives, _ = resolve(chosen, session)
-    stack = members(len(used.bins), chosen)
+    stack = members(null_designs(session, used, resolve(chosen, session)[0], chosen), chosen)
     scales = targets.scales(session, used, objectives)
     found = targets.targets(session, used, objectives, scales, stack, part)
     scale = scales["position"]
     for member, values in zip(stack, found.values, strict=True):
-        rolled = np.roll(session["position"].values[used.bins], member.shift, axis=0)[used.numbers(part)]
-        np.testing.assert_allclose(values[:, :2] * scale.deviation + scale.mean, rolled, atol=1e-5)
+        order = member.order("position")
+        seen = session["position"].values[used.bins][slice(None) if order is None else order][used.numbers(part)]
+        np.testing.assert_allclose(values[:, :2] * scale.deviation + scale.mean, seen, atol=1e-5)
 
 
 def test_a_label_that_never_changes_in_training_is_refused(session: xr.Dataset) -> None:

@@ -19,7 +19,7 @@ from pynwb.epoch import TimeIntervals
 from pynwb.file import Subject
 from pynwb.misc import Units
 
-from tests.results import make_results, make_session
+from tests.results import LABELS, make_results, make_session
 from xcebra_nwb import provenance
 from xcebra_nwb.errors import Failure, UsageError
 from xcebra_nwb.files import sha256
@@ -195,7 +195,7 @@ def test_evenly_spaced_bins_have_a_rate(tmp_path: Path) -> None:
 def test_runs_have_roles_shifts_losses_and_the_config(written: tuple[Path, Path, xr.Dataset]) -> None:
     training = xr.load_dataset(written[1] / "training.nc", engine="h5netcdf")
     frame = rows_of(export_of(written[1]), "xcebra_runs")
-    assert frame["run"].tolist() == ["seed 0", "seed 1", "null 0", "null 1", "null 2"]
+    assert frame["run"].tolist() == ["seed 0", "seed 1", *(f"null {label} {n}" for label in LABELS for n in range(3))]
     assert frame["shift"].tolist() == training["shift"].values.tolist()
     for objective in ("time", "position", "head_direction", "choice"):
         one = training.sel(objective=objective)

@@ -17,6 +17,7 @@ from xcebra_nwb.errors import UsageError
 
 Auto = Literal["auto"]
 Kind = Literal["continuous", "circular", "discrete"]
+NullKind = Literal["auto", "shift", "reverse", "permute"]
 Method = Literal[
     "inverted_neuron_gradient",
     "inverted_neuron_gradient_plain",
@@ -142,7 +143,12 @@ class Training(Section):
     )
     regularizer: Regularizer = Field(default_factory=Regularizer, description="Jacobian penalty")
     seeds: int = Field(4, ge=1, description="encoders trained on the true labels")
-    nulls: int = Field(16, ge=0, description="encoders trained on circularly shifted labels")
+    nulls: int = Field(8, ge=0, description="encoders for each label that are trained with that label broken")
+    null_kind: NullKind | dict[Annotated[str, Field(pattern=LABEL_NAME)], NullKind] = Field(
+        "auto",
+        description="how a label is broken: shift, reverse, permute (trials), or auto: by what the label is; one for "
+        "all, or `label: kind`",
+    )
     held_out: float = Field(0.2, gt=0, lt=0.6, description="share of the bins kept from training, in contiguous blocks")
     held_out_blocks: int = Field(5, ge=1, description="number of those blocks")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:1")

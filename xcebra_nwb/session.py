@@ -7,6 +7,7 @@ Dimensions: ``time`` (bin centres, s from the session's start), ``unit``, and ``
 - one variable per label, attrs ``role="label"``, ``kind``, ``units``, ``source``, ``reference_frame``:
   continuous ``(time)`` or ``(time, <label>_axis)``, NaN where missing; circular ``(time)`` in rad, NaN where missing;
   discrete ``(time)`` codes 0, 1, ... with attr ``classes`` (their names), -1 where missing.
+- ``<label>_trial(time)`` for a label that is constant within trials: the number of the trial, -1 outside of any.
 - ``valid(time)``: observed and every label present. ``segment(time)``: equal for bins that follow each other without a
   gap or a trial border, -1 where not valid.
 - coordinates on unit: ``unit_id``, ``row`` (row in the NWB table, or column of the series), ``region``, ``n_spikes``.
@@ -55,6 +56,12 @@ def labels(session: xr.Dataset) -> dict[str, xr.DataArray]:
     return {str(name): v for name, v in session.data_vars.items() if v.attrs.get("role") == "label"}
 
 
+def trial_numbers(session: xr.Dataset, label: str) -> np.ndarray | None:
+    """Return the trial that ``label`` belongs to in every bin, (time,), -1 outside; None if it has no trials."""
+    name = f"{label}_trial"
+    return session[name].values.astype(np.int64) if name in session else None
+
+
 def label_axes(label: xr.DataArray) -> int:
     """Return the label's intrinsic dimension: 1 for a scalar, an angle or a class, the number of axes of a vector."""
     return int(label.shape[1]) if label.ndim == 2 else 1
@@ -89,6 +96,7 @@ def _problems(session: xr.Dataset) -> Iterator[str]:
             yield f"activity has no attr {attribute}"
     for name, label in labels(session).items():
         yield from _label_problems(name, label, valid.values)
+        yield from _trial_problems(session, name)
 
 
 def _label_problems(name: str, label: xr.DataArray, valid: np.ndarray) -> Iterator[str]:
@@ -106,6 +114,12 @@ def _label_problems(name: str, label: xr.DataArray, valid: np.ndarray) -> Iterat
         yield f"label {name} is missing in valid bins"
     if kind == "discrete" and "classes" not in label.attrs:
         yield f"discrete label {name} has no attr classes"
+
+
+def _trial_problems(session: xr.Dataset, name: str) -> Iterator[str]:
+    trial = trial_numbers(session, name)
+    if trial is not None and not (trial[session["valid"].values] >= 0).all():
+        yield f"label {name} belongs to no trial in valid bins"
 
 
 def save(session: xr.Dataset, path: Path | str) -> None:

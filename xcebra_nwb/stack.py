@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from xcebra_nwb.config import Config, Objective
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.layout import Layout
+from xcebra_nwb.null_design import Broken, NullDesign, null_design
 from xcebra_nwb.session import labels
-from xcebra_nwb.xcebra.nulls import draw_shifts, shifted
 from xcebra_nwb.xcebra.pairs import (
     DiscretePairs,
     Groups,
@@ -25,33 +26,50 @@ from xcebra_nwb.xcebra.pairs import (
 from xcebra_nwb.xcebra.training import Samples
 from xcebra_nwb.xcebra.windows import TRAIN, runs
 
-SEED, NULL, SHIFTS, TEST, ATTRIBUTION = range(5)  # what a generator is for: part of its seed
+SEED, NULL, ORDERS, TEST, ATTRIBUTION = range(5)  # what a generator is for: part of its seed
 
 
 @dataclass(frozen=True)
 class Member:
-    """One encoder of the stack: trained on the true labels (a seed) or on labels shifted by ``shift`` bins (a null)."""
+    """One encoder of the stack: a seed, trained on the true labels, or a null, for which one label was ``broken``."""
 
     role: str
-    number: int
-    shift: int
+    number: int  # among the seeds, or among the nulls of the label
+    broken: Broken | None = None
 
     def generator(self, random_seed: int, *purpose: int) -> np.random.Generator:
         """Return the member's own generator; it does not depend on which members are trained beside it."""
-        return np.random.default_rng([random_seed, SEED if self.role == "seed" else NULL, self.number, *purpose])
+        own = [SEED] if self.broken is None else [NULL, _key(self.broken.label)]
+        return np.random.default_rng([random_seed, *own, self.number, *purpose])
+
+    def order(self, label: str) -> NDArray[np.int64] | None:
+        """Return the order in which the member reads the usable bins of ``label``; None: as it was recorded."""
+        return self.broken.order if self.broken is not None and self.broken.label == label else None
 
 
-def members(bins: int, config: Config) -> list[Member]:
-    """Return the seeds and the nulls of a stack over ``bins`` usable bins."""
-    generator = np.random.default_rng([config.random_seed, SHIFTS])
-    shifts = draw_shifts(bins, config.training.nulls, generator)
-    seeds = [Member("seed", number, 0) for number in range(config.training.seeds)]
-    return seeds + [Member("null", number, int(shift)) for number, shift in enumerate(shifts)]
+def members(designs: list[NullDesign], config: Config) -> list[Member]:
+    """Return the seeds, and after them the nulls of every label."""
+    seeds = [Member("seed", number) for number in range(config.training.seeds)]
+    return seeds + [Member("null", number, broken) for d in designs for number, broken in enumerate(d.nulls)]
 
 
-def label_values(session: xr.Dataset, name: str, bins: NDArray[np.int64], shift: int = 0) -> NDArray:
-    """Return a label at ``bins``, (sample, axis) or class codes (sample,), shifted in a circle along them."""
-    values = shifted(labels(session)[name].values[bins], shift)
+def null_designs(session: xr.Dataset, used: Layout, objectives: list[Objective], config: Config) -> list[NullDesign]:
+    """Return the nulls of every label that an objective reads."""
+    names = [o.label for o in objectives if o.label is not None]
+    generators = [np.random.default_rng([config.random_seed, ORDERS, _key(name)]) for name in names]
+    return [null_design(session, used, name, config, g) for name, g in zip(names, generators, strict=True)]
+
+
+def _key(label: str) -> int:
+    """A number for a label's name: part of its nulls' seeds, whatever other labels there are."""
+    return zlib.crc32(label.encode())
+
+
+def label_values(
+    session: xr.Dataset, name: str, bins: NDArray[np.int64], order: NDArray[np.int64] | None = None
+) -> NDArray:
+    """Return a label at ``bins``, (sample, axis) or class codes (sample,), read in ``order`` (sample,)."""
+    values = labels(session)[name].values[bins if order is None else bins[order]]
     if values.dtype.kind in "iu":
         return values.astype(np.int64)
     return values.astype(np.float64).reshape(len(bins), -1)
@@ -69,29 +87,41 @@ def samples(
     bins = used.bins[numbers]
     run = runs(bins, used.segment)
     reachable = np.ones(len(bins), dtype=bool)
-    rules: dict[tuple[str, int], PositiveRule] = {}
+    by_objective: list[list[PositiveRule]] = []
     for objective in objectives:
         if objective.label is None:
             following = successors(run, objective.offset)
             reachable &= following >= 0
-            rules |= {(objective.name, member.shift): TimePairs(following) for member in stack}
+            by_objective.append([TimePairs(following)] * len(stack))
         else:
-            for shift in {member.shift for member in stack}:
-                rules[objective.name, shift] = _label_rule(session, used, objective, numbers, shift)
+            by_objective.append(_label_rules(session, used, objective, numbers, stack))
     if not reachable.any():
         raise Refusal(
             f"no bin of the {'training' if part == TRAIN else 'held-out'} part has a positive for every objective",
             "shorten the window or the offsets, or hold out longer blocks",
         )
-    by_member = [[rules[o.name, member.shift] for o in objectives] for member in stack]
-    return Samples(bins, np.flatnonzero(reachable), by_member)
+    return Samples(bins, np.flatnonzero(reachable), list(zip(*by_objective, strict=True)))
+
+
+def _label_rules(
+    session: xr.Dataset, used: Layout, objective: Objective, numbers: NDArray[np.int64], stack: list[Member]
+) -> list[PositiveRule]:
+    """Every member's rule; those that see the label as it was recorded share one."""
+    assert objective.label is not None
+    true = _label_rule(session, used, objective, numbers, None)
+    orders = [member.order(objective.label) for member in stack]
+    return [true if order is None else _label_rule(session, used, objective, numbers, order) for order in orders]
 
 
 def _label_rule(
-    session: xr.Dataset, used: Layout, objective: Objective, numbers: NDArray[np.int64], shift: int
+    session: xr.Dataset,
+    used: Layout,
+    objective: Objective,
+    numbers: NDArray[np.int64],
+    order: NDArray[np.int64] | None,
 ) -> PositiveRule:
     assert objective.label is not None
-    values = label_values(session, objective.label, used.bins, shift)[numbers]
+    values = label_values(session, objective.label, used.bins, order)[numbers]
     if objective.positive == "discrete":
         return DiscretePairs(Groups.of(values))
     circular = labels(session)[objective.label].attrs["kind"] == "circular"

@@ -106,18 +106,19 @@ def targets(
     stack: list[Member],
     part: int = TRAIN,
 ) -> Targets:
-    """Return the targets of one part of the split as every member has them, shifted for a null."""
-    numbers = used.numbers(part)
-    by_shift = {}
-    for shift in {member.shift for member in stack}:
-        columns = [scaled[o.name](_numbers(session, str(o.label), used.bins, shift)[numbers]) for o in objectives]
-        by_shift[shift] = np.concatenate(columns, axis=1)
-    return Targets(used.bins[numbers], [by_shift[member.shift] for member in stack])
+    """Return the targets of one part of the split as every member has them, with one label broken for a null."""
+    numbers, by_objective = used.numbers(part), []
+    for objective in objectives:
+        name = str(objective.label)
+        true = scaled[objective.name](_numbers(session, name, used.bins))
+        orders = [member.order(name) for member in stack]
+        by_objective.append([(true if order is None else true[order])[numbers] for order in orders])
+    return Targets(used.bins[numbers], [np.concatenate(own, axis=1) for own in zip(*by_objective, strict=True)])
 
 
-def _numbers(session: xr.Dataset, name: str, bins: NDArray[np.int64], shift: int = 0) -> Floats:
+def _numbers(session: xr.Dataset, name: str, bins: NDArray[np.int64]) -> Floats:
     """A label at ``bins`` as numbers (sample, target), not scaled."""
-    label, values = labels(session)[name], label_values(session, name, bins, shift)
+    label, values = labels(session)[name], label_values(session, name, bins)
     if label.attrs["kind"] == "discrete":
         return (values[:, None] == _classes(label)).astype(np.float64)
     return np.hstack([np.cos(values), np.sin(values)]) if label.attrs["kind"] == "circular" else values

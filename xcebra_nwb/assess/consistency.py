@@ -30,8 +30,8 @@ def corrected_maps(seeds: Floats, nulls: Floats) -> Floats:
     """Return each seed's map (seed, unit) as z over the nulls (null, unit); no rows when there are too few nulls."""
     if len(nulls) < LEAST_NULLS:
         return np.empty((0, seeds.shape[1]))
-    log_null = log_share(nulls)[:, None]
-    return np.stack([null_score(row[None], log_null)[0] for row in log_share(seeds)])
+    log_null = log_share(nulls)
+    return np.stack([null_score(row, log_null) for row in log_share(seeds)])
 
 
 def embedding_agreement(latents: Floats) -> float:

@@ -11,7 +11,7 @@ import xarray as xr
 from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, map_agreement
 from xcebra_nwb.assess.decoding import METRICS, decoding_score
 from xcebra_nwb.assess.latents import Latents
-from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW
+from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW, known_nulls
 
 
 def decoding(name: str, kind: str, block: tuple[int, int], latents: Latents) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def decoding(name: str, kind: str, block: tuple[int, int], latents: Latents) -> 
         columns = latents.values[member][:, block[0] : block[1]]
         return decoding_score(columns, latents.label(name, member), latents.train, latents.test, kind)
 
-    seeds, nulls = [score(m) for m in latents.seeds], [score(m) for m in latents.nulls]
+    seeds, nulls = [score(m) for m in latents.seeds], [score(m) for m in latents.nulls(name)]
     known = np.array([n for n in nulls if np.isfinite(n)])
     enough = len(known) >= LEAST_NULLS and known.std(ddof=1) > 0
     mean = mean_of_known(seeds)
@@ -39,7 +39,7 @@ def decoding(name: str, kind: str, block: tuple[int, int], latents: Latents) -> 
 def consistency(maps: xr.Dataset, latents: Latents, block: tuple[int, int]) -> dict[str, Any]:
     """Return how well seeds agree: on raw and null-corrected maps, and on the block; and nulls among themselves."""
     seeds = maps["attribution_seeds"].isel(method=0).transpose("seed", "unit").values
-    nulls = maps["null"].transpose("null", "unit").values
+    nulls = known_nulls(maps["null"].transpose("null", "unit").values)
     held_out = latents.values[latents.seeds][:, latents.test, block[0] : block[1]]
     alone = len(seeds) < 2
     return {
@@ -58,7 +58,7 @@ def loss(name: str, training: xr.Dataset, latents: Latents) -> dict[str, Any]:
     return {
         "held_out": mean_of_known(list(held_out[latents.seeds])),
         "chance": float(training["chance"].values[objective]),
-        "nulls": [float(v) for v in held_out[latents.nulls]],
+        "nulls": [float(v) for v in held_out[latents.nulls(name)]],
         "units": str(training["loss"].attrs["units"]),
     }
 

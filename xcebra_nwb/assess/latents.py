@@ -6,8 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.session import labels
-from xcebra_nwb.xcebra.nulls import shifted
+from xcebra_nwb import members
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
 
 
@@ -20,7 +19,6 @@ class Latents:
         train: numbers of the samples that trained the encoders, ascending.
         test: numbers of the samples held out from training, ascending.
         seeds: numbers of the members trained on the true labels.
-        nulls: numbers of the members trained on shifted labels.
     """
 
     def __init__(self, session: xr.Dataset, training: xr.Dataset, embedding: xr.Dataset) -> None:
@@ -29,12 +27,14 @@ class Latents:
         self.values = values[:, self.bins]
         split = training["split"].values[self.bins]
         self.train, self.test = np.flatnonzero(split == TRAIN), np.flatnonzero(split == HELD_OUT)
-        self.shift = embedding["shift"].values
-        role = embedding["role"].values
-        self.seeds, self.nulls = ([int(m) for m in np.flatnonzero(role == name)] for name in ("seed", "null"))
-        self._session = session
+        self.seeds = members.seeds(training)
+        self._session, self._training = session, training
+
+    def nulls(self, name: str) -> list[int]:
+        """Return the numbers of the members for which the label was broken."""
+        return members.nulls(self._training, name)
 
     def label(self, name: str, member: int) -> NDArray:
         """Return the label as the member saw it: (sample, axis), or codes (sample,)."""
-        values = shifted(labels(self._session)[name].values[self.bins], int(self.shift[member]))
+        values = members.seen_label(self._session, self._training, name, member)[self.bins]
         return values if values.dtype.kind in "iu" else values.reshape(len(values), -1)

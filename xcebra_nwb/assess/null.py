@@ -1,4 +1,4 @@
-"""The null-corrected map: every unit's share of a label against its own share when the labels are shifted.
+"""The null-corrected map: every unit's share of a label against its own share when that label is broken.
 
 Much of a raw map is firing rate and noise structure, the same for every label and for nulls, and the inverse's overall
 size falls as a label is encoded better. So every map is brought to unit norm over units, and its logarithm, from the
@@ -38,19 +38,30 @@ def unit_norm(maps: Floats) -> Floats:
 def score_maps(seeds: Floats, nulls: Floats) -> NullTest:
     """Return z, p and q of the maps ``seeds`` (seed, label, unit) against ``nulls`` (null, label, unit).
 
-    z compares the mean over seeds with the nulls of the same unit. p is the rank of a unit's z among the z of all nulls
-    and units of the label, every null scored against the others; q controls the false discovery rate over the units
-    of a label (Benjamini and Hochberg 1995).
+    A null's map of a label is NaN where the label has fewer nulls than others. z compares the mean over seeds with the
+    nulls of the same unit. p is the rank of a unit's z among the z of all nulls and units of the label, every null
+    scored against the others; q controls the false discovery rate over the units of a label (Benjamini and Hochberg
+    1995).
     """
-    true = log_share(unit_norm(seeds).mean(axis=0))
-    nothing = np.full(true.shape, np.nan)
+    tested = [_score_label(seeds[:, label], known_nulls(nulls[:, label])) for label in range(seeds.shape[1])]
+    return NullTest(*(np.stack(values) for values in zip(*tested, strict=True)))
+
+
+def known_nulls(maps: Floats) -> Floats:
+    """Return the rows of ``maps`` (null, unit) that are the map of a null, and not padding."""
+    return maps[np.isfinite(maps).any(axis=1)]
+
+
+def _score_label(seeds: Floats, nulls: Floats) -> NullTest:
+    """z, p and q (unit,) of one label's maps ``seeds`` (seed, unit) against ``nulls`` (null, unit)."""
+    nothing = np.full(seeds.shape[1], np.nan)
     if len(nulls) < LEAST_NULLS:
         return NullTest(nothing, nothing.copy(), nothing.copy())
-    null = log_share(nulls)
+    true, null = log_share(unit_norm(seeds).mean(axis=0)), log_share(nulls)
     z = null_score(true, null)
     each = np.stack([null_score(null[n], np.delete(null, n, axis=0)) for n in range(len(null))])
-    p_value = np.stack([rank_p_value(z[label], each[:, label].ravel()) for label in range(len(z))])
-    return NullTest(z, p_value, np.stack([_false_discovery_rate(p) for p in p_value]))
+    p_value = rank_p_value(z, each.ravel())
+    return NullTest(z, p_value, _false_discovery_rate(p_value))
 
 
 def log_share(maps: Floats) -> Floats:
@@ -65,11 +76,11 @@ def log_share(maps: Floats) -> Floats:
 
 
 def null_score(values: Floats, null: Floats) -> Floats:
-    """Return how many standard deviations of ``null`` (null, label, unit) ``values`` (label, unit) lie above its mean.
+    """Return how many standard deviations of ``null`` (null, unit) ``values`` (unit,) lie above its mean.
 
-    A variance of a few nulls is itself uncertain, so each unit's is moderated by those of all units of the label.
+    A variance of a few nulls is itself uncertain, so each unit's is moderated by those of all units.
     """
-    variance = np.stack([moderated_variance(v, len(null) - 1) for v in null.var(axis=0, ddof=1)])
+    variance = moderated_variance(null.var(axis=0, ddof=1), len(null) - 1)
     return (values - null.mean(axis=0)) / np.sqrt(variance)
 
 

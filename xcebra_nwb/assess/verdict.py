@@ -44,11 +44,11 @@ def verdict(evidence: Evidence) -> tuple[Verdict, str]:
         return "not encoded", f"{score} is at chance (0)"
     if nulls and max(nulls) >= LEAST_EXCESS and evidence.score <= max(nulls):
         return "not identifiable", (
-            f"{score}, but shifted labels are decoded as well (up to {max(nulls):.2f}): the label repeats itself in "
-            "time or drifts with the recording, so that a shift is no null"
+            f"{score}, but its nulls are decoded as well (up to {max(nulls):.2f}): the label repeats itself in "
+            "time or drifts with the recording, so that it has no null"
         )
     if nulls and evidence.score <= max(nulls):
-        return "not encoded", f"{score} does not exceed that of shifted labels (up to {max(nulls):.2f})"
+        return "not encoded", f"{score} does not exceed that of its nulls (up to {max(nulls):.2f})"
     broken = _not_identifiable(evidence)
     if broken:
         return "not identifiable", f"{score}, but {broken}"
@@ -56,7 +56,7 @@ def verdict(evidence: Evidence) -> tuple[Verdict, str]:
     if doubts:
         return "weak", f"{score}, but {'; '.join(doubts)}"
     return "supported", (
-        f"{score} against at most {max(nulls):.2f} for shifted labels; seeds agree "
+        f"{score} against at most {max(nulls):.2f} for its nulls; seeds agree "
         f"({evidence.consistency:.2f}); {evidence.significant} of {evidence.units} units at q <= 0.05"
     )
 
@@ -74,7 +74,7 @@ def _doubts(evidence: Evidence, nulls: list[float]) -> list[str]:
     if len(nulls) < LEAST_NULLS:
         doubts.append(f"there are {len(nulls)} nulls (at least {LEAST_NULLS} are needed)")
     elif (excess := evidence.score - max(0.0, *nulls)) < LEAST_EXCESS:
-        doubts.append(f"it beats shifted labels only by {excess:.2f} (at least {LEAST_EXCESS})")
+        doubts.append(f"it beats its nulls only by {excess:.2f} (at least {LEAST_EXCESS})")
     if not evidence.consistency >= LEAST_CONSISTENCY:
         doubts.append(
             "one seed or too few nulls: consistency is unknown"

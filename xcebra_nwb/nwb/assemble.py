@@ -50,6 +50,8 @@ def assemble(
         dataset[label.name] = _variable(label, values)
         if dataset[label.name].ndim == 2 and values.shape[1] <= len(AXES):
             dataset.coords[f"{label.name}_axis"] = list(AXES[: values.shape[1]])
+        if (trial := label.trials(grid)) is not None:
+            dataset[f"{label.name}_trial"] = ("time", trial)
     dataset["valid"] = ("time", valid)
     dataset["segment"] = ("time", segments(grid, valid, recording.borders))
     return dataset.assign_coords(

@@ -34,14 +34,21 @@ class IntervalLabel(Label):
 
     def binned(self, grid: Grid, time: Time) -> tuple[np.ndarray, np.ndarray]:
         """Return the label of the bins wholly inside one row, and no bin at which tracking was lost."""
+        trial = self.trials(grid)
+        missing = -1 if self.kind == "discrete" else np.nan
+        result = np.where(trial >= 0, self.values[trial], missing).astype(self.values.dtype)
+        lost = np.zeros(grid.count, dtype=bool)
+        return (result if self.kind == "discrete" else result[:, None]), lost
+
+    def trials(self, grid: Grid) -> np.ndarray:
+        """Return the row that each bin lies wholly inside, (time,); -1 where there is none, or more than one."""
         first, last = grid.whole(self.intervals)
         length = last - first
         offset = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
-        result = np.full(grid.count, -1 if self.kind == "discrete" else np.nan, dtype=self.values.dtype)
-        result[np.repeat(first, length) + offset] = np.repeat(self.values, length)
-        result[grid.tally(first, last) > 1] = -1 if self.kind == "discrete" else np.nan  # rows that overlap
-        lost = np.zeros(grid.count, dtype=bool)
-        return (result if self.kind == "discrete" else result[:, None]), lost
+        row = np.full(grid.count, -1, dtype=np.int64)
+        row[np.repeat(first, length) + offset] = np.repeat(np.arange(len(length)), length)
+        row[grid.tally(first, last) > 1] = -1
+        return row
 
 
 def interval_label(file: NwbFile, name: str, source: str, kind: Kind | Auto = "auto") -> IntervalLabel:

@@ -48,6 +48,10 @@ class Label(ABC):
         Continuous (time, axis), circular (time,) in rad, discrete (time,) codes.
         """
 
+    def trials(self, grid: Grid) -> np.ndarray | None:
+        """Return the number of the trial of every bin, (time,), -1 outside of any; None if the label has no trials."""
+        return None
+
     @property
     @abstractmethod
     def times(self) -> np.ndarray:

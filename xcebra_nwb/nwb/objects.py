@@ -27,8 +27,10 @@ ATTRIBUTION = {
 }
 RUNS = {
     "run": "role and number of the member",
-    "role": "seed: trained on the true labels; null: on circularly shifted ones",
-    "shift": "bins by which the labels were shifted",
+    "role": "seed: trained on the true labels; null: with one label broken",
+    "broken": "the label that was broken; none for a seed",
+    "null_kind": "how: shift, reverse or permute; none for a seed",
+    "shift": "by how many bins, or trials where whole trials were moved",
     "config": "the config, as JSON: a list of [key, value]",
 }
 UNITS = {
@@ -131,11 +133,13 @@ def _reason(attribution: xr.Dataset, column: str) -> str:
 
 
 def runs_table(training: xr.Dataset, config: Mapping[str, Any]) -> DynamicTable:
-    """Return a row per member, seeds on the true labels and nulls on shifted ones, with its losses."""
-    roles = [str(role) for role in training["role"].values]
+    """Return a row per member, seeds on the true labels and nulls with one label broken, with its losses."""
+    roles, broken, numbers = ([str(v) for v in training[name].values] for name in ("role", "broken", "number"))
     columns: dict[str, Any] = {
-        "run": [f"{role} {roles[:index].count(role)}" for index, role in enumerate(roles)],
+        "run": [" ".join(filter(None, parts)) for parts in zip(roles, broken, numbers, strict=True)],
         "role": roles,
+        "broken": [label or "none" for label in broken],
+        "null_kind": [str(kind) or "none" for kind in training["null_kind"].values],
         "shift": training["shift"].values,
     }
     losses = dict(_losses(training))

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from xcebra_nwb import members
 from xcebra_nwb.report.label_colors import colors_of, draw_key
 from xcebra_nwb.report.style import MUTED, figure, write_message
 from xcebra_nwb.results import Results
@@ -29,28 +30,23 @@ class Block:
 
 
 def block(results: Results, label: str, role: str) -> Block | None:
-    """Return the block of ``label`` for the first member in ``role``; None where there is none."""
-    members = np.flatnonzero(results.embedding["role"].values.astype(str) == role)
-    if not len(members):
+    """Return the block of ``label`` for the first seed, or the first of its nulls; None where there is none."""
+    training = results.training
+    chosen_members = members.seeds(training) if role == "seed" else members.nulls(training, label)
+    if not chosen_members:
         return None
+    member = chosen_members[0]
     chosen = results.attribution.sel(label=label)
     first, last = int(chosen["first_latent"]), int(chosen["last_latent"])
-    values = results.embedding["embedding"].values[members[0], :, first:last].astype(float)
+    values = results.embedding["embedding"].values[member, :, first:last].astype(float)
     known = np.isfinite(values).all(1)
     if known.sum() <= values.shape[1]:
         return None
     centred = values - values[known].mean(0)
     _, size, directions = np.linalg.svd(centred[known], full_matrices=False)
     shares = size**2 / max(float((size**2).sum()), 1e-30)
-    seen = _as_seen(results.session[label], known, int(results.embedding["shift"].values[members[0]]))
-    return Block(centred @ directions.T, shares, seen)
-
-
-def _as_seen(label: xr.DataArray, known: NDArray[np.bool_], shift: int) -> xr.DataArray:
-    """The label, shifted in a circle over the bins that have an embedding."""
-    values = label.values.copy()
-    values[known] = np.roll(values[known], shift, axis=0)
-    return label.copy(data=values)
+    seen = members.seen_label(results.session, training, label, member)
+    return Block(centred @ directions.T, shares, results.session[label].copy(data=seen))
 
 
 def embedding_figure(results: Results, label: str) -> Figure:
@@ -63,7 +59,7 @@ def embedding_figure(results: Results, label: str) -> Figure:
     panels = (
         (seed, split == 0, "a seed, training bins"),
         (seed, split == 1, "the same seed, held-out bins"),
-        (null, split == 1, "a null, held-out bins, shifted label"),
+        (null, split == 1, "a null, held-out bins, broken label"),
     )
     for row in range(rows):
         for column, (points, chosen, title) in enumerate(panels):

@@ -59,7 +59,7 @@ def _facts(results: Results) -> str:
         f"{seconds:,.0f} s used",
     ]
     about += [f"bins of {number(float(attrs['bin_width']))} s", f"{results.attribution.sizes['seed']} seeds"]
-    return " · ".join(part for part in [*about, f"{results.attribution.sizes['null']} nulls"] if part)
+    return " · ".join(part for part in [*about, f"{results.attribution.sizes['null']} nulls a label"] if part)
 
 
 def _card(label: str, result: dict[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from xcebra_nwb import members
 from xcebra_nwb.report.style import FORWARD, MUTED, NULL, SEED, figure, latents, plain
 
 ACROSS = 4
@@ -31,14 +31,15 @@ def training_figure(training: xr.Dataset) -> Figure:
 
 
 def _draw_losses(axes: Axes, objective: xr.Dataset) -> None:
-    roles = objective["role"].values.astype(str)
+    label = str(objective["label"].item())
+    shown = {"null": members.nulls(objective, label) if label else [], "seed": members.seeds(objective)}
     step = objective["step"].values
     past = step[-1] * 1.05
     for role, color, width in (("null", NULL, 0.8), ("seed", SEED, 1.4)):
-        for member in np.flatnonzero(roles == role):
+        for member in shown[role]:
             axes.plot(step, objective["loss"].values[member], color=color, lw=width, alpha=0.85)
         face = SEED if role == "seed" else "white"
-        for held_out in objective["held_out_loss"].values[roles == role]:  # one by one: none has no extent to lay out
+        for held_out in objective["held_out_loss"].values[shown[role]]:  # one by one: none has no extent to lay out
             axes.plot(past, held_out, "D", mfc=face, mec=color, ms=4.5, clip_on=False)
     axes.axhline(float(objective["chance"]), color=FORWARD, ls="--", lw=1.1)
     first, last = int(objective["first_latent"]), int(objective["last_latent"])
@@ -60,7 +61,7 @@ def _draw_schedule(axes: Axes, training: xr.Dataset) -> None:
 def _add_key(drawn: Figure, axes: Axes) -> None:
     handles = [
         *axes.plot([], [], color=SEED, lw=1.6, label="seeds (true labels), training"),
-        *axes.plot([], [], color=NULL, lw=1.2, label="nulls (shifted labels), training"),
+        *axes.plot([], [], color=NULL, lw=1.2, label="nulls (its label broken), training"),
         *axes.plot([], [], "D", mfc=SEED, mec=SEED, ms=4.5, ls="none", label="seeds, held out"),
         *axes.plot([], [], "D", mfc="white", mec=NULL, ms=4.5, ls="none", label="nulls, held out"),
         *axes.plot([], [], color=FORWARD, ls="--", label="chance"),

@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb import model_file
+from xcebra_nwb import members, model_file
 from xcebra_nwb.assess.consistency import map_agreement
 from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW, score_maps
 from xcebra_nwb.config import Config, Training
@@ -33,7 +33,7 @@ from xcebra_nwb.xcebra.windows import usable_bins
 def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
     """Compute the maps of every member over all usable bins and write them, with their nulls, to attribution.nc."""
     session, history = load(directory / "session.nc"), load_dataset(directory / "training.nc")
-    blocks = label_blocks(history)
+    blocks, seeds = label_blocks(history), members.seeds(history)
     with device(config.training.device, threads) as place:
         shape, layers = model_file.load(directory / "model.safetensors", place)
         bins = np.flatnonzero(usable_bins(session["segment"].values.astype(np.int64), shape.window))
@@ -41,9 +41,7 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
         silent = _silent_units(inputs[torch.as_tensor(bins, device=place)])
         layers = without_units(shape, layers, silent)  # what their weights say was never trained
         methods = config.attribution.methods
-        sampling = Sampling(
-            np.random.default_rng([config.random_seed, ATTRIBUTION]), config.attribution.samples, _seeds(history)
-        )
+        sampling = Sampling(np.random.default_rng([config.random_seed, ATTRIBUTION]), config.attribution.samples, seeds)
         with progress("attribution", work(len(bins), methods, sampling), "bins") as advance:
             maps = maps_of(
                 inputs,
@@ -54,7 +52,7 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
                 _contrast_of(history),
                 config.attribution.rank_tolerance,
                 methods,
-                _seeds(history) if config.attribution.time_resolved else [],
+                seeds if config.attribution.time_resolved else [],
                 advance,
                 sampling,
             )
@@ -64,10 +62,6 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
     path = directory / "attribution.nc"
     save_dataset(_dataset(session, history, blocks, maps, bins, config), path)
     return [path]
-
-
-def _seeds(history: xr.Dataset) -> list[int]:
-    return [int(member) for member in np.flatnonzero(history["role"].values == "seed")]
 
 
 def _contrast_of(history: xr.Dataset) -> Contrast:
@@ -97,10 +91,11 @@ def _dataset(
 ) -> xr.Dataset:
     """attribution.nc: see docs/results.md."""
     methods = list(config.attribution.methods)
-    seed, null = (np.flatnonzero(history["role"].values == role) for role in ("seed", "null"))
+    seed = np.array(members.seeds(history))
     label_maps = np.stack([maps.label[method] for method in methods], axis=1)  # (member, method, label, unit)
     latent_maps = np.stack([maps.latent[method] for method in methods], axis=1)
-    tested = score_maps(label_maps[seed, 0], label_maps[null, 0])
+    null = _null_maps(label_maps[:, 0], [members.nulls(history, block.name) for block in blocks])
+    tested = score_maps(label_maps[seed, 0], null)
     several = len(seed) > 1
     deviation = label_maps[seed].std(axis=0, ddof=1) if several else np.full(label_maps.shape[1:], np.nan)
     dataset = xr.Dataset(
@@ -125,7 +120,7 @@ def _dataset(
             "latent": np.arange(latent_maps.shape[2]),
             "seed": history["number"].values[seed],
             # Named like its own dimension, so xarray keeps it among the coordinates.
-            "null": (("null", "label", "unit"), label_maps[null, 0]),
+            "null": (("null", "label", "unit"), null),
             **{name: session[name] for name in UNIT_COORDINATES},
         },
         attrs={
@@ -149,6 +144,14 @@ def _dataset(
     if maps.over_time:
         dataset = dataset.assign_coords(time=session["time"].values[bins])
     return dataset
+
+
+def _null_maps(maps: NDArray[np.float64], nulls: list[list[int]]) -> NDArray[np.float64]:
+    """Every label's own nulls (null, label, unit) of ``maps`` (member, label, unit); NaN where a label has fewer."""
+    found = np.full((max(map(len, nulls)), *maps.shape[1:]), np.nan)
+    for label, own in enumerate(nulls):
+        found[: len(own), label] = maps[own, label]
+    return found
 
 
 def _agreement(maps: NDArray[np.float64], methods: list) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +21,15 @@ from xcebra_nwb.objectives import contrast, resolve
 from xcebra_nwb.progress import progress
 from xcebra_nwb.provenance import software
 from xcebra_nwb.session import encoder_input, load, save_dataset
-from xcebra_nwb.stack import TEST, Member, members, samples
+from xcebra_nwb.stack import TEST, Member, members, null_designs, samples
 from xcebra_nwb.trainable import check_trainable
 from xcebra_nwb.xcebra import supervised, training
 from xcebra_nwb.xcebra.encoder import architecture, embed
 from xcebra_nwb.xcebra.loss import chance_loss
 from xcebra_nwb.xcebra.training import Block, Options, Trained
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
+
+logger = logging.getLogger("xcebra_nwb")
 
 
 def train(directory: Path, config: Config, threads: int = 1) -> list[Path]:
@@ -39,7 +42,10 @@ def train(directory: Path, config: Config, threads: int = 1) -> list[Path]:
         config.encoder.architecture, session.sizes["unit"], config.encoder.hidden, outputs, config.encoder.clip
     )
     used = layout(session, config)
-    stack = members(len(used.bins), config)
+    designs = null_designs(session, used, objectives, config)
+    for design in designs:
+        logger.info("nulls of %s: %d; %s", design.label, len(design.nulls), design.reason)
+    stack = members(designs, config)
     started = time.monotonic()
     with device(config.training.device, threads) as place:
         inputs = torch.as_tensor(encoder_input(session), device=place)
@@ -47,6 +53,7 @@ def train(directory: Path, config: Config, threads: int = 1) -> list[Path]:
         fitted = fit(inputs, shape, blocks, session, used, objectives, stack, config)
         latents = embed(shape, fitted.trained.layers, inputs, used.bins)
     history = _history(session, used, objectives, stack, config, fitted)
+    history.attrs["nulls"] = json.dumps({d.label: {"count": len(d.nulls), "reason": d.reason} for d in designs})
     history.attrs |= {"seconds": time.monotonic() - started, "device": str(place), "threads": threads}
     paths = [directory / name for name in ("model.safetensors", "training.nc", "embedding.nc")]
     model_file.save(fitted.trained.layers, shape, paths[0])
@@ -129,8 +136,18 @@ def _member_coordinates(stack: list[Member]) -> dict[str, tuple[str, list]]:
         "member": ("member", list(range(len(stack)))),
         "role": ("member", [m.role for m in stack]),
         "number": ("member", [m.number for m in stack]),
-        "shift": ("member", [m.shift for m in stack]),
+        "broken": ("member", [m.broken.label if m.broken else "" for m in stack]),
+        "null_kind": ("member", [m.broken.kind if m.broken else "" for m in stack]),
+        "shift": ("member", [m.broken.shift if m.broken else 0 for m in stack]),
     }
+
+
+def _null_bins(session: xr.Dataset, used: Layout, stack: list[Member]) -> np.ndarray:
+    """The bin whose value of its broken label each member saw, (member, time); -1 in bins that are not usable."""
+    seen = np.full((len(stack), session.sizes["time"]), -1, dtype=np.int32)
+    for row, member in zip(seen, stack, strict=True):
+        row[used.bins] = used.bins if member.broken is None else used.bins[member.broken.order]
+    return seen
 
 
 def _history(
@@ -152,6 +169,7 @@ def _history(
             "first_latent": ("objective", [o.outputs[0] for o in objectives]),
             "last_latent": ("objective", [o.outputs[1] for o in objectives]),
             "split": ("time", used.split),
+            "null_bin": (("member", "time"), _null_bins(session, used, stack)),
         },
         coords={
             **_member_coordinates(stack),
