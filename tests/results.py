@@ -37,6 +37,7 @@ def make_results(
     seeds: int = 2,
     nulls: int = 3,
     source: Path | None = None,
+    methods: Sequence[str] = METHODS,
 ) -> xr.Dataset:
     """Write session.nc, training.nc, embedding.nc, attribution.nc and assessment.json; return the session.
 
@@ -44,12 +45,13 @@ def make_results(
         directory: the session's results directory.
         session: what :func:`make_session` gives by default.
         source: the NWB file whose path and digest the session is to carry.
+        methods: those of attribution.nc.
     """
     rng = rng or np.random.default_rng(0)
     session = make_session(rng) if session is None else session
     if source is not None:
         session = session.assign_attrs(source=str(source), sha256=sha256(source))
-    attribution = make_attribution(session, rng, seeds, nulls)
+    attribution = make_attribution(session, rng, seeds, nulls, methods)
     contract.save(session, directory / "session.nc")
     contract.save_dataset(make_training(session, rng, seeds, nulls), directory / "training.nc")
     contract.save_dataset(make_embedding(session, rng, seeds, nulls), directory / "embedding.nc")
@@ -217,7 +219,9 @@ def make_embedding(session: xr.Dataset, rng: np.random.Generator, seeds: int, nu
     )
 
 
-def make_attribution(session: xr.Dataset, rng: np.random.Generator, seeds: int, nulls: int) -> xr.Dataset:
+def make_attribution(
+    session: xr.Dataset, rng: np.random.Generator, seeds: int, nulls: int, methods: Sequence[str] = METHODS
+) -> xr.Dataset:
     """Return attribution.nc: a label's map follows its verdict; z is NaN where there are too few nulls.
 
     ``null`` is named like its own dimension, so that xarray reads it back as a coordinate; ``dataset["null"]`` it is.
@@ -226,7 +230,7 @@ def make_attribution(session: xr.Dataset, rng: np.random.Generator, seeds: int, 
     tuned = np.arange(units)[None, :] % 3 == np.arange(len(labels))[:, None]
     low = np.asarray([{"supported": 0.2, "weak": 0.6, "not encoded": 1.0}[VERDICTS[label]] for label in labels])
     size = np.where(tuned, 1.0, low[:, None])
-    by_seed = size * rng.lognormal(0, 0.1, (seeds, len(METHODS), len(labels), units))
+    by_seed = size * rng.lognormal(0, 0.1, (seeds, len(methods), len(labels), units))
     null = rng.lognormal(-1, 0.1, (nulls, len(labels), units))
     z, p, q = _test(by_seed[:, 0].mean(0), null)
     deviation = by_seed.std(0, ddof=1) if seeds > 1 else np.full(by_seed.shape[1:], np.nan)
@@ -234,7 +238,7 @@ def make_attribution(session: xr.Dataset, rng: np.random.Generator, seeds: int, 
         {} if nulls > 1 else dict.fromkeys(("z_reason", "p_value_reason", "q_value_reason"), "fewer than two nulls")
     )
     reasons |= {} if seeds > 1 else {"attribution_sd_reason": "a single seed has no spread"}
-    latent_map = rng.lognormal(0, 0.3, (seeds, len(METHODS), OUTPUTS, units))
+    latent_map = rng.lognormal(0, 0.3, (seeds, len(methods), OUTPUTS, units))
     return xr.Dataset(
         {
             "attribution": (("method", "label", "unit"), by_seed.mean(0)),
@@ -254,12 +258,12 @@ def make_attribution(session: xr.Dataset, rng: np.random.Generator, seeds: int, 
         },
         coords={
             "seed": np.arange(seeds),
-            "method": list(METHODS),
+            "method": list(methods),
             "label": labels,
             "latent": np.arange(OUTPUTS),
             **{name: session[name] for name in contract.UNIT_COORDINATES},
         },
-        attrs=_attrs(session) | {"tested_method": METHODS[0]} | reasons,
+        attrs=_attrs(session) | {"tested_method": methods[0]} | reasons,
     )
 
 

@@ -220,6 +220,30 @@ def test_a_unit_that_never_changes_has_no_map_and_no_part_in_the_test(trained: P
         np.testing.assert_allclose(found[name].isel(unit=others), values, rtol=1e-9)
 
 
+def test_baselines_stand_beside_the_tested_map_at_fewer_bins(trained: Path) -> None:
+    beside = ["inverted_neuron_gradient", "integrated_gradients", "feature_ablation"]
+    found, alone = attributed(trained, methods=beside, samples=30), attributed(trained)
+    assert found["method"].values.tolist() == beside
+    np.testing.assert_array_equal(found["null"], alone["null"])
+    others = np.delete(np.arange(found.sizes["unit"]), SILENT)
+    for name in ("attribution", "attribution_seeds", "latent_map"):
+        assert np.isnan(found[name].isel(unit=SILENT)).all()
+        assert np.isfinite(found[name].isel(unit=others)).all()
+    assert found.sizes["sample"] == 30
+    assert np.isin(found["sampled_time"], contract.load_dataset(trained / "session.nc")["time"]).all()
+    assert "sampled_time" not in alone
+
+
+def test_a_baseline_can_be_the_tested_method(trained: Path) -> None:
+    first, again = (
+        attributed(trained, methods=["shapley_sampling", "neuron_gradient"], samples=5).load() for _ in range(2)
+    )
+    assert first.attrs["tested_method"] == "shapley_sampling"
+    others = np.delete(np.arange(first.sizes["unit"]), SILENT)
+    assert np.isfinite(first["null"].isel(unit=others)).all()
+    xr.testing.assert_identical(first.drop_attrs(), again.drop_attrs())
+
+
 def test_maps_over_time_are_of_the_seeds_at_the_usable_bins(extracted: Path, tmp_path: Path) -> None:
     shutil.copytree(extracted, tmp_path, dirs_exist_ok=True)
     train(tmp_path, choose(QUICK | {"seeds": 1}))

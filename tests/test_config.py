@@ -89,6 +89,10 @@ def test_an_empty_file_is_the_default_config(tmp_path: Path) -> None:
         ({"training": {"regularizer": {"ramp": [0.5, 0.25]}}}, "never switches on"),
         ({"training": {"steps": 5, "regularizer": {"ramp": [0.8, 0.9]}}}, "never switches on within 5 steps"),
         ({"attribution": {"methods": ["neuron_gradient"] * 2}}, "every method once"),
+        (
+            {"attribution": {"methods": ["neuron_gradient", "kernel_shap"], "time_resolved": True}},
+            "kernel_shap is not computed at every bin",
+        ),
         ({"training": {"denominator": "negatives"}}, "set encoder.clip"),
         ({"objectives": [TIME, TIME]}, "every name must be used once"),
         ({"objectives": [{**TIME, "outputs": [0, 9]}]}, r"exceed encoder.outputs \(8\)"),

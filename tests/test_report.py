@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,12 +14,14 @@ import xarray as xr
 from tests.pages import EVIL, Page
 from tests.results import make_results, make_session
 from xcebra_nwb import session as contract
+from xcebra_nwb.config import Method
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.files import read_json, write_json
 from xcebra_nwb.receipt import Receipt, save
+from xcebra_nwb.report.attribution_figures import map_figure
 from xcebra_nwb.report.ground_truth import auroc_against_cell_types
 from xcebra_nwb.report.style import number, of_median_unit, plain
-from xcebra_nwb.report.unit_map import unit_columns, unit_map, unit_rows
+from xcebra_nwb.report.unit_map import method_name, unit_columns, unit_map, unit_rows
 from xcebra_nwb.verbs.report import report
 
 SECTIONS = ["verdicts", "attribution", "decoding", "embedding", "training", "extraction", "provenance"]
@@ -152,6 +155,37 @@ def test_only_the_foremost_of_many_units_are_drawn(tmp_path: Path) -> None:
     drawn = shown.foremost(60)
     assert set(drawn) == set(np.argsort(-shown.z)[:60])
     assert np.all(np.diff(shown.mean[0, drawn]) <= 0)
+
+
+def test_eight_methods_stay_readable(tmp_path: Path) -> None:
+    methods = get_args(Method)
+    make_results(tmp_path, session=small(["position"]), methods=methods)
+    shown = unit_map(contract.load_dataset(tmp_path / "attribution.nc"), "position", "supported")
+    names = [method_name(method) for method in methods]
+    assert set(names[1:]) <= set(unit_columns(shown))
+    assert not any("_" in name for name in names)
+    drawn = map_figure(shown)
+    assert drawn.get_figheight() < 11  # a row of bars each would be twice that
+    assert set(names) <= {text.get_text() for axes in drawn.axes for text in axes.get_yticklabels()}
+
+
+@pytest.mark.parametrize(
+    ("methods", "other"),
+    [
+        (["inverted_neuron_gradient"], None),
+        (["inverted_neuron_gradient", "kernel_shap"], 1),
+        (["inverted_neuron_gradient", "kernel_shap", "neuron_gradient"], 2),
+        (["neuron_gradient", "kernel_shap"], 1),
+    ],
+)
+def test_the_tested_method_is_compared_with_the_forward_gradient_where_that_is(
+    methods: list[str], other: int | None, tmp_path: Path
+) -> None:
+    make_results(tmp_path, session=small(["position"]), methods=methods)
+    shown = unit_map(contract.load_dataset(tmp_path / "attribution.nc"), "position", "supported")
+    assert shown.partner == other
+    titles = {axes.get_ylabel() for axes in map_figure(shown).axes}
+    assert other is None or method_name(methods[other]) in titles
 
 
 def test_one_latent_and_many_classes_can_be_drawn(tmp_path: Path) -> None:

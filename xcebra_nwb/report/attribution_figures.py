@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from xcebra_nwb.report.method_figures import draw_correlations, draw_maps
 from xcebra_nwb.report.style import BAND, FORWARD, INK, MUTED, NULL, SEED, figure, label_ticks, write_message
 from xcebra_nwb.report.unit_map import UnitMap, method_name
 
@@ -16,26 +17,37 @@ Units = NDArray[np.int64]
 
 
 def map_figure(shown: UnitMap) -> Figure:
-    """Return the maps of both methods and z for the foremost units; beside them the methods against each other."""
+    """Return the tested map, its partner's and z for the foremost units; with more methods, all of them as colours.
+
+    Beside them the two against each other, the methods' correlations, and the regions.
+    """
     units = shown.foremost(MOST_BARS)
-    drawn = figure(11, 1.6 + 1.9 * (len(shown.methods) + 1))
-    grid = drawn.add_gridspec(len(shown.methods) + 1, 2, width_ratios=[4.2, 1.25])
+    partner, many = shown.partner, len(shown.methods) > 2
+    heights = [1.9, *([1.9] if partner else []), *([0.9 + 0.22 * len(shown.methods)] if many else []), 1.9]
+    drawn = figure(11, 1.6 + sum(heights))
+    grid = drawn.add_gridspec(len(heights), 2, width_ratios=[4.2, 1.25], height_ratios=heights)
     axes = [drawn.add_subplot(grid[0, 0])]
-    axes += [drawn.add_subplot(grid[row, 0], sharex=axes[0]) for row in range(1, len(shown.methods) + 1)]
+    axes += [drawn.add_subplot(grid[row, 0], sharex=axes[0]) for row in range(1, len(heights))]
     _draw_tested(axes[0], shown, units)
-    for method, panel in enumerate(axes[1:-1], start=1):
-        _draw_bars(panel, shown, units, method, FORWARD)
-        panel.set_title(f"{method_name(shown.methods[method])}, same units")
+    if partner:
+        _draw_bars(axes[1], shown, units, partner, FORWARD)
+        axes[1].set_title(f"{method_name(shown.methods[partner])}, same units")
+    if many:
+        draw_maps(axes[2], shown, units)
+        draw_correlations(drawn.add_subplot(grid[2, 1]), shown)
     _draw_z(axes[-1], shown, units)
     for panel in axes[:-1]:
         panel.tick_params(labelbottom=False)
-    names = [shown.units[unit] for unit in units]
-    crowded = len(units) > 24 or max(map(len, names)) > 4
-    label_ticks(axes[-1], names, longest=14, rotation=90 if crowded else 0, fontsize=7 if crowded else 8)
-    axes[-1].set_xlabel("unit")
-    _draw_agreement(drawn.add_subplot(grid[: len(shown.methods), 1]), shown)
-    _draw_regions(drawn.add_subplot(grid[len(shown.methods), 1]), shown)
+    _name_units(axes[-1], [shown.units[unit] for unit in units])
+    _draw_agreement(drawn.add_subplot(grid[: 2 if partner else 1, 1]), shown)
+    _draw_regions(drawn.add_subplot(grid[len(heights) - 1, 1]), shown)
     return drawn
+
+
+def _name_units(axes: Axes, names: list[str]) -> None:
+    crowded = len(names) > 24 or max(map(len, names)) > 4
+    label_ticks(axes, names, longest=14, rotation=90 if crowded else 0, fontsize=7 if crowded else 8)
+    axes.set_xlabel("unit")
 
 
 def _draw_tested(axes: Axes, shown: UnitMap, units: Units) -> None:
@@ -81,17 +93,19 @@ def _draw_z(axes: Axes, shown: UnitMap, units: Units) -> None:
 
 
 def _draw_agreement(axes: Axes, shown: UnitMap) -> None:
-    if len(shown.methods) < 2:
+    if shown.partner is None:
         return write_message(axes, "one method only")
     sure = shown.significant
     for chosen, face, edge in ((~sure, "white", NULL), (sure, SEED, "white")):
-        axes.plot(shown.mean[0, chosen], shown.mean[1, chosen], "o", ms=5, mew=0.8, ls="none", mfc=face, mec=edge)
+        axes.plot(
+            shown.mean[0, chosen], shown.mean[shown.partner, chosen], "o", ms=5, mew=0.8, ls="none", mfc=face, mec=edge
+        )
     axes.set_xlabel(method_name(shown.methods[0]))
-    axes.set_ylabel(method_name(shown.methods[1]))
+    axes.set_ylabel(method_name(shown.methods[shown.partner]))
     axes.set_box_aspect(1)
     axes.set_anchor("N")
     known = "not known" if np.isnan(shown.agreement) else f"ρ = {shown.agreement:.2f}"
-    axes.set_title(f"the two methods: {known}")
+    axes.set_title(f"two methods: {known}")
     return None
 
 

@@ -9,11 +9,20 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcebra_nwb.assess.consistency import partner
 from xcebra_nwb.assess.verdict import READABLE
 from xcebra_nwb.report.style import of_median_unit
 
 SIGNIFICANT = 0.05  # false discovery rate
 BAND = (5, 95)  # percentiles of the nulls that figures show
+NAMES = {
+    "inverted_neuron_gradient": "inverse",
+    "inverted_neuron_gradient_plain": "plain inverse",
+    "neuron_gradient": "forward gradient",
+    "gradient_shap": "gradient SHAP",
+    "shapley_sampling": "Shapley sampling",
+    "kernel_shap": "kernel SHAP",
+}
 Values = NDArray[np.float64]
 
 
@@ -32,8 +41,13 @@ class UnitMap:
     z: Values
     p: Values
     q: Values
-    agreement: float  # Spearman correlation between the first method and the forward gradient
+    agreement: float  # Spearman correlation between the first method and its partner
     readable: bool  # whether the label's verdict lets single units be said to carry it
+
+    @property
+    def partner(self) -> int | None:
+        """Which method the first is compared with; None where it is the only one."""
+        return partner(self.methods)
 
     @property
     def significant(self) -> NDArray[np.bool_]:
@@ -88,7 +102,7 @@ def unit_rows(shown: UnitMap) -> list[list[Any]]:
 
 def method_name(method: str) -> str:
     """Return what people call a method."""
-    return {"inverted_neuron_gradient": "inverse", "neuron_gradient": "forward gradient"}.get(method, method)
+    return NAMES.get(method, method.replace("_", " "))
 
 
 def rounded(value: Any) -> float | None:

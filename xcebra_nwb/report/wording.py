@@ -90,11 +90,11 @@ def map_words(shown: UnitMap, reason: str) -> str:
 
 def disagreement(shown: UnitMap) -> str:
     """Return a warning where the two methods give different maps; empty where they agree."""
-    if len(shown.methods) < 2 or not shown.agreement < AGREE:
+    if shown.partner is None or not shown.agreement < AGREE:
         return ""
     return (
         f"The two methods disagree on {_readable(shown.label)} (Spearman ρ = {number(shown.agreement, 2)}): the "
-        f"{method_name(shown.methods[0])} and the {method_name(shown.methods[1])} rank units differently. "
+        f"{method_name(shown.methods[0])} and the {method_name(shown.methods[shown.partner])} rank units differently. "
         "Such a map may be the map of a direction that the label does not use; look at the effective rank, and trust "
         "only units that both methods put first."
     )

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb import members, model_file
-from xcebra_nwb.assess.consistency import map_agreement
+from xcebra_nwb.assess.consistency import map_agreement, partner
 from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW, score_maps
 from xcebra_nwb.config import Config, Training
 from xcebra_nwb.device import device
@@ -156,7 +156,7 @@ def _null_maps(maps: NDArray[np.float64], nulls: list[list[int]]) -> NDArray[np.
 
 def _agreement(maps: NDArray[np.float64], methods: list) -> NDArray[np.float64]:
     """Spearman's correlation over units (label,) of the tested map and another, best the neuron gradient's."""
-    if len(methods) < 2:
+    other = partner(methods)
+    if other is None:
         return np.full(maps.shape[1], np.nan)
-    other = methods.index("neuron_gradient") if "neuron_gradient" in methods[1:] else 1
     return np.array([map_agreement(pair) for pair in maps[[0, other]].swapaxes(0, 1)])
