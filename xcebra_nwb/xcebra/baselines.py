@@ -29,6 +29,7 @@ PATH_STEPS = 20  # integrated gradients: points of the Gauss-Legendre rule
 PATHS = 64  # gradient SHAP: reference and place on the way, drawn for every bin
 REFERENCES = 256  # gradient SHAP: windows of the recording that references are drawn from
 PERMUTATIONS = 32  # Shapley sampling: orders in which units are switched on
+UNITS_AT_ONCE = 5  # Shapley sampling: units of an order that are evaluated together
 COALITIONS_A_UNIT = 32  # kernel SHAP: sets of units that are switched on
 
 Integers = NDArray[np.int64]
@@ -82,7 +83,12 @@ def gradient_shap(model: Model, windows: Tensor, references: Tensor) -> Tensor:
 def shapley_sampling(model: Model, windows: Tensor, references: Tensor) -> Tensor:
     """Return what a unit adds when it is switched on, mean over random orders: (M, B, K, 1, D)."""
     method = ShapleyValueSampling(_switched(model))
-    found = method.attribute(*_switches(windows), additional_forward_args=windows, n_samples=PERMUTATIONS)
+    found = method.attribute(
+        *_switches(windows),
+        additional_forward_args=windows,
+        n_samples=PERMUTATIONS,
+        perturbations_per_eval=UNITS_AT_ONCE,
+    )
     return _unflattened(found, model)
 
 
@@ -95,18 +101,27 @@ def feature_ablation(model: Model, windows: Tensor, references: Tensor) -> Tenso
 def kernel_shap(model: Model, windows: Tensor, references: Tensor) -> Tensor:
     """Return the slopes of the linear model of the latents in switches, over sets of units drawn by captum.
 
-    Captum fits a bin and a latent at a time. With the same sets for all of them the fit is one matrix for the chunk.
+    Captum fits a bin and a latent at a time. With the same sets for all of them a member's fit is one matrix.
     """
-    units = model.shape.units
-    sets, weights = _coalitions(units, windows)
-    latents = torch.cat(
-        [_switched_on(model, windows, part) for part in sets.split(max(1, ELEMENTS // windows.numel()))]
-    )
+    sets, weights = _coalitions(model.shape.units, windows)
+    return torch.stack([_slopes(model.only([member]), windows, sets, weights) for member in range(model.members)])
+
+
+def _slopes(model: Model, windows: Tensor, sets: Tensor, weights: Tensor) -> Tensor:
+    """One member's weighted least squares of the latents in switches: (B, K, 1, D)."""
+    at_once = max(1, ELEMENTS // windows.numel())
+    latents = torch.cat([_switched_on(model, windows, part) for part in sets.split(at_once)])  # (C, B, K)
     root = weights.sqrt().unsqueeze(1).double()  # (C, 1)
     design = torch.cat([sets, torch.ones_like(root)], dim=1) * root  # the last column is the intercept
     # Not the default driver: gelsy gives other bits from call to call.
-    slopes = torch.linalg.lstsq(design, latents.flatten(1) * root, driver="gels").solution[:units]  # (D, M * B * K)
-    return slopes.T.unflatten(0, latents.shape[1:]).unsqueeze(3)
+    fit = torch.linalg.lstsq(design, latents.flatten(1) * root, driver="gels").solution  # (D + 1, B * K)
+    return fit[:-1].T.unflatten(0, latents.shape[1:]).unsqueeze(2)
+
+
+def _switched_on(model: Model, windows: Tensor, sets: Tensor) -> Tensor:
+    """One member's latents (C, B, K) with only the units of each of ``sets`` (C, D) switched on."""
+    seen = windows * sets[:, None, None]  # (C, B, T, D)
+    return model.latents(seen.flatten(0, 1))[0].unflatten(0, seen.shape[:2])
 
 
 def _coalitions(units: int, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,13 +137,6 @@ def _coalitions(units: int, like: Tensor) -> tuple[Tensor, Tensor]:
     weights = torch.ones(len(sets)).to(like)
     weights[:2] = method.inf_weight
     return sets, weights
-
-
-def _switched_on(model: Model, windows: Tensor, sets: Tensor) -> Tensor:
-    """Return the latents (C, M, B, K) with only the units of each of ``sets`` (C, D) switched on."""
-    seen = windows * sets[:, None, None]  # (C, B, T, D)
-    latents = model.latents(seen.flatten(0, 1))
-    return latents.unflatten(1, (len(sets), len(windows))).transpose(0, 1)
 
 
 def _switches(windows: Tensor) -> tuple[Tensor, Tensor]:
