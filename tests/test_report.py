@@ -22,6 +22,7 @@ from xcebra_nwb.report.attribution_figures import map_figure
 from xcebra_nwb.report.ground_truth import auroc_against_cell_types
 from xcebra_nwb.report.style import number, of_median_unit, plain
 from xcebra_nwb.report.unit_map import method_name, unit_columns, unit_map, unit_rows
+from xcebra_nwb.report.wording import training_words
 from xcebra_nwb.verbs.report import report
 
 SECTIONS = ["verdicts", "attribution", "decoding", "embedding", "training", "extraction", "provenance"]
@@ -186,6 +187,17 @@ def test_the_tested_method_is_compared_with_the_forward_gradient_where_that_is(
     assert shown.partner == other
     titles = {axes.get_ylabel() for axes in map_figure(shown).axes}
     assert other is None or method_name(methods[other]) in titles
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        (["time", "time_delta"], "Rules for positive pairs: time: time; position: time_delta."),
+        (["supervised", "supervised"], "Supervised: mean squared error between each label and its block."),
+    ],
+)
+def test_the_page_says_what_the_loss_is_made_of(rules: list[str], words: str) -> None:
+    assert training_words(["time", "position"], rules) == words
 
 
 def test_one_latent_and_many_classes_can_be_drawn(tmp_path: Path) -> None:

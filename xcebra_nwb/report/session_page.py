@@ -115,7 +115,7 @@ def _training(results: Results) -> dict[str, Any]:
     alt = "; ".join(f"{name}: held out {number(loss)}, chance {number(chance)} {units}" for name, loss, chance in pairs)
     return {
         "picture": picture(lambda: training_figure(training), f"Loss per objective over training. {alt}."),
-        "rules": [f"{name}: {rule}" for name, rule in zip(names, training["positive"].values, strict=True)],
+        "words": wording.training_words(names, [str(rule) for rule in training["positive"].values]),
         "facts": [("device", device), ("time", f"{number(seconds)} s"), ("members", training.sizes["member"])],
     }
 

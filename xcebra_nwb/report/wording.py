@@ -100,6 +100,13 @@ def disagreement(shown: UnitMap) -> str:
     )
 
 
+def training_words(objectives: Sequence[str], rules: Sequence[str]) -> str:
+    """Return what the losses of a training are made of."""
+    if set(rules) == {"supervised"}:
+        return "Supervised: mean squared error between each label and its block."
+    return f"Rules for positive pairs: {'; '.join(map(': '.join, zip(objectives, rules, strict=True)))}."
+
+
 def assessment_rows(assessed: dict[str, dict[str, Any]]) -> list[list[Any]]:
     """Return a row a label: the columns of :data:`ASSESSMENT_COLUMNS`."""
     return [_assessment_row(label, result) for label, result in assessed.items()]
