@@ -100,7 +100,7 @@ def test_all_members_latents_and_bins_at_once_are_captums_own_one_by_one(method:
     for number, member, latent in ((0, 0, 1), (1, 1, 4)):
         generator = np.random.default_rng(0)
         generator.choice(WHERE, size=len(WHERE), replace=False)  # the references, drawn before
-        with baselines.captum_draws(generator, windows.device):
+        with baselines.captum_draws(int(generator.integers(2**32)), windows.device):
             alone = method(captum(of.only([member]), latent)).attribute(
                 windows[number : number + 1],
                 feature_mask=as_units(windows),
@@ -124,7 +124,8 @@ def test_the_same_seed_gives_the_same_bits_whatever_was_drawn_elsewhere(name: st
 def test_what_others_draw_is_left_alone(name: str) -> None:
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002
-    values(model(), name, WHERE[:2])
+    chunks = baselines.values(name, model(), WHERE, WHERE[:2], np.random.default_rng(0))
+    next(chunks)  # also while the work is under way
     drawn = torch.rand(1).item(), np.random.random()  # noqa: NPY002
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002
@@ -134,6 +135,7 @@ def test_what_others_draw_is_left_alone(name: str) -> None:
 @pytest.mark.parametrize("name", list(baselines.METHODS))
 def test_members_are_attributed_as_if_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baselines, "BINS_AT_ONCE", 7)
+    monkeypatch.setattr(baselines, "MEMBERS_AT_ONCE", 2)
     of, where = model(members=3), WHERE[:20]
     together = values(of, name, where)
     np.testing.assert_allclose(together[[2]], values(of.only([2]), name, where), rtol=1e-9, atol=1e-9)

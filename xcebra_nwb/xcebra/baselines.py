@@ -24,6 +24,7 @@ from torch.distributions import Categorical
 from xcebra_nwb.xcebra.model import Model
 
 BINS_AT_ONCE = 50  # drawn for together: part of what a seed means
+MEMBERS_AT_ONCE = 4  # with the same draws, so that memory does not grow with the nulls
 ELEMENTS = 1_000_000  # of one member's windows that are evaluated at once
 PATH_STEPS = 20  # integrated gradients: points of the Gauss-Legendre rule
 PATHS = 64  # gradient SHAP: reference and place on the way, drawn for every bin
@@ -46,19 +47,25 @@ def values(
     many there are.
     """
     references = model.windows(generator.choice(bins, size=min(REFERENCES, len(bins)), replace=False))
+    groups = [
+        range(model.members)[start : start + MEMBERS_AT_ONCE] for start in range(0, model.members, MEMBERS_AT_ONCE)
+    ]
     for start in range(0, len(sampled), BINS_AT_ONCE):
         windows = model.windows(sampled[start : start + BINS_AT_ONCE])
-        with captum_draws(generator, windows.device):
-            yield METHODS[name](model, windows, references).detach()
+        seed, parts = int(generator.integers(2**32)), []
+        for group in groups:
+            with captum_draws(seed, windows.device):
+                parts.append(METHODS[name](model.only(group), windows, references).detach())
+        yield torch.cat(parts)
 
 
 @contextmanager
-def captum_draws(generator: np.random.Generator, device: torch.device) -> Iterator[None]:
-    """Seed the global states that captum draws from out of ``generator``, and put them back at the end."""
+def captum_draws(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed the global states that captum draws from, and put them back at the end."""
     before = np.random.get_state()  # noqa: NPY002 - captum takes no generator
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(int(generator.integers(2**63)))
-        np.random.seed(int(generator.integers(2**32)))  # noqa: NPY002
+        torch.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
         try:
             yield
         finally:
@@ -101,27 +108,22 @@ def feature_ablation(model: Model, windows: Tensor, references: Tensor) -> Tenso
 def kernel_shap(model: Model, windows: Tensor, references: Tensor) -> Tensor:
     """Return the slopes of the linear model of the latents in switches, over sets of units drawn by captum.
 
-    Captum fits a bin and a latent at a time. With the same sets for all of them a member's fit is one matrix.
+    Captum fits a bin and a latent at a time. With the same sets for all of them the fit is one matrix.
     """
     sets, weights = _coalitions(model.shape.units, windows)
-    return torch.stack([_slopes(model.only([member]), windows, sets, weights) for member in range(model.members)])
-
-
-def _slopes(model: Model, windows: Tensor, sets: Tensor, weights: Tensor) -> Tensor:
-    """One member's weighted least squares of the latents in switches: (B, K, 1, D)."""
     at_once = max(1, ELEMENTS // windows.numel())
-    latents = torch.cat([_switched_on(model, windows, part) for part in sets.split(at_once)])  # (C, B, K)
+    latents = torch.cat([_switched_on(model, windows, part) for part in sets.split(at_once)])  # (C, M, B, K)
     root = weights.sqrt().unsqueeze(1).double()  # (C, 1)
     design = torch.cat([sets, torch.ones_like(root)], dim=1) * root  # the last column is the intercept
     # Not the default driver: gelsy gives other bits from call to call.
-    fit = torch.linalg.lstsq(design, latents.flatten(1) * root, driver="gels").solution  # (D + 1, B * K)
-    return fit[:-1].T.unflatten(0, latents.shape[1:]).unsqueeze(2)
+    fit = torch.linalg.lstsq(design, latents.flatten(1) * root, driver="gels").solution  # (D + 1, M * B * K)
+    return fit[:-1].T.unflatten(0, latents.shape[1:]).unsqueeze(3)
 
 
 def _switched_on(model: Model, windows: Tensor, sets: Tensor) -> Tensor:
-    """One member's latents (C, B, K) with only the units of each of ``sets`` (C, D) switched on."""
+    """The latents (C, M, B, K) with only the units of each of ``sets`` (C, D) switched on."""
     seen = windows * sets[:, None, None]  # (C, B, T, D)
-    return model.latents(seen.flatten(0, 1))[0].unflatten(0, seen.shape[:2])
+    return model.latents(seen.flatten(0, 1)).unflatten(1, seen.shape[:2]).transpose(0, 1)
 
 
 def _coalitions(units: int, like: Tensor) -> tuple[Tensor, Tensor]:
