@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from xcebra_nwb.benchmark.metrics import auroc, linear_r2, row_auroc, saturated_share, trivial_auroc
+from xcebra_nwb.benchmark.metrics import auroc, linear_r2, neighbour_r2, row_auroc, saturated_share, trivial_auroc
 
 PAPER = np.ones((6, 50), dtype=bool)
 PAPER[3:, :25] = False
@@ -54,6 +54,12 @@ def test_linear_r2_is_one_for_a_linear_map_and_zero_for_noise() -> None:
     assert linear_r2(latents @ generator.standard_normal((3, 2)) + 1.0, latents[:, :1]) < 1.0
     assert linear_r2(latents, latents @ generator.standard_normal((3, 2)) + 1.0) == pytest.approx(1.0)
     assert abs(linear_r2(latents, generator.standard_normal((4000, 2)))) < 0.02
+
+
+def test_neighbours_follow_what_is_not_linear() -> None:
+    angle = np.random.default_rng(0).uniform(-np.pi, np.pi, (4000, 1))
+    circle = np.hstack([np.cos(angle), np.sin(angle)])
+    assert linear_r2(circle, angle**2) < 0.95 < neighbour_r2(circle, angle**2)
 
 
 def test_a_sample_is_saturated_when_any_output_is_at_the_bound() -> None:

@@ -11,8 +11,10 @@ from pynwb import NWBHDF5IO
 
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.simulate.population import poisson_spikes
+from xcebra_nwb.simulate.rates import coherent_noise, ratinabox_rates
 from xcebra_nwb.simulate.ratinabox_state import contained
 from xcebra_nwb.simulate.trajectory import FRAME, walk, walking_agent
+from xcebra_nwb.simulate.truth import CARRIERS
 from xcebra_nwb.verbs.simulate import simulate
 
 DURATION = 200.0
@@ -121,6 +123,34 @@ def test_a_tenth_of_the_rates_gives_a_tenth_of_the_spikes_on_the_same_walk(recor
     np.testing.assert_array_equal(few["position"], usual["position"])
     spikes, fewer = (sum(len(times) for times in c["spike_times"]) for c in (usual, few))
     assert fewer == pytest.approx(0.1 * spikes, abs=5 * np.sqrt(0.1 * spikes))
+
+
+def test_mixed_units_inform_about_both_of_their_labels_and_not_about_the_third(tmp_path: Path) -> None:
+    content = contents(simulate(tmp_path / NAME, seed=1, duration=DURATION, cells=CELLS, mixed=True))
+    bins = {"position": 8, "head_direction": 12, "speed": 8}
+    for label, kinds in CARRIERS.items():
+        values = content[label].reshape(len(content[label]), -1)
+        bits = np.array([information(times, values, bins[label]) for times in content["spike_times"]])
+        tuned = np.isin(content["cell_type"], kinds)
+        assert tuned.sum() == 2 * CELLS
+        assert np.median(bits[tuned]) > 1.5 * bits[~tuned].max()
+
+
+def test_rate_noise_has_the_size_and_the_memory_asked_for() -> None:
+    noise = coherent_noise((20_000, 3), coherence=5.0, generator=np.random.default_rng(0))
+    assert noise.std(axis=0) == pytest.approx(1.0, rel=0.1)
+    memory = (noise[5:] * noise[:-5]).mean(axis=0)
+    assert memory == pytest.approx(np.exp(-1), abs=0.08)
+
+
+def test_rates_come_with_the_position_they_were_fired_at() -> None:
+    rates = ratinabox_rates(60.0, 0.1, CELLS, noise=0.0, seed=1)
+    assert rates.activity.shape == (600, 4 * CELLS)
+    place = np.flatnonzero(np.array(rates.cell_type) == "place")
+    peaks = rates.position[rates.activity[:, place].argmax(axis=0)]  # where each place cell fires most
+    for unit, peak in zip(place, peaks, strict=True):
+        near = np.linalg.norm(rates.position - peak, axis=1) < 0.05
+        assert rates.activity[near, unit].mean() > 2 * rates.activity[:, unit].mean()
 
 
 def test_nothing_is_printed_and_the_global_state_is_left_alone(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:

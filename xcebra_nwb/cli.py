@@ -122,11 +122,12 @@ def simulate(
     duration: Annotated[float, typer.Option(help="s")] = 600.0,
     cells: Annotated[int, typer.Option(help="Units of each of the four types.")] = 20,
     rates: Annotated[float, typer.Option(help="Factor on every unit's rate.")] = 1.0,
+    mixed: Annotated[bool, typer.Option("--mixed", help="Three types, each tuned to two of the labels.")] = False,
 ) -> None:
     """Write a recording whose true tuning is known: place, grid, head-direction and speed cells."""
     from xcebra_nwb.verbs.simulate import simulate as work
 
-    _info("wrote %s", work(file, seed, duration, cells, rates))
+    _info("wrote %s", work(file, seed, duration, cells, rates, mixed))
 
 
 @app.command()

@@ -20,6 +20,7 @@ def session_of(
     *,
     units: str = "Hz",
     smoothing: float = 0.0,
+    bin_width: float = BIN_WIDTH,
 ) -> xr.Dataset:
     """Return the session (see :mod:`xcebra_nwb.session`) of ``activity`` (time, unit) and continuous ``labels``.
 
@@ -29,6 +30,7 @@ def session_of(
         valid: (time,) which bins were observed; without it, all. Every stretch of them is a segment.
         units: of the activity.
         smoothing: s, of the Gaussian that the encoder sees the activity through.
+        bin_width: s.
     """
     bins, count = activity.shape
     observed = np.ones(bins, dtype=bool) if valid is None else valid
@@ -42,14 +44,14 @@ def session_of(
             "segment": ("time", np.where(observed, np.cumsum(starts) - 1, -1)),
         },
         coords={
-            "time": (np.arange(bins) + 0.5) * BIN_WIDTH,
+            "time": (np.arange(bins) + 0.5) * bin_width,
             "unit_id": ("unit", [str(unit) for unit in range(count)]),
             "row": ("unit", np.arange(count)),
             "region": ("unit", ["simulated"] * count),
             "n_spikes": ("unit", activity.sum(axis=0) if units == "count" else np.full(count, np.nan)),
         },
         attrs=dict.fromkeys(ATTRIBUTES, "simulated")
-        | {"bin_width": BIN_WIDTH, "software": "{}", "choices": "[]", "masks": "{}"},
+        | {"bin_width": bin_width, "software": "{}", "choices": "[]", "masks": "{}"},
     )
     for name, values in labels.items():
         described = {"role": "label", "kind": "continuous", "units": "1", "source": "simulated", "reference_frame": ""}

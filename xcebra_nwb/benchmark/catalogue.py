@@ -5,12 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 
-from xcebra_nwb.benchmark import synthetic
+from xcebra_nwb.benchmark import ratinabox, synthetic
 from xcebra_nwb.benchmark.budget import SIZES
 from xcebra_nwb.benchmark.case import Case
 from xcebra_nwb.errors import UsageError
 
-BENCHMARKS: dict[str, Callable[[str], list[Case]]] = {"synthetic": synthetic.cases}
+BENCHMARKS: dict[str, Callable[[str], list[Case]]] = {
+    "synthetic": synthetic.cases,
+    "ratinabox": ratinabox.cases,
+}
 
 
 def cases(name: str, size: str) -> dict[str, Case]:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.neighbors import KNeighborsRegressor
 
 Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
@@ -46,6 +47,12 @@ def linear_r2(predictors: Floats, targets: Floats) -> float:
     """
     fitted = LinearRegression().fit(predictors[::2], targets[::2])
     return float(fitted.score(predictors[1::2], targets[1::2]))
+
+
+def neighbour_r2(predictors: Floats, targets: Floats) -> float:
+    """Return how much of ``targets`` the five nearest neighbours in ``predictors`` explain; see :func:`linear_r2`."""
+    fitted = KNeighborsRegressor(5).fit(predictors[::2], targets[::2])
+    return float(r2_score(targets[1::2], fitted.predict(predictors[1::2])))
 
 
 def saturated_share(latents: Floats, clip: float | None) -> float:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from xcebra_nwb import model_file
-from xcebra_nwb.benchmark.case import Place, Score, Task
-from xcebra_nwb.benchmark.metrics import auroc, linear_r2, row_auroc, saturated_share, trivial_auroc
+from xcebra_nwb.benchmark.case import Place, Task
+from xcebra_nwb.benchmark.metrics import (
+    Score,
+    Truth,
+    auroc,
+    linear_r2,
+    neighbour_r2,
+    row_auroc,
+    saturated_share,
+    trivial_auroc,
+)
 from xcebra_nwb.config import Config
 from xcebra_nwb.device import device
 from xcebra_nwb.session import encoder_input, labels, load_dataset, save
@@ -28,10 +37,10 @@ def scores(place: Place, task: Task) -> list[Score]:
     save(task.session, place.directory / "session.nc")
     place.verbs.train(place.directory, task.config, place.threads)
     latents = load_dataset(place.directory / "embedding.nc")["embedding"].values[0]  # (time, latent) of one seed
-    bins = np.flatnonzero(np.isfinite(latents).all(axis=1))
-    about = {label: embedding_scores(task, label, latents, bins) for label in task.carries}
+    blocks, bins = label_blocks(task.config), np.flatnonzero(np.isfinite(latents).all(axis=1))
+    about = {block.name: embedding_scores(task, block, latents, bins) for block in blocks}
     maps = maps_at(place, task, sampled(bins, SCORED_BINS))
-    return [score | about[score["label"]] for score in map_scores(maps, label_blocks(task.config), task)]
+    return [score | about[score["label"]] for score in map_scores(maps, blocks, task.carries)]
 
 
 def label_blocks(config: Config) -> list[Block]:
@@ -58,11 +67,11 @@ def maps_at(place: Place, task: Task, bins: NDArray[np.int64]) -> Maps:
         )
 
 
-def map_scores(maps: Maps, blocks: Sequence[Block], task: Task) -> list[Score]:
+def map_scores(maps: Maps, blocks: Sequence[Block], carries: Mapping[str, Truth]) -> list[Score]:
     """Return the scores of every method's maps for every label; those of latents are means over seeds."""
     found = []
     for method, latent_maps in maps.latent.items():
-        truth = latent_truth(blocks, task, latent_maps.shape[1:])
+        truth = latent_truth(blocks, carries, latent_maps.shape[1:])
         pooled = float(np.mean([auroc(one, truth) for one in latent_maps]))
         for number, block in enumerate(blocks):
             rows = slice(block.first, block.last)
@@ -73,28 +82,33 @@ def map_scores(maps: Maps, blocks: Sequence[Block], task: Task) -> list[Score]:
                     "row_auroc": float(np.mean([row_auroc(one[rows], truth[rows]) for one in latent_maps])),
                     "pooled_auroc": pooled,
                     "trivial_auroc": trivial_auroc(truth),
-                    "label_auroc": auroc(maps.label[method][:, number].mean(axis=0), task.carries[block.name]),
+                    "label_auroc": auroc(maps.label[method][:, number].mean(axis=0), carries[block.name]),
                     "usable": float(maps.usable.mean()),
                 }
             )
     return found
 
 
-def latent_truth(blocks: Sequence[Block], task: Task, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def latent_truth(blocks: Sequence[Block], carries: Mapping[str, Truth], shape: tuple[int, ...]) -> Truth:
     """Return which unit carries which latent: a label's block the label; the others, as in the paper, all units do."""
     truth = np.ones(shape, dtype=bool)
     for block in blocks:
-        truth[block.first : block.last] = task.carries[block.name]
+        truth[block.first : block.last] = carries[block.name]
     return truth
 
 
-def embedding_scores(task: Task, label: str, latents: Floats, bins: NDArray[np.int64]) -> Score:
-    """Return what the embedding (time, latent) says of the true latents, and how far the label is outside its block."""
-    (block,) = (block for block in label_blocks(task.config) if block.name == label)
+def embedding_scores(task: Task, block: Block, latents: Floats, bins: NDArray[np.int64]) -> Score:
+    """Return what ``latents`` (time, latent) say of the true ones, of a block's label, and how far it leaks."""
+    label = labels(task.session)[block.name]
+    values = label.values[bins].reshape(len(bins), -1)
+    if label.attrs["kind"] == "circular":
+        values = np.hstack([np.cos(values), np.sin(values)])
+    own = latents[bins, block.first : block.last]
     others = np.delete(latents[bins], np.arange(block.first, block.last), axis=1)
-    values = labels(task.session)[label].values[bins].reshape(len(bins), -1)
     return {
         "r2": np.nan if task.latents is None else linear_r2(latents[bins], task.latents[bins]),
+        "label_r2": linear_r2(own, values),
+        "label_knn": neighbour_r2(own, values),
         "leak": linear_r2(others, values) if others.shape[1] else np.nan,
         "saturated": saturated_share(latents[bins], task.config.encoder.clip),
     }

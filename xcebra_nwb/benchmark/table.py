@@ -13,7 +13,18 @@ from rich.table import Table
 from scipy.stats import bootstrap
 
 KEYS = ["setting", "training", "regularizer", "label", "method"]  # what a row of the table is about
-METRICS = ("row_auroc", "pooled_auroc", "trivial_auroc", "label_auroc", "r2", "leak", "usable", "saturated")
+METRICS = (
+    "row_auroc",
+    "pooled_auroc",
+    "trivial_auroc",
+    "label_auroc",
+    "r2",
+    "label_r2",
+    "label_knn",
+    "leak",
+    "usable",
+    "saturated",
+)
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 

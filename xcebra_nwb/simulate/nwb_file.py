@@ -11,9 +11,11 @@ from pynwb.file import Subject
 from pynwb.misc import Units
 
 from xcebra_nwb import __version__
-from xcebra_nwb.simulate.population import REGIONS, SAMPLE, Population
+from xcebra_nwb.simulate.population import SAMPLE, Population
 from xcebra_nwb.simulate.trajectory import FRAME, Trajectory
 
+REGIONS = {"place": "CA1", "grid": "MEC", "head_direction": "MEC", "speed": "MEC"}
+MIXED_REGION = "MEC"  # of cells tuned to two labels
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)  # fixed, so that a seed gives the same session on any day
 
 
@@ -48,7 +50,7 @@ def _add_units(file: NWBFile, population: Population, duration: float) -> None:
         file.add_unit(
             spike_times=spike_times,
             obs_intervals=[[0.0, duration]],
-            location=REGIONS[cell_type],
+            location=REGIONS.get(cell_type, MIXED_REGION),
             cell_type=cell_type,
         )
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import h5py
 
 CARRIERS = {
-    "position": ("place", "grid"),
-    "head_direction": ("head_direction",),
-    "speed": ("speed",),
+    "position": ("place", "grid", "place and head_direction", "place and speed"),
+    "head_direction": ("head_direction", "place and head_direction", "head_direction and speed"),
+    "speed": ("speed", "place and speed", "head_direction and speed"),
 }
 
 

@@ -18,7 +18,9 @@ from xcebra_nwb.simulate.trajectory import walk, walking_agent
 SHORTEST = 1.0  # s
 
 
-def simulate(path: Path, seed: int, duration: float = 600.0, cells: int = 20, rates: float = 1.0) -> Path:
+def simulate(
+    path: Path, seed: int, duration: float = 600.0, cells: int = 20, rates: float = 1.0, mixed: bool = False
+) -> Path:
     """Write a simulated recording to ``path`` and return the path.
 
     Place, grid, head-direction and speed cells from RatInABox fire Poisson spikes along a real rat's walk. The true
@@ -30,6 +32,7 @@ def simulate(path: Path, seed: int, duration: float = 600.0, cells: int = 20, ra
         duration: s.
         cells: units of each of the four types.
         rates: factor on every unit's rate, to see what few spikes do.
+        mixed: instead of those four types, three that are each tuned to two of position, head direction and speed.
 
     Raises:
         UsageError: the name is not of that form, the session is shorter than a second, or there are no cells or spikes.
@@ -46,7 +49,7 @@ def simulate(path: Path, seed: int, duration: float = 600.0, cells: int = 20, ra
     with contained(generator):
         agent = walking_agent()
         trajectory = walk(agent, duration, generator)
-        units = population(agent, trajectory, cells, generator, rates)
+        units = population(agent, trajectory, cells, generator, rates, mixed)
     with atomic(path) as temporary, NWBHDF5IO(temporary, "w") as io:
         io.write(nwb_file(trajectory, units, subject=named[1], session=named[2], seed=seed))
     return path
