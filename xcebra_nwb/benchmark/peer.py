@@ -1,0 +1,126 @@
+"""CEBRA 0.6.1, run as a peer: the same data, steps and batch; its own training and attribution; our metrics.
+
+It is called, never copied, and comes with the extra ``bench``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xcebra_nwb.benchmark.case import Place, Task
+from xcebra_nwb.benchmark.metrics import Score
+from xcebra_nwb.benchmark.solve import SCORED_BINS, embedding_scores, label_blocks, map_scores
+from xcebra_nwb.config import Config
+from xcebra_nwb.session import encoder_input, labels
+from xcebra_nwb.xcebra.attribution import Maps, sampled
+from xcebra_nwb.xcebra.training import Block
+
+CLIP = 5.0  # bound on the outputs of the encoder that the paper trains with
+ENCODER = "offset1-model-mse-clip-5-5"
+METHODS = {"inverted_neuron_gradient": "jf-inv-svd", "neuron_gradient": "jf"}  # our name: CEBRA's
+JACOBIAN_BATCH = 1000
+Floats = NDArray[np.float64]
+
+
+def peer_scores(place: Place, task: Task) -> list[Score]:
+    """Return CEBRA's scores on a task with the Euclidean similarity; without CEBRA, rows that say so."""
+    blocks = label_blocks(task.config)
+    if importlib.util.find_spec("cebra") is None:
+        return [{"method": m, "label": b.name, "verdict": "not installed"} for m in METHODS for b in blocks]
+    torch.set_num_threads(place.threads)
+    torch.manual_seed(task.config.random_seed)  # it takes no seed of its own
+    inputs = torch.as_tensor(encoder_input(task.session))
+    bins = np.arange(len(inputs))
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it configures
+        model = _train(inputs, task)
+        maps = _maps(model, inputs[sampled(bins, SCORED_BINS)], blocks)
+    with torch.no_grad():
+        latents = model(inputs[:, :, None]).numpy()
+    about = {block.name: embedding_scores(task, block, latents, bins) for block in blocks}
+    return [score | about[score["label"]] for score in map_scores(maps, blocks, task.carries)]
+
+
+def _train(inputs: Tensor, task: Task) -> Any:
+    """Return CEBRA's encoder, trained on ``inputs`` (time, unit) with the objectives of the task's config."""
+    import cebra
+
+    chosen, objectives = task.config, task.config.objectives
+    values = {name: torch.as_tensor(label.values).float() for name, label in labels(task.session).items()}
+    dataset = cebra.data.DatasetxCEBRA(inputs, **values)
+    steps, batch = chosen.training.steps, chosen.training.batch_size
+    loader = cebra.data.ContrastiveMultiObjectiveLoader(dataset=dataset, num_steps=steps, batch_size=batch)
+    settings = cebra.solver.MultiObjectiveConfig(loader)
+    for objective in objectives:
+        settings.set_slice(*objective.outputs)
+        settings.set_loss("FixedEuclideanInfoNCE", temperature=chosen.training.temperature)
+        if objective.label is None:
+            settings.set_distribution("time", time_offset=objective.offset)
+        else:
+            settings.set_distribution("time_delta", time_delta=objective.delta, label_name=objective.label)
+        settings.push()
+    settings.finalize()
+    encoder = cebra.models.init(ENCODER, inputs.shape[1], chosen.encoder.hidden, chosen.encoder.outputs)
+    dataset.configure_for(encoder)
+    parameters = [*encoder.parameters(), *settings.criterion.parameters()]
+    solver = cebra.solver.init(
+        "multiobjective-solver",
+        model=encoder,
+        feature_ranges=settings.feature_ranges,
+        regularizer=cebra.models.jacobian_regularizer.JacobianReg(),
+        renormalize=False,
+        use_sam=False,
+        criterion=settings.criterion,
+        optimizer=torch.optim.Adam(parameters, lr=chosen.training.learning_rate),
+        tqdm_on=False,
+    )
+    solver.fit(loader=loader, scheduler_regularizer=_schedule(chosen))
+    model = solver.model.eval()
+    model.set_split_outputs(False)
+    return model
+
+
+def _schedule(chosen: Config) -> Any:
+    """CEBRA's ramp of the regulariser's weight, in steps; None without a regulariser."""
+    import cebra
+
+    training, regularizer = chosen.training, chosen.training.regularizer
+    if regularizer.weight == 0:
+        return None
+    return cebra.solver.schedulers.LinearRampUp(
+        n_splits=len(chosen.objectives),
+        step_to_switch_on_reg=round(regularizer.ramp[0] * training.steps),
+        step_to_switch_off_reg=round(regularizer.ramp[1] * training.steps),
+        start_weight=0.0,
+        end_weight=regularizer.weight,
+    )
+
+
+def _maps(model: Any, inputs: Tensor, blocks: Sequence[Block]) -> Maps:
+    """Our maps of CEBRA's Jacobians and inverses at ``inputs`` (bin, unit)."""
+    import cebra
+
+    attribution = cebra.attribution.init(
+        "jacobian-based-batched", model=model, input_data=inputs.clone().requires_grad_(), output_dimension=None
+    )
+    found = attribution.compute_attribution_map(batch_size=min(JACOBIAN_BATCH, len(inputs)))
+    entries: dict[str, Floats] = {ours: np.abs(found[its]).astype(float) for ours, its in METHODS.items()}
+    usable = (entries["neuron_gradient"] != 0).any(axis=(1, 2))
+    label = {
+        m: [np.sqrt((e[:, b.first : b.last] ** 2).sum(axis=1).mean(axis=0)) for b in blocks] for m, e in entries.items()
+    }
+    return Maps(
+        label={method: np.array(maps)[None] for method, maps in label.items()},
+        latent={method: entry.mean(axis=0)[None] for method, entry in entries.items()},
+        effective_rank=np.full((1, len(blocks)), np.nan),
+        condition=np.full(1, np.nan),
+        usable=np.array([usable.mean()]),
+    )
