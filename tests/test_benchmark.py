@@ -1,19 +1,33 @@
 """Benchmarks: the check that comes first, the tables, and the quick form from the command line to the figure."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 from torch import Tensor
 
-from xcebra_nwb.benchmark import perfect
-from xcebra_nwb.benchmark.catalogue import cases
+from xcebra_nwb import session
+from xcebra_nwb.assess.consistency import map_agreement
+from xcebra_nwb.benchmark import agreement, conditions, demo, judge, peer, perfect, synthetic
+from xcebra_nwb.benchmark.budget import SIZES
+from xcebra_nwb.benchmark.case import Place, Verbs
+from xcebra_nwb.benchmark.catalogue import BENCHMARKS, cases
 from xcebra_nwb.benchmark.table import interval, render, rivals, summary
+from xcebra_nwb.config import Method
 from xcebra_nwb.errors import Failure, UsageError
+from xcebra_nwb.report import style
+from xcebra_nwb.trainable import check_trainable
+from xcebra_nwb.verbs.assess import assess
+from xcebra_nwb.verbs.attribute import attribute
+from xcebra_nwb.verbs.extract import extract
+from xcebra_nwb.verbs.simulate import simulate
+from xcebra_nwb.verbs.train import train
 from xcebra_nwb.xcebra import attribution
 from xcebra_nwb.xcebra.inverse import pseudo_inverse
 
@@ -42,6 +56,12 @@ def test_the_interval_of_a_mean_holds_it_and_shrinks_with_the_square_root_of_the
     assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
     assert interval(np.full(5, 0.5)) == (0.5, 0.5, 0.5)
     assert np.isnan(interval(np.array([0.3, np.nan]))[1])
+
+
+def test_of_a_single_dataset_the_interval_is_that_of_its_own_job() -> None:
+    row = {"setting": "halves", "training": "hybrid", "regularizer": 0.1, "label": "position", "method": "inverse"}
+    table = summary(pd.DataFrame([row | {"agreement": 0.5, "agreement_low": 0.4, "agreement_high": 0.6}]))
+    assert table.loc[0, ["agreement", "agreement_low", "agreement_high"]].tolist() == [0.5, 0.4, 0.6]
 
 
 def scores() -> pd.DataFrame:
@@ -97,8 +117,105 @@ def test_a_benchmark_that_is_not_there_is_said_with_the_nearest() -> None:
 def test_the_paper_schedule_has_every_training_on_ten_datasets_of_four_to_nine_latents() -> None:
     columns = pd.DataFrame([case.columns for case in cases("synthetic", "full").values()]).iloc[1:]
     counts = columns.groupby(["setting", "training", "regularizer"]).size()
-    assert len(counts) == 6 * 2 * 2
+    assert len(counts) == 6 * 4 * 2
     assert counts.eq(10).all()
+
+
+@pytest.mark.parametrize("name", ["synthetic", "ratinabox", "conditions", "ablation"])
+@pytest.mark.parametrize("size", SIZES)
+def test_every_job_has_a_name_of_its_own_that_can_be_a_file(name: str, size: str) -> None:
+    jobs = list(BENCHMARKS[name].cases(size, Path()))
+    names = [job.name for job in jobs]
+    assert names[0] == "perfect"
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[\w.-]+", job) for job in names)
+
+
+def test_a_file_is_asked_for_where_one_is_needed_and_only_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no file"):
+        cases("file", "quick")
+    with pytest.raises(UsageError, match="reads no file"):
+        cases("synthetic", "quick", tmp_path / "a.nwb")
+    with pytest.raises(UsageError, match="no such file"):
+        cases("file", "quick", tmp_path / "a.nwb")
+
+
+@pytest.mark.parametrize("condition", conditions.CONDITIONS, ids=lambda c: c.name)
+def test_every_broken_condition_is_a_session_that_can_be_trained_on(condition: conditions.Condition) -> None:
+    task = conditions.task(conditions.DESIGNS["quick"], condition, dataset=0)
+    session.check(task.session)
+    check_trainable(task.session, task.config)
+    assert set(task.carries) == set(session.labels(task.session))
+    assert {len(truth) for truth in task.carries.values()} == {task.session.sizes["unit"]}
+
+
+@pytest.mark.parametrize("training", [*synthetic.TRAININGS, synthetic.PEER])
+def test_every_training_of_the_paper_is_a_config(training: str) -> None:
+    task = synthetic.task(synthetic.DESIGNS["quick"], 5, 0, training, 0.1)
+    blocks = {o.label: o.outputs for o in task.config.objectives if not isinstance(o, str)}
+    assert blocks[synthetic.LABEL] == ((3, 5) if None in blocks else (0, 2))
+    assert task.carries[synthetic.LABEL].sum() == 25
+
+
+def test_a_demo_file_is_read_and_anything_else_is_refused_in_one_line(tmp_path: Path) -> None:
+    generator, truth = np.random.default_rng(0), np.ones((4, 10), dtype=bool)
+    truth[2:, :5] = False
+    arrays = {"neurons": generator.random((50, 10)), "latents": generator.random((50, 4)), "gt_attribution_map": truth}
+    np.savez(tmp_path / "good.npz", **arrays)
+    task = demo.task(demo.DESIGNS["quick"], demo.read(tmp_path / "good.npz"), 0, demo.OURS, 0.1)
+    assert task.config.objectives[1].outputs == (2, 4)
+    assert task.carries[demo.LABEL].tolist() == [False] * 5 + [True] * 5
+    np.savez(tmp_path / "upside_down.npz", **(arrays | {"gt_attribution_map": truth[::-1]}))
+    (tmp_path / "text.npz").write_text("nothing")
+    np.savez(tmp_path / "pickled.npz", **(arrays | {"neurons": np.array([{}], dtype=object)}))
+    for name in ("upside_down", "text", "pickled"):
+        with pytest.raises(UsageError, match=name):
+            demo.read(tmp_path / f"{name}.npz")
+
+
+def test_the_peer_says_when_it_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(peer, "NEEDED", ("no_such_package",))
+    task = synthetic.task(synthetic.DESIGNS["quick"], 4, 0, synthetic.PEER, 0.1)
+    rows = peer.peer_scores(place(tmp_path), task)
+    assert {row["note"] for row in rows} == {peer.MISSING}
+    assert {row["method"] for row in rows} == {"inverted_neuron_gradient", "neuron_gradient"}
+
+
+def test_a_condition_gets_a_score_and_the_verdict_of_the_product(tmp_path: Path) -> None:
+    task = conditions.task(conditions.DESIGNS["quick"], conditions.CONDITIONS[0], dataset=0)
+    rows = judge.judged(place(tmp_path), task)
+    assert {row["method"] for row in rows} == {"inverted_neuron_gradient", "neuron_gradient"}
+    for row in rows:
+        assert row["verdict"] in style.VERDICTS
+        assert 0.5 < row["row_auroc"] <= 1
+        assert row["decoding"] > 0.5
+
+
+def place(folder: Path) -> Place:
+    return Place(Verbs(simulate, extract, train, attribute, assess), folder)
+
+
+def test_many_agreements_at_once_are_those_of_one_at_a_time() -> None:
+    maps = np.random.default_rng(0).integers(0, 9, (4, 5, 12)).astype(float)  # with ties
+    at_once = agreement.mean_spearman(*maps)
+    np.testing.assert_allclose(at_once, [map_agreement(maps[:, draw]) for draw in range(5)])
+
+
+def test_maps_that_share_units_agree_and_maps_of_nothing_do_not() -> None:
+    generator = np.random.default_rng(0)
+    usual = generator.gamma(4, size=40)  # what every map shows of a unit, whatever the label
+    carried = np.linspace(1, 3, 40)
+
+    def maps(count: int, true: bool) -> np.ndarray:
+        return usual * (carried if true else 1.0) * generator.lognormal(0, 0.1, (count, 40))
+
+    found = agreement.seeds_agreement(maps(4, True), maps(10, False))
+    nothing = agreement.seeds_agreement(maps(4, False), maps(10, False))
+    assert found["agreement_low"] < found["agreement"] < found["agreement_high"]
+    assert found["agreement"] > 0.6 > nothing["agreement"] + 0.2
+    assert nothing["raw_agreement"] > 0.9  # as high as that of the truth: no evidence
+    halves = agreement.halves_agreement((maps(4, True), maps(4, True)), (maps(8, False), maps(8, False)))
+    assert halves["agreement"] > 0.4 > abs(halves["null_agreement"]) + 0.2
 
 
 def test_the_quick_form_runs_from_the_command_line_and_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -108,7 +225,7 @@ def test_the_quick_form_runs_from_the_command_line_and_goes_on_where_it_was(tmp_
     assert first.stdout == (tmp_path / "table.md").read_text()
     table = pd.read_csv(tmp_path / "table.csv")
     trained = table[table["training"] == "hybrid"]
-    assert set(trained["method"]) == {"inverted_neuron_gradient", "neuron_gradient"}
+    assert set(trained["method"]) == set(get_args(Method))
     assert trained["row_auroc"].between(0.5, 1).all()
     assert trained["saturated"].eq(0).all()
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")

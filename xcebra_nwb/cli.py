@@ -267,20 +267,21 @@ def run(
 
 @app.command()
 def benchmark(
-    name: Annotated[str, typer.Argument(help="synthetic")],
+    name: Annotated[str, typer.Argument(help="synthetic, ratinabox, conditions, ablation or file")],
+    file: Annotated[Path | None, typer.Argument(help="For `file`: an NWB file of your own.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of everything that it makes.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A small form, in seconds: does it run?")] = False,
     full: Annotated[bool, typer.Option("--full", help="The paper's schedule, for a graphics card.")] = False,
     cores: Annotated[int, typer.Option(min=1, help="CPU cores.")] = 1,
 ) -> None:
-    """Measure the method against simulated truth: a table with intervals, and a figure."""
+    """Measure the method: against simulated truth, or its agreement with itself on a file; a table and a figure."""
     from xcebra_nwb.verbs.benchmark import benchmark as work
 
     if quick and full:
         raise UsageError("--quick and --full", "one of them; without either, a form that takes about an hour")
     size = "quick" if quick else "full" if full else "reduced"
     folder = Path("results") / "benchmarks" / f"{name}-{size}" if output is None else output
-    code = work(name, size, folder, cores)
+    code = work(name, size, folder, cores, file)
     if code == Exit.DONE:
         print((folder / "table.md").read_text(encoding="utf-8"), end="")
         _info("figure: %s", folder / "figure.png")
@@ -293,12 +294,13 @@ def benchmark_case(
     job: Annotated[str, typer.Argument(help="One of its jobs.")],
     scores: Annotated[Path, typer.Option(help="The CSV file to write.")],
     size: Annotated[str, typer.Option(help="quick, reduced or full")] = "reduced",
+    file: Annotated[Path | None, typer.Option(help="What the benchmark is about, if it is about a file.")] = None,
     threads: Threads = 1,
 ) -> None:
     """Do one job of a benchmark."""
     from xcebra_nwb.verbs.benchmark_case import benchmark_case as work
 
-    _info("wrote %s", work(name, job, size, scores, threads))
+    _info("wrote %s", work(name, job, size, scores, threads, file))
 
 
 @app.command(hidden=True)

@@ -37,7 +37,7 @@ def partner(methods: Sequence[str]) -> int | None:
 
 def corrected_maps(seeds: Floats, nulls: Floats) -> Floats:
     """Return each seed's map (seed, unit) as z over the nulls (null, unit); no rows when there are too few nulls."""
-    if len(nulls) < LEAST_NULLS:
+    if len(nulls) < LEAST_NULLS or not len(seeds):
         return np.empty((0, seeds.shape[1]))
     log_null = log_share(nulls)
     return np.stack([null_score(row, log_null) for row in log_share(seeds)])

@@ -4,29 +4,62 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
-from xcebra_nwb.benchmark import ratinabox, synthetic
+from xcebra_nwb.benchmark import ablation, conditions, ratinabox, recording, synthetic
 from xcebra_nwb.benchmark.budget import SIZES
 from xcebra_nwb.benchmark.case import Case
 from xcebra_nwb.errors import UsageError
 
-BENCHMARKS: dict[str, Callable[[str], list[Case]]] = {
-    "synthetic": synthetic.cases,
-    "ratinabox": ratinabox.cases,
+NO_FILE = Path()
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What a benchmark is made of.
+
+    Attributes:
+        cases: from a size, and the file that the user names, to the jobs.
+        panels: the columns of its table that its figure has one panel for each value of.
+        needs_file: whether it is about a file that the user names.
+    """
+
+    cases: Callable[[str, Path], list[Case]]
+    panels: tuple[str, ...] = ("training", "regularizer", "label")
+    needs_file: bool = False
+
+
+BENCHMARKS = {
+    "synthetic": Benchmark(lambda size, file: synthetic.cases(size)),
+    "ratinabox": Benchmark(lambda size, file: ratinabox.cases(size)),
+    "conditions": Benchmark(lambda size, file: conditions.cases(size), panels=("label",)),
+    "ablation": Benchmark(lambda size, file: ablation.cases(size), panels=("training", "label")),
+    "file": Benchmark(recording.cases, panels=("label",), needs_file=True),
 }
 
 
-def cases(name: str, size: str) -> dict[str, Case]:
-    """Return the jobs of the benchmark called ``name`` by their names, in the order of its table.
-
-    Raises:
-        UsageError: there is no such benchmark or size.
-    """
+def benchmark_named(name: str) -> Benchmark:
+    """Return a benchmark; raise :class:`UsageError` if there is none of that ``name``."""
     if name not in BENCHMARKS:
         near = difflib.get_close_matches(name, BENCHMARKS, n=1)
         raise UsageError(
             f"no benchmark {name}", f"did you mean {near[0]}?" if near else f"benchmarks: {', '.join(BENCHMARKS)}"
         )
+    return BENCHMARKS[name]
+
+
+def cases(name: str, size: str, file: Path | None = None) -> dict[str, Case]:
+    """Return the jobs of the benchmark called ``name`` by their names, in the order of its table.
+
+    Raises:
+        UsageError: there is no such benchmark, size or file, or one is asked for and not given.
+    """
+    found = benchmark_named(name)
     if size not in SIZES:
         raise UsageError(f"no size {size}", f"sizes: {', '.join(SIZES)}")
-    return {case.name: case for case in BENCHMARKS[name](size)}
+    if found.needs_file and file is None:
+        raise UsageError(f"benchmark {name}: no file", f"xcebra-nwb benchmark {name} PATH")
+    if file is not None and not found.needs_file:
+        raise UsageError(f"benchmark {name} reads no file", f"leave {file} out")
+    return {case.name: case for case in found.cases(size, file or NO_FILE)}

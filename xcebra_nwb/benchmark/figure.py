@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -13,34 +14,38 @@ from matplotlib.figure import Figure
 from xcebra_nwb.files import atomic
 from xcebra_nwb.report.style import CLASSES, DOTS_PER_INCH, FAINT, SETTINGS, figure, label_ticks, plain
 
-METRIC_ORDER = ("row_auroc", "label_auroc")
+SHOWN = ("row_auroc", "agreement")  # the first that there is
 PANELS_A_ROW = 3
 
 
-def save_figure(table: pd.DataFrame, path: Path) -> None:
+def save_figure(table: pd.DataFrame, panels: Sequence[str], path: Path) -> None:
     """Draw the :func:`xcebra_nwb.benchmark.table.summary` of a benchmark into a PNG file."""
     with mpl.rc_context(SETTINGS), atomic(path) as temporary:
-        draw(table).savefig(temporary, dpi=DOTS_PER_INCH)
+        draw(table, panels).savefig(temporary, dpi=DOTS_PER_INCH)
 
 
-def draw(table: pd.DataFrame) -> Figure:
-    """Return the figure: panels by training, regulariser and label; over the settings, one line a method."""
-    metric = next(m for m in METRIC_ORDER if m in table and table[m].notna().any())
-    groups = list(table.groupby(["training", "regularizer", "label"], sort=False))
+def draw(table: pd.DataFrame, panels: Sequence[str]) -> Figure:
+    """Return the figure: one panel for each value of the columns ``panels``; over the settings, one sign a method."""
+    metric = next(m for m in SHOWN if m in table and table[m].notna().any())
+    groups = list(table.groupby(list(panels), sort=False))
     settings, methods = list(dict.fromkeys(table["setting"])), list(dict.fromkeys(table["method"]))
     columns = min(len(groups), PANELS_A_ROW)
     rows = int(np.ceil(len(groups) / columns))
     made = figure(3.4 * columns + 1.6, 2.6 * rows + 0.6)
-    panels = made.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for axes in panels[len(groups) :]:
+    drawn = made.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for axes in drawn[len(groups) :]:
         axes.set_axis_off()
-    for axes, ((training, weight, label), group) in zip(panels, groups, strict=False):
+    for axes, (values, group) in zip(drawn, groups, strict=False):
         _panel(axes, group, settings, methods, metric)
-        axes.set_title(plain(f"{training}, λ = {weight}, {label}"))
-    for axes in panels[::columns]:
+        axes.set_title(plain(", ".join(_words(column, value) for column, value in zip(panels, values, strict=True))))
+    for axes in drawn[::columns]:
         axes.set_ylabel(metric.replace("_", " "))
-    made.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper")
+    made.legend(*drawn[0].get_legend_handles_labels(), loc="outside right upper")
     return made
+
+
+def _words(column: str, value: object) -> str:
+    return f"λ = {value}" if column == "regularizer" else str(value)
 
 
 def _panel(axes: Axes, group: pd.DataFrame, settings: list[str], methods: list[str], metric: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from xcebra_nwb.benchmark.case import Place, Task
+from xcebra_nwb.benchmark.case import Place, Task, judgement
 from xcebra_nwb.benchmark.metrics import Score, Truth
 from xcebra_nwb.benchmark.solve import embedding_scores, map_scores
 from xcebra_nwb.files import read_json
@@ -27,7 +27,7 @@ def judged(place: Place, task: Task) -> list[Score]:
     latents = load_dataset(folder / "embedding.nc")["embedding"].values[0]  # (time, latent) of the first seed
     blocks, bins = attributed_blocks(attribution), np.flatnonzero(np.isfinite(latents).all(axis=1))
     assessed = read_json(folder / "assessment.json")["labels"]
-    about = {b.name: embedding_scores(task, b, latents, bins) | _judgement(assessed[b.name]) for b in blocks}
+    about = {b.name: embedding_scores(task, b, latents, bins) | judgement(assessed[b.name]) for b in blocks}
     return [score | about[score["label"]] for score in map_scores(stored_maps(attribution), blocks, task.carries)]
 
 
@@ -49,17 +49,6 @@ def stored_maps(attribution: xr.Dataset) -> Maps:
         condition=attribution["condition"].values,
         usable=attribution["usable"].values,
     )
-
-
-def _judgement(assessed: Mapping) -> Score:
-    """What assessment.json says of one label; the leak is the product's, which knows no truth."""
-    unknown = float("nan")
-    return {
-        "verdict": assessed["verdict"],
-        "because": assessed["because"],
-        "decoding": unknown if assessed["decoding"]["score"] is None else assessed["decoding"]["score"],
-        "leak": unknown if assessed["leak"]["score"] is None else assessed["leak"]["score"],
-    }
 
 
 def carriers_of(

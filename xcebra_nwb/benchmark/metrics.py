@@ -29,9 +29,10 @@ def auroc(values: NDArray, truth: Truth) -> float:
 
 
 def row_auroc(values: Floats, truth: Truth) -> float:
-    """Return the mean auROC over the rows that hold both units that carry and units that do not."""
+    """Return the mean auROC over the rows that hold both units that carry and units that do not; NaN without any."""
     mixed = truth.any(axis=1) & ~truth.all(axis=1)
-    return float(np.mean([auroc(row, true) for row, true in zip(values[mixed], truth[mixed], strict=True)]))
+    scores = [auroc(row, true) for row, true in zip(values[mixed], truth[mixed], strict=True)]
+    return float(np.mean(scores)) if scores else float("nan")
 
 
 def trivial_auroc(truth: Truth) -> float:

@@ -18,24 +18,28 @@ from torch import Tensor
 
 from xcebra_nwb.benchmark.case import Place, Task
 from xcebra_nwb.benchmark.metrics import Score
-from xcebra_nwb.benchmark.solve import SCORED_BINS, embedding_scores, label_blocks, map_scores
+from xcebra_nwb.benchmark.solve import SCORED_BINS, embedding_scores, label_blocks, map_scores, objectives_of
 from xcebra_nwb.config import Config
 from xcebra_nwb.session import encoder_input, labels
 from xcebra_nwb.xcebra.attribution import Maps, sampled
 from xcebra_nwb.xcebra.training import Block
 
-CLIP = 5.0  # bound on the outputs of the encoder that the paper trains with
-ENCODER = "offset1-model-mse-clip-5-5"
+ENCODER = "offset1-model-mse-clip-5-5"  # the paper's
+NEEDED = ("cebra", "cvxpy")  # its attribution imports the second
 METHODS = {"inverted_neuron_gradient": "jf-inv-svd", "neuron_gradient": "jf"}  # our name: CEBRA's
+MISSING = 'not installed: pip install "xcebra-nwb[bench]"'
 JACOBIAN_BATCH = 1000
 Floats = NDArray[np.float64]
 
 
 def peer_scores(place: Place, task: Task) -> list[Score]:
-    """Return CEBRA's scores on a task with the Euclidean similarity; without CEBRA, rows that say so."""
+    """Return CEBRA's scores on a task with the Euclidean similarity and outputs clipped at 5.
+
+    Where it is not installed the rows say so.
+    """
     blocks = label_blocks(task.config)
-    if importlib.util.find_spec("cebra") is None:
-        return [{"method": m, "label": b.name, "verdict": "not installed"} for m in METHODS for b in blocks]
+    if any(importlib.util.find_spec(name) is None for name in NEEDED):
+        return [{"method": method, "label": block.name, "note": MISSING} for method in METHODS for block in blocks]
     torch.set_num_threads(place.threads)
     torch.manual_seed(task.config.random_seed)  # it takes no seed of its own
     inputs = torch.as_tensor(encoder_input(task.session))
@@ -53,13 +57,13 @@ def _train(inputs: Tensor, task: Task) -> Any:
     """Return CEBRA's encoder, trained on ``inputs`` (time, unit) with the objectives of the task's config."""
     import cebra
 
-    chosen, objectives = task.config, task.config.objectives
+    chosen = task.config
     values = {name: torch.as_tensor(label.values).float() for name, label in labels(task.session).items()}
     dataset = cebra.data.DatasetxCEBRA(inputs, **values)
     steps, batch = chosen.training.steps, chosen.training.batch_size
     loader = cebra.data.ContrastiveMultiObjectiveLoader(dataset=dataset, num_steps=steps, batch_size=batch)
     settings = cebra.solver.MultiObjectiveConfig(loader)
-    for objective in objectives:
+    for objective in objectives_of(chosen):
         settings.set_slice(*objective.outputs)
         settings.set_loss("FixedEuclideanInfoNCE", temperature=chosen.training.temperature)
         if objective.label is None:
@@ -96,7 +100,7 @@ def _schedule(chosen: Config) -> Any:
     if regularizer.weight == 0:
         return None
     return cebra.solver.schedulers.LinearRampUp(
-        n_splits=len(chosen.objectives),
+        n_splits=len(objectives_of(chosen)),
         step_to_switch_on_reg=round(regularizer.ramp[0] * training.steps),
         step_to_switch_off_reg=round(regularizer.ramp[1] * training.steps),
         start_weight=0.0,

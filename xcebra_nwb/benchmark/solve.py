@@ -20,7 +20,7 @@ from xcebra_nwb.benchmark.metrics import (
     saturated_share,
     trivial_auroc,
 )
-from xcebra_nwb.config import Config
+from xcebra_nwb.config import Config, Objective
 from xcebra_nwb.device import device
 from xcebra_nwb.session import encoder_input, labels, load_dataset, save
 from xcebra_nwb.xcebra.attribution import Maps, Sampling, attribute, sampled
@@ -28,8 +28,8 @@ from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.training import Block
 
 Floats = NDArray[np.float64]
-SCORED_BINS = 4000  # evenly over the session, for methods that need one Jacobian a bin
-PERTURBED_BINS = 300  # of those, for methods that ask the encoder many times a bin
+SCORED_BINS = 10_000  # evenly over the session, for methods that need one Jacobian a bin
+PERTURBED_BINS = 500  # of those, for methods that ask the encoder many times a bin
 
 
 def scores(place: Place, task: Task) -> list[Score]:
@@ -43,10 +43,15 @@ def scores(place: Place, task: Task) -> list[Score]:
     return [score | about[score["label"]] for score in map_scores(maps, blocks, task.carries)]
 
 
+def objectives_of(config: Config) -> list[Objective]:
+    """Return the objectives that a benchmark's config lists."""
+    assert not isinstance(config.objectives, str)  # never auto
+    return config.objectives
+
+
 def label_blocks(config: Config) -> list[Block]:
     """Return the block of latents of every label that an objective of the config reads."""
-    assert not isinstance(config.objectives, str)
-    return [Block(o.label, *o.outputs) for o in config.objectives if o.label]
+    return [Block(o.label, *o.outputs) for o in objectives_of(config) if o.label]
 
 
 def maps_at(place: Place, task: Task, bins: NDArray[np.int64]) -> Maps:

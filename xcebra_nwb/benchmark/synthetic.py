@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -13,11 +13,14 @@ from xcebra_nwb import config
 from xcebra_nwb.benchmark.arrays import session_of
 from xcebra_nwb.benchmark.budget import Budget
 from xcebra_nwb.benchmark.case import Case, Place, Score, Task, perfect_case
+from xcebra_nwb.config import Method
 from xcebra_nwb.simulate.synthetic import SHARED, paper_design
 
 LABEL = "target"  # the latents that only the second population sees
 WEIGHTS = (0.0, 0.1)
-TRAININGS = ("hybrid", "label only")
+TRAININGS = ("hybrid", "label only", "supervised")
+PEER = "CEBRA 0.6.1"  # its hybrid training, where it is installed
+METHODS = list(get_args(Method))
 
 
 @dataclass(frozen=True)
@@ -28,21 +31,25 @@ class Design:
     samples: int
     latents: tuple[int, ...]
     datasets: int
-    trainings: tuple[str, ...] = TRAININGS
+    trainings: tuple[str, ...]
+    peer_latents: tuple[int, ...]  # where the peer is run as well
+    peer_datasets: int
 
 
+ALL = (4, 5, 6, 7, 8, 9)
 DESIGNS: dict[str, Design] = {
-    "quick": Design(Budget(150, 256, 3e-3), 4_000, (4,), 1, ("hybrid",)),
-    "reduced": Design(Budget(3_000, 512, 1e-3), 50_000, (4, 5, 6, 7, 8, 9), 10),
-    "full": Design(Budget(20_000, 5_000, 3e-4), 100_000, (4, 5, 6, 7, 8, 9), 10),  # the paper's
+    "quick": Design(Budget(150, 256, 3e-3), 4_000, (4,), 1, ("hybrid",), (), 0),
+    "reduced": Design(Budget(1_500, 512, 1e-3), 50_000, ALL, 10, TRAININGS, (6,), 2),
+    "full": Design(Budget(20_000, 5_000, 3e-4), 100_000, ALL, 10, TRAININGS, ALL, 10),  # the paper's
 }
 
 
 def cases(size: str) -> list[Case]:
     """Return the jobs of the experiment."""
     design = DESIGNS[size]
-    arms = product(design.latents, range(design.datasets), design.trainings, WEIGHTS)
-    return [perfect_case(LABEL), *(_case(design, *arm) for arm in arms)]
+    ours = product(design.latents, range(design.datasets), design.trainings, WEIGHTS)
+    peers = product(design.peer_latents, range(design.peer_datasets), [PEER], WEIGHTS)
+    return [perfect_case(LABEL), *(_case(design, *arm) for arm in [*ours, *peers])]
 
 
 def _case(design: Design, latents: int, dataset: int, training: str, weight: float) -> Case:
@@ -52,18 +59,24 @@ def _case(design: Design, latents: int, dataset: int, training: str, weight: flo
 
 
 def _work(design: Design, latents: int, dataset: int, training: str, weight: float, place: Place) -> list[Score]:
-    from xcebra_nwb.benchmark.solve import scores  # the list of jobs is made without torch
+    from xcebra_nwb.benchmark.peer import peer_scores  # the list of jobs is made without torch
+    from xcebra_nwb.benchmark.solve import scores
 
-    return scores(place, task(design, latents, dataset, training, weight))
+    solve = peer_scores if training == PEER else scores
+    return solve(place, task(design, latents, dataset, training, weight))
 
 
 def task(design: Design, latents: int, dataset: int, training: str, weight: float) -> Task:
     """Return a dataset of the experiment and how to train on it."""
     data = paper_design(latents, design.samples, np.random.default_rng([latents, dataset]))
+    how = {"label only": _label_only, "supervised": _supervised, PEER: _peer}.get(training, hybrid)
+    encoder, objectives, changes = how(latents)
     chosen = config.validate(
         {
-            **architecture(training, latents),
-            "training": design.budget.training(weight),
+            "encoder": encoder,
+            "objectives": objectives,
+            "training": design.budget.training(weight, **changes),
+            "attribution": {"methods": METHODS},
             "random_seed": dataset,
         }
     )
@@ -71,16 +84,31 @@ def task(design: Design, latents: int, dataset: int, training: str, weight: floa
     return Task(session, chosen, {LABEL: data.carries[-1]}, data.latents)
 
 
-def architecture(training: str, latents: int) -> dict[str, Any]:
-    """Return the config's encoder and objectives: time on all latents, the label on those that it names."""
-    label = {"name": LABEL, "positive": "time_delta", "label": LABEL}
-    if training == "hybrid":
-        time = {"name": "time", "outputs": [0, latents], "positive": "time"}
-        return {
-            "encoder": {"outputs": latents},
-            "objectives": [time, label | {"outputs": [SHARED, latents]}],
-        }
-    return {
-        "encoder": {"outputs": latents - SHARED},
-        "objectives": [label | {"outputs": [0, latents - SHARED]}],
-    }
+Part = dict[str, Any]
+
+
+def hybrid(latents: int) -> tuple[Part, list[Part], Part]:
+    """Return a training as sections of the config: time on all latents, the label on those that it names.
+
+    They are ``encoder``, ``objectives``, and what changes in ``training``.
+    """
+    time = {"name": "time", "outputs": [0, latents], "positive": "time"}
+    return {"outputs": latents}, [time, _label(SHARED, latents)], {}
+
+
+def _label_only(latents: int) -> tuple[Part, list[Part], Part]:
+    return {"outputs": latents - SHARED}, [_label(0, latents - SHARED)], {}
+
+
+def _supervised(latents: int) -> tuple[Part, list[Part], Part]:
+    return {"outputs": latents - SHARED}, [_label(0, latents - SHARED)], {"loss": "supervised"}
+
+
+def _peer(latents: int) -> tuple[Part, list[Part], Part]:
+    """The paper's: without the positive in the denominator, and so with bounded outputs."""
+    encoder, objectives, _ = hybrid(latents)
+    return encoder | {"clip": 5.0}, objectives, {"denominator": "negatives"}
+
+
+def _label(first: int, last: int) -> Part:
+    return {"name": LABEL, "outputs": [first, last], "positive": "time_delta", "label": LABEL}

@@ -13,18 +13,11 @@ from rich.table import Table
 from scipy.stats import bootstrap
 
 KEYS = ["setting", "training", "regularizer", "label", "method"]  # what a row of the table is about
-METRICS = (
-    "row_auroc",
-    "pooled_auroc",
-    "trivial_auroc",
-    "label_auroc",
-    "r2",
-    "label_r2",
-    "label_knn",
-    "leak",
-    "usable",
-    "saturated",
-)
+AUROC = ("row_auroc", "pooled_auroc", "trivial_auroc", "label_auroc")
+EMBEDDING = ("r2", "label_r2", "label_knn", "decoding", "leak", "usable", "saturated")
+AGREEMENT = ("raw_agreement", "agreement", "null_agreement")
+METRICS = AUROC + EMBEDDING + AGREEMENT
+WORDS = ("verdict", "note")
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 
@@ -57,18 +50,30 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
 def summary(scores: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each combination of :data:`KEYS`: for every metric its mean, ``_low`` and ``_high``.
 
-    ``datasets`` counts what the means are over; ``verdict`` counts the verdicts, where there are any.
+    ``datasets`` counts what the means are over; ``verdict`` and ``note`` count what is said, where anything is.
     """
     rows = []
     for key, group in scores.groupby(KEYS, sort=False):
         row = dict(zip(KEYS, key, strict=True)) | {"datasets": len(group)}
         for metric in (metric for metric in METRICS if metric in scores):
-            row[metric], row[f"{metric}_low"], row[f"{metric}_high"] = interval(group[metric].to_numpy(np.float64))
-        if "verdict" in scores:
-            counts = group["verdict"].value_counts()
-            row["verdict"] = ", ".join(f"{verdict} {count}" for verdict, count in counts.items())
+            row |= _with_interval(metric, group)
+        row |= {word: _counted(group[word]) for word in WORDS if word in scores}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _with_interval(metric: str, group: pd.DataFrame) -> dict[str, float]:
+    """The mean and the interval over datasets; of a single dataset the interval that its own job found, if it did."""
+    mean, low, high = interval(group[metric].to_numpy(np.float64))
+    if len(group) == 1 and f"{metric}_low" in group:
+        low, high = (float(group[f"{metric}_{end}"].iloc[0]) for end in ("low", "high"))
+    return {metric: mean, f"{metric}_low": low, f"{metric}_high": high}
+
+
+def _counted(words: pd.Series) -> str:
+    """What is said how often, most often first."""
+    counts = words[words.notna() & (words != "")].value_counts()
+    return ", ".join(f"{word} {count}" for word, count in counts.items())
 
 
 def rivals(scores: pd.DataFrame, best: dict[str, object], metrics: Sequence[str]) -> pd.DataFrame:
@@ -94,7 +99,7 @@ def render(table: pd.DataFrame) -> Table:
     """Return a summary for a terminal or, as it stands, for a Markdown file."""
     keys = [key for key in KEYS if table[key].astype(str).nunique() > 1 or key == "method"]
     metrics = [metric for metric in METRICS if metric in table and table[metric].notna().any()]
-    extra = [column for column in ("verdict",) if column in table]
+    extra = [word for word in WORDS if word in table and table[word].ne("").any()]
     shown = Table(*keys, *(m.replace("_", " ") for m in metrics), *extra, box=box.MARKDOWN)
     for row in table.to_dict("records"):
         cells = [_cell(row[m], row[f"{m}_low"], row[f"{m}_high"]) for m in metrics]

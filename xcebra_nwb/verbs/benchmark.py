@@ -15,8 +15,8 @@ from xcebra_nwb.launch import INTERRUPTED, last_line, launch, packaged
 logger = logging.getLogger("xcebra_nwb")
 
 
-def benchmark(name: str, size: str, output: Path, cores: int) -> int:
-    """Run the benchmark called ``name``; everything goes into the folder ``output``.
+def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None = None) -> int:
+    """Run the benchmark called ``name``, of ``file`` if it is about one; everything goes into the folder ``output``.
 
     ``output`` then holds scores.csv (one row for each dataset, training, label and method), table.csv and table.md
     (means with intervals), rivals.csv and figure.png. Run again, it does what is missing, also after an interruption.
@@ -25,13 +25,14 @@ def benchmark(name: str, size: str, output: Path, cores: int) -> int:
         0 when every job is done, 130 when interrupted.
 
     Raises:
-        UsageError: no such benchmark or size, or another run is using ``output``.
+        UsageError: no such benchmark, size or file, or another run is using ``output``.
         Failure: a job failed, the known-perfect encoder's check among them.
     """
-    jobs = cases(name, size)
+    file = file.absolute() if file else None
+    jobs = cases(name, size, file)
     output = Path(output).absolute()
     settings, log = output / "benchmark.yaml", output / "logs" / "workflow.log"
-    write_text(settings, yaml.safe_dump({"benchmark": name, "size": size}))
+    write_text(settings, yaml.safe_dump({"benchmark": name, "size": size, "file": str(file) if file else None}))
     logger.info("%d jobs in %s; the workflow's own log is %s", len(jobs), output, log)
     said: set[str] = set()
 

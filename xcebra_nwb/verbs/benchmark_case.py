@@ -18,14 +18,16 @@ from xcebra_nwb.verbs.simulate import simulate
 from xcebra_nwb.verbs.train import train
 
 
-def benchmark_case(name: str, job: str, size: str, scores: Path, threads: int = 1) -> Path:
+def benchmark_case(name: str, job: str, size: str, scores: Path, threads: int = 1, file: Path | None = None) -> Path:
     """Do one ``job`` of the benchmark called ``name`` and write its scores to the CSV file ``scores``.
 
+    ``file`` is what the benchmark is about, where it is about a file.
+
     Raises:
-        UsageError: no such benchmark or size or job.
+        UsageError: no such benchmark, size, file or job.
         Failure: the job is the check of the known-perfect encoder, and it fails.
     """
-    jobs = cases(name, size)
+    jobs = cases(name, size, file)
     if job not in jobs:
         raise UsageError(f"no job {job} in the benchmark {name}", f"the first of its jobs: {', '.join(list(jobs)[:5])}")
     case = jobs[job]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
+from xcebra_nwb.benchmark.catalogue import benchmark_named
 from xcebra_nwb.benchmark.figure import save_figure
 from xcebra_nwb.benchmark.table import read_scores, render, rivals, summary
 from xcebra_nwb.files import atomic, write_text
@@ -26,7 +27,7 @@ def benchmark_table(name: str, files: Sequence[Path], output: Path) -> list[Path
     for file, content in tables.items():
         _write_csv(content, output / file)
     write_text(output / "table.md", markdown(table, f"Benchmark {name}"))
-    save_figure(table, output / "figure.png")
+    save_figure(table, benchmark_named(name).panels, output / "figure.png")
     return [output / file for file in (*tables, "table.md", "figure.png")]
 
 

@@ -1,0 +1,133 @@
+"""A recording of the user's own, where no truth is known: do seeds agree, do halves, and what do wrong labels give?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcebra_nwb import config
+from xcebra_nwb.benchmark import demo
+from xcebra_nwb.benchmark.agreement import halves_agreement, seeds_agreement
+from xcebra_nwb.benchmark.budget import Budget
+from xcebra_nwb.benchmark.case import Case, Place, judgement
+from xcebra_nwb.benchmark.metrics import Score
+from xcebra_nwb.config import Config
+from xcebra_nwb.errors import UsageError
+from xcebra_nwb.files import read_json
+from xcebra_nwb.session import labels, load, load_dataset, save
+
+SESSION = "recording"
+
+
+@dataclass(frozen=True)
+class Design:
+    """The size of the experiment."""
+
+    budget: Budget
+    seeds: int
+    nulls: int
+
+
+DESIGNS = {
+    "quick": Design(Budget(30, 64, 3e-3), 2, 4),
+    "reduced": Design(Budget(1_500, 512, 1e-3), 8, 8),
+    "full": Design(Budget(5_000, 512, 3e-4), 8, 16),
+}
+Work = Callable[[Path, Config, Place], list[Score]]
+
+
+def cases(size: str, file: Path) -> list[Case]:
+    """Return the jobs on one file: an NWB file, or arrays whose truth is known (:mod:`.demo`).
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    if not file.exists():
+        raise UsageError(f"{file}: no such file", "name an NWB file")
+    if file.suffix == ".npz":
+        return demo.cases(size, file)
+    design = DESIGNS[size]
+    training = design.budget.training(0.1, seeds=design.seeds, nulls=design.nulls)
+    chosen = config.validate({"training": training})
+    works: dict[str, Work] = {
+        "true labels": true_labels,
+        "shifted labels": shifted_labels,
+        "first against second half": halves,
+    }
+    return [_case(file, chosen, setting, work) for setting, work in works.items()]
+
+
+def _case(file: Path, chosen: Config, setting: str, work: Work) -> Case:
+    columns = {"setting": setting, "dataset": 0, "training": "hybrid", "regularizer": 0.1}
+    return Case(setting.replace(" ", "-"), columns, partial(work, file, chosen))
+
+
+def true_labels(file: Path, chosen: Config, place: Place) -> list[Score]:
+    """Return how far the seeds of one recording agree on every label's map, and the verdicts."""
+    return _agreement_of_seeds(_extracted(file, chosen, place), chosen, place)
+
+
+def shifted_labels(file: Path, chosen: Config, place: Place) -> list[Score]:
+    """Return the same with all labels moved by half the recording in a circle: what labels that mean nothing give."""
+    session = _extracted(file, chosen, place)
+    valid = session["valid"].values
+    for label in labels(session).values():
+        label.values[valid] = np.roll(label.values[valid], valid.sum() // 2, axis=0)
+    return _agreement_of_seeds(session, chosen, place)
+
+
+def halves(file: Path, chosen: Config, place: Place) -> list[Score]:
+    """Return how far the maps of the first and of the second half of a recording's valid bins agree."""
+    session = _extracted(file, chosen, place)
+    middle = np.median(np.flatnonzero(session["valid"].values))
+    first = np.arange(session.sizes["time"]) < middle
+    maps = [_attribution(_only(session, half), chosen, place) for half in (first, ~first)]
+    found = []
+    for name in (str(label) for label in maps[0]["label"].values):
+        seeds, nulls = zip(*(_label_maps(one, name) for one in maps), strict=True)
+        about = {"method": maps[0].attrs["tested_method"], "label": name}
+        found.append(about | halves_agreement(seeds, nulls))
+    return found
+
+
+def _extracted(file: Path, chosen: Config, place: Place) -> xr.Dataset:
+    place.verbs.extract(file, place.directory, chosen, SESSION)
+    return load(place.directory / "session.nc")
+
+
+def _only(session: xr.Dataset, kept: NDArray[np.bool_]) -> xr.Dataset:
+    """The session of which only the bins ``kept`` (time,) are valid."""
+    valid = session["valid"].values & kept
+    segment = np.where(valid, session["segment"].values, -1)
+    return session.assign(valid=("time", valid), segment=("time", segment))
+
+
+def _attribution(session: xr.Dataset, chosen: Config, place: Place) -> xr.Dataset:
+    save(session, place.directory / "session.nc")
+    place.verbs.train(place.directory, chosen, place.threads)
+    place.verbs.attribute(place.directory, chosen, place.threads)
+    return load_dataset(place.directory / "attribution.nc")
+
+
+def _label_maps(attribution: xr.Dataset, label: str) -> tuple[NDArray, NDArray]:
+    """The tested maps of one label: (seed, unit), (null, unit)."""
+    maps = attribution.sel(label=label)
+    seeds = maps["attribution_seeds"].isel(method=0).transpose("seed", "unit").values
+    return seeds, maps["null"].transpose("null", "unit").values
+
+
+def _agreement_of_seeds(session: xr.Dataset, chosen: Config, place: Place) -> list[Score]:
+    attribution = _attribution(session, chosen, place)
+    place.verbs.assess(place.directory)
+    assessed = read_json(place.directory / "assessment.json")["labels"]
+    found = []
+    for name in (str(label) for label in attribution["label"].values):
+        about = {"method": attribution.attrs["tested_method"], "label": name} | judgement(assessed[name])
+        found.append(about | seeds_agreement(*_label_maps(attribution, name)))
+    return found
