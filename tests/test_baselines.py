@@ -31,12 +31,12 @@ def model(name: str = "mlp", members: int = 2, contrast: Contrast | None = None)
     return Model(inputs, shape, [(3 * w.double(), 3 * b.double()) for w, b in layers], LABELS, contrast or Contrast())
 
 
-def linear(rng: np.random.Generator) -> tuple[Model, np.ndarray]:
+def linear(rng: np.random.Generator, units: int = UNITS) -> tuple[Model, np.ndarray]:
     """A stack of one linear encoder, and its weights (latent, unit)."""
-    weights = rng.normal(size=(OUTPUTS, UNITS))
-    shape = encoder.Architecture(UNITS, 0, OUTPUTS, kernels=(1,), residual=(False,))
+    weights = rng.normal(size=(OUTPUTS, units))
+    shape = encoder.Architecture(units, 0, OUTPUTS, kernels=(1,), residual=(False,))
     layers = [(torch.as_tensor(weights.T)[None], torch.ones(1, 1, OUTPUTS, dtype=torch.float64))]
-    return Model(torch.as_tensor(rng.normal(size=(BINS, UNITS))), shape, layers, LABELS, Contrast()), weights
+    return Model(torch.as_tensor(rng.normal(size=(BINS, units))), shape, layers, LABELS, Contrast()), weights
 
 
 def values(of: Model, name: str, where: np.ndarray = WHERE, seed: int = 0) -> np.ndarray:
@@ -46,8 +46,9 @@ def values(of: Model, name: str, where: np.ndarray = WHERE, seed: int = 0) -> np
 
 
 @pytest.mark.parametrize("name", ["integrated_gradients", "shapley_sampling", "kernel_shap", "feature_ablation"])
-def test_of_a_linear_encoder_every_method_is_the_weight_times_the_activity(name: str) -> None:
-    of, weights = linear(np.random.default_rng(1))
+@pytest.mark.parametrize("units", [1, 2, UNITS])
+def test_of_a_linear_encoder_every_method_is_the_weight_times_the_activity(name: str, units: int) -> None:
+    of, weights = linear(np.random.default_rng(1), units)
     expected = weights * of.inputs.numpy()[WHERE][:, None]
     np.testing.assert_allclose(values(of, name)[0, :, :, 0], expected, atol=2e-6)
 

@@ -130,7 +130,7 @@ def _coalitions(units: int, like: Tensor) -> tuple[Tensor, Tensor]:
     """Sets of units (C, D), all and none first, and their weights (C,) in the fit."""
     sizes = torch.arange(units, dtype=torch.float)
     chances = (units - 1) / (sizes * (units - sizes))  # the Shapley kernel of a set times the number of its size
-    chances[0] = 0
+    chances[0] = units == 1  # none at all is the first set already; of one unit there is no other to draw
     method = KernelShap(lambda switches: switches)
     drawn = method.kernel_shap_perturb_generator(
         like, num_select_distribution=Categorical(chances), num_interp_features=units
