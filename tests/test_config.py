@@ -95,7 +95,7 @@ def test_an_empty_file_is_the_default_config(tmp_path: Path) -> None:
         ),
         ({"training": {"denominator": "negatives"}}, "set encoder.clip"),
         ({"objectives": [TIME, TIME]}, "every name must be used once"),
-        ({"objectives": [{**TIME, "outputs": [0, 9]}]}, r"exceed encoder.outputs \(8\)"),
+        ({"encoder": {"outputs": 8}, "objectives": [{**TIME, "outputs": [0, 9]}]}, r"exceed encoder.outputs \(8\)"),
         ({"objectives": [{**TIME, "outputs": [3, 3]}]}, "empty or negative"),
         ({"objectives": [{**TIME, "label": "speed"}]}, "`label` goes with time_delta and discrete"),
         (

@@ -36,6 +36,7 @@ def test_auto_leaves_two_latents_to_what_no_label_explains(session: xr.Dataset) 
     only = session.drop_vars(["head_direction", "choice"])
     assert resolve(config.validate({}), only)[1] == 3 + 2
     assert resolve(config.validate({"encoder": {"outputs": 4}}), only)[1] == 4
+    assert resolve(config.validate({"encoder": {"outputs": 11}}), only)[1] == 11
 
 
 def test_auto_raises_the_number_of_latents_when_the_blocks_need_it(session: xr.Dataset) -> None:

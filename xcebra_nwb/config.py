@@ -83,10 +83,9 @@ class Encoder(Section):
 
     architecture: Literal["mlp", "conv10"] = Field("mlp", description="mlp (one bin) or conv10 (ten bins)")
     hidden: int = Field(64, ge=1, description="width of the hidden layers")
-    outputs: int = Field(
-        8,
-        ge=1,
-        description="number of latents; for automatic objectives the most, unless labels need more",
+    outputs: Auto | Annotated[int, Field(ge=1)] = Field(
+        "auto",
+        description="number of latents, or as many as the labels' blocks need if that is more; auto: docs/method.md",
     )
     clip: float | None = Field(None, gt=0, description="bound on the outputs; needed by `denominator: negatives`")
 
@@ -237,7 +236,7 @@ def _check_objectives(config: Config) -> None:
     if len(set(names)) < len(names):
         raise ValueError(f"objectives: every name must be used once, got {names}")
     for objective in config.objectives:
-        if objective.outputs[1] > config.encoder.outputs:
+        if config.encoder.outputs != "auto" and objective.outputs[1] > config.encoder.outputs:
             raise ValueError(
                 f"objective {objective.name}: outputs {list(objective.outputs)} exceed "
                 f"encoder.outputs ({config.encoder.outputs})"

@@ -13,6 +13,7 @@ from xcebra_nwb.xcebra.loss import Contrast
 
 LARGEST_CLASS_BLOCK = 4  # latents for a discrete label with many classes
 FREE_LATENTS = 2  # for what no label explains; more of them learn the labels again, and the blocks leak
+MOST_LATENTS = 8  # unless the labels' blocks need more
 
 
 def resolve(config: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
@@ -20,8 +21,8 @@ def resolve(config: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
 
     ``auto`` gives time all latents and every label a block of its own: one latent more than its intrinsic dimension
     (position 3, an angle 3, a scalar 2), for a discrete label one fewer than its classes, at most 4. Beside the blocks
-    there are two more latents for what no label explains, as far as ``encoder.outputs`` allows; the blocks themselves
-    may exceed it. A supervised encoder has a block for every label, as wide as its targets, and nothing else.
+    there are ``encoder.outputs`` less what the blocks need, or by itself two more latents, up to eight in all, for what
+    no label explains. A supervised encoder has a block for every label, as wide as its targets, and nothing else.
 
     Raises:
         UsageError: an objective names a label that the session does not have, whose kind its rule cannot read, or that
@@ -42,7 +43,7 @@ def resolve(config: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
         raise UsageError("objectives: a label has two objectives", "one block a label")
     if not named:
         raise UsageError("objectives: none reads a label, so there is nothing to attribute", "add one with a label")
-    return list(config.objectives), config.encoder.outputs
+    return list(config.objectives), _outputs(config, max(objective.outputs[1] for objective in config.objectives), 0)
 
 
 def contrast(training: Training) -> Contrast:
@@ -59,8 +60,14 @@ def _automatic(config: Config, session: xr.Dataset) -> tuple[list[Objective], in
         rule = "discrete" if label.attrs["kind"] == "discrete" else "time_delta"
         blocks.append(Objective(name=name, outputs=(first, last), positive=rule, label=name))
         first = last
-    outputs = max(first, min(first + FREE_LATENTS, config.encoder.outputs))
+    outputs = _outputs(config, first, FREE_LATENTS)
     return [Objective(name="time", outputs=(0, outputs), positive="time"), *blocks], outputs
+
+
+def _outputs(config: Config, needed: int, free: int) -> int:
+    """The number of latents: what the config asks for, else ``free`` more than needed; never fewer than needed."""
+    asked = config.encoder.outputs
+    return max(needed, min(needed + free, MOST_LATENTS) if asked == "auto" else asked)
 
 
 def block_width(label: xr.DataArray) -> int:

@@ -20,6 +20,7 @@ from xcebra_nwb.benchmark.case import Place, Task
 from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.benchmark.solve import SCORED_BINS, embedding_scores, label_blocks, map_scores, objectives_of
 from xcebra_nwb.config import Config
+from xcebra_nwb.objectives import resolve
 from xcebra_nwb.session import encoder_input, labels
 from xcebra_nwb.xcebra.attribution import Maps, sampled
 from xcebra_nwb.xcebra.training import Block
@@ -72,7 +73,8 @@ def _train(inputs: Tensor, task: Task) -> Any:
             settings.set_distribution("time_delta", time_delta=objective.delta, label_name=objective.label)
         settings.push()
     settings.finalize()
-    encoder = cebra.models.init(ENCODER, inputs.shape[1], chosen.encoder.hidden, chosen.encoder.outputs)
+    outputs = resolve(chosen, task.session)[1]
+    encoder = cebra.models.init(ENCODER, inputs.shape[1], chosen.encoder.hidden, outputs)
     dataset.configure_for(encoder)
     parameters = [*encoder.parameters(), *settings.criterion.parameters()]
     solver = cebra.solver.init(
