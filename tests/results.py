@@ -60,6 +60,9 @@ def make_results(
     return session
 
 
+TESTED = ("z", "z_low", "z_high", "p_value", "q_value")
+
+
 def make_session(
     rng: np.random.Generator,
     *,
@@ -233,20 +236,24 @@ def make_attribution(
     by_seed = size * rng.lognormal(0, 0.1, (seeds, len(methods), len(labels), units))
     null = rng.lognormal(-1, 0.1, (nulls, len(labels), units))
     z, p, q = _test(by_seed[:, 0].mean(0), null)
+    width = np.full(by_seed.shape[1:], 1.2 if seeds > 1 else np.nan)
     deviation = by_seed.std(0, ddof=1) if seeds > 1 else np.full(by_seed.shape[1:], np.nan)
-    reasons = (
-        {} if nulls > 1 else dict.fromkeys(("z_reason", "p_value_reason", "q_value_reason"), "fewer than two nulls")
-    )
-    reasons |= {} if seeds > 1 else {"attribution_sd_reason": "a single seed has no spread"}
+    reasons = {} if nulls > 1 else dict.fromkeys((f"{name}_reason" for name in TESTED), "fewer than two nulls")
+    spread = ("attribution_sd_reason", "attribution_low_reason", "attribution_high_reason")
+    reasons |= {} if seeds > 1 else dict.fromkeys(spread, "a single seed has no spread")
     latent_map = rng.lognormal(0, 0.3, (seeds, len(methods), OUTPUTS, units))
     return xr.Dataset(
         {
             "attribution": (("method", "label", "unit"), by_seed.mean(0)),
             "attribution_sd": (("method", "label", "unit"), deviation),
+            "attribution_low": (("method", "label", "unit"), by_seed.mean(0) / width),
+            "attribution_high": (("method", "label", "unit"), by_seed.mean(0) * width),
             "attribution_seeds": (("seed", "method", "label", "unit"), by_seed),
             "latent_map": (("seed", "method", "latent", "unit"), latent_map),
             "null": (("null", "label", "unit"), null),
             "z": (("label", "unit"), z),
+            "z_low": (("label", "unit"), z - width[0]),
+            "z_high": (("label", "unit"), z + width[0]),
             "p_value": (("label", "unit"), p),
             "q_value": (("label", "unit"), q),
             "effective_rank": (("seed", "label"), rng.uniform(1.5, 2.5, (seeds, len(labels)))),

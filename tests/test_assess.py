@@ -14,7 +14,8 @@ from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, m
 from xcebra_nwb.assess.decoding import decoding_score
 from xcebra_nwb.assess.identifiability import leak
 from xcebra_nwb.assess.latents import Latents
-from xcebra_nwb.assess.null import moderated_variance, rank_p_value, score_maps, unit_norm
+from xcebra_nwb.assess.moderated import moderated
+from xcebra_nwb.assess.null import rank_p_value, score_maps, unit_norm
 from xcebra_nwb.assess.verdict import Evidence, verdict
 from xcebra_nwb.verbs import assess as verb
 
@@ -87,10 +88,10 @@ def test_a_null_as_large_as_the_score_counts_against_it() -> None:
 def test_variances_are_drawn_together_and_zero_stays_unknown() -> None:
     rng = np.random.default_rng(4)
     variance = np.r_[rng.normal(size=(8, 400)).var(axis=0, ddof=1), 0.0]
-    moderated = moderated_variance(variance, 7)
-    assert np.isnan(moderated[-1])
-    assert moderated[:-1].std() < 0.2 * variance[:-1].std()
-    assert moderated[:-1].mean() == pytest.approx(1, abs=0.1)
+    found = moderated(variance, 7).variance
+    assert np.isnan(found[-1])
+    assert found[:-1].std() < 0.2 * variance[:-1].std()
+    assert found[:-1].mean() == pytest.approx(1, abs=0.1)
 
 
 def test_a_map_of_zeros_has_no_unit_norm() -> None:

@@ -208,7 +208,8 @@ def test_the_first_method_is_the_one_that_is_tested(trained: Path, methods: tupl
 
 def test_a_unit_that_never_changes_has_no_map_and_no_part_in_the_test(trained: Path) -> None:
     found = attributed(trained)
-    names = ("attribution", "attribution_sd", "attribution_seeds", "latent_map", "null", "z", "p_value", "q_value")
+    names = ("attribution", "attribution_sd", "attribution_low", "attribution_high", "attribution_seeds", "latent_map")
+    names += ("null", "z", "z_low", "z_high", "p_value", "q_value")
     others = np.delete(np.arange(found.sizes["unit"]), SILENT)
     for name in names:
         assert np.isnan(found[name].isel(unit=SILENT)).all(), name

@@ -23,7 +23,7 @@ from tests.results import LABELS, make_results, make_session
 from xcebra_nwb import provenance
 from xcebra_nwb.errors import Failure, UsageError
 from xcebra_nwb.files import sha256
-from xcebra_nwb.nwb.objects import flat
+from xcebra_nwb.nwb.objects import TESTED, flat
 from xcebra_nwb.verbs.write import write
 
 NAME = "sub-a_ses-1"
@@ -161,10 +161,11 @@ def test_attributions_are_those_of_the_results(written: tuple[Path, Path, xr.Dat
         one = attribution.sel({"method": method, "label": label})
         assert group["unit"].tolist() == one["row"].values.tolist()
         np.testing.assert_array_equal(group["attribution"], one["attribution"])
-        np.testing.assert_array_equal(group["sd"], one["attribution_sd"])
+        for column in ("sd", "low", "high"):
+            np.testing.assert_array_equal(group[column], one[f"attribution_{column}"])
         np.testing.assert_array_equal(np.stack(group["latent_map"]), one["latent_map"].values[0].T)
         tested = method == attribution["method"].values[0]
-        for column, variable in (("z", "z"), ("p", "p_value"), ("q", "q_value")):
+        for column, variable in TESTED.items():
             np.testing.assert_array_equal(group[column], one[variable] if tested else np.full(UNITS, np.nan))
 
 
@@ -254,7 +255,7 @@ def test_what_is_not_known_has_no_column(tmp_path: Path) -> None:
     ]  # fmt: skip
     with NWBHDF5IO(export_of(tmp_path / NAME), "r") as io:
         misc = io.read().processing["misc"]
-        assert "no sd: a single seed has no spread; no z: fewer than" in misc["xcebra_attribution"].description
+        assert "no sd: a single seed has no spread; no low:" in misc["xcebra_attribution"].description
         assert "xcebra_runs" not in misc.data_interfaces
     assert lineage_of(export_of(tmp_path / NAME))["run.run"] == "seed 0"
 

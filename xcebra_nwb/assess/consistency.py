@@ -40,7 +40,7 @@ def corrected_maps(seeds: Floats, nulls: Floats) -> Floats:
     if len(nulls) < LEAST_NULLS or not len(seeds):
         return np.empty((0, seeds.shape[1]))
     log_null = log_share(nulls)
-    return np.stack([null_score(row, log_null) for row in log_share(seeds)])
+    return np.stack([null_score(row[None], log_null).z for row in log_share(seeds)])
 
 
 def embedding_agreement(latents: Floats) -> float:

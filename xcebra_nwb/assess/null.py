@@ -1,8 +1,12 @@
 """The null-corrected map: every unit's share of a label against its own share when that label is broken.
 
 Much of a raw map is firing rate and noise structure, the same for every label and for nulls, and the inverse's overall
-size falls as a label is encoded better. So every map is brought to unit norm over units, and its logarithm, from the
-median unit's, is compared unit by unit with those of the nulls.
+size falls as a label is encoded better. So every map is brought to unit norm over units, and its logarithm, counted
+from the middle units', is compared unit by unit with those of the nulls.
+
+Seeds are averaged, while a null is a single encoder; encoders of a label that is encoded vary less than those of a
+broken one; and units that carry nothing still move when others carry the label. The docs (method.md, "z, p and q") say
+how the test allows for each.
 """
 
 from __future__ import annotations
@@ -11,20 +15,25 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.special import digamma, polygamma
-from scipy.stats import false_discovery_control
+from scipy.stats import false_discovery_control, trim_mean
+from sklearn.covariance import MinCovDet
+
+from xcebra_nwb.assess.moderated import half_interval, moderated
 
 Floats = NDArray[np.float64]
 LEAST_NULLS = 3
 TOO_FEW = f"fewer than {LEAST_NULLS} nulls: the spread of a unit's null cannot be known"
 SMALLEST_SHARE = 1e-6  # of a map's norm; below it a unit's share is rounding, and its logarithm says nothing
+MIDDLE = 0.25  # of the units are left out at either end, for the middle half
+LEAST_BULK = 10  # units whose bulk can be told from the rest
 
 
 class NullTest(NamedTuple):
     """Shapes (label, unit); NaN where a unit's map or null cannot be known."""
 
     z: Floats
+    z_low: Floats  # 95 % interval over seeds
+    z_high: Floats
     p_value: Floats
     q_value: Floats
 
@@ -53,60 +62,72 @@ def known_nulls(maps: Floats) -> Floats:
 
 
 def _score_label(seeds: Floats, nulls: Floats) -> NullTest:
-    """z, p and q (unit,) of one label's maps ``seeds`` (seed, unit) against ``nulls`` (null, unit)."""
-    nothing = np.full(seeds.shape[1], np.nan)
+    """The test (unit,) of one label's maps ``seeds`` (seed, unit) against ``nulls`` (null, unit)."""
     if len(nulls) < LEAST_NULLS:
-        return NullTest(nothing, nothing.copy(), nothing.copy())
-    true, null = log_share(unit_norm(seeds).mean(axis=0)), log_share(nulls)
-    z = null_score(true, null)
-    each = np.stack([null_score(null[n], np.delete(null, n, axis=0)) for n in range(len(null))])
-    p_value = rank_p_value(z, each.ravel())
-    return NullTest(z, p_value, _false_discovery_rate(p_value))
+        return NullTest(*np.full((5, seeds.shape[1]), np.nan))
+    true, null = log_share(seeds), log_share(nulls)
+    z, error = null_score(true, null)
+    each = np.stack([null_score(null[n : n + 1], np.delete(null, n, axis=0)).z for n in range(len(null))])
+    half, p_value = half_interval(true) / error, rank_p_value(z, each.ravel())
+    return NullTest(z, z - half, z + half, p_value, _false_discovery_rate(p_value))
 
 
 def log_share(maps: Floats) -> Floats:
-    """Return the logarithm of ``maps`` (..., unit) at unit norm, less its median over units.
+    """Return the logarithm of ``maps`` (..., unit) at unit norm, less its mean over the middle half of the units.
 
     At unit norm alone a label that half of the units carry leaves each of them a share hardly above that of a null; the
-    median unit stays where it is, whatever the others do.
+    units in the middle stay where they are, whatever the others do.
     """
     logarithm = np.log(np.maximum(unit_norm(maps), SMALLEST_SHARE))
     known = np.where(np.isnan(logarithm).all(axis=-1, keepdims=True), 0.0, logarithm)
-    return logarithm - np.nanmedian(known, axis=-1, keepdims=True)
+    return logarithm - trim_mean(known, MIDDLE, axis=-1, nan_policy="omit", keepdims=True)
 
 
-def null_score(values: Floats, null: Floats) -> Floats:
-    """Return how many standard deviations of ``null`` (null, unit) ``values`` (unit,) lie above its mean.
+class NullScore(NamedTuple):
+    """z (unit,), and the error (unit,) in units of the logarithm that it is counted in."""
 
-    A variance of a few nulls is itself uncertain, so each unit's is moderated by those of all units.
+    z: Floats
+    error: Floats
+
+
+def null_score(values: Floats, null: Floats) -> NullScore:
+    """Return how far the mean of ``values`` (encoder, unit) lies above that of ``null`` (null, unit), in errors.
+
+    Both are logarithms of shares. The error of the difference is made of the spread between the encoders of ``values``
+    and that between nulls, each over its number; a single encoder is taken to vary like a null. z is counted from where
+    the bulk of the units lies. Where the bulk is spread more widely than encoders explain, the recording or the units
+    that do carry the label move it, and the error grows with it; but by no more than what a null's spread exceeds that
+    of encoders of one and the same label.
     """
-    variance = moderated_variance(null.var(axis=0, ddof=1), len(null) - 1)
-    return (values - null.mean(axis=0)) / np.sqrt(variance)
-
-
-def moderated_variance(variance: Floats, freedom: int) -> Floats:
-    """Return variances (unit,), known with ``freedom`` degrees of freedom, drawn towards their common value.
-
-    Empirical Bayes with a scaled inverse chi-squared prior fitted to all units (Smyth 2004, Statistical Applications
-    in Genetics and Molecular Biology 3:1, section 6.2). A variance of zero stays unknown: NaN.
-    """
-    known = variance > 0
-    result = np.full_like(variance, np.nan)
+    between = moderated(null.var(axis=0, ddof=1), len(null) - 1).variance
+    within = moderated(values.var(axis=0, ddof=1), len(values) - 1).variance if len(values) > 1 else between
+    variance = within / len(values) + between / len(null)
+    raw = (values.mean(axis=0) - null.mean(axis=0)) / np.sqrt(variance)
+    known = np.isfinite(raw)
     if not known.any():
-        return result
-    scores = np.log(variance[known]) - digamma(freedom / 2) + np.log(freedom / 2)
-    spread = scores.var(ddof=1) - polygamma(1, freedom / 2) if known.sum() > 1 else 0.0
-    if spread <= 0:
-        result[known] = np.exp(scores.mean())
-        return result
-    prior_freedom = 2 * _inverse_trigamma(spread)
-    prior = np.exp(scores.mean() + digamma(prior_freedom / 2) - np.log(prior_freedom / 2))
-    result[known] = (prior_freedom * prior + freedom * variance[known]) / (prior_freedom + freedom)
-    return result
+        return NullScore(raw, np.sqrt(variance))
+    centre, spread = bulk(raw[known])
+    excess = max(0.0, float(np.mean((between - within)[known]) / np.mean(variance[known])))
+    inflation = np.sqrt(1 + min(excess, max(0.0, spread - 1)))
+    return NullScore((raw - centre) / inflation, np.sqrt(variance) * inflation)
 
 
-def _inverse_trigamma(value: float) -> float:
-    return float(brentq(lambda x: polygamma(1, x) - value, 1e-6, 1e8))
+def bulk(scores: Floats) -> tuple[float, float]:
+    """Return the centre and the variance of the bulk of ``scores`` (unit,), whatever stands out from it.
+
+    The minimum covariance determinant, reweighted (Rousseeuw and Van Driessen 1999, Technometrics 41:212): up to nearly
+    half of the units may stand out. The median, and no variance, of fewer than ten.
+    """
+    if len(np.unique(scores)) < LEAST_BULK:
+        return float(np.median(scores)), 0.0
+    fitted = MinCovDet().fit(scores[:, None])
+    return float(fitted.location_[0]), float(fitted.covariance_[0, 0])
+
+
+def smallest_q(nulls: int, units: int) -> tuple[float, float]:
+    """Return the smallest q that can be reached: by all ``units`` together, and by one that stands out alone."""
+    smallest_p = 1 / (1 + nulls * units)
+    return smallest_p, min(1.0, units * smallest_p)
 
 
 def rank_p_value(scores: Floats, null_scores: Floats) -> Floats:

@@ -14,13 +14,19 @@ from pynwb import TimeSeries
 
 from xcebra_nwb.errors import Failure
 
-TESTED = {"z": "z", "p": "p_value", "q": "q_value"}  # columns of the table, variables of attribution.nc
+# Columns of the table, and the variables of attribution.nc that they hold.
+TESTED = {"z": "z", "z_low": "z_low", "z_high": "z_high", "p": "p_value", "q": "q_value"}
+SPREAD = {"sd": "attribution_sd", "low": "attribution_low", "high": "attribution_high"}
 ATTRIBUTION = {
     "label": "the variable that is coded",
     "method": "how the encoder was attributed",
     "attribution": "how much of the label's code the unit carries, mean over seeds",
     "sd": "standard deviation of that over seeds",
+    "low": "lower end of the 95 % interval of attribution over seeds",
+    "high": "upper end of that interval",
     "z": "the log of the map, from the median unit's, against the unit's nulls; NaN for methods that are not tested",
+    "z_low": "lower end of the 95 % interval of z over seeds; NaN for methods that are not tested",
+    "z_high": "upper end of that interval; NaN for methods that are not tested",
     "p": "p-value of z; NaN for methods that are not tested",
     "q": "p after Benjamini-Hochberg over units; NaN for methods that are not tested",
     "latent_map": "the unit's map to every latent in the first seed (a mean over seeds has no meaning)",
@@ -121,14 +127,14 @@ def _attribution_columns(
         "label": [str(name) for name in attribution["label"].values[labels]],
         "method": [str(name) for name in attribution["method"].values[methods]],
         "attribution": attribution["attribution"].values.reshape(-1),
-        "sd": attribution["attribution_sd"].values.reshape(-1),
+        **{name: attribution[variable].values.reshape(-1) for name, variable in SPREAD.items()},
         **tested,
         "latent_map": attribution["latent_map"].values[0, methods, :, units],  # (row, latent)
     }
 
 
 def _reason(attribution: xr.Dataset, column: str) -> str:
-    variable = {"sd": "attribution_sd", **TESTED}.get(column, column)
+    variable = (SPREAD | TESTED).get(column, column)
     return str(attribution.attrs.get(f"{variable}_reason", "")) or "not known"
 
 

@@ -56,12 +56,12 @@ def _draw_tested(axes: Axes, shown: UnitMap, units: Units) -> None:
     if np.isfinite(low).any():
         axes.bar(places, high - low, 0.96, low, color=BAND, edgecolor=NULL, lw=0.7, alpha=0.75, zorder=3)
         axes.plot([], [], lw=7, color=BAND, label="5–95 % of the unit's own nulls")
-    top = np.nanmax(np.r_[shown.mean[0, units] + shown.deviation[0, units], high, 1e-9])
+    top = np.nanmax(np.r_[shown.mean[0, units], shown.high[0, units], high, 1e-9])
     for place in places[shown.significant[units]]:
         axes.text(place, 1.03 * top, "★", ha="center", va="bottom", color=SEED, fontsize=8)
     axes.plot([], [], "*", color=SEED, ms=7, label="carries the label (q ≤ 0.05)")
     axes.set_ylim(0, 1.18 * top)
-    axes.set_title(f"{method_name(shown.methods[0])}, mean and sd over seeds")
+    axes.set_title(f"{method_name(shown.methods[0])}, mean and 95 % interval over seeds")
     axes.legend(loc="upper right", bbox_to_anchor=(1, 1.16), ncols=2, handlelength=1.2)
 
 
@@ -71,7 +71,7 @@ def _draw_bars(axes: Axes, shown: UnitMap, units: Units, method: int, color: str
     faces = np.where(sure, color, "#ffffff")
     places, mean = np.arange(len(units)), shown.mean[method, units]
     axes.bar(places, mean, 0.62, color=faces.tolist(), edgecolor=color, lw=0.9, zorder=2)
-    axes.errorbar(places, mean, shown.deviation[method, units], fmt="none", ecolor=INK, elinewidth=0.8, zorder=4)
+    axes.vlines(places, shown.low[method, units], shown.high[method, units], color=INK, lw=0.8, zorder=4)
     axes.set_ylabel("× the median unit")
     axes.set_xlim(-0.8, len(units) - 0.2)
     axes.set_ylim(bottom=0)
@@ -86,10 +86,11 @@ def _draw_z(axes: Axes, shown: UnitMap, units: Units) -> None:
     places, sure = np.arange(len(units)), shown.significant[units]
     axes.axhline(0, color=MUTED, lw=0.8)
     axes.vlines(places, 0, z, color=np.where(sure, SEED, NULL).tolist(), lw=1.4)
+    axes.vlines(places, shown.z_low[units], shown.z_high[units], color=INK, lw=0.8, zorder=4)
     axes.plot(places[sure], z[sure], "o", color=SEED, ms=4.5)
     axes.plot(places[~sure], z[~sure], "o", mfc="white", mec=NULL, ms=4.5)
     axes.set_ylabel("z over nulls")
-    axes.set_title("how far each unit stands out from its own nulls")
+    axes.set_title("how far each unit stands out from its own nulls, and 95 % interval over seeds")
 
 
 def _draw_agreement(axes: Axes, shown: UnitMap) -> None:

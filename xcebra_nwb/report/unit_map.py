@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb.assess.consistency import partner
+from xcebra_nwb.assess.null import known_nulls
 from xcebra_nwb.assess.verdict import READABLE
 from xcebra_nwb.report.style import of_median_unit
 
@@ -35,10 +36,13 @@ class UnitMap:
     units: list[str]
     regions: list[str]
     mean: Values  # (method, unit) over seeds
-    deviation: Values  # (method, unit) over seeds
+    low: Values  # (method, unit) 95 % interval of the mean over seeds; NaN for a single seed
+    high: Values  # (method, unit)
     null_low: Values  # (unit,)
     null_high: Values  # (unit,)
     z: Values
+    z_low: Values
+    z_high: Values
     p: Values
     q: Values
     agreement: float  # Spearman correlation between the first method and its partner
@@ -65,18 +69,23 @@ def unit_map(attribution: xr.Dataset, label: str, verdict: str) -> UnitMap:
     """Return the maps of ``label`` from attribution.nc; no unit carries a label whose verdict speaks against it."""
     chosen = attribution.sel(label=label)
     by_seed = of_median_unit(chosen["attribution_seeds"].transpose("seed", "method", "unit").values)
-    null = of_median_unit(chosen["null"].transpose("null", "unit").values)
+    mean = by_seed.mean(0)
+    width = (chosen["attribution_high"] / chosen["attribution"]).transpose("method", "unit").values
+    null = of_median_unit(known_nulls(chosen["null"].transpose("null", "unit").values))
     low, high = np.percentile(null, BAND, axis=0) if len(null) else np.full((2, null.shape[1]), np.nan)
     return UnitMap(
         label=label,
         methods=[str(method) for method in chosen["method"].values],
         units=[str(unit) for unit in chosen["unit_id"].values],
         regions=[str(region) for region in chosen["region"].values],
-        mean=by_seed.mean(0),
-        deviation=by_seed.std(0),
+        mean=mean,
+        low=mean / width,
+        high=mean * width,
         null_low=low,
         null_high=high,
         z=chosen["z"].values.astype(float),
+        z_low=chosen["z_low"].values.astype(float),
+        z_high=chosen["z_high"].values.astype(float),
         p=chosen["p_value"].values.astype(float),
         q=chosen["q_value"].values.astype(float),
         agreement=float(chosen["agreement"]),
@@ -87,12 +96,14 @@ def unit_map(attribution: xr.Dataset, label: str, verdict: str) -> UnitMap:
 def unit_columns(shown: UnitMap) -> list[str]:
     """Return the names of the columns of :func:`unit_rows`."""
     others = [method_name(method) for method in shown.methods[1:]]
-    return ["unit", "region", "attribution", "sd", *others, "z", "p", "q", f"q ≤ {SIGNIFICANT}"]
+    tested = ["z", "z low", "z high", "p", "q", f"q ≤ {SIGNIFICANT}"]
+    return ["unit", "region", "attribution", "low", "high", *others, *tested]
 
 
 def unit_rows(shown: UnitMap) -> list[list[Any]]:
     """Return a row a unit, in order of attribution, None where a number is not known."""
-    columns = [shown.mean[0], shown.deviation[0], *shown.mean[1:], shown.z, shown.p, shown.q]
+    first = [shown.mean[0], shown.low[0], shown.high[0]]
+    columns = [*first, *shown.mean[1:], shown.z, shown.z_low, shown.z_high, shown.p, shown.q]
     rows: list[list[Any]] = []
     for unit in np.argsort(-shown.mean[0], kind="stable"):
         values = [rounded(column[unit]) for column in columns]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from xcebra_nwb import members, model_file
 from xcebra_nwb.assess.consistency import map_agreement, partner
-from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW, score_maps
+from xcebra_nwb.assess.moderated import half_interval
+from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW, log_share, score_maps
 from xcebra_nwb.config import Config, Training
 from xcebra_nwb.device import device
 from xcebra_nwb.objectives import contrast
@@ -97,14 +98,19 @@ def _dataset(
     null = _null_maps(label_maps[:, 0], [members.nulls(history, block.name) for block in blocks])
     tested = score_maps(label_maps[seed, 0], null)
     several = len(seed) > 1
+    width = _relative_width(label_maps[seed])
     deviation = label_maps[seed].std(axis=0, ddof=1) if several else np.full(label_maps.shape[1:], np.nan)
     dataset = xr.Dataset(
         {
             "attribution": (("method", "label", "unit"), label_maps[seed].mean(axis=0)),
             "attribution_sd": (("method", "label", "unit"), deviation),
+            "attribution_low": (("method", "label", "unit"), label_maps[seed].mean(axis=0) / width),
+            "attribution_high": (("method", "label", "unit"), label_maps[seed].mean(axis=0) * width),
             "attribution_seeds": (("seed", "method", "label", "unit"), label_maps[seed]),
             "latent_map": (("seed", "method", "latent", "unit"), latent_maps[seed]),
             "z": (("label", "unit"), tested.z),
+            "z_low": (("label", "unit"), tested.z_low),
+            "z_high": (("label", "unit"), tested.z_high),
             "p_value": (("label", "unit"), tested.p_value),
             "q_value": (("label", "unit"), tested.q_value),
             "effective_rank": (("seed", "label"), maps.effective_rank[seed]),
@@ -130,11 +136,7 @@ def _dataset(
             "software": json.dumps(software()),
         },
     )
-    if len(null) < LEAST_NULLS:
-        for name in ("z", "p_value", "q_value"):
-            dataset.attrs[f"{name}_reason"] = TOO_FEW
-    if not several:
-        dataset.attrs["attribution_sd_reason"] = "a single seed has no spread"
+    dataset.attrs |= _reasons(len(null), several)
     if set(methods) & set(BASELINES):
         dataset["sampled_time"] = ("sample", session["time"].values[sampled_bins(bins, config.attribution.samples)])
     for number, method in enumerate(maps.over_time):
@@ -144,6 +146,21 @@ def _dataset(
     if maps.over_time:
         dataset = dataset.assign_coords(time=session["time"].values[bins])
     return dataset
+
+
+def _relative_width(maps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By which factor the 95 % interval over seeds of ``maps`` (seed, method, label, unit) exceeds their mean."""
+    shares = log_share(maps)
+    widths = [[half_interval(shares[:, m, k]) for k in range(maps.shape[2])] for m in range(maps.shape[1])]
+    return np.exp(np.array(widths))
+
+
+def _reasons(nulls: int, several: bool) -> dict[str, str]:
+    """Why what cannot be known is NaN."""
+    untested = {} if nulls >= LEAST_NULLS else dict.fromkeys(("z", "z_low", "z_high", "p_value", "q_value"), TOO_FEW)
+    spread = ("attribution_sd", "attribution_low", "attribution_high", "z_low", "z_high")
+    alone = {} if several else dict.fromkeys(spread, "a single seed has no spread")
+    return {f"{name}_reason": reason for name, reason in (alone | untested).items()}
 
 
 def _null_maps(maps: NDArray[np.float64], nulls: list[list[int]]) -> NDArray[np.float64]:

@@ -1,0 +1,161 @@
+"""Are p and q what they say? Simulated sessions are trained and tested, and what was found is held against the truth.
+
+``python -m xcebra_nwb.benchmark.calibration FOLDER --sessions 20`` writes ``calibration.csv``, a row a session, method
+and label, into the folder, and prints the summary. Run again, it does what is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcebra_nwb import stack
+from xcebra_nwb.assess.null import NullTest, score_maps
+from xcebra_nwb.benchmark.null_population import LABELS, SCENARIOS, population
+from xcebra_nwb.config import Config, validate
+from xcebra_nwb.files import atomic
+from xcebra_nwb.layout import layout
+from xcebra_nwb.objectives import resolve
+from xcebra_nwb.session import encoder_input
+from xcebra_nwb.xcebra import attribution, encoder, training
+from xcebra_nwb.xcebra.loss import Contrast
+from xcebra_nwb.xcebra.training import Block, Options
+
+LEVEL = 0.05
+UNITS, SECONDS = 130, 300.0
+EVERY = 5  # bins between those that the maps are averaged over
+SETTINGS = {
+    "encoder": {"hidden": 32},
+    "training": {"steps": 300, "batch_size": 128, "learning_rate": 1e-3, "seeds": 3, "nulls": 8, "device": "cpu"},
+}
+
+
+def tests(session: xr.Dataset, config: Config) -> dict[str, NullTest]:
+    """Return the test of every method's label maps, after a training of the seeds and of every label's nulls."""
+    objectives, outputs = resolve(config, session)
+    used = layout(session, config)
+    members = stack.members(stack.null_designs(session, used, objectives, config), config)
+    shape = encoder.architecture(config.encoder.architecture, session.sizes["unit"], config.encoder.hidden, outputs)
+    blocks = [Block(o.name, *o.outputs) for o in objectives]
+    inputs = torch.as_tensor(encoder_input(session))
+    samples = stack.samples(session, used, objectives, members)
+    generators = [member.generator(config.random_seed) for member in members]
+    layers = training.train(inputs, shape, blocks, samples, generators, _options(config)).layers
+    found = attribution.attribute(
+        inputs,
+        shape,
+        layers,
+        blocks[1:],
+        used.bins[::EVERY],
+        _options(config).contrast,
+        config.attribution.rank_tolerance,
+        config.attribution.methods,
+    )
+    return {
+        method: _tested(values, members, [block.name for block in blocks[1:]]) for method, values in found.label.items()
+    }
+
+
+def _tested(values: NDArray[np.float64], members: list[stack.Member], labels: list[str]) -> NullTest:
+    """The test of label maps (member, label, unit)."""
+    seeds = [number for number, member in enumerate(members) if member.broken is None]
+    nulls = [[n for n, m in enumerate(members) if m.broken and m.broken.label == label] for label in labels]
+    return score_maps(values[seeds], np.stack([values[own, label] for label, own in enumerate(nulls)], axis=1))
+
+
+def _options(config: Config) -> Options:
+    chosen = config.training
+    return Options(
+        steps=chosen.steps,
+        batch_size=chosen.batch_size,
+        learning_rate=chosen.learning_rate,
+        contrast=Contrast(chosen.similarity, chosen.temperature, chosen.denominator),
+        regularizer_weight=chosen.regularizer.weight,
+        regularizer_ramp=chosen.regularizer.ramp,
+    )
+
+
+def counted(test: NullTest, carries: NDArray[np.bool_]) -> pd.DataFrame:
+    """Return a row a label: tests of units that carry nothing, how many have p <= 0.05, and what q <= 0.05 found."""
+    found, small = test.q_value <= LEVEL, test.p_value <= LEVEL
+    return pd.DataFrame(
+        {
+            "label": LABELS,
+            "null_tests": (~carries).sum(axis=1),
+            "small_p": (small & ~carries).sum(axis=1),
+            "found": found.sum(axis=1),
+            "false": (found & ~carries).sum(axis=1),
+            "carriers": carries.sum(axis=1),
+        }
+    )
+
+
+def case(scenario: str, number: int) -> pd.DataFrame:
+    """Return the rows of one simulated session, a row a method and label."""
+    key = list(SCENARIOS).index(scenario)
+    session = population(scenario, UNITS, SECONDS, np.random.default_rng([number, key]))
+    found = tests(session, validate(SETTINGS | {"random_seed": number}))
+    rows = [counted(test, session["carries"].values).assign(method=method) for method, test in found.items()]
+    return pd.concat(rows).assign(scenario=scenario, session=number)
+
+
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a scenario: shares of p <= 0.05 among units that carry nothing, false discoveries, and power.
+
+    The share is taken over all such tests of a session; its mean, least and largest over sessions are given. The false
+    discovery proportion is 0 where nothing is found; it and power are means over sessions and labels.
+    """
+    sessions = rows.groupby(["method", "scenario", "session"])[["small_p", "null_tests"]].sum()
+    share = (sessions["small_p"] / sessions["null_tests"]).groupby(["method", "scenario"])
+    proportion = rows["false"] / rows["found"].clip(lower=1)
+    power = (rows["found"] - rows["false"]) / rows["carriers"].where(rows["carriers"] > 0)
+    by_scenario = [rows["method"], rows["scenario"]]
+    return pd.DataFrame(
+        {
+            "sessions": share.size(),
+            "null_tests": sessions["null_tests"].groupby(["method", "scenario"]).min(),
+            "share_p": share.mean(),
+            "least": share.min(),
+            "largest": share.max(),
+            "false_discoveries": proportion.groupby(by_scenario).mean(),
+            "power": power.groupby(by_scenario).mean(),
+        }
+    )
+
+
+def run(folder: Path, sessions: Sequence[int], scenarios: Sequence[str]) -> pd.DataFrame:
+    """Do what is missing of the cases and return all rows; ``calibration.csv`` is written after every case."""
+    path = folder / "calibration.csv"
+    rows = pd.read_csv(path) if path.exists() else pd.DataFrame()
+    done = set() if rows.empty else set(zip(rows["scenario"], rows["session"], strict=True))
+    for number in sessions:
+        for scenario in scenarios:
+            if (scenario, number) not in done:
+                rows = pd.concat([rows, case(scenario, number)], ignore_index=True)
+                with atomic(path) as temporary:
+                    rows.to_csv(temporary, index=False)
+    return rows
+
+
+def main() -> None:
+    """Run the calibration from the command line."""
+    parser = argparse.ArgumentParser(description="are p and q what they say?")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sessions", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="number of the first session")
+    parser.add_argument("--scenarios", nargs="+", choices=list(SCENARIOS), default=list(SCENARIOS))
+    chosen = parser.parse_args()
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    numbers = range(chosen.first, chosen.first + chosen.sessions)
+    print(summary(run(chosen.folder, numbers, chosen.scenarios)).round(3).to_string())
+
+
+if __name__ == "__main__":
+    main()

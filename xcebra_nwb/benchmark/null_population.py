@@ -1,0 +1,133 @@
+"""Sessions whose neurons carry nothing of a label, or of which it is known which carry it: what p and q are held to.
+
+Two labels (a direction and a place on a line) walk at random. A unit that carries one of them is tuned to it. Of the
+others, half are tuned to a direction that is no label, half to nothing; all have the same rates.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import lfilter
+
+from xcebra_nwb.session import ATTRIBUTES, check
+
+Floats = NDArray[np.float64]
+BIN_WIDTH = 0.05  # s
+SMOOTHING = 0.1  # s
+LABELS = ("direction", "place")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Which share of the units carries the direction, and which the place; whether rates and labels drift slowly."""
+
+    direction: float = 0.0
+    place: float = 0.0
+    slow: bool = False
+
+
+SCENARIOS = {
+    "nothing": Scenario(),  # no unit carries a label
+    "effects": Scenario(0.2, 0.2),  # each label is carried by some: the others must not be found
+    "leak": Scenario(0.4, 0.0),  # one label is carried by many, the other by none
+    "slow": Scenario(slow=True),  # nothing is carried, but labels and rates are slow: they agree by chance
+}
+
+
+def population(scenario: str, units: int, seconds: float, generator: np.random.Generator) -> xr.Dataset:
+    """Return a session of ``units``; the coordinate ``carries(carried_label, unit)`` says who carries what."""
+    wanted, bins = SCENARIOS[scenario], round(seconds / BIN_WIDTH)
+    direction, place, hidden = _labels(wanted, bins, generator)
+    carries = np.zeros((2, units), dtype=bool)
+    first, second = round(wanted.direction * units), round(wanted.place * units)
+    carries[0, :first], carries[1, first : first + second] = True, True
+    elsewhere = np.zeros(units, dtype=bool)
+    elsewhere[first + second : first + second + (units - first - second) // 2] = True
+    modulation = np.ones((bins, units))
+    modulation[:, carries[0]] = _tuned(_directional(direction, int(carries[0].sum()), generator), generator)
+    modulation[:, carries[1]] = _tuned(_placed(place, int(carries[1].sum()), generator), generator)
+    modulation[:, elsewhere] = _tuned(_directional(hidden, int(elsewhere.sum()), generator), generator)
+    if wanted.slow:
+        modulation *= _drift(bins, units, generator)
+    rate = np.exp(generator.normal(np.log(4), 0.7, units)).clip(0.5, 25)  # Hz
+    counts = generator.poisson(modulation * rate * BIN_WIDTH)
+    return _session(f"{scenario}", counts, {"direction": direction, "place": place}, carries)
+
+
+def _labels(wanted: Scenario, bins: int, generator: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    """A direction (rad) and a place in [0, 1] or beyond, and a direction that is no label, each (time,)."""
+    hidden = _direction(bins, 1.0, generator)
+    if wanted.slow:
+        return _direction(bins, 5.0, generator), _walk(bins, 15.0, generator), hidden
+    along = np.cumsum(_walk(bins, 1.0, generator)) * 0.08
+    return _direction(bins, 1.0, generator), np.abs(np.mod(along, 2) - 1), hidden
+
+
+def _direction(bins: int, persistence: float, generator: np.random.Generator) -> Floats:
+    turned: Floats = np.mod(np.cumsum(_walk(bins, persistence, generator)) * 0.24 / np.sqrt(persistence), 2 * np.pi)
+    return turned
+
+
+def _walk(bins: int, persistence: float, generator: np.random.Generator) -> Floats:
+    """An Ornstein-Uhlenbeck process (time,) of unit variance with a correlation time in s, smoothed over 0.2 s."""
+    kept = np.exp(-BIN_WIDTH / persistence)
+    steps = generator.normal(size=bins) * np.sqrt(1 - kept**2)
+    steps[0] = generator.normal()
+    walk: Floats = gaussian_filter1d(lfilter([1.0], [1.0, -kept], steps), 0.2 / BIN_WIDTH)
+    return walk
+
+
+def _directional(angle: Floats, units: int, generator: np.random.Generator) -> Floats:
+    preferred = generator.uniform(0, 2 * np.pi, units)
+    tuning: Floats = np.exp(2 * (np.cos(angle[:, None] - preferred) - 1))
+    return tuning
+
+
+def _placed(place: Floats, units: int, generator: np.random.Generator) -> Floats:
+    field: Floats = np.exp(-0.5 * ((place[:, None] - generator.uniform(0, 1, units)) / 0.15) ** 2)
+    return field
+
+
+def _tuned(tuning: Floats, generator: np.random.Generator) -> Floats:
+    """A tuning curve in [0, 1] (time, unit) over a baseline, with mean 1 over time."""
+    height = 0.2 + generator.uniform(2, 4, tuning.shape[1]) * tuning
+    return height / height.mean(axis=0)
+
+
+def _drift(bins: int, units: int, generator: np.random.Generator) -> Floats:
+    """Rates that five common walks with a correlation time of 40 s raise and lower, (time, unit)."""
+    walks = np.stack([_walk(bins, 40.0, generator) for _ in range(5)], axis=1)
+    walks /= walks.std(axis=0)
+    drift: Floats = np.exp(0.75 * walks @ generator.normal(size=(5, units)) / np.sqrt(5))
+    return drift
+
+
+def _session(name: str, counts: NDArray[np.int64], labels: dict[str, Floats], carries: NDArray[np.bool_]) -> xr.Dataset:
+    bins, units = counts.shape
+    session = xr.Dataset(
+        {"valid": ("time", np.ones(bins, dtype=bool)), "segment": ("time", np.zeros(bins, dtype=np.int64))},
+        coords={
+            "time": BIN_WIDTH * (np.arange(bins) + 0.5),
+            "unit_id": ("unit", np.arange(units).astype(str)),
+            "row": ("unit", np.arange(units)),
+            "region": ("unit", np.full(units, "")),
+            "n_spikes": ("unit", counts.sum(axis=0)),
+            "carries": (("carried_label", "unit"), carries),
+        },
+        attrs=dict.fromkeys(ATTRIBUTES, "") | {"session": name, "bin_width": BIN_WIDTH, "choices": "[]"},
+    )
+    seen = {"units": "count", "kind": "spikes", "smoothing": SMOOTHING, "standardize": 1}
+    session["activity"] = (("time", "unit"), counts.astype(np.float32), seen)
+    for label, values in labels.items():
+        kind = "circular" if label == "direction" else "continuous"
+        attrs = {"role": "label", "kind": kind, "units": "", "source": "simulated", "reference_frame": ""}
+        session[label] = ("time", values, attrs)
+    session.attrs["software"] = json.dumps({})
+    check(session)
+    return session
