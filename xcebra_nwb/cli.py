@@ -266,6 +266,21 @@ def run(
 
 
 @app.command()
+def tune(
+    directories: Annotated[list[Path], typer.Argument(help="Results folders of sessions after `extract`.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the study and its page.")],
+    config: ConfigFile = None,
+    trials: Annotated[int, typer.Option(min=1, help="Settings to try; the whole grid has 30.")] = 30,
+    threads: Threads = 1,
+) -> None:
+    """Choose the number of latents and the regulariser's weight without looking at the answer."""
+    from xcebra_nwb.verbs.tune import tune as work
+
+    for file in work(directories, _config(config), trials, output, threads):
+        _info("wrote %s", file)
+
+
+@app.command()
 def benchmark(
     name: Annotated[str, typer.Argument(help="synthetic, ratinabox, conditions, ablation or file")],
     file: Annotated[Path | None, typer.Argument(help="For `file`: an NWB file of your own.")] = None,

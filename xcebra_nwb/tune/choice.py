@@ -1,0 +1,123 @@
+"""Which setting to take: a written rule over held-out loss, leak and consistency (docs/tuning.md).
+
+No rule reads the decoding of a label, its nulls' p-values or a number of significant units: a setting that is chosen
+because it finds more would find more on labels that mean nothing, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from xcebra_nwb.assess.verdict import MOST_LEAK
+
+TIE = 0.05  # agreements of maps, of Spearman's correlation, that are taken for equal
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one setting gives on one session, for one label."""
+
+    session: str
+    label: str
+    losses: tuple[float, ...]  # of the seeds, held out, as a share of the loss of an encoder that tells nothing
+    leak: float | None  # R2 of the label's block from the other latents; None where there are none
+    consistency: float | None  # Spearman's correlation of the seeds' null-corrected maps; None: cannot be compared
+    decoding: float | None  # held out; shown, no rule reads it
+    verdict: str  # shown; no rule reads it
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A setting and what it gives, over all sessions and labels."""
+
+    outputs: int
+    weight: float
+    measured: tuple[Measured, ...]
+
+    @property
+    def loss(self) -> float:
+        """The mean held-out loss over sessions, labels and seeds, as a share of chance."""
+        return float(np.mean([np.mean(one.losses) for one in self.measured]))
+
+    @property
+    def leak(self) -> float:
+        """The mean leak of the blocks; 0 where there are no other latents to leak into."""
+        return float(np.mean([max(0.0, one.leak or 0.0) for one in self.measured]))
+
+    @property
+    def consistency(self) -> float:
+        """The mean agreement of the seeds' maps; maps that cannot be compared agree by 0."""
+        return float(np.mean([one.consistency or 0.0 for one in self.measured]))
+
+    @property
+    def decoding(self) -> float:
+        """The mean held-out decoding."""
+        return float(np.mean([one.decoding or 0.0 for one in self.measured]))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen setting, and how the rule came to it."""
+
+    trial: Trial
+    because: tuple[str, ...]  # one sentence a step of the rule
+
+
+def choose(trials: Iterable[Trial]) -> Choice:
+    """Return the setting that the rule takes: of those whose loss is near the best, that with separate, stable maps."""
+    left = list(trials)
+    best, error = min(trial.loss for trial in left), standard_error(left)
+    because = []
+    near = [trial for trial in left if trial.loss <= best + error]
+    because.append(
+        f"{len(near)} of {len(left)} settings have a held-out loss within one standard error ({error:.4f}) of the "
+        f"smallest ({best:.4f} of chance)"
+    )
+    separate = [trial for trial in near if trial.leak < MOST_LEAK]
+    if separate:
+        because.append(f"{len(separate)} of them keep the blocks apart (leak under {MOST_LEAK})")
+    else:
+        least = min(trial.leak for trial in near)
+        separate = [trial for trial in near if trial.leak == least]
+        because.append(f"none of them keeps the blocks apart (leak under {MOST_LEAK}); the least leak is {least:.2f}")
+    most = max(trial.consistency for trial in separate)
+    stable = [trial for trial in separate if trial.consistency >= most - TIE]
+    chosen = min(stable, key=lambda trial: (trial.outputs, -trial.weight))
+    because.append(
+        f"{len(stable)} of those agree between seeds by {TIE} of the best ({most:.2f}) or better; of them the fewest "
+        "latents, then the largest weight"
+    )
+    return Choice(chosen, tuple(because))
+
+
+def standard_error(trials: list[Trial]) -> float:
+    """Return the standard error of a trial's loss by the spread between seeds, pooled over all trials and labels."""
+    groups = [one.losses for trial in trials for one in trial.measured]
+    deviations = [np.asarray(losses) - np.mean(losses) for losses in groups]
+    freedom = sum(len(losses) - 1 for losses in groups)
+    variance = sum(float(np.sum(d**2)) for d in deviations) / freedom
+    encoders = sum(len(one.losses) for one in trials[0].measured)
+    return float(np.sqrt(variance / encoders))
+
+
+def as_record(trial: Trial) -> dict[str, Any]:
+    """Return a trial as tune.json holds it."""
+    return {
+        "outputs": trial.outputs,
+        "regularizer_weight": trial.weight,
+        "held_out_loss": trial.loss,
+        "leak": trial.leak,
+        "consistency": trial.consistency,
+        "decoding": trial.decoding,
+        "measured": [asdict(one) for one in trial.measured],
+    }
+
+
+def from_record(record: dict[str, Any]) -> Trial:
+    """Return the trial that :func:`as_record` wrote."""
+    measured = [Measured(**(one | {"losses": tuple(one["losses"])})) for one in record["measured"]]
+    return Trial(record["outputs"], record["regularizer_weight"], tuple(measured))
