@@ -54,8 +54,12 @@ def explore(
 def _open(folder: Path, question: dict[str, str]) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = f"sqlite:///{folder / 'study.db'}"
-    directions = ["minimize", "minimize", "maximize"]  # loss, leak, consistency
-    study = optuna.create_study(study_name="tune", storage=storage, directions=directions, load_if_exists=True)
+    study = optuna.create_study(
+        study_name="tune",
+        storage=storage,
+        directions=["minimize", "minimize", "maximize"],  # loss, leak, consistency
+        load_if_exists=True,
+    )
     known = study.user_attrs.get("question", question)
     differs = [name for name in {**known, **question} if known.get(name) != question.get(name)]
     if differs:
