@@ -10,9 +10,11 @@ import pytest
 import yaml
 
 from xcebra_nwb import config, config_docs
+from xcebra_nwb.config_objective import KEYS
 from xcebra_nwb.errors import UsageError
 
 ROOT = Path(__file__).parent.parent
+PLACE = {"name": "a", "outputs": [0, 1], "positive": "time_delta", "label": "place"}
 TIME = {"name": "time", "outputs": [0, 8], "positive": "time"}
 
 
@@ -63,6 +65,12 @@ def test_every_config_that_we_ship_is_valid(path: Path) -> None:
     assert config.validate(yaml.safe_load(config.dump(loaded))) == loaded
 
 
+def test_the_example_of_objectives_has_every_rule_and_survives_writing() -> None:
+    example = config.load(ROOT / "config/examples/objectives.yaml")
+    assert {objective.positive for objective in example.objectives} == set(KEYS)
+    assert config.validate(yaml.safe_load(config.dump(example))) == example
+
+
 def test_the_schema_refuses_unknown_keys_at_every_depth() -> None:
     schema = config_docs.schema()
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -97,7 +105,16 @@ def test_an_empty_file_is_the_default_config(tmp_path: Path) -> None:
         ({"objectives": [TIME, TIME]}, "every name must be used once"),
         ({"encoder": {"outputs": 8}, "objectives": [{**TIME, "outputs": [0, 9]}]}, r"exceed encoder.outputs \(8\)"),
         ({"objectives": [{**TIME, "outputs": [3, 3]}]}, "empty or negative"),
-        ({"objectives": [{**TIME, "label": "speed"}]}, "`label` goes with time_delta and discrete"),
+        ({"objectives": [{**TIME, "label": "speed"}]}, "`label` means nothing to time positives, which read `offset`"),
+        ({"objectives": [{**PLACE, "offset": 2}]}, "`offset` means nothing to time_delta positives"),
+        ({"objectives": [{**PLACE, "scale": 2}]}, "read `label`, `delta`"),
+        ({"objectives": [{**PLACE, "label": None}]}, "objective a: time_delta positives need `label`"),
+        ({"objectives": [{**PLACE, "positive": "delta_vmf"}]}, "delta_vmf positives need `kappa`"),
+        ({"objectives": [{**PLACE, "positive": "mixed"}]}, "mixed positives need `within`"),
+        ({"objectives": [{**PLACE, "positive": "mixed", "within": "side", "step": "delta_vmf"}]}, "need `kappa`"),
+        ({"objectives": [{**PLACE, "positive": "mixed", "within": "place"}]}, "are the same label"),
+        ({"objectives": [{**PLACE, "weight": 0}]}, "greater than 0"),
+        ({"objectives": [{**PLACE, "weight": float("inf")}]}, "finite"),
         (
             {
                 "labels": {"speed": {"source": "/a"}},

@@ -45,7 +45,7 @@ def test_a_constant_in_a_helper_changes_the_verbs_that_use_it_and_no_other(packa
 
 def test_a_module_that_is_reached_through_others_counts(package: Path) -> None:
     before = fingerprints()
-    edit(package / "xcebra" / "pairs.py", "TURN = 2 * np.pi", "TURN = 3 * np.pi")
+    edit(package / "xcebra" / "neighbours.py", "TURN = 2 * np.pi", "TURN = 3 * np.pi")
     after = fingerprints()
     assert before["train"] != after["train"]
     assert before["extract"] == after["extract"]

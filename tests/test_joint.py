@@ -12,10 +12,13 @@ from hypothesis.extra import numpy as hnp
 from xcebra_nwb.assess.decoding import decoding_score
 from xcebra_nwb.xcebra import align, encoder, joint, training
 from xcebra_nwb.xcebra.align import Frozen
+from xcebra_nwb.xcebra.groups import Groups
 from xcebra_nwb.xcebra.joint import Part
 from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.pairs import DiscretePairs, Groups, TimeDeltaPairs, TimePairs, label_increments, successors
+from xcebra_nwb.xcebra.pairs import DiscretePairs, NearPairs, TimePairs
+from xcebra_nwb.xcebra.steps import RecordedSteps, label_increments
 from xcebra_nwb.xcebra.training import Block, Options, Samples, Trained
+from xcebra_nwb.xcebra.windows import successors
 
 BINS, OUTPUTS, WIDTH = 600, 4, 3
 BLOCKS = [Block("time", 0, OUTPUTS), Block("position", 0, WIDTH)]
@@ -46,7 +49,7 @@ def samples(position: np.ndarray, shifts: Sequence[int] = (0,)) -> Samples:
     for shift in shifts:
         values = np.roll(position, shift, axis=0)
         steps = label_increments(values, run, 1, circular=False)
-        rules.append([TimePairs(following), TimeDeltaPairs.of(values, steps, circular=False)])
+        rules.append([TimePairs(following), NearPairs.of(values, RecordedSteps(steps))])
     return Samples(bins, np.flatnonzero(following >= 0), rules)
 
 
@@ -158,7 +161,7 @@ def test_a_positive_in_any_session_is_of_the_class_that_the_reference_has(codes:
 
 def test_positives_are_exchanged_among_all_sessions_alike() -> None:
     position = np.random.default_rng(0).uniform(size=(50, 1))
-    rules = [TimeDeltaPairs.of(position, np.zeros((1, 1)), circular=False)] * 3
+    rules = [NearPairs.of(position, RecordedSteps(np.zeros((1, 1))))] * 3
     references = np.random.default_rng(1).integers(50, size=(3, 8, 200))
     positives, slot = joint.exchanged(rules, references, np.random.default_rng(2))
     lies_in = slot // 200

@@ -1,5 +1,7 @@
 """Which blocks the labels of a session get, and what their rules may read."""
 
+import itertools
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,8 +9,8 @@ import xarray as xr
 from xcebra_nwb import config
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.layout import Layout, layout
-from xcebra_nwb.objectives import resolve
-from xcebra_nwb.stack import SEED, Member, members, null_designs, samples
+from xcebra_nwb.objectives import remarks, resolve
+from xcebra_nwb.stack import SEED, Member, members, null_designs, objective_space, samples
 from xcebra_nwb.xcebra.windows import HELD_OUT, NEITHER, TRAIN
 
 from .results import make_session
@@ -47,14 +49,37 @@ def test_auto_raises_the_number_of_latents_when_the_blocks_need_it(session: xr.D
 @pytest.mark.parametrize(
     ("objective", "says"),
     [
-        ({"name": "x", "outputs": [0, 2], "positive": "time_delta", "label": "speed"}, "labels: position"),
-        ({"name": "x", "outputs": [0, 2], "positive": "discrete", "label": "position"}, "positive: time_delta"),
-        ({"name": "x", "outputs": [0, 2], "positive": "time_delta", "label": "choice"}, "positive: discrete"),
+        ({"positive": "time_delta", "label": "elsewhere"}, "no label elsewhere .labels: position"),
+        (
+            {"positive": "discrete", "label": "position"},
+            "positive: time_delta or delta_normal or delta_vmf or mixed",
+        ),
+        ({"positive": "time_delta", "label": "choice"}, "positive: discrete"),
+        (
+            {"positive": "delta_normal", "label": "head_direction"},
+            "delta_normal positives cannot read the circular label",
+        ),
+        ({"positive": "delta_vmf", "label": "choice", "kappa": 9}, "delta_vmf positives cannot read the discrete"),
+        (
+            {"positive": "delta_vmf", "label": "position", "kappa": 9},
+            "have lengths from .* to .*positive: delta_normal",
+        ),
+        ({"positive": "delta_vmf", "label": "speed", "kappa": 9}, "speed is one number a bin .*kind: circular"),
+        ({"positive": "mixed", "label": "choice", "within": "choice_2"}, "mixed positives cannot read the discrete"),
+        ({"positive": "mixed", "label": "position", "within": "speed"}, "`within` names classes, and speed is contin"),
+        ({"positive": "mixed", "label": "position", "within": "side"}, "no label side"),
+        (
+            {"positive": "mixed", "label": "head_direction", "within": "choice", "step": "delta_normal"},
+            r"cannot read the circular label head_direction \(step: time_delta or delta_vmf\)",
+        ),
     ],
 )
 def test_a_rule_that_cannot_read_its_label_is_refused(session: xr.Dataset, objective: dict, says: str) -> None:
-    with pytest.raises(UsageError, match=says):
-        resolve(config.validate({"objectives": [TIME, objective]}), session)
+    session["speed"] = session["position"][:, 0].assign_attrs(session["position"].attrs)
+    session["choice_2"] = session["choice"]
+    with pytest.raises(UsageError, match=says) as raised:
+        resolve(config.validate({"objectives": [TIME, {"name": "x", "outputs": [0, 2], **objective}]}), session)
+    assert "\n" not in str(raised.value)
 
 
 def test_time_alone_is_nothing_to_attribute(session: xr.Dataset) -> None:
@@ -113,7 +138,8 @@ def test_a_null_reads_one_label_in_another_order_and_all_others_as_they_were(ses
             name: session[name].values[used.bins][member.broken.order if name == broken else slice(None)][numbers]
             for name in ("position", "head_direction", "choice")
         }
-        np.testing.assert_array_equal(by_name["position"].values, expected["position"])
+        scale = objective_space(session, used, objectives[1]).scale
+        np.testing.assert_array_equal(by_name["position"].values, expected["position"] / scale)
         np.testing.assert_array_equal(by_name["head_direction"].values[:, 0], expected["head_direction"])
         np.testing.assert_array_equal(by_name["choice"].classes.group, expected["choice"])
 
@@ -128,7 +154,7 @@ def test_the_steps_of_a_label_are_those_of_the_training_part(session: xr.Dataset
     stack = stack_of(session, chosen)
     number = [o.name for o in objectives].index("position")
     for rules in samples(session, used, objectives, stack, part).rules:
-        steps = rules[number].increments
+        steps = rules[number].steps.increments
         assert len(steps) > 100
         np.testing.assert_array_equal(steps, np.ones_like(steps))
 
@@ -183,3 +209,162 @@ def test_auto_gives_a_label_of_two_classes_two_latents_for_cosine(session: xr.Da
         first, last = objectives[-1].outputs
         widths[similarity] = last - first
     assert widths == {"euclidean": 1, "cosine": 2}
+
+
+RULES = [
+    {"positive": "time_delta", "label": "position", "delta": 2},
+    {"positive": "delta_normal", "label": "position", "scale": 2.0},
+    {"positive": "delta_vmf", "label": "head_direction", "kappa": 20.0},
+    {"positive": "delta_vmf", "label": "gaze", "kappa": 20.0},
+    {"positive": "discrete", "label": "choice"},
+    {"positive": "mixed", "label": "position", "within": "choice"},
+    {"positive": "mixed", "label": "gaze", "within": "choice", "step": "delta_vmf", "kappa": 20.0},
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule['positive']}-{rule['label']}")
+def test_every_rule_draws_its_positives_from_the_session(session: xr.Dataset, rule: dict) -> None:
+    gaze = np.stack([np.cos(session["head_direction"]), np.sin(session["head_direction"]), np.zeros(600)], axis=1)
+    attrs = session["position"].attrs
+    session["gaze"] = (("time", "gaze_axis"), 0.97 * gaze, attrs)  # a little short, as means over bins are
+    chosen = config.validate({"objectives": [TIME, {"name": "x", "outputs": [0, 2], **rule}], "training": {"nulls": 0}})
+    used, (objectives, _) = layout(session, chosen), resolve(chosen, session)
+    data = samples(session, used, objectives, stack_of(session, chosen))
+    positive = data.rules[0][1].draw(data.references, np.random.default_rng(0))
+    label, other = (session[rule["label"]].values[data.bins[numbers]] for numbers in (data.references, positive))
+    if label.dtype.kind == "f":
+        apart = label - other if label.ndim == 2 else np.angle(np.exp(1j * (label - other)))
+        assert np.median(np.abs(apart)) < 0.2 * np.median(np.abs(label - label.mean(axis=0)))
+    else:
+        np.testing.assert_array_equal(label, other)
+    if "within" in rule:
+        choice = session["choice"].values[data.bins]
+        np.testing.assert_array_equal(choice[data.references], choice[positive])
+
+
+def test_a_null_of_mixed_pairs_breaks_one_label_and_leaves_the_other_true(session: xr.Dataset) -> None:
+    mixed = {"name": "x", "outputs": [0, 2], "positive": "mixed", "label": "position", "within": "choice"}
+    chosen = config.validate({"objectives": [TIME, mixed, choice_at(3, 5)], "training": {"nulls": 1, "seeds": 1}})
+    used, (objectives, _) = layout(session, chosen), resolve(chosen, session)
+    stack = stack_of(session, chosen)
+    position, choice = (session[name].values[used.bins] for name in ("position", "choice"))
+    scale = objective_space(session, used, objectives[1]).scale
+    assert [m.broken.label if m.broken else "" for m in stack] == ["", "position", "choice"]
+    for member, rules in zip(stack, samples(session, used, objectives, stack).rules, strict=True):
+        orders = {name: member.order(name) for name in ("position", "choice")}
+        seen = position[slice(None) if orders["position"] is None else orders["position"]]
+        classes = choice[slice(None) if orders["choice"] is None else orders["choice"]]
+        np.testing.assert_array_equal(rules[1].values, seen[used.numbers(TRAIN)] / scale)
+        np.testing.assert_array_equal(rules[1].classes, classes[used.numbers(TRAIN)])
+
+
+def test_no_rule_reads_time_across_the_borders_of_trials(session: xr.Dataset) -> None:
+    trial = np.arange(600) // 40
+    session["segment"][:] = np.where(session["valid"], trial, -1)
+    session["position"][:] = session["position"].values + 1000.0 * trial[:, None]  # another place every trial
+    chosen = config.validate({"training": {"nulls": 0}})
+    used, (objectives, _) = layout(session, chosen), resolve(chosen, session)
+    data = samples(session, used, objectives, stack_of(session, chosen))
+    time, position = data.rules[0][:2]
+    following = data.bins[time.draw(data.references, np.random.default_rng(0))]
+    np.testing.assert_array_equal(following, data.bins[data.references] + 1)
+    np.testing.assert_array_equal(trial[following], trial[data.bins[data.references]])
+    within = np.diff(session["position"].values, axis=0)[np.diff(trial) == 0]
+    assert (np.abs(position.steps.increments) <= np.nanmax(np.abs(within)) / objective_scale(session, chosen)).all()
+    drawn = data.bins[position.draw(data.references, np.random.default_rng(0))]
+    np.testing.assert_array_equal(trial[drawn], trial[data.bins[data.references]])  # no step leads to another place
+
+
+def objective_scale(session: xr.Dataset, chosen: config.Config) -> np.ndarray:
+    objectives, _ = resolve(chosen, session)
+    return objective_space(session, layout(session, chosen), objectives[1]).scale
+
+
+def test_the_scale_of_a_label_is_that_of_its_steps_in_the_training_part(session: xr.Dataset) -> None:
+    chosen = config.validate({})
+    used = layout(session, chosen)
+    later = used.numbers(TRAIN)[1:][np.diff(used.bins[used.numbers(TRAIN)]) == 1]
+    values = session["position"].values[used.bins]
+    expected = np.sqrt(((values[later] - values[later - 1]) ** 2).mean(axis=0))
+    np.testing.assert_allclose(objective_scale(session, chosen), expected)
+    session["position"][:, 1] *= 100
+    np.testing.assert_allclose(objective_scale(session, chosen), expected * [1, 100])
+
+
+def with_values(session: xr.Dataset, name: str, values: np.ndarray) -> xr.Dataset:
+    return session.assign({name: session[name].copy(data=values.astype(session[name].dtype))})
+
+
+ONE_CLASS, TWO_PLACES = np.zeros(600), np.repeat([[0.0, 1.0], [2.0, 1.0]], 300, axis=0)
+
+
+@pytest.mark.parametrize(
+    ("objective", "name", "values", "says"),
+    [
+        (
+            {"positive": "time_delta", "label": "position"},
+            "position",
+            TWO_PLACES,
+            "2 distinct values in the .* discrete",
+        ),
+        ({"positive": "time_delta", "label": "position"}, "position", 0 * TWO_PLACES, "1 distinct value in the"),
+        ({"positive": "discrete", "label": "choice"}, "choice", ONE_CLASS, "only one class has 5 or more of the"),
+        (
+            {"positive": "mixed", "label": "position", "within": "choice"},
+            "choice",
+            ONE_CLASS,
+            "x: label choice has too",
+        ),
+    ],
+)
+def test_a_label_with_too_few_values_is_refused_in_one_line(
+    session: xr.Dataset, objective: dict, name: str, values: np.ndarray, says: str
+) -> None:
+    objectives = [TIME, {"name": "x", "outputs": [0, 2], **objective}]
+    with pytest.raises(Refusal, match=says) as raised:
+        resolve(config.validate({"objectives": objectives}), with_values(session, name, values))
+    assert "\n" not in str(raised.value)
+
+
+def test_auto_leaves_out_a_label_that_does_not_vary_and_says_so(session: xr.Dataset) -> None:
+    still, chosen = with_values(session, "position", TWO_PLACES), config.validate({})
+    objectives, outputs = resolve(chosen, still)
+    assert [o.name for o in objectives] == ["time", "head_direction", "choice"]
+    (said,) = remarks(chosen, still, objectives, outputs)
+    assert said.startswith("label position has no objective: 2 distinct values in the ")
+    with pytest.raises(Refusal, match="no label varies enough to train on: position: 2 distinct"):
+        resolve(chosen, still[["activity", "valid", "segment", "position"]])
+
+
+def test_a_class_with_hardly_a_bin_is_said(session: xr.Dataset) -> None:
+    codes = session["choice"].values.copy()
+    codes[10:13] = 2
+    rare = with_values(session, "choice", codes)
+    rare["choice"].attrs["classes"] = '["left", "right", "aborted"]'
+    chosen = config.validate({})
+    assert remarks(chosen, session, *resolve(chosen, session)) == []
+    assert remarks(chosen, rare, *resolve(chosen, rare)) == [
+        "label choice: classes with hardly a bin to train on: aborted (3)"
+    ]
+
+
+def test_latents_without_an_objective_are_said(session: xr.Dataset) -> None:
+    chosen = config.validate({"objectives": [position_at(0, 3), choice_at(5, 6)], "encoder": {"outputs": 8}})
+    assert remarks(chosen, session, *resolve(chosen, session)) == [
+        "latents 3, 4, 6, 7 belong to no objective, so that nothing trains them"
+    ]
+
+
+def test_more_latents_than_units_are_refused(session: xr.Dataset) -> None:
+    few = session.isel(unit=slice(7))
+    with pytest.raises(Refusal, match=r"8 latents of 7 units.*lower encoder.outputs"):
+        resolve(config.validate({"objectives": [TIME, position_at(0, 3)]}), few)
+    with pytest.raises(Refusal, match="5 latents of 4 units"):
+        resolve(config.validate({}), session.isel(unit=slice(4)))
+
+
+@pytest.mark.parametrize(("units", "blocks"), [(7, [0, 3, 6, 7]), (6, [0, 2, 4, 5])])
+def test_auto_gives_up_latents_where_there_are_few_units(session: xr.Dataset, units: int, blocks: list[int]) -> None:
+    objectives, outputs = resolve(config.validate({}), session.isel(unit=slice(units)))
+    assert outputs == units
+    assert [o.outputs for o in objectives[1:]] == list(itertools.pairwise(blocks))

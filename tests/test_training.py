@@ -1,5 +1,6 @@
 """Training: members of a stack, the Jacobian penalty, reproducibility."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from xcebra_nwb.layout import layout
 from xcebra_nwb.verbs import train as verb
 from xcebra_nwb.xcebra import encoder, training
 from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.pairs import TimeDeltaPairs, TimePairs, label_increments, successors
+from xcebra_nwb.xcebra.pairs import NearPairs, TimePairs
+from xcebra_nwb.xcebra.steps import RecordedSteps, label_increments
 from xcebra_nwb.xcebra.training import Block, Options, Samples
-from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
+from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN, successors
 
 from .results import make_session
 
@@ -37,7 +39,7 @@ def samples(position: np.ndarray, shifts: list[int], window: int = 1) -> Samples
     for shift in shifts:
         values = np.roll(position[bins], shift, axis=0)
         steps = label_increments(values, run, 1, circular=False)
-        rules.append([TimePairs(following), TimeDeltaPairs.of(values, steps, circular=False)])
+        rules.append([TimePairs(following), NearPairs.of(values, RecordedSteps(steps))])
     return Samples(bins, np.flatnonzero(following >= 0), rules)
 
 
@@ -217,3 +219,49 @@ def test_a_relation_that_the_held_out_part_does_not_share_is_not_found_there() -
         for data in (samples(position, [0]), samples(position, [BINS // 2]))
     )
     assert same < other - 0.2
+
+
+def weighted(x: float, y: float, **changes: object) -> np.ndarray:
+    """The losses (objective, step) of two coordinates that compete for one latent."""
+    activity, position = recording()
+    shape = encoder.architecture("mlp", UNITS, hidden=16, outputs=1)
+    axes = [samples(position[:, [axis]], [0]) for axis in (0, 1)]
+    data = Samples(axes[0].bins, axes[0].references, [[axis.rules[0][1] for axis in axes]])
+    blocks = [Block("x", 0, 1, x), Block("y", 0, 1, y)]
+    return training.train(activity, shape, blocks, data, [np.random.default_rng(1)], options(60, **changes)).loss[0]
+
+
+def test_a_weight_multiplies_the_loss_in_what_is_minimised_and_not_in_the_curve() -> None:
+    for_x, for_y = weighted(1, 0.01), weighted(0.01, 1)
+    np.testing.assert_array_equal(for_x[:, 0], for_y[:, 0])  # of the first step, before any update
+    x, y = (found[:, -10:].mean(axis=1) for found in (for_x, for_y))
+    assert x[0] < y[0] - 0.1
+    assert y[1] < x[1] - 0.1
+
+
+def test_the_penalty_has_a_weight_of_its_own() -> None:
+    # Adam's steps do not depend on the scale of what is minimised, so only ratios of weights count.
+    together = weighted(3, 3, regularizer_weight=0.3)
+    np.testing.assert_allclose(together, weighted(1, 1, regularizer_weight=0.1), rtol=1e-3)
+    assert not np.allclose(together, weighted(1, 1, regularizer_weight=0.3), rtol=1e-3)
+
+
+def test_training_records_scales_weights_and_remarks(tmp_path: Path) -> None:
+    made = make_session(np.random.default_rng(0))
+    session.save(made, tmp_path / "session.nc")
+    few = {"steps": 2, "batch_size": 16, "seeds": 1, "nulls": 1, "device": "cpu", "regularizer": {"ramp": [0, 0]}}
+    nested = [  # the angle's block lies inside the position's, and latent 5 is nobody's
+        {"name": "time", "outputs": [0, 5], "positive": "time", "weight": 0.5},
+        {"name": "position", "outputs": [0, 4], "positive": "mixed", "label": "position", "within": "choice"},
+        {"name": "angle", "outputs": [0, 3], "positive": "delta_vmf", "label": "head_direction", "kappa": 9},
+    ]
+    chosen = config.validate({"training": few, "objectives": nested, "encoder": {"outputs": 6}})
+    verb.train(tmp_path, chosen)
+    history = session.load_dataset(tmp_path / "training.nc")
+    assert history["weight"].values.tolist() == [0.5, 1, 1]
+    assert history["label_scale"].dims == ("objective", "axis")
+    assert np.isnan(history["label_scale"][0]).all()
+    assert history["label_scale"][2].values.tolist() == pytest.approx([1, np.nan], nan_ok=True)
+    assert ((history["label_scale"][1] > 0.015) & (history["label_scale"][1] < 0.025)).all()  # steps of 0.02 m
+    assert json.loads(history.attrs["remarks"]) == ["latents 5 belong to no objective, so that nothing trains them"]
+    assert np.isfinite(history["loss"]).all()

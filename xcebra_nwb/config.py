@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from xcebra_nwb.config_objective import Objective
+from xcebra_nwb.config_section import LABEL_NAME, Section
 from xcebra_nwb.errors import UsageError
 
 Auto = Literal["auto"]
@@ -29,13 +31,6 @@ Method = Literal[
     "feature_ablation",
 ]
 JACOBIAN_METHODS = ("inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient")
-LABEL_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
-
-
-class Section(BaseModel):
-    """A part of the config: unknown keys are refused, values are frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Neural(Section):
@@ -88,25 +83,6 @@ class Encoder(Section):
         description="number of latents, or as many as the labels' blocks need if that is more; auto: docs/method.md",
     )
     clip: float | None = Field(None, gt=0, description="bound on the outputs; needed by `denominator: negatives`")
-
-
-class Objective(Section):
-    """A block of latents and the rule for its positive pairs."""
-
-    name: str = Field(pattern=LABEL_NAME, description="a name of its own")
-    outputs: tuple[int, int] = Field(description="first latent and the one after the last")
-    positive: Literal["time", "time_delta", "discrete"] = Field(description="rule for positive pairs")
-    label: str | None = Field(None, description="the label that the rule reads (not for time)")
-    offset: int = Field(1, ge=1, description="bins from reference to positive (time)")
-    delta: int = Field(1, ge=1, description="bins over which label increments are taken (time_delta)")
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Objective:
-        if self.outputs[0] < 0 or self.outputs[1] <= self.outputs[0]:
-            raise ValueError(f"outputs {list(self.outputs)} of objective {self.name} is empty or negative")
-        if (self.positive == "time") != (self.label is None):
-            raise ValueError(f"objective {self.name}: `label` goes with time_delta and discrete, not with time")
-        return self
 
 
 class Regularizer(Section):
@@ -241,8 +217,9 @@ def _check_objectives(config: Config) -> None:
                 f"objective {objective.name}: outputs {list(objective.outputs)} exceed "
                 f"encoder.outputs ({config.encoder.outputs})"
             )
-        if objective.label is not None and config.labels != "auto" and objective.label not in config.labels:
-            raise ValueError(f"objective {objective.name}: no label {objective.label} among {list(config.labels)}")
+        for label in objective.labels:
+            if config.labels != "auto" and label not in config.labels:
+                raise ValueError(f"objective {objective.name}: no label {label} among {list(config.labels)}")
 
 
 def load(path: Path | str) -> Config:

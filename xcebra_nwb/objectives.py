@@ -4,46 +4,91 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from xcebra_nwb import targets
-from xcebra_nwb.config import Config, Objective, Training
+from xcebra_nwb.automatic_objectives import automatic, number_of_latents
+from xcebra_nwb.config import Config, Training
+from xcebra_nwb.config_objective import Objective
 from xcebra_nwb.errors import UsageError
-from xcebra_nwb.session import label_axes, labels
+from xcebra_nwb.layout import layout
+from xcebra_nwb.objective_checks import (
+    check_cosine,
+    check_outputs,
+    check_rule,
+    check_values,
+    rare_classes,
+    too_few_values,
+)
+from xcebra_nwb.session import labels
 from xcebra_nwb.xcebra.loss import Contrast
-
-LARGEST_CLASS_BLOCK = 4  # latents for a discrete label with many classes
-FREE_LATENTS = 2  # for what no label explains; more of them learn the labels again, and the blocks leak
-MOST_LATENTS = 8  # unless the labels' blocks need more
+from xcebra_nwb.xcebra.windows import TRAIN
 
 
 def resolve(config: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
     """Return the objectives and the number of latents.
 
-    ``auto`` gives time all latents and every label a block of its own: one latent more than its intrinsic dimension
-    (position 3, an angle 3, a scalar 2), for a discrete label one fewer than its classes, at most 4. Beside the blocks
-    there are ``encoder.outputs`` less what the blocks need, or by itself two more latents, up to eight in all, for what
-    no label explains. A supervised encoder has a block for every label, as wide as its targets, and nothing else.
+    ``auto`` is :func:`xcebra_nwb.automatic_objectives.automatic`.
 
     Raises:
         UsageError: an objective names a label that the session does not have, whose kind its rule cannot read, or that
             its block cannot equal (supervised).
+        Refusal: a label has too few distinct values, or there are more latents than units.
     """
-    supervised = config.training.loss == "supervised"
+    bins = _training_bins(config, session)
     if config.objectives == "auto":
-        return targets.automatic(session) if supervised else _automatic(config, session)
+        objectives, outputs = automatic(config, session, bins)
+    else:
+        objectives = _configured(config, session, bins)
+        outputs = number_of_latents(config, max(objective.outputs[1] for objective in objectives))
+    check_outputs(outputs, session.sizes["unit"])
+    return objectives, outputs
+
+
+def remarks(config: Config, session: xr.Dataset, objectives: list[Objective], outputs: int) -> list[str]:
+    """Return what a user should know of the objectives of a session, a sentence each: nothing here is an error."""
+    bins, found = _training_bins(config, session), labels(session)
+    read = dict.fromkeys(name for objective in objectives for name in objective.labels)
+    left_out = {name: too_few_values(found[name], bins) for name in found if config.objectives == "auto"}
+    rare = {name: ", ".join(rare_classes(found[name], bins)) for name in read}
+    unowned = ", ".join(str(latent) for latent in unowned_latents(objectives, outputs))
+    return [
+        *(f"label {name} has no objective: {reason}" for name, reason in left_out.items() if reason),
+        *(
+            f"label {name}: classes with hardly a bin to train on: {classes}"
+            for name, classes in rare.items()
+            if classes
+        ),
+        *([f"latents {unowned} belong to no objective, so that nothing trains them"] if unowned else []),
+    ]
+
+
+def unowned_latents(objectives: list[Objective], outputs: int) -> list[int]:
+    """Return the latents that are in no objective's block."""
+    owned = {latent for objective in objectives for latent in range(*objective.outputs)}
+    return [latent for latent in range(outputs) if latent not in owned]
+
+
+def _training_bins(config: Config, session: xr.Dataset) -> NDArray[np.int64]:
+    used = layout(session, config)
+    return used.bins[used.numbers(TRAIN)]
+
+
+def _configured(config: Config, session: xr.Dataset, bins: NDArray[np.int64]) -> list[Objective]:
     assert not isinstance(config.objectives, str)
     for objective in config.objectives:
-        _check(objective, session)
-    if supervised:
+        check_rule(objective, session)
+        check_values(objective, session, bins)
+    if config.training.loss == "supervised":
         targets.check(config.objectives, session)
     elif config.training.similarity == "cosine":
-        _check_for_cosine([objective for objective in config.objectives if objective.label])
+        check_cosine([objective for objective in config.objectives if objective.label])
     named = [objective.label for objective in config.objectives if objective.label]
     if len(set(named)) < len(named):
         raise UsageError("objectives: a label has two objectives", "one block a label")
     if not named:
         raise UsageError("objectives: none reads a label, so there is nothing to attribute", "add one with a label")
-    return list(config.objectives), _outputs(config, max(objective.outputs[1] for objective in config.objectives), 0)
+    return list(config.objectives)
 
 
 def contrast(training: Training) -> Contrast:
@@ -51,62 +96,3 @@ def contrast(training: Training) -> Contrast:
     if training.loss == "supervised":
         return Contrast()
     return Contrast(training.similarity, training.temperature, training.denominator)
-
-
-def _automatic(config: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
-    blocks, first = [], 0
-    for name, label in labels(session).items():
-        last = first + max(block_width(label), 2 if config.training.similarity == "cosine" else 1)
-        rule = "discrete" if label.attrs["kind"] == "discrete" else "time_delta"
-        blocks.append(Objective(name=name, outputs=(first, last), positive=rule, label=name))
-        first = last
-    outputs = _outputs(config, first, FREE_LATENTS)
-    return [Objective(name="time", outputs=(0, outputs), positive="time"), *blocks], outputs
-
-
-def _outputs(config: Config, needed: int, free: int) -> int:
-    """The number of latents: what the config asks for, else ``free`` more than needed; never fewer than needed."""
-    asked = config.encoder.outputs
-    return max(needed, min(needed + free, MOST_LATENTS) if asked == "auto" else asked)
-
-
-def block_width(label: xr.DataArray) -> int:
-    """Return how many latents ``auto`` gives a label."""
-    kind = label.attrs["kind"]
-    if kind == "discrete":
-        classes = len(np.unique(label.values[label.values >= 0]))
-        return max(1, min(classes - 1, LARGEST_CLASS_BLOCK))
-    return 3 if kind == "circular" else label_axes(label) + 1
-
-
-def _check_for_cosine(objectives: list[Objective]) -> None:
-    """Blocks at unit length: one latent would be +-1 and without a gradient, and shared latents have no one length."""
-    for number, objective in enumerate(objectives):
-        first, last = objective.outputs
-        if last - first < 2:
-            raise UsageError(
-                f"objective {objective.name}: one latent at unit length says nothing", "give it two or more"
-            )
-        for other in objectives[:number]:
-            if first < other.outputs[1] and other.outputs[0] < last:
-                raise UsageError(
-                    f"objectives {other.name} and {objective.name} share latents, which the cosine cannot bring to "
-                    "unit length for both",
-                    "give each label latents of its own, or similarity: euclidean",
-                )
-
-
-def _check(objective: Objective, session: xr.Dataset) -> None:
-    if objective.label is None:
-        return
-    found = labels(session)
-    if objective.label not in found:
-        raise UsageError(f"objective {objective.name}: no label {objective.label}", f"labels: {', '.join(found)}")
-    discrete = found[objective.label].attrs["kind"] == "discrete"
-    if discrete != (objective.positive == "discrete"):
-        needed = "discrete" if discrete else "time_delta"
-        raise UsageError(
-            f"objective {objective.name}: {objective.positive} positives cannot read the "
-            f"{found[objective.label].attrs['kind']} label {objective.label}",
-            f"positive: {needed}",
-        )

@@ -9,22 +9,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.config import Config, Objective
+from xcebra_nwb.config import Config
+from xcebra_nwb.config_objective import Objective
 from xcebra_nwb.errors import Refusal
+from xcebra_nwb.label_rules import LabelSpace, label_space
 from xcebra_nwb.layout import Layout
 from xcebra_nwb.null_design import Broken, NullDesign, null_design
 from xcebra_nwb.session import labels
-from xcebra_nwb.xcebra.pairs import (
-    DiscretePairs,
-    Groups,
-    PositiveRule,
-    TimeDeltaPairs,
-    TimePairs,
-    label_increments,
-    successors,
-)
+from xcebra_nwb.xcebra.groups import Groups
+from xcebra_nwb.xcebra.pairs import DiscretePairs, PositiveRule, TimePairs
 from xcebra_nwb.xcebra.training import Samples
-from xcebra_nwb.xcebra.windows import TRAIN, runs
+from xcebra_nwb.xcebra.windows import TRAIN, runs, successors
 
 SEED, NULL, ORDERS, TEST, ATTRIBUTION = range(5)  # what a generator is for: part of its seed
 
@@ -106,34 +101,29 @@ def samples(
 def _label_rules(
     session: xr.Dataset, used: Layout, objective: Objective, numbers: NDArray[np.int64], stack: list[Member]
 ) -> list[PositiveRule]:
-    """Every member's rule; those that see the label as it was recorded share one."""
-    assert objective.label is not None
-    true = _label_rule(session, used, objective, numbers, None)
-    orders = [member.order(objective.label) for member in stack]
-    return [true if order is None else _label_rule(session, used, objective, numbers, order) for order in orders]
+    """Every member's rule; those that see its labels as they were recorded share one."""
+    true = _label_rule(session, used, objective, numbers, Member("seed", 0))
+    broken = [member.broken is not None and member.broken.label in objective.labels for member in stack]
+    return [
+        _label_rule(session, used, objective, numbers, member) if its else true
+        for member, its in zip(stack, broken, strict=True)
+    ]
 
 
 def _label_rule(
-    session: xr.Dataset,
-    used: Layout,
-    objective: Objective,
-    numbers: NDArray[np.int64],
-    order: NDArray[np.int64] | None,
+    session: xr.Dataset, used: Layout, objective: Objective, numbers: NDArray[np.int64], member: Member
 ) -> PositiveRule:
-    assert objective.label is not None
-    values = label_values(session, objective.label, used.bins, order)[numbers]
+    values = {name: label_values(session, name, used.bins, member.order(name))[numbers] for name in objective.labels}
+    label, within = values[str(objective.label)], values.get(str(objective.within))
     if objective.positive == "discrete":
-        return DiscretePairs(Groups.of(values))
-    circular = labels(session)[objective.label].attrs["kind"] == "circular"
-    return TimeDeltaPairs.of(values, _increments(session, used, objective, circular), circular)
+        return DiscretePairs(Groups.of(label))
+    return objective_space(session, used, objective).rule(label, within)
 
 
-def _increments(session: xr.Dataset, used: Layout, objective: Objective, circular: bool) -> NDArray[np.float64]:
-    """The steps of the label where it was recorded without a break, in the training part."""
+def objective_space(session: xr.Dataset, used: Layout, objective: Objective) -> LabelSpace:
+    """Return the space of the label that an objective moves: see :func:`xcebra_nwb.label_rules.label_space`."""
     assert objective.label is not None
     train = used.numbers(TRAIN)
     values = label_values(session, objective.label, used.bins)[train]
-    steps = label_increments(values, runs(used.bins[train], used.segment), objective.delta, circular)
-    if not len(steps):
-        raise Refusal(f"label {objective.label}: no {objective.delta + 1} bins follow each other", "a smaller delta")
-    return steps
+    kind = str(labels(session)[objective.label].attrs["kind"])
+    return label_space(objective, kind, values, runs(used.bins[train], used.segment))

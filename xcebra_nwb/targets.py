@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.config import Objective
+from xcebra_nwb.config_objective import Objective
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.layout import Layout
 from xcebra_nwb.session import label_axes, labels

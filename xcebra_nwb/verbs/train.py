@@ -14,14 +14,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb import model_file, targets
-from xcebra_nwb.config import Config, Objective
+from xcebra_nwb.config import Config
+from xcebra_nwb.config_objective import Objective
 from xcebra_nwb.device import device
 from xcebra_nwb.layout import Layout, layout
-from xcebra_nwb.objectives import contrast, resolve
+from xcebra_nwb.objectives import contrast, remarks, resolve
 from xcebra_nwb.progress import progress
 from xcebra_nwb.provenance import software
 from xcebra_nwb.session import encoder_input, load, save_dataset
-from xcebra_nwb.stack import TEST, Member, members, null_designs, samples
+from xcebra_nwb.stack import TEST, Member, members, null_designs, objective_space, samples
 from xcebra_nwb.trainable import check_trainable
 from xcebra_nwb.xcebra import supervised, training
 from xcebra_nwb.xcebra.encoder import architecture, embed
@@ -37,7 +38,10 @@ def train(directory: Path, config: Config, threads: int = 1) -> list[Path]:
     session = load(directory / "session.nc")
     check_trainable(session, config)
     objectives, outputs = resolve(config, session)
-    blocks = [Block(o.name, *o.outputs) for o in objectives]
+    said = remarks(config, session, objectives, outputs)
+    for remark in said:
+        logger.warning("%s", remark)
+    blocks = [Block(o.name, *o.outputs, o.weight) for o in objectives]
     shape = architecture(
         config.encoder.architecture, session.sizes["unit"], config.encoder.hidden, outputs, config.encoder.clip
     )
@@ -53,6 +57,8 @@ def train(directory: Path, config: Config, threads: int = 1) -> list[Path]:
         fitted = fit(inputs, shape, blocks, session, used, objectives, stack, config)
         latents = embed(shape, fitted.trained.layers, inputs, used.bins)
     history = _history(session, used, objectives, stack, config, fitted)
+    history["label_scale"] = _label_scale(session, used, objectives, fitted)
+    history.attrs["remarks"] = json.dumps(said)
     history.attrs["nulls"] = json.dumps({d.label: {"count": len(d.nulls), "reason": d.reason} for d in designs})
     history.attrs |= {"seconds": time.monotonic() - started, "device": str(place), "threads": threads}
     paths = [directory / name for name in ("model.safetensors", "training.nc", "embedding.nc")]
@@ -168,6 +174,7 @@ def _history(
             "regularizer_weight": ("step", trained.regularizer_weight),
             "first_latent": ("objective", [o.outputs[0] for o in objectives]),
             "last_latent": ("objective", [o.outputs[1] for o in objectives]),
+            "weight": ("objective", [o.weight for o in objectives]),
             "split": ("time", used.split),
             "null_bin": (("member", "time"), _null_bins(session, used, stack)),
         },
@@ -188,6 +195,19 @@ def _history(
     )
 
 
+def _label_scale(session: xr.Dataset, used: Layout, objectives: list[Objective], fitted: Fitted) -> xr.Variable:
+    """What the axes of each objective's label were divided by (objective, axis), NaN where it moves no label."""
+    scales = [
+        np.empty(0) if rule in UNSCALED else objective_space(session, used, objective).scale
+        for objective, rule in zip(objectives, fitted.positive, strict=True)
+    ]
+    padded = np.full((len(scales), max(1, *(len(scale) for scale in scales))), np.nan)
+    for row, scale in zip(padded, scales, strict=True):
+        row[: len(scale)] = scale
+    return xr.Variable(("objective", "axis"), padded, {"units": "those of the label"})
+
+
+UNSCALED = {"time", "discrete", "supervised"}
 TRAINING_SECTIONS = {"encoder", "objectives", "training", "random_seed"}
 
 

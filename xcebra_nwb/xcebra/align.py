@@ -18,9 +18,10 @@ from torch import Tensor
 
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.encoder import Layer
+from xcebra_nwb.xcebra.groups import Integers
 from xcebra_nwb.xcebra.joint import Part, shares
 from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
-from xcebra_nwb.xcebra.pairs import Integers, LabelRule, PositiveRule
+from xcebra_nwb.xcebra.pairs import LabelRule, PositiveRule
 from xcebra_nwb.xcebra.training import (
     STEPS_A_DRAW,
     TEST_BATCHES,
@@ -65,7 +66,7 @@ def train_aligned(
     def losses_of(batch: Batch, weight: float) -> tuple[Tensor, Tensor | None]:
         return aligned_losses(part, frozen, layers, blocks, batch, options.contrast, weight)
 
-    history = optimize(layers, draw, losses_of, options, STEPS_A_DRAW, progress)
+    history = optimize(layers, draw, losses_of, [block.weight for block in blocks], options, STEPS_A_DRAW, progress)
     return Trained(detached(layers), *history)
 
 

@@ -20,8 +20,9 @@ from torch import Tensor
 
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
+from xcebra_nwb.xcebra.groups import Integers
 from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
-from xcebra_nwb.xcebra.pairs import Integers, LabelRule, PositiveRule
+from xcebra_nwb.xcebra.pairs import LabelRule, PositiveRule
 from xcebra_nwb.xcebra.training import (
     STEPS_A_DRAW,
     TEST_BATCHES,
@@ -68,7 +69,8 @@ def train_together(
         return joint_losses(parts, layers, blocks, batch, options.contrast, weight)
 
     every = [layer for own in layers for layer in own]
-    step, loss, weight = optimize(every, draw, losses_of, options, _share_of(STEPS_A_DRAW, parts), progress)
+    weights = [block.weight for block in blocks]
+    step, loss, weight = optimize(every, draw, losses_of, weights, options, _share_of(STEPS_A_DRAW, parts), progress)
     return [Trained(detached(own), step, loss[:, number], weight) for number, own in enumerate(layers)]
 
 

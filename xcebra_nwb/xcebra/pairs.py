@@ -1,7 +1,7 @@
 """Positive pairs: for every reference sample a sample that its objective calls similar.
 
-A *sample* is a usable bin; samples are numbered in order of time, and ``run`` says which of them follow each other
-without a gap, a masked bin or a border. No rule pairs samples across runs by time.
+A *sample* is a usable bin; samples are numbered in order of time, and a *run* is a stretch of them without a gap, a
+masked bin or a border. No rule pairs samples across runs by time, and no step of a label is taken across them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
-TURN = 2 * np.pi
+from xcebra_nwb.xcebra.groups import Floats, Groups, Integers
+from xcebra_nwb.xcebra.neighbours import Neighbours
+from xcebra_nwb.xcebra.steps import Steps
 
 
 class PositiveRule(Protocol):
@@ -42,43 +41,13 @@ class LabelRule(ABC):
     def found(self, wanted: NDArray, generator: np.random.Generator) -> Integers:
         """Return a sample number (...) for each of the labels ``wanted``; every one of them must be held."""
 
+    @abstractmethod
     def holds(self, wanted: NDArray) -> NDArray[np.bool_]:
-        """Return for which of the labels ``wanted`` there is a sample, (...): for all where the nearest will do."""
-        return np.ones(wanted.shape[:-1], dtype=bool)
+        """Return for which of the labels ``wanted`` there is a sample, (...)."""
 
     def draw(self, references: Integers, generator: np.random.Generator) -> Integers:
         """See :class:`PositiveRule`."""
         return self.found(self.wanted(references, generator), generator)
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Samples by group: ``order`` lists them group after group."""
-
-    group: Integers  # (sample,)
-    order: Integers  # (sample,)
-    start: Integers  # (group,)
-    size: Integers  # (group,)
-
-    @classmethod
-    def of(cls, group: Integers) -> Groups:
-        """Return the groups of samples whose group numbers are ``group`` (0, 1, ...)."""
-        size = np.bincount(group)
-        return cls(group, np.argsort(group, kind="stable"), np.r_[0, np.cumsum(size)[:-1]], size)
-
-    def member(self, group: Integers, generator: np.random.Generator) -> Integers:
-        """Return a random sample of each of ``group``."""
-        chosen = (generator.random(group.shape) * self.size[group]).astype(np.int64)
-        return self.order[self.start[group] + chosen]
-
-
-def successors(run: Integers, offset: int) -> Integers:
-    """Return for every sample the one ``offset`` bins later in the same run, or -1."""
-    successor = np.full(len(run), -1, dtype=np.int64)
-    if offset < len(run):
-        same = run[offset:] == run[:-offset]
-        successor[:-offset][same] = np.flatnonzero(same) + offset
-    return successor
 
 
 @dataclass(frozen=True)
@@ -113,43 +82,33 @@ class DiscretePairs(LabelRule):
 
 
 @dataclass(frozen=True)
-class TimeDeltaPairs(LabelRule):
-    """The positive is the sample whose label is nearest to the reference's label plus a random step of the label.
+class NearPairs(LabelRule):
+    """The positive is the sample of the reference's class whose label is nearest to the reference's, moved by a step.
 
-    Samples with exactly the same label are equally near: one of them is drawn, so that a label in pixels, or an animal
-    that sits still, does not make one sample everybody's positive.
+    With a single class these are the paper's ``time_delta``, ``delta_normal`` and ``delta_vmf``, by the kind of step;
+    with several, ``mixed``.
     """
 
     values: Floats  # (sample, axis)
-    increments: Floats  # (step, axis)
-    places: Groups  # samples by distinct label
-    tree: cKDTree  # over the distinct labels
-    circular: bool
+    classes: Integers  # (sample,)
+    steps: Steps
+    neighbours: Neighbours
 
     @classmethod
-    def of(cls, values: Floats, increments: Floats, circular: bool) -> TimeDeltaPairs:
-        """Return the rule for labels ``values`` (sample, axis), in rad if ``circular``."""
-        values = np.mod(values, TURN) if circular else values
-        values = np.where(values >= TURN, 0.0, values) if circular else values
-        distinct, place = np.unique(values, axis=0, return_inverse=True)
-        tree = cKDTree(distinct, boxsize=TURN if circular else None)
-        return cls(values, increments, Groups.of(place.reshape(-1)), tree, circular)
+    def of(cls, values: Floats, steps: Steps, circular: bool = False, classes: Integers | None = None) -> NearPairs:
+        """Return the rule for scaled labels ``values`` (sample, axis), in rad if ``circular``, within ``classes``."""
+        neighbours = Neighbours.of(values, circular, classes)
+        return cls(values, np.zeros(len(values), dtype=np.int64) if classes is None else classes, steps, neighbours)
 
     def wanted(self, references: Integers, generator: np.random.Generator) -> NDArray:
-        """See :class:`LabelRule`: the reference's label and a step that the label really took."""
-        step = self.increments[generator.integers(len(self.increments), size=references.shape)]
-        label = self.values[references] + step
-        return np.mod(label, TURN) if self.circular else label
+        """See :class:`LabelRule`: the reference's class, then its label moved by a step, (..., 1 + axis)."""
+        moved = self.steps.moved(self.values[references], generator)
+        return np.concatenate([self.classes[references][..., None], moved], axis=-1)
 
     def found(self, wanted: NDArray, generator: np.random.Generator) -> Integers:
-        """See :class:`LabelRule`: the nearest sample, or one of them."""
-        _, place = self.tree.query(wanted)
-        return self.places.member(place.astype(np.int64), generator)
+        """See :class:`LabelRule`: the nearest sample of the class, or one of them."""
+        return self.neighbours.draw(wanted[..., 1:], wanted[..., 0].astype(np.int64), generator)
 
-
-def label_increments(values: Floats, run: Integers, delta: int, circular: bool) -> Floats:
-    """Return the label's steps over ``delta`` bins within runs, (step, axis); angles by the shorter way round."""
-    later = successors(run, delta)
-    earlier = np.flatnonzero(later >= 0)
-    steps = values[later[earlier]] - values[earlier]
-    return (steps + np.pi) % TURN - np.pi if circular else steps
+    def holds(self, wanted: NDArray) -> NDArray[np.bool_]:
+        """See :class:`LabelRule`: a class need not occur."""
+        return self.neighbours.occurs(wanted[..., 0])

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
+from xcebra_nwb.xcebra.groups import Integers
 from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.pairs import Integers
 from xcebra_nwb.xcebra.training import (
     STEPS_A_DRAW,
     Batch,
@@ -69,7 +69,7 @@ def train(
             return losses, None
         return losses, reference_penalty(shape, layers, blocks, latents, pre_activations, AS_IT_IS, direction)
 
-    history = optimize(layers, draw, losses_of, options, STEPS_A_DRAW, progress)
+    history = optimize(layers, draw, losses_of, [block.weight for block in blocks], options, STEPS_A_DRAW, progress)
     return Trained(detached(layers), *history)
 
 

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
+from xcebra_nwb.xcebra.groups import Integers
 from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
-from xcebra_nwb.xcebra.pairs import Integers, PositiveRule
+from xcebra_nwb.xcebra.pairs import PositiveRule
 
 STEPS_A_DRAW = 16  # steps whose batches are drawn together, ahead of their use; part of what a seed means
 TEST_BATCHES = 32  # over which a held-out loss is the mean
@@ -29,11 +30,12 @@ Batch = tuple[Tensor, ...]  # the arrays of one step
 
 @dataclass(frozen=True)
 class Block:
-    """An objective's share of the latents: ``first`` to ``last`` (exclusive)."""
+    """An objective's share of the latents, ``first`` to ``last`` (exclusive), and of what is minimised."""
 
     name: str
     first: int
     last: int
+    weight: float = 1.0  # factor of its contrastive loss; the penalty has a weight of its own
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Trained:
 
     layers: list[Layer]
     step: NDArray[np.int64]  # (record,) last step of each record
-    loss: NDArray[np.float32]  # (M, K, record) mean over the steps since the record before, nats
+    loss: NDArray[np.float32]  # (M, K, record) mean over the steps since the record before, nats, not weighted
     regularizer_weight: NDArray[np.float64]  # (record,)
 
 
@@ -99,7 +101,7 @@ def train(
         bins, direction = batch
         return objective_losses(inputs, shape, layers, blocks, bins, options.contrast, direction, weight)
 
-    history = optimize(layers, draw, losses_of, options, STEPS_A_DRAW, progress)
+    history = optimize(layers, draw, losses_of, [b.weight for b in blocks], options, STEPS_A_DRAW, progress)
     return Trained(detached(layers), *history)
 
 
@@ -107,6 +109,7 @@ def optimize(
     layers: Sequence[Layer],
     draw: Callable[[int], tuple[NDArray, ...]],
     losses_of: Callable[[Batch, float], tuple[Tensor, Tensor | None]],
+    weights: Sequence[float],
     options: Options,
     steps_a_draw: int,
     progress: Callable[[int], None] = lambda steps: None,
@@ -117,6 +120,7 @@ def optimize(
         draw: returns the batches of that many steps: arrays whose first axis is the step.
         losses_of: from one step's arrays and the weight of the Jacobian penalty to the losses (M, ..., K) and, where
             the weight is not 0, the penalty (M,).
+        weights: factor of each of the K losses in what is minimised; what is returned is not weighted.
         steps_a_draw: steps whose batches are drawn together.
 
     Returns:
@@ -125,14 +129,14 @@ def optimize(
     leaves = [leaf.requires_grad_() for layer in layers for leaf in layer]
     device = leaves[0].device
     optimizer = torch.optim.Adam(leaves, lr=options.learning_rate, fused=device.type in {"cpu", "cuda"})
-    recorder = _Recorder(options)
+    recorder, factors = _Recorder(options), torch.tensor(weights, device=device)
     step = 0
     for batches in _prefetched(draw, options.steps, steps_a_draw, device):
         for batch in zip(*batches, strict=True):
             optimizer.zero_grad(set_to_none=True)
             weight = regularizer_weight(step, options)
             losses, penalty = losses_of(batch, weight)
-            total = losses.sum()
+            total = (losses * factors).sum()
             if penalty is not None:
                 total = total + weight * penalty.sum()
             total.backward()

@@ -1,4 +1,4 @@
-"""Which bins can be used: windows that fit into a segment, and the split into training and held-out stretches."""
+"""Which bins can be used, which follow each other, and the split into training and held-out stretches."""
 
 from __future__ import annotations
 
@@ -47,3 +47,12 @@ def runs(bins: NDArray[np.int64], segment: NDArray[np.int64]) -> NDArray[np.int6
         return np.zeros(0, dtype=np.int64)
     breaks = (np.diff(bins) != 1) | (np.diff(segment[bins]) != 0)
     return np.r_[0, np.cumsum(breaks)]
+
+
+def successors(run: NDArray[np.int64], offset: int) -> NDArray[np.int64]:
+    """Return for every sample the one ``offset`` bins later in the same run, or -1."""
+    successor = np.full(len(run), -1, dtype=np.int64)
+    if offset < len(run):
+        same = run[offset:] == run[:-offset]
+        successor[:-offset][same] = np.flatnonzero(same) + offset
+    return successor
