@@ -191,7 +191,7 @@ def test_blocks_that_cannot_equal_their_labels_are_refused(session: xr.Dataset, 
 def test_blocks_of_the_right_width_are_taken_as_they_are(session: xr.Dataset) -> None:
     objectives, outputs = resolve(choose(objectives=[choice_at(5, 7), position_at(1, 3)]), session)
     assert [o.outputs for o in objectives] == [(5, 7), (1, 3)]
-    assert outputs == 8
+    assert outputs == 7
 
 
 def test_a_supervised_stack_goes_through_training_attribution_and_assessment(
