@@ -257,3 +257,14 @@ def test_maps_over_time_are_of_the_seeds_at_the_usable_bins(extracted: Path, tmp
         assert resolved.attrs["method"] == method
         mean_square = (resolved.astype(float) ** 2).mean(dim="time")
         np.testing.assert_allclose(mean_square, found["attribution"].sel({"method": method}) ** 2, rtol=1e-4)
+
+
+def test_by_default_the_inverse_keeps_what_labels_move(trained: Path) -> None:
+    found, cut = attributed(trained), attributed(trained, rank_tolerance=0.05)
+    shares = found["attribution_seeds"].sel({"method": "inverted_neuron_gradient"})
+    np.testing.assert_allclose((shares**2).sum(dim="unit"), 1, rtol=1e-6)
+    np.testing.assert_allclose(found["effective_rank"], [[2, 1, 1]] * 2)  # position, an angle, a speed
+    assert found["free_directions"].dims == ("seed",)
+    assert "free_directions" not in cut
+    forward = [one["attribution_seeds"].sel({"method": "neuron_gradient"}) for one in (found, cut)]
+    np.testing.assert_array_equal(*forward)

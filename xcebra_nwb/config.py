@@ -160,8 +160,10 @@ class Attribution(Section):
             )
         return self
 
-    rank_tolerance: float = Field(
-        0.05, ge=0, lt=1, description="Gram eigenvalues under this share of the largest are dropped; 0: plain pinv"
+    rank_tolerance: Auto | Annotated[float, Field(ge=0, lt=1)] = Field(
+        "auto",
+        description="which directions of the latents the inverse keeps; auto: those that labels move, and new ones "
+        "(docs/method.md); a number: Gram eigenvalues under this share of the largest are dropped; 0: plain pinv",
     )
     time_resolved: bool = Field(False, description="also write the label maps of every bin (methods of the Jacobian)")
     samples: int = Field(

@@ -21,11 +21,13 @@ from xcebra_nwb.assess.null import NullTest, score_maps
 from xcebra_nwb.benchmark.null_population import LABELS, SCENARIOS, population
 from xcebra_nwb.config import Config, validate
 from xcebra_nwb.files import atomic
+from xcebra_nwb.inverse_cut import inverse_cut
 from xcebra_nwb.layout import layout
 from xcebra_nwb.objectives import resolve
 from xcebra_nwb.session import encoder_input
 from xcebra_nwb.xcebra import attribution, encoder, training
 from xcebra_nwb.xcebra.loss import Contrast
+from xcebra_nwb.xcebra.model import Model
 from xcebra_nwb.xcebra.training import Block, Options
 
 LEVEL = 0.05
@@ -48,14 +50,19 @@ def tests(session: xr.Dataset, config: Config) -> dict[str, NullTest]:
     samples = stack.samples(session, used, objectives, members)
     generators = [member.generator(config.random_seed) for member in members]
     layers = training.train(inputs, shape, blocks, samples, generators, _options(config)).layers
+    model = Model(inputs, shape, layers, blocks[1:], _options(config).contrast)
+
+    def seen(label: str, member: int) -> NDArray:
+        return stack.label_values(session, label, used.bins, members[member].order(label))[::EVERY]
+
     found = attribution.attribute(
         inputs,
         shape,
         layers,
-        blocks[1:],
+        model.labels,
         used.bins[::EVERY],
-        _options(config).contrast,
-        config.attribution.rank_tolerance,
+        model.contrast,
+        inverse_cut(session, model, used.bins[::EVERY], seen, config.attribution.rank_tolerance),
         config.attribution.methods,
     )
     return {

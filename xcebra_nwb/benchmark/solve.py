@@ -22,9 +22,12 @@ from xcebra_nwb.benchmark.metrics import (
 )
 from xcebra_nwb.config import Config, Objective
 from xcebra_nwb.device import device
+from xcebra_nwb.inverse_cut import inverse_cut
+from xcebra_nwb.members import seen_label
 from xcebra_nwb.session import encoder_input, labels, load_dataset, save
 from xcebra_nwb.xcebra.attribution import Maps, Sampling, attribute, sampled
 from xcebra_nwb.xcebra.loss import Contrast
+from xcebra_nwb.xcebra.model import Model
 from xcebra_nwb.xcebra.training import Block
 
 Floats = NDArray[np.float64]
@@ -59,14 +62,22 @@ def maps_at(place: Place, task: Task, bins: NDArray[np.int64]) -> Maps:
     chosen = task.config.training
     with device(chosen.device, place.threads) as where:
         shape, layers = model_file.load(place.directory / "model.safetensors", where)
+        inputs = torch.as_tensor(encoder_input(task.session), device=where)
+        contrast = Contrast(chosen.similarity, chosen.temperature, chosen.denominator)
+        model = Model(inputs, shape, layers, label_blocks(task.config), contrast)
+        training = load_dataset(place.directory / "training.nc")
+
+        def seen(label: str, member: int) -> NDArray:
+            return seen_label(task.session, training, label, member)[bins]
+
         return attribute(
-            torch.as_tensor(encoder_input(task.session), device=where),
+            inputs,
             shape,
             layers,
-            label_blocks(task.config),
+            model.labels,
             bins,
-            Contrast(chosen.similarity, chosen.temperature, chosen.denominator),
-            task.config.attribution.rank_tolerance,
+            contrast,
+            inverse_cut(task.session, model, bins, seen, task.config.attribution.rank_tolerance),
             task.config.attribution.methods,
             sampling=Sampling(np.random.default_rng(task.config.random_seed), PERTURBED_BINS),
         )

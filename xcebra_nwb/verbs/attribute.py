@@ -16,6 +16,7 @@ from xcebra_nwb.assess.moderated import half_interval
 from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW, log_share, score_maps
 from xcebra_nwb.config import Config, Training
 from xcebra_nwb.device import device
+from xcebra_nwb.inverse_cut import inverse_cut
 from xcebra_nwb.objectives import contrast
 from xcebra_nwb.progress import progress
 from xcebra_nwb.provenance import software
@@ -25,8 +26,10 @@ from xcebra_nwb.xcebra.attribution import Maps, Sampling, work
 from xcebra_nwb.xcebra.attribution import attribute as maps_of
 from xcebra_nwb.xcebra.attribution import sampled as sampled_bins
 from xcebra_nwb.xcebra.baselines import METHODS as BASELINES
+from xcebra_nwb.xcebra.directions import Directions
 from xcebra_nwb.xcebra.encoder import without_units
 from xcebra_nwb.xcebra.loss import Contrast
+from xcebra_nwb.xcebra.model import Model
 from xcebra_nwb.xcebra.training import Block
 from xcebra_nwb.xcebra.windows import usable_bins
 
@@ -43,6 +46,12 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
         layers = without_units(shape, layers, silent)  # what their weights say was never trained
         methods = config.attribution.methods
         sampling = Sampling(np.random.default_rng([config.random_seed, ATTRIBUTION]), config.attribution.samples, seeds)
+        model = Model(inputs, shape, layers, blocks, _contrast_of(history))
+
+        def seen(label: str, member: int) -> NDArray:
+            return members.seen_label(session, history, label, member)[bins]
+
+        cut = inverse_cut(session, model, bins, seen, config.attribution.rank_tolerance)
         with progress("attribution", work(len(bins), methods, sampling), "bins") as advance:
             maps = maps_of(
                 inputs,
@@ -50,8 +59,8 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
                 layers,
                 blocks,
                 bins,
-                _contrast_of(history),
-                config.attribution.rank_tolerance,
+                model.contrast,
+                cut,
                 methods,
                 seeds if config.attribution.time_resolved else [],
                 advance,
@@ -61,7 +70,10 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
         for values in by_method.values():
             values[..., silent] = np.nan
     path = directory / "attribution.nc"
-    save_dataset(_dataset(session, history, blocks, maps, bins, config), path)
+    dataset = _dataset(session, history, blocks, maps, bins, config)
+    if isinstance(cut, Directions):
+        dataset["free_directions"] = ("seed", cut.new_count[seeds])
+    save_dataset(dataset, path)
     return [path]
 
 

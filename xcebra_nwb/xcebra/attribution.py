@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.xcebra import baselines
+from xcebra_nwb.xcebra.directions import Directions
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
-from xcebra_nwb.xcebra.inverse import pseudo_inverse
+from xcebra_nwb.xcebra.inverse import gram_eigenvalues, pseudo_inverse
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
 from xcebra_nwb.xcebra.training import Block
@@ -58,7 +59,7 @@ def attribute(
     labels: Sequence[Block],
     bins: NDArray[np.int64],
     contrast: Contrast,
-    rank_tolerance: float,
+    rank_tolerance: float | Directions,
     methods: Sequence[str] = DEFAULT_METHODS,
     over_time_members: Sequence[int] = (),
     progress: Callable[[int], None] = lambda bins: None,
@@ -66,6 +67,8 @@ def attribute(
 ) -> Maps:
     """Return the maps of every member by ``methods`` (of :data:`METHODS`) at ``bins`` of ``inputs`` (time, D).
 
+    The inverse is cut at ``rank_tolerance`` times the largest eigenvalue of a bin's Gram matrix, or it keeps the
+    directions given for these ``bins``; its label maps are then made of each bin's shares of the units.
     Bins whose Jacobian is zero (saturated outputs) carry no information and are left out of the means of the methods
     that are made of it; the share that is left is reported. With ``over_time_members`` the label maps of every bin by
     those methods are kept too, as the mean over those members. The baselines need a ``sampling``. ``progress`` is
@@ -121,7 +124,7 @@ def _spread(maps: NDArray[np.float64], members: Sequence[int], count: int) -> ND
 def maps_of_jacobian(
     model: Model,
     bins: NDArray[np.int64],
-    rank_tolerance: float,
+    rank_tolerance: float | Directions,
     methods: Sequence[str] = DEFAULT_METHODS,
     over_time_members: Sequence[int] = (),
     progress: Callable[[int], None] = lambda bins: None,
@@ -130,9 +133,11 @@ def maps_of_jacobian(
     shape = model.shape
     sums = _Sums(model, methods)
     over_time: dict[str, list[NDArray[np.float32]]] = {method: [] for method in methods}
+    done = 0
     for chunk in chunks(bins, model.members * shape.outputs * shape.window * shape.units):
         with torch.no_grad():
-            squares = sums.add(model.jacobian(model.windows(chunk)), rank_tolerance)
+            squares = sums.add(model.jacobian(model.windows(chunk)), rank_tolerance, done)
+        done += len(chunk)
         for method in methods if len(over_time_members) else ():
             mean = squares[method][list(over_time_members)].sqrt().mean(dim=0)
             over_time[method].append(mean.float().cpu().numpy())
@@ -163,13 +168,14 @@ class _MapSums:
         self.label = np.zeros((model.members, len(model.labels), model.shape.units))
         self.latent = np.zeros((model.members, model.shape.outputs, model.shape.units))
 
-    def add(self, values: Tensor) -> Tensor:
-        """Add a chunk's entries (M, B, K, T, D); return the squared label maps (M, L, B, D)."""
+    def add(self, values: Tensor, shares: Tensor | None = None) -> Tensor:
+        """Add a chunk's entries (M, B, K, T, D); return the squared label maps (M, L, B, D): ``shares`` if given."""
         square = values.double().square().sum(dim=3)  # (M, B, K, D), over the lags
         self.latent += square.sqrt().sum(dim=1).cpu().numpy()
-        squares = torch.stack([square[:, :, b.first : b.last].sum(dim=2) for b in self._labels], dim=1)
-        self.label += squares.sum(dim=2).cpu().numpy()
-        return squares
+        if shares is None:
+            shares = torch.stack([square[:, :, b.first : b.last].sum(dim=2) for b in self._labels], dim=1)
+        self.label += shares.sum(dim=2).cpu().numpy()
+        return shares
 
     def result(self, count: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the label maps (M, L, D) and the latent maps (M, K, D), means over ``count`` (M,) bins."""
@@ -187,16 +193,23 @@ class _Sums:
         self.count = np.zeros(model.members)
         self.conditions: list[NDArray[np.float32]] = []
 
-    def add(self, jacobian: Tensor, rank_tolerance: float) -> dict[str, Tensor]:
-        """Add a chunk's Jacobians (M, B, K, T, D); return each method's squared label maps (M, L, B, D)."""
-        flat = jacobian.flatten(3)
-        inverse, projector, values = pseudo_inverse(flat, rank_tolerance)
-        entries: dict[str, Callable[[], Tensor]] = {
-            "inverted_neuron_gradient": lambda: inverse.mT.reshape(jacobian.shape),
-            "inverted_neuron_gradient_plain": lambda: pseudo_inverse(flat, 0.0)[0].mT.reshape(jacobian.shape),
-            "neuron_gradient": lambda: jacobian,
-        }
-        squares = {method: sums.add(entries[method]()) for method, sums in self.maps.items()}
+    def add(self, jacobian: Tensor, rank_tolerance: float | Directions, first: int) -> dict[str, Tensor]:
+        """Add the Jacobians (M, B, K, T, D) from bin ``first`` on; return the squared label maps (M, L, B, D)."""
+        flat, shares = jacobian.flatten(3), None
+        if isinstance(rank_tolerance, Directions):
+            inverse, projector, _ = pseudo_inverse(rank_tolerance.project(jacobian, first).flatten(3), 0.0)
+            values = gram_eigenvalues(flat)
+            shares = rank_tolerance.shares(inverse.mT.reshape(jacobian.shape), first)
+        else:
+            inverse, projector, values = pseudo_inverse(flat, rank_tolerance)
+        squares = {}
+        for method, sums in self.maps.items():
+            if method == "inverted_neuron_gradient":
+                squares[method] = sums.add(inverse.mT.reshape(jacobian.shape), shares)
+            elif method == "inverted_neuron_gradient_plain":
+                squares[method] = sums.add(pseudo_inverse(flat, 0.0)[0].mT.reshape(jacobian.shape))
+            else:
+                squares[method] = sums.add(jacobian)
         diagonal = projector.diagonal(dim1=-2, dim2=-1).sum(dim=1)  # (M, K)
         rank = [diagonal[:, b.first : b.last].sum(dim=1) for b in self._labels]
         self.rank += torch.stack(rank, dim=1).cpu().numpy()

@@ -28,3 +28,9 @@ def pseudo_inverse(jacobian: Tensor, tolerance: float) -> tuple[Tensor, Tensor, 
     gram_inverse = (vectors * inverse_values.unsqueeze(-2)) @ vectors.mT
     projector = (vectors * kept.unsqueeze(-2).to(vectors.dtype)) @ vectors.mT
     return jacobian.mT @ gram_inverse, projector, values
+
+
+def gram_eigenvalues(jacobian: Tensor) -> Tensor:
+    """Return the eigenvalues (..., K), ascending, of the Gram matrices of ``jacobian`` (..., K, N), in float64."""
+    jacobian = jacobian.double()
+    return torch.linalg.eigvalsh(jacobian @ jacobian.mT)

@@ -1,0 +1,182 @@
+"""Which directions of the latents the inverse divides by: those that a label moves, and those that are new.
+
+Along all others the gradient is noise, and an inverse of it drowns the map. A label's block keeps the directions along
+which the label moves it (:mod:`.tangents`). Of the latents that no label owns those directions are kept that the
+blocks do not say already, held-out. Seeds and nulls are treated alike, each with the labels that it was trained on.
+Shapes: M members, N bins, K latents, T bins of a window, D units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from xcebra_nwb.xcebra.encoder import embed
+from xcebra_nwb.xcebra.model import Model, prepared
+from xcebra_nwb.xcebra.tangents import Kind, Tangents, tangents
+from xcebra_nwb.xcebra.training import Block
+
+Floats = NDArray[np.float64]
+LEAST_NEW = 0.5  # share of a direction's variance that the blocks must leave: more signal of its own than repeated
+NEIGHBOURS = 50  # whose mean is what the blocks say of the other latents
+FOLDS = 5  # contiguous, since neighbours in time are no test
+TESTED = 1500  # samples at most on which that is measured, and that a mean gradient is taken over
+ELEMENTS = 4_000_000  # of the Jacobians held at once
+CONSTANT = 1e-9  # share of the largest variance below which a direction of the latents does not vary
+
+
+@dataclass(frozen=True)
+class LabelValues:
+    """A label as every member was trained on it."""
+
+    kind: Kind
+    by_member: Sequence[NDArray]  # (N,) or (N, axis), rad for a circular label; codes (N,) for a discrete one
+
+
+@dataclass(frozen=True)
+class Directions:
+    """What is kept of the latents at every bin."""
+
+    blocks: Sequence[Block]
+    tangents: Sequence[Sequence[Tangents]]  # by label, by member
+    free: NDArray[np.int64]  # latents that no label owns
+    new: Sequence[Floats]  # by member: projector (free, free)
+    secants: dict[int, Tensor]  # latent of a discrete label: its mean gradient, (M, T, D)
+
+    @property
+    def new_count(self) -> NDArray[np.int64]:
+        """How many directions of the latents that no label owns are kept, (M,)."""
+        return np.array([round(projector.trace()) for projector in self.new], dtype=np.int64)
+
+    def project(self, jacobian: Tensor, first: int) -> Tensor:
+        """Return the Jacobian (M, B, K, T, D) at bins ``first`` onwards, restricted to what is kept, in float64.
+
+        The gradient of a class latent is its mean over the recording: the latent rests on plateaus, where its gradient
+        at a bin is noise, and a class has no step smaller than the way to the next class.
+        """
+        jacobian = jacobian.double()
+        alive = (jacobian != 0).flatten(2).any(dim=2)[:, :, None, None, None]
+        changed = jacobian.clone()
+        for latent, mean in self.secants.items():
+            changed[:, :, latent] = mean.unsqueeze(1)
+        projector = torch.as_tensor(self._projector(first, jacobian.shape[1], jacobian.shape[2]))
+        return torch.einsum("mbij,mbjtd->mbitd", projector.to(jacobian.device), changed) * alive
+
+    def shares(self, inverse: Tensor, first: int) -> Tensor:
+        """Return the units' squared shares (M, L, B, D) in the inverse (M, B, K, T, D) at bins ``first`` onwards.
+
+        Of every label: what a step of the label changes in each unit, whatever the scale of its latents, at unit norm
+        over units, since a bin in which the encoder is nearly blind has a huge inverse.
+        """
+        some = slice(first, first + inverse.shape[1])
+        shares = []
+        for block, by_member in zip(self.blocks, self.tangents, strict=True):
+            step = torch.as_tensor(np.stack([found.step[found.place[some]] for found in by_member]))  # (M, B, k, k)
+            moved = torch.einsum("mbij,mbjtd->mbitd", step.to(inverse.device), inverse[:, :, block.first : block.last])
+            square = moved.square().sum(dim=(2, 3))  # (M, B, D)
+            total = square.sum(dim=2, keepdim=True)
+            shares.append(square / torch.where(total > 0, total, 1.0))
+        return torch.stack(shares, dim=1)
+
+    def _projector(self, first: int, bins: int, latents: int) -> Floats:
+        """Onto the span of everything that is kept, (M, B, K, K)."""
+        some = slice(first, first + bins)
+        whole = np.zeros((len(self.new), bins, latents, latents))
+        for block, by_member in zip(self.blocks, self.tangents, strict=True):
+            columns = slice(block.first, block.last)
+            for member, found in enumerate(by_member):
+                whole[member, :, columns, columns] += found.projector[found.place[some]]
+        for member, projector in enumerate(self.new):
+            whole[member][:, self.free[:, None], self.free] += projector
+        shared = (_owners(self.blocks, latents) > 1).any()
+        return _onto_span(whole) if shared else whole
+
+
+def directions(model: Model, bins: NDArray[np.int64], labels: Sequence[LabelValues]) -> Directions:
+    """Return what is to be kept of the latents of ``model`` at ``bins``.
+
+    Args:
+        model: the encoders; its labels own the blocks.
+        bins: those that maps are made at.
+        labels: in the order of the model's, at the same bins.
+    """
+    raw = torch.as_tensor(embed(model.shape, model.layers, model.inputs, bins))
+    latents = prepared(raw, model.labels, model.contrast).numpy()  # (M, N, K)
+    owners = _owners(model.labels, model.shape.outputs)
+    free = np.flatnonzero(owners == 0)
+    found = []
+    for block, label in zip(model.labels, labels, strict=True):
+        own = latents[:, :, block.first : block.last]
+        found.append([tangents(z, values, label.kind) for z, values in zip(own, label.by_member, strict=True)])
+    classes = [b for b, label in zip(model.labels, labels, strict=True) if label.kind == "discrete"]
+    mean = mean_gradient(model, bins) if classes else torch.zeros(0)
+    secants = {k: mean[:, k] for b in classes for k in range(b.first, b.last) if owners[k] == 1}
+    return Directions(model.labels, found, free, [new_directions(own, free) for own in latents], secants)
+
+
+def mean_gradient(model: Model, bins: NDArray[np.int64]) -> Tensor:
+    """Return the mean of the Jacobian over bins that are even over ``bins``: (M, K, T, D), float64."""
+    some = bins[np.unique(np.linspace(0, len(bins) - 1, TESTED).round().astype(np.int64))]
+    shape = model.shape
+    size = max(1, ELEMENTS // (model.members * shape.outputs * shape.window * shape.units))
+    with torch.no_grad():
+        sums = [
+            model.jacobian(model.windows(some[start : start + size])).double().sum(dim=1)
+            for start in range(0, len(some), size)
+        ]
+    return torch.stack(sums).sum(dim=0) / len(some)
+
+
+def _owners(blocks: Sequence[Block], latents: int) -> NDArray[np.int64]:
+    """How many blocks own each latent, (K,)."""
+    owners = np.zeros(latents, dtype=np.int64)
+    for block in blocks:
+        owners[block.first : block.last] += 1
+    return owners
+
+
+def new_directions(latents: Floats, free: NDArray[np.int64]) -> Floats:
+    """Return the projector (free, free) on directions of the latents ``free`` that the others do not say already.
+
+    The others predict them by nearest neighbours in contiguous held-out folds. Of the directions that the shares of
+    variance left over have as extremes (a generalised eigenproblem, so that no axis or scale of the latents matters)
+    those with at least :data:`LEAST_NEW` left are kept.
+    """
+    if not len(free):
+        return np.zeros((0, 0))
+    targets = latents[:, free].astype(np.float64)
+    values, vectors = np.linalg.eigh(np.cov(targets.T).reshape(len(free), len(free)))
+    varies = values > max(CONSTANT * values[-1], np.finfo(float).tiny)
+    whitening = vectors[:, varies] / np.sqrt(values[varies])  # (free, varying)
+    residual = _residual(np.delete(latents, free, axis=1), targets @ whitening)
+    left, axes = np.linalg.eigh(residual.T @ residual / len(residual))
+    kept, _ = np.linalg.qr(whitening @ axes[:, left >= LEAST_NEW])
+    projector: Floats = kept @ kept.T
+    return projector
+
+
+def _residual(known: Floats, targets: Floats) -> Floats:
+    """What nearest neighbours in ``known`` (N, k), from other folds, leave of ``targets`` at the samples tested."""
+    fold = np.arange(len(known)) * FOLDS // len(known)
+    tested = np.unique(np.linspace(0, len(known) - 1, TESTED).astype(np.int64))
+    residual = []
+    for number in range(FOLDS):
+        here, elsewhere = tested[fold[tested] == number], np.flatnonzero(fold != number)
+        count = min(NEIGHBOURS, len(elsewhere))
+        _, near = cKDTree(known[elsewhere]).query(known[here], count)
+        residual.append(targets[here] - targets[elsewhere[near.reshape(len(here), count)]].mean(axis=1))
+    return np.concatenate(residual)
+
+
+def _onto_span(whole: Floats) -> Floats:
+    """Sums of projectors (..., K, K) as projectors on the joint span, for blocks that share latents."""
+    values, vectors = np.linalg.eigh(whole)
+    kept = vectors * (values > 1e-6)[..., None, :]
+    projectors: Floats = kept @ kept.swapaxes(-1, -2)
+    return projectors
