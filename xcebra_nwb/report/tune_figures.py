@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from xcebra_nwb.report.style import FORWARD, INK, SEQUENCE, figure
-from xcebra_nwb.tune.choice import Trial, standard_error
+from xcebra_nwb.tune.choice import MOST_LEAK, Trial, near_enough, standard_error
 
 Measure = Callable[[Trial], float]
 PANELS: tuple[tuple[str, Measure], ...] = (
@@ -18,7 +18,7 @@ PANELS: tuple[tuple[str, Measure], ...] = (
 )
 
 
-def tune_figure(trials: Sequence[Trial], chosen: Trial, most_leak: float) -> Figure:
+def tune_figure(trials: Sequence[Trial], chosen: Trial) -> Figure:
     """Return three panels over the number of latents, a line for every weight."""
     drawn = figure(11, 3.6)
     panels = drawn.subplots(1, len(PANELS))
@@ -28,8 +28,8 @@ def tune_figure(trials: Sequence[Trial], chosen: Trial, most_leak: float) -> Fig
         axes.set_title(title, fontsize=8.5)
         axes.set_xlabel("latents")
     best = min(trial.loss for trial in trials)
-    panels[0].axhspan(best, best + standard_error(list(trials)), color=INK, alpha=0.12, lw=0)
-    panels[1].axhline(most_leak, color=FORWARD, ls="--", lw=1)
+    panels[0].axhspan(best, near_enough(best) + standard_error(list(trials)), color=INK, alpha=0.12, lw=0)
+    panels[1].axhline(MOST_LEAK, color=FORWARD, ls="--", lw=1)
     handles, names = panels[0].get_legend_handles_labels()
     drawn.legend(handles, names, loc="outside upper center", ncols=len(names), title="weight of the regulariser")
     return drawn

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xcebra_nwb.assess.verdict import MOST_LEAK
 from xcebra_nwb.report.page import render
 from xcebra_nwb.report.style import picture
 from xcebra_nwb.report.tune_figures import tune_figure
@@ -25,12 +24,11 @@ def tune_page(sessions: Sequence[str], trials: Sequence[Trial], choice: Choice, 
         chosen=chosen,
         because=choice.because,
         snippet=snippet,
-        picture=picture(lambda: tune_figure(trials, chosen, MOST_LEAK), alt),
+        picture=picture(lambda: tune_figure(trials, chosen), alt),
         columns=COLUMNS,
         rows=[_row(trial) for trial in sorted(trials, key=lambda trial: trial.loss)],
         label_columns=LABEL_COLUMNS,
         label_rows=[_label_row(one) for one in chosen.measured],
-        most_leak=MOST_LEAK,
     )
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from xcebra_nwb.assess.verdict import MOST_LEAK
-
+LEAST_SHARE = 0.8  # of what the best setting's held-out loss falls short of chance
+MOST_LEAK = 0.5  # R2: from here on the other latents know most of the block
 TIE = 0.05  # agreements of maps, of Spearman's correlation, that are taken for equal
 
 
@@ -68,30 +68,35 @@ class Choice:
 
 
 def choose(trials: Iterable[Trial]) -> Choice:
-    """Return the setting that the rule takes: of those whose loss is near the best, that with separate, stable maps."""
+    """Return the setting that the rule takes: it tells nearly as much as the best, in separate blocks, most stably."""
     left = list(trials)
     best, error = min(trial.loss for trial in left), standard_error(left)
-    because = []
-    near = [trial for trial in left if trial.loss <= best + error]
-    because.append(
-        f"{len(near)} of {len(left)} settings have a held-out loss within one standard error ({error:.4f}) of the "
-        f"smallest ({best:.4f} of chance)"
-    )
-    separate = [trial for trial in near if trial.leak < MOST_LEAK]
-    if separate:
-        because.append(f"{len(separate)} of them keep the blocks apart (leak under {MOST_LEAK})")
-    else:
-        least = min(trial.leak for trial in near)
-        separate = [trial for trial in near if trial.leak == least]
-        because.append(f"none of them keeps the blocks apart (leak under {MOST_LEAK}); the least leak is {least:.2f}")
+    near = [trial for trial in left if trial.loss <= near_enough(best) + error]
+    separate, apart = _separate(near)
     most = max(trial.consistency for trial in separate)
     stable = [trial for trial in separate if trial.consistency >= most - TIE]
-    chosen = min(stable, key=lambda trial: (trial.outputs, -trial.weight))
-    because.append(
-        f"{len(stable)} of those agree between seeds by {TIE} of the best ({most:.2f}) or better; of them the fewest "
-        "latents, then the largest weight"
+    because = (
+        f"{len(near)} of {len(left)} settings tell at least {LEAST_SHARE:.0%} of what the best tells (held-out loss "
+        f"{best:.3f} of chance), or less by one standard error ({error:.3f})",
+        apart,
+        f"{len(stable)} of those agree between seeds as well as the best ({most:.2f}), up to {TIE}; of them the fewest "
+        "latents, then the largest weight",
     )
-    return Choice(chosen, tuple(because))
+    return Choice(min(stable, key=lambda trial: (trial.outputs, -trial.weight)), because)
+
+
+def near_enough(best: float) -> float:
+    """Return the largest loss, as a share of chance, that tells enough beside the smallest one."""
+    return 1 - LEAST_SHARE * (1 - best)
+
+
+def _separate(near: list[Trial]) -> tuple[list[Trial], str]:
+    """The settings whose blocks stay apart, or the one that comes nearest, and a sentence about it."""
+    separate = [trial for trial in near if trial.leak < MOST_LEAK]
+    if separate:
+        return separate, f"{len(separate)} of them keep the blocks apart (leak under {MOST_LEAK})"
+    least = min(near, key=lambda trial: trial.leak)
+    return [least], f"none of them keeps the blocks apart (leak under {MOST_LEAK}); the least leak is {least.leak:.2f}"
 
 
 def standard_error(trials: list[Trial]) -> float:
