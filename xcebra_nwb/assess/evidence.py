@@ -10,6 +10,7 @@ import xarray as xr
 
 from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, map_agreement
 from xcebra_nwb.assess.decoding import METRICS, decoding_score
+from xcebra_nwb.assess.identifiability import NO_OTHERS
 from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW, known_nulls
 
@@ -60,6 +61,16 @@ def loss(name: str, training: xr.Dataset, latents: Latents) -> dict[str, Any]:
         "chance": float(training["chance"].values[objective]),
         "nulls": [float(v) for v in held_out[latents.nulls(name)]],
         "units": str(training["loss"].attrs["units"]),
+    }
+
+
+def leaks(numbers: dict[str, float]) -> dict[str, Any]:
+    """Return the leak of a label's block from the other latents, by neighbours and linearly, and into them; R2."""
+    return {
+        "score": numbers["leak"],
+        "linear": numbers["linear_leak"],
+        "outwards": numbers["leak_out"],
+        "reason": "" if np.isfinite(numbers["leak"]) else NO_OTHERS,
     }
 
 

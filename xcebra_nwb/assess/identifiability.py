@@ -1,22 +1,67 @@
-"""Identifiability: does a label live in its own block of latents, or does it leak into the others?"""
+"""Identifiability of the embedding: does a label live in its own block of latents, and is that block what it seems?
+
+The theory (docs/method.md, "Regulariser") gives a label's map its zeros only if no other latent carries the label, if
+the block's directions are ones along which the data vary, and if outputs are not clipped flat.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.linear_model import LinearRegression
 
 from xcebra_nwb.assess.decoding import decoding_score
 
+Floats = NDArray[np.float64]
+SPANNED = 0.05  # of the largest variance, as attribution.rank_tolerance is of the largest eigenvalue
 NO_OTHERS = "the block is the whole embedding: there are no other latents"
 
 
-def leak(latents: NDArray[np.float64], first: int, last: int, train: NDArray, test: NDArray) -> float:
+def leak(latents: Floats, first: int, last: int, train: NDArray, test: NDArray) -> float:
     """Return how well the block ``first`` to ``last`` of ``latents`` (sample, latent) follows from the other latents.
 
-    Held-out R2 of a nearest-neighbour regression; NaN when there are no other latents. The zeros of a label's map are
-    meaningful only as far as this is low (see docs/method.md).
+    Held-out R2 of a nearest-neighbour regression; NaN when there are no other latents. The others of a block that is
+    nested in a larger one include the rest of the larger one. The zeros of a label's map are meaningful only as far as
+    this is low (see docs/method.md).
     """
-    others = np.delete(latents, np.arange(first, last), axis=1)
+    others = others_of(latents, first, last)
     if not others.shape[1]:
         return float("nan")
     return decoding_score(others, latents[:, first:last], train, test, "continuous")
+
+
+def linear_leak(latents: Floats, first: int, last: int, train: NDArray, test: NDArray) -> float:
+    """Return the same of a linear regression: neighbours among many latents are far, a linear copy is still found."""
+    others, block = others_of(latents, first, last), latents[:, first:last]
+    if not others.shape[1] or len(test) < 2 or not np.ptp(block[test], axis=0).any():
+        return float("nan")
+    fitted = LinearRegression().fit(others[train], block[train])
+    residual = block[test] - fitted.predict(others[test])
+    return float(1 - np.square(residual).sum() / np.square(block[test] - block[test].mean(axis=0)).sum())
+
+
+def leak_out(latents: Floats, first: int, last: int, train: NDArray, test: NDArray) -> float:
+    """Return how well the other latents follow from the block: the leak in the other direction."""
+    others = others_of(latents, first, last)
+    if not others.shape[1]:
+        return float("nan")
+    return decoding_score(latents[:, first:last], others, train, test, "continuous")
+
+
+def others_of(latents: Floats, first: int, last: int) -> Floats:
+    """Return the latents outside the block (sample, other)."""
+    return np.delete(latents, np.arange(first, last), axis=1)
+
+
+def spanned_directions(block: Floats) -> int:
+    """Return along how many directions the block (sample, latent) varies, whatever its number of latents.
+
+    Principal axes with at least :data:`SPANNED` of the largest variance count: one for a line, two for a circle.
+    """
+    values = np.linalg.eigvalsh(np.atleast_2d(np.cov(block, rowvar=False)))
+    return int((values >= SPANNED * values.max()).sum())
+
+
+def saturated_share(block: Floats, clip: float | None) -> float:
+    """Return the share of the outputs of the block (sample, latent) that lie at the clip; 0 without one."""
+    return 0.0 if clip is None else float(np.mean(np.abs(block) >= clip))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import numpy as np
 import xarray as xr
 
 from xcebra_nwb.assess import evidence as evidence_of
-from xcebra_nwb.assess.identifiability import NO_OTHERS, leak
+from xcebra_nwb.assess.conditions import judge
 from xcebra_nwb.assess.latents import Latents
+from xcebra_nwb.assess.numbers import Numbers
+from xcebra_nwb.assess.rules import RULES
 from xcebra_nwb.assess.verdict import READABLE, Evidence, verdict
 from xcebra_nwb.files import write_json
 from xcebra_nwb.provenance import software
@@ -29,9 +32,9 @@ def assess(directory: Path) -> list[Path]:
         load_dataset(directory / f"{name}.nc") for name in ("training", "embedding", "attribution")
     )
     latents = Latents(session, training, embedding)
-    found = {
-        str(name): _label(str(name), session, training, attribution, latents) for name in attribution["label"].values
-    }
+    numbers = Numbers(session, training, attribution, latents)
+    names = [str(name) for name in attribution["label"].values]
+    found = {name: _label(name, session, training, attribution, latents, numbers) for name in names}
     assessment = {
         "session": session.attrs["session"],
         "labels": found,
@@ -47,43 +50,40 @@ def assess(directory: Path) -> list[Path]:
 
 
 def _label(
-    name: str, session: xr.Dataset, training: xr.Dataset, attribution: xr.Dataset, latents: Latents
+    name: str, session: xr.Dataset, training: xr.Dataset, attribution: xr.Dataset, latents: Latents, numbers: Numbers
 ) -> dict[str, Any]:
     """Everything that assessment.json says of one label."""
     label, maps = labels(session)[name], attribution.sel(label=name)
-    first, last = int(maps["first_latent"]), int(maps["last_latent"])
-    decoding = evidence_of.decoding(name, label.attrs["kind"], (first, last), latents)
-    consistency = evidence_of.consistency(maps, latents, (first, last))
-    leaks = [leak(latents.values[m], first, last, latents.train, latents.test) for m in latents.seeds]
+    block = int(maps["first_latent"]), int(maps["last_latent"])
+    decoding = evidence_of.decoding(name, label.attrs["kind"], block, latents)
+    consistency = evidence_of.consistency(maps, latents, block)
+    measured = numbers.of(name, decoding["score"])
+    conditions = judge(RULES, measured)
     q_value = maps["q_value"].values
     evidence = Evidence(
-        score=evidence_of.mean_of_known(decoding["seeds"]),
+        score=decoding["score"],
         null_scores=tuple(decoding["nulls"]),
         consistency=consistency["null_corrected_maps"],
-        effective_rank=float(maps["effective_rank"].mean()),
-        usable=float(maps["usable"].mean()),
-        leak=evidence_of.mean_of_known(leaks),
         significant=int((q_value <= SIGNIFICANT).sum()),
         units=int(np.isfinite(q_value).sum()),
-        inverse_tested=attribution.attrs["tested_method"] == "inverted_neuron_gradient",
     )
-    word, because = verdict(evidence)
-    agreement = float(maps["agreement"])
+    word, because = verdict(evidence, conditions)
     return _without_nan(
         {
             "kind": label.attrs["kind"],
             "dimensions": label_axes(label),
-            "outputs": [first, last],
+            "outputs": list(block),
             "verdict": word,
             "because": because,
+            "conditions": [asdict(condition) for condition in conditions],
             "decoding": decoding,
             "consistency": consistency,
-            "leak": {"score": evidence.leak, "reason": "" if np.isfinite(evidence.leak) else NO_OTHERS},
+            "leak": evidence_of.leaks(measured),
             "loss": evidence_of.loss(name, training, latents),
-            "effective_rank": evidence.effective_rank,
+            "effective_rank": float(maps["effective_rank"].mean()),
             "condition": float(maps["condition"].mean()),
-            "usable_bins": evidence.usable,
-            "methods_agree": agreement,
+            "usable_bins": measured["usable_bins"],
+            "methods_agree": measured["methods_agree"],
             "significant_units": evidence.significant if word in READABLE else None,
             "tested_units": evidence.units,
         }

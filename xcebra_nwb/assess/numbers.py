@@ -1,0 +1,165 @@
+"""The number of every condition of a label, from the files of its session."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcebra_nwb.assess.aliasing import aliased_share
+from xcebra_nwb.assess.decoding import decoding_score
+from xcebra_nwb.assess.evidence import mean_of_known
+from xcebra_nwb.assess.fit import fit_of
+from xcebra_nwb.assess.identifiability import leak, leak_out, linear_leak, saturated_share, spanned_directions
+from xcebra_nwb.assess.latents import Latents
+from xcebra_nwb.assess.shared import explained_sharing
+from xcebra_nwb.assess.steps import step_statistics
+from xcebra_nwb.assess.visits import covered_share, fewest_visits, independent_samples
+from xcebra_nwb.assess.window import window_features
+from xcebra_nwb.config import Config
+from xcebra_nwb.layout import WINDOWS
+from xcebra_nwb.session import encoder_input, label_axes, labels
+
+Floats = NDArray[np.float64]
+MOST_TRAIN, MOST_TEST = 10_000, 2_000  # bins from which and on which the activity itself is decoded, evenly spaced
+STEPPING = ("time_delta",)  # rules for positives that take steps from the label
+
+
+class Numbers:
+    """What the conditions of all labels of a session share: its activity, its encoders, its settings."""
+
+    def __init__(self, session: xr.Dataset, training: xr.Dataset, attribution: xr.Dataset, latents: Latents) -> None:
+        self._session, self._training, self._attribution, self._latents = session, training, attribution, latents
+        settings = Config.model_validate(json.loads(training.attrs["config"]))
+        self._clip = settings.encoder.clip
+        inputs = encoder_input(session)
+        self._features = window_features(inputs, latents.bins, WINDOWS[settings.encoder.architecture], latents.train)
+        segment = session["segment"].values[latents.bins]
+        self._follows = (np.diff(latents.bins) == 1) & (np.diff(segment) == 0)
+        generator = np.random.default_rng(settings.random_seed)
+        self._explained = self._over_seeds(
+            lambda values: explained_sharing(values, inputs[latents.bins], latents.train, latents.test, generator)
+        )
+
+    def of(self, name: str, score: float) -> dict[str, float]:
+        """Return the number of every rule of :mod:`xcebra_nwb.assess.rules` for a label, NaN where it does not apply.
+
+        Beside them stands ``leak_out``, how well the other latents follow from the label's block.
+
+        Args:
+            name: the label's.
+            score: its held-out decoding from its block.
+        """
+        found = {
+            "shared_explained": self._explained,
+            "penalty": float(self._training["regularizer_weight"].values[-1]),
+            "lost_by_encoder": self._decoded_from_activity(name) - score,
+        }
+        for part in (self._of_the_fit, self._of_the_block, self._of_the_map, self._of_the_label):
+            found |= part(name)
+        return found
+
+    def _over_seeds(self, measure: Callable[[Floats], float]) -> float:
+        """The mean over seeds of what ``measure`` makes of their latents (sample, latent)."""
+        return mean_of_known([measure(self._latents.values[seed]) for seed in self._latents.seeds])
+
+    def _of_the_fit(self, name: str) -> dict[str, float]:
+        latents, objective = self._latents, self._objective(name)
+        held_out = self._training["held_out_loss"].values[:, objective]
+        fit = fit_of(
+            self._training["loss"].values[latents.seeds, objective],
+            held_out[latents.seeds],
+            held_out[latents.nulls(name)],
+            float(self._training["chance"].values[objective]),
+        )
+        return {
+            "loss_gain": fit.gain,
+            "loss_gain_over_nulls": fit.gain_over_nulls,
+            "generalisation": fit.generalisation,
+            "still_falling": fit.still_falling,
+        }
+
+    def _of_the_block(self, name: str) -> dict[str, float]:
+        maps, train, test = self._attribution.sel(label=name), self._latents.train, self._latents.test
+        first, last = int(maps["first_latent"]), int(maps["last_latent"])
+        values, kind = self._true(name)
+        targets = targets_of(values, kind)
+
+        def aliased(block: Floats) -> float:
+            return math.nan if kind == "discrete" else aliased_share(block, targets, train, test)
+
+        return {
+            "leak": self._over_seeds(lambda z: leak(z, first, last, train, test)),
+            "linear_leak": self._over_seeds(lambda z: linear_leak(z, first, last, train, test)),
+            "leak_out": self._over_seeds(lambda z: leak_out(z, first, last, train, test)),
+            "saturated_outputs": self._over_seeds(lambda z: saturated_share(z[:, first:last], self._clip)),
+            "aliasing": self._over_seeds(lambda z: aliased(z[:, first:last])),
+        }
+
+    def _decoded_from_activity(self, name: str) -> float:
+        values, kind = self._true(name)
+        train, test = evenly(self._latents.train, MOST_TRAIN), evenly(self._latents.test, MOST_TEST)
+        return decoding_score(self._features, values, train, test, kind)
+
+    def _of_the_map(self, name: str) -> dict[str, float]:
+        maps = self._attribution.sel(label=name)
+        first, last = int(maps["first_latent"]), int(maps["last_latent"])
+        inverted = self._attribution.attrs["tested_method"] == "inverted_neuron_gradient"
+        rank = float(maps["effective_rank"].mean()) if inverted else math.nan
+        spanned = self._over_seeds(lambda z: spanned_directions(z[:, first:last]))
+        return {
+            "effective_rank": rank,
+            "rank_of_dimensions": rank / label_axes(labels(self._session)[name]),
+            "idle_directions": rank / spanned,
+            "usable_bins": float(maps["usable"].mean()),
+            "methods_agree": float(maps["agreement"]),
+        }
+
+    def _of_the_label(self, name: str) -> dict[str, float]:
+        values, kind = self._true(name)
+        targets, latents = targets_of(values, kind), self._latents
+        found = {
+            "independent_samples": independent_samples(targets),
+            "covered": covered_share(targets, latents.train, latents.test),
+        }
+        return found | self._of_its_steps(name, values, kind) | _of_its_classes(values, kind)
+
+    def _of_its_steps(self, name: str, values: NDArray, kind: str) -> dict[str, float]:
+        names = ("step_size", "step_anisotropy", "step_leaps", "step_by_place")
+        if str(self._training["positive"].values[self._objective(name)]) not in STEPPING:
+            return dict.fromkeys(names, math.nan)
+        steps = step_statistics(values.astype(float), self._follows, kind == "circular")
+        return dict(zip(names, (steps.size, steps.anisotropy, steps.leaps, steps.by_place), strict=True))
+
+    def _true(self, name: str) -> tuple[NDArray, str]:
+        """The label as the seeds saw it, (sample, axis) or codes (sample,), and its kind."""
+        return self._latents.label(name, self._latents.seeds[0]), str(labels(self._session)[name].attrs["kind"])
+
+    def _objective(self, name: str) -> int:
+        return int(np.flatnonzero(self._training["label"].values == name)[0])
+
+
+def targets_of(values: NDArray, kind: str) -> Floats:
+    """Return a label (sample, axis) as it is compared: at unit variance, an angle as cosine and sine, classes apart."""
+    if kind == "discrete":
+        return (values[:, None] == np.unique(values)).astype(float)
+    if kind == "circular":
+        return np.hstack([np.cos(values), np.sin(values)])
+    deviation = values.std(axis=0)
+    return np.asarray(values / np.where(deviation > 0, deviation, 1.0), dtype=float)
+
+
+def evenly(samples: NDArray, most: int) -> NDArray:
+    """Return at most ``most`` of ``samples``, evenly spaced."""
+    return samples[:: max(1, math.ceil(len(samples) / most))]
+
+
+def _of_its_classes(values: NDArray, kind: str) -> dict[str, float]:
+    if kind != "discrete":
+        return {"fewest_visits": math.nan, "rarest_class": math.nan}
+    share = np.unique(values, return_counts=True)[1].min() / len(values)
+    return {"fewest_visits": float(fewest_visits(values)), "rarest_class": float(share)}

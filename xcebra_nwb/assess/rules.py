@@ -1,0 +1,177 @@
+"""What the theory needs of a label's data and of its encoder, one rule a condition (docs/verdicts.md argues each)."""
+
+from __future__ import annotations
+
+from xcebra_nwb.assess.conditions import Rule
+from xcebra_nwb.assess.verdict import (
+    LEAST_AGREEMENT,
+    LEAST_CLASS,
+    LEAST_COVERED,
+    LEAST_GAIN,
+    LEAST_GENERALISATION,
+    LEAST_INDEPENDENT,
+    LEAST_NULL_GAIN,
+    LEAST_PENALTY,
+    LEAST_RANK,
+    LEAST_RANK_SHARE,
+    LEAST_SHARED,
+    LEAST_USABLE,
+    LEAST_VISITS,
+    MOST_ALIASED,
+    MOST_ANISOTROPY,
+    MOST_BY_PLACE,
+    MOST_FALLING,
+    MOST_IDLE,
+    MOST_LEAK,
+    MOST_LEAPS,
+    MOST_LOST,
+    MOST_SATURATED,
+    MOST_STEP,
+)
+
+RULES = (
+    Rule(
+        "loss_gain",
+        "Does the held-out loss lie below its chance level?",
+        *(True, LEAST_GAIN, "weak"),
+        "held-out pairs are told apart no better than by chance (loss {value:+.1%} below it)",
+    ),
+    Rule(
+        "loss_gain_over_nulls",
+        "Does it lie below the loss of every null?",
+        *(True, LEAST_NULL_GAIN, "weak"),
+        "a null's held-out loss is as low",
+    ),
+    Rule(
+        "generalisation",
+        "Does what was learnt hold on held-out bins?",
+        *(True, LEAST_GENERALISATION, "weak"),
+        "only {value:.0%} of what was learnt holds on held-out bins",
+    ),
+    Rule(
+        "still_falling",
+        "Has training settled?",
+        *(False, MOST_FALLING, "weak"),
+        "the loss still falls: {value:.0%} of its way in the last fifth of the steps (train for more)",
+    ),
+    Rule(
+        "leak",
+        "Do the other latents carry something else?",
+        *(False, MOST_LEAK, "weak"),
+        "the other latents carry the same (leak {value:.2f})",
+    ),
+    Rule(
+        "linear_leak",
+        "Is the block no linear copy of other latents?",
+        *(False, MOST_LEAK, "weak"),
+        "the block is a linear copy of other latents (leak {value:.2f})",
+    ),
+    Rule(
+        "effective_rank",
+        "Does the inverse keep a direction of the block?",
+        *(True, LEAST_RANK, "not identifiable"),
+        "the block keeps {value:.1f} directions: its map is made of what was cut off",
+    ),
+    Rule(
+        "rank_of_dimensions",
+        "Does it keep as many as the label has dimensions?",
+        *(True, LEAST_RANK_SHARE, "weak"),
+        "the block keeps {value:.1f} directions for every dimension of the label",
+    ),
+    Rule(
+        "idle_directions",
+        "Does it keep only directions along which the block varies?",
+        *(False, MOST_IDLE, "weak"),
+        "the inverse keeps {value:.2f} times the directions along which the block varies: the rest is noise",
+    ),
+    Rule(
+        "usable_bins",
+        "Do the bins have a gradient?",
+        *(True, LEAST_USABLE, "not identifiable"),
+        "only {value:.0%} of the bins have a gradient (saturated outputs)",
+    ),
+    Rule(
+        "saturated_outputs",
+        "Are the block's outputs free of the clip?",
+        *(False, MOST_SATURATED, "weak"),
+        "{value:.0%} of the block's outputs are clipped, and have no gradient",
+    ),
+    Rule(
+        "shared_explained",
+        "Are there latents enough for what the units have in common?",
+        *(True, LEAST_SHARED, "weak"),
+        "only {value:.0%} of what the units have in common follows from the latents (more outputs, or steps)",
+    ),
+    Rule(
+        "aliasing",
+        "Does the block tell values of the label that are far apart?",
+        *(False, MOST_ALIASED, "weak"),
+        "values of the label that are far apart look the same to the encoder in {value:.0%} of the bins",
+    ),
+    Rule(
+        "lost_by_encoder",
+        "Does the block hold what the activity says of the label?",
+        *(False, MOST_LOST, "weak"),
+        "the activity itself decodes the label better, by {value:.2f}",
+    ),
+    Rule(
+        "methods_agree",
+        "Do the inverse and the neuron gradient give the same map?",
+        *(True, LEAST_AGREEMENT, "weak"),
+        "the inverse and the neuron gradient disagree ({value:.2f})",
+    ),
+    Rule(
+        "step_size",
+        "Are the label's steps small against its range?",
+        *(False, MOST_STEP, "weak"),
+        "steps of the label are {value:.1f} of its standard deviation, so that a positive is like any bin",
+    ),
+    Rule(
+        "step_anisotropy",
+        "Are its steps alike along its axes?",
+        *(False, MOST_ANISOTROPY, "weak"),
+        "the label's axes move unequally (step variances {value:.0f} to 1): the slow one dominates",
+    ),
+    Rule(
+        "step_leaps",
+        "Does it move without leaps?",
+        *(False, MOST_LEAPS, None),
+        "{value:.0%} of the steps' variance comes in leaps",
+    ),
+    Rule(
+        "step_by_place",
+        "Are its steps alike everywhere?",
+        *(False, MOST_BY_PLACE, None),
+        "the length of a step depends on where it is taken (R2 {value:.2f})",
+    ),
+    Rule(
+        "independent_samples",
+        "Does the label come round often enough to be told from time?",
+        *(True, LEAST_INDEPENDENT, "weak"),
+        "the label's course is worth {value:.0f} independent samples: it can hardly be told from a drift",
+    ),
+    Rule(
+        "fewest_visits",
+        "Was every class visited several times?",
+        *(True, LEAST_VISITS, "weak"),
+        "a class was visited only {value:.0f} times: it cannot be told from the time of the visit",
+    ),
+    Rule(
+        "rarest_class",
+        "Is every class seen often enough to be learnt?",
+        *(True, LEAST_CLASS, "weak"),
+        "the rarest class is {value:.1%} of the bins",
+    ),
+    Rule(
+        "covered",
+        "Did training see the values that are held out?",
+        *(True, LEAST_COVERED, "weak"),
+        "only {value:.0%} of the held-out bins have a label like one that training saw",
+    ),
+    Rule(
+        "penalty",
+        "Is the encoder's Jacobian held to its least norm?",
+        *(True, LEAST_PENALTY, None),
+        "no penalty on the Jacobian: only noise in the activity makes the map",
+    ),
+)

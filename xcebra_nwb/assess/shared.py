@@ -1,0 +1,67 @@
+"""Are there as many latents as the activity holds? What units share that the latents do not explain.
+
+The theory takes the encoder to be the inverse of the generator up to a linear map, so the latents must hold everything
+that moves the units together. What they leave out is shared by units of every label, and bends all maps.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neighbors import KNeighborsRegressor
+
+Floats = NDArray[np.float64]
+NEIGHBOURS = 25
+SHIFTS = 10  # sets of independently shifted units
+MOST_BINS = 4000  # held-out bins looked at, evenly spaced
+MOST_UNITS = 300  # looked at, evenly spaced: the work grows with their cube
+
+
+def explained_sharing(
+    latents: Floats, activity: Floats, train: NDArray, test: NDArray, generator: np.random.Generator
+) -> float:
+    """Return the share of what the units have in common that follows from the latents, on held-out bins; at most 1.
+
+    NaN when the units have nothing in common to begin with.
+
+    Args:
+        latents: (sample, latent).
+        activity: (sample, unit), as the encoder sees it.
+        train: sample numbers to learn from.
+        test: held-out sample numbers.
+        generator: of the shifts.
+    """
+    if len(train) < NEIGHBOURS or len(test) < 2 or activity.shape[1] < 2:
+        return float("nan")
+    test = test[:: max(1, len(test) // MOST_BINS)]
+    activity = activity[:, :: max(1, math.ceil(activity.shape[1] / MOST_UNITS))]
+    scale = latents[train].std(axis=0)
+    scaled = latents / np.where(scale > 0, scale, 1.0)
+    predicted = KNeighborsRegressor(NEIGHBOURS).fit(scaled[train], activity[train]).predict(scaled[test])
+    whole = shared_variance(activity[test], generator)
+    left = shared_variance(activity[test] - predicted, generator)
+    return 1 - left / whole if whole > 0 else float("nan")
+
+
+def shared_variance(activity: Floats, generator: np.random.Generator) -> float:
+    """Return the variance along directions of ``activity`` (sample, unit) that units vary along together.
+
+    Parallel analysis (Horn 1965, Psychometrika 30:179-185): leading eigenvalues of the covariance count as far as they
+    exceed those of units shifted in a circle against each other, which keeps every unit's own course in time.
+    """
+    eigenvalues = _eigenvalues(activity)
+    shifted = np.array([_eigenvalues(_apart(activity, generator)) for _ in range(SHIFTS)])
+    leading = np.cumprod(eigenvalues > shifted.max(axis=0)).astype(bool)
+    return float((eigenvalues - shifted.mean(axis=0))[leading].sum())
+
+
+def _eigenvalues(activity: Floats) -> Floats:
+    """Of the covariance, largest first."""
+    return np.asarray(np.linalg.eigvalsh(np.cov(activity, rowvar=False))[::-1], dtype=float)
+
+
+def _apart(activity: Floats, generator: np.random.Generator) -> Floats:
+    shifts = generator.integers(len(activity), size=(activity.shape[1],))
+    return np.stack([np.roll(activity[:, unit], shift) for unit, shift in enumerate(shifts)], axis=1)
