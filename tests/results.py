@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from scipy.stats import false_discovery_control
 from xcebra_nwb import session as contract
 from xcebra_nwb.config import Config
 from xcebra_nwb.files import sha256, write_json
+
+from .conditions import conditions
 
 SOFTWARE = {"xcebra-nwb": "0.1.0", "torch": "2.13.0", "numpy": "2.4.6"}
 LABELS = ("position", "head_direction", "choice")
@@ -323,6 +326,7 @@ def _assess(label: str, array: xr.DataArray, attribution: xr.Dataset, rng: np.ra
             "p": 1 / (nulls + 1) if nulls else None,
             "reason": "" if nulls > 1 else "fewer than two nulls",
         },
+        "conditions": [asdict(c) for c in conditions(**({"fewest_visits": 1.0} if discrete else {}))],
         "consistency": {"maps": 0.93, "null_corrected_maps": 0.7, "null_maps": 0.8, "embedding_r2": 0.9},
         "leak": {"score": None, "reason": "no leak score for classes"} if discrete else {"score": 0.1, "reason": ""},
         "loss": {"held_out": 5.1, "chance": 6.24, "nulls": [6.1] * nulls},

@@ -25,7 +25,7 @@ from xcebra_nwb.report.unit_map import method_name, unit_columns, unit_map, unit
 from xcebra_nwb.report.wording import training_words
 from xcebra_nwb.verbs.report import report
 
-SECTIONS = ["verdicts", "attribution", "decoding", "embedding", "training", "extraction", "provenance"]
+SECTIONS = ["verdicts", "attribution", "decoding", "conditions", "embedding", "training", "extraction", "provenance"]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_page_has_every_section_in_order_and_needs_no_network(made: Path) -> Non
     assert all(address.startswith(("data:image/png;base64,", "#")) for address in page.addresses)
     assert "http" not in re.sub(r"data:image/png;base64,[^\"]*", "", page.html).replace("http-equiv", "")
     assert all(image.get("alt") for image in page.images)
-    assert page.scripts == ["application/json"] * 4 + [None]  # three maps, the assessment, and the one that runs
+    assert page.scripts == ["application/json"] * 5 + [None]  # maps, assessment, conditions, and what runs
 
 
 def test_page_says_what_assessment_says(made: Path) -> None:
@@ -62,6 +62,18 @@ def test_page_says_what_assessment_says(made: Path) -> None:
         assert words in page.text
     for words in ("How to read this", "When not to believe it"):
         assert page.text.count(words) == len(SECTIONS) - 1  # provenance needs no doubt
+
+
+def test_page_says_which_conditions_are_broken(made: Path) -> None:
+    page = Page(made / "report.html")
+    judged = read_json(made / "assessment.json")["labels"]
+    rows = page.stored[-1]
+    assert len(rows) == sum(len(result["conditions"]) for result in judged.values())
+    broken = [(label, c) for label, result in judged.items() for c in result["conditions"] if c["holds"] is False]
+    assert [(row[0], row[1]) for row in rows[: len(broken)]] == [(label, c["question"]) for label, c in broken]
+    assert {row[4] for row in rows[: len(broken)]} == {"✖ no"}
+    assert len(broken) == 1
+    assert "choice: 23 of 24 conditions hold; a class was visited only 1 times" in page.text
 
 
 def test_table_holds_every_unit_in_order_of_attribution(made: Path) -> None:
@@ -100,7 +112,7 @@ def test_text_of_files_stays_text(tmp_path: Path) -> None:
     report(tmp_path)
     page = Page(tmp_path / "report.html")
     assert EVIL not in page.html
-    assert page.scripts == ["application/json"] * 4 + [None]
+    assert page.scripts == ["application/json"] * 5 + [None]
     assert page.text.count(EVIL) > 8
     assert page.stored[0][0][1] in (EVIL, "$\\frac$")
     assert "$x_3$" in page.text

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb.assess.aliasing import aliased_share
-from xcebra_nwb.assess.decoding import decoding_score
+from xcebra_nwb.assess.decoding import decoding_score, label_features
 from xcebra_nwb.assess.evidence import mean_of_known
 from xcebra_nwb.assess.fit import fit_of
 from xcebra_nwb.assess.identifiability import leak, leak_out, linear_leak, saturated_share, spanned_directions
@@ -87,7 +87,7 @@ class Numbers:
         maps, train, test = self._attribution.sel(label=name), self._latents.train, self._latents.test
         first, last = int(maps["first_latent"]), int(maps["last_latent"])
         values, kind = self._true(name)
-        targets = targets_of(values, kind)
+        targets = label_features(values, kind)
 
         def aliased(block: Floats) -> float:
             return math.nan if kind == "discrete" else aliased_share(block, targets, train, test)
@@ -121,7 +121,7 @@ class Numbers:
 
     def _of_the_label(self, name: str) -> dict[str, float]:
         values, kind = self._true(name)
-        targets, latents = targets_of(values, kind), self._latents
+        targets, latents = label_features(values, kind), self._latents
         found = {
             "independent_samples": independent_samples(targets),
             "covered": covered_share(targets, latents.train, latents.test),
@@ -141,16 +141,6 @@ class Numbers:
 
     def _objective(self, name: str) -> int:
         return int(np.flatnonzero(self._training["label"].values == name)[0])
-
-
-def targets_of(values: NDArray, kind: str) -> Floats:
-    """Return a label (sample, axis) as it is compared: at unit variance, an angle as cosine and sine, classes apart."""
-    if kind == "discrete":
-        return (values[:, None] == np.unique(values)).astype(float)
-    if kind == "circular":
-        return np.hstack([np.cos(values), np.sin(values)])
-    deviation = values.std(axis=0)
-    return np.asarray(values / np.where(deviation > 0, deviation, 1.0), dtype=float)
 
 
 def evenly(samples: NDArray, most: int) -> NDArray:

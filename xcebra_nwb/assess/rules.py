@@ -34,7 +34,7 @@ RULES = (
         "loss_gain",
         "Does the held-out loss lie below its chance level?",
         *(True, LEAST_GAIN, "weak"),
-        "held-out pairs are told apart no better than by chance (loss {value:+.1%} below it)",
+        "the held-out loss is no better than chance ({value:+.1%})",
     ),
     Rule(
         "loss_gain_over_nulls",
@@ -46,7 +46,7 @@ RULES = (
         "generalisation",
         "Does what was learnt hold on held-out bins?",
         *(True, LEAST_GENERALISATION, "weak"),
-        "only {value:.0%} of what was learnt holds on held-out bins",
+        "what was learnt hardly holds on held-out bins ({value:.0%} of it)",
     ),
     Rule(
         "still_falling",

@@ -11,6 +11,7 @@ from xcebra_nwb import session as contract
 from xcebra_nwb.receipt import ORDER, Receipt
 from xcebra_nwb.report import wording
 from xcebra_nwb.report.attribution_figures import MOST_BARS, map_figure
+from xcebra_nwb.report.conditions_table import COLUMNS, condition_rows, condition_sentences
 from xcebra_nwb.report.decoding_figures import decoding_figure
 from xcebra_nwb.report.embedding_figures import embedding_figure
 from xcebra_nwb.report.extraction_figures import coverage_figure, label_figure, rates_figure
@@ -37,6 +38,11 @@ def session_page(results: Results, directory: Path) -> str:
         maps=[_map(results, label, str(result.get("verdict"))) for label, result in assessed.items()],
         most_bars=MOST_BARS,
         decoding=_decoding(results, assessed),
+        conditions={
+            "sentences": condition_sentences(assessed),
+            "columns": COLUMNS,
+            "rows": condition_rows(assessed),
+        },
         embeddings=[_embedding(results, label) for label in results.labels],
         training=_training(results),
         extraction=_extraction(results),
