@@ -13,7 +13,7 @@ from xcebra_nwb.assess import verdict as verdicts
 from xcebra_nwb.assess.aliasing import aliased_share, two_groups
 from xcebra_nwb.assess.decoding import label_features
 from xcebra_nwb.assess.fit import fit_of
-from xcebra_nwb.assess.identifiability import leak, leak_out, linear_leak, saturated_share, spanned_directions
+from xcebra_nwb.assess.identifiability import leak, linear_leak, mixing, saturated_share, spanned_directions
 from xcebra_nwb.assess.rules import RULES
 from xcebra_nwb.assess.shared import explained_sharing, shared_variance
 from xcebra_nwb.assess.steps import step_statistics
@@ -120,7 +120,14 @@ def test_a_block_within_a_block_is_judged_against_the_rest_of_the_larger_one() -
     latents = np.hstack([inner, inner + 0.01 * rng.normal(size=inner.shape), free])  # inner [0, 1], outer [0, 2]
     assert leak(latents, 0, 1, TRAIN, TEST) > 0.9
     assert leak(latents, 0, 2, TRAIN, TEST) < 0.2
-    assert leak_out(latents, 0, 2, TRAIN, TEST) < 0.2
+
+
+def test_a_copy_of_the_label_is_no_mixing_but_a_shared_direction_is() -> None:
+    rng = np.random.default_rng(12)
+    label, other = walk(rng), walk(rng)
+    assert mixing(np.hstack([label, label + 0.01 * rng.normal(size=label.shape), other]), 0, 1, TRAIN, TEST) < 0.1
+    assert mixing(np.hstack([label, 3 * label + other]), 0, 1, TRAIN, TEST) > 0.8
+    assert np.isnan(mixing(label, 0, 1, TRAIN, TEST))
 
 
 def test_latents_that_hardly_vary_are_not_spanned() -> None:

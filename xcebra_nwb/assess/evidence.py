@@ -65,11 +65,10 @@ def loss(name: str, training: xr.Dataset, latents: Latents) -> dict[str, Any]:
 
 
 def leaks(numbers: dict[str, float]) -> dict[str, Any]:
-    """Return the leak of a label's block from the other latents, by neighbours and linearly, and into them; R2."""
+    """Return the leak of a label's block from the other latents, by neighbours and linearly, held-out R2."""
     return {
         "score": numbers["leak"],
         "linear": numbers["linear_leak"],
-        "outwards": numbers["leak_out"],
         "reason": "" if np.isfinite(numbers["leak"]) else NO_OTHERS,
     }
 

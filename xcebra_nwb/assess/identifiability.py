@@ -40,12 +40,22 @@ def linear_leak(latents: Floats, first: int, last: int, train: NDArray, test: ND
     return float(1 - np.square(residual).sum() / np.square(block[test] - block[test].mean(axis=0)).sum())
 
 
-def leak_out(latents: Floats, first: int, last: int, train: NDArray, test: NDArray) -> float:
-    """Return how well the other latents follow from the block: the leak in the other direction."""
-    others = others_of(latents, first, last)
-    if not others.shape[1]:
+def mixing(latents: Floats, first: int, last: int, train: NDArray, test: NDArray) -> float:
+    """Return how much of what the other latents do on their own follows linearly from the block, held-out R2.
+
+    With block = D z and others = A w + B z, for a label z and all else w, the label's column of the pseudo-inverse of
+    [[D, 0], [B, A]] holds -pinv(A) B: w enters the map as far as z and w move the other latents along the *same*
+    directions. A copy of the label along a direction of its own, which is a leak, does no harm. So only those
+    directions count along which the others vary when the block is taken out (:data:`SPANNED`).
+    """
+    others, block = others_of(latents, first, last), latents[:, first:last]
+    if not others.shape[1] or len(test) < 2:
         return float("nan")
-    return decoding_score(latents[:, first:last], others, train, test, "continuous")
+    residual = others[test] - LinearRegression().fit(block[train], others[train]).predict(block[test])
+    values, axes = np.linalg.eigh(np.atleast_2d(np.cov(residual, rowvar=False)))
+    own = axes[:, values >= SPANNED * values.max()]
+    whole = np.square((others[test] - others[test].mean(axis=0)) @ own).sum()
+    return float(1 - np.square(residual @ own).sum() / whole) if whole > 0 else float("nan")
 
 
 def others_of(latents: Floats, first: int, last: int) -> Floats:

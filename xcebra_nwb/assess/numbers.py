@@ -14,7 +14,7 @@ from xcebra_nwb.assess.aliasing import aliased_share
 from xcebra_nwb.assess.decoding import decoding_score, label_features
 from xcebra_nwb.assess.evidence import mean_of_known
 from xcebra_nwb.assess.fit import fit_of
-from xcebra_nwb.assess.identifiability import leak, leak_out, linear_leak, saturated_share, spanned_directions
+from xcebra_nwb.assess.identifiability import leak, linear_leak, mixing, saturated_share, spanned_directions
 from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.assess.shared import explained_sharing
 from xcebra_nwb.assess.steps import step_statistics
@@ -47,8 +47,6 @@ class Numbers:
 
     def of(self, name: str, score: float) -> dict[str, float]:
         """Return the number of every rule of :mod:`xcebra_nwb.assess.rules` for a label, NaN where it does not apply.
-
-        Beside them stands ``leak_out``, how well the other latents follow from the label's block.
 
         Args:
             name: the label's.
@@ -95,7 +93,7 @@ class Numbers:
         return {
             "leak": self._over_seeds(lambda z: leak(z, first, last, train, test)),
             "linear_leak": self._over_seeds(lambda z: linear_leak(z, first, last, train, test)),
-            "leak_out": self._over_seeds(lambda z: leak_out(z, first, last, train, test)),
+            "mixing": self._over_seeds(lambda z: mixing(z, first, last, train, test)),
             "saturated_outputs": self._over_seeds(lambda z: saturated_share(z[:, first:last], self._clip)),
             "aliasing": self._over_seeds(lambda z: aliased(z[:, first:last])),
         }

@@ -25,6 +25,7 @@ from xcebra_nwb.assess.verdict import (
     MOST_LEAK,
     MOST_LEAPS,
     MOST_LOST,
+    MOST_MIXED,
     MOST_SATURATED,
     MOST_STEP,
 )
@@ -65,6 +66,12 @@ RULES = (
         "Is the block no linear copy of other latents?",
         *(False, MOST_LEAK, "weak"),
         "the block is a linear copy of other latents (leak {value:.2f})",
+    ),
+    Rule(
+        "mixing",
+        "Do the other latents move by themselves?",
+        *(False, MOST_MIXED, "weak"),
+        "the other latents move with the label along their own directions ({value:.2f}), which brings their units in",
     ),
     Rule(
         "effective_rank",

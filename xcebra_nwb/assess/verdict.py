@@ -21,6 +21,7 @@ LEAST_NULL_GAIN = 0.0  # the same share, below the best null's loss
 LEAST_GENERALISATION = 0.25  # share of the training loss's way below chance that held-out bins go too
 MOST_FALLING = 0.15  # share of that way which the loss went in the last fifth of the steps
 MOST_LEAK = 0.9  # R2 of the block from the other latents
+MOST_MIXED = 0.8  # R2 of what the other latents do on their own, from the block
 LEAST_RANK = 0.5  # directions of the block that survive the rank-aware inverse
 LEAST_RANK_SHARE = 0.5  # the same over the label's dimensions
 MOST_IDLE = 1.25  # the same over the directions along which the block varies
