@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb.assess.aliasing import aliased_share
+from xcebra_nwb.assess.consistency import partner
 from xcebra_nwb.assess.decoding import decoding_score, label_features
 from xcebra_nwb.assess.evidence import mean_of_known
 from xcebra_nwb.assess.fit import fit_of
@@ -114,7 +115,7 @@ class Numbers:
             "rank_of_dimensions": rank / label_axes(labels(self._session)[name]),
             "idle_directions": rank / spanned,
             "usable_bins": float(maps["usable"].mean()),
-            "methods_agree": float(maps["agreement"]),
+            "methods_agree": float(maps["agreement"]) if _inverse_and_gradient(maps) else math.nan,
         }
 
     def _of_the_label(self, name: str) -> dict[str, float]:
@@ -139,6 +140,13 @@ class Numbers:
 
     def _objective(self, name: str) -> int:
         return int(np.flatnonzero(self._training["label"].values == name)[0])
+
+
+def _inverse_and_gradient(maps: xr.Dataset) -> bool:
+    """Whether these are the two methods whose agreement is known; both estimate which units the generator feeds."""
+    methods = [str(method) for method in maps["method"].values]
+    other = partner(methods)
+    return other is not None and {methods[0], methods[other]} == {"inverted_neuron_gradient", "neuron_gradient"}
 
 
 def evenly(samples: NDArray, most: int) -> NDArray:

@@ -83,7 +83,7 @@ def _label(
             "effective_rank": float(maps["effective_rank"].mean()),
             "condition": float(maps["condition"].mean()),
             "usable_bins": measured["usable_bins"],
-            "methods_agree": measured["methods_agree"],
+            "methods_agree": float(maps["agreement"]),
             "significant_units": evidence.significant if word in READABLE else None,
             "tested_units": evidence.units,
         }
