@@ -181,6 +181,17 @@ def test_the_peer_says_when_it_is_not_installed(monkeypatch: pytest.MonkeyPatch,
     assert {row["method"] for row in rows} == {"inverted_neuron_gradient", "neuron_gradient"}
 
 
+@pytest.mark.filterwarnings("ignore")  # its own
+def test_the_peer_is_scored_like_ours_where_it_is_installed(tmp_path: Path) -> None:
+    for package in peer.NEEDED:
+        pytest.importorskip(package)
+    task = synthetic.task(synthetic.DESIGNS["quick"], 4, 0, synthetic.PEER, 0.1)
+    for row in peer.peer_scores(place(tmp_path), task):
+        assert 0.5 < row["row_auroc"] <= 1
+        assert row["r2"] > 0.9
+        assert 0 <= row["saturated"] < 1
+
+
 def test_a_condition_gets_a_score_and_the_verdict_of_the_product(tmp_path: Path) -> None:
     task = conditions.task(conditions.DESIGNS["quick"], conditions.CONDITIONS[0], dataset=0)
     rows = judge.judged(place(tmp_path), task)
