@@ -9,7 +9,7 @@ import xarray as xr
 
 from xcebra_nwb.benchmark.case import Place, Task, judgement
 from xcebra_nwb.benchmark.metrics import Score, Truth
-from xcebra_nwb.benchmark.solve import embedding_scores, map_scores
+from xcebra_nwb.benchmark.solve import embedded, embedding_scores, map_scores
 from xcebra_nwb.files import read_json
 from xcebra_nwb.session import load_dataset, save
 from xcebra_nwb.xcebra.attribution import Maps
@@ -24,8 +24,8 @@ def judged(place: Place, task: Task) -> list[Score]:
     place.verbs.attribute(folder, task.config, place.threads)
     place.verbs.assess(folder)
     attribution = load_dataset(folder / "attribution.nc")
-    latents = load_dataset(folder / "embedding.nc")["embedding"].values[0]  # (time, latent) of the first seed
-    blocks, bins = attributed_blocks(attribution), np.flatnonzero(np.isfinite(latents).all(axis=1))
+    blocks, latents = attributed_blocks(attribution), embedded(place, task)
+    bins = np.flatnonzero(np.isfinite(latents).all(axis=1))
     assessed = read_json(folder / "assessment.json")["labels"]
     about = {b.name: embedding_scores(task, b, latents, bins) | judgement(assessed[b.name]) for b in blocks}
     return [score | about[score["label"]] for score in map_scores(stored_maps(attribution), blocks, task.carries)]

@@ -27,7 +27,7 @@ from xcebra_nwb.members import seen_label
 from xcebra_nwb.session import encoder_input, labels, load_dataset, save
 from xcebra_nwb.xcebra.attribution import Maps, Sampling, attribute, sampled
 from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.model import Model
+from xcebra_nwb.xcebra.model import Model, prepared
 from xcebra_nwb.xcebra.training import Block
 
 Floats = NDArray[np.float64]
@@ -39,11 +39,23 @@ def scores(place: Place, task: Task) -> list[Score]:
     """Train on a task and return one score for every method of its config and every label."""
     save(task.session, place.directory / "session.nc")
     place.verbs.train(place.directory, task.config, place.threads)
-    latents = load_dataset(place.directory / "embedding.nc")["embedding"].values[0]  # (time, latent) of one seed
-    blocks, bins = label_blocks(task.config), np.flatnonzero(np.isfinite(latents).all(axis=1))
+    blocks, latents = label_blocks(task.config), embedded(place, task)
+    bins = np.flatnonzero(np.isfinite(latents).all(axis=1))
     about = {block.name: embedding_scores(task, block, latents, bins) for block in blocks}
     maps = maps_at(place, task, sampled(bins, SCORED_BINS))
     return [score | about[score["label"]] for score in map_scores(maps, blocks, task.carries)]
+
+
+def embedded(place: Place, task: Task) -> Floats:
+    """Return the latents (time, latent) of the first seed in the job's folder, as the loss compares them."""
+    latents = load_dataset(place.directory / "embedding.nc")["embedding"].values[0]
+    return prepared(torch.as_tensor(latents), label_blocks(task.config), contrast_of(task.config)).numpy()
+
+
+def contrast_of(config: Config) -> Contrast:
+    """Return how a config compares latents."""
+    chosen = config.training
+    return Contrast(chosen.similarity, chosen.temperature, chosen.denominator)
 
 
 def objectives_of(config: Config) -> list[Objective]:
@@ -63,8 +75,7 @@ def maps_at(place: Place, task: Task, bins: NDArray[np.int64]) -> Maps:
     with device(chosen.device, place.threads) as where:
         shape, layers = model_file.load(place.directory / "model.safetensors", where)
         inputs = torch.as_tensor(encoder_input(task.session), device=where)
-        contrast = Contrast(chosen.similarity, chosen.temperature, chosen.denominator)
-        model = Model(inputs, shape, layers, label_blocks(task.config), contrast)
+        model = Model(inputs, shape, layers, label_blocks(task.config), contrast_of(task.config))
         training = load_dataset(place.directory / "training.nc")
 
         def seen(label: str, member: int) -> NDArray:
@@ -76,7 +87,7 @@ def maps_at(place: Place, task: Task, bins: NDArray[np.int64]) -> Maps:
             layers,
             model.labels,
             bins,
-            contrast,
+            model.contrast,
             inverse_cut(task.session, model, bins, seen, task.config.attribution.rank_tolerance),
             task.config.attribution.methods,
             sampling=Sampling(np.random.default_rng(task.config.random_seed), PERTURBED_BINS),
