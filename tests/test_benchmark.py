@@ -117,7 +117,7 @@ def test_a_benchmark_that_is_not_there_is_said_with_the_nearest() -> None:
 def test_the_paper_schedule_has_every_training_on_ten_datasets_of_four_to_nine_latents() -> None:
     columns = pd.DataFrame([case.columns for case in cases("synthetic", "full").values()]).iloc[1:]
     counts = columns.groupby(["setting", "training", "regularizer"]).size()
-    assert len(counts) == 6 * 4 * 2
+    assert len(counts) == 6 * 5 * 2
     assert counts.eq(10).all()
 
 

@@ -24,9 +24,9 @@ from xcebra_nwb.config import Config, Objective
 from xcebra_nwb.device import device
 from xcebra_nwb.inverse_cut import inverse_cut
 from xcebra_nwb.members import seen_label
+from xcebra_nwb.objectives import contrast
 from xcebra_nwb.session import encoder_input, labels, load_dataset, save
 from xcebra_nwb.xcebra.attribution import Maps, Sampling, attribute, sampled
-from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model, prepared
 from xcebra_nwb.xcebra.training import Block
 
@@ -49,13 +49,7 @@ def scores(place: Place, task: Task) -> list[Score]:
 def embedded(place: Place, task: Task) -> Floats:
     """Return the latents (time, latent) of the first seed in the job's folder, as the loss compares them."""
     latents = load_dataset(place.directory / "embedding.nc")["embedding"].values[0]
-    return prepared(torch.as_tensor(latents), label_blocks(task.config), contrast_of(task.config)).numpy()
-
-
-def contrast_of(config: Config) -> Contrast:
-    """Return how a config compares latents."""
-    chosen = config.training
-    return Contrast(chosen.similarity, chosen.temperature, chosen.denominator)
+    return prepared(torch.as_tensor(latents), label_blocks(task.config), contrast(task.config.training)).numpy()
 
 
 def objectives_of(config: Config) -> list[Objective]:
@@ -75,7 +69,7 @@ def maps_at(place: Place, task: Task, bins: NDArray[np.int64]) -> Maps:
     with device(chosen.device, place.threads) as where:
         shape, layers = model_file.load(place.directory / "model.safetensors", where)
         inputs = torch.as_tensor(encoder_input(task.session), device=where)
-        model = Model(inputs, shape, layers, label_blocks(task.config), contrast_of(task.config))
+        model = Model(inputs, shape, layers, label_blocks(task.config), contrast(task.config.training))
         training = load_dataset(place.directory / "training.nc")
 
         def seen(label: str, member: int) -> NDArray:

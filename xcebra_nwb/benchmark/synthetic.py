@@ -18,8 +18,9 @@ from xcebra_nwb.simulate.synthetic import SHARED, paper_design
 
 LABEL = "target"  # the latents that only the second population sees
 WEIGHTS = (0.0, 0.1)
-TRAININGS = ("hybrid", "label only", "supervised")
+TRAININGS = ("hybrid", "label only", "time only", "supervised")
 PEER = "CEBRA 0.6.1"  # its hybrid training, where it is installed
+NOTHING = 1e-9  # a weight that training does not feel
 METHODS = list(get_args(Method))
 
 
@@ -69,7 +70,9 @@ def _work(design: Design, latents: int, dataset: int, training: str, weight: flo
 def task(design: Design, latents: int, dataset: int, training: str, weight: float) -> Task:
     """Return a dataset of the experiment and how to train on it."""
     data = paper_design(latents, design.samples, np.random.default_rng([latents, dataset]))
-    how = {"label only": _label_only, "supervised": _supervised, PEER: _peer}.get(training, hybrid)
+    how = {"label only": _label_only, "time only": _time_only, "supervised": _supervised, PEER: _peer}.get(
+        training, hybrid
+    )
     encoder, objectives, changes = how(latents)
     chosen = config.validate(
         {
@@ -98,6 +101,12 @@ def hybrid(latents: int) -> tuple[Part, list[Part], Part]:
 
 def _label_only(latents: int) -> tuple[Part, list[Part], Part]:
     return {"outputs": latents - SHARED}, [_label(0, latents - SHARED)], {}
+
+
+def _time_only(latents: int) -> tuple[Part, list[Part], Part]:
+    """The label's loss counts for nothing; its block is where its map is read."""
+    encoder, (time, label), changes = hybrid(latents)
+    return encoder, [time, label | {"weight": NOTHING}], changes
 
 
 def _supervised(latents: int) -> tuple[Part, list[Part], Part]:
