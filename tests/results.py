@@ -180,6 +180,7 @@ def make_training(session: xr.Dataset, rng: np.random.Generator, seeds: int, nul
     loss = chance[:, None] - drop[:, :, None] * (1 - np.exp(-step / 200.0))
     split = np.where(session["valid"].values, 0, -1).astype(np.int8)
     split[(split == 0) & (np.arange(split.size) % 200 >= 160)] = 1
+    nulls_by_label = {label: {"wanted": nulls, "count": nulls, "reason": "shift: it moves in time"} for label in labels}
     return xr.Dataset(
         {
             "loss": (("member", "objective", "step"), loss, {"units": "nat"}),
@@ -199,7 +200,7 @@ def make_training(session: xr.Dataset, rng: np.random.Generator, seeds: int, nul
             "step": step,
             "time": session["time"],
         },
-        attrs=_attrs(session) | {"seconds": 12.5, "device": "cpu"},
+        attrs=_attrs(session) | {"seconds": 12.5, "device": "cpu", "nulls": json.dumps(nulls_by_label)},
     )
 
 
@@ -327,6 +328,10 @@ def _assess(label: str, array: xr.DataArray, attribution: xr.Dataset, rng: np.ra
             "reason": "" if nulls > 1 else "fewer than two nulls",
         },
         "conditions": [asdict(c) for c in conditions(**({"fewest_visits": 1.0} if discrete else {}))],
+        "predicted_by": {},
+        "confounded_with": [],
+        "nulls": {"wanted": nulls, "count": nulls, "reason": "shift: it moves in time"},
+        "resolution": f"with {nulls} nulls the smallest q is 0.03",
         "consistency": {"maps": 0.93, "null_corrected_maps": 0.7, "null_maps": 0.8, "embedding_r2": 0.9},
         "leak": {"score": None, "reason": "no leak score for classes"} if discrete else {"score": 0.1, "reason": ""},
         "loss": {"held_out": 5.1, "chance": 6.24, "nulls": [6.1] * nulls},

@@ -130,6 +130,17 @@ def smallest_q(nulls: int, units: int) -> tuple[float, float]:
     return smallest_p, min(1.0, units * smallest_p)
 
 
+def resolution(nulls: int, units: int) -> str:
+    """Return in words how small q can get with so many ``nulls`` of ``units``."""
+    if nulls < LEAST_NULLS or not units:
+        return "no unit can be tested"
+    together, alone = smallest_q(nulls, units)
+    return (
+        f"with {nulls} nulls of {units} units the smallest q is {together:.2g}, and {alone:.2g} for a unit that "
+        "stands out alone"
+    )
+
+
 def rank_p_value(scores: Floats, null_scores: Floats) -> Floats:
     """Return for each of ``scores`` the share of ``null_scores`` at least as large, itself counted among them."""
     ordered = np.sort(null_scores[np.isfinite(null_scores)])

@@ -40,6 +40,7 @@ LEAST_VISITS = 3  # to the class visited least
 LEAST_CLASS = 0.02  # share of the bins in the rarest class
 LEAST_COVERED = 0.9  # share of held-out bins whose label training saw the like of
 LEAST_PENALTY = 1e-6  # weight of the Jacobian penalty at the end
+MOST_PREDICTED = 0.5  # score of the label from another label, above which the two are confounded
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Evidence:
     consistency: float  # of null-corrected maps
     significant: int
     units: int
+    confounded: tuple[tuple[str, float], ...] = ()  # labels that predict this one, and how well
+    without_null: str = ""  # why no null is left, where nulls were asked for
 
 
 def verdict(evidence: Evidence, conditions: Sequence[Condition]) -> tuple[Verdict, str]:
@@ -61,6 +64,8 @@ def verdict(evidence: Evidence, conditions: Sequence[Condition]) -> tuple[Verdic
         return "not encoded", "the held-out stretches do not hold enough of the label to decode it"
     if evidence.score < LEAST_SCORE:
         return _at_chance(score, conditions)
+    if evidence.without_null:
+        return "not identifiable", f"{score}, but there is no null: {evidence.without_null}"
     if nulls and max(nulls) >= LEAST_EXCESS and evidence.score <= max(nulls):
         return "not identifiable", (
             f"{score}, but its nulls are decoded as well (up to {max(nulls):.2f}): the label repeats itself in "
@@ -100,4 +105,5 @@ def _doubts(evidence: Evidence, nulls: list[float]) -> list[str]:
             if np.isnan(evidence.consistency)
             else f"the null-corrected maps of the seeds agree only by {evidence.consistency:.2f}"
         )
+    doubts += [f"{partner} predicts it ({score:.2f})" for partner, score in evidence.confounded]
     return doubts

@@ -35,7 +35,7 @@ def session_page(results: Results, directory: Path) -> str:
         facts=_facts(results),
         sentence=wording.headline(results.session.sizes["unit"], assessed),
         cards=[_card(label, result) for label, result in assessed.items()],
-        maps=[_map(results, label, str(result.get("verdict"))) for label, result in assessed.items()],
+        maps=[_map(results, label, result) for label, result in assessed.items()],
         most_bars=MOST_BARS,
         decoding=_decoding(results, assessed),
         conditions={
@@ -77,11 +77,12 @@ def _card(label: str, result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _map(results: Results, label: str, verdict: str) -> dict[str, Any]:
-    shown = unit_map(results.attribution, label, verdict)
+def _map(results: Results, label: str, result: dict[str, Any]) -> dict[str, Any]:
+    shown = unit_map(results.attribution, label, str(result.get("verdict")))
     columns = unit_columns(shown)
     alt = f"Bars of the attribution of {label} per unit, with the band of its nulls, the second method and z."
-    words = wording.map_words(shown, str(results.attribution.attrs.get("z_reason", "")))
+    untested = str(results.attribution.attrs.get("z_reason") or (result.get("nulls") or {}).get("reason") or "")
+    words = wording.map_words(shown, untested, str(result.get("resolution") or ""))
     return {
         "label": label,
         "words": words,

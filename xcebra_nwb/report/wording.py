@@ -59,8 +59,14 @@ def card_facts(result: dict[str, Any]) -> list[tuple[str, str]]:
         ("held-out score", number(decoding.get("score"), 2) + best),
         ("units that carry it", f"{number(significant)} of {tested}" if significant is not None else "not known"),
         ("null-corrected maps agree", number(consistency.get("null_corrected_maps"), 2)),
+        ("other labels that predict it", listed(_predictors(result)) or "none"),
         ("kind", _kind(result)),
     ]
+
+
+def _predictors(result: dict[str, Any]) -> list[str]:
+    scores = result.get("predicted_by") or {}
+    return [f"{_readable(other)} ({number(scores.get(other), 2)})" for other in result.get("confounded_with") or []]
 
 
 def _kind(result: dict[str, Any]) -> str:
@@ -69,23 +75,28 @@ def _kind(result: dict[str, Any]) -> str:
     return f"{result.get('kind', 'not known')}, {number(result.get('dimensions'))}-D{where}"
 
 
-def map_words(shown: UnitMap, reason: str) -> str:
-    """Return what the map of a label says in one or two sentences."""
+def map_words(shown: UnitMap, reason: str, resolution: str) -> str:
+    """Return what the map of a label says, and how small q can get, in a few sentences."""
     if not np.isfinite(shown.z).any():
         return f"No unit was tested: {reason or 'the nulls do not allow a z'}."
     if not shown.readable:
         return "The verdict on the label speaks against a map of it, so no unit is marked, whatever its q."
     carriers = np.flatnonzero(shown.significant)
     if not len(carriers):
-        return f"None of the {len(shown.units):,} units stands out from its own nulls at a false discovery rate of 5 %."
+        none = f"None of the {len(shown.units):,} units stands out from its own nulls at a false discovery rate of 5 %."
+        return f"{none} {_sentence(resolution)}".rstrip()
     first = carriers[np.argsort(-shown.z[carriers])][:5]
     names = listed([shown.units[unit] for unit in first])
     which = f"foremost {names}" if len(carriers) > len(first) else names
     plural = "unit carries" if len(carriers) == 1 else "units carry"
     return (
         f"{len(carriers):,} of {len(shown.units):,} {plural} {_readable(shown.label)} at a false discovery rate of "
-        f"5 %: {which} (largest z {number(float(np.nanmax(shown.z)))})."
-    )
+        f"5 %: {which} (largest z {number(float(np.nanmax(shown.z)))}). {_sentence(resolution)}"
+    ).rstrip()
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}." if words else ""
 
 
 def disagreement(shown: UnitMap) -> str:

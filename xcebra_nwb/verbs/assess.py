@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from dataclasses import asdict
@@ -13,10 +14,12 @@ import xarray as xr
 
 from xcebra_nwb.assess import evidence as evidence_of
 from xcebra_nwb.assess.conditions import judge
+from xcebra_nwb.assess.confounding import predicted_by_others
 from xcebra_nwb.assess.latents import Latents
+from xcebra_nwb.assess.null import resolution
 from xcebra_nwb.assess.numbers import Numbers
 from xcebra_nwb.assess.rules import RULES
-from xcebra_nwb.assess.verdict import READABLE, Evidence, verdict
+from xcebra_nwb.assess.verdict import MOST_PREDICTED, READABLE, Evidence, verdict
 from xcebra_nwb.files import write_json
 from xcebra_nwb.provenance import software
 from xcebra_nwb.session import label_axes, labels, load, load_dataset
@@ -44,6 +47,7 @@ def assess(directory: Path) -> list[Path]:
     }
     for name, result in found.items():
         logger.info("%s: %s: %s", name, result["verdict"], result["because"])
+        logger.info("%s: %s", name, result["resolution"])
     path = directory / "assessment.json"
     write_json(path, assessment)
     return [path]
@@ -60,12 +64,17 @@ def _label(
     measured = numbers.of(name, decoding["score"])
     conditions = judge(RULES, measured)
     q_value = maps["q_value"].values
+    predicted = predicted_by_others(session, name, latents.bins, latents.train, latents.test)
+    confounded = tuple((other, score) for other, score in predicted.items() if score > MOST_PREDICTED)
+    designed = json.loads(training.attrs["nulls"])[name]
     evidence = Evidence(
         score=decoding["score"],
         null_scores=tuple(decoding["nulls"]),
         consistency=consistency["null_corrected_maps"],
         significant=int((q_value <= SIGNIFICANT).sum()),
         units=int(np.isfinite(q_value).sum()),
+        confounded=confounded,
+        without_null=designed["reason"] if designed["wanted"] and not designed["count"] else "",
     )
     word, because = verdict(evidence, conditions)
     return _without_nan(
@@ -79,6 +88,10 @@ def _label(
             "decoding": decoding,
             "consistency": consistency,
             "leak": evidence_of.leaks(measured),
+            "predicted_by": predicted,
+            "confounded_with": [other for other, _ in confounded],
+            "nulls": designed,
+            "resolution": resolution(len(decoding["nulls"]), evidence.units),
             "loss": evidence_of.loss(name, training, latents),
             "effective_rank": float(maps["effective_rank"].mean()),
             "condition": float(maps["condition"].mean()),

@@ -59,7 +59,10 @@ def train(directory: Path, config: Config, threads: int = 1) -> list[Path]:
     history = _history(session, used, objectives, stack, config, fitted)
     history["label_scale"] = _label_scale(session, used, objectives, fitted)
     history.attrs["remarks"] = json.dumps(said)
-    history.attrs["nulls"] = json.dumps({d.label: {"count": len(d.nulls), "reason": d.reason} for d in designs})
+    wanted = config.training.nulls
+    history.attrs["nulls"] = json.dumps(
+        {d.label: {"wanted": wanted, "count": len(d.nulls), "reason": d.reason} for d in designs}
+    )
     history.attrs |= {"seconds": time.monotonic() - started, "device": str(place), "threads": threads}
     paths = [directory / name for name in ("model.safetensors", "training.nc", "embedding.nc")]
     model_file.save(fitted.trained.layers, shape, paths[0])
