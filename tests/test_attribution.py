@@ -245,6 +245,26 @@ def test_a_baseline_can_be_the_tested_method(trained: Path) -> None:
     xr.testing.assert_identical(first.drop_attrs(), again.drop_attrs())
 
 
+def test_the_support_of_a_generator_can_be_the_tested_method_or_stand_beside_it(trained: Path) -> None:
+    few = {"generator": {"steps": 20}}
+    beside = attributed(trained, methods=["neuron_gradient", "generator_support"], **few)
+    first, again = (
+        attributed(trained, methods=["generator_support", "neuron_gradient"], time_resolved=True, **few)
+        for _ in range(2)
+    )
+    assert first.attrs["tested_method"] == "generator_support"
+    xr.testing.assert_identical(first.drop_attrs(), again.drop_attrs())
+    seeds = [found["attribution_seeds"].sel({"method": "generator_support"}).values for found in (beside, first)]
+    np.testing.assert_allclose(*seeds, rtol=1e-3)  # a seed's generator is the same whoever is fitted beside it
+    others = np.delete(np.arange(first.sizes["unit"]), SILENT)
+    for name in ("attribution_seeds", "latent_map", "null", "z", "generator_deviance_explained"):
+        assert np.isnan(first[name].isel(unit=SILENT)).all(), name
+        assert np.isfinite(first[name].isel(unit=others)).all(), name
+    assert first["generator_deviance_explained"].dims == ("seed", "unit")
+    assert first["attribution_over_time"].attrs["method"] == "generator_support"
+    assert "generator_deviance_explained" not in attributed(trained)
+
+
 def test_maps_over_time_are_of_the_seeds_at_the_usable_bins(extracted: Path, tmp_path: Path) -> None:
     shutil.copytree(extracted, tmp_path, dirs_exist_ok=True)
     train(tmp_path, choose(QUICK | {"seeds": 1}))

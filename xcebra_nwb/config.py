@@ -24,6 +24,7 @@ Method = Literal[
     "inverted_neuron_gradient",
     "inverted_neuron_gradient_plain",
     "neuron_gradient",
+    "generator_support",
     "integrated_gradients",
     "gradient_shap",
     "shapley_sampling",
@@ -31,6 +32,7 @@ Method = Literal[
     "feature_ablation",
 ]
 JACOBIAN_METHODS = ("inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient")
+AT_EVERY_BIN = (*JACOBIAN_METHODS, "generator_support")
 
 
 class Neural(Section):
@@ -140,6 +142,16 @@ class Training(Section):
         return self
 
 
+class Generator(Section):
+    """The generator of the activity from the latents, whose sparse Jacobian is the map of generator_support."""
+
+    weight: float = Field(0.03, ge=0, description="of the sparsity; see docs/method.md for its unit")
+    steps: int = Field(600, ge=1, description="optimiser steps")
+    batch_size: int = Field(256, ge=1, description="bins per step")
+    learning_rate: float = Field(3e-3, gt=0, description="of Adam")
+    hidden: int = Field(64, ge=1, description="width of the two hidden layers")
+
+
 class Attribution(Section):
     """How much each unit carries of each label."""
 
@@ -153,7 +165,7 @@ class Attribution(Section):
     def _methods_fit(self) -> Attribution:
         if len(set(self.methods)) < len(self.methods):
             raise ValueError(f"methods: every method once, got {self.methods}")
-        costly = [method for method in self.methods if method not in JACOBIAN_METHODS]
+        costly = [method for method in self.methods if method not in AT_EVERY_BIN]
         if self.time_resolved and costly:
             raise ValueError(
                 f"time_resolved: {', '.join(costly)} is not computed at every bin; leave that out, or time_resolved"
@@ -165,10 +177,13 @@ class Attribution(Section):
         description="which directions of the latents the inverse keeps; auto: those that labels move, and new ones "
         "(docs/method.md); a number: Gram eigenvalues under this share of the largest are dropped; 0: plain pinv",
     )
-    time_resolved: bool = Field(False, description="also write the label maps of every bin (methods of the Jacobian)")
+    time_resolved: bool = Field(
+        False, description="also write the label maps of every bin (methods of the Jacobian, generator_support)"
+    )
     samples: int = Field(
         500, ge=1, description="bins, evenly over the usable ones, at which the other methods are computed"
     )
+    generator: Generator = Field(default_factory=Generator, description="what generator_support is the support of")
 
 
 class Config(Section):

@@ -21,7 +21,7 @@ from xcebra_nwb.xcebra.pairs import DiscretePairs, PositiveRule, TimePairs
 from xcebra_nwb.xcebra.training import Samples
 from xcebra_nwb.xcebra.windows import TRAIN, runs, successors
 
-SEED, NULL, ORDERS, TEST, ATTRIBUTION = range(5)  # what a generator is for: part of its seed
+SEED, NULL, ORDERS, TEST, ATTRIBUTION, GENERATOR = range(6)  # what a generator is for: part of its seed
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,17 @@ class Member:
 
     def generator(self, random_seed: int, *purpose: int) -> np.random.Generator:
         """Return the member's own generator; it does not depend on which members are trained beside it."""
-        own = [SEED] if self.broken is None else [NULL, _key(self.broken.label)]
-        return np.random.default_rng([random_seed, *own, self.number, *purpose])
+        return member_generator(random_seed, self.number, self.broken.label if self.broken else "", *purpose)
 
     def order(self, label: str) -> NDArray[np.int64] | None:
         """Return the order in which the member reads the usable bins of ``label``; None: as it was recorded."""
         return self.broken.order if self.broken is not None and self.broken.label == label else None
+
+
+def member_generator(random_seed: int, number: int, broken: str, *purpose: int) -> np.random.Generator:
+    """Return the generator of a seed, or of a null of the label ``broken``, for a purpose of its own."""
+    own = [NULL, _key(broken)] if broken else [SEED]
+    return np.random.default_rng([random_seed, *own, number, *purpose])
 
 
 def members(designs: list[NullDesign], config: Config) -> list[Member]:

@@ -20,6 +20,7 @@ NAMES = {
     "inverted_neuron_gradient": "inverse",
     "inverted_neuron_gradient_plain": "plain inverse",
     "neuron_gradient": "forward gradient",
+    "generator_support": "generator's support",
     "gradient_shap": "gradient SHAP",
     "shapley_sampling": "Shapley sampling",
     "kernel_shap": "kernel SHAP",

@@ -21,17 +21,20 @@ from xcebra_nwb.objectives import contrast
 from xcebra_nwb.progress import progress
 from xcebra_nwb.provenance import software
 from xcebra_nwb.session import UNIT_COORDINATES, encoder_input, load, load_dataset, save_dataset
-from xcebra_nwb.stack import ATTRIBUTION
+from xcebra_nwb.stack import ATTRIBUTION, GENERATOR, member_generator
+from xcebra_nwb.xcebra import support
 from xcebra_nwb.xcebra.attribution import Maps, Sampling, work
 from xcebra_nwb.xcebra.attribution import attribute as maps_of
 from xcebra_nwb.xcebra.attribution import sampled as sampled_bins
 from xcebra_nwb.xcebra.baselines import METHODS as BASELINES
 from xcebra_nwb.xcebra.directions import Directions
 from xcebra_nwb.xcebra.encoder import without_units
+from xcebra_nwb.xcebra.generator import Options
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
+from xcebra_nwb.xcebra.support import Observed
 from xcebra_nwb.xcebra.training import Block
-from xcebra_nwb.xcebra.windows import usable_bins
+from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN, usable_bins
 
 
 def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
@@ -52,7 +55,8 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
             return members.seen_label(session, history, label, member)[bins]
 
         cut = inverse_cut(session, model, bins, seen, config.attribution.rank_tolerance)
-        with progress("attribution", work(len(bins), methods, sampling), "bins") as advance:
+        observed = _observed(session, history, config, place) if support.METHOD in methods else None
+        with progress("attribution", work(len(bins), methods, sampling, observed), "bins") as advance:
             maps = maps_of(
                 inputs,
                 shape,
@@ -65,16 +69,33 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
                 seeds if config.attribution.time_resolved else [],
                 advance,
                 sampling,
+                observed,
             )
     for by_method in (maps.label, maps.latent, maps.over_time):
         for values in by_method.values():
             values[..., silent] = np.nan
+    if maps.deviance_explained is not None:
+        maps.deviance_explained[:, silent] = np.nan
     path = directory / "attribution.nc"
     dataset = _dataset(session, history, blocks, maps, bins, config)
     if isinstance(cut, Directions):
         dataset["free_directions"] = ("seed", cut.new_count[seeds])
     save_dataset(dataset, path)
     return [path]
+
+
+def _observed(session: xr.Dataset, history: xr.Dataset, config: Config, place: torch.device) -> Observed:
+    """What generators explain: the activity as recorded, fitted and tested on the parts of the encoders' split."""
+    split, activity = history["split"].values, session["activity"]
+    numbers, broken = history["number"].values, history["broken"].values.astype(str)
+    return Observed(
+        torch.as_tensor(activity.values.astype(np.float32), device=place),
+        activity.attrs["kind"] == "spikes",
+        np.flatnonzero(split == TRAIN),
+        np.flatnonzero(split == HELD_OUT),
+        [member_generator(config.random_seed, n, b, GENERATOR) for n, b in zip(numbers, broken, strict=True)],
+        Options(**config.attribution.generator.model_dump()),
+    )
 
 
 def _contrast_of(history: xr.Dataset) -> Contrast:
@@ -149,6 +170,8 @@ def _dataset(
         },
     )
     dataset.attrs |= _reasons(len(null), several)
+    if maps.deviance_explained is not None:
+        dataset["generator_deviance_explained"] = (("seed", "unit"), maps.deviance_explained[seed])
     if set(methods) & set(BASELINES):
         dataset["sampled_time"] = ("sample", session["time"].values[sampled_bins(bins, config.attribution.samples)])
     for number, method in enumerate(maps.over_time):

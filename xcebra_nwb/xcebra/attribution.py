@@ -4,7 +4,8 @@ For every usable bin the Jacobian of the encoder on its full window, J (K latent
 (Schneider et al., AISTATS 2025, arXiv 2502.12977); a unit's share is the L2 norm over the lags. The label map is the
 root of the mean over time of the squared entries of the label's block, since latents inside a block are identified
 only up to a linear map; the latent map is the mean of the absolute entries. Running sums over chunks of bins: memory
-does not grow with the recording. The baselines (:mod:`.baselines`) cost more and are read at fewer bins.
+does not grow with the recording. The baselines (:mod:`.baselines`) cost more and are read at fewer bins; the support of
+a generator (:mod:`.support`) is fitted first.
 """
 
 from __future__ import annotations
@@ -17,16 +18,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xcebra_nwb.xcebra import baselines
+from xcebra_nwb.xcebra import baselines, support
 from xcebra_nwb.xcebra.directions import Directions
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
 from xcebra_nwb.xcebra.inverse import gram_eigenvalues, pseudo_inverse
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
+from xcebra_nwb.xcebra.support import Observed
 from xcebra_nwb.xcebra.training import Block
 
 JACOBIAN_METHODS = ("inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient")
-METHODS = (*JACOBIAN_METHODS, *baselines.METHODS)
+METHODS = (*JACOBIAN_METHODS, support.METHOD, *baselines.METHODS)
 DEFAULT_METHODS = ("inverted_neuron_gradient", "neuron_gradient")
 CHUNK_ELEMENTS = 4_000_000  # elements of the Jacobians held at once
 
@@ -50,6 +52,7 @@ class Maps:
     condition: NDArray[np.float64]  # (M,) median over bins of the Gram's largest over smallest eigenvalue
     usable: NDArray[np.float64]  # (M,) share of the bins whose Jacobian is not zero
     over_time: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # method: (L, bin, D), if asked for
+    deviance_explained: NDArray[np.float64] | None = None  # (M, D) by the generators, on held-out bins, if fitted
 
 
 def attribute(
@@ -64,6 +67,7 @@ def attribute(
     over_time_members: Sequence[int] = (),
     progress: Callable[[int], None] = lambda bins: None,
     sampling: Sampling | None = None,
+    observed: Observed | None = None,
 ) -> Maps:
     """Return the maps of every member by ``methods`` (of :data:`METHODS`) at ``bins`` of ``inputs`` (time, D).
 
@@ -71,8 +75,9 @@ def attribute(
     directions given for these ``bins``; its label maps are then made of each bin's shares of the units.
     Bins whose Jacobian is zero (saturated outputs) carry no information and are left out of the means of the methods
     that are made of it; the share that is left is reported. With ``over_time_members`` the label maps of every bin by
-    those methods are kept too, as the mean over those members. The baselines need a ``sampling``. ``progress`` is
-    called with the number of bins done; in all they are :func:`work`.
+    those methods, and by the support of a generator, are kept too, as the mean over those members. The baselines need a
+    ``sampling``, the generator what was ``observed``. ``progress`` is called with the number of bins done; in all they
+    are :func:`work`.
     """
     model = Model(inputs, shape, layers, labels, contrast)
     of_jacobian = [method for method in methods if method in JACOBIAN_METHODS]
@@ -80,20 +85,53 @@ def attribute(
     costly = [method for method in methods if method in baselines.METHODS]
     if costly and sampling is None:
         raise ValueError(f"{', '.join(costly)}: give a Sampling")
+    if support.METHOD in methods:
+        if observed is None:
+            raise ValueError(f"{support.METHOD}: give what was Observed")
+        members = _computed(support.METHOD, methods, sampling, model)
+        _add_support(maps, model, bins, observed, members, over_time_members, progress)
     if sampling is not None:
         generators = dict(zip(baselines.METHODS, sampling.generator.spawn(len(baselines.METHODS)), strict=True))
         for method in costly:
-            members = list(range(model.members) if method == methods[0] else sampling.members or range(model.members))
+            members = _computed(method, methods, sampling, model)
             few, where = model.only(members), sampled(bins, sampling.bins)
             values = baselines.values(method, few, bins, where, generators[method])
             found = _mean_maps(values, few, len(where), progress)
             maps.label[method], maps.latent[method] = (_spread(m, members, model.members) for m in found)
+    maps.over_time = {method: maps.over_time[method] for method in methods if method in maps.over_time}
     return maps
 
 
-def work(bins: int, methods: Sequence[str], sampling: Sampling) -> int:
+def _computed(method: str, methods: Sequence[str], sampling: Sampling | None, model: Model) -> list[int]:
+    """The members that a method is computed for: all for the first of all, which is tested."""
+    if method == methods[0] or sampling is None or sampling.members is None:
+        return list(range(model.members))
+    return list(sampling.members)
+
+
+def _add_support(
+    maps: Maps,
+    model: Model,
+    bins: NDArray[np.int64],
+    observed: Observed,
+    members: Sequence[int],
+    over_time_members: Sequence[int],
+    progress: Callable[[int], None],
+) -> None:
+    """Fit generators for ``members`` and add the maps of their support."""
+    few, resolved = model.only(members), _OverTime([list(members).index(m) for m in over_time_members])
+    fitted = support.fit(few, observed, [observed.generators[m] for m in members], progress)
+    found = _mean_maps(support.values(fitted, bins), few, len(bins), progress, resolved.add)
+    maps.label[support.METHOD], maps.latent[support.METHOD] = (_spread(m, members, model.members) for m in found)
+    maps.deviance_explained = _spread(fitted.deviance_explained, members, model.members)
+    if over_time_members:
+        maps.over_time[support.METHOD] = resolved.result()
+
+
+def work(bins: int, methods: Sequence[str], sampling: Sampling, observed: Observed | None = None) -> int:
     """Return how many bins :func:`attribute` goes through, over all methods."""
-    return bins + sum(min(bins, sampling.bins) for method in methods if method in baselines.METHODS)
+    fitted = bins + support.work(observed.options) if observed is not None and support.METHOD in methods else 0
+    return bins + fitted + sum(min(bins, sampling.bins) for method in methods if method in baselines.METHODS)
 
 
 def sampled(bins: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -104,12 +142,19 @@ def sampled(bins: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 
 def _mean_maps(
-    values: Iterator[Tensor], model: Model, bins: int, progress: Callable[[int], None]
+    values: Iterator[Tensor],
+    model: Model,
+    bins: int,
+    progress: Callable[[int], None],
+    keep: Callable[[Tensor], None] = lambda squares: None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The label maps (M, L, D) and latent maps (M, K, D) of ``values`` (M, B, K, T, D), chunk by chunk."""
+    """The label maps (M, L, D) and latent maps (M, K, D) of ``values`` (M, B, K, T, D), chunk by chunk.
+
+    ``keep`` is called with every chunk's squared label maps (M, L, B, D).
+    """
     sums = _MapSums(model)
     for chunk in values:
-        sums.add(chunk)
+        keep(sums.add(chunk))
         progress(chunk.shape[1])
     return sums.result(np.full(model.members, bins))
 
@@ -132,19 +177,18 @@ def maps_of_jacobian(
     """Return the maps that are made of the Jacobian, and what is known of its rank; see :func:`attribute`."""
     shape = model.shape
     sums = _Sums(model, methods)
-    over_time: dict[str, list[NDArray[np.float32]]] = {method: [] for method in methods}
+    over_time = {method: _OverTime(over_time_members) for method in methods}
     done = 0
     for chunk in chunks(bins, model.members * shape.outputs * shape.window * shape.units):
         with torch.no_grad():
             squares = sums.add(model.jacobian(model.windows(chunk)), rank_tolerance, done)
         done += len(chunk)
-        for method in methods if len(over_time_members) else ():
-            mean = squares[method][list(over_time_members)].sqrt().mean(dim=0)
-            over_time[method].append(mean.float().cpu().numpy())
+        for method in methods:
+            over_time[method].add(squares[method])
         progress(len(chunk))
     maps = sums.result(len(bins))
     if len(over_time_members):
-        maps.over_time = {method: np.concatenate(parts, axis=1) for method, parts in over_time.items()}
+        maps.over_time = {method: kept.result() for method, kept in over_time.items()}
     return maps
 
 
@@ -181,6 +225,23 @@ class _MapSums:
         """Return the label maps (M, L, D) and the latent maps (M, K, D), means over ``count`` (M,) bins."""
         bins = np.asarray(count, dtype=np.float64)[:, None, None]
         return np.sqrt(self.label / bins), self.latent / bins
+
+
+class _OverTime:
+    """One method's label maps of every bin, the mean over ``members``; nothing is kept if there are none."""
+
+    def __init__(self, members: Sequence[int]) -> None:
+        self._members = list(members)
+        self._parts: list[NDArray[np.float32]] = []
+
+    def add(self, squares: Tensor) -> None:
+        """Add a chunk's squared label maps (M, L, B, D)."""
+        if self._members:
+            self._parts.append(squares[self._members].sqrt().mean(dim=0).float().cpu().numpy())
+
+    def result(self) -> NDArray[np.float32]:
+        """Return the maps (L, bin, D)."""
+        return np.concatenate(self._parts, axis=1)
 
 
 class _Sums:

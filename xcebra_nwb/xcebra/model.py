@@ -39,6 +39,11 @@ class Model:
         chosen = list(members)
         return replace(self, layers=[(weight[chosen], bias[chosen]) for weight, bias in self.layers])
 
+    def embed(self, bins: NDArray[np.int64]) -> Tensor:
+        """Return the prepared latents (M, B, K) at ``bins``, in chunks."""
+        latents = torch.as_tensor(encoder.embed(self.shape, self.layers, self.inputs, bins))
+        return prepared(latents.to(self.inputs.device), self.labels, self.contrast)
+
     def windows(self, bins: NDArray[np.int64]) -> Tensor:
         """Return the windows (B, T, D) around ``bins``."""
         return encoder.gather_windows(self.inputs, torch.as_tensor(bins, device=self.inputs.device), self.shape.window)
@@ -85,9 +90,17 @@ def block_jacobian(
 
 def disjoint_blocks(labels: Sequence[Block], outputs: int) -> list[list[int]]:
     """Return the latents that belong to one label, label by label, and those that belong to none."""
-    owners = [[n for n, block in enumerate(labels) if block.first <= k < block.last] for k in range(outputs)]
-    groups: dict[int, list[int]] = {}
-    for latent, owner in enumerate(owners):
-        if len(owner) < 2:
-            groups.setdefault(owner[0] if owner else -1, []).append(latent)
-    return list(groups.values())
+    return [latents for owners, latents in _by_owners(labels, outputs).items() if len(owners) < 2]
+
+
+def partition(labels: Sequence[Block], outputs: int) -> list[list[int]]:
+    """Return all latents by the labels that own them: a label's alone, those that the same labels share, the rest."""
+    return list(_by_owners(labels, outputs).values())
+
+
+def _by_owners(labels: Sequence[Block], outputs: int) -> dict[tuple[int, ...], list[int]]:
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for latent in range(outputs):
+        owners = tuple(n for n, block in enumerate(labels) if block.first <= latent < block.last)
+        groups.setdefault(owners, []).append(latent)
+    return groups
