@@ -22,7 +22,7 @@ import xcebra_nwb
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 RULES = ("extract", "train", "attribute", "assess", "write", "check", "report", "summarize", "simulate")
-VERBS = (*RULES, "discover", "run", "inspect", "benchmark", "tune")
+VERBS = (*RULES, "align", "discover", "run", "inspect", "benchmark", "tune")
 HEAVY = ("torch", "pynwb", "h5py", "pandas", "xarray", "scipy", "matplotlib", "snakemake", "ratinabox", "sklearn")
 CONDA_NAMES = {"torch": "pytorch", "snakemake": "snakemake-minimal", "matplotlib": "matplotlib-base"}
 PIP_ONLY = {"ratinabox"}

@@ -95,3 +95,55 @@ def test_json_knows_no_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "x.json", {"value": float("nan")})
     assert list(tmp_path.iterdir()) == []
+
+
+def three(tmp_path: Path) -> list[Path]:
+    """Sessions of which the second was refused when it was extracted."""
+    directories = [tmp_path / name for name in ("a", "b", "c")]
+    for directory, work in zip(directories, (writes(directories[0], "session.nc"), refuses, None), strict=True):
+        directory.mkdir()
+        if work is not None:
+            receipt.carry_out("extract", directory, work, batch=True)
+    return directories
+
+
+def test_sessions_trained_together_each_keep_a_receipt_and_a_refused_one_is_skipped(tmp_path: Path) -> None:
+    first, second, third = three(tmp_path)
+    (third / "training.nc").write_text("old")
+
+    def work(directories: list[Path]) -> dict[Path, list[Path] | Refusal]:
+        assert directories == [first, third]
+        return {first: writes(first, "training.nc")(), third: Refusal("units: cm here, m in a")}
+
+    receipt.carry_out_together("train", [first, second, third], work, batch=True)
+    found = [receipt.load(directory, "train") for directory in (first, second, third)]
+    assert [one.state for one in found] == ["done", "refused", "refused"]
+    assert list(found[0].files) == ["training.nc"]
+    assert [one.reason for one in found[1:]] == ["no behaviour", "units: cm here, m in a"]
+    assert not (third / "training.nc").exists()
+
+
+def test_together_and_not_in_a_batch_a_refused_session_stops_the_work_before_it_begins(tmp_path: Path) -> None:
+    def never(directories: list[Path]) -> dict[Path, list[Path] | Refusal]:
+        raise AssertionError(directories)
+
+    with pytest.raises(Refusal, match="no behaviour"):
+        receipt.carry_out_together("train", three(tmp_path), never)
+
+
+def test_what_goes_wrong_together_concerns_all_sessions(tmp_path: Path) -> None:
+    first, second, third = three(tmp_path)
+
+    def refuses_all(directories: list[Path]) -> dict[Path, list[Path] | Refusal]:
+        raise Refusal("nothing in common")
+
+    with pytest.raises(Refusal):
+        receipt.carry_out_together("train", [first, third], refuses_all)
+    assert {receipt.load(directory, "train").reason for directory in (first, third)} == {"nothing in common"}
+
+    def fails_all(directories: list[Path]) -> dict[Path, list[Path] | Refusal]:
+        raise Failure("the disk is full")
+
+    with pytest.raises(Failure):
+        receipt.carry_out_together("train", [first, second, third], fails_all, batch=True)
+    assert not receipt.path(first, "train").exists()

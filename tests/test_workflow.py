@@ -210,3 +210,23 @@ def test_a_wrong_config_ends_the_workflow_in_one_line(change: str, says: str, pr
     assert done.returncode != 0
     assert says in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_sessions_are_trained_together_in_one_job_and_a_refused_one_is_skipped(project: Path) -> None:
+    together = yaml.safe_load((project / "project.yaml").read_text())
+    together["training"]["together"] = True
+    (project / "project.yaml").write_text(yaml.safe_dump(together))
+    planned = jobs(snakemake(*start(project), "--dry-run"))
+    assert planned["train"] == 1
+    assert planned["attribute"] == 3
+    slurm = ["--workflow-profile", ROOT / "workflow" / "profiles" / "slurm"]
+    assert jobs(snakemake(*start(project), "--dry-run", *slurm))["train"] == 1
+    done = call(COMMAND, "run", project / "data", "-o", project / "out", "--cores", 2, "-c", project / "project.yaml")
+    assert done.returncode == 0, done.stderr
+    check_results(project / "out", ("sub-rat1_ses-one", "sub-rat2_ses-one"), "sub-rat_ses-one")
+    receipt = json.loads((project / "out" / "sub-rat_ses-one" / "receipts" / "train.json").read_text())
+    assert receipt["state"] == "refused"
+    assert "no behaviour" in receipt["reason"]
+    assert done.stderr.count("together: train: 2 sessions in one space") == 1
+    across = json.loads((project / "out" / "sub-rat1_ses-one" / "assessment.json").read_text())["across_sessions"]
+    assert list(across["position"]["sessions"]) == ["sub-rat2_ses-one"]

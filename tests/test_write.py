@@ -24,6 +24,7 @@ from xcebra_nwb import provenance
 from xcebra_nwb.errors import Failure, UsageError
 from xcebra_nwb.files import sha256
 from xcebra_nwb.nwb.objects import TESTED, flat
+from xcebra_nwb.session import load_dataset, save_dataset
 from xcebra_nwb.verbs.write import write
 
 NAME = "sub-a_ses-1"
@@ -221,6 +222,18 @@ def test_lineage_says_where_it_comes_from_and_what_was_found(written: tuple[Path
     assert lineage["label.choice.latents"] == "6 to 7"
     assert "asset_id" not in lineage
     assert not any(str(source.parent) in value for value in lineage.values())
+
+
+def test_the_lineage_names_the_sessions_of_the_space_but_not_their_folders(tmp_path: Path) -> None:
+    source = make_source(tmp_path / "source.nwb")
+    make_results(tmp_path / NAME, source=source)
+    training = load_dataset(tmp_path / NAME / "training.nc")
+    others = json.dumps({"sub-b": "../elsewhere/sub-b", "sub-c": "../sub-c"})
+    save_dataset(training.assign_attrs(space="1234", trained_with=others), tmp_path / NAME / "training.nc")
+    write(source, tmp_path / NAME, NAME)
+    lineage = lineage_of(export_of(tmp_path / NAME))
+    assert (lineage["space"], lineage["trained_with"]) == ("1234", "sub-b, sub-c")
+    assert "aligned_to" not in lineage
 
 
 def test_activity_from_elsewhere_has_a_table_of_its_own(tmp_path: Path) -> None:

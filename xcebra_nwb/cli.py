@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -150,17 +151,51 @@ def extract(
 
 
 @app.command()
-def train(directory: Directory, config: ConfigFile = None, threads: Threads = 1, batch: Batch = False) -> None:
+def train(
+    directories: Annotated[list[Path], typer.Argument(help="Results folder of the session; several with --together.")],
+    config: ConfigFile = None,
+    together: Annotated[bool, typer.Option("--together", help="One space of latents for all sessions named.")] = False,
+    threads: Threads = 1,
+    batch: Batch = False,
+) -> None:
     """Train the encoders, seeds and nulls together: model.safetensors, training.nc, embedding.nc."""
-    from xcebra_nwb.receipt import carry_out
+    from xcebra_nwb.errors import Refusal, UsageError
+    from xcebra_nwb.receipt import carry_out, carry_out_together
 
     def work() -> list[Path]:
         from xcebra_nwb.verbs.train import train
 
-        return train(directory, settings, threads)
+        return train(directories[0], settings, threads)
+
+    def work_together(left: Sequence[Path]) -> dict[Path, list[Path] | Refusal]:
+        from xcebra_nwb.verbs.train_together import train_together
+
+        return train_together(left, settings, threads, strict=not batch)
 
     settings = _config(config)
-    carry_out("train", directory, work, batch=batch)
+    if together or settings.training.together:
+        carry_out_together("train", directories, work_together, batch=batch)
+    elif len(directories) > 1:
+        raise UsageError(f"{len(directories)} sessions to train", "add --together for one space, or name one at a time")
+    else:
+        carry_out("train", directories[0], work, batch=batch)
+
+
+@app.command()
+def align(
+    directory: Directory,
+    to: Annotated[list[Path], typer.Option("--to", help="Results folder of a trained session; again for another.")],
+    threads: Threads = 1,
+) -> None:
+    """Train the encoders of a left-out session in the space of others, which stays as it is: the files of train."""
+    from xcebra_nwb.receipt import carry_out
+
+    def work() -> list[Path]:
+        from xcebra_nwb.verbs.align import align
+
+        return align(directory, to, threads)
+
+    carry_out("train", directory, work)
 
 
 @app.command()

@@ -126,9 +126,18 @@ class Training(Section):
         description="how a label is broken: shift, reverse, permute (trials), or auto: by what the label is; one for "
         "all, or `label: kind`",
     )
+    together: bool = Field(
+        False, description="one space of latents for all sessions, whose labels must mean the same; one job for all"
+    )
     held_out: float = Field(0.2, gt=0, lt=0.6, description="share of the bins kept from training, in contiguous blocks")
     held_out_blocks: int = Field(5, ge=1, description="number of those blocks")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:1")
+
+    @model_validator(mode="after")
+    def _together_by_pairs(self) -> Training:
+        if self.together and self.loss == "supervised":
+            raise ValueError("together: supervised encoders have no pairs to exchange; train each session by itself")
+        return self
 
     @model_validator(mode="after")
     def _penalty_switches_on(self) -> Training:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from xcebra_nwb import receipt
+from xcebra_nwb.logs import log_path
 
 logger = logging.getLogger("xcebra_nwb")
 SECONDS_BETWEEN_PROGRESS = 15.0
@@ -21,6 +22,7 @@ class Follower:
         self._waiting = {(session, verb) for session in sessions for verb in receipt.ORDER}
         # What an earlier run did is no news.
         self._waiting -= {one for one in self._waiting if self._receipt(*one).exists()}
+        self._said: set[Path] = set()  # logs of a job for all sessions are theirs alike
         self._said_progress = time.monotonic()
 
     def look(self) -> None:
@@ -28,27 +30,30 @@ class Follower:
         finished = sorted((one for one in self._waiting if self._receipt(*one).exists()), key=_order)
         for session, verb in finished:
             self._waiting.discard((session, verb))
-            for line in self._log(session, verb):
+            log = log_path(self._results, session, verb)
+            for line in _lines(log) if log not in self._said else ():
                 if not line.endswith(PROGRESS):
-                    logger.info("%s: %s: %s", session, verb, line)
+                    logger.info("%s: %s: %s", log.parent.name, verb, line)
+            self._said.add(log)
         if time.monotonic() - self._said_progress >= SECONDS_BETWEEN_PROGRESS:
             self._said_progress = time.monotonic()
             self._say_progress()
 
     def _say_progress(self) -> None:
-        for session, verb in sorted(self._waiting, key=_order):
-            lines = self._log(session, verb)
+        logs = [log_path(self._results, *one) for one in sorted(self._waiting, key=_order)]
+        for log in dict.fromkeys(logs):
+            lines = _lines(log)
             if lines and lines[-1].endswith(PROGRESS):
-                logger.info("%s: %s", session, lines[-1])
+                logger.info("%s: %s", log.parent.name, lines[-1])
 
     def _receipt(self, session: str, verb: str) -> Path:
         return receipt.path(self._results / session, verb)
 
-    def _log(self, session: str, verb: str) -> list[str]:
-        path = self._results / "logs" / session / f"{verb}.log"
-        if not path.exists():
-            return []
-        return [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+
+def _lines(log: Path) -> list[str]:
+    if not log.exists():
+        return []
+    return [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
 
 
 def _order(one: tuple[str, str]) -> tuple[int, str]:

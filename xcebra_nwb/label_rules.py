@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,13 @@ class LabelSpace:
         """Return labels (sample, axis) as points of this space."""
         scaled = values / self.scale
         return scaled / np.linalg.norm(scaled, axis=1, keepdims=True) if self.directions else scaled
+
+    def measured_by(self, scale: Floats) -> LabelSpace:
+        """Return the same space with the label's axes divided by another ``scale`` (axis,)."""
+        steps = self.steps
+        if isinstance(steps, RecordedSteps):
+            steps = RecordedSteps(steps.increments * (self.scale / scale))
+        return replace(self, scale=scale, steps=steps)
 
     def rule(self, values: Floats, classes: Integers | None) -> NearPairs:
         """Return the rule for labels ``values`` (sample, axis) within ``classes`` (sample,); None: one class."""

@@ -6,6 +6,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+Key = tuple[str, str, int]  # role, broken label, number: what makes a member the same in another session's stack
+
+
+def keys(stack: xr.Dataset) -> list[Key]:
+    """Return what each member is, (member,)."""
+    roles, broken = (stack[name].values.astype(str).tolist() for name in ("role", "broken"))
+    return list(zip(roles, broken, stack["number"].values.tolist(), strict=True))
+
 
 def seeds(stack: xr.Dataset) -> list[int]:
     """Return the members that were trained on the true labels."""

@@ -8,7 +8,7 @@ that a verb run again with the same result does not make the later ones run agai
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -79,14 +79,13 @@ def carry_out(verb: str, directory: Path, work: Callable[[], list[Path]], *, bat
     upstream = _upstream_refusal(verb, directory)
     try:
         if upstream is not None and verb != "report":
-            raise Refusal(upstream.reason, upstream.remedy)
+            raise upstream
         files = work()
     except (Refusal, NotInFile) as refusal:
         _remove_later(verb, directory)
         if not batch and isinstance(refusal, NotInFile):
             raise
-        kept = _digests(getattr(refusal, "files", []), directory)
-        save(_receipt(verb, directory, "refused", refusal.message, refusal.remedy, kept), directory)
+        _save_refusal(verb, directory, refusal)
         if not batch:
             raise
         logger.log(logging.INFO if upstream is None else logging.DEBUG, "refused: %s", refusal)
@@ -94,25 +93,68 @@ def carry_out(verb: str, directory: Path, work: Callable[[], list[Path]], *, bat
     except Exception:
         _remove_later(verb, directory)
         raise
-    save(_receipt(verb, directory, "done", files=_digests(files, directory)), directory)
+    _save_done(verb, directory, files)
     logger.info("wrote %s", ", ".join(file.name for file in files))
     return files
 
 
+def carry_out_together(
+    verb: str,
+    directories: Sequence[Path],
+    work: Callable[[Sequence[Path]], dict[Path, list[Path] | Refusal]],
+    *,
+    batch: bool = False,
+) -> None:
+    """Do a verb's ``work`` on several sessions at once and leave each one's receipt.
+
+    ``work`` gets the directories that no earlier verb refused, and returns the files that it wrote in each, or why it
+    refused that session. What it raises concerns all of them. Files are removed as by :func:`carry_out`.
+
+    Raises:
+        Refusal: a session is refused, unless ``batch``; where it was an earlier verb that did it, nothing is begun.
+    """
+    refused = {d: refusal for d in directories if (refusal := _upstream_refusal(verb, d)) is not None}
+    if refused and not batch:
+        raise next(iter(refused.values()))
+    for directory in directories:
+        _remove(verb, directory)
+    left = [directory for directory in directories if directory not in refused]
+    try:
+        outcomes = work(left) if left else {}
+    except Refusal as refusal:
+        outcomes = dict.fromkeys(left, refusal)
+    except Exception:
+        for directory in directories:
+            _remove_later(verb, directory)
+        raise
+    for directory, outcome in (refused | outcomes).items():
+        session = directory.resolve().name
+        if isinstance(outcome, Refusal):
+            _remove_later(verb, directory)
+            _save_refusal(verb, directory, outcome)
+            logger.log(logging.DEBUG if directory in refused else logging.INFO, "%s: refused: %s", session, outcome)
+        else:
+            _save_done(verb, directory, outcome)
+            logger.info("%s: wrote %s", session, ", ".join(file.name for file in outcome))
+    for outcome in outcomes.values():
+        if isinstance(outcome, Refusal) and not batch:
+            raise outcome
+
+
+def _save_done(verb: str, directory: Path, files: list[Path]) -> None:
+    session = directory.resolve().name
+    save(Receipt(verb=verb, session=session, state="done", files=_digests(files, directory)), directory)
+
+
+def _save_refusal(verb: str, directory: Path, refusal: Refusal | NotInFile) -> None:
+    files = _digests(getattr(refusal, "files", []), directory)
+    session, reason, remedy = directory.resolve().name, refusal.message, refusal.remedy
+    receipt = Receipt(verb=verb, session=session, state="refused", reason=reason, remedy=remedy, files=files)
+    save(receipt, directory)
+
+
 def _digests(files: list[Path], directory: Path) -> dict[str, str]:
     return {file.relative_to(directory).as_posix(): sha256(file) for file in files}
-
-
-def _receipt(
-    verb: str,
-    directory: Path,
-    state: State,
-    reason: str = "",
-    remedy: str = "",
-    files: dict[str, str] | None = None,
-) -> Receipt:
-    session = directory.resolve().name
-    return Receipt(verb=verb, session=session, state=state, reason=reason, remedy=remedy, files=files or {})
 
 
 def _remove(verb: str, directory: Path) -> None:
@@ -128,11 +170,11 @@ def _remove_later(verb: str, directory: Path) -> None:
         _remove(later, directory)
 
 
-def _upstream_refusal(verb: str, directory: Path) -> Receipt | None:
+def _upstream_refusal(verb: str, directory: Path) -> Refusal | None:
     """The first refusal among the verbs before ``verb``."""
     for earlier in ORDER[: ORDER.index(verb)]:
         if path(directory, earlier).exists():
             receipt = load(directory, earlier)
             if receipt.state == "refused":
-                return receipt
+                return Refusal(receipt.reason, receipt.remedy)
     return None

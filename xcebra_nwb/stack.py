@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from xcebra_nwb.config_objective import Objective
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.label_rules import LabelSpace, label_space
 from xcebra_nwb.layout import Layout
+from xcebra_nwb.members import Key
 from xcebra_nwb.null_design import Broken, NullDesign, null_design
 from xcebra_nwb.session import labels
 from xcebra_nwb.xcebra.groups import Groups
@@ -31,6 +33,11 @@ class Member:
     role: str
     number: int  # among the seeds, or among the nulls of the label
     broken: Broken | None = None
+
+    @property
+    def key(self) -> Key:
+        """What makes it the same member in another session's stack."""
+        return self.role, self.broken.label if self.broken else "", self.number
 
     def generator(self, random_seed: int, *purpose: int) -> np.random.Generator:
         """Return the member's own generator; it does not depend on which members are trained beside it."""
@@ -54,15 +61,16 @@ def members(designs: list[NullDesign], config: Config) -> list[Member]:
 
 
 def null_designs(session: xr.Dataset, used: Layout, objectives: list[Objective], config: Config) -> list[NullDesign]:
-    """Return the nulls of every label that an objective reads."""
+    """Return the nulls of every label that an objective reads, in orders that each recording has of its own."""
     names = [o.label for o in objectives if o.label is not None]
-    generators = [np.random.default_rng([config.random_seed, ORDERS, _key(name)]) for name in names]
+    recording = _key(str(session.attrs["sha256"]))
+    generators = [np.random.default_rng([config.random_seed, ORDERS, _key(name), recording]) for name in names]
     return [null_design(session, used, name, config, g) for name, g in zip(names, generators, strict=True)]
 
 
-def _key(label: str) -> int:
-    """A number for a label's name: part of its nulls' seeds, whatever other labels there are."""
-    return zlib.crc32(label.encode())
+def _key(name: str) -> int:
+    """A number for the name of a label or the digest of a recording: part of a seed, whatever others there are."""
+    return zlib.crc32(name.encode())
 
 
 def label_values(
@@ -76,9 +84,17 @@ def label_values(
 
 
 def samples(
-    session: xr.Dataset, used: Layout, objectives: list[Objective], stack: list[Member], part: int = TRAIN
+    session: xr.Dataset,
+    used: Layout,
+    objectives: list[Objective],
+    stack: list[Member],
+    part: int = TRAIN,
+    spaces: Mapping[str, LabelSpace] | None = None,
 ) -> Samples:
     """Return the samples of one part of the split with every member's rules for positives.
+
+    Args:
+        spaces: by objective, in which its label is compared; None: the session's own (:func:`label_spaces`).
 
     Raises:
         Refusal: no bin has a positive for every objective.
@@ -88,13 +104,14 @@ def samples(
     run = runs(bins, used.segment)
     reachable = np.ones(len(bins), dtype=bool)
     by_objective: list[list[PositiveRule]] = []
+    spaces = label_spaces(session, used, objectives) if spaces is None else spaces
     for objective in objectives:
         if objective.label is None:
             following = successors(run, objective.offset)
             reachable &= following >= 0
             by_objective.append([TimePairs(following)] * len(stack))
         else:
-            by_objective.append(_label_rules(session, used, objective, numbers, stack))
+            by_objective.append(_label_rules(session, used, objective, spaces.get(objective.name), numbers, stack))
     if not reachable.any():
         raise Refusal(
             f"no bin of the {'training' if part == TRAIN else 'held-out'} part has a positive for every objective",
@@ -104,25 +121,29 @@ def samples(
 
 
 def _label_rules(
-    session: xr.Dataset, used: Layout, objective: Objective, numbers: NDArray[np.int64], stack: list[Member]
+    session: xr.Dataset,
+    used: Layout,
+    objective: Objective,
+    space: LabelSpace | None,
+    numbers: NDArray[np.int64],
+    stack: list[Member],
 ) -> list[PositiveRule]:
     """Every member's rule; those that see its labels as they were recorded share one."""
-    true = _label_rule(session, used, objective, numbers, Member("seed", 0))
+
+    def rule(member: Member) -> PositiveRule:
+        values = {n: label_values(session, n, used.bins, member.order(n))[numbers] for n in objective.labels}
+        label, within = values[str(objective.label)], values.get(str(objective.within))
+        return DiscretePairs(Groups.of(label)) if space is None else space.rule(label, within)
+
+    true = rule(Member("seed", 0))
     broken = [member.broken is not None and member.broken.label in objective.labels for member in stack]
-    return [
-        _label_rule(session, used, objective, numbers, member) if its else true
-        for member, its in zip(stack, broken, strict=True)
-    ]
+    return [rule(member) if its else true for member, its in zip(stack, broken, strict=True)]
 
 
-def _label_rule(
-    session: xr.Dataset, used: Layout, objective: Objective, numbers: NDArray[np.int64], member: Member
-) -> PositiveRule:
-    values = {name: label_values(session, name, used.bins, member.order(name))[numbers] for name in objective.labels}
-    label, within = values[str(objective.label)], values.get(str(objective.within))
-    if objective.positive == "discrete":
-        return DiscretePairs(Groups.of(label))
-    return objective_space(session, used, objective).rule(label, within)
+def label_spaces(session: xr.Dataset, used: Layout, objectives: list[Objective]) -> dict[str, LabelSpace]:
+    """Return the space of every objective that moves a label, by its name."""
+    moving = [objective for objective in objectives if objective.positive not in {"time", "discrete"}]
+    return {objective.name: objective_space(session, used, objective) for objective in moving}
 
 
 def objective_space(session: xr.Dataset, used: Layout, objective: Objective) -> LabelSpace:

@@ -33,11 +33,21 @@ def benchmark_of(verb):
     return RESULTS / "benchmarks" / "{session}" / f"{verb}.tsv"
 
 
-def session_memory(wildcards, attempt):
-    """MB: the package itself and a few copies of what the session holds; more at every attempt."""
-    path = Path(TABLE[wildcards.session].source)
+def held_memory(session):
+    """MB: a few copies of what the session holds."""
+    path = Path(TABLE[session].source)
     megabytes = path.stat().st_size / 1e6 if path.exists() else 0
-    return int(2000 + min(4 * megabytes, 14000)) * attempt
+    return int(min(4 * megabytes, 14000))
+
+
+def session_memory(wildcards, attempt):
+    """MB: the package itself and the session; more at every attempt."""
+    return (2000 + held_memory(wildcards.session)) * attempt
+
+
+def joint_memory(wildcards, attempt):
+    """MB: the package itself, all sessions, and what a step of training holds of each; more at every attempt."""
+    return (2000 + sum(500 + held_memory(session) for session in TABLE)) * attempt
 
 
 def session_threads():

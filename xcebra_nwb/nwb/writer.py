@@ -127,6 +127,9 @@ def _lineage(results: Results, source_name: str) -> dict[str, str]:
     software = json.loads(attrs["software"]) | json.loads(results.training.attrs["software"]) | provenance.software()
     lineage = {"source_file": source_name} | {name: str(attrs.get(name, "")) for name in SOURCE_ATTRIBUTES}
     lineage |= {f"software.{name}": str(version) for name, version in software.items()}
+    lineage["space"] = str(results.training.attrs.get("space", ""))
+    for attr in ("trained_with", "aligned_to"):
+        lineage[attr] = ", ".join(json.loads(results.training.attrs.get(attr, "{}")))
     for label, assessed in results.assessment["labels"].items():
         first, last = assessed["outputs"]
         lineage |= {

@@ -47,17 +47,18 @@ def decoding_figure(assessed: dict[str, dict[str, Any]]) -> Figure:
 
 
 def _draw_scores(axes: Axes, row: int, decoding: dict[str, Any]) -> None:
-    nulls, seeds = (_clipped(decoding.get(key)) for key in ("nulls", "seeds"))
+    nulls, seeds = (clipped(decoding.get(key)) for key in ("nulls", "seeds"))
     spread = 0.16 * np.resize([-1.0, 0.0, 1.0], len(nulls))
     axes.plot(nulls, row + spread, "o", mfc="white", mec=NULL, ms=5, ls="none")
     axes.plot(seeds, np.full(len(seeds), row), "o", mfc=SEED, mec="white", ms=7.5, ls="none")
     if decoding.get("score") is not None:
-        axes.plot(_clipped([decoding["score"]]), [row], "|", color=INK, ms=20, mew=1.6)
+        axes.plot(clipped([decoding["score"]]), [row], "|", color=INK, ms=20, mew=1.6)
     known = [f"{name} {number(decoding[name], 2)}" for name in ("z", "p") if decoding.get(name) is not None]
     axes.text(1, row, "   ".join(known), ha="right", va="center", fontsize=8, transform=axes.get_yaxis_transform())
 
 
-def _clipped(values: Any) -> np.ndarray:
+def clipped(values: Any) -> np.ndarray:
+    """Return the scores that are known, the lowest of them drawn at the edge."""
     known = [float(value) for value in values or [] if value is not None]
     return np.maximum(np.asarray(known, float), LOWEST)
 

@@ -24,6 +24,7 @@ class Ending:
     status: Status | None = None  # None where the session was left out
     verdicts: dict[str, str] = field(default_factory=dict)
     atlas: pd.DataFrame | None = None
+    across: dict[str, dict[str, float]] = field(default_factory=dict)  # label: session whose decoder it is: score
 
 
 def ending(results: Path, row: Session) -> Ending:
@@ -34,20 +35,30 @@ def ending(results: Path, row: Session) -> Ending:
     if status.state != "done":
         return Ending(row, status.state, status)
     try:
-        verdicts = read_verdicts(results / row.session)
+        verdicts, across = read_verdicts(results / row.session), read_across(results / row.session)
         attribution = load_dataset(results / row.session / "attribution.nc")
         subject = str(load_dataset(results / row.session / "session.nc").attrs["subject"])
         atlas = session_atlas(attribution, row.session, subject, verdicts)
     except Exception as error:  # a broken file, whatever the library that reads it says, must not end the summary
         reason = f"results cannot be read: {type(error).__name__}: {one_line(error)}"
         return Ending(row, "failed", failed(results, row.session, "report", reason))
-    return Ending(row, "done", status, verdicts, atlas)
+    return Ending(row, "done", status, verdicts, atlas, across)
 
 
 def read_verdicts(directory: Path) -> dict[str, str]:
     """Return the verdict on each label of a session."""
     labels = read_json(directory / "assessment.json")["labels"]
     return {str(label): str(result["verdict"]) for label, result in labels.items()}
+
+
+def read_across(directory: Path) -> dict[str, dict[str, float]]:
+    """Return for every label the score of every session's decoder in this one, its own too; empty if it is alone."""
+    assessment = read_json(directory / "assessment.json")
+    found = {}
+    for label, result in (assessment.get("across_sessions") or {}).get("labels", {}).items():
+        scores = result["by_session"] | {directory.name: assessment["labels"][label]["decoding"]["score"]}
+        found[str(label)] = {str(name): float(score) for name, score in scores.items() if score is not None}
+    return found
 
 
 def stored_ending(results: Path, row: Session) -> Ending:

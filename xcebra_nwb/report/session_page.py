@@ -10,6 +10,7 @@ import xarray as xr
 from xcebra_nwb import session as contract
 from xcebra_nwb.receipt import ORDER, Receipt
 from xcebra_nwb.report import wording
+from xcebra_nwb.report.across_figures import across_figure
 from xcebra_nwb.report.attribution_figures import MOST_BARS, map_figure
 from xcebra_nwb.report.conditions_table import COLUMNS, condition_rows, condition_sentences
 from xcebra_nwb.report.decoding_figures import decoding_figure
@@ -43,6 +44,7 @@ def session_page(results: Results, directory: Path) -> str:
             "columns": COLUMNS,
             "rows": condition_rows(assessed),
         },
+        across=_across(results, assessed),
         embeddings=[_embedding(results, label) for label in results.labels],
         training=_training(results),
         extraction=_extraction(results),
@@ -105,6 +107,18 @@ def _decoding(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str
         "rows": rows,
         "reasons": wording.reasons(assessed),
         "note": results.assessment.get("consistency_note", ""),
+    }
+
+
+def _across(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What the other sessions of the space say of this one; no picture where there are none."""
+    across = results.assessment.get("across_sessions") or {}
+    scores = {label: number(result["score"], 2) for label, result in across.get("labels", {}).items()}
+    alt = "Scores from decoders of other sessions: " + "; ".join(f"{label} {score}" for label, score in scores.items())
+    return {
+        "sessions": wording.listed(across.get("sessions") or []),
+        "reason": across.get("reason") or "",
+        "picture": picture(lambda: across_figure(across, assessed), f"{alt}.") if scores else None,
     }
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from xcebra_nwb import receipt
 from xcebra_nwb.errors import UsageError
+from xcebra_nwb.logs import log_path
 
 EXCERPT = 12  # lines of a log
 TAIL = 20_000  # bytes of a log that are looked at
@@ -70,11 +71,6 @@ def failed(results: Path, session: str, verb: str, reason: str) -> Status:
     remedy = f"read {path.relative_to(results).as_posix()} in the results, then run {verb} again"
     log = log_excerpt(path)
     return Status(session=session, state="failed", reason=reason, remedy=remedy, verb=verb, log=log)
-
-
-def log_path(results: Path, session: str, verb: str) -> Path:
-    """Return where the log of ``verb`` lies."""
-    return results / "logs" / session / f"{verb}.log"
 
 
 def log_excerpt(path: Path) -> list[str]:

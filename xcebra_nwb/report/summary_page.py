@@ -9,12 +9,13 @@ from urllib.parse import quote
 
 import pandas as pd
 
+from xcebra_nwb.report.across_figures import space_figure
 from xcebra_nwb.report.atlas import COLUMNS, TEXT
 from xcebra_nwb.report.ending import Ending
 from xcebra_nwb.report.overview import why
 from xcebra_nwb.report.page import render
-from xcebra_nwb.report.style import STATES, picture, verdict_style
-from xcebra_nwb.report.summary_figures import summary_figure
+from xcebra_nwb.report.style import STATES, Picture, number, picture, verdict_style
+from xcebra_nwb.report.summary_figures import MOST_ROWS, summary_figure
 from xcebra_nwb.report.unit_map import rounded
 
 MOST_ATLAS_ROWS = 5000
@@ -32,12 +33,28 @@ def summary_page(results: Path, endings: list[Ending], atlas: pd.DataFrame) -> s
         sessions=[_session(results, found) for found in endings],
         failures=[found.status for found in endings if found.status is not None and found.state == "failed"],
         picture=picture(lambda: summary_figure(endings, atlas), f"Verdicts by session and label: {alt or 'none'}."),
+        space=_space(endings),
         columns=COLUMNS,
         numbers=[name for name in COLUMNS if name not in TEXT],
         rows=_atlas_rows(atlas),
         total=len(atlas),
         most=MOST_ATLAS_ROWS,
     )
+
+
+def _space(endings: list[Ending]) -> Picture | None:
+    """How sessions of one space read each other; None where no session shares one, or too many do to be drawn."""
+    by_label: dict[str, dict[tuple[str, str], float]] = {}
+    for found in endings:
+        for label, scores in found.across.items():
+            by_label.setdefault(label, {}).update({(name, found.row.session): score for name, score in scores.items()})
+    if not by_label or sum(bool(found.across) for found in endings) > MOST_ROWS:
+        return None
+    pairs = {label: [score for (a, b), score in matrix.items() if a != b] for label, matrix in by_label.items()}
+    said = "; ".join(
+        f"{label} {number(min(scores), 2)} to {number(max(scores), 2)}" for label, scores in pairs.items() if scores
+    )
+    return picture(lambda: space_figure(by_label), f"Scores from session to session: {said}.")
 
 
 def _sentence(counts: Counter[str], verdicts: Counter[tuple[str, str]]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from xcebra_nwb.assess import evidence as evidence_of
+from xcebra_nwb.assess.across import across_sessions
 from xcebra_nwb.assess.conditions import judge
 from xcebra_nwb.assess.confounding import predicted_by_others
 from xcebra_nwb.assess.latents import Latents
@@ -41,6 +42,7 @@ def assess(directory: Path) -> list[Path]:
     assessment = {
         "session": session.attrs["session"],
         "labels": found,
+        "across_sessions": _without_nan(across_sessions(directory, (session, training, embedding))),
         "usable_bins": len(latents.bins) / max(int(session["valid"].sum()), 1),
         "held_out_bins": len(latents.test),
         "software": software(),

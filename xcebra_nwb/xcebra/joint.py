@@ -108,17 +108,12 @@ def joint_losses(
     bins, directions, slots = batch
     encoded = [encode_batch(p.inputs, p.shape, own, b) for p, own, b in zip(parts, layers, bins, strict=True)]
     latents = [found for found, _ in encoded]  # S of (M, 2 + K, B, outputs)
-    pooled = torch.cat([z[:, 1, :n] for z, n in zip(latents, shares(bins.shape[-1], len(parts)), strict=True)], dim=1)
     losses = []
     for number, block in enumerate(blocks):
-        columns, shared = slice(block.first, block.last), isinstance(parts[0].samples.rules[0][number], LabelRule)
-        positives = torch.cat([z[:, 2 + number, :, columns] for z in latents], dim=1)  # (M, S * B, k)
-        for z, slot in zip(latents, slots[:, :, number], strict=True):
-            positive = positives.take_along_dim(slot.unsqueeze(-1), dim=1)
-            negative = pooled[..., columns] if shared else z[:, 1, :, columns]
-            reference, positive, negative = map(contrast.prepare, (z[:, 0, :, columns], positive, negative))
-            losses.append(contrastive_loss(reference, positive, negative, contrast))
-    by_session = torch.stack(losses, dim=1).view(-1, len(blocks), len(parts)).transpose(1, 2)
+        by_label = isinstance(parts[0].samples.rules[0][number], LabelRule)
+        own = [z[:, [0, 1, 2 + number], :, block.first : block.last] for z in latents]
+        losses.append(exchanged_losses(own, slots[:, :, number], contrast, pooled=by_label))
+    by_session = torch.stack(losses, dim=2)
     if weight == 0:
         return by_session, None
     penalties = [
@@ -126,6 +121,25 @@ def joint_losses(
         for part, own, (z, pre), direction in zip(parts, layers, encoded, directions, strict=True)
     ]
     return by_session, torch.stack(penalties).sum(dim=0)
+
+
+def exchanged_losses(latents: Sequence[Tensor], slots: Tensor, contrast: Contrast, pooled: bool) -> Tensor:
+    """Return the losses (M, S) of one objective.
+
+    Args:
+        latents: of every session's references, negatives and positives, (M, 3, B, width of the block).
+        slots: (S, M, B), the number over all sessions' positives of the positive of each reference.
+        pooled: whether negatives come from all sessions, in equal parts, or from the reference's own.
+    """
+    prepared = [contrast.prepare(z) for z in latents]
+    positives = torch.cat([z[:, 2] for z in prepared], dim=1)  # (M, S * B, k)
+    parts = shares(slots.shape[-1], len(prepared))
+    everywhere = torch.cat([z[:, 1, :n] for z, n in zip(prepared, parts, strict=True)], dim=1)
+    losses = []
+    for z, slot in zip(prepared, slots, strict=True):
+        positive = positives.take_along_dim(slot.unsqueeze(-1), dim=1)
+        losses.append(contrastive_loss(z[:, 0], positive, everywhere if pooled else z[:, 1], contrast))
+    return torch.stack(losses, dim=1)
 
 
 def draw_together(

@@ -1,0 +1,43 @@
+"""Following a run: every line once, also those of a job for all sessions."""
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from xcebra_nwb import receipt
+from xcebra_nwb.follow import Follower
+from xcebra_nwb.logs import TOGETHER, log_path
+from xcebra_nwb.receipt import Receipt
+
+
+def write_log(results: Path, who: str, verb: str, text: str, time: int = 1) -> Path:
+    path = results / "logs" / who / f"{verb}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    os.utime(path, (time, time))
+    return path
+
+
+def test_the_log_of_a_job_for_all_sessions_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    follower = Follower(tmp_path, ["a", "b"])
+    write_log(tmp_path, TOGETHER, "train", "2 sessions in one space\n5 of 9 steps, 1 s left\n")
+    for session in ("a", "b"):
+        write_log(tmp_path, session, "extract", "12 units\n")
+        for verb in ("extract", "train"):
+            receipt.save(Receipt(verb=verb, session=session, state="done"), tmp_path / session)
+    with caplog.at_level(logging.INFO, logger="xcebra_nwb"):
+        follower.look()
+        follower.look()
+    said = ["a: extract: 12 units", "b: extract: 12 units", "together: train: 2 sessions in one space"]
+    assert caplog.messages == said
+
+
+def test_a_session_has_the_log_of_the_job_that_was_last(tmp_path: Path) -> None:
+    own = write_log(tmp_path, "a", "train", "alone", time=1)
+    assert log_path(tmp_path, "a", "train") == own
+    shared = write_log(tmp_path, TOGETHER, "train", "all", time=2)
+    assert log_path(tmp_path, "a", "train") == log_path(tmp_path, "b", "train") == shared
+    os.utime(own, (3, 3))
+    assert log_path(tmp_path, "a", "train") == own

@@ -1,0 +1,115 @@
+"""One space: a label read in one session by decoders that know the latents of other sessions only.
+
+Encoders that were trained apart have latents of their own, and a decoder of one session fails in another. In one space
+it need not: the score says how far the latents of a label mean the same in all sessions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcebra_nwb.assess.decoding import METRICS, decoding_score
+from xcebra_nwb.assess.evidence import mean_of_known
+from xcebra_nwb.assess.latents import Latents
+from xcebra_nwb.members import Key, keys
+from xcebra_nwb.session import labels, load, load_dataset
+from xcebra_nwb.together import comparable
+
+ALONE = "the session was trained by itself"
+METRIC = "nearest neighbours in the label's block, fitted to the training part of other sessions"
+Files = tuple[xr.Dataset, xr.Dataset, xr.Dataset]  # session, training, embedding
+
+
+@dataclass(frozen=True)
+class View:
+    """A session of the space: its latents, and which row of them each member is."""
+
+    latents: Latents
+    members: list[Key]
+
+    def block(self, member: Key, block: tuple[int, int]) -> NDArray:
+        """Return the latents (sample, latent) of a label's block."""
+        return self.latents.values[self.members.index(member)][:, block[0] : block[1]]
+
+    def label(self, name: str, member: Key) -> NDArray:
+        """Return the label as the member saw it."""
+        return self.latents.label(name, self.members.index(member))
+
+
+def across_sessions(directory: Path, own: Files) -> dict[str, Any]:
+    """Return how well every label of a session is read by decoders of the sessions that it shares a space with.
+
+    Args:
+        directory: of the session; the others are where its training.nc says, seen from there.
+        own: the session's files.
+    """
+    training = own[1]
+    others, missing = _others(directory, training)
+    opened = [own, *others.values()]
+    sessions = comparable([session for session, _, _ in opened])
+    views = [View(Latents(s, t, e), keys(t)) for s, (_, t, e) in zip(sessions, opened, strict=True)]
+    named = zip(*(training[name].values for name in ("label", "first_latent", "last_latent")), strict=True)
+    blocks = {str(label): (int(first), int(last)) for label, first, last in named if label}
+    kinds = {name: str(label.attrs["kind"]) for name, label in labels(sessions[0]).items()}
+    scored = {name: _label(name, kinds[name], block, views, list(others)) for name, block in blocks.items() if others}
+    return {"sessions": list(others), "reason": "; ".join(missing) if others or missing else ALONE, "labels": scored}
+
+
+def _others(directory: Path, training: xr.Dataset) -> tuple[dict[str, Files], list[str]]:
+    """The files of the other sessions of the space, by name, and why those of some are not there."""
+    named: dict[str, str] = {}
+    for attr in ("trained_with", "aligned_to"):
+        named |= json.loads(training.attrs.get(attr, "{}"))
+    found: dict[str, Files] = {}
+    missing = []
+    for name, where in named.items():
+        folder = directory / where
+        if not (folder / "training.nc").exists():
+            missing.append(f"{name} is not at {where}")
+            continue
+        other = load_dataset(folder / "training.nc")
+        if other.attrs.get("space") != training.attrs["space"]:
+            missing.append(f"{name} was trained again since")
+            continue
+        found[name] = (load(folder / "session.nc"), other, load_dataset(folder / "embedding.nc"))
+    return found, missing
+
+
+def _label(
+    name: str, kind: str, block: tuple[int, int], views: Sequence[View], others: Sequence[str]
+) -> dict[str, Any]:
+    own, *rest = views
+
+    def score(member: Key, fitted: Sequence[View]) -> float:
+        return _score(name, kind, block, member, own, fitted)
+
+    seeds, nulls = ([own.members[m] for m in chosen] for chosen in (own.latents.seeds, own.latents.nulls(name)))
+    by_seed = [score(member, rest) for member in seeds]
+    return {
+        "score": mean_of_known(by_seed),
+        "seeds": by_seed,
+        "nulls": [score(member, rest) for member in nulls],
+        "by_session": {
+            other: mean_of_known([score(member, [view]) for member in seeds])
+            for other, view in zip(others, rest, strict=True)
+        },
+        "metric": f"{METRICS[kind]} ({METRIC})",
+    }
+
+
+def _score(name: str, kind: str, block: tuple[int, int], member: Key, own: View, fitted: Sequence[View]) -> float:
+    """The score on the held-out part of ``own`` of a decoder of all of ``fitted``, with as many samples as of one."""
+    every = [*fitted, own]
+    latents = np.concatenate([view.block(member, block) for view in every])
+    values = np.concatenate([view.label(name, member) for view in every])
+    first = np.cumsum([0, *(len(view.latents.bins) for view in fitted)])
+    train = [start + view.latents.train[:: len(fitted)] for start, view in zip(first, fitted, strict=False)]
+    return decoding_score(latents, values, np.concatenate(train), first[-1] + own.latents.test, kind)

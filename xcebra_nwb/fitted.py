@@ -1,0 +1,58 @@
+"""How a stack is trained, and what comes out of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xcebra_nwb.config import Config
+from xcebra_nwb.objectives import contrast
+from xcebra_nwb.trainee import Trainee
+from xcebra_nwb.xcebra.encoder import Layer
+from xcebra_nwb.xcebra.loss import chance_loss
+from xcebra_nwb.xcebra.training import Options, Trained
+
+
+def options(config: Config) -> Options:
+    """Return the numeric core's options of a config."""
+    t = config.training
+    return Options(
+        steps=t.steps,
+        batch_size=t.batch_size,
+        learning_rate=t.learning_rate,
+        contrast=contrast(t),
+        regularizer_weight=t.regularizer.weight,
+        regularizer_ramp=t.regularizer.ramp,
+    )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained stack, and what its losses are to be compared with."""
+
+    trained: Trained
+    held_out: NDArray[np.float32]  # (member, objective) losses on the held-out part
+    chance: float  # the loss of an encoder that tells nothing
+    units: str  # of the losses
+    positive: list[str]  # by objective: the rule for pairs
+    attrs: dict[str, Any] = field(default_factory=dict)
+
+
+def contrasted(trained: Trained, held_out: NDArray[np.float32], ready: Trainee, chosen: Options) -> Fitted:
+    """Return a stack that was trained by contrast, with what its losses (member, objective) are compared with."""
+    chance = chance_loss(chosen.batch_size, chosen.contrast)
+    return Fitted(trained, held_out, chance, "nat", [objective.positive for objective in ready.objectives])
+
+
+def space(stacks: Sequence[list[Layer]]) -> str:
+    """Return the digest (SHA-256) of the encoders that share one space, in the order of their sessions."""
+    digest = hashlib.sha256()
+    for layers in stacks:
+        for weight, bias in layers:
+            digest.update(weight.cpu().numpy().tobytes() + bias.cpu().numpy().tobytes())
+    return digest.hexdigest()

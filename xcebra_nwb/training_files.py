@@ -1,0 +1,146 @@
+"""What training leaves of a session: model.safetensors, training.nc and embedding.nc (docs/results.md)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcebra_nwb import model_file
+from xcebra_nwb.config import Config
+from xcebra_nwb.fitted import Fitted
+from xcebra_nwb.layout import Layout
+from xcebra_nwb.null_design import Broken
+from xcebra_nwb.provenance import software
+from xcebra_nwb.session import save_dataset
+from xcebra_nwb.stack import Member
+from xcebra_nwb.trainee import Trainee
+
+NAMES = ("model.safetensors", "training.nc", "embedding.nc")
+TRAINING_SECTIONS = {"encoder", "objectives", "training", "random_seed"}
+
+
+def save(directory: Path, trainee: Trainee, fitted: Fitted, latents: NDArray[np.float32], config: Config) -> list[Path]:
+    """Write the three files of a trained session into ``directory`` and return them.
+
+    Args:
+        latents: (member, sample, latent) at the usable bins.
+    """
+    paths = [directory / name for name in NAMES]
+    model_file.save(fitted.trained.layers, trainee.shape, paths[0])
+    save_dataset(_history(trainee, fitted, config), paths[1])
+    save_dataset(_embedding(trainee, latents), paths[2])
+    return paths
+
+
+def settings(training: xr.Dataset) -> Config:
+    """Return the config that a training.nc was made with; the device is chosen anew."""
+    config = Config.model_validate(json.loads(training.attrs["config"]))
+    anywhere = config.training.model_copy(update={"device": "auto", "together": False})
+    return config.model_copy(update={"training": anywhere})
+
+
+def recorded_stack(training: xr.Dataset, used: Layout) -> list[Member]:
+    """Return the members of a training.nc, as they were trained, in its order."""
+    columns = (training[name].values.tolist() for name in ("role", "number", "broken", "null_kind", "shift"))
+    seen = np.searchsorted(used.bins, training["null_bin"].values[:, used.bins])
+    return [
+        Member(role, number, Broken(label, kind, shift, order) if label else None)
+        for role, number, label, kind, shift, order in zip(*columns, seen, strict=True)
+    ]
+
+
+def recorded_scales(training: xr.Dataset) -> dict[str, NDArray[np.float64]]:
+    """Return what the axes of each objective's label were divided by (axis,), for those that move a label."""
+    rows = zip(training["objective"].values.astype(str).tolist(), training["label_scale"].values, strict=True)
+    return {name: row[np.isfinite(row)] for name, row in rows if np.isfinite(row).any()}
+
+
+def _member_coordinates(stack: list[Member]) -> dict[str, tuple[str, list]]:
+    return {
+        "member": ("member", list(range(len(stack)))),
+        "role": ("member", [m.role for m in stack]),
+        "number": ("member", [m.number for m in stack]),
+        "broken": ("member", [m.broken.label if m.broken else "" for m in stack]),
+        "null_kind": ("member", [m.broken.kind if m.broken else "" for m in stack]),
+        "shift": ("member", [m.broken.shift if m.broken else 0 for m in stack]),
+    }
+
+
+def _null_bins(trainee: Trainee) -> NDArray[np.int32]:
+    """The bin whose value of its broken label each member saw, (member, time); -1 in bins that are not usable."""
+    bins = trainee.used.bins
+    seen = np.full((len(trainee.stack), trainee.session.sizes["time"]), -1, dtype=np.int32)
+    for row, member in zip(seen, trainee.stack, strict=True):
+        row[bins] = bins if member.broken is None else bins[member.broken.order]
+    return seen
+
+
+def _nulls(trainee: Trainee, wanted: int) -> str:
+    """How many nulls each label has, of how many that were wanted, and why, as JSON."""
+    counts = {design.label: trainee.nulls(design.label) for design in trainee.designs}
+    reasons = {design.label: design.reason for design in trainee.designs}
+    return json.dumps({name: {"wanted": wanted, "count": counts[name], "reason": reasons[name]} for name in counts})
+
+
+def _label_scale(trainee: Trainee) -> xr.Variable:
+    """What the axes of each objective's label were divided by (objective, axis), NaN where it moves no label."""
+    scales = [trainee.spaces[o.name].scale if o.name in trainee.spaces else np.empty(0) for o in trainee.objectives]
+    padded = np.full((len(scales), max(1, *(len(scale) for scale in scales))), np.nan)
+    for row, scale in zip(padded, scales, strict=True):
+        row[: len(scale)] = scale
+    return xr.Variable(("objective", "axis"), padded, {"units": "those of the label"})
+
+
+def _history(trainee: Trainee, fitted: Fitted, config: Config) -> xr.Dataset:
+    """training.nc: see docs/results.md."""
+    objectives, trained, units = trainee.objectives, fitted.trained, {"units": fitted.units}
+    return xr.Dataset(
+        {
+            "loss": (("member", "objective", "step"), trained.loss, units),
+            "held_out_loss": (("member", "objective"), fitted.held_out, units),
+            "chance": ("objective", np.full(len(objectives), fitted.chance), units),
+            "regularizer_weight": ("step", trained.regularizer_weight),
+            "first_latent": ("objective", [o.outputs[0] for o in objectives]),
+            "last_latent": ("objective", [o.outputs[1] for o in objectives]),
+            "weight": ("objective", [o.weight for o in objectives]),
+            "label_scale": _label_scale(trainee),
+            "split": ("time", trainee.used.split),
+            "null_bin": (("member", "time"), _null_bins(trainee)),
+        },
+        coords={
+            **_member_coordinates(trainee.stack),
+            "objective": [o.name for o in objectives],
+            "positive": ("objective", fitted.positive),
+            "label": ("objective", [o.label or "" for o in objectives]),
+            "step": trained.step,
+            "time": trainee.session["time"],
+        },
+        attrs={
+            "session": trainee.session.attrs["session"],
+            "config": json.dumps(config.model_dump(mode="json", include=TRAINING_SECTIONS)),
+            "software": json.dumps(software()),
+            "nulls": _nulls(trainee, config.training.nulls),
+            "remarks": json.dumps(trainee.remarks),
+        }
+        | fitted.attrs,
+    )
+
+
+def _embedding(trainee: Trainee, latents: NDArray[np.float32]) -> xr.Dataset:
+    """embedding.nc: every member's latents at the usable bins, NaN elsewhere."""
+    session = trainee.session
+    full = np.full((len(latents), session.sizes["time"], latents.shape[-1]), np.nan, dtype=np.float32)
+    full[:, trainee.used.bins] = latents
+    return xr.Dataset(
+        {"embedding": (("member", "time", "latent"), full)},
+        coords={
+            **_member_coordinates(trainee.stack),
+            "time": session["time"],
+            "latent": np.arange(latents.shape[-1]),
+        },
+        attrs={"session": session.attrs["session"], "software": json.dumps(software())},
+    )

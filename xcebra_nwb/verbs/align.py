@@ -1,0 +1,94 @@
+"""align: session.nc, and the results of reference sessions -> model.safetensors, training.nc, embedding.nc."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from xcebra_nwb import training_files
+from xcebra_nwb.config import Config
+from xcebra_nwb.device import device
+from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.fitted import Fitted, contrasted, options
+from xcebra_nwb.progress import progress
+from xcebra_nwb.reference import Reference, reference, trained
+from xcebra_nwb.session import encoder_input, load
+from xcebra_nwb.stack import TEST
+from xcebra_nwb.together import comparable, difference, meaning
+from xcebra_nwb.trainee import Trainee, measured_by, trainee, with_members
+from xcebra_nwb.training_files import recorded_scales, settings
+from xcebra_nwb.xcebra import align as core
+from xcebra_nwb.xcebra.encoder import embed
+from xcebra_nwb.xcebra.joint import Part
+from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
+
+REMEDY = "align it to sessions whose labels mean the same"
+
+
+def align(directory: Path, references: Sequence[Path], threads: int = 1) -> list[Path]:
+    """Train encoders of the session in ``directory`` in the space of ``references``, with the settings of those.
+
+    References are taken in the order of their names.
+
+    Raises:
+        UsageError: the references do not share a space, or the session is one of them.
+        Refusal: the session's labels mean something else than those of the references.
+    """
+    references = sorted(references, key=lambda where: where.resolve().name)
+    histories = [trained(where) for where in references]
+    first = histories[0]
+    _check_space(directory, references, [history.attrs["space"] for history in histories])
+    config, order = settings(first), [str(label) for label in first["label"].values if label]
+    own, *others = comparable([load(where / "session.nc") for where in (directory, *references)], order)
+    ready = trainee(own, config)
+    opened = [reference(*one, config) for one in zip(references, others, histories, strict=True)]
+    _check_meaning(ready, opened)
+    ready = with_members(ready, [{member.key for member in one.stack} for one in opened])
+    ready = measured_by(ready, recorded_scales(first))
+    ready.say()
+    started = time.monotonic()
+    with device(config.training.device, threads) as place:
+        inputs = torch.as_tensor(encoder_input(own), device=place)
+        fitted = _fit(inputs, ready, opened, config)
+        latents = embed(ready.shape, fitted.trained.layers, inputs, ready.used.bins)
+    where = {one.name: os.path.relpath(folder, directory) for one, folder in zip(opened, references, strict=True)}
+    fitted.attrs.update(seconds=time.monotonic() - started, device=str(place), threads=threads)
+    fitted.attrs.update(space=first.attrs["space"], aligned_to=json.dumps(where))
+    return training_files.save(directory, ready, fitted, latents, config)
+
+
+def _check_space(directory: Path, references: Sequence[Path], spaces: Sequence[str]) -> None:
+    if directory.resolve() in {where.resolve() for where in references}:
+        raise UsageError(f"{directory}: a session cannot be aligned to itself", "name other sessions after --to")
+    for where, space in zip(references, spaces, strict=True):
+        if space != spaces[0]:
+            raise UsageError(
+                f"{references[0]} and {where} were not trained together, so they share no space to align to",
+                "train them together, or align to one of them",
+            )
+
+
+def _check_meaning(ready: Trainee, references: Sequence[Reference]) -> None:
+    own = meaning(ready.session, ready.objectives, ready.shape.outputs)
+    for other in references:
+        if own != other.meaning:
+            raise Refusal(f"not aligned: {difference(own, other.meaning, other.name)}", REMEDY)
+
+
+def _fit(inputs: torch.Tensor, ready: Trainee, references: Sequence[Reference], config: Config) -> Fitted:
+    chosen, device = options(config), inputs.device
+
+    def part(split: int) -> Part:
+        return Part(inputs, ready.shape, ready.samples(split))
+
+    frozen, unseen = ([one.frozen(ready.stack, split, device) for one in references] for split in (TRAIN, HELD_OUT))
+    generators, tests = ready.generators(config), ready.generators(config, TEST)
+    with progress(f"aligning {len(ready.stack)} members", chosen.steps, "steps") as advance:
+        found = core.train_aligned(part(TRAIN), frozen, ready.blocks, generators, chosen, advance)
+    losses = core.held_out_losses_aligned(part(HELD_OUT), unseen, found.layers, ready.blocks, tests, chosen)
+    return contrasted(found, losses, ready, chosen)

@@ -1,0 +1,108 @@
+"""train --together: session.nc of several sessions -> model.safetensors, training.nc, embedding.nc of each."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from xcebra_nwb import training_files
+from xcebra_nwb.config import Config
+from xcebra_nwb.device import device
+from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.fitted import contrasted, options, space
+from xcebra_nwb.progress import progress
+from xcebra_nwb.session import encoder_input, load
+from xcebra_nwb.stack import TEST
+from xcebra_nwb.together import comparable, largest_group, meaning
+from xcebra_nwb.trainee import Trainee, in_one_space, trainee
+from xcebra_nwb.xcebra import joint
+from xcebra_nwb.xcebra.encoder import embed
+from xcebra_nwb.xcebra.joint import Part
+from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
+
+logger = logging.getLogger("xcebra_nwb")
+REMEDY = "name the labels, objectives and time.bin_width that all sessions share, or train this one by itself"
+
+
+def train_together(
+    directories: Sequence[Path], config: Config, threads: int = 1, *, strict: bool = True
+) -> dict[Path, list[Path] | Refusal]:
+    """Train the sessions of ``directories`` in one space; return the files written for each, or why it is left out.
+
+    Sessions are taken in the order of their names, so that the order in which they are given changes nothing.
+
+    Args:
+        strict: all sessions or none. Otherwise the largest group whose labels mean the same is trained.
+
+    Raises:
+        UsageError: two folders have one name, or there are more sessions than samples in a batch.
+        Refusal: a session cannot be trained with the others (strict), or none can be trained at all.
+    """
+    where = {directory.resolve().name: directory for directory in directories}
+    if len(where) < len(directories):
+        raise UsageError("sessions to train together: two folders have the same name", "rename one")
+    ready, refused = prepared({name: where[name] for name in sorted(where)}, config)
+    for name, error in refused.items():
+        if strict or not ready:
+            raise type(error)(f"{name}: {error.message}", error.remedy)
+    if len(ready) > config.training.batch_size:
+        raise UsageError(f"{len(ready)} sessions share a batch of {config.training.batch_size}", "a larger batch_size")
+    logger.info("%d sessions in one space: %s", len(ready), ", ".join(ready))
+    for name, one in ready.items():
+        logger.info("%s:", name)
+        one.say()
+    written = _train({where[name]: one for name, one in ready.items()}, config, threads)
+    return {**written, **{where[name]: Refusal(error.message, error.remedy) for name, error in refused.items()}}
+
+
+def prepared(where: Mapping[str, Path], config: Config) -> tuple[dict[str, Trainee], dict[str, Refusal | UsageError]]:
+    """Return the sessions that can be trained together, by name, and why each of the others cannot."""
+    ready: dict[str, Trainee] = {}
+    refused: dict[str, Refusal | UsageError] = {}
+    sessions = comparable([load(path / "session.nc") for path in where.values()])
+    for name, session in zip(where, sessions, strict=True):
+        try:
+            ready[name] = trainee(session, config)
+        except (Refusal, UsageError) as error:  # what one session does not hold stops no other
+            refused[name] = error
+    if ready:
+        meanings = {name: meaning(t.session, t.objectives, t.shape.outputs) for name, t in ready.items()}
+        kept, differing = largest_group(meanings)
+        refused |= {name: Refusal(f"not trained together: {what}", REMEDY) for name, what in differing.items()}
+        ready = dict(zip(kept, in_one_space([ready[name] for name in kept]), strict=True))
+    return ready, refused
+
+
+def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[Path, list[Path] | Refusal]:
+    together = config.model_copy(update={"training": config.training.model_copy(update={"together": True})})
+    chosen, sessions = options(config), list(ready.values())
+    blocks, generators, tests = sessions[0].blocks, sessions[0].generators(config), sessions[0].generators(config, TEST)
+    started = time.monotonic()
+    with device(config.training.device, threads) as place:
+        inputs = [torch.as_tensor(encoder_input(one.session), device=place) for one in sessions]
+
+        def parts(split: int) -> list[Part]:
+            return [Part(x, one.shape, one.samples(split)) for x, one in zip(inputs, sessions, strict=True)]
+
+        with progress(
+            f"training {len(generators)} members of {len(sessions)} sessions", chosen.steps, "steps"
+        ) as advance:
+            trained = joint.train_together(parts(TRAIN), blocks, generators, chosen, advance)
+        layers = [one.layers for one in trained]
+        held_out = joint.held_out_losses_together(parts(HELD_OUT), layers, blocks, tests, chosen)
+        seconds = time.monotonic() - started
+        written: dict[Path, list[Path] | Refusal] = {}
+        for (directory, one), found, losses, x in zip(ready.items(), trained, held_out, inputs, strict=True):
+            fitted = contrasted(found, losses, one, chosen)
+            others = {other.resolve().name: os.path.relpath(other, directory) for other in ready if other != directory}
+            fitted.attrs.update(seconds=seconds, device=str(place), threads=threads)
+            fitted.attrs.update(space=space(layers), trained_with=json.dumps(others))
+            latents = embed(one.shape, found.layers, x, one.used.bins)
+            written[directory] = training_files.save(directory, one, fitted, latents, together)
+    return written
