@@ -16,7 +16,7 @@ from xcebra_nwb.assess.fit import fit_of
 from xcebra_nwb.assess.identifiability import leak, linear_leak, mixing, saturated_share, spanned_directions
 from xcebra_nwb.assess.rules import RULES
 from xcebra_nwb.assess.shared import explained_sharing, shared_variance
-from xcebra_nwb.assess.steps import step_statistics
+from xcebra_nwb.assess.steps import kernel_statistics, steps_by_place
 from xcebra_nwb.assess.verdict import Evidence, verdict
 from xcebra_nwb.assess.visits import covered_share, fewest_visits, independent_samples
 from xcebra_nwb.assess.window import window_features
@@ -204,50 +204,46 @@ def test_a_window_is_described_by_all_its_bins() -> None:
 # The label's steps.
 
 
+def steps_of(values: np.ndarray, steps: np.ndarray | None = None, circular: bool = False):  # type: ignore[no-untyped-def]
+    """The statistics of the steps that ``values`` take, or of ``steps``, where positives are drawn by them."""
+    return kernel_statistics(values[:-1], values[:-1] + (np.diff(values, axis=0) if steps is None else steps), circular)
+
+
 def test_steps_are_measured_against_the_labels_spread() -> None:
     rng = np.random.default_rng(7)
-    follows = np.ones(len(SAMPLES) - 1, bool)
-    white = step_statistics(rng.normal(size=(len(SAMPLES), 1)), follows, circular=False)
-    assert white.size == pytest.approx(np.sqrt(2), abs=0.1)
+    assert steps_of(rng.normal(size=(5000, 2))).size == pytest.approx(np.sqrt(2), abs=0.1)
     slow = walk(rng, step=0.02)
-    assert step_statistics(slow, follows, circular=False).size == pytest.approx(0.02 / slow.std(), rel=0.1)
+    assert steps_of(slow).size == pytest.approx(0.02 / slow.std(), rel=0.1)
     turning = np.cumsum(rng.normal(scale=0.1, size=(len(SAMPLES), 1)), axis=0) % (2 * np.pi)
-    assert step_statistics(turning, follows, circular=True).size == pytest.approx(0.1 * np.sqrt(3) / np.pi, rel=0.1)
+    assert steps_of(turning, circular=True).size == pytest.approx(0.1 * np.sqrt(3) / np.pi, rel=0.1)
 
 
-def test_the_units_of_an_axis_do_not_matter_but_its_pace_does() -> None:
+def test_steps_are_the_same_in_every_direction_or_not() -> None:
     rng = np.random.default_rng(8)
-    follows = np.ones(19_999, bool)
-    fast, slow = (walk(rng, step=step, samples=20_000) for step in (0.3, 0.03))
-    for values, least, most in ((walk(rng, axes=2, samples=20_000), 1.0, 1.2), (np.hstack([fast, slow]), 60.0, 140.0)):
-        found = step_statistics(values, follows, circular=False).anisotropy
-        assert least <= found <= most
-        assert step_statistics(values * [1.0, 1000.0], follows, circular=False).anisotropy == pytest.approx(found)
+    even, along = rng.normal(size=(len(SAMPLES) - 1, 2)), rng.normal(size=(len(SAMPLES) - 1, 1))
+    values = walk(rng, axes=2)
+    assert steps_of(values, 0.1 * even).anisotropy < 1.3
+    assert steps_of(values, 0.1 * (even + 7 * along)).anisotropy == pytest.approx(99, rel=0.2)
 
 
-def test_a_gap_is_no_step_and_a_jump_is_a_leap() -> None:
+def test_a_jump_is_a_leap_and_an_axis_that_stands_still_counts_for_nothing() -> None:
     values = walk(np.random.default_rng(9), step=0.02)
-    follows = np.ones(len(values) - 1, bool)
-    calm = step_statistics(values, follows, circular=False)
-    values[1000:] += 5.0
-    assert calm.leaps == 0.0
-    assert step_statistics(values, follows, circular=False).leaps > 0.9
-    follows[999] = False
-    assert step_statistics(values, follows, circular=False).leaps == 0.0
+    assert steps_of(values).leaps == 0.0
+    with_jump = values + 5.0 * (SAMPLES[:, None] >= 1000)
+    assert steps_of(with_jump).leaps > 0.9
+    assert steps_of(np.hstack([values, np.ones_like(values)])).size == pytest.approx(steps_of(values).size)
+    nothing = steps_of(np.ones((100, 1)))
+    assert np.isnan([nothing.size, nothing.anisotropy, nothing.leaps]).all()
 
 
 def test_steps_that_depend_on_the_place_are_seen() -> None:
     rng = np.random.default_rng(10)
-    place = np.sin(SAMPLES / 20)
-    values = (place + np.where(place > 0, 0.3, 0.003) * rng.normal(size=len(SAMPLES)))[:, None]
     follows = np.ones(len(SAMPLES) - 1, bool)
-    assert step_statistics(values, follows, circular=False).by_place > 0.2
-    assert step_statistics(walk(rng), follows, circular=False).by_place < 0.1
-
-
-def test_a_label_that_stands_still_has_no_steps() -> None:
-    still = step_statistics(np.ones((100, 1)), np.ones(99, bool), circular=False)
-    assert np.isnan([still.size, still.anisotropy, still.leaps, still.by_place]).all()
+    place = np.sin(SAMPLES / 20)
+    uneven = (place + np.where(place > 0, 0.3, 0.003) * rng.normal(size=len(SAMPLES)))[:, None]
+    assert steps_by_place(uneven, follows, "continuous") > 0.2
+    assert steps_by_place(walk(rng), follows, "continuous") < 0.1
+    assert np.isnan(steps_by_place(uneven, ~follows, "continuous"))
 
 
 # Its visits.

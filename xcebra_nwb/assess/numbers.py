@@ -18,16 +18,18 @@ from xcebra_nwb.assess.fit import fit_of
 from xcebra_nwb.assess.identifiability import leak, linear_leak, mixing, saturated_share, spanned_directions
 from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.assess.shared import explained_sharing
-from xcebra_nwb.assess.steps import step_statistics
+from xcebra_nwb.assess.steps import kernel_statistics, steps_by_place
 from xcebra_nwb.assess.visits import covered_share, fewest_visits, independent_samples
 from xcebra_nwb.assess.window import window_features
 from xcebra_nwb.config import Config
-from xcebra_nwb.layout import WINDOWS
+from xcebra_nwb.config_objective import Objective
+from xcebra_nwb.layout import WINDOWS, layout
+from xcebra_nwb.objectives import resolve
 from xcebra_nwb.session import encoder_input, label_axes, labels
+from xcebra_nwb.stack import objective_space
 
 Floats = NDArray[np.float64]
 MOST_TRAIN, MOST_TEST = 10_000, 2_000  # bins from which and on which the activity itself is decoded, evenly spaced
-STEPPING = ("time_delta",)  # rules for positives that take steps from the label
 
 
 class Numbers:
@@ -41,9 +43,10 @@ class Numbers:
         self._features = window_features(inputs, latents.bins, WINDOWS[settings.encoder.architecture], latents.train)
         segment = session["segment"].values[latents.bins]
         self._follows = (np.diff(latents.bins) == 1) & (np.diff(segment) == 0)
-        generator = np.random.default_rng(settings.random_seed)
+        self._generator = np.random.default_rng(settings.random_seed)
+        self._layout, self._moved_by = layout(session, settings), moving_objectives(settings, session)
         self._explained = self._over_seeds(
-            lambda values: explained_sharing(values, inputs[latents.bins], latents.train, latents.test, generator)
+            lambda z: explained_sharing(z, inputs[latents.bins], latents.train, latents.test, self._generator)
         )
 
     def of(self, name: str, score: float) -> dict[str, float]:
@@ -128,11 +131,18 @@ class Numbers:
         return found | self._of_its_steps(name, values, kind) | _of_its_classes(values, kind)
 
     def _of_its_steps(self, name: str, values: NDArray, kind: str) -> dict[str, float]:
-        names = ("step_size", "step_anisotropy", "step_leaps", "step_by_place")
-        if str(self._training["positive"].values[self._objective(name)]) not in STEPPING:
-            return dict.fromkeys(names, math.nan)
-        steps = step_statistics(values.astype(float), self._follows, kind == "circular")
-        return dict(zip(names, (steps.size, steps.anisotropy, steps.leaps, steps.by_place), strict=True))
+        objective = self._moved_by.get(name)
+        if objective is None:
+            return dict.fromkeys(("step_size", "step_anisotropy", "step_leaps", "step_by_place"), math.nan)
+        space = objective_space(self._session, self._layout, objective)
+        points = space.coordinates(values.astype(float))
+        kernel = kernel_statistics(points, space.steps.moved(points, self._generator), space.circular)
+        return {
+            "step_size": kernel.size,
+            "step_anisotropy": kernel.anisotropy,
+            "step_leaps": kernel.leaps,
+            "step_by_place": steps_by_place(values, self._follows, kind),
+        }
 
     def _true(self, name: str) -> tuple[NDArray, str]:
         """The label as the seeds saw it, (sample, axis) or codes (sample,), and its kind."""
@@ -140,6 +150,14 @@ class Numbers:
 
     def _objective(self, name: str) -> int:
         return int(np.flatnonzero(self._training["label"].values == name)[0])
+
+
+def moving_objectives(config: Config, session: xr.Dataset) -> dict[str, Objective]:
+    """Return by label the objectives that draw positives by a step of it; none where the encoders were supervised."""
+    if config.training.loss == "supervised":
+        return {}
+    objectives, _ = resolve(config, session)
+    return {o.label: o for o in objectives if o.label is not None and o.positive != "discrete"}
 
 
 def _inverse_and_gradient(maps: xr.Dataset) -> bool:
