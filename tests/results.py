@@ -30,6 +30,7 @@ METHODS = ("inverted_neuron_gradient", "neuron_gradient")
 VERDICTS = {"position": "supported", "head_direction": "weak", "choice": "not encoded"}
 OUTPUTS = 8
 STEPS = 1000
+REMARK = "latents 8, 9 belong to no objective, so that nothing trains them"
 
 
 def make_results(
@@ -200,7 +201,8 @@ def make_training(session: xr.Dataset, rng: np.random.Generator, seeds: int, nul
             "step": step,
             "time": session["time"],
         },
-        attrs=_attrs(session) | {"seconds": 12.5, "device": "cpu", "nulls": json.dumps(nulls_by_label)},
+        attrs=_attrs(session)
+        | {"seconds": 12.5, "device": "cpu", "nulls": json.dumps(nulls_by_label), "remarks": json.dumps([REMARK])},
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from tests.pages import EVIL, Page
-from tests.results import make_results, make_session
+from tests.results import REMARK, make_results, make_session
 from xcebra_nwb import session as contract
 from xcebra_nwb.config import Method
 from xcebra_nwb.errors import UsageError
@@ -74,6 +74,10 @@ def test_page_says_which_conditions_are_broken(made: Path) -> None:
     assert {row[4] for row in rows[: len(broken)]} == {"✖ no"}
     assert len(broken) == 1
     assert "choice: 24 of 25 conditions hold; a class was visited only 1 times" in page.text
+
+
+def test_page_says_what_training_remarked(made: Path) -> None:
+    assert REMARK in Page(made / "report.html").text
 
 
 def test_table_holds_every_unit_in_order_of_attribution(made: Path) -> None:

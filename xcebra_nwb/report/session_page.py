@@ -134,10 +134,16 @@ def _training(results: Results) -> dict[str, Any]:
     names, units = [str(name) for name in training["objective"].values], training["loss"].attrs["units"]
     pairs = zip(names, held_out, training["chance"].values, strict=True)
     alt = "; ".join(f"{name}: held out {number(loss)}, chance {number(chance)} {units}" for name, loss, chance in pairs)
+    remarks = [("remark", remark) for remark in from_json(training.attrs.get("remarks", "[]"))]
     return {
         "picture": picture(lambda: training_figure(training), f"Loss per objective over training. {alt}."),
         "words": wording.training_words(names, [str(rule) for rule in training["positive"].values]),
-        "facts": [("device", device), ("time", f"{number(seconds)} s"), ("members", training.sizes["member"])],
+        "facts": [
+            ("device", device),
+            ("time", f"{number(seconds)} s"),
+            ("members", training.sizes["member"]),
+            *remarks,
+        ],
     }
 
 
