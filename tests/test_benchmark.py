@@ -149,7 +149,7 @@ def test_every_broken_condition_is_a_session_that_can_be_trained_on(condition: c
     assert {len(truth) for truth in task.carries.values()} == {task.session.sizes["unit"]}
 
 
-@pytest.mark.parametrize("training", [*synthetic.TRAININGS, synthetic.PEER])
+@pytest.mark.parametrize("training", [synthetic.HYBRID, *synthetic.OTHERS, synthetic.PEER])
 def test_every_training_of_the_paper_is_a_config(training: str) -> None:
     task = synthetic.task(synthetic.DESIGNS["quick"], 5, 0, training, 0.1)
     blocks = {o.label: o.outputs for o in task.config.objectives if not isinstance(o, str)}

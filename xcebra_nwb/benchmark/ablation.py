@@ -18,9 +18,8 @@ from xcebra_nwb.simulate.synthetic import SHARED, paper_design
 
 LABEL = "target"
 LATENTS = 6
-MEMBERS = 4
 WEIGHT = 0.1
-STRENGTHS = (0.0, 0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+STRENGTHS = (0.0, 0.001, 0.01, 0.03, 0.3, 1.0, 3.0, 10.0)  # beside that of the whole method
 METHODS = ["inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient"]
 NOISE = {"noise-free": 0.0, "noisy": 1.0}  # white, in standard deviations of each unit
 
@@ -32,13 +31,14 @@ class Design:
     budget: Budget
     samples: int
     datasets: int
+    members: int
     strengths: tuple[float, ...] = STRENGTHS
 
 
 DESIGNS = {
-    "quick": Design(Budget(60, 128, 3e-3), 2_000, 1, (0.1,)),
-    "reduced": Design(Budget(1_500, 512, 1e-3), 20_000, 3),
-    "full": Design(Budget(20_000, 5_000, 3e-4), 100_000, 10),
+    "quick": Design(Budget(60, 128, 3e-3), 2_000, 1, 2, (0.0,)),
+    "reduced": Design(Budget(1_500, 512, 2e-3), 20_000, 2, 2, (0.0, 0.01, 1.0, 10.0)),
+    "full": Design(Budget(20_000, 5_000, 3e-4), 100_000, 10, 4),
 }
 
 
@@ -102,7 +102,7 @@ def task(design: Design, noise: float, variant: Variant, dataset: int) -> Task:
         {
             "encoder": {"outputs": outputs, **variant.encoder},
             "objectives": [time, label] if variant.time else [label],
-            "training": design.budget.training(WEIGHT, seeds=MEMBERS) | dict(variant.training),
+            "training": design.budget.training(WEIGHT, seeds=design.members) | dict(variant.training),
             "attribution": {"methods": METHODS},
             "random_seed": dataset,
         }

@@ -18,10 +18,22 @@ from xcebra_nwb.simulate.synthetic import SHARED, paper_design
 
 LABEL = "target"  # the latents that only the second population sees
 WEIGHTS = (0.0, 0.1)
-TRAININGS = ("hybrid", "label only", "time only", "supervised")
+HYBRID, OTHERS = "hybrid", ("label only", "time only", "supervised")
 PEER = "CEBRA 0.6.1"  # its hybrid training, where it is installed
 NOTHING = 1e-9  # a weight that training does not feel
 METHODS = list(get_args(Method))
+
+
+ALL = (4, 5, 6, 7, 8, 9)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A training, on how many datasets of how many latents."""
+
+    training: str
+    datasets: int
+    latents: tuple[int, ...] = ALL
 
 
 @dataclass(frozen=True)
@@ -30,27 +42,31 @@ class Design:
 
     budget: Budget
     samples: int
-    latents: tuple[int, ...]
-    datasets: int
-    trainings: tuple[str, ...]
-    peer_latents: tuple[int, ...]  # where the peer is run as well
-    peer_datasets: int
+    arms: tuple[Arm, ...]
 
 
-ALL = (4, 5, 6, 7, 8, 9)
 DESIGNS: dict[str, Design] = {
-    "quick": Design(Budget(150, 256, 3e-3), 4_000, (4,), 1, ("hybrid",), (), 0),
-    "reduced": Design(Budget(1_500, 512, 1e-3), 50_000, ALL, 10, TRAININGS, (6,), 2),
-    "full": Design(Budget(20_000, 5_000, 3e-4), 100_000, ALL, 10, TRAININGS, ALL, 10),  # the paper's
+    "quick": Design(Budget(150, 256, 3e-3), 4_000, (Arm(HYBRID, 1, (4,)),)),
+    "reduced": Design(
+        Budget(3_000, 512, 2e-3),
+        50_000,
+        (Arm(HYBRID, 10), *(Arm(training, 1) for training in OTHERS), Arm(PEER, 1, (6,))),
+    ),
+    "full": Design(  # the paper's
+        Budget(20_000, 5_000, 3e-4), 100_000, tuple(Arm(training, 10) for training in (HYBRID, *OTHERS, PEER))
+    ),
 }
 
 
 def cases(size: str) -> list[Case]:
     """Return the jobs of the experiment."""
     design = DESIGNS[size]
-    ours = product(design.latents, range(design.datasets), design.trainings, WEIGHTS)
-    peers = product(design.peer_latents, range(design.peer_datasets), [PEER], WEIGHTS)
-    return [perfect_case(LABEL), *(_case(design, *arm) for arm in [*ours, *peers])]
+    jobs = [
+        _case(design, latents, dataset, arm.training, weight)
+        for arm in design.arms
+        for latents, dataset, weight in product(arm.latents, range(arm.datasets), WEIGHTS)
+    ]
+    return [perfect_case(LABEL), *jobs]
 
 
 def _case(design: Design, latents: int, dataset: int, training: str, weight: float) -> Case:
