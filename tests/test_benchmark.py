@@ -14,7 +14,7 @@ from torch import Tensor
 
 from xcebra_nwb import session
 from xcebra_nwb.assess.consistency import map_agreement
-from xcebra_nwb.benchmark import agreement, conditions, demo, judge, peer, perfect, synthetic
+from xcebra_nwb.benchmark import agreement, conditions, demo, peer, perfect, solve, synthetic
 from xcebra_nwb.benchmark.budget import SIZES
 from xcebra_nwb.benchmark.case import Place, Verbs
 from xcebra_nwb.benchmark.catalogue import BENCHMARKS, cases
@@ -194,7 +194,7 @@ def test_the_peer_is_scored_like_ours_where_it_is_installed(tmp_path: Path) -> N
 
 def test_a_condition_gets_a_score_and_the_verdict_of_the_product(tmp_path: Path) -> None:
     task = conditions.task(conditions.DESIGNS["quick"], conditions.CONDITIONS[0], dataset=0)
-    rows = judge.judged(place(tmp_path), task)
+    rows = solve.judged(place(tmp_path), task)
     assert {row["method"] for row in rows} == {"inverted_neuron_gradient", "neuron_gradient"}
     for row in rows:
         assert row["verdict"] in style.VERDICTS

@@ -21,7 +21,11 @@ def test_auroc_is_the_share_of_pairs_in_the_right_order_ties_half() -> None:
 @pytest.mark.parametrize("truth", [np.ones(3, dtype=bool), np.zeros(3, dtype=bool)])
 def test_auroc_is_unknown_when_there_is_nothing_to_tell_apart(truth: np.ndarray) -> None:
     assert np.isnan(auroc(np.arange(3.0), truth))
-    assert np.isnan(auroc(np.array([0.0, np.nan, 1.0]), np.array([True, False, True])))
+
+
+def test_a_unit_whose_map_is_not_known_is_left_out() -> None:
+    assert auroc(np.array([2.0, np.nan, 1.0]), np.array([True, False, False])) == 1.0
+    assert np.isnan(auroc(np.array([2.0, np.nan, 1.0]), np.array([True, False, True])))
 
 
 def test_a_map_of_row_sizes_alone_scores_high_pooled_and_chance_by_row() -> None:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.config import Config
 
+TRUE_INVERSE = "true inverse"  # the known-perfect encoder, in the column of trainings
+
 
 @dataclass(frozen=True)
 class Verbs:
@@ -61,7 +63,7 @@ def perfect_case(label: str) -> Case:
 
         return scores()
 
-    columns = {"dataset": 0, "training": "true inverse", "regularizer": 0.0, "label": label}
+    columns = {"dataset": 0, "training": TRUE_INVERSE, "regularizer": 0.0, "label": label}
     return Case("perfect", columns, work)
 
 

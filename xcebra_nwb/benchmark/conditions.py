@@ -75,7 +75,7 @@ def _case(design: Design, condition: Condition, dataset: int) -> Case:
 
 
 def _work(design: Design, condition: Condition, dataset: int, place: Place) -> list[Score]:
-    from xcebra_nwb.benchmark.judge import judged  # the list of jobs is made without torch
+    from xcebra_nwb.benchmark.solve import judged  # the list of jobs is made without torch
 
     return judged(place, task(design, condition, dataset))
 

@@ -11,11 +11,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from xcebra_nwb.benchmark.case import TRUE_INVERSE
 from xcebra_nwb.files import atomic
 from xcebra_nwb.report.style import CLASSES, DOTS_PER_INCH, FAINT, SETTINGS, figure, label_ticks, plain
 
 SHOWN = ("row_auroc", "agreement")  # the first that there is
 PANELS_A_ROW = 3
+SIGNS = "os^D"  # one set of colours each
 
 
 def save_figure(table: pd.DataFrame, panels: Sequence[str], path: Path) -> None:
@@ -26,6 +28,7 @@ def save_figure(table: pd.DataFrame, panels: Sequence[str], path: Path) -> None:
 
 def draw(table: pd.DataFrame, panels: Sequence[str]) -> Figure:
     """Return the figure: one panel for each value of the columns ``panels``; over the settings, one sign a method."""
+    table = table[table["training"] != TRUE_INVERSE]
     metric = next(m for m in SHOWN if m in table and table[m].notna().any())
     groups = list(table.groupby(list(panels), sort=False))
     settings, methods = list(dict.fromkeys(table["setting"])), list(dict.fromkeys(table["method"]))
@@ -38,6 +41,8 @@ def draw(table: pd.DataFrame, panels: Sequence[str]) -> Figure:
     for axes, (values, group) in zip(drawn, groups, strict=False):
         _panel(axes, group, settings, methods, metric)
         axes.set_title(plain(", ".join(_words(column, value) for column, value in zip(panels, values, strict=True))))
+    for axes in drawn[: len(groups)][-columns:]:
+        axes.tick_params(labelbottom=True)
     for axes in drawn[::columns]:
         axes.set_ylabel(metric.replace("_", " "))
     made.legend(*drawn[0].get_legend_handles_labels(), loc="outside right upper")
@@ -56,5 +61,6 @@ def _panel(axes: Axes, group: pd.DataFrame, settings: list[str], methods: list[s
         reach = np.nan_to_num(np.stack([mean - low, high - mean])).clip(min=0)
         place = np.arange(len(settings)) + 0.08 * (number - (len(methods) - 1) / 2)
         color = CLASSES[number % len(CLASSES)]
-        axes.errorbar(place, mean, reach, fmt="o", markersize=4, color=color, label=plain(method.replace("_", " ")))
+        sign = SIGNS[number // len(CLASSES) % len(SIGNS)]
+        axes.errorbar(place, mean, reach, fmt=sign, markersize=4, color=color, label=plain(method.replace("_", " ")))
     label_ticks(axes, settings, rotation=30 if len(settings) > 3 else 0, ha="right" if len(settings) > 3 else "center")

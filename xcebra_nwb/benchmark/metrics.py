@@ -22,10 +22,12 @@ Score = dict[str, Any]  # one row of the table of scores
 
 
 def auroc(values: NDArray, truth: Truth) -> float:
-    """Return the auROC of ``values`` for ``truth`` of the same shape; NaN if all are alike or a value is not known."""
-    if truth.all() or not truth.any() or not np.isfinite(values).all():
+    """Return the auROC of what is known of ``values`` for ``truth`` of the same shape; NaN if all are alike true."""
+    known = np.isfinite(values)
+    values, truth = values[known], truth[known]
+    if truth.all() or not truth.any():
         return float("nan")
-    return float(roc_auc_score(truth.ravel(), values.ravel()))
+    return float(roc_auc_score(truth, values))
 
 
 def row_auroc(values: Floats, truth: Truth) -> float:

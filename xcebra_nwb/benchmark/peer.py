@@ -13,16 +13,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.benchmark.case import Place, Task
 from xcebra_nwb.benchmark.metrics import Score
-from xcebra_nwb.benchmark.solve import SCORED_BINS, embedding_scores, label_blocks, map_scores, objectives_of
+from xcebra_nwb.benchmark.solve import Maps, embedding_scores, label_blocks, map_scores, objectives_of
 from xcebra_nwb.config import Config
 from xcebra_nwb.objectives import resolve
 from xcebra_nwb.session import encoder_input, labels
-from xcebra_nwb.xcebra.attribution import Maps, sampled
+from xcebra_nwb.xcebra.attribution import sampled
 from xcebra_nwb.xcebra.training import Block
 
 ENCODER = "offset1-model-mse-clip-5-5"  # the paper's
@@ -30,7 +29,7 @@ NEEDED = ("cebra", "cvxpy")  # its attribution imports the second
 METHODS = {"inverted_neuron_gradient": "jf-inv-svd", "neuron_gradient": "jf"}  # our name: CEBRA's
 MISSING = 'not installed: pip install "xcebra-nwb[bench]"'
 JACOBIAN_BATCH = 1000
-Floats = NDArray[np.float64]
+SCORED_BINS = 10_000  # evenly over the session: it inverts in a Python loop
 
 
 def peer_scores(place: Place, task: Task) -> list[Score]:
@@ -47,10 +46,10 @@ def peer_scores(place: Place, task: Task) -> list[Score]:
     bins = np.arange(len(inputs))
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it configures
         model = _train(inputs, task)
-        maps = _maps(model, inputs[sampled(bins, SCORED_BINS)], blocks)
+        maps, usable = _maps(model, inputs[sampled(bins, SCORED_BINS)], blocks)
     with torch.no_grad():
         latents = model(inputs[:, :, None]).numpy()
-    about = {block.name: embedding_scores(task, block, latents, bins) for block in blocks}
+    about = {b.name: embedding_scores(task, b, latents, bins) | {"usable": usable} for b in blocks}
     return [score | about[score["label"]] for score in map_scores(maps, blocks, task.carries)]
 
 
@@ -110,23 +109,17 @@ def _schedule(chosen: Config) -> Any:
     )
 
 
-def _maps(model: Any, inputs: Tensor, blocks: Sequence[Block]) -> Maps:
-    """Our maps of CEBRA's Jacobians and inverses at ``inputs`` (bin, unit)."""
+def _maps(model: Any, inputs: Tensor, blocks: Sequence[Block]) -> tuple[Maps, float]:
+    """Our maps of CEBRA's Jacobians and inverses at ``inputs`` (bin, unit), and the share of bins with a gradient."""
     import cebra
 
     attribution = cebra.attribution.init(
         "jacobian-based-batched", model=model, input_data=inputs.clone().requires_grad_(), output_dimension=None
     )
     found = attribution.compute_attribution_map(batch_size=min(JACOBIAN_BATCH, len(inputs)))
-    entries: dict[str, Floats] = {ours: np.abs(found[its]).astype(float) for ours, its in METHODS.items()}
-    usable = (entries["neuron_gradient"] != 0).any(axis=(1, 2))
-    label = {
-        m: [np.sqrt((e[:, b.first : b.last] ** 2).sum(axis=1).mean(axis=0)) for b in blocks] for m, e in entries.items()
-    }
-    return Maps(
-        label={method: np.array(maps)[None] for method, maps in label.items()},
-        latent={method: entry.mean(axis=0)[None] for method, entry in entries.items()},
-        effective_rank=np.full((1, len(blocks)), np.nan),
-        condition=np.full(1, np.nan),
-        usable=np.array([usable.mean()]),
-    )
+    maps = {}
+    for ours, its in METHODS.items():
+        entries = np.abs(found[its]).astype(float)  # (bin, latent, unit)
+        label = [np.sqrt((entries[:, b.first : b.last] ** 2).sum(axis=1).mean(axis=0)) for b in blocks]
+        maps[ours] = np.array(label)[None], entries.mean(axis=0)[None]
+    return maps, float((found[METHODS["neuron_gradient"]] != 0).any(axis=(1, 2)).mean())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,21 +105,17 @@ def _paper(design: Design, noise: float, weight: float, dataset: int, place: Pla
 
 def _spikes(design: Design, spikes: Spikes, dataset: int, place: Place) -> list[Score]:
     """Poisson spikes, three labels, the product from the NWB file to the verdict."""
-    from xcebra_nwb.benchmark.judge import carriers_of, judged
+    from xcebra_nwb.benchmark.solve import judged  # the list of jobs is made without torch
 
     source = place.directory / "sub-simulated_ses-1.nwb"
     duration = min(design.duration, spikes.duration or design.duration)
     place.verbs.simulate(source, dataset, duration, design.spiking_cells, spikes.rates, spikes.mixed)
     chosen = _three_labels(design, spikes.width, dataset)
     place.verbs.extract(source, place.directory, chosen, "simulated")
-    session = load(place.directory / "session.nc")
-    return judged(place, Task(session, chosen, carriers_of(session, _types(source), CARRIERS)))
-
-
-def _types(source: Path) -> dict[str, str]:
-    types = cell_types(source)
+    session, types = load(place.directory / "session.nc"), cell_types(source)
     assert types is not None  # a simulated file says them
-    return types
+    kinds = [types[str(unit)] for unit in session["unit_id"].values]
+    return judged(place, Task(session, chosen, {label: np.isin(kinds, tuned) for label, tuned in CARRIERS.items()}))
 
 
 def _three_labels(design: Design, width: int, dataset: int) -> config.Config:

@@ -1,4 +1,4 @@
-"""From a task to its scores: train with the product's own verb, attribute some of the bins, compare with the truth."""
+"""From a task to its scores, through the product's own verbs: train, attribute and, for a verdict, assess."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb import model_file
-from xcebra_nwb.benchmark.case import Place, Task
+from xcebra_nwb.benchmark.case import Place, Task, judgement
 from xcebra_nwb.benchmark.metrics import (
     Score,
     Truth,
@@ -21,35 +21,38 @@ from xcebra_nwb.benchmark.metrics import (
     trivial_auroc,
 )
 from xcebra_nwb.config import Config, Objective
-from xcebra_nwb.device import device
-from xcebra_nwb.inverse_cut import inverse_cut
-from xcebra_nwb.members import seen_label
+from xcebra_nwb.files import read_json
 from xcebra_nwb.objectives import contrast
-from xcebra_nwb.session import encoder_input, labels, load_dataset, save
-from xcebra_nwb.xcebra.attribution import Maps, Sampling, attribute, sampled
-from xcebra_nwb.xcebra.model import Model, prepared
+from xcebra_nwb.session import labels, load_dataset, save
+from xcebra_nwb.xcebra.model import prepared
 from xcebra_nwb.xcebra.training import Block
 
 Floats = NDArray[np.float64]
-SCORED_BINS = 10_000  # evenly over the session, for methods that need one Jacobian a bin
-PERTURBED_BINS = 500  # of those, for methods that ask the encoder many times a bin
+# By method: label maps (seed, label, unit), latent maps (seed, latent, unit).
+Maps = Mapping[str, tuple[Floats, Floats]]
+    str, tuple[Floats, Floats]
+]  # by method: label maps (seed, label, unit), latent maps (seed, latent, unit)
 
 
 def scores(place: Place, task: Task) -> list[Score]:
     """Train on a task and return one score for every method of its config and every label."""
     save(task.session, place.directory / "session.nc")
     place.verbs.train(place.directory, task.config, place.threads)
-    blocks, latents = label_blocks(task.config), embedded(place, task)
+    place.verbs.attribute(place.directory, task.config, place.threads)
+    attribution = load_dataset(place.directory / "attribution.nc")
+    blocks, latents = label_blocks(task.config), _embedded(place, task)
     bins = np.flatnonzero(np.isfinite(latents).all(axis=1))
-    about = {block.name: embedding_scores(task, block, latents, bins) for block in blocks}
-    maps = maps_at(place, task, sampled(bins, SCORED_BINS))
-    return [score | about[score["label"]] for score in map_scores(maps, blocks, task.carries)]
+    usable = {"usable": float(attribution["usable"].mean())}
+    about = {block.name: embedding_scores(task, block, latents, bins) | usable for block in blocks}
+    return [score | about[score["label"]] for score in map_scores(stored_maps(attribution), blocks, task.carries)]
 
 
-def embedded(place: Place, task: Task) -> Floats:
-    """Return the latents (time, latent) of the first seed in the job's folder, as the loss compares them."""
-    latents = load_dataset(place.directory / "embedding.nc")["embedding"].values[0]
-    return prepared(torch.as_tensor(latents), label_blocks(task.config), contrast(task.config.training)).numpy()
+def judged(place: Place, task: Task) -> list[Score]:
+    """Return the scores of a task with the verdict, the decoding and the leak that the product gives each label."""
+    found = scores(place, task)
+    place.verbs.assess(place.directory)
+    assessed = read_json(place.directory / "assessment.json")["labels"]
+    return [score | judgement(assessed[score["label"]]) for score in found]
 
 
 def objectives_of(config: Config) -> list[Objective]:
@@ -63,35 +66,18 @@ def label_blocks(config: Config) -> list[Block]:
     return [Block(o.label, *o.outputs) for o in objectives_of(config) if o.label]
 
 
-def maps_at(place: Place, task: Task, bins: NDArray[np.int64]) -> Maps:
-    """Return the maps of the trained encoders in the job's folder, averaged over ``bins``."""
-    chosen = task.config.training
-    with device(chosen.device, place.threads) as where:
-        shape, layers = model_file.load(place.directory / "model.safetensors", where)
-        inputs = torch.as_tensor(encoder_input(task.session), device=where)
-        model = Model(inputs, shape, layers, label_blocks(task.config), contrast(task.config.training))
-        training = load_dataset(place.directory / "training.nc")
-
-        def seen(label: str, member: int) -> NDArray:
-            return seen_label(task.session, training, label, member)[bins]
-
-        return attribute(
-            inputs,
-            shape,
-            layers,
-            model.labels,
-            bins,
-            model.contrast,
-            inverse_cut(task.session, model, bins, seen, task.config.attribution.rank_tolerance),
-            task.config.attribution.methods,
-            sampling=Sampling(np.random.default_rng(task.config.random_seed), PERTURBED_BINS),
-        )
+def stored_maps(attribution: xr.Dataset) -> Maps:
+    """Return the maps of every method of attribution.nc."""
+    label = attribution["attribution_seeds"].transpose("method", "seed", "label", "unit").values
+    latent = attribution["latent_map"].transpose("method", "seed", "latent", "unit").values
+    methods = [str(method) for method in attribution["method"].values]
+    return dict(zip(methods, zip(label, latent, strict=True), strict=True))
 
 
 def map_scores(maps: Maps, blocks: Sequence[Block], carries: Mapping[str, Truth]) -> list[Score]:
     """Return the scores of every method's maps for every label; those of latents are means over seeds."""
     found = []
-    for method, latent_maps in maps.latent.items():
+    for method, (label_maps, latent_maps) in maps.items():
         truth = latent_truth(blocks, carries, latent_maps.shape[1:])
         pooled = float(np.mean([auroc(one, truth) for one in latent_maps]))
         for number, block in enumerate(blocks):
@@ -103,8 +89,7 @@ def map_scores(maps: Maps, blocks: Sequence[Block], carries: Mapping[str, Truth]
                     "row_auroc": float(np.mean([row_auroc(one[rows], truth[rows]) for one in latent_maps])),
                     "pooled_auroc": pooled,
                     "trivial_auroc": trivial_auroc(truth),
-                    "label_auroc": auroc(maps.label[method][:, number].mean(axis=0), carries[block.name]),
-                    "usable": float(maps.usable.mean()),
+                    "label_auroc": auroc(label_maps[:, number].mean(axis=0), carries[block.name]),
                 }
             )
     return found
@@ -133,3 +118,9 @@ def embedding_scores(task: Task, block: Block, latents: Floats, bins: NDArray[np
         "leak": linear_r2(others, values) if others.shape[1] else np.nan,
         "saturated": saturated_share(latents[bins], task.config.encoder.clip),
     }
+
+
+def _embedded(place: Place, task: Task) -> Floats:
+    """The latents (time, latent) of the first seed, as the loss compares them."""
+    latents = load_dataset(place.directory / "embedding.nc")["embedding"].values[0]
+    return prepared(torch.as_tensor(latents), label_blocks(task.config), contrast(task.config.training)).numpy()

@@ -12,6 +12,8 @@ from rich import box
 from rich.table import Table
 from scipy.stats import bootstrap
 
+from xcebra_nwb.benchmark.case import TRUE_INVERSE
+
 KEYS = ["setting", "training", "regularizer", "label", "method"]  # what a row of the table is about
 AUROC = ("row_auroc", "pooled_auroc", "trivial_auroc", "label_auroc")
 EMBEDDING = ("r2", "label_r2", "label_knn", "decoding", "leak", "usable", "saturated")
@@ -83,6 +85,7 @@ def rivals(scores: pd.DataFrame, best: dict[str, object], metrics: Sequence[str]
     lower, ``<metric>_equal`` those on which both score the same, ``datasets`` all.
     """
     same = ["setting", "label", "dataset"]
+    scores = scores[scores["training"] != TRUE_INVERSE]
     is_best = np.logical_and.reduce([scores[column] == value for column, value in best.items()])
     pairs = scores[~is_best].merge(scores[is_best][[*same, *metrics]], on=same, suffixes=("", "_best"))
     rows = []
