@@ -30,8 +30,6 @@ from xcebra_nwb.xcebra.training import Block
 Floats = NDArray[np.float64]
 # By method: label maps (seed, label, unit), latent maps (seed, latent, unit).
 Maps = Mapping[str, tuple[Floats, Floats]]
-    str, tuple[Floats, Floats]
-]  # by method: label maps (seed, label, unit), latent maps (seed, latent, unit)
 
 
 def scores(place: Place, task: Task) -> list[Score]:
