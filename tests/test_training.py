@@ -162,6 +162,13 @@ def test_the_regularizer_ramps_up() -> None:
     assert weights == pytest.approx([0, 0, 0, 0.1 * 62 / 125, 0.1, 0.1])
 
 
+def test_the_learning_rate_stays_and_then_falls_to_nothing() -> None:
+    chosen = options(1000, decay=0.5)
+    rates = [training.learning_rate(step, chosen) for step in (0, 499, 500, 750, 999)]
+    assert rates == pytest.approx([1e-2, 1e-2, 1e-2, 0.5e-2, 0], abs=1e-7)
+    assert {training.learning_rate(step, options(10)) for step in range(10)} == {1e-2}
+
+
 def test_cosine_and_negatives_train_too() -> None:
     found = trained([0], [1], steps=60, contrast=Contrast("cosine", 0.3, "negatives"))
     assert np.isfinite(found.loss).all()

@@ -113,6 +113,12 @@ class Training(Section):
     steps: int = Field(5000, ge=1, description="optimiser steps")
     batch_size: int = Field(512, ge=2, description="references, and negatives, per step")
     learning_rate: float = Field(3e-4, gt=0, description="of Adam")
+    decay: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="share of the steps after which the learning rate falls to 0, along half a cosine; 1: it stays",
+    )
     similarity: Literal["euclidean", "cosine"] = Field("euclidean", description="phi of the contrastive loss")
     temperature: float = Field(1.0, gt=0, description="tau of the contrastive loss")
     denominator: Literal["all", "negatives"] = Field(

@@ -25,6 +25,7 @@ def options(config: Config) -> Options:
         steps=t.steps,
         batch_size=t.batch_size,
         learning_rate=t.learning_rate,
+        decay=t.decay,
         contrast=contrast(t),
         regularizer_weight=t.regularizer.weight,
         regularizer_ramp=t.regularizer.ramp,

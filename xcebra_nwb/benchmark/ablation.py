@@ -37,7 +37,7 @@ class Design:
 
 DESIGNS = {
     "quick": Design(Budget(60, 128, 3e-3), 2_000, 1, 2, (0.0,)),
-    "reduced": Design(Budget(1_500, 512, 2e-3), 20_000, 2, 2, (0.0, 0.01, 1.0, 10.0)),
+    "reduced": Design(Budget(1_500, 512, 2e-3, decay=0.5), 20_000, 2, 2, (0.0, 0.01, 1.0, 10.0)),
     "full": Design(Budget(20_000, 5_000, 3e-4), 100_000, 10, 4),
 }
 

@@ -15,6 +15,7 @@ class Budget:
     steps: int
     batch_size: int
     learning_rate: float
+    decay: float = 1.0
 
     def training(self, weight: float, **changes: Any) -> dict[str, Any]:
         """Return the config's section ``training`` with the regulariser's ``weight``: one seed, no nulls."""
@@ -22,6 +23,7 @@ class Budget:
             "steps": self.steps,
             "batch_size": self.batch_size,
             "learning_rate": self.learning_rate,
+            "decay": self.decay,
             "regularizer": {"weight": weight},
             "seeds": 1,
             "nulls": 0,

@@ -30,7 +30,7 @@ class Design:
 
 DESIGNS = {
     "quick": Design(Budget(60, 128, 3e-3), 1_500, 1, 2, 3),
-    "reduced": Design(Budget(1_000, 512, 2e-3), 10_000, 3, 2, 4),
+    "reduced": Design(Budget(1_000, 512, 2e-3, decay=0.5), 10_000, 3, 2, 4),
     "full": Design(Budget(10_000, 512, 3e-4), 40_000, 10, 4, 8),
 }
 

@@ -48,7 +48,7 @@ class Design:
 DESIGNS: dict[str, Design] = {
     "quick": Design(Budget(150, 256, 3e-3), 4_000, (Arm(HYBRID, 1, (4,)),)),
     "reduced": Design(
-        Budget(3_000, 512, 2e-3),
+        Budget(3_000, 512, 2e-3, decay=0.5),
         50_000,
         (Arm(HYBRID, 10), *(Arm(training, 1) for training in OTHERS), Arm(PEER, 1, (6,))),
     ),

@@ -7,6 +7,7 @@ Shapes: M members, K objectives, B samples of a batch, T bins of a window, D uni
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ class Options:
     contrast: Contrast
     regularizer_weight: float
     regularizer_ramp: tuple[float, float]
+    decay: float = 1.0  # share of the steps after which the learning rate falls
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,14 @@ def regularizer_weight(step: int, options: Options) -> float:
     if step >= full:
         return options.regularizer_weight
     return options.regularizer_weight * (step - start) / (full - start)
+
+
+def learning_rate(step: int, options: Options) -> float:
+    """Return the learning rate at ``step``: constant, then half a cosine down to 0 at the last step."""
+    start = options.decay * options.steps
+    if step < start:
+        return options.learning_rate
+    return options.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - start) / (options.steps - start)))
 
 
 def train(
@@ -135,6 +145,8 @@ def optimize(
         for batch in zip(*batches, strict=True):
             optimizer.zero_grad(set_to_none=True)
             weight = regularizer_weight(step, options)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step, options)
             losses, penalty = losses_of(batch, weight)
             total = (losses * factors).sum()
             if penalty is not None:
