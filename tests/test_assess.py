@@ -12,12 +12,12 @@ from xcebra_nwb import members
 from xcebra_nwb import session as contract
 from xcebra_nwb.assess.confounding import predicted_by_others
 from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, map_agreement
-from xcebra_nwb.assess.decoding import decoding_score
 from xcebra_nwb.assess.identifiability import leak
 from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.assess.moderated import half_interval, moderated
 from xcebra_nwb.assess.null import bulk, rank_p_value, resolution, score_maps, smallest_q, unit_norm
 from xcebra_nwb.assess.verdict import Evidence, verdict
+from xcebra_nwb.decoding import decoding_score
 from xcebra_nwb.verbs import assess as verb
 
 from .conditions import conditions

@@ -11,7 +11,6 @@ from scipy.signal import lfilter
 
 from xcebra_nwb.assess import verdict as verdicts
 from xcebra_nwb.assess.aliasing import aliased_share, two_groups
-from xcebra_nwb.assess.decoding import label_features
 from xcebra_nwb.assess.fit import fit_of
 from xcebra_nwb.assess.identifiability import leak, linear_leak, mixing, saturated_share, spanned_directions
 from xcebra_nwb.assess.rules import RULES
@@ -20,6 +19,7 @@ from xcebra_nwb.assess.steps import kernel_statistics, steps_by_place
 from xcebra_nwb.assess.verdict import Evidence, verdict
 from xcebra_nwb.assess.visits import covered_share, fewest_visits, independent_samples
 from xcebra_nwb.assess.window import window_features
+from xcebra_nwb.decoding import label_features
 
 from .conditions import conditions
 

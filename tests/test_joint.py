@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from xcebra_nwb.assess.decoding import decoding_score
+from xcebra_nwb.decoding import decoding_score
 from xcebra_nwb.xcebra import align, encoder, joint, training
 from xcebra_nwb.xcebra.align import Frozen
 from xcebra_nwb.xcebra.groups import Groups

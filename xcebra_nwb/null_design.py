@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.assess.decoding import decoding_score, label_features
 from xcebra_nwb.config import Config
+from xcebra_nwb.decoding import decoding_score, label_features
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.layout import Layout
 from xcebra_nwb.session import labels, trial_numbers

@@ -16,9 +16,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.assess.decoding import METRICS, decoding_score
 from xcebra_nwb.assess.evidence import mean_of_known
 from xcebra_nwb.assess.latents import Latents
+from xcebra_nwb.decoding import METRICS, decoding_score
 from xcebra_nwb.members import Key, keys
 from xcebra_nwb.session import labels, load, load_dataset
 from xcebra_nwb.together import comparable

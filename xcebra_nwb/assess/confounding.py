@@ -5,7 +5,7 @@ from __future__ import annotations
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.assess.decoding import decoding_score, label_features
+from xcebra_nwb.decoding import decoding_score, label_features
 from xcebra_nwb.session import labels
 
 

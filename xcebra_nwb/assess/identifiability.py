@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression
 
-from xcebra_nwb.assess.decoding import decoding_score
+from xcebra_nwb.decoding import decoding_score
 
 Floats = NDArray[np.float64]
 SPANNED = 0.05  # of the largest variance, as attribution.rank_tolerance is of the largest eigenvalue

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from xcebra_nwb.assess.aliasing import aliased_share
 from xcebra_nwb.assess.consistency import partner
-from xcebra_nwb.assess.decoding import decoding_score, label_features
 from xcebra_nwb.assess.evidence import mean_of_known
 from xcebra_nwb.assess.fit import fit_of
 from xcebra_nwb.assess.identifiability import leak, linear_leak, mixing, saturated_share, spanned_directions
@@ -23,6 +22,7 @@ from xcebra_nwb.assess.visits import covered_share, fewest_visits, independent_s
 from xcebra_nwb.assess.window import window_features
 from xcebra_nwb.config import Config
 from xcebra_nwb.config_objective import Objective
+from xcebra_nwb.decoding import decoding_score, label_features
 from xcebra_nwb.layout import WINDOWS, layout
 from xcebra_nwb.objectives import resolve
 from xcebra_nwb.session import encoder_input, label_axes, labels
