@@ -229,4 +229,5 @@ def test_sessions_are_trained_together_in_one_job_and_a_refused_one_is_skipped(p
     assert "no behaviour" in receipt["reason"]
     assert done.stderr.count("together: train: 2 sessions in one space") == 1
     across = json.loads((project / "out" / "sub-rat1_ses-one" / "assessment.json").read_text())["across_sessions"]
-    assert list(across["position"]["sessions"]) == ["sub-rat2_ses-one"]
+    assert (across["sessions"], across["reason"]) == (["sub-rat2_ses-one"], "")
+    assert set(across["labels"]["position"]["by_session"]) == {"sub-rat2_ses-one"}
