@@ -22,7 +22,7 @@ test: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow benchmarks
 	$(BIN)/snakemake --lint
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest --cov --cov-report=term --numprocesses $(CORES) --dist worksteal
 
 # The JSON schema, the default YAML and the table of keys, from the typed config.
 docs: $(READY)
