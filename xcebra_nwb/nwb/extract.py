@@ -20,13 +20,14 @@ from xcebra_nwb.nwb.labels import Label, check_varies
 from xcebra_nwb.nwb.masks import Masks, inside, touching
 from xcebra_nwb.nwb.recording import Recording, read_recording
 from xcebra_nwb.nwb.resample import longest_bridge
+from xcebra_nwb.nwb.source import Source, place_of
 from xcebra_nwb.nwb.spikes import landmarks
 from xcebra_nwb.provenance import software
 
 SECTIONS = {"neural", "time", "labels"}  # of the config: what extraction reads
 
 
-def extract_session(source: Path, config: Config, session: str) -> xr.Dataset:
+def extract_session(source: Source, config: Config, session: str) -> xr.Dataset:
     """Return the session dataset of an NWB file.
 
     Raises:
@@ -47,10 +48,10 @@ def extract_session(source: Path, config: Config, session: str) -> xr.Dataset:
     dataset.attrs |= {
         "session": session,
         **recording.identity,
-        "source": source.as_posix(),
+        "source": place_of(source),
         "neural_source": ", ".join(population.path for population in recording.populations),
         "asset_id": "",
-        "sha256": sha256(source),
+        "sha256": sha256(source) if isinstance(source, Path) else "",
         "software": json.dumps(software()),
         "config": json.dumps(config.model_dump(mode="json", include=SECTIONS)),
         "choices": json.dumps(recording.choices + left_out + _seen(dataset, config), ensure_ascii=False),

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import PurePath, PurePosixPath
 from typing import Any
 
 import h5py
 import numpy as np
 
-from xcebra_nwb.errors import NotInFile, Refusal, UsageError
+from xcebra_nwb.errors import NotInFile, Refusal
+from xcebra_nwb.nwb.source import Source, opened, place_of
 from xcebra_nwb.nwb.walk import UNREADABLE, walk
 
 RAW = {"ElectricalSeries", "SpikeEventSeries", "ImageSeries", "OpticalSeries", "IndexSeries", "ImageMaskSeries"}
@@ -23,13 +24,19 @@ RAW = {"ElectricalSeries", "SpikeEventSeries", "ImageSeries", "OpticalSeries", "
 class NwbFile:
     """An open NWB file.
 
-    ``groups`` holds every group outside /general by its path; ``problems`` says, by path, what could not be read.
+    ``place`` is the path or address that was given. ``groups`` holds every group outside /general by its path;
+    ``problems`` says, by path, what could not be read.
     """
 
-    path: Path
+    place: str
     h5: h5py.File
     groups: dict[str, h5py.Group]
     problems: dict[str, str]
+
+    @property
+    def path(self) -> PurePath:
+        """The place as a path, to take the file's name from."""
+        return PurePosixPath(self.place)
 
     @cached_property
     def series(self) -> dict[str, h5py.Group]:
@@ -45,54 +52,38 @@ class NwbFile:
 
 
 @contextmanager
-def open_nwb(path: Path | str) -> Iterator[NwbFile]:
-    """Yield the NWB file of ``path``, open for reading.
+def open_nwb(source: Source) -> Iterator[NwbFile]:
+    """Yield the NWB file at a path, at an ``http(s)://`` address, or in an open binary file, for reading.
 
     Raises:
         UsageError: there is no such file.
+        Failure: an address does not answer.
         Refusal: not HDF5, truncated or damaged, not NWB, NWB 1.x, or a Zarr directory.
     """
-    path = Path(path)
-    with _open_hdf5(path) as h5:
-        _check_version(path, h5)
+    place = place_of(source)
+    with opened(source) as h5:
+        _check_version(place, h5)
         groups, problems = walk(h5)
         try:
-            yield NwbFile(path, h5, groups, problems)
+            yield NwbFile(place, h5, groups, problems)
         except (OSError, RuntimeError) as error:  # what HDF5 raises when data that are asked for cannot be read
-            raise Refusal(f"{path}: damaged: {error}", "download or copy it again, or name other data") from error
+            raise Refusal(f"{place}: damaged: {error}", "download or copy it again, or name other data") from error
 
 
-def _open_hdf5(path: Path) -> h5py.File:
-    if not path.exists():
-        raise UsageError(f"{path}: no such file", "give the path of an NWB file")
-    if path.is_dir():
-        raise Refusal(f"{path}: a directory; NWB in Zarr is not read yet", "convert it to HDF5 with hdmf-zarr")
-    try:
-        path.open("rb").close()  # is_hdf5 does not tell a file that may not be read from one that is something else
-        if not h5py.is_hdf5(path):
-            raise Refusal(f"{path}: not an NWB file: not HDF5", "check that it was downloaded whole and is an .nwb")
-        return h5py.File(path, "r")
-    except PermissionError:
-        raise UsageError(f"{path}: no permission to read it", "change its permissions") from None
-    except OSError as error:
-        reason = "truncated" if "truncated" in str(error) else f"not readable as HDF5: {error}"
-        raise Refusal(f"{path}: {reason}", "download or copy it again") from None
-
-
-def _check_version(path: Path, h5: h5py.File) -> None:
+def _check_version(place: str, h5: h5py.File) -> None:
     try:
         version = text(h5.attrs["nwb_version"] if "nwb_version" in h5.attrs else h5["nwb_version"][()])
     except UNREADABLE:
-        raise Refusal(f"{path}: not an NWB file: HDF5 without nwb_version", "give a file in the NWB format") from None
+        raise Refusal(f"{place}: not an NWB file: HDF5 without nwb_version", "give a file in the NWB format") from None
     number = version.removeprefix("NWB-")
     if version.upper().removeprefix("NWB-").startswith(("0.", "1.")):
         raise Refusal(
-            f"{path}: NWB {number} is too old: version 2 is read",
+            f"{place}: NWB {number} is too old: version 2 is read",
             "convert it to NWB 2 (MatNWB or pynwb)",
         )
     kind = neurodata_type(h5)
     if kind not in {"NWBFile", ""}:
-        raise Refusal(f"{path}: not an NWB file: its root is a {kind}", "give a file in the NWB format")
+        raise Refusal(f"{place}: not an NWB file: its root is a {kind}", "give a file in the NWB format")
 
 
 def text(value: Any) -> str:

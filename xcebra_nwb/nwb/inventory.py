@@ -6,7 +6,6 @@ An object that cannot be read is listed with what is wrong with it; only a file 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TypeVar
 
 from xcebra_nwb.config import validate
@@ -24,11 +23,12 @@ from xcebra_nwb.nwb.inventory_models import (
 )
 from xcebra_nwb.nwb.label_choice import choose_labels
 from xcebra_nwb.nwb.readers import Candidate, readers
+from xcebra_nwb.nwb.source import Source
 
 Told = TypeVar("Told")
 
 
-def inventory(path: Path | str) -> Inventory:
+def inventory(path: Source) -> Inventory:
     """Return what the file holds.
 
     Raises:
@@ -108,7 +108,7 @@ def _said(error: Exception) -> str:
 
 def _identity(file: NwbFile) -> Identity:
     return Identity(
-        path=file.path.as_posix(),
+        path=file.place,
         nwb_version=text(file.h5.attrs.get("nwb_version", "")),
         identifier=file.scalar("/identifier"),
         session_id=file.scalar("/general/session_id"),

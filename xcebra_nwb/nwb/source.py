@@ -1,0 +1,88 @@
+"""Where a recording is read from: a local path, an address (http range requests), or an open binary file."""
+
+from __future__ import annotations
+
+import re
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import h5py
+
+from xcebra_nwb.errors import Failure, Refusal, UsageError
+
+Source = Path | str | BinaryIO
+"""A path, an ``http(s)://`` address, or anything that can ``read``, ``seek`` and ``tell``."""
+
+TIMEOUT = 30  # s
+CONTENT_RANGE = re.compile(r"bytes .*/(?P<size>\d+)$")
+ADDRESS = re.compile(r"^https?://", re.IGNORECASE)
+
+
+def is_remote(source: Source) -> bool:
+    """Return whether ``source`` is an address."""
+    return isinstance(source, str) and ADDRESS.match(source) is not None
+
+
+def place_of(source: Source) -> str:
+    """Return what ``source`` is called: a path, an address, or the ``name`` of an open file."""
+    if isinstance(source, Path | str):
+        return source if isinstance(source, str) and is_remote(source) else Path(source).as_posix()
+    return str(getattr(source, "name", "an open file"))
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[h5py.File]:
+    """Yield the root of the file, open for reading.
+
+    Raises:
+        UsageError: there is no such file, or it may not be read.
+        Failure: an address does not answer.
+        Refusal: not HDF5, truncated or damaged, or a Zarr directory.
+    """
+    place = place_of(source)
+    if isinstance(source, Path | str):
+        stream: BinaryIO | Path = _remote(place) if is_remote(source) else _local(Path(source))
+    else:
+        stream = source
+    with _hdf5(stream, place) as h5:
+        yield h5
+
+
+def _remote(address: str) -> BinaryIO:
+    """The file at ``address``, read in ranges of bytes; its size is asked for first, as remfile retries for long."""
+    import remfile  # slow to import, and most recordings are local
+
+    request = urllib.request.Request(address, headers={"Range": "bytes=0-0"})
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+            size = CONTENT_RANGE.match(answer.headers.get("Content-Range", ""))
+    except OSError as error:
+        raise Failure(f"{address}: cannot be read: {error}", "check the address and the network") from None
+    if size is None:
+        raise Failure(f"{address}: its server does not answer ranges of bytes", "download the file first")
+    return remfile.File(address, _size=int(size["size"]))
+
+
+def _local(path: Path) -> Path:
+    if not path.exists():
+        raise UsageError(f"{path}: no such file", "give the path of an NWB file")
+    if path.is_dir():
+        raise Refusal(f"{path}: a directory; NWB in Zarr is not read yet", "convert it to HDF5 with hdmf-zarr")
+    try:
+        path.open("rb").close()  # HDF5 does not tell a file that may not be read from one that is something else
+    except PermissionError:
+        raise UsageError(f"{path}: no permission to read it", "change its permissions") from None
+    return path
+
+
+def _hdf5(stream: BinaryIO | Path, place: str) -> h5py.File:
+    try:
+        if isinstance(stream, Path) and not h5py.is_hdf5(stream):
+            raise Refusal(f"{place}: not an NWB file: not HDF5", "check that it was downloaded whole and is an .nwb")
+        return h5py.File(stream, "r")
+    except OSError as error:
+        reason = "truncated" if "truncated" in str(error) else f"not readable as HDF5: {error}"
+        raise Refusal(f"{place}: {reason}", "download or copy it again") from None
