@@ -24,7 +24,7 @@ test: $(READY)
 	$(BIN)/snakemake --lint
 	$(BIN)/pytest --cov --cov-report=term --numprocesses $(CORES) --dist worksteal
 
-# The JSON schema, the default YAML and the table of keys, from the typed config.
+# The JSON schema, the default YAML and the table of keys, from the typed config; the list of refusals.
 docs: $(READY)
 	$(BIN)/python -m xcebra_nwb.config_docs .
 

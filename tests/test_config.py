@@ -18,7 +18,9 @@ PLACE = {"name": "a", "outputs": [0, 1], "positive": "time_delta", "label": "pla
 TIME = {"name": "time", "outputs": [0, 8], "positive": "time"}
 
 
-@pytest.mark.parametrize("path", [config_docs.SCHEMA, config_docs.ALL_KEYS, config_docs.README], ids=str)
+@pytest.mark.parametrize(
+    "path", [config_docs.SCHEMA, config_docs.ALL_KEYS, config_docs.README, config_docs.REFUSALS], ids=str
+)
 def test_generated_files_say_what_the_models_say(path: Path) -> None:
     expected = config_docs.rendered(ROOT)[ROOT / path]
     assert (ROOT / path).read_text(encoding="utf-8") == expected, f"{path} has drifted: run `make docs`"

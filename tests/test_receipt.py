@@ -7,6 +7,7 @@ import pytest
 from xcebra_nwb import receipt
 from xcebra_nwb.errors import Failure, NotInFile, Refusal
 from xcebra_nwb.files import atomic, write_json
+from xcebra_nwb.refusals import Code
 
 
 def writes(directory: Path, name: str):
@@ -18,7 +19,7 @@ def writes(directory: Path, name: str):
 
 
 def refuses() -> list[Path]:
-    raise Refusal("no behaviour", "name a label")
+    raise Refusal(Code.NO_LABEL, "no behaviour", "name a label")
 
 
 def fails() -> list[Path]:
@@ -45,7 +46,8 @@ def test_in_a_batch_a_refusal_is_noted_and_passed_on_but_reported(tmp_path: Path
     assert receipt.carry_out("extract", tmp_path, refuses, batch=True) == []
     receipt.carry_out("train", tmp_path, fails, batch=True)  # never gets to fail
     found = receipt.load(tmp_path, "train")
-    assert (found.state, found.reason, found.remedy) == ("refused", "no behaviour", "name a label")
+    assert (found.state, found.code, found.reason) == ("refused", Code.NO_LABEL, "no behaviour")
+    assert found.remedy == "name a label"
     receipt.carry_out("report", tmp_path, writes(tmp_path, "report.html"), batch=True)
     assert receipt.load(tmp_path, "report").state == "done"
 
@@ -113,13 +115,14 @@ def test_sessions_trained_together_each_keep_a_receipt_and_a_refused_one_is_skip
 
     def work(directories: list[Path]) -> dict[Path, list[Path] | Refusal]:
         assert directories == [first, third]
-        return {first: writes(first, "training.nc")(), third: Refusal("units: cm here, m in a")}
+        return {first: writes(first, "training.nc")(), third: Refusal(Code.NOT_IN_ONE_SPACE, "units: cm here, m in a")}
 
     receipt.carry_out_together("train", [first, second, third], work, batch=True)
     found = [receipt.load(directory, "train") for directory in (first, second, third)]
     assert [one.state for one in found] == ["done", "refused", "refused"]
     assert list(found[0].files) == ["training.nc"]
     assert [one.reason for one in found[1:]] == ["no behaviour", "units: cm here, m in a"]
+    assert [one.code for one in found] == [None, Code.NO_LABEL, Code.NOT_IN_ONE_SPACE]
     assert not (third / "training.nc").exists()
 
 
@@ -135,7 +138,7 @@ def test_what_goes_wrong_together_concerns_all_sessions(tmp_path: Path) -> None:
     first, second, third = three(tmp_path)
 
     def refuses_all(directories: list[Path]) -> dict[Path, list[Path] | Refusal]:
-        raise Refusal("nothing in common")
+        raise Refusal(Code.NOT_IN_ONE_SPACE, "nothing in common")
 
     with pytest.raises(Refusal):
         receipt.carry_out_together("train", [first, third], refuses_all)

@@ -18,6 +18,7 @@ from xcebra_nwb.config import Method
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.files import read_json, write_json
 from xcebra_nwb.receipt import Receipt, save
+from xcebra_nwb.refusals import Code
 from xcebra_nwb.report.attribution_figures import map_figure
 from xcebra_nwb.report.ground_truth import auroc_against_cell_types
 from xcebra_nwb.report.style import number, of_median_unit, plain
@@ -237,13 +238,26 @@ def test_page_is_the_same_twice(tmp_path: Path) -> None:
 def test_refused_session_gets_a_page_that_says_why(tmp_path: Path) -> None:
     for verb in ("extract", "train"):
         refusal = Receipt(
-            verb=verb, session="sub-a", state="refused", reason=f"no behaviour {EVIL}", remedy="name a label"
+            verb=verb,
+            session="sub-a",
+            state="refused",
+            code=Code.NO_LABEL,
+            reason=f"no behaviour {EVIL}",
+            remedy="name a label",
         )
         save(refusal, tmp_path)
     write_json(tmp_path / "inventory.json", {"neural": [{"path": "/units", "units": 3}], "series": []})
     assert report(tmp_path) == [tmp_path / "report.html"]
     page = Page(tmp_path / "report.html")
-    for words in ("refused", f"no behaviour {EVIL}", "name a label", "/units", "extract"):
+    for words in (
+        "refused",
+        f"no behaviour {EVIL}",
+        "name a label",
+        "/units",
+        "extract",
+        "no-label",
+        Code.NO_LABEL.means,
+    ):
         assert words in page.text
     assert page.scripts == [None]
 

@@ -17,6 +17,7 @@ from xcebra_nwb.archive.sessions import Session, write
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.files import read_json
 from xcebra_nwb.receipt import ORDER, Receipt, save
+from xcebra_nwb.refusals import Code
 from xcebra_nwb.report import summary_page
 from xcebra_nwb.report.atlas import COLUMNS
 from xcebra_nwb.report.overview import say
@@ -34,8 +35,9 @@ def done(results: Path, name: str, seed: int = 0) -> Session:
 
 def refused(results: Path, name: str) -> Session:
     for verb in ORDER:
-        state = "done" if verb == "report" else "refused"
-        receipt = Receipt(verb=verb, session=name, state=state, reason=f"no behaviour {EVIL}", remedy="name [label]")
+        said = {"code": Code.NO_LABEL, "reason": f"no behaviour {EVIL}", "remedy": "name [label]"}
+        refusal = Receipt(verb=verb, session=name, state="refused", **said)
+        receipt = Receipt(verb=verb, session=name, state="done") if verb == "report" else refusal
         save(receipt, results / name)
     return Session(session=name, include=True, source=f"{name}.nwb", found="3 units")
 
@@ -62,14 +64,15 @@ def test_every_session_has_an_ending(tmp_path: Path) -> None:
     names = ["sub-a/status.json", "sub-b/status.json", "sub-c/status.json", "atlas.parquet", "summary.html"]
     assert written == [tmp_path / name for name in names]
     assert read_json(written[0]) == {
-        "session": "sub-a", "state": "done", "reason": "", "remedy": "", "verb": "", "log": [],
+        "session": "sub-a", "state": "done", "code": None, "reason": "", "remedy": "", "verb": "", "log": [],
     }  # fmt: skip
     assert read_json(written[1]) == {
-        "session": "sub-b", "state": "refused", "reason": f"no behaviour {EVIL}", "remedy": "name [label]",
+        "session": "sub-b", "state": "refused", "code": "no-label",
+        "reason": f"no behaviour {EVIL}", "remedy": "name [label]",
         "verb": "extract", "log": [],
     }  # fmt: skip
     assert read_json(written[2]) == {
-        "session": "sub-c", "state": "failed", "reason": "out of memory",
+        "session": "sub-c", "state": "failed", "code": None, "reason": "out of memory",
         "remedy": "read logs/sub-c/train.log in the results, then run train again",
         "verb": "train", "log": ["10 steps", "20 steps", EVIL, "xcebra-nwb: failed: out of memory"],
     }  # fmt: skip
@@ -82,8 +85,9 @@ def test_page_shows_the_sessions_and_only_text(tmp_path: Path) -> None:
     page = Page(tmp_path / "summary.html")
     assert page.ids == ["overview", "sessions", "failures", "atlas"]
     for words in (
-        "1 of 3 sessions is done; a code is supported for position in 1.", "✔ position: supported", "out of memory",
-        "20 steps", "name [label]", f"bad {EVIL}", "✖ failed", "⊘ refused", "– left out", "12 units",
+        "1 of 3 sessions is done; a code is supported for position in 1. Refused: no-label (1).",
+        "✔ position: supported", "out of memory",
+        "20 steps", "name [label] [no-label]", f"bad {EVIL}", "✖ failed", "⊘ refused", "– left out", "12 units",
     ):  # fmt: skip
         assert words in page.text
     assert EVIL not in page.html

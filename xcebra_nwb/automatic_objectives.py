@@ -11,6 +11,7 @@ from xcebra_nwb.config import Config
 from xcebra_nwb.config_objective import Objective
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.objective_checks import too_few_values
+from xcebra_nwb.refusals import Code
 from xcebra_nwb.session import label_axes, labels
 
 LARGEST_CLASS_BLOCK = 4  # latents for a discrete label with many classes
@@ -57,7 +58,11 @@ def _varying(session: xr.Dataset, bins: NDArray[np.int64]) -> xr.Dataset:
     reasons = {name: too_few_values(label, bins) for name, label in labels(session).items()}
     if all(reasons.values()):
         found = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-        raise Refusal(f"no label varies enough to train on: {found}", "name other labels, or widen time.within")
+        raise Refusal(
+            Code.LABEL_TOO_FEW_VALUES,
+            f"no label varies enough to train on: {found}",
+            "name other labels, or widen time.within",
+        )
     return session.drop_vars([name for name, reason in reasons.items() if reason])
 
 

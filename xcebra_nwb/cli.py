@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from xcebra_nwb import __version__
-from xcebra_nwb.errors import Exit, UsageError, XcebraError
+from xcebra_nwb.errors import Exit, Refusal, UsageError, XcebraError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -57,7 +57,8 @@ def _say(error: Exception) -> int:
     """Print one line on an error and return its exit code."""
     if isinstance(error, XcebraError):
         word = {Exit.REFUSED: "refused", Exit.USAGE: "error", Exit.FAILED: "failed"}.get(error.exit_code, "failed")
-        print(f"xcebra-nwb: {word}: {error}", file=sys.stderr)
+        code = f" [{error.code}]" if isinstance(error, Refusal) else ""
+        print(f"xcebra-nwb: {word}: {error}{code}", file=sys.stderr)
         return int(error.exit_code)
     explain = getattr(error, "format_message", None)  # the parser's own errors; where typer keeps them is its secret
     if explain is not None:
@@ -159,7 +160,6 @@ def train(
     batch: Batch = False,
 ) -> None:
     """Train the encoders, seeds and nulls together: model.safetensors, training.nc, embedding.nc."""
-    from xcebra_nwb.errors import Refusal, UsageError
     from xcebra_nwb.receipt import carry_out, carry_out_together
 
     def work() -> list[Path]:

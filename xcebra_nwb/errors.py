@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import IntEnum
 from pathlib import Path
 
+from xcebra_nwb.refusals import Code
+
 
 class Exit(IntEnum):
     """Exit codes of every verb."""
@@ -47,12 +49,21 @@ class UsageError(XcebraError):
 class NotInFile(UsageError):
     """The config names what a file does not hold: a mistake when it is the only file, a refusal among many."""
 
+    code = Code.CONFIG_DOES_NOT_FIT
+
 
 class Refusal(XcebraError):
-    """The data cannot answer the question that was asked; ``files`` are whole and part of the answer."""
+    """The data cannot answer the question that was asked; ``files`` are whole and part of the answer.
+
+    Args:
+        code: which of the reasons in ``docs/refusals.md`` it is.
+        message: what is wrong and where, in one line.
+        remedy: what would help, in one line.
+    """
 
     exit_code = Exit.REFUSED
 
-    def __init__(self, message: str, remedy: str = "") -> None:
+    def __init__(self, code: Code, message: str, remedy: str = "") -> None:
         super().__init__(message, remedy)
+        self.code = code
         self.files: list[Path] = []

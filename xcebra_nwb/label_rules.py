@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xcebra_nwb.config_objective import Objective
 from xcebra_nwb.errors import Refusal
+from xcebra_nwb.refusals import Code
 from xcebra_nwb.xcebra.groups import Floats, Integers
 from xcebra_nwb.xcebra.pairs import NearPairs
 from xcebra_nwb.xcebra.steps import (
@@ -64,7 +65,11 @@ def label_space(objective: Objective, kind: str, values: Floats, run: NDArray[np
         return LabelSpace(unscaled, around, circular, directions=not circular)
     increments = label_increments(values, run, objective.delta, circular)
     if not len(increments):
-        raise Refusal(f"label {objective.label}: no {objective.delta + 1} bins follow each other", "a smaller delta")
+        raise Refusal(
+            Code.BROKEN_UP,
+            f"label {objective.label}: no {objective.delta + 1} bins follow each other",
+            "a smaller delta",
+        )
     scale = unscaled if circular else step_scale(values, increments)
     normal = objective.steps == "delta_normal"
     steps: Steps = NormalSteps(objective.scale) if normal else RecordedSteps(increments / scale)

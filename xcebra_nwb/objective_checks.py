@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xcebra_nwb.config_objective import Objective, Rule
 from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.refusals import Code
 from xcebra_nwb.session import labels
 
 KINDS: dict[Rule, tuple[str, ...]] = {  # that a rule can read
@@ -94,6 +95,7 @@ def check_outputs(outputs: int, units: int) -> None:
     """Raise :class:`Refusal` for more latents than units, which no function of the units can tell apart."""
     if outputs > units:
         raise Refusal(
+            Code.TOO_MANY_LATENTS,
             f"{outputs} latents of {units} units: a code of {units} units has at most {units} dimensions",
             "lower encoder.outputs and the blocks, name fewer labels, or keep more units (neural.min_spikes)",
         )
@@ -118,6 +120,7 @@ def check_values(objective: Objective, session: xr.Dataset, bins: NDArray[np.int
         if reason := too_few_values(label, bins):
             classes = label.attrs["kind"] == "discrete"
             raise Refusal(
+                Code.LABEL_TOO_FEW_VALUES,
                 f"objective {objective.name}: label {name} has too few values: {reason}",
                 f"leave it out, or {'widen time.within' if classes else 'kind: discrete if it stands for classes'}",
             )

@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from xcebra_nwb.errors import NotInFile, Refusal, UsageError
 from xcebra_nwb.files import read_json, sha256, write_json
+from xcebra_nwb.refusals import Code
 
 # The verbs of a session in their order, and the names of the files that each writes.
 FILES: dict[str, tuple[str, ...]] = {
@@ -40,9 +41,16 @@ class Receipt(BaseModel):
     verb: str
     session: str
     state: State
+    code: Code | None = Field(None, description="why it was refused, see docs/refusals.md")
     reason: str = ""
     remedy: str = ""
     files: dict[str, str] = Field(default_factory=dict, description="file name: SHA-256")
+
+    @model_validator(mode="after")
+    def _refused_for_a_reason(self) -> Receipt:
+        if (self.state == "refused") != (self.code is not None):
+            raise ValueError("a refusal, and nothing else, has a code")
+        return self
 
 
 def path(directory: Path, verb: str) -> Path:
@@ -148,9 +156,9 @@ def _save_done(verb: str, directory: Path, files: list[Path]) -> None:
 
 def _save_refusal(verb: str, directory: Path, refusal: Refusal | NotInFile) -> None:
     files = _digests(getattr(refusal, "files", []), directory)
-    session, reason, remedy = directory.resolve().name, refusal.message, refusal.remedy
-    receipt = Receipt(verb=verb, session=session, state="refused", reason=reason, remedy=remedy, files=files)
-    save(receipt, directory)
+    said = {"code": refusal.code, "reason": refusal.message, "remedy": refusal.remedy}
+    session = directory.resolve().name
+    save(Receipt(verb=verb, session=session, state="refused", files=files, **said), directory)
 
 
 def _digests(files: list[Path], directory: Path) -> dict[str, str]:
@@ -175,6 +183,6 @@ def _upstream_refusal(verb: str, directory: Path) -> Refusal | None:
     for earlier in ORDER[: ORDER.index(verb)]:
         if path(directory, earlier).exists():
             receipt = load(directory, earlier)
-            if receipt.state == "refused":
-                return Refusal(receipt.reason, receipt.remedy)
+            if receipt.code is not None:
+                return Refusal(receipt.code, receipt.reason, receipt.remedy)
     return None

@@ -17,6 +17,7 @@ from xcebra_nwb.label_rules import LabelSpace, label_space
 from xcebra_nwb.layout import Layout
 from xcebra_nwb.members import Key
 from xcebra_nwb.null_design import Broken, NullDesign, null_design
+from xcebra_nwb.refusals import Code
 from xcebra_nwb.session import labels
 from xcebra_nwb.xcebra.groups import Groups
 from xcebra_nwb.xcebra.pairs import DiscretePairs, PositiveRule, TimePairs
@@ -114,6 +115,7 @@ def samples(
             by_objective.append(_label_rules(session, used, objective, spaces.get(objective.name), numbers, stack))
     if not reachable.any():
         raise Refusal(
+            Code.BROKEN_UP,
             f"no bin of the {'training' if part == TRAIN else 'held-out'} part has a positive for every objective",
             "shorten the window or the offsets, or hold out longer blocks",
         )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from xcebra_nwb.config_objective import Objective
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.layout import Layout
+from xcebra_nwb.refusals import Code
 from xcebra_nwb.session import label_axes, labels
 from xcebra_nwb.stack import Member, label_values
 from xcebra_nwb.xcebra.supervised import Targets
@@ -92,6 +93,7 @@ def _scale(session: xr.Dataset, used: Layout, objective: Objective) -> Scale:
         variance = np.full(len(variance), variance.mean())
     if not (variance > 0).all():
         raise Refusal(
+            Code.LABEL_CONSTANT,
             f"label {objective.label} has an axis that is the same in all training bins, so it cannot be learnt",
             "leave it out, or hold out other bins",
         )

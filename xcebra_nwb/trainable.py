@@ -8,6 +8,7 @@ import xarray as xr
 from xcebra_nwb.config import Config
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.layout import WINDOWS, layout
+from xcebra_nwb.refusals import Code
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
 
 
@@ -23,6 +24,7 @@ def check_trainable(session: xr.Dataset, config: Config) -> None:
     longest = int(segment_lengths(session).max(initial=0))
     if longest < window:
         raise Refusal(
+            Code.BROKEN_UP,
             f"no window of {window} bins fits: the longest segment has {longest} bins ({longest * width:g} s)",
             "lower time.bin_width, raise time.max_gap, or set encoder.architecture: mlp",
         )
@@ -30,6 +32,7 @@ def check_trainable(session: xr.Dataset, config: Config) -> None:
     left, held_out = len(used.numbers(TRAIN)), len(used.numbers(HELD_OUT))
     if left < training.batch_size:
         raise Refusal(
+            Code.TOO_SHORT,
             f"{left} bins to train on ({len(used.bins)} usable, {held_out} held out, guards of {used.guard} bins round "
             f"{training.held_out_blocks} held-out stretches), fewer than a batch of {training.batch_size}",
             "lower training.batch_size, training.held_out_blocks or neural.smoothing, or give a longer recording",

@@ -14,6 +14,7 @@ from xcebra_nwb.nwb.grid import Grid
 from xcebra_nwb.nwb.intervals import select
 from xcebra_nwb.nwb.masks import Masks
 from xcebra_nwb.nwb.population import ActivityKind, Population
+from xcebra_nwb.refusals import Code
 
 FEWEST_UNITS = 2
 NOT_COUNTED = -1  # n_spikes of a unit without spike times
@@ -107,6 +108,7 @@ def worthwhile(activity: Activity, neural: Neural, grid: Grid, base: Masks) -> t
     kept = activity.values.shape[1]
     if kept < FEWEST_UNITS:
         raise Refusal(
+            Code.TOO_FEW_UNITS,
             f"{kept} of {total} units left, at least {FEWEST_UNITS} are needed; {'; '.join(notes) or 'that is all'}",
             "lower neural.min_spikes or neural.min_coverage, or loosen neural.where",
         )

@@ -23,6 +23,7 @@ from xcebra_nwb.nwb.resample import longest_bridge
 from xcebra_nwb.nwb.source import Source, place_of
 from xcebra_nwb.nwb.spikes import landmarks
 from xcebra_nwb.provenance import software
+from xcebra_nwb.refusals import Code
 
 SECTIONS = {"neural", "time", "labels"}  # of the config: what extraction reads
 
@@ -71,7 +72,9 @@ def _grid(recording: Recording, time: Time) -> Grid:
     ranges = [population.range for population in recording.populations]
     covered = [one for one in ranges if one is not None]
     if not covered:
-        raise Refusal(f"{recording.populations[0].path} holds no spikes", "name another source in neural.source")
+        raise Refusal(
+            Code.NO_SPIKES, f"{recording.populations[0].path} holds no spikes", "name another source in neural.source"
+        )
     stretch = common_range(covered, [label.range for label in recording.labels], recording.within)
     for population in recording.populations:
         if population.samples is not None:
@@ -93,7 +96,9 @@ def _without_slow_labels(recording: Recording, grid: Grid, config: Config) -> Re
     for label in slow:
         problem = f"label {label.name} ({label.source}) is sampled every {label.period:.3g} s, which is not bridged"
         if config.labels != "auto" or len(slow) == len(recording.labels):
-            raise Refusal(problem, f"set time.max_gap or time.bin_width to {label.period:.3g} s or more")
+            raise Refusal(
+                Code.LABEL_TOO_SLOW, problem, f"set time.max_gap or time.bin_width to {label.period:.3g} s or more"
+            )
         recording.choices.append(f"label not taken: {problem}")
     return replace(recording, labels=[one for one in recording.labels if not any(one is label for label in slow)])
 
@@ -122,6 +127,10 @@ def _present(label: Label, values: np.ndarray) -> np.ndarray:
 def _check_anything_left(used: Masks, labels: list[Label], columns: list[np.ndarray]) -> None:
     if not used.valid.any():
         why = ", ".join(f"{reason} ({bins} bins)" for reason, bins in used.reasons.items())
-        raise Refusal(f"no usable bin: {why}", "choose other labels, raise time.max_gap, or lower neural.min_coverage")
+        raise Refusal(
+            Code.NO_USABLE_BIN,
+            f"no usable bin: {why}",
+            "choose other labels, raise time.max_gap, or lower neural.min_coverage",
+        )
     for label, values in zip(labels, columns, strict=True):
         check_varies(label, values[used.valid].reshape(int(used.valid.sum()), -1))

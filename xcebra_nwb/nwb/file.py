@@ -16,6 +16,7 @@ import numpy as np
 from xcebra_nwb.errors import NotInFile, Refusal
 from xcebra_nwb.nwb.source import Source, opened, place_of
 from xcebra_nwb.nwb.walk import UNREADABLE, walk
+from xcebra_nwb.refusals import Code
 
 RAW = {"ElectricalSeries", "SpikeEventSeries", "ImageSeries", "OpticalSeries", "IndexSeries", "ImageMaskSeries"}
 
@@ -67,23 +68,28 @@ def open_nwb(source: Source) -> Iterator[NwbFile]:
         try:
             yield NwbFile(place, h5, groups, problems)
         except (OSError, RuntimeError) as error:  # what HDF5 raises when data that are asked for cannot be read
-            raise Refusal(f"{place}: damaged: {error}", "download or copy it again, or name other data") from error
+            raise Refusal(
+                Code.DAMAGED, f"{place}: damaged: {error}", "download or copy it again, or name other data"
+            ) from error
 
 
 def _check_version(place: str, h5: h5py.File) -> None:
     try:
         version = text(h5.attrs["nwb_version"] if "nwb_version" in h5.attrs else h5["nwb_version"][()])
     except UNREADABLE:
-        raise Refusal(f"{place}: not an NWB file: HDF5 without nwb_version", "give a file in the NWB format") from None
+        raise Refusal(
+            Code.NOT_NWB, f"{place}: not an NWB file: HDF5 without nwb_version", "give a file in the NWB format"
+        ) from None
     number = version.removeprefix("NWB-")
     if version.upper().removeprefix("NWB-").startswith(("0.", "1.")):
         raise Refusal(
+            Code.NWB_1,
             f"{place}: NWB {number} is too old: version 2 is read",
             "convert it to NWB 2 (MatNWB or pynwb)",
         )
     kind = neurodata_type(h5)
     if kind not in {"NWBFile", ""}:
-        raise Refusal(f"{place}: not an NWB file: its root is a {kind}", "give a file in the NWB format")
+        raise Refusal(Code.NOT_NWB, f"{place}: not an NWB file: its root is a {kind}", "give a file in the NWB format")
 
 
 def text(value: Any) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.nwb.times import outliers
+from xcebra_nwb.refusals import Code
 
 DEFAULT_WIDTH = 0.05  # s
 MOST_BINS = 50_000_000
@@ -92,6 +93,7 @@ def common_range(neural: Sequence[Range], labels: Sequence[Range], within: np.nd
     if stop <= start:
         allowed = "" if within is None else f", time.within {_said((float(within[0, 0]), float(within[-1, 1])))}"
         raise Refusal(
+            Code.NO_COMMON_TIME,
             f"no common time: neural data {_said(neural_range)}, labels {_said(label_range)}{allowed}",
             "check their units and clocks with `xcebra-nwb inspect`, and time.within",
         )
@@ -116,9 +118,14 @@ def make_grid(stretch: Range, width: float, first_sample: np.ndarray | None, per
         start = float(inside[0]) - period / 2 if len(inside) else start
     count = int(np.floor((stop - start) / width + TOLERANCE))
     if count < 1:
-        raise Refusal(f"no bin of {width:g} s fits into {_said(stretch)}", "lower time.bin_width or widen time.within")
+        raise Refusal(
+            Code.TOO_SHORT,
+            f"no bin of {width:g} s fits into {_said(stretch)}",
+            "lower time.bin_width or widen time.within",
+        )
     if count > MOST_BINS:
         raise Refusal(
+            Code.TIMES_NOT_TRUSTED,
             f"{count:.3g} bins of {width:g} s between {_said(stretch)}: some times must be wrong",
             "name the times to use in time.within: [start, stop]",
         )
@@ -132,6 +139,7 @@ def check_outliers(name: str, times: np.ndarray, stretch: Range) -> None:
     if len(far):
         shown = ", ".join(f"{time:.6g}" for time in far[:3])
         raise Refusal(
+            Code.TIMES_NOT_TRUSTED,
             f"{name}: {len(far)} absurd times ({shown} s) while the others lie around {np.median(times):.6g} s",
             "name the times to use in time.within: [start, stop]",
         )

@@ -13,6 +13,7 @@ from xcebra_nwb.nwb.grid import Grid, Range
 from xcebra_nwb.nwb.intervals import interval_tables, proper, read_intervals
 from xcebra_nwb.nwb.labels import FEW_CLASSES, Label, check_classes, check_varies, encoded
 from xcebra_nwb.nwb.table import read_column, scalar_columns
+from xcebra_nwb.refusals import Code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,9 @@ def interval_label(file: NwbFile, name: str, source: str, kind: Kind | Auto = "a
     rows = present & proper(intervals)
     if not rows.any():
         raise Refusal(
-            f"label {name} ({source}): no row has a value, a start and a stop", "name another column in labels"
+            Code.LABEL_EMPTY,
+            f"label {name} ({source}): no row has a value, a start and a stop",
+            "name another column in labels",
         )
     label = IntervalLabel(
         name=name, kind=chosen, units="", source=source, classes=classes, intervals=intervals[rows], values=codes[rows]

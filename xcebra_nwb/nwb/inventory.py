@@ -24,6 +24,7 @@ from xcebra_nwb.nwb.inventory_models import (
 from xcebra_nwb.nwb.label_choice import choose_labels
 from xcebra_nwb.nwb.readers import Candidate, readers
 from xcebra_nwb.nwb.source import Source
+from xcebra_nwb.refusals import Code
 
 Told = TypeVar("Told")
 
@@ -98,8 +99,12 @@ def _automatic(file: NwbFile) -> tuple[Automatic, Refused | None]:
 
 def _refused(error: Exception) -> Refused:
     if isinstance(error, XcebraError):
-        return Refused(reason=error.message, remedy=error.remedy)
-    return Refused(reason=f"unreadable: {_said(error)}", remedy="name neural.source and labels in the config")
+        return Refused(code=getattr(error, "code", None), reason=error.message, remedy=error.remedy)
+    return Refused(
+        code=Code.UNREADABLE_LAYOUT,
+        reason=f"unreadable: {_said(error)}",
+        remedy="name neural.source and labels in the config",
+    )
 
 
 def _said(error: Exception) -> str:

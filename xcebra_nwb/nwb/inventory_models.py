@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from xcebra_nwb.config import Kind
+from xcebra_nwb.refusals import Code
 
 TimeRange = tuple[float, float]
 
@@ -98,8 +99,9 @@ class Automatic(BaseModel):
 
 
 class Refused(BaseModel):
-    """Why ``auto`` cannot work with the file, and what would help."""
+    """Why ``auto`` cannot work with the file (``code``: docs/refusals.md), and what would help."""
 
+    code: Code | None
     reason: str
     remedy: str
 

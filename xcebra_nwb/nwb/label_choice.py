@@ -17,6 +17,7 @@ from xcebra_nwb.nwb.intervals import interval_tables
 from xcebra_nwb.nwb.labels import Label, SeriesLabel, is_angle, series_label
 from xcebra_nwb.nwb.series import columns, container, module
 from xcebra_nwb.nwb.table import length
+from xcebra_nwb.refusals import Code
 
 RESERVED = {"activity", "valid", "segment", "time", "unit", "unit_id", "row", "region", "n_spikes"}
 MOVEMENT = re.compile(r"velocity|speed|head(ing|.?direction)|^position$", re.IGNORECASE)
@@ -170,10 +171,12 @@ def _nothing_found(file: NwbFile, notes: list[str]) -> Refusal:
     example = others[0] if others else "/path/in/the/file"
     if tried:
         return Refusal(
+            Code.NO_LABEL,
             f"{file.path.name}: no behaviour that can be used: {tried}; intervals: {tables or 'none'}",
             "name another series in labels: {name: {source: path}}; `xcebra-nwb inspect` lists them",
         )
     return Refusal(
+        Code.NO_LABEL,
         f"{file.path.name}: no behaviour found: no SpatialSeries, CompassDirection, speed or velocity; "
         f"intervals: {tables or 'none'}",
         "add labels: {name: {source: " + example + "}} if the file holds behaviour by another name",

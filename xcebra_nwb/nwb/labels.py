@@ -13,6 +13,7 @@ from xcebra_nwb.nwb import resample
 from xcebra_nwb.nwb.file import NwbFile, dataset, neurodata_type, text
 from xcebra_nwb.nwb.grid import Grid, Range
 from xcebra_nwb.nwb.series import Samples, container, read_samples, unit_of
+from xcebra_nwb.refusals import Code
 
 DEGREES = {"deg", "degree", "degrees", "°"}
 RADIANS = {"rad", "radian", "radians"}
@@ -94,7 +95,11 @@ class SeriesLabel(Label):
             lost = grid.tally(*grid.touched(stretches)) > 0
         samples = self.samples.keep(~still)
         if not len(samples.times):
-            raise Refusal(f"label {self.name} ({self.source}) never moves", "raise time.max_still or drop the label")
+            raise Refusal(
+                Code.LABEL_CONSTANT,
+                f"label {self.name} ({self.source}) never moves",
+                "raise time.max_still or drop the label",
+            )
         if self.kind == "circular":
             return resample.circular(samples, grid, time.max_gap), lost
         if self.kind == "discrete":
@@ -155,7 +160,11 @@ def _without_missing(label: SeriesLabel) -> SeriesLabel:
         raise UsageError(f"labels.{label.name}: {label.source} holds texts", "set kind: discrete")
     finite = np.isfinite(values).all(axis=1)
     if not finite.any():
-        raise Refusal(f"label {label.name} ({label.source}) holds nothing but NaN", "name another series in labels")
+        raise Refusal(
+            Code.LABEL_EMPTY,
+            f"label {label.name} ({label.source}) holds nothing but NaN",
+            "name another series in labels",
+        )
     samples = Samples(label.samples.times[finite], values[finite].astype(np.float64), label.samples.notes)
     check_varies(label, samples.values)
     notes = label.notes
@@ -167,7 +176,9 @@ def _without_missing(label: SeriesLabel) -> SeriesLabel:
 def check_varies(label: Label, values: np.ndarray) -> None:
     """Raise :class:`Refusal` where ``values`` (sample, column) are the same throughout."""
     if np.all(values == values[:1]):
-        raise Refusal(f"label {label.name} ({label.source}) is constant", "name another series in labels")
+        raise Refusal(
+            Code.LABEL_CONSTANT, f"label {label.name} ({label.source}) is constant", "name another series in labels"
+        )
 
 
 def _circular(label: SeriesLabel) -> SeriesLabel:
@@ -195,7 +206,11 @@ def _discrete(label: SeriesLabel) -> SeriesLabel:
         )
     codes, classes = encoded(values[:, 0])
     if not len(classes):
-        raise Refusal(f"label {label.name} ({label.source}) holds nothing but NaN", "name another series in labels")
+        raise Refusal(
+            Code.LABEL_EMPTY,
+            f"label {label.name} ({label.source}) holds nothing but NaN",
+            "name another series in labels",
+        )
     check_classes(label, classes)
     present = codes >= 0
     samples = Samples(label.samples.times[present], codes[present][:, None], label.samples.notes)

@@ -11,6 +11,7 @@ from xcebra_nwb.nwb.file import NwbFile, parent, unknown_path
 from xcebra_nwb.nwb.population import Population
 from xcebra_nwb.nwb.readers import Candidate, Reader, readers
 from xcebra_nwb.nwb.series import columns
+from xcebra_nwb.refusals import Code
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def _automatic(file: NwbFile) -> tuple[list[Source], list[str]]:
     if not usable:
         listed = "; ".join(f"{c.path} ({c.units} x {c.unit or 'no unit'}): {c.refused}" for c in found[:5])
         raise Refusal(
+            Code.NO_NEURONS,
             f"{file.path.name}: no neural data found" + (f"; not taken: {listed}" if listed else ""),
             "name it, neural: {source: /path/in/the/file}" if listed else "give a file with units or their activity",
         )
@@ -59,7 +61,11 @@ def _automatic(file: NwbFile) -> tuple[list[Source], list[str]]:
     chosen = [best] if best.path == "/units" or len(same) == 1 else same
     if len(chosen) > 1 and not best.group:
         listed = ", ".join(candidate.path for candidate in chosen)
-        raise Refusal(f"{file.path.name}: several neural sources: {listed}", "name one in neural.source")
+        raise Refusal(
+            Code.SEVERAL_NEURAL_SOURCES,
+            f"{file.path.name}: several neural sources: {listed}",
+            "name one in neural.source",
+        )
     others = ", ".join(candidate.path for candidate in found if candidate not in chosen)
     notes = [f"neural data: {c.path} ({c.units} units): {c.because}" for c in chosen]
     notes += [f"neural data not taken: {others}"] if others else []

@@ -10,6 +10,7 @@ import numpy as np
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.nwb.file import NwbFile, attribute, dataset, neurodata_type, parent
 from xcebra_nwb.nwb.times import restarts, sample_period
+from xcebra_nwb.refusals import Code
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,11 @@ def read_times(group: h5py.Group, path: str) -> np.ndarray:
     start = group["starting_time"]
     rate = float(start.attrs.get("rate", np.nan))
     if not (np.isfinite(rate) and rate > 0):
-        raise Refusal(f"{path}: sampling rate {rate:g} Hz", "write timestamps or a positive rate into the file")
+        raise Refusal(
+            Code.UNREADABLE_LAYOUT,
+            f"{path}: sampling rate {rate:g} Hz",
+            "write timestamps or a positive rate into the file",
+        )
     return float(start[()]) + np.arange(group["data"].shape[0]) / rate
 
 
@@ -86,12 +91,20 @@ def read_samples(group: h5py.Group, path: str) -> Samples:
         values = values.T
         notes.append(f"{path}: data stand as (column, time) in the file and were transposed")
     if len(times) != len(values):
-        raise Refusal(f"{path}: {len(times)} timestamps for {len(values)} samples", "mend the series in the file")
+        raise Refusal(
+            Code.UNREADABLE_LAYOUT,
+            f"{path}: {len(times)} timestamps for {len(values)} samples",
+            "mend the series in the file",
+        )
     if restarts(times):
-        raise Refusal(f"{path}: its timestamps start again half way", "mend the timestamps or name another series")
+        raise Refusal(
+            Code.TIMES_NOT_TRUSTED,
+            f"{path}: its timestamps start again half way",
+            "mend the timestamps or name another series",
+        )
     finite = np.isfinite(times)
     if not finite.any():
-        raise Refusal(f"{path}: no sample at a finite time", "name another series")
+        raise Refusal(Code.TIMES_NOT_TRUSTED, f"{path}: no sample at a finite time", "name another series")
     if not finite.all():
         notes.append(f"{path}: {int(np.sum(~finite))} samples at times that are not finite were left out")
     times, values = times[finite], values[finite]
@@ -108,7 +121,9 @@ def _read_values(group: h5py.Group) -> np.ndarray:
     if h5py.check_string_dtype(data.dtype) is not None:
         return np.asarray(data.asstr(errors="replace")[()], dtype=object)
     if data.dtype.kind not in "iufb":
-        raise Refusal(f"{group.name}: data of type {data.dtype}", "name a series of numbers or texts")
+        raise Refusal(
+            Code.UNREADABLE_LAYOUT, f"{group.name}: data of type {data.dtype}", "name a series of numbers or texts"
+        )
     values = data[()]
     if values.dtype.kind == "b":
         return np.asarray(values, dtype=np.int64)

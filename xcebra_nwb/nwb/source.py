@@ -12,6 +12,7 @@ from typing import BinaryIO
 import h5py
 
 from xcebra_nwb.errors import Failure, Refusal, UsageError
+from xcebra_nwb.refusals import Code
 
 Source = Path | str | BinaryIO
 """A path, an ``http(s)://`` address, or anything that can ``read``, ``seek`` and ``tell``."""
@@ -70,7 +71,11 @@ def _local(path: Path) -> Path:
     if not path.exists():
         raise UsageError(f"{path}: no such file", "give the path of an NWB file")
     if path.is_dir():
-        raise Refusal(f"{path}: a directory; NWB in Zarr is not read yet", "convert it to HDF5 with hdmf-zarr")
+        raise Refusal(
+            Code.UNREADABLE_LAYOUT,
+            f"{path}: a directory; NWB in Zarr is not read yet",
+            "convert it to HDF5 with hdmf-zarr",
+        )
     try:
         path.open("rb").close()  # HDF5 does not tell a file that may not be read from one that is something else
     except PermissionError:
@@ -81,8 +86,10 @@ def _local(path: Path) -> Path:
 def _hdf5(stream: BinaryIO | Path, place: str) -> h5py.File:
     try:
         if isinstance(stream, Path) and not h5py.is_hdf5(stream):
-            raise Refusal(f"{place}: not an NWB file: not HDF5", "check that it was downloaded whole and is an .nwb")
+            raise Refusal(
+                Code.NOT_NWB, f"{place}: not an NWB file: not HDF5", "check that it was downloaded whole and is an .nwb"
+            )
         return h5py.File(stream, "r")
     except OSError as error:
         reason = "truncated" if "truncated" in str(error) else f"not readable as HDF5: {error}"
-        raise Refusal(f"{place}: {reason}", "download or copy it again") from None
+        raise Refusal(Code.DAMAGED, f"{place}: {reason}", "download or copy it again") from None

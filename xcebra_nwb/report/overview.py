@@ -41,4 +41,5 @@ def why(found: Ending) -> str:
     """Return the reason and the remedy of an ending in one line; empty where all went well."""
     if found.status is None:
         return found.row.reason
-    return " – ".join(part for part in (found.status.reason, found.status.remedy) if part)
+    said = " – ".join(part for part in (found.status.reason, found.status.remedy) if part)
+    return f"{said} [{found.status.code}]" if found.status.code else said

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from xcebra_nwb import receipt
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.logs import log_path
+from xcebra_nwb.refusals import Code
 
 EXCERPT = 12  # lines of a log
 TAIL = 20_000  # bytes of a log that are looked at
@@ -25,6 +26,7 @@ class Status(BaseModel):
 
     session: str
     state: Literal["done", "refused", "failed"]
+    code: Code | None = None  # of a refusal, see docs/refusals.md
     reason: str = ""
     remedy: str = ""
     verb: str = ""  # where it ended, if it did not end well
@@ -42,7 +44,8 @@ def session_status(results: Path, session: str) -> Status:
         if found is None:
             return failed(results, session, verb, _no_receipt(results, session, verb))
         if found.state == "refused":
-            return Status(session=session, state="refused", reason=found.reason, remedy=found.remedy, verb=found.verb)
+            said = {"code": found.code, "reason": found.reason, "remedy": found.remedy}
+            return Status(session=session, state="refused", verb=found.verb, **said)
     return Status(session=session, state="done")
 
 

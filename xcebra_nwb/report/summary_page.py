@@ -28,7 +28,7 @@ def summary_page(results: Path, endings: list[Ending], atlas: pd.DataFrame) -> s
     alt = "; ".join(f"{label} {word} in {count}" for (label, word), count in verdicts.items())
     return render(
         "summary.html.j2",
-        sentence=_sentence(counts, verdicts),
+        sentence=" ".join([_sentence(counts, verdicts), *_refusals(endings)]),
         counts=[{"state": state, "count": counts[state], "tone": STATES[state][0]} for state in STATES],
         sessions=[_session(results, found) for found in endings],
         failures=[found.status for found in endings if found.status is not None and found.state == "failed"],
@@ -62,6 +62,12 @@ def _sentence(counts: Counter[str], verdicts: Counter[tuple[str, str]]) -> str:
     found = [f"{label} in {count}" for (label, word), count in sorted(verdicts.items()) if word == "supported"]
     text = f"{counts['done']} of {run} sessions {'is' if counts['done'] == 1 else 'are'} done"
     return f"{text}; a code is supported for {', '.join(found)}." if found else f"{text}; no code is supported yet."
+
+
+def _refusals(endings: list[Ending]) -> list[str]:
+    """How many sessions were refused for which reason, the commonest first; nothing where none was."""
+    codes = Counter(found.status.code for found in endings if found.status is not None and found.status.code)
+    return [f"Refused: {', '.join(f'{code} ({count})' for code, count in codes.most_common())}."] if codes else []
 
 
 def _session(results: Path, found: Ending) -> dict[str, Any]:

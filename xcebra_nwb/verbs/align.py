@@ -17,6 +17,7 @@ from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.fitted import Fitted, contrasted, options
 from xcebra_nwb.progress import progress
 from xcebra_nwb.reference import Reference, reference, trained
+from xcebra_nwb.refusals import Code
 from xcebra_nwb.session import encoder_input, load
 from xcebra_nwb.stack import TEST
 from xcebra_nwb.together import comparable, difference, meaning
@@ -77,7 +78,7 @@ def _check_meaning(ready: Trainee, references: Sequence[Reference]) -> None:
     own = meaning(ready.session, ready.objectives, ready.shape.outputs)
     for other in references:
         if own != other.meaning:
-            raise Refusal(f"not aligned: {difference(own, other.meaning, other.name)}", REMEDY)
+            raise Refusal(Code.NOT_IN_ONE_SPACE, f"not aligned: {difference(own, other.meaning, other.name)}", REMEDY)
 
 
 def _fit(inputs: torch.Tensor, ready: Trainee, references: Sequence[Reference], config: Config) -> Fitted:

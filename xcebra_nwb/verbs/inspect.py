@@ -36,9 +36,8 @@ def _lines(inventory: Inventory) -> Iterator[str]:
         yield from _section("Not readable", [f"  {one.path}: {one.what}" for one in inventory.problems], "")
     yield from _section("What auto takes", [f"  {line}" for line in inventory.automatic.choices], "nothing")
     if inventory.refusal:
-        yield from _section(
-            "Refused under auto", [f"  {inventory.refusal.reason}", f"  {inventory.refusal.remedy}"], ""
-        )
+        refusal, code = inventory.refusal, f" [{inventory.refusal.code}]" if inventory.refusal.code else ""
+        yield from _section("Refused under auto", [f"  {refusal.reason}{code}", f"  {refusal.remedy}"], "")
 
 
 def _identity(inventory: Inventory) -> Iterator[str]:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from xcebra_nwb.archive import sessions
 from xcebra_nwb.errors import Refusal
+from xcebra_nwb.refusals import Code
 from xcebra_nwb.report.ground_truth import auroc_against_cell_types
 from xcebra_nwb.session import load_dataset
 from xcebra_nwb.simulate.truth import CARRIERS, cell_types
@@ -27,7 +28,9 @@ def score(results: Path, table: Path) -> dict[str, dict[str, float]]:
         if row.include and truth is not None:
             scores[row.session] = auroc_against_cell_types(load_dataset(attribution), truth, CARRIERS)
     if not scores:
-        raise Refusal(f"{table}: no simulated session is done", "run the workflow on the demo config first")
+        raise Refusal(
+            Code.NOTHING_DONE, f"{table}: no simulated session is done", "run the workflow on the demo config first"
+        )
     return scores
 
 

@@ -17,6 +17,7 @@ from xcebra_nwb.device import device
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.fitted import contrasted, options, space
 from xcebra_nwb.progress import progress
+from xcebra_nwb.refusals import Code
 from xcebra_nwb.session import encoder_input, load
 from xcebra_nwb.stack import TEST
 from xcebra_nwb.together import comparable, largest_group, meaning
@@ -50,7 +51,7 @@ def train_together(
     ready, refused = prepared({name: where[name] for name in sorted(where)}, config)
     for name, error in refused.items():
         if strict or not ready:
-            raise type(error)(f"{name}: {error.message}", error.remedy)
+            raise _named(name, error)
     if len(ready) > config.training.batch_size:
         raise UsageError(f"{len(ready)} sessions share a batch of {config.training.batch_size}", "a larger batch_size")
     logger.info("%d sessions in one space: %s", len(ready), ", ".join(ready))
@@ -58,7 +59,7 @@ def train_together(
         logger.info("%s:", name)
         one.say()
     written = _train({where[name]: one for name, one in ready.items()}, config, threads)
-    return {**written, **{where[name]: Refusal(error.message, error.remedy) for name, error in refused.items()}}
+    return {**written, **{where[name]: _refusal(error) for name, error in refused.items()}}
 
 
 def prepared(where: Mapping[str, Path], config: Config) -> tuple[dict[str, Trainee], dict[str, Refusal | UsageError]]:
@@ -74,9 +75,26 @@ def prepared(where: Mapping[str, Path], config: Config) -> tuple[dict[str, Train
     if ready:
         meanings = {name: meaning(t.session, t.objectives, t.shape.outputs) for name, t in ready.items()}
         kept, differing = largest_group(meanings)
-        refused |= {name: Refusal(f"not trained together: {what}", REMEDY) for name, what in differing.items()}
+        refused |= {
+            name: Refusal(Code.NOT_IN_ONE_SPACE, f"not trained together: {what}", REMEDY)
+            for name, what in differing.items()
+        }
         ready = dict(zip(kept, in_one_space([ready[name] for name in kept]), strict=True))
     return ready, refused
+
+
+def _named(name: str, error: Refusal | UsageError) -> Refusal | UsageError:
+    """The same error with the session's name before it."""
+    message = f"{name}: {error.message}"
+    if isinstance(error, Refusal):
+        return Refusal(error.code, message, error.remedy)
+    return type(error)(message, error.remedy)
+
+
+def _refusal(error: Refusal | UsageError) -> Refusal:
+    """What keeps one session from being trained with the others, as a refusal of that session."""
+    code = error.code if isinstance(error, Refusal) else Code.CONFIG_DOES_NOT_FIT
+    return Refusal(code, error.message, error.remedy)
 
 
 def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[Path, list[Path] | Refusal]:

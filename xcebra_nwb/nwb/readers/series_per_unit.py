@@ -14,6 +14,7 @@ from xcebra_nwb.nwb.population import Population
 from xcebra_nwb.nwb.readers.matrix import activity_kind
 from xcebra_nwb.nwb.readers.registry import Candidate, reader
 from xcebra_nwb.nwb.series import Samples, columns, read_samples, read_times, unit_of
+from xcebra_nwb.refusals import Code
 
 NUMBERED = re.compile(r"^(?P<stem>.*?)\d+$")
 NEURON = re.compile(r"neuron|cell|roi\b|\broi|unit", re.IGNORECASE)
@@ -40,6 +41,7 @@ class SeriesPerUnit:
         for path, samples in zip(paths, every, strict=True):
             if len(samples.times) != len(first.times) or not np.allclose(samples.times, first.times, rtol=0, atol=1e-6):
                 raise Refusal(
+                    Code.UNREADABLE_LAYOUT,
                     f"{path}: sampled at other times than {paths[0]}",
                     "name the series that share their timestamps in neural.source",
                 )

@@ -8,6 +8,7 @@ from xcebra_nwb.nwb.population import Population
 from xcebra_nwb.nwb.readers.registry import Candidate, reader
 from xcebra_nwb.nwb.spikes import read_observed, read_spikes, unit_table, units_tables
 from xcebra_nwb.nwb.table import length
+from xcebra_nwb.refusals import Code
 
 
 @reader("units", rank=0)
@@ -40,7 +41,11 @@ class Units:
         observed = read_observed(table)
         for name, column in (("spike_times", spikes), ("obs_intervals", observed)):
             if column is not None and len(column) != length(table):
-                raise Refusal(f"{paths[0]}/{name}: {len(column)} rows for {length(table)} units", "mend the table")
+                raise Refusal(
+                    Code.UNREADABLE_LAYOUT,
+                    f"{paths[0]}/{name}: {len(column)} rows for {length(table)} units",
+                    "mend the table",
+                )
         notes = [f"{dropped} spike times that are not finite were left out"] if dropped else []
         notes += [f"the spike times of {unsorted} units were not in order and were sorted"] if unsorted else []
         if observed is not None and not any(map(len, observed)):
