@@ -59,6 +59,11 @@ def read_json(path: Path | str) -> Any:
 
 
 def sha256(path: Path | str) -> str:
-    """Return the SHA-256 digest of a file, in hexadecimal."""
-    with Path(path).open("rb") as stream:
+    """Return the SHA-256 digest of a file, in hexadecimal; of a folder, that of its files' names and digests."""
+    path = Path(path)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        lines = (f"{sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+    with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -15,7 +15,7 @@ import numpy as np
 
 from xcebra_nwb.errors import NotInFile, Refusal
 from xcebra_nwb.nwb.source import Source, opened, place_of
-from xcebra_nwb.nwb.walk import UNREADABLE, walk
+from xcebra_nwb.nwb.walk import UNREADABLE, is_group, walk
 from xcebra_nwb.refusals import Code
 
 RAW = {"ElectricalSeries", "SpikeEventSeries", "ImageSeries", "OpticalSeries", "IndexSeries", "ImageMaskSeries"}
@@ -118,7 +118,7 @@ def dataset(group: h5py.Group, name: str) -> h5py.Dataset | None:
         item = group.get(name)
     except UNREADABLE:
         return None
-    return item if isinstance(item, h5py.Dataset) else None
+    return None if item is None or is_group(item) else item
 
 
 def _is_series(group: h5py.Group) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from xcebra_nwb.refusals import Code
 Source = Path | str | BinaryIO
 """A path, an ``http(s)://`` address, or anything that can ``read``, ``seek`` and ``tell``."""
 
+ZIP = b"PK\x03\x04"
 TIMEOUT = 30  # s
 CONTENT_RANGE = re.compile(r"bytes .*/(?P<size>\d+)$")
 ADDRESS = re.compile(r"^https?://", re.IGNORECASE)
@@ -36,20 +39,58 @@ def place_of(source: Source) -> str:
 
 @contextmanager
 def opened(source: Source) -> Iterator[h5py.File]:
-    """Yield the root of the file, open for reading.
+    """Yield the root of the recording, of HDF5 or of Zarr (a folder or a zip file), open for reading.
+
+    An address is taken for a Zarr folder where it ends in ``.zarr`` or ``/``.
 
     Raises:
         UsageError: there is no such file, or it may not be read.
         Failure: an address does not answer.
-        Refusal: not HDF5, truncated or damaged, or a Zarr directory.
+        Refusal: neither HDF5 nor Zarr, or truncated or damaged.
     """
     place = place_of(source)
-    if isinstance(source, Path | str):
-        stream: BinaryIO | Path = _remote(place) if is_remote(source) else _local(Path(source))
-    else:
-        stream = source
-    with _hdf5(stream, place) as h5:
-        yield h5
+    if is_folder(source):
+        yield _zarr(place, None)
+        return
+    with _stream(source) as stream:
+        if _begins(stream, ZIP):
+            yield _zarr(place, stream)
+            return
+        with _hdf5(Path(source) if isinstance(source, Path | str) and not is_remote(source) else stream, place) as h5:
+            yield h5
+
+
+def is_folder(source: Source) -> bool:
+    """Return whether ``source`` is a folder, as Zarr recordings are, rather than one file."""
+    if isinstance(source, str) and is_remote(source):
+        return source.endswith((".zarr", "/"))
+    return isinstance(source, Path | str) and Path(source).is_dir()
+
+
+@contextmanager
+def _stream(source: Source) -> Iterator[BinaryIO]:
+    if not isinstance(source, Path | str):
+        yield source
+        return
+    with contextlib.closing(_remote(str(source)) if is_remote(source) else _local(Path(source))) as stream:
+        yield stream
+
+
+def _zarr(place: str, stream: BinaryIO | None) -> h5py.Group:
+    from xcebra_nwb.nwb import zarr_store  # zarr is slow to import, and most recordings are HDF5
+
+    try:
+        files = zarr_store.folder(place) if stream is None else zarr_store.zipped(stream)
+        return zarr_store.zarr_root(files, place)
+    except zipfile.BadZipFile as error:
+        raise Refusal(Code.DAMAGED, f"{place}: truncated or damaged: {error}", "download or copy it again") from None
+
+
+def _begins(stream: BinaryIO, signature: bytes) -> bool:
+    stream.seek(0)
+    head = stream.read(len(signature))
+    stream.seek(0)
+    return head == signature
 
 
 def _remote(address: str) -> BinaryIO:
@@ -67,20 +108,13 @@ def _remote(address: str) -> BinaryIO:
     return remfile.File(address, _size=int(size["size"]))
 
 
-def _local(path: Path) -> Path:
-    if not path.exists():
-        raise UsageError(f"{path}: no such file", "give the path of an NWB file")
-    if path.is_dir():
-        raise Refusal(
-            Code.UNREADABLE_LAYOUT,
-            f"{path}: a directory; NWB in Zarr is not read yet",
-            "convert it to HDF5 with hdmf-zarr",
-        )
+def _local(path: Path) -> BinaryIO:
     try:
-        path.open("rb").close()  # HDF5 does not tell a file that may not be read from one that is something else
+        return path.open("rb")
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file", "give the path of an NWB file") from None
     except PermissionError:
         raise UsageError(f"{path}: no permission to read it", "change its permissions") from None
-    return path
 
 
 def _hdf5(stream: BinaryIO | Path, place: str) -> h5py.File:

@@ -1,4 +1,4 @@
-"""Every group of an HDF5 file once, under its own path; what cannot be read is noted and passed over."""
+"""Every group of a file once, under its own path; what cannot be read is noted and passed over."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _members(
         try:
             if isinstance(group.get(name, getlink=True), h5py.HardLink):
                 item = group[name]
-                if isinstance(item, h5py.Group):
+                if is_group(item):
                     found[f"{path}/{name}"] = item
             else:
                 soft.append((f"{path}/{name}", group, name))
@@ -71,10 +71,17 @@ def _target(path: str, group: h5py.Group, name: str, problems: dict[str, str]) -
         link = group.get(name, getlink=True)
         problems[path] = f"dangling link to {getattr(link, 'filename', '')}{getattr(link, 'path', '')}"
         return {}
-    return {path: item} if isinstance(item, h5py.Group) else {}
+    return {path: item} if is_group(item) else {}
+
+
+def is_group(item: object) -> bool:
+    """Return whether ``item`` is a group, of HDF5 or of what answers as HDF5 does (see :mod:`~xcebra_nwb.nwb.source`)."""
+    return hasattr(item, "attrs") and not hasattr(item, "dtype")
 
 
 def _identity(group: h5py.Group) -> tuple[int, int]:
+    if not isinstance(group, h5py.Group):
+        return group.identity
     try:
         information = h5py.h5o.get_info(group.id)
     except UNREADABLE:
