@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -37,6 +38,18 @@ def save(nwb: NWBFile, path: Path) -> Path:
     with NWBHDF5IO(path, "w") as io:
         io.write(nwb)
     return path
+
+
+def as_zarr(path: Path) -> Path:
+    """Write a copy of the HDF5 file ``path`` as Zarr beside it, as hdmf-zarr lays it out, and return its folder."""
+    folder = path.with_name(f"{path.name}.zarr")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # hdmf-zarr's own
+        from hdmf_zarr import NWBZarrIO
+
+        with NWBHDF5IO(path, "r") as source, NWBZarrIO(folder.as_posix(), mode="w") as target:
+            target.export(src_io=source, write_args={"link_data": False})
+    return folder
 
 
 @contextmanager

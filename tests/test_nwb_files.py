@@ -81,19 +81,26 @@ def test_damaged_data_are_refused_when_asked_for_and_listed_when_not(tmp_path: P
     assert [label.name for label in told.automatic.labels] == ["position", "head_direction", "speed"]
 
 
-def test_a_zarr_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "recording.nwb.zarr").mkdir()
-    assert "Zarr is not read yet" in refused(tmp_path / "recording.nwb.zarr")
+def test_a_folder_without_zarr_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "recording.nwb.zarr"
+    folder.mkdir()
+    assert "no Zarr group" in refused(folder)
+    (folder / "zarr.json").write_text("{}")
+    assert "format 3" in refused(folder)
+    (folder / ".zmetadata").write_text("{")
+    assert "metadata cannot be read" in refused(folder)
 
 
 def test_links_are_followed_and_dangling_ones_said(tmp_path: Path) -> None:
     path = build.tiny(tmp_path / "linked.nwb")
     with build.edited(path) as h5:
         h5["acquisition/again"] = h5py.SoftLink("/processing/behavior/Position")
+        h5["acquisition/up"] = h5py.SoftLink("/")
         h5["acquisition/gone"] = h5py.SoftLink("/processing/nowhere")
         h5["acquisition/away"] = h5py.ExternalLink("missing.nwb", "/units")
     with open_nwb(path) as file:
         assert "/acquisition/again" not in file.groups  # known by its own path
+        assert not any(path.startswith("/acquisition/up") for path in file.groups)
         assert set(file.problems) == {"/acquisition/gone", "/acquisition/away"}
         assert "/processing/nowhere" in file.problems["/acquisition/gone"]
 

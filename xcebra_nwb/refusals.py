@@ -40,7 +40,7 @@ class Code(StrEnum):
 
     NOT_NWB = (
         "not-nwb",
-        "The file is not NWB: not HDF5, no `nwb_version`, or a root that is no NWBFile.",
+        "The file is not NWB: neither HDF5 nor Zarr, no `nwb_version`, or a root that is no NWBFile.",
         "Give an NWB file; check that the download is not a web page.",
     )
     NWB_1 = ("nwb-1", "The file is NWB 1.x, another format.", "Convert it to NWB 2 with MatNWB or pynwb.")

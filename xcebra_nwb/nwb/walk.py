@@ -19,7 +19,7 @@ def walk(h5: h5py.File) -> tuple[dict[str, h5py.Group], dict[str, str]]:
     """
     groups: dict[str, h5py.Group] = {}
     problems: dict[str, str] = {}
-    seen: set[tuple[int, int]] = set()
+    seen = {_identity(h5)}
     hard: deque[tuple[str, h5py.Group]] = deque([("", h5)])
     soft: deque[tuple[str, h5py.Group, str]] = deque()
     while hard or soft:
@@ -75,7 +75,7 @@ def _target(path: str, group: h5py.Group, name: str, problems: dict[str, str]) -
 
 
 def is_group(item: object) -> bool:
-    """Return whether ``item`` is a group, of HDF5 or of what answers as HDF5 does (see :mod:`~xcebra_nwb.nwb.source`)."""
+    """Return whether ``item`` is a group, of HDF5 or of what answers as HDF5 does (see ``source.py``)."""
     return hasattr(item, "attrs") and not hasattr(item, "dtype")
 
 

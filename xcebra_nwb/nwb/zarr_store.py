@@ -48,7 +48,9 @@ def zarr_root(files: MutableMapping[str, bytes], place: str) -> ZarrGroup:
     try:
         group = zarr.open_consolidated(store, mode="r") if ".zmetadata" in files else zarr.open_group(store, mode="r")
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise Refusal(Code.DAMAGED, f"{place}: damaged: its Zarr metadata cannot be read: {error}", "copy it again") from None
+        raise Refusal(
+            Code.DAMAGED, f"{place}: damaged: its Zarr metadata cannot be read: {error}", "copy it again"
+        ) from None
     return ZarrGroup(group)
 
 

@@ -1,0 +1,125 @@
+"""NWB in Zarr is read by the same readers as NWB in HDF5: the same dataset, from a folder, a zip file or an address."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from pynwb import TimeSeries
+from pynwb.ecephys import ElectricalSeries
+
+from tests import nwb_builders as build
+from tests.range_server import serving
+from xcebra_nwb.config import validate
+from xcebra_nwb.errors import Refusal
+from xcebra_nwb.nwb.extract import extract_session
+from xcebra_nwb.nwb.file import open_nwb
+from xcebra_nwb.nwb.inventory import inventory
+from xcebra_nwb.nwb.source import Source
+from xcebra_nwb.nwb.spikes import regions
+
+CONFIG = validate({"neural": {"min_spikes": 1}})
+
+
+def told(source: Source) -> dict:
+    """The inventory, but for the name of the file."""
+    return inventory(source).model_dump(exclude={"file": {"path"}})
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording with regions by reference, texts, a link, trials, and a series that shares another's
+    timestamps, and 2 MB of raw voltage beside."""
+    path = tmp_path_factory.mktemp("rich") / "rich.nwb"
+    nwb = build.new()
+    device = nwb.create_device("probe")
+    groups = [nwb.create_electrode_group(where, "shank", where, device) for where in ("V1", "LP")]
+    for group in groups:
+        nwb.add_electrode(group=group, location=group.location)
+    nwb.add_unit_column("quality", "good or not")
+    for unit, times in enumerate(build.steady_spikes(4)):
+        nwb.add_unit(spike_times=times, electrodes=[unit % 2], quality="good", electrode_group=groups[unit % 2])
+    times, values = build.circling()
+    build.add_position(nwb, times, values)
+    position = nwb.processing["behavior"]["Position"]["position"]
+    pace = TimeSeries(name="speed", data=np.sin(times) + 2, unit="m/s", timestamps=position)
+    nwb.add_acquisition(pace)
+    raw = np.random.default_rng(0).integers(-999, 999, (500_000, 2), dtype=np.int16)
+    electrodes = nwb.create_electrode_table_region([0, 1], "both")
+    nwb.add_acquisition(ElectricalSeries(name="raw", data=raw, electrodes=electrodes, rate=30_000.0))
+    build.add_intervals(nwb, "trials", [[0, 20], [25, 50]], choice=["left", "right"], correct=[True, False])
+    return build.save(nwb, path)
+
+
+@pytest.fixture(scope="module")
+def folder(rich: Path) -> Path:
+    return build.as_zarr(rich)
+
+
+def test_hdf5_and_zarr_give_the_same_dataset_and_inventory(rich: Path, folder: Path) -> None:
+    expected, found = extract_session(rich, CONFIG, "one"), extract_session(folder, CONFIG, "one")
+    xr.testing.assert_identical(found.drop_attrs(deep=False), expected.drop_attrs(deep=False))
+    assert found.attrs["choices"] == expected.attrs["choices"] and "speed" in found
+    assert list(found["region"].values) == ["V1", "LP", "V1", "LP"]
+    assert told(folder) == told(rich)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_zip_file_is_read_like_its_folder(folder: Path, tmp_path: Path, nested: bool) -> None:
+    root, inside = (folder.parent, folder.name) if nested else (folder, ".")
+    archive = Path(shutil.make_archive(str(tmp_path / "rich.nwb"), "zip", root, inside))
+    assert told(archive) == told(folder)
+    archive.write_bytes(archive.read_bytes()[:-100])
+    with pytest.raises(Refusal, match="truncated or damaged"), open_nwb(archive):
+        pass
+
+
+def test_an_address_is_read_like_its_folder(folder: Path) -> None:
+    with serving(folder.parent) as server:
+        assert told(server.address(folder.name)) == told(folder)
+        server.sent = 0
+        extract_session(server.address(folder.name), CONFIG, "one")
+        assert server.sent < 300_000  # most of that is the metadata
+
+
+def test_a_chunk_that_is_missing_is_no_zero(folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(folder, tmp_path / "part.nwb.zarr"))
+    (copy / "processing/behavior/Position/position/data/0.0").unlink()
+    wanted = validate({"labels": {"position": {"source": "/processing/behavior/Position/position"}}})
+    with pytest.raises(Refusal, match="this chunk is missing"):
+        extract_session(copy, wanted, "one")
+    assert "this chunk is missing" in str(told(copy)["problems"])
+
+
+def test_what_is_pickled_is_never_read(rich: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(rich, tmp_path / "groups.nwb"))
+    with build.edited(path) as h5:  # the region is known by references to electrode groups only, which are pickled
+        for name in ("electrodes", "electrodes_index"):
+            del h5[f"units/{name}"]
+        h5["units"].attrs["colnames"] = ["quality", "spike_times", "electrode_group"]
+    with open_nwb(path) as file:
+        assert regions(file, file.groups["/units"]) == ["V1", "LP", "V1", "LP"]
+    with open_nwb(build.as_zarr(path)) as file:
+        table = file.groups["/units"]
+        assert regions(file, table) == [""] * 4
+        with pytest.raises(OSError, match="never read"):
+            table["electrode_group"][()]
+
+
+def test_links_that_go_in_circles_or_elsewhere_are_said(folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(folder, tmp_path / "links.nwb.zarr"))
+    links = [
+        {"name": "round", "source": ".", "path": "/acquisition/round"},
+        {"name": "up", "source": ".", "path": "/"},
+        {"name": "away", "source": "../other.nwb.zarr", "path": "/units"},
+        {"name": "gone", "source": ".", "path": "/nowhere"},
+    ]
+    (copy / "acquisition/.zattrs").write_text(json.dumps({"zarr_link": links}))
+    (copy / ".zmetadata").unlink()
+    with open_nwb(copy) as file:
+        assert set(file.problems) == {f"/acquisition/{name}" for name in ("round", "away", "gone")}
+        assert "/units" in file.groups and "/acquisition/up" not in file.groups
