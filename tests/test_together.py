@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xcebra_nwb import config, session
+from xcebra_nwb import checkpoint, config, session
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.files import sha256
 from xcebra_nwb.session import load_dataset
@@ -16,7 +16,10 @@ from xcebra_nwb.together import comparable, largest_group
 from xcebra_nwb.verbs.align import align
 from xcebra_nwb.verbs.train import train
 from xcebra_nwb.verbs.train_together import prepared, train_together
+from xcebra_nwb.xcebra import align as core
+from xcebra_nwb.xcebra import joint
 from xcebra_nwb.xcebra.joint import exchanged
+from xcebra_nwb.xcebra.snapshot import Snapshot, Survival
 from xcebra_nwb.xcebra.windows import TRAIN
 
 from .results import make_session
@@ -222,3 +225,51 @@ def test_members_are_those_that_all_sessions_have(three: list[Path]) -> None:
     stacks = [load_dataset(directory / "training.nc") for directory in three]
     for name in ("role", "broken", "number"):
         assert len({tuple(stack[name].values.tolist()) for stack in stacks}) == 1
+
+
+class Killed(BaseException):
+    """Stands for a kill."""
+
+
+def killed_once(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """End the next training with :class:`Killed` once its second draw is kept; the steps at which trainings begin."""
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    monkeypatch.setattr(joint, "STEPS_A_DRAW", 4)
+    monkeypatch.setattr(core, "STEPS_A_DRAW", 2)
+    original, pending, begun = checkpoint.Checkpoint._offer, [True], []
+    survival = checkpoint.Checkpoint.survival
+
+    def offer(self: checkpoint.Checkpoint, number: int, step: int, take: Callable[[], Snapshot]) -> None:
+        original(self, number, step, take)
+        if pending and step == 2:
+            pending.clear()
+            raise Killed
+
+    def spy(self: checkpoint.Checkpoint, number: int) -> Survival:
+        found = survival(self, number)
+        begun.append(found.begun.step if found.begun else 0)
+        return found
+
+    monkeypatch.setattr(checkpoint.Checkpoint, "_offer", offer)
+    monkeypatch.setattr(checkpoint.Checkpoint, "survival", spy)
+    return begun
+
+
+def test_killed_in_one_space_or_in_alignment_they_go_on(three: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = killed_once(monkeypatch)
+    with pytest.raises(Killed):
+        train_together(three[:2], SETTINGS)
+    train_together(three[:2], SETTINGS)
+    continued = digests(three[:2])
+    train_together(three[:2], SETTINGS)
+    assert digests(three[:2]) == continued
+    assert begun == [0, 2, 0]
+    begun = killed_once(monkeypatch)
+    with pytest.raises(Killed):
+        align(three[2], three[:1])
+    align(three[2], three[:1])
+    continued = digests(three[2:])
+    align(three[2], three[:1])
+    assert digests(three[2:]) == continued
+    assert begun[-3:] == [0, 2, 0]
+    assert not list(three[0].parent.glob(f"*/{checkpoint.NAME}"))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from xcebra_nwb.config import Config
@@ -32,6 +33,11 @@ def options(config: Config) -> Options:
     )
 
 
+def one_step(chosen: Options) -> Options:
+    """Return the same with a single step, which the penalty is part of: what takes the most memory."""
+    return replace(chosen, steps=1, regularizer_ramp=(0.0, 0.0))
+
+
 @dataclass(frozen=True)
 class Fitted:
     """A trained stack, and what its losses are to be compared with."""
@@ -48,6 +54,18 @@ def contrasted(trained: Trained, held_out: NDArray[np.float32], ready: Trainee, 
     """Return a stack that was trained by contrast, with what its losses (member, objective) are compared with."""
     chance = chance_loss(chosen.batch_size, chosen.contrast)
     return Fitted(trained, held_out, chance, "nat", [objective.positive for objective in ready.objectives])
+
+
+def joined(parts: Sequence[Fitted]) -> Fitted:
+    """Return one stack of the members of ``parts``, in their order."""
+    trained = [part.trained for part in parts]
+    layers = [
+        (torch.cat([weight for weight, _ in same]), torch.cat([bias for _, bias in same]))
+        for same in zip(*(one.layers for one in trained), strict=True)
+    ]
+    loss = np.concatenate([one.loss for one in trained])
+    held_out = np.concatenate([part.held_out for part in parts])
+    return replace(parts[0], trained=replace(trained[0], layers=layers, loss=loss), held_out=held_out)
 
 
 def space(stacks: Sequence[list[Layer]]) -> str:

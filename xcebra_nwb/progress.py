@@ -14,6 +14,7 @@ from rich.text import Text
 
 logger = logging.getLogger("xcebra_nwb")
 SECONDS_BETWEEN_LINES = 15.0
+Advance = Callable[[int], None]  # told how much has been done since its last call
 
 
 class _Rate(ProgressColumn):
@@ -24,7 +25,7 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: int, unit: str) -> Iterator[Advance]:
     """Yield a function that is told how much has been done since its last call.
 
     Nothing is shown below the log level INFO.

@@ -43,6 +43,10 @@ class Trainee:
         """The latents and the weight of every objective."""
         return [Block(o.name, *o.outputs, o.weight) for o in self.objectives]
 
+    def only(self, members: Sequence[int]) -> Trainee:
+        """Return the same with some of the members, by number."""
+        return replace(self, stack=[self.stack[number] for number in members])
+
     def samples(self, part: int) -> Samples:
         """Return the samples of one part of the split, with every member's rules; see :func:`.stack.samples`."""
         return samples(self.session, self.used, self.objectives, self.stack, part, self.spaces)

@@ -8,14 +8,18 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from xcebra_nwb import training_files
+from xcebra_nwb.checkpoint import Checkpoint, identity
 from xcebra_nwb.config import Config
 from xcebra_nwb.device import device
 from xcebra_nwb.errors import Refusal, UsageError
-from xcebra_nwb.fitted import Fitted, contrasted, options
-from xcebra_nwb.progress import progress
+from xcebra_nwb.fitted import Fitted, contrasted, joined, one_step, options
+from xcebra_nwb.member_groups import train_in_groups
+from xcebra_nwb.progress import Advance, progress
 from xcebra_nwb.reference import Reference, reference, trained
 from xcebra_nwb.refusals import Code
 from xcebra_nwb.session import encoder_input, load
@@ -26,8 +30,11 @@ from xcebra_nwb.training_files import recorded_scales, settings
 from xcebra_nwb.xcebra import align as core
 from xcebra_nwb.xcebra.encoder import embed
 from xcebra_nwb.xcebra.joint import Part
+from xcebra_nwb.xcebra.snapshot import Survival
+from xcebra_nwb.xcebra.training import Options, Trained
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
 
+REFERENCE_FILES = ("session.nc", "training.nc", "embedding.nc")
 REMEDY = "align it to sessions whose labels mean the same"
 
 
@@ -54,13 +61,34 @@ def align(directory: Path, references: Sequence[Path], threads: int = 1) -> list
     ready.say()
     started = time.monotonic()
     with device(config.training.device, threads) as place:
-        inputs = torch.as_tensor(encoder_input(own), device=place)
-        fitted = _fit(inputs, ready, opened, config)
-        latents = embed(ready.shape, fitted.trained.layers, inputs, ready.used.bins)
+        inputs, chosen = torch.as_tensor(encoder_input(own), device=place), options(config)
+        files = [directory / "session.nc", *(where / name for where in references for name in REFERENCE_FILES)]
+        same = identity("align", config, files, place.type)
+        checkpoint = Checkpoint(directory, same, len(ready.stack), chosen.steps)
+
+        def learn(members: Sequence[int], steps: Options, advance: Advance, survival: Survival) -> Trained:
+            some = ready.only(members)
+            frozen = [one.frozen(some.stack, TRAIN, place) for one in opened]
+            part, generators = Part(inputs, some.shape, some.samples(TRAIN)), some.generators(config)
+            return core.train_aligned(part, frozen, some.blocks, generators, steps, advance, survival)
+
+        def work(members: Sequence[int], survival: Survival) -> tuple[Fitted, NDArray[np.float32]]:
+            with progress(f"aligning {len(members)} members", survival.left(chosen.steps), "steps") as advance:
+                trained = learn(members, chosen, advance, survival)
+            fitted = _judged(inputs, ready.only(members), opened, config, trained)
+            return fitted, embed(ready.shape, trained.layers, inputs, ready.used.bins)
+
+        def step_of_one() -> Trained:
+            return learn([0], one_step(chosen), lambda steps: None, Survival())
+
+        parts = train_in_groups(checkpoint, place, step_of_one, work)
+    fitted, latents = joined([part for part, _ in parts]), np.concatenate([found for _, found in parts])
     where = {one.name: os.path.relpath(folder, directory) for one, folder in zip(opened, references, strict=True)}
     fitted.attrs.update(seconds=time.monotonic() - started, device=str(place), threads=threads)
     fitted.attrs.update(space=first.attrs["space"], aligned_to=json.dumps(where))
-    return training_files.save(directory, ready, fitted, latents, config)
+    paths = training_files.save(directory, ready, fitted, latents, config)
+    checkpoint.remove()
+    return paths
 
 
 def _check_space(directory: Path, references: Sequence[Path], spaces: Sequence[str]) -> None:
@@ -81,15 +109,11 @@ def _check_meaning(ready: Trainee, references: Sequence[Reference]) -> None:
             raise Refusal(Code.NOT_IN_ONE_SPACE, f"not aligned: {difference(own, other.meaning, other.name)}", REMEDY)
 
 
-def _fit(inputs: torch.Tensor, ready: Trainee, references: Sequence[Reference], config: Config) -> Fitted:
-    chosen, device = options(config), inputs.device
-
-    def part(split: int) -> Part:
-        return Part(inputs, ready.shape, ready.samples(split))
-
-    frozen, unseen = ([one.frozen(ready.stack, split, device) for one in references] for split in (TRAIN, HELD_OUT))
-    generators, tests = ready.generators(config), ready.generators(config, TEST)
-    with progress(f"aligning {len(ready.stack)} members", chosen.steps, "steps") as advance:
-        found = core.train_aligned(part(TRAIN), frozen, ready.blocks, generators, chosen, advance)
-    losses = core.held_out_losses_aligned(part(HELD_OUT), unseen, found.layers, ready.blocks, tests, chosen)
-    return contrasted(found, losses, ready, chosen)
+def _judged(
+    inputs: torch.Tensor, ready: Trainee, references: Sequence[Reference], config: Config, trained: Trained
+) -> Fitted:
+    chosen, part = options(config), Part(inputs, ready.shape, ready.samples(HELD_OUT))
+    unseen = [one.frozen(ready.stack, HELD_OUT, inputs.device) for one in references]
+    tests = ready.generators(config, TEST)
+    losses = core.held_out_losses_aligned(part, unseen, trained.layers, ready.blocks, tests, chosen)
+    return contrasted(trained, losses, ready, chosen)

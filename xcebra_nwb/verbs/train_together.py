@@ -9,14 +9,18 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from xcebra_nwb import training_files
+from xcebra_nwb.checkpoint import Checkpoint, identity
 from xcebra_nwb.config import Config
 from xcebra_nwb.device import device
 from xcebra_nwb.errors import Refusal, UsageError
-from xcebra_nwb.fitted import contrasted, options, space
-from xcebra_nwb.progress import progress
+from xcebra_nwb.fitted import Fitted, contrasted, joined, one_step, options, space
+from xcebra_nwb.member_groups import train_in_groups
+from xcebra_nwb.progress import Advance, progress
 from xcebra_nwb.refusals import Code
 from xcebra_nwb.session import encoder_input, load
 from xcebra_nwb.stack import TEST
@@ -25,6 +29,8 @@ from xcebra_nwb.trainee import Trainee, in_one_space, trainee
 from xcebra_nwb.xcebra import joint
 from xcebra_nwb.xcebra.encoder import embed
 from xcebra_nwb.xcebra.joint import Part
+from xcebra_nwb.xcebra.snapshot import Survival
+from xcebra_nwb.xcebra.training import Options, Trained
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
 
 logger = logging.getLogger("xcebra_nwb")
@@ -100,27 +106,52 @@ def _refusal(error: Refusal | UsageError) -> Refusal:
 def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[Path, list[Path] | Refusal]:
     together = config.model_copy(update={"training": config.training.model_copy(update={"together": True})})
     chosen, sessions = options(config), list(ready.values())
-    blocks, generators, tests = sessions[0].blocks, sessions[0].generators(config), sessions[0].generators(config, TEST)
     started = time.monotonic()
     with device(config.training.device, threads) as place:
         inputs = [torch.as_tensor(encoder_input(one.session), device=place) for one in sessions]
+        same = identity("train_together", together, [directory / "session.nc" for directory in ready], place.type)
+        checkpoint = Checkpoint(next(iter(ready)), same, len(sessions[0].stack), chosen.steps)
 
-        def parts(split: int) -> list[Part]:
-            return [Part(x, one.shape, one.samples(split)) for x, one in zip(inputs, sessions, strict=True)]
+        def learn(members: Sequence[int], steps: Options, advance: Advance, survival: Survival) -> list[Trained]:
+            some = [one.only(members) for one in sessions]
+            parts, generators = _parts(inputs, some, TRAIN), some[0].generators(config)
+            return joint.train_together(parts, some[0].blocks, generators, steps, advance, survival)
 
-        with progress(
-            f"training {len(generators)} members of {len(sessions)} sessions", chosen.steps, "steps"
-        ) as advance:
-            trained = joint.train_together(parts(TRAIN), blocks, generators, chosen, advance)
-        layers = [one.layers for one in trained]
-        held_out = joint.held_out_losses_together(parts(HELD_OUT), layers, blocks, tests, chosen)
-        seconds = time.monotonic() - started
-        written: dict[Path, list[Path] | Refusal] = {}
-        for (directory, one), found, losses, x in zip(ready.items(), trained, held_out, inputs, strict=True):
-            fitted = contrasted(found, losses, one, chosen)
-            others = {other.resolve().name: os.path.relpath(other, directory) for other in ready if other != directory}
-            fitted.attrs.update(seconds=seconds, device=str(place), threads=threads)
-            fitted.attrs.update(space=space(layers), trained_with=json.dumps(others))
-            latents = embed(one.shape, found.layers, x, one.used.bins)
-            written[directory] = training_files.save(directory, one, fitted, latents, together)
+        def work(members: Sequence[int], survival: Survival) -> list[tuple[Fitted, NDArray[np.float32]]]:
+            what = f"training {len(members)} members of {len(sessions)} sessions"
+            with progress(what, survival.left(chosen.steps), "steps") as advance:
+                trained = learn(members, chosen, advance, survival)
+            return _judged(inputs, [one.only(members) for one in sessions], config, trained)
+
+        def step_of_one() -> list[Trained]:
+            return learn([0], one_step(chosen), lambda steps: None, Survival())
+
+        by_session = zip(*train_in_groups(checkpoint, place, step_of_one, work), strict=True)
+        found = [(joined([f for f, _ in own]), np.concatenate([z for _, z in own])) for own in by_session]
+    seconds = time.monotonic() - started
+    shared = space([fitted.trained.layers for fitted, _ in found])
+    written: dict[Path, list[Path] | Refusal] = {}
+    for (directory, one), (fitted, latents) in zip(ready.items(), found, strict=True):
+        others = {other.resolve().name: os.path.relpath(other, directory) for other in ready if other != directory}
+        fitted.attrs.update(seconds=seconds, device=str(place), threads=threads)
+        fitted.attrs.update(space=shared, trained_with=json.dumps(others))
+        written[directory] = training_files.save(directory, one, fitted, latents, together)
+    checkpoint.remove()
     return written
+
+
+def _judged(
+    inputs: Sequence[torch.Tensor], sessions: Sequence[Trainee], config: Config, trained: Sequence[Trained]
+) -> list[tuple[Fitted, NDArray[np.float32]]]:
+    """Every session's stack with its held-out losses, and its latents."""
+    chosen, layers, blocks = options(config), [one.layers for one in trained], sessions[0].blocks
+    parts, tests = _parts(inputs, sessions, HELD_OUT), sessions[0].generators(config, TEST)
+    held_out = joint.held_out_losses_together(parts, layers, blocks, tests, chosen)
+    return [
+        (contrasted(own, losses, one, chosen), embed(one.shape, own.layers, x, one.used.bins))
+        for own, losses, one, x in zip(trained, held_out, sessions, inputs, strict=True)
+    ]
+
+
+def _parts(inputs: Sequence[torch.Tensor], sessions: Sequence[Trainee], split: int) -> list[Part]:
+    return [Part(x, one.shape, one.samples(split)) for x, one in zip(inputs, sessions, strict=True)]

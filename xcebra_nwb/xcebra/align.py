@@ -22,6 +22,7 @@ from xcebra_nwb.xcebra.groups import Integers
 from xcebra_nwb.xcebra.joint import Part, shares
 from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
 from xcebra_nwb.xcebra.pairs import LabelRule, PositiveRule
+from xcebra_nwb.xcebra.snapshot import Survival
 from xcebra_nwb.xcebra.training import (
     STEPS_A_DRAW,
     TEST_BATCHES,
@@ -55,6 +56,7 @@ def train_aligned(
     generators: Sequence[np.random.Generator],
     options: Options,
     progress: Callable[[int], None] = lambda steps: None,
+    survival: Survival | None = None,
 ) -> Trained:
     """Train one member per generator on the session ``part`` against the latents of ``references``."""
     layers = encoder.initialize(part.shape, list(generators), part.inputs.device)
@@ -66,7 +68,17 @@ def train_aligned(
     def losses_of(batch: Batch, weight: float) -> tuple[Tensor, Tensor | None]:
         return aligned_losses(part, frozen, layers, blocks, batch, options.contrast, weight)
 
-    history = optimize(layers, draw, losses_of, [block.weight for block in blocks], options, STEPS_A_DRAW, progress)
+    history = optimize(
+        layers,
+        draw,
+        losses_of,
+        [block.weight for block in blocks],
+        options,
+        STEPS_A_DRAW,
+        progress,
+        generators,
+        survival,
+    )
     return Trained(detached(layers), *history)
 
 

@@ -117,7 +117,7 @@ def fit(
     schedule = training.Options(
         options.steps, options.batch_size, options.learning_rate, Contrast(), options.weight, (0.0, 0.0)
     )
-    training.optimize(layers, draw, losses_of, [1.0], schedule, STEPS_A_DRAW, progress)
+    training.optimize(layers, draw, losses_of, [1.0], schedule, STEPS_A_DRAW, progress, generators)
     return Generator(centre, whitening, shape, training.detached(layers))
 
 

@@ -23,6 +23,7 @@ from xcebra_nwb.xcebra.encoder import Architecture, Layer
 from xcebra_nwb.xcebra.groups import Integers
 from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
 from xcebra_nwb.xcebra.pairs import LabelRule, PositiveRule
+from xcebra_nwb.xcebra.snapshot import Survival
 from xcebra_nwb.xcebra.training import (
     STEPS_A_DRAW,
     TEST_BATCHES,
@@ -55,6 +56,7 @@ def train_together(
     generators: Sequence[np.random.Generator],
     options: Options,
     progress: Callable[[int], None] = lambda steps: None,
+    survival: Survival | None = None,
 ) -> list[Trained]:
     """Train one member per generator on all sessions and return each session's stack.
 
@@ -70,7 +72,9 @@ def train_together(
 
     every = [layer for own in layers for layer in own]
     weights = [block.weight for block in blocks]
-    step, loss, weight = optimize(every, draw, losses_of, weights, options, _share_of(STEPS_A_DRAW, parts), progress)
+    step, loss, weight = optimize(
+        every, draw, losses_of, weights, options, _share_of(STEPS_A_DRAW, parts), progress, generators, survival
+    )
     return [Trained(detached(own), step, loss[:, number], weight) for number, own in enumerate(layers)]
 
 

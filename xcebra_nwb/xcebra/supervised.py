@@ -18,6 +18,7 @@ from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
 from xcebra_nwb.xcebra.groups import Integers
 from xcebra_nwb.xcebra.loss import Contrast
+from xcebra_nwb.xcebra.snapshot import Survival
 from xcebra_nwb.xcebra.training import (
     STEPS_A_DRAW,
     Batch,
@@ -51,6 +52,7 @@ def train(
     generators: Sequence[np.random.Generator],
     options: Options,
     progress: Callable[[int], None] = lambda steps: None,
+    survival: Survival | None = None,
 ) -> Trained:
     """Train one member per generator on ``inputs`` (time, D) and return the stack; see :func:`.training.train`.
 
@@ -69,7 +71,17 @@ def train(
             return losses, None
         return losses, reference_penalty(shape, layers, blocks, latents, pre_activations, AS_IT_IS, direction)
 
-    history = optimize(layers, draw, losses_of, [block.weight for block in blocks], options, STEPS_A_DRAW, progress)
+    history = optimize(
+        layers,
+        draw,
+        losses_of,
+        [block.weight for block in blocks],
+        options,
+        STEPS_A_DRAW,
+        progress,
+        generators,
+        survival,
+    )
     return Trained(detached(layers), *history)
 
 

@@ -8,9 +8,12 @@ Shapes: M members, K objectives, B samples of a batch, T bins of a window, D uni
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +25,14 @@ from xcebra_nwb.xcebra.encoder import Architecture, Layer
 from xcebra_nwb.xcebra.groups import Integers
 from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
 from xcebra_nwb.xcebra.pairs import PositiveRule
+from xcebra_nwb.xcebra.snapshot import (
+    Snapshot,
+    Survival,
+    generator_states,
+    leaf_arrays,
+    restore_generators,
+    restore_leaves,
+)
 
 STEPS_A_DRAW = 16  # steps whose batches are drawn together, ahead of their use; part of what a seed means
 TEST_BATCHES = 32  # over which a held-out loss is the mean
@@ -97,6 +108,7 @@ def train(
     generators: Sequence[np.random.Generator],
     options: Options,
     progress: Callable[[int], None] = lambda steps: None,
+    survival: Survival | None = None,
 ) -> Trained:
     """Train one member per generator on ``inputs`` (time, D) and return the stack.
 
@@ -111,7 +123,8 @@ def train(
         bins, direction = batch
         return objective_losses(inputs, shape, layers, blocks, bins, options.contrast, direction, weight)
 
-    history = optimize(layers, draw, losses_of, [b.weight for b in blocks], options, STEPS_A_DRAW, progress)
+    weights = [block.weight for block in blocks]
+    history = optimize(layers, draw, losses_of, weights, options, STEPS_A_DRAW, progress, generators, survival)
     return Trained(detached(layers), *history)
 
 
@@ -122,7 +135,9 @@ def optimize(
     weights: Sequence[float],
     options: Options,
     steps_a_draw: int,
-    progress: Callable[[int], None] = lambda steps: None,
+    progress: Callable[[int], None],
+    generators: Sequence[np.random.Generator],
+    survival: Survival | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float64]]:
     """Take ``options.steps`` steps of Adam on ``layers``, in place.
 
@@ -132,6 +147,8 @@ def optimize(
             the weight is not 0, the penalty (M,).
         weights: factor of each of the K losses in what is minimised; what is returned is not weighted.
         steps_a_draw: steps whose batches are drawn together.
+        generators: all that ``draw`` draws from.
+        survival: where to go on from, and who may keep a snapshot after every draw; the result is the same to the bit.
 
     Returns:
         the last step of each record (record,), the losses (M, ..., K, record), the penalty's weights (record,).
@@ -140,8 +157,15 @@ def optimize(
     device = leaves[0].device
     optimizer = torch.optim.Adam(leaves, lr=options.learning_rate, fused=device.type in {"cpu", "cuda"})
     recorder, factors = _Recorder(options), torch.tensor(weights, device=device)
-    step = 0
-    for batches in _prefetched(draw, options.steps, steps_a_draw, device):
+    survival, step = survival or Survival(), 0
+    if survival.begun is not None:
+        step = survival.begun.step
+        restore_leaves(leaves, optimizer, survival.begun)
+        restore_generators(generators, survival.begun)
+        recorder.restore(survival.begun, device)
+    for batches, states in _prefetched(
+        draw, generators, range(step, options.steps, steps_a_draw), options.steps, device
+    ):
         for batch in zip(*batches, strict=True):
             optimizer.zero_grad(set_to_none=True)
             weight = regularizer_weight(step, options)
@@ -156,7 +180,18 @@ def optimize(
             step += 1
             recorder.add(step, losses.detach(), weight)
         progress(len(batches[0]))
+        survival.offer(step, partial(_snapshot, step, leaves, optimizer, recorder, states))
     return recorder.result()
+
+
+def _snapshot(
+    step: int,
+    leaves: Sequence[Tensor],
+    optimizer: torch.optim.Optimizer,
+    recorder: _Recorder,
+    states: Sequence[Mapping[str, Any]],
+) -> Snapshot:
+    return Snapshot(step, leaf_arrays(leaves, optimizer) | recorder.arrays(), states)
 
 
 def detached(layers: Sequence[Layer]) -> list[Layer]:
@@ -297,26 +332,35 @@ def random_directions(
 
 
 def _prefetched(
-    draw: Callable[[int], tuple[NDArray, ...]], steps: int, steps_a_draw: int, device: torch.device
-) -> Iterator[tuple[Tensor, ...]]:
-    """Yield the batches of all ``steps``, each chunk of them drawn one chunk ahead in a thread of its own."""
-    chunks = [min(steps_a_draw, steps - start) for start in range(0, steps, steps_a_draw)]
-    with ThreadPoolExecutor(max_workers=1) as pool:
+    draw: Callable[[int], tuple[NDArray, ...]],
+    generators: Sequence[np.random.Generator],
+    starts: range,
+    steps: int,
+    device: torch.device,
+) -> Iterator[tuple[tuple[Tensor, ...], list[Mapping[str, Any]]]]:
+    """Yield the batches of the steps from each of ``starts`` on, and the state in which they left the generators.
+
+    Each chunk is drawn one chunk ahead in a thread of its own.
+    """
+
+    def drawn_chunk() -> tuple[tuple[NDArray, ...], list[Mapping[str, Any]]]:
         # A whole chunk is always drawn, so that the first steps do not depend on the number of steps asked for.
-        drawn = pool.submit(draw, steps_a_draw)
-        for number, size in enumerate(chunks):
-            arrays = drawn.result()
-            if number + 1 < len(chunks):
-                drawn = pool.submit(draw, steps_a_draw)
-            yield tuple(torch.as_tensor(array[:size]).to(device, non_blocking=True) for array in arrays)
+        return draw(starts.step), generator_states(generators)
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        ahead = deque(pool.submit(drawn_chunk) for _ in starts[:1])
+        for start in starts:
+            arrays, states = ahead.popleft().result()
+            ahead.extend(pool.submit(drawn_chunk) for _ in range(start + starts.step < steps))
+            size = min(starts.step, steps - start)
+            yield tuple(torch.as_tensor(array[:size]).to(device, non_blocking=True) for array in arrays), states
 
 
 class _Recorder:
     """The loss curve, kept on the device until the end."""
 
     def __init__(self, options: Options) -> None:
-        self._every = max(1, options.steps // RECORDS)
-        self._last = options.steps
+        self._options, self._every = options, max(1, options.steps // RECORDS)
         self._sum: Tensor | float = 0.0
         self._count = 0
         self._records: list[tuple[int, Tensor, float]] = []
@@ -324,10 +368,31 @@ class _Recorder:
     def add(self, step: int, losses: Tensor, weight: float) -> None:
         self._sum = self._sum + losses
         self._count += 1
-        if step % self._every == 0 or step == self._last:
+        if self._records_at(step):
             self._records.append((step, self._sum / self._count, weight))
             self._sum = 0.0
             self._count = 0
+
+    def arrays(self) -> dict[str, NDArray]:
+        """Return what :meth:`restore` needs: the curve so far and the sum since, members first; what there is yet."""
+        found = {"loss_sum": self._sum.cpu().numpy().copy()} if isinstance(self._sum, Tensor) else {}
+        if self._records:
+            found["loss"] = torch.stack([loss for _, loss, _ in self._records], dim=-1).cpu().numpy()
+        return found
+
+    def restore(self, snapshot: Snapshot, device: torch.device) -> None:
+        """Go on with the curve of a snapshot."""
+        options, done = self._options, range(1, snapshot.step + 1)
+        steps = [step for step in done if self._records_at(step)]
+        curve = torch.tensor(snapshot.arrays["loss"], device=device).unbind(-1) if steps else []
+        weights = [regularizer_weight(step - 1, options) for step in steps]
+        self._records = list(zip(steps, curve, weights, strict=True))
+        self._count = snapshot.step - (steps[-1] if steps else 0)
+        if self._count:
+            self._sum = torch.tensor(snapshot.arrays["loss_sum"], device=device)
+
+    def _records_at(self, step: int) -> bool:
+        return step % self._every == 0 or step == self._options.steps
 
     def result(self) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float64]]:
         step, loss, weight = zip(*self._records, strict=True)

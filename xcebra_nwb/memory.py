@@ -1,0 +1,91 @@
+"""Memory: how much is free on a device, how much a piece of work takes at its peak, and whether it ran out."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+CGROUP = Path("/sys/fs/cgroup")  # of the container or the job that we run in, where there is one
+CGROUP_FILES = (
+    ("memory.max", "memory.current"),  # version 2
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),  # version 1
+)
+REFUSED_BY_THE_PROCESSOR = "can't allocate memory"  # torch says so in a plain RuntimeError
+
+
+def ran_out(error: BaseException) -> bool:
+    """Return whether ``error`` says that memory ran out, on the processor or on a card."""
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and REFUSED_BY_THE_PROCESSOR in str(error)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Return how many bytes can be had on ``device`` now, whoever else uses it; what torch holds unused counts."""
+    if device.type == "cuda":
+        release()
+        return int(torch.cuda.mem_get_info(device)[0])
+    return min([int(psutil.virtual_memory().available), *_left_to_the_job()])
+
+
+def release() -> None:
+    """Give what torch holds unused on cards back to them."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def peak_bytes(work: Callable[[], object], device: torch.device) -> int:
+    """Do ``work`` and return how many bytes of tensors it held at most on ``device``, beyond what was there before."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        work()
+        return torch.cuda.max_memory_allocated(device) - before
+    with _Held() as held:
+        work()
+    return held.peak
+
+
+def _left_to_the_job() -> list[int]:
+    """What a control group leaves of its limit, if there is one."""
+    for limit, usage in CGROUP_FILES:
+        if (CGROUP / limit).exists() and (CGROUP / usage).exists():
+            most = (CGROUP / limit).read_text().strip()
+            return [] if most == "max" else [max(0, int(most) - int((CGROUP / usage).read_text()))]
+    return []
+
+
+class _Held(TorchDispatchMode):
+    """Counts the bytes of the tensors that come out of torch's operations and are still there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peak = self._now = 0
+        self._known: weakref.WeakSet = weakref.WeakSet()
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = function(*args, **(kwargs or {}))
+        for leaf in tree_leaves(found):
+            if isinstance(leaf, torch.Tensor):
+                self._add(leaf.untyped_storage())
+        return found
+
+    def _add(self, storage: torch.UntypedStorage) -> None:
+        if storage not in self._known:
+            size = storage.nbytes()
+            self._known.add(storage)
+            weakref.finalize(storage, self._drop, size)
+            self._now += size
+            self.peak = max(self.peak, self._now)
+
+    def _drop(self, size: int) -> None:
+        self._now -= size
