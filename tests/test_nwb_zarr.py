@@ -92,7 +92,7 @@ def test_a_chunk_that_is_missing_is_no_zero(folder: Path, tmp_path: Path) -> Non
     wanted = validate({"labels": {"position": {"source": "/processing/behavior/Position/position"}}})
     with pytest.raises(Refusal, match="this chunk is missing"):
         extract_session(copy, wanted, "one")
-    assert "this chunk is missing" in str(told(copy)["problems"])
+    assert "this chunk is missing" in str(told(copy)["suspicious"])
 
 
 def test_what_is_pickled_is_never_read(rich: Path, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ class NwbFile:
     def scalar(self, path: str) -> str:
         """Return the text of the scalar dataset at ``path``, "" where there is none."""
         try:
-            return text(self.h5[path][()]) if path in self.h5 else ""
+            return first_text(self.h5[path]) if path in self.h5 else ""
         except UNREADABLE:
             return ""
 
@@ -99,6 +99,11 @@ def text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
+def first_text(data: h5py.Dataset) -> str:
+    """Return the text of a dataset, or of the first of its values."""
+    return text(data[(0,) * len(data.shape)])
+
+
 def attribute(item: h5py.Group | h5py.Dataset, name: str) -> str:
     """Return the attribute ``name`` as text, "" where there is none or it cannot be read."""
     try:
@@ -113,12 +118,12 @@ def neurodata_type(item: h5py.Group | h5py.Dataset) -> str:
 
 
 def dataset(group: h5py.Group, name: str) -> h5py.Dataset | None:
-    """Return the dataset ``name`` of ``group``; None where there is none or its link leads nowhere."""
+    """Return the dataset ``name`` of ``group``; None where there is none that holds values or can be read."""
     try:
         item = group.get(name)
     except UNREADABLE:
         return None
-    return None if item is None or is_group(item) else item
+    return None if item is None or is_group(item) or item.shape is None else item
 
 
 def _is_series(group: h5py.Group) -> bool:

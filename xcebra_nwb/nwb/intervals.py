@@ -10,7 +10,8 @@ import pandas as pd
 
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.nwb.file import NwbFile, dataset, neurodata_type, unknown_path
-from xcebra_nwb.nwb.table import data_frame, read_column
+from xcebra_nwb.nwb.table import data_frame
+from xcebra_nwb.nwb.values import numbers
 
 TRIALS = "/intervals/trials"
 INVALID = "/intervals/invalid_times"
@@ -32,8 +33,7 @@ def is_intervals(group: h5py.Group) -> bool:
 
 def read_intervals(table: h5py.Group) -> np.ndarray:
     """Return the start and stop time of every row, (row, 2) float64, as they stand in the file."""
-    columns = [np.asarray(read_column(table, name), dtype=np.float64) for name in ("start_time", "stop_time")]
-    return np.stack(columns, axis=1)
+    return np.stack([numbers(table[name]) for name in ("start_time", "stop_time")], axis=1)
 
 
 def proper(intervals: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from xcebra_nwb.config import Kind, Time
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.nwb import resample
-from xcebra_nwb.nwb.file import NwbFile, dataset, neurodata_type, text
+from xcebra_nwb.nwb.file import NwbFile, dataset, first_text, neurodata_type, text
 from xcebra_nwb.nwb.grid import Grid, Range
 from xcebra_nwb.nwb.series import Samples, container, read_samples, unit_of
 from xcebra_nwb.refusals import Code
@@ -124,7 +124,7 @@ def series_label(file: NwbFile, name: str, path: str, kind: str = "auto") -> Ser
         kind="continuous",
         units=unit_of(group),
         source=path,
-        reference_frame="" if frame is None else text(frame[()]),
+        reference_frame="" if frame is None else first_text(frame),
         notes=samples.notes,
         samples=samples,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.nwb.file import NwbFile, attribute, dataset, neurodata_type, parent
 from xcebra_nwb.nwb.times import restarts, sample_period
+from xcebra_nwb.nwb.values import check_size, is_text, number, numbers, values
 from xcebra_nwb.refusals import Code
 
 
@@ -68,16 +69,17 @@ def read_times(group: h5py.Group, path: str) -> np.ndarray:
     """
     stamps = dataset(group, "timestamps")
     if stamps is not None:
-        return np.asarray(stamps[()], dtype=np.float64).reshape(-1)
+        return numbers(stamps).reshape(-1)
     start = group["starting_time"]
-    rate = float(start.attrs.get("rate", np.nan))
+    rate = number(start, "rate", np.nan)
     if not (np.isfinite(rate) and rate > 0):
         raise Refusal(
             Code.UNREADABLE_LAYOUT,
             f"{path}: sampling rate {rate:g} Hz",
             "write timestamps or a positive rate into the file",
         )
-    return float(start[()]) + np.arange(group["data"].shape[0]) / rate
+    check_size(group["data"])
+    return numbers(start).reshape(-1)[:1] + np.arange(group["data"].shape[0]) / rate
 
 
 def read_samples(group: h5py.Group, path: str) -> Samples:
@@ -86,14 +88,14 @@ def read_samples(group: h5py.Group, path: str) -> Samples:
     Raises:
         Refusal: no sample, times and values differ in number, or the clock starts again half way.
     """
-    times, values, notes = read_times(group, path), _read_values(group), []
-    if len(times) != len(values) and values.ndim == 2 and len(times) == values.shape[1]:
-        values = values.T
+    times, sampled, notes = read_times(group, path), _read_values(group), []
+    if len(times) != len(sampled) and sampled.ndim == 2 and len(times) == sampled.shape[1]:
+        sampled = sampled.T
         notes.append(f"{path}: data stand as (column, time) in the file and were transposed")
-    if len(times) != len(values):
+    if len(times) != len(sampled):
         raise Refusal(
             Code.UNREADABLE_LAYOUT,
-            f"{path}: {len(times)} timestamps for {len(values)} samples",
+            f"{path}: {len(times)} timestamps for {len(sampled)} samples",
             "mend the series in the file",
         )
     if restarts(times):
@@ -107,29 +109,38 @@ def read_samples(group: h5py.Group, path: str) -> Samples:
         raise Refusal(Code.TIMES_NOT_TRUSTED, f"{path}: no sample at a finite time", "name another series")
     if not finite.all():
         notes.append(f"{path}: {int(np.sum(~finite))} samples at times that are not finite were left out")
-    times, values = times[finite], values[finite]
+    times, sampled = times[finite], sampled[finite]
     if np.any(np.diff(times) < 0):
         order = np.argsort(times, kind="stable")
-        times, values = times[order], values[order]
+        times, sampled = times[order], sampled[order]
         notes.append(f"{path}: timestamps were not in order and were sorted")
-    return Samples(times, values.reshape(len(values), -1), tuple(notes))
+    return Samples(times, sampled.reshape(len(sampled), -1), tuple(notes))
 
 
 def _read_values(group: h5py.Group) -> np.ndarray:
     """Values in the file's unit; integers without a conversion stay integers, texts become str."""
     data = group["data"]
-    if h5py.check_string_dtype(data.dtype) is not None:
-        return np.asarray(data.asstr(errors="replace")[()], dtype=object)
-    if data.dtype.kind not in "iufb":
+    if data.dtype.kind not in "iufb" and not is_text(data):
         raise Refusal(
             Code.UNREADABLE_LAYOUT, f"{group.name}: data of type {data.dtype}", "name a series of numbers or texts"
         )
-    values = data[()]
-    if values.dtype.kind == "b":
-        return np.asarray(values, dtype=np.int64)
-    conversion, offset = float(data.attrs.get("conversion", 1.0)), float(data.attrs.get("offset", 0.0))
+    stored = values(data)
+    if stored.dtype.kind not in "iuf":
+        return stored.astype(np.int64) if stored.dtype.kind == "b" else stored
+    conversion, offset = number(data, "conversion", 1.0), number(data, "offset", 0.0)
     channels = dataset(group, "channel_conversion")
     if conversion == 1.0 and offset == 0.0 and channels is None:
-        return values
-    scaled = values * conversion if channels is None else values * conversion * np.asarray(channels[()])
-    return scaled + offset
+        return stored
+    return stored * (conversion if channels is None else conversion * _of_channels(channels, stored)) + offset
+
+
+def _of_channels(channels: h5py.Dataset, stored: np.ndarray) -> np.ndarray:
+    """The factor of every column."""
+    factors = numbers(channels).reshape(-1)
+    if stored.ndim != 2 or len(factors) not in {1, stored.shape[1]}:
+        raise Refusal(
+            Code.UNREADABLE_LAYOUT,
+            f"{channels.name}: {len(factors)} factors for values of shape {stored.shape}",
+            "mend the series in the file",
+        )
+    return factors

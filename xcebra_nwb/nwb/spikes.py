@@ -9,9 +9,12 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from xcebra_nwb.nwb.file import NwbFile, attribute, dataset, neurodata_type, text
+from xcebra_nwb.errors import Refusal
+from xcebra_nwb.nwb.file import NwbFile, attribute, dataset, first_text, neurodata_type
 from xcebra_nwb.nwb.table import bounds, data_frame, length, ragged, read_column, scalar_columns
+from xcebra_nwb.nwb.values import numbers
 from xcebra_nwb.nwb.walk import UNREADABLE
+from xcebra_nwb.refusals import Code
 
 REGION_COLUMNS = ("location", "brain_area", "brain_region", "region", "area", "structure", "anatomical_location")
 ELECTRODES = "/general/extracellular_ephys/electrodes"
@@ -31,7 +34,7 @@ def read_spikes(table: h5py.Group) -> tuple[list[np.ndarray], int, int]:
     """Return each unit's finite spike times in order, how many were not finite, and how many units were unsorted."""
     spikes, dropped, unsorted = [], 0, 0
     for times in ragged(table, "spike_times"):
-        times = np.asarray(times, dtype=np.float64).reshape(-1)
+        times = times.reshape(-1)
         finite = times[np.isfinite(times)]
         dropped += len(times) - len(finite)
         if np.any(np.diff(finite) < 0):
@@ -50,9 +53,13 @@ def landmarks(spikes: Sequence[np.ndarray]) -> np.ndarray:
 def read_observed(table: h5py.Group) -> list[np.ndarray] | None:
     """Return each unit's observation intervals, (interval, 2); None where the table says nothing of them."""
     data = dataset(table, "obs_intervals")
-    if data is None or not data.shape[0]:
+    if data is None or not data.shape or not data.shape[0]:
         return None
-    intervals = np.asarray(data[()], dtype=np.float64).reshape(-1, 2)
+    if data.shape[1:] != (2,):
+        raise Refusal(
+            Code.UNREADABLE_LAYOUT, f"{data.name}: shape {data.shape} instead of a start and a stop each", "mend it"
+        )
+    intervals = numbers(data)
     ends = bounds(table, "obs_intervals")
     if ends is None:  # one interval per unit
         ends = np.arange(len(intervals) + 1)
@@ -77,7 +84,7 @@ def regions(file: NwbFile, table: h5py.Group) -> list[str]:
         return [str(value) for value in read_column(table, name)]
     try:
         return _electrode_regions(file, table) or _group_regions(file, table) or [""] * length(table)
-    except (*UNREADABLE, IndexError):
+    except (*UNREADABLE, IndexError, Refusal):
         return [""] * length(table)  # references that lead nowhere: the region is unknown
 
 
@@ -89,7 +96,7 @@ def _electrode_regions(file: NwbFile, table: h5py.Group) -> list[str] | None:
     if dataset(electrodes, "location") is None:
         return None
     locations = read_column(electrodes, "location")
-    rows = [np.asarray(part).reshape(-1) for part in ragged(table, "electrodes")]
+    rows = [part.reshape(-1).astype(np.int64) for part in ragged(table, "electrodes")]
     return ["/".join(dict.fromkeys(str(locations[row]) for row in part)) for part in rows]
 
 
@@ -102,4 +109,4 @@ def _group_regions(file: NwbFile, table: h5py.Group) -> list[str] | None:
 
 def _location(group: h5py.Group) -> str:
     stored = dataset(group, "location")
-    return text(stored[()]) if stored is not None else attribute(group, "location")
+    return first_text(stored) if stored is not None else attribute(group, "location")

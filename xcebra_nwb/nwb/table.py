@@ -9,7 +9,10 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from xcebra_nwb.errors import Refusal
 from xcebra_nwb.nwb.file import dataset
+from xcebra_nwb.nwb.values import numbers, values
+from xcebra_nwb.refusals import Code
 
 
 def length(table: h5py.Group) -> int:
@@ -45,10 +48,7 @@ def _is_scalar(table: h5py.Group, name: str, rows: int | None) -> bool:
 
 def read_column(table: h5py.Group, name: str) -> np.ndarray:
     """Return a scalar column, (row,), texts as str."""
-    data = table[name]
-    if h5py.check_string_dtype(data.dtype) is not None:
-        return np.asarray(data.asstr(errors="replace")[()], dtype=object)
-    return np.asarray(data[()])
+    return values(table[name])
 
 
 def data_frame(table: h5py.Group) -> pd.DataFrame:
@@ -57,15 +57,28 @@ def data_frame(table: h5py.Group) -> pd.DataFrame:
 
 
 def bounds(table: h5py.Group, name: str) -> np.ndarray | None:
-    """Return where each row of a ragged column ends, with a leading 0: (row + 1,); None for a plain column."""
+    """Return where each row of a ragged column ends, with a leading 0: (row + 1,); None for a plain column.
+
+    Raises:
+        Refusal: the index does not rise from row to row, or leads beyond the data.
+    """
     index = dataset(table, f"{name}_index")
-    return None if index is None else np.r_[0, np.asarray(index[()], dtype=np.int64)]
+    if index is None:
+        return None
+    ends = np.r_[0, numbers(index).reshape(-1)].astype(np.int64)
+    if np.any(np.diff(ends) < 0) or ends[-1] > table[name].shape[0]:
+        raise Refusal(
+            Code.UNREADABLE_LAYOUT,
+            f"{index.name}: leads to row {ends.max()} of {table[name].shape[0]}, or back",
+            "mend the table, or name other data",
+        )
+    return ends
 
 
 def ragged(table: h5py.Group, name: str) -> Iterator[np.ndarray]:
-    """Yield each row's part of a column, reading only that part."""
+    """Yield each row's part of a column of numbers as float64, reading only that part."""
     data, ends = table[name], bounds(table, name)
     if ends is None:
         ends = np.arange(data.shape[0] + 1)
     for start, stop in pairwise(ends):
-        yield data[start:stop]
+        yield numbers(data, slice(start, stop))

@@ -47,7 +47,7 @@ def zarr_root(files: MutableMapping[str, bytes], place: str) -> ZarrGroup:
     store = Whole(files)
     try:
         group = zarr.open_consolidated(store, mode="r") if ".zmetadata" in files else zarr.open_group(store, mode="r")
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except Exception as error:  # zarr fails on wrong metadata in many ways
         raise Refusal(
             Code.DAMAGED, f"{place}: damaged: its Zarr metadata cannot be read: {error}", "copy it again"
         ) from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import h5py
@@ -51,9 +52,8 @@ class ZarrDataset:
         self.attrs = ZarrAttributes(array.attrs.asdict())
         stored = array.attrs.get("zarr_dtype")
         self._scalar = stored == "scalar"
-        self.shape = () if self._scalar else tuple(array.shape)
+        self.shape = () if self._scalar else tuple(int(length) for length in array.shape)
         self.dtype = _dtype(array, stored)
-        self.nbytes = int(np.prod(self.shape, dtype=np.float64)) * self.dtype.itemsize
 
     def __getitem__(self, selection: Any) -> Any:
         chunk = float(np.prod(self._array.chunks, dtype=np.float64)) * self.dtype.itemsize
@@ -61,11 +61,17 @@ class ZarrDataset:
             raise OSError(f"{self.name}: a chunk of {chunk:.3g} bytes")
         if any(codec.codec_id == "pickle" for codec in self._array.filters or ()):
             raise OSError(f"{self.name}: pickled, which is never read")
-        if self._scalar:
-            return self._array[...].reshape(-1)[0]
-        if isinstance(selection, np.ndarray | list):
-            return self._array.oindex[selection]
-        return self._array[selection]
+        with _as_h5py_would(self.name):
+            if self._scalar:
+                return self._array[...].reshape(-1)[0]
+            if isinstance(selection, np.ndarray | list):
+                return self._array.oindex[selection]
+            return self._array[selection]
+
+    @property
+    def stored(self) -> int:
+        """How many bytes the values take; a folder at an address does not tell."""
+        return max(int(self._array.nbytes_stored), 0)
 
     def asstr(self, errors: str = "strict") -> ZarrDataset:
         """Return the dataset itself: its texts are decoded already."""
@@ -88,7 +94,9 @@ class ZarrGroup:
         return id(self._root), hash(self.name)
 
     def __iter__(self) -> Iterator[str]:
-        yield from sorted({*self._group.group_keys(), *self._group.array_keys(), *self._links})
+        with _as_h5py_would(self.name):
+            names = {*self._group.group_keys(), *self._group.array_keys(), *self._links}
+        yield from sorted(names)
 
     def __contains__(self, path: str) -> bool:
         return self.get(path) is not None
@@ -117,13 +125,25 @@ class ZarrGroup:
     def _member(self, name: str) -> ZarrGroup | ZarrDataset:
         if name in self._links:
             return self._target(self._links[name])
-        item = self._group[name]
-        return ZarrGroup(item, self._root) if isinstance(item, zarr.Group) else ZarrDataset(item)
+        with _as_h5py_would(f"{self.name}/{name}"):
+            item = self._group[name]
+            return ZarrGroup(item, self._root) if isinstance(item, zarr.Group) else ZarrDataset(item)
 
     def _target(self, link: Mapping[str, Any]) -> ZarrGroup | ZarrDataset:
         if posixpath.normpath(str(link.get("source") or ".")) != ".":
             raise KeyError(f"a link to {link['source']}, another file")
         return self._root[f"/{link.get('path') or ''}"]
+
+
+@contextmanager
+def _as_h5py_would(name: str) -> Iterator[None]:
+    """Zarr and its codecs fail in many ways; h5py fails in one."""
+    try:
+        yield
+    except (KeyError, OSError):
+        raise
+    except Exception as error:
+        raise OSError(f"{name}: {error}") from error
 
 
 def _dtype(array: zarr.Array, stored: Any) -> np.dtype:

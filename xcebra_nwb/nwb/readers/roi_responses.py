@@ -8,11 +8,13 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from xcebra_nwb.nwb.file import NwbFile, dataset, name_of, neurodata_type, parent, text
+from xcebra_nwb.errors import Refusal
+from xcebra_nwb.nwb.file import NwbFile, dataset, first_text, name_of, neurodata_type, parent
 from xcebra_nwb.nwb.population import Population
 from xcebra_nwb.nwb.readers.registry import Candidate, reader
 from xcebra_nwb.nwb.series import columns, container, read_samples, unit_of
 from xcebra_nwb.nwb.table import data_frame
+from xcebra_nwb.nwb.values import numbers
 from xcebra_nwb.nwb.walk import UNREADABLE
 
 RELATIVE = re.compile(r"d\s*-?_?f|delta_?f|df_?(over)?_?f", re.IGNORECASE)
@@ -31,7 +33,8 @@ class RoiResponses:
 
     def accepts(self, file: NwbFile, paths: list[str]) -> bool:
         """Return whether ``paths`` is one RoiResponseSeries."""
-        return len(paths) == 1 and neurodata_type(file.groups[paths[0]]) == "RoiResponseSeries"
+        path = paths[0]
+        return len(paths) == 1 and path in file.series and neurodata_type(file.groups[path]) == "RoiResponseSeries"
 
     def read(self, file: NwbFile, paths: list[str], columns: bool) -> Population:
         """Return the regions of interest as units, with their imaging plane's location and table."""
@@ -73,10 +76,10 @@ def _roi_table(file: NwbFile, group: h5py.Group, units: int, wanted: bool) -> pd
         rois = group["rois"]
         plane = file.h5[rois.attrs["table"]]
         location = dataset(plane["imaging_plane"], "location")
-        region = text(location[()]) if location is not None else ""
+        region = first_text(location) if location is not None else ""
         if wanted:
-            table = data_frame(plane).iloc[np.asarray(rois[()])].reset_index(drop=True).reindex(range(units))
-    except (*UNREADABLE, IndexError):
+            table = data_frame(plane).iloc[numbers(rois).astype(np.int64)].reset_index(drop=True).reindex(range(units))
+    except (*UNREADABLE, IndexError, Refusal):
         region = region or ""  # the responses are still there; only their plane is unknown
     table["unit_id"] = [str(index) for index in range(units)]
     table["row"] = np.arange(units)

@@ -1,0 +1,83 @@
+"""Values out of a file that may declare anything: what cannot be read, or not as what is needed, is refused by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h5py
+import numpy as np
+
+from xcebra_nwb.errors import Refusal
+from xcebra_nwb.nwb.walk import UNREADABLE
+from xcebra_nwb.refusals import Code
+
+PLAUSIBLE = 2**28  # bytes: what takes less memory is read, whatever it takes on disk
+MOST_COMPRESSED = 1000  # times smaller on disk than in memory: gzip's own limit for one repeated value
+
+
+def values(data: h5py.Dataset, selection: Any = ()) -> np.ndarray:
+    """Return the values of a dataset, or those of ``selection``; texts as ``str`` objects.
+
+    Raises:
+        Refusal: they cannot be read, or are declared far larger than what is stored.
+    """
+    if isinstance(selection, tuple) and not selection:
+        check_size(data)
+    try:
+        stored = data.asstr(errors="replace") if is_text(data) else data
+        return np.asarray(stored[selection], dtype=object if is_text(data) else None)
+    except (*UNREADABLE, MemoryError) as error:
+        raise Refusal(
+            Code.DAMAGED, f"{data.name}: damaged: {error}", "download or copy it again, or name other data"
+        ) from error
+
+
+def numbers(data: h5py.Dataset, selection: Any = ()) -> np.ndarray:
+    """Return the values of a dataset as float64, in its own shape.
+
+    Raises:
+        Refusal: they are not real numbers, or cannot be read.
+    """
+    if data.dtype.kind not in "iufb" or data.shape is None:
+        raise Refusal(Code.UNREADABLE_LAYOUT, f"{data.name}: {_said(data)} instead of numbers", "name another object")
+    return values(data, selection).astype(np.float64)
+
+
+def number(item: h5py.Dataset | h5py.Group, attribute: str, default: float) -> float:
+    """Return a numeric attribute, ``default`` where there is none.
+
+    Raises:
+        Refusal: it is no single number.
+    """
+    try:
+        stored = np.asarray(item.attrs.get(attribute, default))
+    except UNREADABLE:
+        stored = np.empty(0)
+    if stored.size != 1 or stored.dtype.kind not in "iufb":
+        raise Refusal(Code.UNREADABLE_LAYOUT, f"{item.name}: its {attribute} is no number", "mend it in the file")
+    return float(stored.reshape(-1)[0])
+
+
+def is_text(data: h5py.Dataset) -> bool:
+    """Return whether a dataset holds texts."""
+    return h5py.check_string_dtype(data.dtype) is not None
+
+
+def _said(data: h5py.Dataset) -> str:
+    return "nothing" if data.shape is None else "texts" if is_text(data) else f"values of type {data.dtype}"
+
+
+def check_size(data: h5py.Dataset) -> None:
+    """Raise :class:`Refusal` where a dataset declares far more than can be stored in what it holds."""
+    declared = float(np.prod(data.shape or (), dtype=np.float64)) * data.dtype.itemsize
+    if declared > PLAUSIBLE and declared > MOST_COMPRESSED * stored_bytes(data):
+        raise Refusal(
+            Code.DAMAGED,
+            f"{data.name}: declares {declared:.3g} bytes and holds {stored_bytes(data):.3g}",
+            "download or copy it again, or name other data",
+        )
+
+
+def stored_bytes(data: h5py.Dataset) -> int:
+    """Return how many bytes the values of a dataset take in the file."""
+    return int(data.id.get_storage_size()) if isinstance(data, h5py.Dataset) else int(data.stored)
