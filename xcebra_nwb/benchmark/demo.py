@@ -26,6 +26,7 @@ LABEL = "target"  # the latents that some units do not carry
 NEEDED = ("neurons", "latents", "gt_attribution_map")  # (time, unit), (time, latent), (latent, unit)
 WEIGHTS = (0.0, 0.1)
 METHODS = ["inverted_neuron_gradient", "neuron_gradient"]
+ALL_BINS = {"held_out": 0.01, "held_out_blocks": 1}  # there are few of them, and the truth is what the maps are held to
 OURS, PEER = "hybrid", "CEBRA 0.6.1"
 
 
@@ -77,7 +78,7 @@ def task(design: Design, arrays: Mapping[str, NDArray], seed: int, training: str
                 {"name": "time", "outputs": [0, last], "positive": "time"},
                 {"name": LABEL, "outputs": [first, last], "positive": "time_delta", "label": LABEL},
             ],
-            "training": design.budget.training(weight, denominator="negatives" if paper else "all"),
+            "training": design.budget.training(weight, denominator="negatives" if paper else "all", **ALL_BINS),
             "attribution": {"methods": METHODS},
             "random_seed": seed,
         }

@@ -43,12 +43,13 @@ class Design:
     budget: Budget
     samples: int
     arms: tuple[Arm, ...]
+    hidden: int = 128  # units of a hidden layer: with 64 the floor under units that carry nothing is higher
 
 
 DESIGNS: dict[str, Design] = {
-    "quick": Design(Budget(150, 256, 3e-3), 4_000, (Arm(HYBRID, 1, (4,)),)),
+    "quick": Design(Budget(150, 256, 3e-3), 4_000, (Arm(HYBRID, 1, (4,)),), hidden=64),
     "reduced": Design(
-        Budget(3_000, 512, 2e-3, decay=0.5),
+        Budget(4_000, 512, 1e-3, decay=0.5),
         50_000,
         (Arm(HYBRID, 10), *(Arm(training, 1) for training in OTHERS), Arm(PEER, 1, (6,))),
     ),
@@ -92,7 +93,7 @@ def task(design: Design, latents: int, dataset: int, training: str, weight: floa
     encoder, objectives, changes = how(latents)
     chosen = config.validate(
         {
-            "encoder": encoder,
+            "encoder": encoder | {"hidden": design.hidden},
             "objectives": objectives,
             "training": design.budget.training(weight, **changes),
             "attribution": {"methods": METHODS},
