@@ -14,7 +14,8 @@ from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.nwb.file import open_nwb
 from xcebra_nwb.nwb.grid import Grid
 from xcebra_nwb.nwb.label_choice import choose_labels, clean_name
-from xcebra_nwb.nwb.labels import Label, SeriesLabel
+from xcebra_nwb.nwb.labels import Label
+from xcebra_nwb.nwb.series_label import SeriesLabel
 
 TIMES, POSITION = build.circling(20.0)
 ANGLE = np.mod(np.arctan2(POSITION[:, 1], POSITION[:, 0]), 2 * np.pi)

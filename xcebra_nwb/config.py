@@ -13,12 +13,11 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from xcebra_nwb.config_label import Auto, Label
 from xcebra_nwb.config_objective import Objective
 from xcebra_nwb.config_section import LABEL_NAME, Section
 from xcebra_nwb.errors import UsageError
 
-Auto = Literal["auto"]
-Kind = Literal["continuous", "circular", "discrete"]
 NullKind = Literal["auto", "shift", "reverse", "permute"]
 Method = Literal[
     "inverted_neuron_gradient",
@@ -66,13 +65,6 @@ class Time(Section):
     max_still: float | None = Field(
         30.0, gt=0, description="s; a tracked position exactly the same for longer counts as lost; null: never"
     )
-
-
-class Label(Section):
-    """One behavioural variable."""
-
-    source: str = Field(description="path of a series, or of a column of an interval table: /intervals/trials#choice")
-    kind: Auto | Kind = Field("auto", description="continuous, circular, discrete, or auto: what the file says")
 
 
 class Encoder(Section):

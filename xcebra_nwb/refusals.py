@@ -100,6 +100,16 @@ class Code(StrEnum):
         "A label has too few values, or a class too few bins, in the training part.",
         "Leave it out, set its `kind: discrete` if it stands for classes, or widen `time.within`.",
     )
+    LABEL_NOT_DERIVABLE = (
+        "label-not-derivable",
+        "What `derive` asks for does not exist in these data: positions along no line, a band above half the rate.",
+        "Give what it needs (`track`, a lower `band`), or name another source.",
+    )
+    UNIT_NOT_TRUSTED = (
+        "unit-not-trusted",
+        "The values of a label cannot have the unit that the file gives: degrees called radians, or the reverse.",
+        "Give the right one in `labels: {name: {source: ..., unit: degrees}}`.",
+    )
     TIMES_NOT_TRUSTED = (
         "times-not-trusted",
         "Times of an object cannot be right: none is finite, the clock starts again, or some lie years away.",

@@ -15,8 +15,6 @@ from xcebra_nwb.nwb.masks import segments
 from xcebra_nwb.nwb.recording import Recording
 from xcebra_nwb.nwb.smoothing import automatic_smoothing
 
-AXES = ("x", "y", "z")
-
 
 def assemble(
     recording: Recording, grid: Grid, activity: Activity, columns: list[np.ndarray], valid: np.ndarray, config: Config
@@ -48,8 +46,8 @@ def assemble(
     )
     for label, values in zip(recording.labels, columns, strict=True):
         dataset[label.name] = _variable(label, values)
-        if dataset[label.name].ndim == 2 and values.shape[1] <= len(AXES):
-            dataset.coords[f"{label.name}_axis"] = list(AXES[: values.shape[1]])
+        if dataset[label.name].ndim == 2 and len(label.axes) == values.shape[1]:
+            dataset.coords[f"{label.name}_axis"] = list(label.axes)
         if (trial := label.trials(grid)) is not None:
             dataset[f"{label.name}_trial"] = ("time", trial)
     dataset["valid"] = ("time", valid)

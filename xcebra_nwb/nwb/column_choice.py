@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 import h5py
 import numpy as np
 
+from xcebra_nwb.config_label import Label as LabelConfig
 from xcebra_nwb.nwb.file import NwbFile
-from xcebra_nwb.nwb.interval_labels import interval_label, label_columns
+from xcebra_nwb.nwb.interval_labels import column_values, interval_label, label_columns
 from xcebra_nwb.nwb.intervals import INVALID, interval_tables, merged, read_intervals
 from xcebra_nwb.nwb.labels import FEW_CLASSES, Label, encoded
-from xcebra_nwb.nwb.table import read_column
+from xcebra_nwb.nwb.table import length
 
 LEAST_SHARE = 0.1  # of the rows in every class
 FEWEST_ROWS = 10
@@ -22,17 +23,20 @@ def automatic_columns(file: NwbFile, clean_name: Callable[[str, Iterable[str]], 
     """Return labels from the table that covers the most time, of those with a fit column, and why, in words."""
     fit: dict[str, list[str]] = {}
     notes: list[str] = []
-    for path in interval_tables(file):
-        if path != INVALID:
+    few: list[str] = []
+    for path, table in interval_tables(file).items():
+        if (rows := length(table)) < FEWEST_ROWS:
+            few.append(f"table not taken: {path}: {rows} row{'s' * (rows != 1)}")
+        elif path != INVALID:
             fit[path], skipped = _fit_columns(file, path)
             notes += [f"column not taken: {path}#{column}: {reason}" for column, reason in skipped.items()]
     best = max((path for path in fit if fit[path]), key=lambda path: covered(file.groups[path]), default=None)
     if best is None:
-        return [], notes
+        return [], notes + few
     labels: list[Label] = []
     for column in fit[best][:MOST_COLUMNS]:
         name = clean_name(column, [label.name for label in labels])
-        labels.append(interval_label(file, name, f"{best}#{column}", "discrete"))
+        labels.append(interval_label(file, name, LabelConfig(source=f"{best}#{column}", kind="discrete")))
     said = [f"label {one.name}: {one.source}, discrete with classes {', '.join(one.classes)}" for one in labels]
     seconds = covered(file.groups[best])
     why = f"no series of behaviour; of the interval tables that fit {best} covers the most time ({seconds:.0f} s)"
@@ -40,7 +44,7 @@ def automatic_columns(file: NwbFile, clean_name: Callable[[str, Iterable[str]], 
     own += [
         f"column not taken: {best}#{column}: {MOST_COLUMNS} labels are there" for column in fit[best][MOST_COLUMNS:]
     ]
-    return labels, [why, *said, *own, *[f"table not taken: {path}" for path in fit if path != best]]
+    return labels, [why, *said, *own, *[f"table not taken: {path}" for path in fit if path != best], *few]
 
 
 def covered(table: h5py.Group) -> float:
@@ -55,7 +59,7 @@ def _fit_columns(file: NwbFile, path: str) -> tuple[list[str], dict[str, str]]:
     skipped: dict[str, str] = {}
     seen: list[np.ndarray] = []
     for column in label_columns(file, path):
-        codes, classes = encoded(read_column(file.groups[path], column))
+        codes, classes = encoded(column_values(file, file.groups[path], column))
         reason = _reason_against(codes, len(classes))
         if not reason and any(np.array_equal(codes, other) for other in seen):
             reason = "the same classes as another column"
@@ -68,8 +72,6 @@ def _fit_columns(file: NwbFile, path: str) -> tuple[list[str], dict[str, str]]:
 
 
 def _reason_against(codes: np.ndarray, classes: int) -> str:
-    if len(codes) < FEWEST_ROWS:
-        return f"{len(codes)} rows"
     if not 2 <= classes <= FEW_CLASSES:
         return f"{classes} different values"
     rarest = np.bincount(codes[codes >= 0]).min() / len(codes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from xcebra_nwb.config_label import Label as LabelConfig
 from xcebra_nwb.errors import XcebraError
 from xcebra_nwb.nwb import neural
 from xcebra_nwb.nwb.column_choice import covered
@@ -11,9 +12,9 @@ from xcebra_nwb.nwb.file import NwbFile, attribute, dataset, neurodata_type
 from xcebra_nwb.nwb.interval_labels import label_columns
 from xcebra_nwb.nwb.intervals import proper, read_intervals
 from xcebra_nwb.nwb.inventory_models import Automatic, Gap, IntervalTable, LabelSeries, NeuralSource, Remark, TimeRange
-from xcebra_nwb.nwb.labels import series_label
 from xcebra_nwb.nwb.readers import Candidate
 from xcebra_nwb.nwb.series import read_times, unit_of
+from xcebra_nwb.nwb.series_label import series_label
 from xcebra_nwb.nwb.spikes import landmarks, read_observed, read_spikes
 from xcebra_nwb.nwb.table import column_names
 from xcebra_nwb.nwb.times import gaps, oddities, sample_period
@@ -48,7 +49,7 @@ def label_series(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list
     times = read_times(group, path)
     suspicious = oddities(times)
     try:
-        kind: str = series_label(file, "label", path).kind
+        kind: str = series_label(file, "label", LabelConfig(source=path)).kind
     except XcebraError as error:
         kind = ""
         suspicious.append(error.message.removeprefix(f"label label ({path}) ").removeprefix(f"{path}: "))

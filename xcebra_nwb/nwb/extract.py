@@ -16,7 +16,7 @@ from xcebra_nwb.nwb.activity import binned, worthwhile
 from xcebra_nwb.nwb.assemble import assemble
 from xcebra_nwb.nwb.file import open_nwb
 from xcebra_nwb.nwb.grid import Grid, bin_width, check_outliers, common_range, make_grid
-from xcebra_nwb.nwb.labels import Label, check_varies
+from xcebra_nwb.nwb.labels import Label, check_axes_vary
 from xcebra_nwb.nwb.masks import Masks, inside, touching
 from xcebra_nwb.nwb.recording import Recording, read_recording
 from xcebra_nwb.nwb.resample import longest_bridge
@@ -133,4 +133,4 @@ def _check_anything_left(used: Masks, labels: list[Label], columns: list[np.ndar
             "choose other labels, raise time.max_gap, or lower neural.min_coverage",
         )
     for label, values in zip(labels, columns, strict=True):
-        check_varies(label, values[used.valid].reshape(int(used.valid.sum()), -1))
+        check_axes_vary(label, values[used.valid].reshape(int(used.valid.sum()), -1))

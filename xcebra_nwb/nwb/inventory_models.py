@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from xcebra_nwb.config import Kind
+from xcebra_nwb.config_label import Kind
 from xcebra_nwb.refusals import Code
 
 TimeRange = tuple[float, float]

@@ -7,19 +7,19 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from xcebra_nwb.config import Auto
-from xcebra_nwb.config import Label as LabelConfig
+from xcebra_nwb.config_label import Auto
+from xcebra_nwb.config_label import Label as LabelConfig
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.nwb.column_choice import automatic_columns
-from xcebra_nwb.nwb.file import NwbFile, name_of, neurodata_type, parent, unknown_path
-from xcebra_nwb.nwb.interval_labels import interval_label, label_columns
+from xcebra_nwb.nwb.configured_label import RESERVED, configured_label, known_sources
+from xcebra_nwb.nwb.file import NwbFile, name_of, neurodata_type, parent
 from xcebra_nwb.nwb.intervals import interval_tables
-from xcebra_nwb.nwb.labels import Label, SeriesLabel, is_angle, series_label
+from xcebra_nwb.nwb.labels import Label
 from xcebra_nwb.nwb.series import columns, container, module
+from xcebra_nwb.nwb.series_label import SeriesLabel, is_angle, series_label
 from xcebra_nwb.nwb.table import length
 from xcebra_nwb.refusals import Code
 
-RESERVED = {"activity", "valid", "segment", "time", "unit", "unit_id", "row", "region", "n_spikes"}
 MOVEMENT = re.compile(r"velocity|speed|head(ing|.?direction)|^position$", re.IGNORECASE)
 EYES = {"EyeTracking", "PupilTracking"}
 MOST_AXES = 3  # a position in space; more columns are poses
@@ -43,21 +43,6 @@ def choose_labels(file: NwbFile, labels: Auto | dict[str, LabelConfig]) -> tuple
     if not from_table:
         raise _nothing_found(file, notes + table_notes)
     return from_table, notes + table_notes
-
-
-def configured_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
-    """Return the label that the config calls ``name``."""
-    if name in RESERVED:
-        raise UsageError(f"labels: {name} means something else in the results", "give the label another name")
-    if "#" in label.source:
-        return interval_label(file, name, label.source, label.kind)
-    series, path = file.series, label.source.rstrip("/")
-    inside = [p for p in series if parent(p) == path]
-    if path not in series and len(inside) == 1:
-        path = inside[0]
-    if path not in series:
-        raise unknown_path(f"labels.{name}", label.source, _known_sources(file))
-    return series_label(file, name, path, label.kind)
 
 
 def label_role(file: NwbFile, path: str) -> str:
@@ -100,7 +85,7 @@ def _automatic_series(file: NwbFile) -> tuple[list[Label], list[str]]:
     readable, notes = [], []
     for path in paths:
         try:
-            readable.append(series_label(file, names[path], path))
+            readable.append(series_label(file, names[path], LabelConfig(source=path)))
         except (Refusal, UsageError) as problem:
             notes.append(f"label not taken: {problem.message}")
     picked: list[SeriesLabel] = []
@@ -158,21 +143,16 @@ def _because(file: NwbFile, path: str) -> str:
     return f"a {kind} {place}" if kind == "SpatialSeries" else f"a {kind} called {name_of(path)} {place}"
 
 
-def _known_sources(file: NwbFile) -> list[str]:
-    from_tables = [f"{path}#{column}" for path in interval_tables(file) for column in label_columns(file, path)]
-    return [path for path, group in file.series.items() if columns(group) <= MOST_AXES] + from_tables
-
-
 def _nothing_found(file: NwbFile, notes: list[str]) -> Refusal:
     rows = {name_of(path): length(table) for path, table in interval_tables(file).items()}
     tables = ", ".join(f"{name} ({count} row{'s' * (count != 1)})" for name, count in rows.items())
-    tried = "; ".join(note.removeprefix("label not taken: ") for note in notes[:4])
-    others = [path for path in _known_sources(file) if "#" not in path]
+    tried = "; ".join(note.split(" not taken: ", 1)[1] for note in notes if not note.startswith("table"))
+    others = [path for path in known_sources(file) if "#" not in path]
     example = others[0] if others else "/path/in/the/file"
     if tried:
         return Refusal(
             Code.NO_LABEL,
-            f"{file.path.name}: no behaviour that can be used: {tried}; intervals: {tables or 'none'}",
+            f"{file.path.name}: no behaviour that can be used: {tried[:400]}; intervals: {tables or 'none'}",
             "name another series in labels: {name: {source: path}}; `xcebra-nwb inspect` lists them",
         )
     return Refusal(

@@ -43,8 +43,7 @@ def read_recording(file: NwbFile, config: Config) -> Recording:
     labels, label_choices = choose_labels(file, config.labels)
     populations = neural.read(file, sources, config.neural.where)
     tables = interval_tables(file)
-    bordering = {TRIALS} | {label.source.split("#")[0] for label in labels if "#" in label.source}
-    borders = [read_intervals(tables[path]).reshape(-1) for path in sorted(bordering & set(tables))]
+    trials = [read_intervals(tables[TRIALS]).reshape(-1)] if TRIALS in tables else []
     notes = [note for population in populations for note in population.notes]
     notes += [note for label in labels for note in label.notes]
     return Recording(
@@ -52,7 +51,7 @@ def read_recording(file: NwbFile, config: Config) -> Recording:
         labels=labels,
         within=within_intervals(file, config.time.within),
         invalid=read_intervals(tables[INVALID]) if INVALID in tables else np.empty((0, 2)),
-        borders=np.concatenate([*borders, np.empty(0)]),
+        borders=np.concatenate([*trials, *(label.borders for label in labels), np.empty(0)]),
         identity=identity(file),
         choices=neural_choices + label_choices + notes,
     )

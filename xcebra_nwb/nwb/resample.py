@@ -8,6 +8,8 @@ from scipy.sparse import csr_array
 from xcebra_nwb.nwb.grid import Grid
 from xcebra_nwb.nwb.series import Samples
 
+SHORTEST_MEAN = 0.3  # of unit vectors, left by three quarters of a turn
+
 
 def longest_bridge(grid: Grid, max_gap: float) -> float:
     """Return how far apart two samples may lie to be bridged, s: jitter around one sample per bin is no gap."""
@@ -32,11 +34,14 @@ def continuous(samples: Samples, grid: Grid, max_gap: float) -> np.ndarray:
 
 
 def circular(samples: Samples, grid: Grid, max_gap: float) -> np.ndarray:
-    """Return the mean direction of the samples in every bin, (time,), in rad between -pi and pi; else NaN."""
+    """Return the mean direction of the samples in every bin, (time,), in rad between -pi and pi; else NaN.
+
+    An angle that turns by most of a circle within a bin points nowhere there: the mean of its unit vectors is short.
+    """
     angles = np.asarray(samples.values, dtype=np.float64)[:, 0]
     vectors = Samples(samples.times, np.stack([np.cos(angles), np.sin(angles)], axis=1))
     mean = continuous(vectors, grid, max_gap)  # (time, 2)
-    mean[np.hypot(mean[:, 0], mean[:, 1]) < 1e-9] = np.nan  # opposite directions: no mean
+    mean[np.hypot(mean[:, 0], mean[:, 1]) < SHORTEST_MEAN] = np.nan
     return np.arctan2(mean[:, 1], mean[:, 0])
 
 

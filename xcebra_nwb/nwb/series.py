@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import h5py
@@ -12,6 +13,8 @@ from xcebra_nwb.nwb.file import NwbFile, attribute, dataset, neurodata_type, par
 from xcebra_nwb.nwb.times import restarts, sample_period
 from xcebra_nwb.nwb.values import check_size, is_text, number, numbers, values
 from xcebra_nwb.refusals import Code
+
+MOST_SPATIAL = 3  # columns of a SpatialSeries, by the schema
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,19 @@ def module(path: str) -> str:
 def columns(group: h5py.Group) -> int:
     """Return the number of values per sample of a series."""
     shape = group["data"].shape
+    if transposed(group):
+        return int(shape[0])
     return int(np.prod(shape[1:])) if len(shape) > 1 else 1
+
+
+def transposed(group: h5py.Group) -> bool:
+    """Return whether data stand as (column, time): their timestamps say so, or a SpatialSeries of over 3 columns."""
+    shape, stamps = group["data"].shape, dataset(group, "timestamps")
+    if len(shape) != 2:
+        return False
+    if stamps is not None and stamps.shape:
+        return bool(shape[0] != stamps.shape[0] == shape[1])
+    return neurodata_type(group) == "SpatialSeries" and shape[0] <= MOST_SPATIAL < shape[1]
 
 
 def unit_of(group: h5py.Group) -> str:
@@ -79,18 +94,19 @@ def read_times(group: h5py.Group, path: str) -> np.ndarray:
             "write timestamps or a positive rate into the file",
         )
     check_size(group["data"])
-    return numbers(start).reshape(-1)[:1] + np.arange(group["data"].shape[0]) / rate
+    return numbers(start).reshape(-1)[:1] + np.arange(group["data"].shape[1 if transposed(group) else 0]) / rate
 
 
-def read_samples(group: h5py.Group, path: str) -> Samples:
+def read_samples(group: h5py.Group, path: str, chosen: Sequence[int] | None = None) -> Samples:
     """Return a series as times and values * conversion + offset, sorted, without samples at non-finite times.
+
+    Only the ``chosen`` columns are read where some are.
 
     Raises:
         Refusal: no sample, times and values differ in number, or the clock starts again half way.
     """
-    times, sampled, notes = read_times(group, path), _read_values(group), []
-    if len(times) != len(sampled) and sampled.ndim == 2 and len(times) == sampled.shape[1]:
-        sampled = sampled.T
+    times, sampled, notes = read_times(group, path), _read_values(group, chosen), []
+    if transposed(group):
         notes.append(f"{path}: data stand as (column, time) in the file and were transposed")
     if len(times) != len(sampled):
         raise Refusal(
@@ -117,26 +133,36 @@ def read_samples(group: h5py.Group, path: str) -> Samples:
     return Samples(times, sampled.reshape(len(sampled), -1), tuple(notes))
 
 
-def _read_values(group: h5py.Group) -> np.ndarray:
-    """Values in the file's unit; integers without a conversion stay integers, texts become str."""
+def _read_values(group: h5py.Group, chosen: Sequence[int] | None) -> np.ndarray:
+    """Values in the file's unit, (sample, ...); integers without a conversion stay integers, texts become str."""
     data = group["data"]
     if data.dtype.kind not in "iufb" and not is_text(data):
         raise Refusal(
             Code.UNREADABLE_LAYOUT, f"{group.name}: data of type {data.dtype}", "name a series of numbers or texts"
         )
-    stored = values(data)
+    stored = _stored(data, transposed(group), chosen)
     if stored.dtype.kind not in "iuf":
         return stored.astype(np.int64) if stored.dtype.kind == "b" else stored
     conversion, offset = number(data, "conversion", 1.0), number(data, "offset", 0.0)
     channels = dataset(group, "channel_conversion")
     if conversion == 1.0 and offset == 0.0 and channels is None:
         return stored
-    return stored * (conversion if channels is None else conversion * _of_channels(channels, stored)) + offset
+    return stored * (conversion if channels is None else conversion * _of_channels(channels, stored, chosen)) + offset
 
 
-def _of_channels(channels: h5py.Dataset, stored: np.ndarray) -> np.ndarray:
+def _stored(data: h5py.Dataset, turned: bool, chosen: Sequence[int] | None) -> np.ndarray:
+    if chosen is None:
+        return values(data).T if turned else values(data)
+    check_size(data)
+    every = slice(None)
+    return np.stack([values(data, (column, every) if turned else (every, column)) for column in chosen], axis=1)
+
+
+def _of_channels(channels: h5py.Dataset, stored: np.ndarray, chosen: Sequence[int] | None) -> np.ndarray:
     """The factor of every column."""
     factors = numbers(channels).reshape(-1)
+    if chosen is not None and len(factors) > max(chosen):
+        factors = factors[list(chosen)]
     if stored.ndim != 2 or len(factors) not in {1, stored.shape[1]}:
         raise Refusal(
             Code.UNREADABLE_LAYOUT,
