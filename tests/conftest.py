@@ -1,6 +1,9 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from .loopback import Loopback
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -11,3 +14,14 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the real recordings (../shared/data) are not here")
     return SHARED
+
+
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
+    """An archive on this machine, an empty cache, no keys of the user, and pauses that take no time."""
+    monkeypatch.setenv("XCEBRA_NWB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    monkeypatch.delenv("DANDI_API_KEY", raising=False)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    with Loopback() as archive:
+        yield archive

@@ -21,9 +21,21 @@ import xcebra_nwb
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-RULES = ("extract", "train", "attribute", "assess", "write", "check", "report", "summarize", "simulate")
+RULES = ("extract", "train", "attribute", "assess", "write", "check", "report", "summarize", "simulate", "fetch")
 VERBS = (*RULES, "align", "discover", "run", "inspect", "benchmark", "tune")
-HEAVY = ("torch", "pynwb", "h5py", "pandas", "xarray", "scipy", "matplotlib", "snakemake", "ratinabox", "sklearn")
+HEAVY = (
+    "torch",
+    "pynwb",
+    "h5py",
+    "pandas",
+    "xarray",
+    "scipy",
+    "matplotlib",
+    "snakemake",
+    "ratinabox",
+    "sklearn",
+    "dandi",
+)
 CONDA_NAMES = {"torch": "pytorch", "snakemake": "snakemake-minimal", "matplotlib": "matplotlib-base"}
 PIP_ONLY = {"ratinabox"}
 MACHINE_PATH = re.compile(r"(?<![\w.*<>-])/(?:work|tmp|home|root|opt|mnt|Users)/\w|file://|--(?:extra-)?index-url")

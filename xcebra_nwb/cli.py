@@ -25,7 +25,10 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 failed, 2 usage or config, 3 refused (the data cannot answer).",
 )
 
-Source = Annotated[Path, typer.Argument(help="NWB file of the session; it is never changed.")]
+Source = Annotated[Path, typer.Argument(help="NWB file of the session, or its source.json; it is never changed.")]
+INPUTS = (
+    "NWB files, folders of them, dandisets (DANDI:000207/0.220216.0323), addresses of any DANDI archive, asset ids."
+)
 Directory = Annotated[Path, typer.Argument(help="Results folder of the session; its name is the session's.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="YAML file; without one, every default.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
@@ -90,15 +93,46 @@ def _options(
 
 @app.command()
 def discover(
-    inputs: Annotated[list[str], typer.Argument(help="NWB files and folders of them.")],
+    inputs: Annotated[list[str] | None, typer.Argument(help=INPUTS)] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The table to write.")] = Path("config/sessions.tsv"),
+    species: Annotated[str, typer.Option(help="Take assets of this species only (part of its name).")] = "",
+    region: Annotated[str, typer.Option(help="Take assets of this brain region only (part of its name).")] = "",
+    variable: Annotated[list[str] | None, typer.Option(help="Take assets with this NWB type only.")] = None,
+    max_size: Annotated[float | None, typer.Option(min=0, help="Take assets of at most so many GB.")] = None,
+    draft: Annotated[bool, typer.Option("--draft", help="Take a draft too, pinned by digest.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Show what changed since, and pin it anew.")] = False,
 ) -> None:
     """List the sessions that a run is made of in a table to review."""
-    from xcebra_nwb.verbs.discover import discover as work
+    from xcebra_nwb.archive.remote import Screen
+    from xcebra_nwb.verbs import discover as verb
 
-    for row in work(inputs, output):
-        _info("%s: %s", row.session, row.found)
+    if update:
+        for kind, rows in verb.update(output, draft).items():
+            for row in rows:
+                print(f"{kind}\t{row.session}\t{row.path}\t{row.version}")
+        return
+    size = None if max_size is None else int(max_size * 1e9)
+    for row in verb.discover(inputs or [], output, screen=Screen(species, region, tuple(variable or ()), size, draft)):
+        _info("%s: %s", row.session, row.reason or row.found)
     _info("wrote %s", output)
+
+
+@app.command()
+def fetch(
+    directory: Directory,
+    sessions: Annotated[Path, typer.Option(help="Table of the sessions.")] = Path("config/sessions.tsv"),
+    stream: Annotated[bool, typer.Option("--stream", help="Do not download: read what is needed when it is.")] = False,
+    batch: Batch = False,
+) -> None:
+    """Bring the asset of a session into the cache, or see that it can be streamed: source.json."""
+    from xcebra_nwb.receipt import carry_out
+
+    def work() -> list[Path]:
+        from xcebra_nwb.verbs.fetch import fetch
+
+        return fetch(sessions, directory, "stream" if stream else "download")
+
+    carry_out("fetch", directory, work, batch=batch)
 
 
 @app.command()
@@ -289,7 +323,7 @@ def summarize(
 
 @app.command()
 def run(
-    inputs: Annotated[list[str], typer.Argument(help="NWB files and folders of them.")],
+    inputs: Annotated[list[str], typer.Argument(help=INPUTS)],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of everything that the run makes.")],
     config: ConfigFile = None,
     cores: Annotated[int, typer.Option(min=1, help="CPU cores.")] = 1,

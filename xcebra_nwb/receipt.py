@@ -20,6 +20,7 @@ from xcebra_nwb.refusals import Code
 
 # The verbs of a session in their order, and the names of the files that each writes.
 FILES: dict[str, tuple[str, ...]] = {
+    "fetch": ("source.json",),
     "extract": ("session.nc", "inventory.json"),
     "train": ("model.safetensors", "training.nc", "embedding.nc"),
     "attribute": ("attribution.nc",),

@@ -8,12 +8,17 @@ def section(*names):
 
 def source(wildcards):
     """The session's file if it is there or can be made; a missing one is the verb's business, in one line."""
-    path = Path(TABLE[wildcards.session].source)
+    row = TABLE[wildcards.session]
+    if row.asset_id:
+        return [str(receipt("fetch")).format(session=row.session)]
+    path = Path(row.source)
     return [path] if path.exists() or path.parent == SIMULATED else []
 
 
 def source_path(wildcards):
-    return TABLE[wildcards.session].source
+    """The session's file, or what says which asset of an archive it is."""
+    row = TABLE[wildcards.session]
+    return str(RESULTS / row.session / "source.json") if row.asset_id else row.source
 
 
 def session_folder(wildcards, output):
@@ -35,8 +40,12 @@ def benchmark_of(verb):
 
 def held_memory(session):
     """MB: a few copies of what the session holds."""
-    path = Path(TABLE[session].source)
-    megabytes = path.stat().st_size / 1e6 if path.exists() else 0
+    row = TABLE[session]
+    path = Path(row.source)
+    size = (
+        row.size or 0 if row.asset_id else path.stat().st_size if path.exists() else 0
+    )
+    megabytes = size / 1e6
     return int(min(4 * megabytes, 14000))
 
 

@@ -19,6 +19,31 @@ rule simulate:
         "xcebra-nwb simulate {output} --seed {wildcards.seed} > {log} 2>&1"
 
 
+rule fetch:
+    output:
+        receipt("fetch"),
+    log:
+        log_of("fetch"),
+    benchmark:
+        benchmark_of("fetch")
+    retries: 2
+    resources:
+        mem_mb=1000,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    params:
+        table=CONFIG.sessions,
+        asset=lambda wildcards: TABLE[wildcards.session].model_dump(
+            include={"source", "asset_id", "size", "sha256", "etag"}
+        ),
+        directory=session_folder,
+        how="--stream" if CONFIG.access == "stream" else "",
+        code=fingerprint("fetch"),
+    message:
+        "{wildcards.session}: fetch"
+    shell:
+        "xcebra-nwb fetch {params.directory:q} --sessions {params.table:q} {params.how} > {log} 2>&1"
+
+
 rule extract:
     input:
         source,

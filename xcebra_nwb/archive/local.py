@@ -14,7 +14,6 @@ from xcebra_nwb.errors import UsageError, XcebraError
 from xcebra_nwb.files import sha256
 from xcebra_nwb.nwb.inventory import Inventory, inventory
 
-REMOTE = re.compile(r"^(dandi:|[a-z0-9+]+://)", re.IGNORECASE)
 OWN_EXPORT = "_desc-xcebra.nwb"  # our results are not new sessions
 NAMED = re.compile(r"^sub-(?P<subject>[A-Za-z0-9+-]+)_ses-(?P<session>[A-Za-z0-9+-]+)(_|$)")
 MISSING = "a link to a file that is not here"
@@ -33,7 +32,7 @@ def find(inputs: Iterable[Path | str]) -> list[Path]:
     Hidden files and this package's own exports are passed over in folders; a file that is named is always taken.
 
     Raises:
-        UsageError: an input does not exist or is not local, or no folder holds a file.
+        UsageError: an input does not exist, or no folder holds a file.
     """
     found: dict[Path, Path] = {}
     for given in inputs:
@@ -45,8 +44,6 @@ def find(inputs: Iterable[Path | str]) -> list[Path]:
 
 
 def _under(given: Path | str) -> list[Path]:
-    if REMOTE.match(str(given)):
-        raise UsageError(f"{given}: not on this machine", "this version discovers local files and folders only")
     path = Path(os.path.normpath(Path(given).expanduser().absolute()))  # links are kept: their names mean more
     if path.is_dir():
         return [p for p in path.rglob("*.nwb") if _is_recording(p, path)]
@@ -60,16 +57,18 @@ def _is_recording(path: Path, folder: Path) -> bool:
     return not hidden and not path.is_dir() and not path.name.endswith(OWN_EXPORT)
 
 
-def rows(paths: Sequence[Path], base: Path, known: Mapping[str, Session] | None = None) -> list[Session]:
+def rows(
+    paths: Sequence[Path], base: Path, known: Mapping[str, Session] | None = None, taken: Set[str] = frozenset()
+) -> list[Session]:
     """Return a row for every file; sources under the folder ``base`` are relative to it, the others absolute.
 
-    A source in ``known`` keeps its name, ``include`` and ``reason``.
+    A source in ``known`` keeps its name, ``include`` and ``reason``. No other is called by a name in ``taken``.
     """
     known = known or {}
     sources = [str(path.relative_to(base)) if path.is_relative_to(base) else str(path) for path in paths]
     looks = [_look(path) for path in paths]
     decided = {path: known[source].session for path, source in zip(paths, sources, strict=True) if source in known}
-    names = session_names({path: look.name for path, look in zip(paths, looks, strict=True)}, decided)
+    names = session_names({path: look.name for path, look in zip(paths, looks, strict=True)}, decided, taken)
     return [
         _row(path, look, _first_row(name, source), known.get(source))
         for path, look, name, source in zip(paths, looks, names, sources, strict=True)
@@ -91,17 +90,19 @@ def _row(path: Path, look: Look, row: Session, known: Session | None) -> Session
     return row.model_copy(update={"path": path.name, "size": size, "sha256": digest, "found": look.found, **kept})
 
 
-def session_names(stated: Mapping[Path, str], decided: Mapping[Path, str] | None = None) -> list[str]:
+def session_names(
+    stated: Mapping[Path, str], decided: Mapping[Path, str] | None = None, taken: Set[str] = frozenset()
+) -> list[str]:
     """Return a name for every file, each different: ``sub-<id>_ses-<id>`` where that can be told.
 
     What the file itself states (``stated``, "" if nothing) comes first, then what its name says, then its name. Files
     that would share a name are called by their file names, and numbered where that does not help. Names in ``decided``
-    stay as they are.
+    stay as they are; no other file gets one in ``taken``.
     """
     decided = decided or {}
     wanted = {path: name or _name_in_file_name(path) or _stem(path) for path, name in stated.items()}
     shared = {name for name, count in Counter(name.lower() for name in wanted.values()).items() if count > 1}
-    taken = {name.lower() for name in decided.values()} | RESERVED
+    taken = {name.lower() for name in [*decided.values(), *taken]} | RESERVED
     names = []
     for path, name in wanted.items():
         free = decided.get(path) or _free(_stem(path) if name.lower() in shared else name, taken)

@@ -45,7 +45,7 @@ class Session(BaseModel):
     path: str = Field(default="", description="path of the asset in the dandiset, or name of the local file")
     size: Annotated[int | None, BeforeValidator(_as_size)] = Field(default=None, ge=0, description="bytes")
     sha256: str = Field(default="", description="SHA-256 of the file, hexadecimal")
-    etag: str = Field(default="", description="dandi-etag of the asset")
+    etag: str = Field(default="", description="dandi-etag of the asset, or tree checksum of a Zarr")
     found: str = Field(default="", description="what the file holds, in one line")
 
     @field_validator("session")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
 import pynwb
-from nwbinspector import inspect_nwbfile
+from nwbinspector import InspectorMessage, inspect_nwbfile, inspect_nwbfile_object
 
-from xcebra_nwb.nwb.writer import quiet
+from xcebra_nwb.nwb.source import Source, place_of
+from xcebra_nwb.nwb.writer import nwb_reader, quiet
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 FILE_PATH = re.compile(r"(?:/[^\s'\"]+)?/[^\s'\"/]+\.(?:nwb|py)\b")
@@ -44,8 +45,8 @@ class Report:
     validation: str = ""
 
 
-def report(path: Path) -> Report:
-    """Return the findings on ``path``, which may have any fault.
+def report(path: Source) -> Report:
+    """Return the findings on the file of a path, or on an open binary file, which may have any fault.
 
     Validation is against the schema that the file carries and against the installed one: the schema grows, and what
     a copy is found to lack under the new one, the original lacks as well.
@@ -60,7 +61,7 @@ def report(path: Path) -> Report:
             installed = _validated(path, carried=False)
         except Exception as error:
             installed, problem = Counter(), f"cannot be validated: {type(error).__name__}: {error}"
-    return Report(inspected + (carried | installed), _normal(problem, path))
+    return Report(inspected + (carried | installed), _normal(problem, PurePosixPath(place_of(path))))
 
 
 def new_findings(source: Report, result: Report) -> list[Finding]:
@@ -76,8 +77,9 @@ def waived(finding: Finding) -> str:
     return WAIVED.get((finding.check, finding.location), "")
 
 
-def _inspected(path: Path) -> Iterable[Finding]:
-    for message in inspect_nwbfile(nwbfile_path=path, skip_validate=True):
+def _inspected(source: Source) -> Iterator[Finding]:
+    path = PurePosixPath(place_of(source))
+    for message in _messages(source):
         yield Finding(
             check=str(message.check_function_name or ""),
             object_type=str(message.object_type or ""),
@@ -86,8 +88,21 @@ def _inspected(path: Path) -> Iterable[Finding]:
         )
 
 
-def _validated(path: Path, carried: bool) -> Counter[Finding]:
-    errors = pynwb.validate(path=str(path), use_cached_namespaces=carried)
+def _messages(source: Source) -> Iterator[InspectorMessage]:
+    if isinstance(source, Path | str):
+        yield from inspect_nwbfile(nwbfile_path=source, skip_validate=True)
+    else:
+        with nwb_reader(source) as reader:
+            yield from inspect_nwbfile_object(reader.read())
+
+
+def _validated(source: Source, carried: bool) -> Counter[Finding]:
+    path = PurePosixPath(place_of(source))
+    if isinstance(source, Path | str):
+        errors = pynwb.validate(path=str(source), use_cached_namespaces=carried)
+    else:
+        with nwb_reader(source) as reader:
+            errors = pynwb.validate(io=reader, use_cached_namespaces=carried)
     return Counter(Finding("validation", e.name, str(e.location or ""), _normal(e.reason, path)) for e in errors)
 
 
@@ -98,7 +113,7 @@ def _place(location: str | None, name: str | None) -> str:
     return str(location)
 
 
-def _normal(message: str, path: Path) -> str:
+def _normal(message: str, path: PurePath) -> str:
     """``message`` in one line, without the file's name, other files' paths and addresses of objects."""
     named = message.replace(str(path), "the file").replace(path.name, "the file")
     return " ".join(ADDRESS.sub("0x", FILE_PATH.sub("a file", named)).split())

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import h5py
@@ -17,32 +17,48 @@ from pynwb import NWBHDF5IO, NWBFile, ProcessingModule
 
 from xcebra_nwb import provenance
 from xcebra_nwb.errors import Failure, XcebraError
+from xcebra_nwb.fingerprint import fingerprint
 from xcebra_nwb.nwb.objects import attribution_table, embedding_series, lineage_table, runs_table, unit_table
 from xcebra_nwb.nwb.slim import slim
+from xcebra_nwb.nwb.source import Source, place_of
 from xcebra_nwb.results import Results
 
 MODULE = "misc"  # one of the module names that nwbinspector expects
 SOURCE_ATTRIBUTES = (
-    "session", "dandiset", "version", "path", "asset_id", "sha256", "nwb_identifier", "neural_source",
+    "session", "dandiset", "version", "path", "asset_id", "sha256", "etag", "nwb_identifier", "neural_source",
 )  # fmt: skip
 
+MAKERS = ("extract", "train", "attribute", "assess")  # verbs whose code the results depend on
 
-def export(source: Path, target: Path, results: Results) -> None:
+
+def export(source: Source, target: Path, results: Results) -> None:
     """Write a slim copy of the NWB file ``source`` with ``results`` in processing/misc to the new file ``target``.
 
-    The source is only read. The target keeps its identifier and creation dates, and adds a date.
+    The source, a path or an open binary file, is only read. The target keeps its identifier and creation dates, and
+    adds a date.
 
     Raises:
         Failure: pynwb cannot read the source or export it, or the results do not belong to it.
     """
-    with _explained(source), quiet(), NWBHDF5IO(source, "r") as reader:
+    with _explained(place_of(source)), quiet(), nwb_reader(source) as reader:
         nwbfile = reader.read()
         slim(nwbfile, reader._file, MODULE)
         _decode(nwbfile)
         _sign(nwbfile)
-        _add(nwbfile, results, source.name)
+        _add(nwbfile, results, PurePosixPath(place_of(source)).name)
         with NWBHDF5IO(target, "w") as writer:
             writer.export(src_io=reader, nwbfile=nwbfile)
+
+
+@contextmanager
+def nwb_reader(source: Source) -> Iterator[NWBHDF5IO]:
+    """Yield pynwb's reader of a path or of an open binary file."""
+    if isinstance(source, Path | str):
+        with NWBHDF5IO(source, "r") as reader:
+            yield reader
+    else:
+        with h5py.File(source, "r") as h5, NWBHDF5IO(file=h5, mode="r") as reader:
+            yield reader
 
 
 @contextmanager
@@ -54,7 +70,7 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _explained(source: Path) -> Iterator[None]:
+def _explained(source: str) -> Iterator[None]:
     """Errors of pynwb, which are of any type, as one line that names the file."""
     try:
         yield
@@ -126,7 +142,10 @@ def _lineage(results: Results, source_name: str) -> dict[str, str]:
     attrs = results.session.attrs
     software = json.loads(attrs["software"]) | json.loads(results.training.attrs["software"]) | provenance.software()
     lineage = {"source_file": source_name} | {name: str(attrs.get(name, "")) for name in SOURCE_ATTRIBUTES}
+    if attrs["asset_id"]:  # of a local file it would be a path on somebody's machine
+        lineage |= {"source_file": PurePosixPath(attrs["path"]).name, "address": str(attrs["source"])}
     lineage |= {f"software.{name}": str(version) for name, version in software.items()}
+    lineage |= {f"code.{verb}": fingerprint(verb) for verb in MAKERS}
     lineage["space"] = str(results.training.attrs.get("space", ""))
     for attr in ("trained_with", "aligned_to"):
         lineage[attr] = ", ".join(json.loads(results.training.attrs.get(attr, "{}")))

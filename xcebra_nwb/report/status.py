@@ -41,6 +41,8 @@ def session_status(results: Path, session: str) -> Status:
             found = receipt_of(directory, verb)
         except (UsageError, OSError) as error:
             return failed(results, session, verb, f"the receipt of {verb} cannot be read: {one_line(error)}")
+        if found is None and verb == "fetch" and not log_path(results, session, verb).exists():
+            continue  # a local file
         if found is None:
             return failed(results, session, verb, _no_receipt(results, session, verb))
         if found.state == "refused":

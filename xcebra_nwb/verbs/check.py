@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from xcebra_nwb import provenance
+from xcebra_nwb.archive import pinned
 from xcebra_nwb.errors import Failure, UsageError
 from xcebra_nwb.files import write_json
 from xcebra_nwb.nwb.checker import Finding, Report, new_findings, report, waived
+from xcebra_nwb.nwb.source import place_of
 
 
 def check(source: Path, directory: Path, session: str) -> list[Path]:
@@ -26,10 +28,12 @@ def check(source: Path, directory: Path, session: str) -> list[Path]:
     for path, remedy in ((source, "give the NWB file that the session was made from"), (result, "run write first")):
         if not path.is_file():
             raise UsageError(f"{path}: no such file", remedy)
-    before, after = report(source), report(result)
+    with pinned.opened(source) as file:
+        before, name = report(file), PurePosixPath(place_of(file)).name
+    after = report(result)
     new = new_findings(before, after)
     target = Path(directory) / "check.json"
-    write_json(target, _content(session, source, result, before, after, new))
+    write_json(target, _content(session, name, result.name, before, after, new))
     if new:
         more = f"; {len(new) - 1} more in {target}" if len(new) > 1 else ""
         raise Failure(f"{result}: a finding that the source has not: {new[0]}{more}", "please report this")
@@ -37,7 +41,7 @@ def check(source: Path, directory: Path, session: str) -> list[Path]:
 
 
 def _content(
-    session: str, source: Path, result: Path, before: Report, after: Report, new: list[Finding]
+    session: str, source: str, result: str, before: Report, after: Report, new: list[Finding]
 ) -> dict[str, Any]:
     software = provenance.software()
     return {
@@ -51,8 +55,8 @@ def _content(
     }
 
 
-def _summary(path: Path, found: Report) -> dict[str, Any]:
-    return {"file": path.name, "validation": found.validation or "done", "findings": _counted(found.findings)}
+def _summary(name: str, found: Report) -> dict[str, Any]:
+    return {"file": name, "validation": found.validation or "done", "findings": _counted(found.findings)}
 
 
 def _counted(findings: Counter[Finding]) -> list[dict[str, Any]]:

@@ -6,11 +6,13 @@ import json
 import logging
 from pathlib import Path
 
+from xcebra_nwb.archive import pinned
 from xcebra_nwb.config import Config
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.files import write_json
 from xcebra_nwb.nwb.extract import extract_session
 from xcebra_nwb.nwb.inventory import inventory
+from xcebra_nwb.nwb.source import Source
 from xcebra_nwb.session import decode_list, save
 from xcebra_nwb.trainable import check_trainable
 
@@ -20,13 +22,23 @@ logger = logging.getLogger("xcebra_nwb")
 def extract(source: Path, directory: Path, config: Config, session: str) -> list[Path]:
     """Write the session dataset and the inventory of an NWB file into ``directory``; return the files.
 
+    ``source`` is the file, or the source.json of an asset; what it was is then in the dataset's attributes.
+
     Raises:
         UsageError: no such file, or the config names what it does not hold.
         Refusal: it is no NWB 2 file, or it cannot answer: no neural data, no behaviour, too little of it.
     """
     source, directory = Path(source), Path(directory)
+    asset = pinned.load(source)
+    with pinned.opened(source) as file:
+        return _extract(file, directory, config, session, asset.lineage if asset else {})
+
+
+def _extract(source: Source, directory: Path, config: Config, session: str, lineage: dict[str, str]) -> list[Path]:
     dataset, report = directory / "session.nc", directory / "inventory.json"
-    write_json(report, inventory(source).model_dump(mode="json"))
+    seen = inventory(source).model_dump(mode="json")
+    seen["file"]["path"] = lineage.get("source", seen["file"]["path"])
+    write_json(report, seen)
     try:
         extracted = extract_session(source, config, session)
         check_trainable(extracted, config)
@@ -36,6 +48,7 @@ def extract(source: Path, directory: Path, config: Config, session: str) -> list
     except BaseException:
         report.unlink()
         raise
+    extracted.attrs |= lineage
     save(extracted, dataset)
     for line in decode_list(extracted.attrs["choices"]):
         logger.info("%s", line)

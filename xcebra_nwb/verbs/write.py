@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from xcebra_nwb.archive import pinned
 from xcebra_nwb.errors import Failure, UsageError
 from xcebra_nwb.files import atomic, sha256
 from xcebra_nwb.nwb.writer import export
-from xcebra_nwb.results import load
+from xcebra_nwb.results import Results, load
 
 
 def write(source: Path, directory: Path, session: str) -> list[Path]:
@@ -23,10 +24,16 @@ def write(source: Path, directory: Path, session: str) -> list[Path]:
     if not source.is_file():
         raise UsageError(f"{source}: no such file", "give the NWB file that the session was extracted from")
     results = load(directory)
-    extracted = str(results.session.attrs["sha256"])
-    if extracted and extracted != sha256(source):
+    if not _is_the_source(source, results):
         raise Failure(f"{source}: not the file that {session} was extracted from", "run the session again from extract")
     target = directory / f"{session}_desc-xcebra.nwb"
-    with atomic(target) as temporary:
-        export(source, temporary, results)
+    with pinned.opened(source) as file, atomic(target) as temporary:
+        export(file, temporary, results)
     return [target]
+
+
+def _is_the_source(source: Path, results: Results) -> bool:
+    attrs, asset = results.session.attrs, pinned.load(source)
+    if asset is not None:
+        return asset.lineage == {name: str(attrs.get(name, "")) for name in asset.lineage}
+    return attrs["sha256"] in {"", sha256(source)}

@@ -1,0 +1,152 @@
+"""A connection to a DANDI archive: quiet, never asking, with a key where one is needed, and errors in one line.
+
+The client is heavy, so it is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from xcebra_nwb.errors import Failure, UsageError, XcebraError
+
+if TYPE_CHECKING:
+    from dandi.consts import DandiInstance
+    from dandi.dandiapi import DandiAPIClient
+    from dandi.dandiarchive import ParsedDandiURL
+
+KEY_WANTED = (401, 403)
+QUERY = re.compile(r"\?\S*")
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn the client's errors about ``what`` into one line, without addresses: those of contents are signed.
+
+    Raises:
+        UsageError: there is no such thing, or it needs a key.
+        Failure: the archive is out of reach or out of order.
+    """
+    import requests
+    from dandi.dandiarchive import FailedToConnectError, UnknownURLError
+    from dandi.exceptions import CliVersionError, NotFoundError
+
+    try:
+        yield
+    except XcebraError:
+        raise
+    except (NotFoundError, UnknownURLError) as error:
+        raise UsageError(f"{what}: {first_line(error)}", "see `dandi ls` for what there is") from None
+    except requests.HTTPError as error:
+        raise _refused(what, error.response.status_code if error.response is not None else 0) from None
+    except requests.RequestException as error:
+        problem = f"{what}: the archive cannot be reached ({type(error).__name__})"
+        raise Failure(problem, "the same command goes on from here") from None
+    except CliVersionError as error:
+        raise Failure(f"{what}: {first_line(error)}", "install another version of dandi") from None
+    except (RuntimeError, ValueError, FailedToConnectError) as error:  # what the client raises of its own
+        raise Failure(f"{what}: {first_line(error)}", "is this the address of a DANDI archive?") from None
+
+
+def first_line(error: BaseException | str) -> str:
+    """Return the first line of an error's text, without what an address says after its question mark."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return QUERY.sub("", lines[0])
+
+
+def _refused(what: str, status: int) -> XcebraError:
+    if status == 404:
+        return UsageError(f"{what}: not in the archive", "see `dandi ls` for what there is")
+    if status in KEY_WANTED:
+        return UsageError(f"{what}: the archive wants a key, or another one", "see docs/archive.md on keys")
+    return Failure(f"{what}: the archive answers {status}, again and again", "the same command goes on from here")
+
+
+def parsed(address: str, *, glob: bool = False) -> ParsedDandiURL:
+    """Return what a DANDI identifier, ``dandi://`` address or https address of any archive refers to."""
+    from dandi.dandiarchive import parse_dandi_url
+
+    _be_quiet()
+    identifier = re.fullmatch(r"([A-Za-z-]+)(:\d{6}.*)", address)
+    with explained(address):
+        return parse_dandi_url(identifier[1].upper() + identifier[2] if identifier else address, glob=glob)
+
+
+@contextmanager
+def connected(instance: DandiInstance | str, dandiset: str = "", *, key: bool = False) -> Iterator[DandiAPIClient]:
+    """Yield a client for an archive, with the user's key if ``dandiset`` is closed without one, or if ``key``.
+
+    Raises:
+        UsageError: a key is needed, and there is none or it is not accepted.
+    """
+    from dandi.dandiapi import DandiAPIClient
+
+    _be_quiet()
+    name = instance if isinstance(instance, str) else instance.name
+    with explained(name):
+        client = DandiAPIClient.for_dandi_instance(instance)
+    with client:
+        with explained(f"{name}:{dandiset}" if dandiset else name):
+            if key or (dandiset and _is_closed(client, dandiset)):
+                authenticate(client, f"{name}:{dandiset}" if dandiset else name)
+        yield client
+
+
+def _is_closed(client: DandiAPIClient, dandiset: str) -> bool:
+    import requests
+
+    try:
+        client.get(f"/dandisets/{dandiset}/")
+    except requests.HTTPError as error:
+        if error.response is not None and error.response.status_code in KEY_WANTED:
+            return True
+        raise
+    return False
+
+
+def authenticate(client: DandiAPIClient, what: str) -> None:
+    """Give ``client`` the user's key from the environment or the keyring; never ask for it.
+
+    Raises:
+        UsageError: there is none, or the archive does not accept it. The line names where to put it, not the key.
+    """
+    import requests
+
+    variable, service = client.api_key_env_var, f"dandi-api-{client.dandi_instance.name}"
+    key, place = os.environ.get(variable), f"the environment variable {variable}"
+    if not key:
+        key, place = _from_keyring(service), f"the keyring ({service})"
+    if not key:
+        raise UsageError(f"{what} needs a key", f"set {variable}, or store one with `keyring set {service} key`")
+    try:
+        client.authenticate(key)
+    except requests.HTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        if status not in KEY_WANTED:
+            raise
+        raise UsageError(f"{what}: the key in {place} is not accepted", "get one on the archive's site") from None
+
+
+def _from_keyring(service: str) -> str | None:
+    """The key that the dandi client would find, unless the keyring itself has to be unlocked and nobody is there."""
+    from dandi.keyring_utils import EncryptedKeyring, KeyringError, get_keyring, load_config, load_env
+
+    backend = load_env() or load_config() or get_keyring()
+    if isinstance(backend, EncryptedKeyring) and not sys.stdin.isatty():
+        return None
+    try:
+        key: str | None = backend.get_password(service, "key")
+        return key
+    except KeyringError:
+        return None
+
+
+def _be_quiet() -> None:
+    """Errors are ours to say; the client would also write signed addresses, and ask home for newer versions."""
+    os.environ["DANDI_NO_ET"] = "1"
+    logging.getLogger("dandi").setLevel(logging.CRITICAL)

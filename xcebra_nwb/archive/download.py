@@ -1,0 +1,116 @@
+"""One asset, whole, in the cache: the dandi client downloads it, and every digest that the table states is verified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from xcebra_nwb.archive import cache
+from xcebra_nwb.archive.connection import connected, explained, first_line, parsed
+from xcebra_nwb.archive.sessions import Session
+from xcebra_nwb.errors import Failure
+from xcebra_nwb.files import sha256
+
+TOO_SHORT = "Not all part hashes submitted"  # how the client says that the end is missing
+TRIES = 2  # a wrong digest may be an accident of the way, but not twice
+
+
+def downloaded(row: Session) -> Path:
+    """Return the file (a folder if it is a Zarr) of an asset in the cache, downloaded if it is not there yet.
+
+    An interrupted download goes on where it stopped; parallel ones of the same asset wait for the first.
+
+    Raises:
+        UsageError: no digest is known, the asset is not in the archive, or a key is missing.
+        Failure: the archive is out of reach, the disk is full, or the bytes have the wrong digest twice.
+    """
+    place = cache.place(row)
+    with cache.alone(row):
+        if not place.exists():
+            cache.check_space(row)
+            fetched = _verified(row)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _protect(fetched)
+            fetched.replace(place)
+            cache.remove(cache.incoming(row))
+    return place
+
+
+def _verified(row: Session) -> Path:
+    problem = ""
+    for _ in range(TRIES):
+        fetched, said = _download(row)
+        problem = said if fetched is None else _wrong(row, fetched)
+        if fetched is not None and not problem:
+            return fetched
+        cache.remove(cache.incoming(row))
+        cache.incoming(row).mkdir(parents=True)
+    raise Failure(f"{row.session}: {row.path}: {problem}, twice", "nothing of it is used; the same command tries again")
+
+
+def _download(row: Session) -> tuple[Path | None, str]:
+    """The file as the client left it, or None and what the client found wrong with it.
+
+    Raises:
+        Failure: the client gave up; what it has so far stays for the next time.
+    """
+    with explained(f"{row.session}: {row.path}"):
+        for report in _reports(row):
+            if report.get("checksum") == "differs":
+                return None, first_line(report["message"])
+            if report.get("status") == "error":
+                problem = f"{row.session}: {row.path}: download failed: {first_line(report['message'])}"
+                raise Failure(problem, "the same command goes on from here")
+    made = [path for path in cache.incoming(row).iterdir() if not path.name.endswith(".dandidownload")]
+    return (made[0], "") if made else (None, "nothing arrived")
+
+
+def _reports(row: Session) -> Iterator[dict[str, Any]]:
+    """What the client says while it downloads; its `download` function says the same to a terminal only."""
+    from dandi.dandiarchive import BaseAssetIDURL
+    from dandi.download import Downloader, DownloadExisting
+
+    instance = parsed(row.source).instance
+    with connected(instance, row.dandiset):  # the client itself would ask for a key that is missing
+        pass
+    downloader = Downloader(
+        url=BaseAssetIDURL(instance=instance, asset_id=row.asset_id),
+        output_dir=cache.incoming(row),
+        existing=DownloadExisting.OVERWRITE,
+        get_metadata=False,
+        get_assets=True,
+        preserve_tree=False,
+        jobs_per_zarr=None,
+        on_error="raise",
+    )
+    try:
+        yield from downloader.download_generator()
+    except ValueError as error:
+        if TOO_SHORT not in str(error):
+            raise
+        yield {"checksum": "differs", "message": "another length than the archive states"}
+
+
+def _wrong(row: Session, path: Path) -> str:
+    """What is wrong with a file by the table, "" if nothing."""
+    from dandi.support.digests import get_digest, get_zarr_checksum
+
+    if path.is_dir():
+        found = get_zarr_checksum(path)
+        return "" if found == row.etag else f"Zarr checksum {found}, not {row.etag}"
+    size = path.stat().st_size
+    if row.size is not None and size != row.size:
+        return f"{size} bytes, not {row.size}"
+    if row.etag and (found := get_digest(path, "dandi-etag")) != row.etag:
+        return f"dandi-etag {found}, not {row.etag}"
+    if row.sha256 and (found := sha256(path)) != row.sha256:
+        return f"SHA-256 {found}, not {row.sha256}"
+    return ""
+
+
+def _protect(path: Path) -> None:
+    """No program shall change what all projects share."""
+    for file in path.rglob("*") if path.is_dir() else [path]:
+        if file.is_file():
+            file.chmod(0o444)

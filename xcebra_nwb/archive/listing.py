@@ -1,0 +1,154 @@
+"""What a version of a dandiset holds: one paged listing with the metadata of every asset, and no download."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from xcebra_nwb.archive.connection import connected, explained, parsed
+from xcebra_nwb.errors import Failure, UsageError
+
+if TYPE_CHECKING:
+    from dandi.dandiapi import DandiAPIClient
+    from dandi.dandiarchive import ParsedDandiURL
+
+PAGE = 1000  # assets, the most that the archive gives at once
+TRIES = 3  # of a listing of a draft that changes meanwhile
+GLOB = re.compile(r"[*\[]")  # a question mark is part of addresses
+DRAFT = "draft"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A version of a dandiset in an archive; ``known`` is whether ``dandi://`` addresses know the archive's name."""
+
+    instance: str
+    api: str
+    known: bool
+    dandiset: str
+    version: str
+
+    def address(self, path: str, asset_id: str) -> str:
+        """Return an address of an asset that the dandi client understands, without characters that need care."""
+        if self.known:
+            return f"dandi://{self.instance}/{self.dandiset}@{self.version}/{quote(path)}"
+        return f"{self.api}/dandisets/{self.dandiset}/versions/{self.version}/assets/{quote(asset_id)}/"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An asset as a listing shows it."""
+
+    place: Place
+    asset_id: str
+    path: str
+    size: int
+    metadata: Mapping[str, Any]
+
+    @property
+    def etag(self) -> str:
+        """The dandi-etag, or the tree checksum of a Zarr; "" if not stated."""
+        digest = self.metadata.get("digest") or {}
+        return str(digest.get("dandi:dandi-etag") or digest.get("dandi:dandi-zarr-checksum") or "")
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256, "" as long as the archive has not computed it."""
+        return str((self.metadata.get("digest") or {}).get("dandi:sha2-256") or "")
+
+    @property
+    def variables(self) -> list[str]:
+        """The NWB types that the archive saw in the file."""
+        return [str(one.get("value", "")) for one in self.metadata.get("variableMeasured") or []]
+
+    @property
+    def species(self) -> list[str]:
+        """The species of the subjects."""
+        subjects = self.metadata.get("wasAttributedTo") or []
+        return [str(one["species"].get("name", "")) for one in subjects if one.get("species")]
+
+    @property
+    def regions(self) -> list[str]:
+        """The brain regions that the archive names; most dandisets name none."""
+        samples = self.metadata.get("wasDerivedFrom") or []
+        named = [*(self.metadata.get("about") or []), *(one["anatomy"] for one in samples if one.get("anatomy"))]
+        return [str(one.get("name", "")) for one in named if one.get("schemaKey", "Anatomy") == "Anatomy"]
+
+
+def listed(address: str, *, draft: bool = False) -> list[Listed]:
+    """Return the assets that an address names: a dandiset, a folder, a glob or one asset, of one pinned version.
+
+    Raises:
+        UsageError: there is none, a key is missing, or only a draft is there and ``draft`` is not set.
+        Failure: the archive is out of reach, or a draft does not stand still.
+    """
+    from dandi.dandiarchive import BaseAssetIDURL
+
+    url = parsed(address, glob=bool(GLOB.search(address)))
+    if isinstance(url, BaseAssetIDURL) or url.dandiset_id is None:
+        raise UsageError(f"{address}: names no dandiset", "give .../dandisets/<id>/versions/<version>/assets/<asset>/")
+    with connected(url.instance, url.dandiset_id) as client, explained(address):
+        place = _place(client, url, address, draft)
+        found = [one for one in _listing(client, place, _filter(url)) if _named(one, url)]
+    if not found:
+        raise UsageError(f"{address}: no asset of that name in version {place.version}", "see `dandi ls`")
+    return found
+
+
+def _place(client: DandiAPIClient, url: ParsedDandiURL, address: str, draft: bool) -> Place:
+    from dandi.consts import known_instances
+
+    assert url.dandiset_id is not None
+    dandiset = client.get_dandiset(url.dandiset_id, url.version_id, lazy=False)
+    if dandiset.version_id == DRAFT and not draft:
+        newest = dandiset.most_recent_published_version
+        remedy = f"use {newest.identifier}, or add --draft" if newest else "nothing is published yet: add --draft"
+        raise UsageError(f"{address}: a draft changes", f"{remedy}; its assets are then pinned by digest")
+    instance = client.dandi_instance
+    known = instance.name in known_instances
+    return Place(instance.name, client.api_url.rstrip("/"), known, dandiset.identifier, dandiset.version_id)
+
+
+def _filter(url: ParsedDandiURL) -> dict[str, str]:
+    """The part of the listing that the archive can choose itself."""
+    from dandi.dandiarchive import AssetGlobURL, AssetIDURL, DandisetURL
+
+    if isinstance(url, DandisetURL | AssetIDURL):
+        return {}
+    return {"glob" if isinstance(url, AssetGlobURL) else "path": str(getattr(url, "path", ""))}
+
+
+def _named(one: Listed, url: ParsedDandiURL) -> bool:
+    """The archive chooses by prefix: an asset that is named is meant alone."""
+    from dandi.dandiarchive import AssetIDURL, AssetItemURL
+
+    if isinstance(url, AssetItemURL):
+        return one.path == url.path
+    return one.asset_id == url.asset_id if isinstance(url, AssetIDURL) else True
+
+
+def _listing(client: DandiAPIClient, place: Place, chosen: dict[str, str]) -> list[Listed]:
+    """All assets, each once; a draft that changes between two pages is listed again."""
+    for _ in range(TRIES):
+        found = list(_pages(client, place, chosen))
+        again = {one.asset_id for one in found}
+        if len(again) == len(found) and (place.version != DRAFT or again == _ids(client, place, chosen)):
+            return found
+    raise Failure(
+        f"DANDI:{place.dandiset}/{place.version}: changes while it is listed", "wait until its upload is done"
+    )
+
+
+def _pages(client: DandiAPIClient, place: Place, chosen: dict[str, str]) -> Iterator[Listed]:
+    path = f"/dandisets/{place.dandiset}/versions/{place.version}/assets/"
+    asked = {"metadata": "true", "order": "created", **chosen}
+    for row in client.paginate(path, page_size=PAGE, params=asked):
+        yield Listed(place, row["asset_id"], row["path"], row["size"], row.get("metadata") or {})
+
+
+def _ids(client: DandiAPIClient, place: Place, chosen: dict[str, str]) -> set[str]:
+    path = f"/dandisets/{place.dandiset}/versions/{place.version}/assets/"
+    return {row["asset_id"] for row in client.paginate(path, page_size=PAGE, params={"order": "created", **chosen})}

@@ -1,0 +1,69 @@
+"""What changed in the dandisets of a table since it was made."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+from xcebra_nwb.archive.listing import DRAFT
+from xcebra_nwb.archive.remote import SCREENED, find
+from xcebra_nwb.archive.remote import rows as rows_of
+from xcebra_nwb.archive.sessions import Session
+from xcebra_nwb.errors import UsageError
+
+KNOWN = re.compile(r"(dandi://[^/]+/\d{6})@.*")
+OTHER = re.compile(r"(https?://.*/dandisets/\d{6})/versions/.*")
+
+NEW = "new in this version: set include to true to use it"
+
+
+def brought_up(table: Sequence[Session], *, draft: bool = False) -> tuple[list[Session], dict[str, list[Session]]]:
+    """Return the rows of a table at the newest versions of their dandisets, and what differs: changed, gone, new.
+
+    Raises:
+        UsageError: no row is an asset, or only a draft is there and ``draft`` is not set.
+    """
+    by_dandiset: dict[str, list[Session]] = defaultdict(list)
+    for row in table:
+        if row.asset_id:
+            by_dandiset[_dandiset(row)].append(row)
+    if not by_dandiset:
+        raise UsageError("no session of the table is from an archive", "local files are what they are")
+    differ: dict[str, list[Session]] = {"changed": [], "gone": [], "new": []}
+    after = [row for row in table if not row.asset_id]
+    for address, held in by_dandiset.items():
+        was_draft = held[0].version == DRAFT
+        now = rows_of(find([f"{address}{_version(address, was_draft)}"], draft=draft or was_draft), table)
+        after += _merged(held, {row.path: row for row in now}, differ)
+    return after, differ
+
+
+def _dandiset(row: Session) -> str:
+    found = KNOWN.fullmatch(row.source) or OTHER.fullmatch(row.source)
+    if found is None:
+        raise UsageError(f"{row.session}: {row.source} is no address of an asset", "discover it again")
+    return found[1]
+
+
+def _version(address: str, was_draft: bool) -> str:
+    """The ending that asks for the draft, or for the newest published version."""
+    if not was_draft:
+        return "" if address.startswith("dandi:") else "/"
+    return f"@{DRAFT}" if address.startswith("dandi:") else f"/versions/{DRAFT}/"
+
+
+def _merged(held: Sequence[Session], now: dict[str, Session], differ: dict[str, list[Session]]) -> list[Session]:
+    merged = []
+    for row in held:
+        new = now.pop(row.path, None)
+        if new is None:
+            gone = {"include": False, "reason": f"{SCREENED}gone from the draft"} if row.version == DRAFT else {}
+            new = row.model_copy(update=gone)
+            differ["gone"].append(new)
+        elif new.etag != row.etag or new.sha256 != row.sha256:
+            differ["changed"].append(new)
+        merged.append(new)
+    new_ones = [row.model_copy(update={"include": False, "reason": row.reason or NEW}) for row in now.values()]
+    differ["new"] += new_ones
+    return merged + new_ones

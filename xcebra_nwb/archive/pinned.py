@@ -1,0 +1,67 @@
+"""source.json: the asset that a session is made of, pinned, and how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from xcebra_nwb.archive.download import downloaded
+from xcebra_nwb.archive.sessions import Session
+from xcebra_nwb.archive.stream import streamed
+from xcebra_nwb.errors import UsageError
+from xcebra_nwb.files import read_json, write_json
+from xcebra_nwb.nwb.source import Source
+
+FILE = "source.json"
+LINEAGE = ("source", "dandiset", "version", "asset_id", "path", "sha256", "etag")
+Access = Literal["download", "stream"]
+
+
+class Pinned(BaseModel):
+    """A row of the table of sessions, and whether its asset is downloaded or streamed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    access: Access
+    session: Session
+
+    @property
+    def lineage(self) -> dict[str, str]:
+        """What results say of where they come from; the same however the asset is read."""
+        return {name: str(getattr(self.session, name)) for name in LINEAGE}
+
+
+def save(pinned: Pinned, directory: Path) -> Path:
+    """Write source.json into a session's results ``directory``; return its path."""
+    write_json(directory / FILE, pinned.model_dump(mode="json"))
+    return directory / FILE
+
+
+def load(source: Path) -> Pinned | None:
+    """Return what a source.json says; None if ``source`` is a recording itself."""
+    if source.name != FILE:
+        return None
+    try:
+        return Pinned.model_validate(read_json(source))
+    except ValidationError as error:
+        raise UsageError(f"{source}: {error.error_count()} wrong fields", "run `xcebra-nwb fetch` again") from None
+
+
+@contextmanager
+def opened(source: Path) -> Iterator[Source]:
+    """Yield what to read a session's recording from: a local path, or a streamed file.
+
+    ``source`` is a recording, or a source.json; then the asset comes from the cache, or from the archive.
+    """
+    pinned = load(source)
+    if pinned is None:
+        yield source
+    elif pinned.access == "download":
+        yield downloaded(pinned.session)
+    else:
+        with streamed(pinned.session) as file:
+            yield cast(BinaryIO, file)  # a raw stream has all of one that is used

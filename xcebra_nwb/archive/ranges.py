@@ -1,0 +1,101 @@
+"""A file in an archive, read by ranges of bytes: only what is asked for, each block once, kept on disk by digest."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from pathlib import Path
+
+from fsspec.caching import BlockCache
+
+from xcebra_nwb.errors import Failure
+from xcebra_nwb.files import atomic
+
+BLOCK = 256 * 1024  # bytes
+BLOCKS_IN_MEMORY = 128  # 32 MiB
+BLOCKS_AT_ONCE = 32  # 8 MiB in one request
+
+Fetch = Callable[[int, int], bytes]
+
+
+class RangeFile(io.RawIOBase):
+    """A read-only file of ``size`` bytes whose content ``fetch(start, stop)`` gives.
+
+    ``name`` is what it is called, ``bytes_read`` counts what was fetched (not what the disk had already), and
+    ``failure`` is why a read failed, if one did: libraries that read through this object may swallow it.
+    """
+
+    def __init__(self, name: str, size: int, fetch: Fetch, folder: Path) -> None:
+        self.name, self.size, self.bytes_read = name, size, 0
+        self.failure: Failure | None = None
+        self._fetch, self._folder, self._position = fetch, folder, 0
+        self._blocks = BlockCache(BLOCK, self._from_disk, size, maxblocks=BLOCKS_IN_MEMORY)
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """It can be read anywhere."""
+        return True
+
+    def tell(self) -> int:
+        """Return where the next read begins."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to where the next read begins, and return it."""
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
+        self._position = max(0, origin + offset)
+        return self._position
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Read into ``buffer``; return how many bytes."""
+        start, stop = self._position, min(self._position + len(buffer), self.size)
+        if start >= stop:
+            return 0
+        try:
+            self._to_disk(start, stop)
+            for first in range(start, stop, BLOCK * BLOCKS_AT_ONCE):
+                last = min(first + BLOCK * BLOCKS_AT_ONCE, stop)
+                buffer[first - start : last - start] = self._blocks._fetch(first, last)
+        except Failure as failure:
+            self.failure = failure
+            raise
+        self._position = stop
+        return stop - start
+
+    def _to_disk(self, start: int, stop: int) -> None:
+        """Bring the blocks of a stretch that are not on disk there, neighbours in one request."""
+        missing = [b for b in range(start // BLOCK, (stop - 1) // BLOCK + 1) if not self._is_there(b)]
+        for run in _runs(missing):
+            first = run[0] * BLOCK
+            content = self._fetch(first, min((run[-1] + 1) * BLOCK, self.size))
+            self.bytes_read += len(content)
+            for block in run:
+                begin = block * BLOCK - first
+                with atomic(self._path(block)) as temporary:
+                    temporary.write_bytes(content[begin : begin + BLOCK])
+
+    def _from_disk(self, start: int, stop: int) -> bytes:
+        """A whole block, which is there unless somebody empties the cache at this moment."""
+        self._to_disk(start, stop)
+        return self._path(start // BLOCK).read_bytes()
+
+    def _is_there(self, block: int) -> bool:
+        try:
+            return self._path(block).stat().st_size == min(BLOCK, self.size - block * BLOCK)
+        except FileNotFoundError:
+            return False
+
+    def _path(self, block: int) -> Path:
+        return self._folder / f"{block // 1000}" / f"{block}"
+
+
+def _runs(blocks: list[int]) -> Iterator[list[int]]:
+    """Neighbouring blocks together, as many as one request may ask for."""
+    for _, group in groupby(enumerate(blocks), key=lambda one: one[1] - one[0]):
+        run = [block for _, block in group]
+        for first in range(0, len(run), BLOCKS_AT_ONCE):
+            yield run[first : first + BLOCKS_AT_ONCE]

@@ -1,0 +1,127 @@
+"""Assets of an archive as sessions of a run: which are taken, what they are called, and why the others are not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from xcebra_nwb.archive.listing import Listed, listed
+from xcebra_nwb.archive.local import session_names
+from xcebra_nwb.archive.sessions import Session
+from xcebra_nwb.errors import UsageError
+
+ADDRESS = re.compile(r"[a-z-]+:\d{6}(/.*)?|[a-z0-9+]+://.*", re.IGNORECASE | re.DOTALL)
+ASSET_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+SCREENED = "screened: "  # how a reason begins that is ours: it is judged anew at every discovery
+ENDINGS = (".nwb", ".nwb.zarr")
+OWN_EXPORT = "_desc-xcebra"
+NEURAL = {
+    "Units", "RoiResponseSeries", "Fluorescence", "DfOverF", "TimeSeries", "ProcessingModule",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What a session must be to be taken; what an asset does not state, it is not. ``max_size`` in bytes."""
+
+    species: str = ""
+    region: str = ""
+    variables: tuple[str, ...] = ()
+    max_size: int | None = None
+    draft: bool = False
+
+    def reason(self, asset: Listed) -> str:
+        """Return why an asset is left out, "" if it is not."""
+        if not is_plain(asset.path):
+            return "its path is not a plain one inside the dandiset"
+        if not asset.path.endswith(ENDINGS):
+            return "not an NWB file"
+        if OWN_EXPORT in PurePosixPath(asset.path).name:
+            return "results of xcebra-nwb, not a recording"
+        if asset.variables and not NEURAL & set(asset.variables):
+            return f"no neural data that is read: variableMeasured is {', '.join(asset.variables)}"
+        missing = [name for name in self.variables if name not in asset.variables]
+        if missing:
+            return f"variableMeasured does not name {missing[0]}"
+        if self.max_size is not None and asset.size > self.max_size:
+            return f"{asset.size / 1e9:.1f} GB: larger than asked for"
+        return _other("species", self.species, asset.species) or _other("region", self.region, asset.regions)
+
+
+def _other(what: str, wanted: str, stated: Sequence[str]) -> str:
+    if not wanted or any(wanted.lower() in one.lower() for one in stated):
+        return ""
+    return f"{what} is {', '.join(stated)}" if stated else f"{what} is not stated"
+
+
+def is_plain(path: str) -> bool:
+    """Return whether a path stays in the folder that it is relative to, and can be printed in one line."""
+    parts = path.split("/")
+    return bool(path) and path.isprintable() and "\\" not in path and not {"", ".", ".."} & set(parts)
+
+
+def is_remote(given: Path | str) -> bool:
+    """Return whether an input names something in an archive: an identifier, an address or an asset id."""
+    return bool(ADDRESS.fullmatch(str(given)) or ASSET_ID.fullmatch(str(given).lower()))
+
+
+def find(inputs: Iterable[str], *, draft: bool = False) -> list[Listed]:
+    """Return the assets of addresses, each once; asset ids among the inputs choose from what the addresses name.
+
+    Raises:
+        UsageError: an address names nothing, or an asset id is in none of them.
+    """
+    inputs = list(inputs)
+    ids = [one.lower() for one in inputs if ASSET_ID.fullmatch(one.lower())]
+    found: dict[str, Listed] = {}
+    for address in inputs:
+        if not ASSET_ID.fullmatch(address.lower()):
+            found |= {asset.asset_id: asset for asset in listed(address, draft=draft)}
+    for one in ids:
+        if one not in found:
+            raise UsageError(f"{one}: no such asset in what was named", "name its dandiset and version beside it")
+    return [found[one] for one in dict.fromkeys(ids)] if ids else sorted(found.values(), key=lambda one: one.path)
+
+
+def rows(assets: Sequence[Listed], known: Iterable[Session] = (), screen: Screen | None = None) -> list[Session]:
+    """Return a row for every asset. What the user decided about an asset in ``known`` stays, also in a new version."""
+    screen = screen or Screen()
+    decided = {(row.dandiset, row.path): row for row in known if row.dandiset}
+    keys = [Path(asset.asset_id) / (PurePosixPath(asset.path).name or "asset") for asset in assets]
+    before = [decided.get((asset.place.dandiset, _one_line(asset.path))) for asset in assets]
+    named = {key: row.session for key, row in zip(keys, before, strict=True) if row is not None}
+    names = session_names(dict.fromkeys(keys, ""), named)
+    return [
+        _kept(row(asset, name, screen.reason(asset)), old)
+        for asset, name, old in zip(assets, names, before, strict=True)
+    ]
+
+
+def row(asset: Listed, name: str, reason: str = "") -> Session:
+    """Return the row of an asset, pinned by version, id and digests."""
+    return Session(
+        session=name,
+        include=not reason,
+        reason=f"{SCREENED}{reason}" if reason else "",
+        source=asset.place.address(asset.path, asset.asset_id),
+        dandiset=asset.place.dandiset,
+        version=asset.place.version,
+        asset_id=asset.asset_id,
+        path=_one_line(asset.path),
+        size=asset.size,
+        sha256=asset.sha256,
+        etag=asset.etag,
+        found=_one_line("; ".join(filter(None, [", ".join(asset.variables), ", ".join(asset.species)]))),
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _kept(new: Session, old: Session | None) -> Session:
+    if old is None or old.reason.startswith(SCREENED):
+        return new
+    return new.model_copy(update={"include": old.include, "reason": old.reason})
