@@ -40,7 +40,12 @@ class Neural(Section):
     source: str | list[str] = Field(
         "auto", description="auto, or one or more paths in the file; `*` stands for any characters in a name"
     )
-    where: str = Field("", description="pandas query over the unit table's columns and `n_spikes`, `rate` (Hz)")
+    where: str = Field(
+        "",
+        description="pandas query over the unit table's columns, `region`, and over the valid bins `n_spikes`, `rate` "
+        "(Hz), `presence` (share of 100 parts of the time with a spike) and `isi_violations` (share of intervals under "
+        "1.5 ms); a column of the file with one of these four names is `own_<name>`",
+    )
     min_spikes: int = Field(50, ge=0, description="units with fewer spikes in the valid bins are left out")
     min_coverage: float = Field(
         0.5, ge=0, le=1, description="units observed for a smaller share of the recording are left out"

@@ -89,7 +89,7 @@ def _problems(session: xr.Dataset) -> Iterator[str]:
         yield "time does not increase"
     if not np.array_equal(segment.values >= 0, valid.values):
         yield "segment is not -1 exactly where valid is false"
-    if not np.all(np.isfinite(activity.values[valid.values])):
+    if activity.dtype.kind == "f" and not np.all(np.isfinite(activity.values[valid.values])):
         yield "activity is not finite in valid bins"
     for attribute in ("units", "kind", "smoothing", "standardize"):
         if attribute not in activity.attrs:

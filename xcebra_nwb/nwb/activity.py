@@ -1,46 +1,89 @@
-"""Neural activity on the bin grid, and which units are worth keeping."""
+"""Neural activity on the bin grid: what is known of every unit without the whole matrix, and the matrix at the end."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from xcebra_nwb.config import Neural, Time
-from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.config import Time
+from xcebra_nwb.errors import UsageError
 from xcebra_nwb.nwb import masks, resample
 from xcebra_nwb.nwb.grid import Grid
-from xcebra_nwb.nwb.intervals import select
 from xcebra_nwb.nwb.masks import Masks
 from xcebra_nwb.nwb.population import ActivityKind, Population
-from xcebra_nwb.refusals import Code
 
-FEWEST_UNITS = 2
 NOT_COUNTED = -1  # n_spikes of a unit without spike times
+UNITS_AT_ONCE = 64  # binned together
 
 
 @dataclass(frozen=True)
 class Activity:
-    """``values`` (time, unit); ``table`` a row per unit; ``observed`` each unit's intervals, None where unknown."""
+    """The units of all sources; ``table`` has a row per unit, ``observed`` each one's intervals, None where unknown.
 
-    values: np.ndarray
+    Either ``spikes`` (sorted times per unit, s) or ``sampled`` (time, unit) is there. Spikes stay times until the units
+    are chosen: the matrix of all units may not fit into memory.
+    """
+
+    grid: Grid
     table: pd.DataFrame
     kind: ActivityKind
     units: str
     observed: list[np.ndarray] | None
+    spikes: Sequence[np.ndarray] | None = None
+    sampled: np.ndarray | None = None
 
     def keep(self, units: np.ndarray) -> Activity:
         """Return the activity of the units where ``units`` (unit,) is true."""
-        observed = None if self.observed is None else [self.observed[i] for i in np.flatnonzero(units)]
-        table = self.table[units].reset_index(drop=True)
-        return Activity(self.values[:, units], table, self.kind, self.units, observed)
+        rows = np.flatnonzero(units).tolist()
+        return replace(
+            self,
+            table=self.table[units].reset_index(drop=True),
+            observed=None if self.observed is None else [self.observed[row] for row in rows],
+            spikes=None if self.spikes is None else [self.spikes[row] for row in rows],
+            sampled=None if self.sampled is None else self.sampled[:, units],
+        )
 
-    def take_out_unobserved(self, grid: Grid, used: Masks) -> None:
+    def take_out_unobserved(self, used: Masks) -> None:
         """Take the bins out of ``used`` that were not observed in every unit."""
         if self.observed is not None:
-            used.take_out("not observed (obs_intervals)", ~masks.observed_by_all(grid, self.observed))
-        used.take_out("neural data missing", ~np.isfinite(self.values).all(axis=1))
+            used.take_out("not observed (obs_intervals)", ~masks.observed_by_all(self.grid, self.observed))
+        if self.sampled is not None:
+            used.take_out("neural data missing", ~np.isfinite(self.sampled).all(axis=1))
+
+    def coverage(self, usable: np.ndarray) -> np.ndarray:
+        """Return the share of the ``usable`` bins (time,) with neural data in which each unit was observed, (unit,)."""
+        shares = np.ones(len(self.table))
+        if self.sampled is not None:
+            finite = np.isfinite(self.sampled[usable])  # (bin, unit)
+            shares = finite.sum(axis=0) / max(int(finite.any(axis=1).sum()), 1)
+        if self.observed is not None:
+            shares = np.minimum(shares, masks.coverage(self.grid, self.observed, usable))
+        return shares
+
+    def spike_counts(self, bins: np.ndarray) -> np.ndarray:
+        """Return each unit's number of spikes in ``bins`` (time,) bool, (unit,); -1 where spikes are not known."""
+        if self.spikes is None:
+            return np.full(len(self.table), NOT_COUNTED, dtype=np.int64)
+        return np.array([np.count_nonzero(bins[self.grid.bins(times)]) for times in self.spikes], dtype=np.int64)
+
+    def matrix(self) -> np.ndarray:
+        """Return the activity (time, unit): counts as the smallest whole numbers that hold them, else float32."""
+        if self.sampled is not None:
+            return self.sampled
+        return _counts(self.grid, self.spikes or [])
+
+
+def _counts(grid: Grid, spikes: Sequence[np.ndarray]) -> np.ndarray:
+    counts = np.empty((grid.count, len(spikes)), dtype=np.uint8)
+    for first in range(0, len(spikes), UNITS_AT_ONCE):
+        units = slice(first, first + UNITS_AT_ONCE)
+        block = np.stack([grid.count_events(times) for times in spikes[units]])  # (unit, time)
+        counts = counts.astype(np.promote_types(counts.dtype, np.min_scalar_type(int(block.max()))), copy=False)
+        counts[:, units] = block.T
+    return counts
 
 
 def binned(populations: list[Population], grid: Grid, time: Time) -> Activity:
@@ -52,20 +95,23 @@ def binned(populations: list[Population], grid: Grid, time: Time) -> Activity:
     if len({(population.kind, population.units) for population in populations}) > 1:
         listed = ", ".join(f"{p.path} ({p.kind}, {p.units})" for p in populations)
         raise UsageError(f"neural.source: cannot mix {listed}", "name sources of one kind")
-    values = np.concatenate([_values(population, grid, time) for population in populations], axis=1)
     table = pd.concat([population.table for population in populations], ignore_index=True)
     if table["unit_id"].duplicated().any():
         table["unit_id"] = [f"{p.path}#{identifier}" for p in populations for identifier in p.table["unit_id"]]
-    return Activity(values, table, populations[0].kind, populations[0].units, _observed(populations, grid))
-
-
-def _values(population: Population, grid: Grid, time: Time) -> np.ndarray:
-    if population.samples is not None:
-        return resample.continuous(population.samples, grid, time.max_gap).astype(np.float32)
-    counts = np.empty((grid.count, len(population.table)), dtype=np.float32)
-    for unit, spikes in enumerate(population.spikes or []):
-        counts[:, unit] = grid.count_events(spikes)
-    return counts
+    sampled = [
+        resample.continuous(population.samples, grid, time.max_gap).astype(np.float32)
+        for population in populations
+        if population.samples is not None
+    ]
+    return Activity(
+        grid=grid,
+        table=table,
+        kind=populations[0].kind,
+        units=populations[0].units,
+        observed=_observed(populations, grid),
+        spikes=None if sampled else [times for population in populations for times in population.spikes or []],
+        sampled=np.concatenate(sampled, axis=1) if sampled else None,
+    )
 
 
 def _observed(populations: list[Population], grid: Grid) -> list[np.ndarray] | None:
@@ -77,86 +123,3 @@ def _observed(populations: list[Population], grid: Grid) -> list[np.ndarray] | N
         for population in populations
         for intervals in (population.observed or [always] * len(population.table))
     ]
-
-
-def worthwhile(activity: Activity, neural: Neural, grid: Grid, base: Masks) -> tuple[Activity, list[str]]:
-    """Return the activity of the units to keep, with ``n_spikes`` in its table, and who was left out, in words.
-
-    Args:
-        activity: all units.
-        neural: ``where``, ``min_spikes`` and ``min_coverage`` decide.
-        grid: the bins.
-        base: the bins that can be used as far as everything but the neural data goes.
-
-    Raises:
-        UsageError: the query does not work.
-        Refusal: fewer than two units are left.
-    """
-    notes: list[str] = []
-    total = activity.values.shape[1]
-    observed = _coverage(activity, grid, base.valid) >= neural.min_coverage
-    activity = _drop(activity, observed, notes, f"observed for less than {neural.min_coverage:.0%} of the time")
-    if neural.where and len(activity.table):
-        picked = select(_described(activity, grid, base), neural.where, "neural.where")
-        activity = _drop(activity, picked, notes, f"not {neural.where}")
-    table = _described(activity, grid, base)
-    if activity.kind == "spikes":
-        active = table["n_spikes"].to_numpy() >= neural.min_spikes
-        activity = _drop(activity, active, notes, f"fewer than {neural.min_spikes} spikes in the valid bins")
-    else:
-        activity = _drop(activity, _varying(activity, grid, base), notes, "constant in the valid bins")
-    kept = activity.values.shape[1]
-    if kept < FEWEST_UNITS:
-        raise Refusal(
-            Code.TOO_FEW_UNITS,
-            f"{kept} of {total} units left, at least {FEWEST_UNITS} are needed; {'; '.join(notes) or 'that is all'}",
-            "lower neural.min_spikes or neural.min_coverage, or loosen neural.where",
-        )
-    return activity, notes
-
-
-def spike_counts(activity: Activity, valid: np.ndarray) -> np.ndarray:
-    """Return each unit's number of spikes in the valid bins, (unit,); -1 where spikes are not known."""
-    if activity.kind != "spikes":
-        return np.full(activity.values.shape[1], NOT_COUNTED, dtype=np.int64)
-    return activity.values[valid].sum(axis=0, dtype=np.float64).astype(np.int64)
-
-
-def _drop(activity: Activity, keep: np.ndarray, notes: list[str], reason: str) -> Activity:
-    if keep.all():
-        return activity
-    gone = [str(identifier) for identifier in activity.table["unit_id"][~keep]]
-    shown = ", ".join(gone[:10]) + (", ..." if len(gone) > 10 else "")
-    notes.append(f"{len(gone)} units left out ({reason}): {shown}")
-    return activity.keep(keep)
-
-
-def _coverage(activity: Activity, grid: Grid, usable: np.ndarray) -> np.ndarray:
-    """The share of the ``usable`` bins with neural data in which each unit was observed, (unit,)."""
-    finite = np.isfinite(activity.values[usable])  # (bin, unit)
-    sampled = finite.sum(axis=0) / max(int(finite.any(axis=1).sum()), 1)
-    if activity.observed is None:
-        return sampled
-    return np.minimum(sampled, masks.coverage(grid, activity.observed, usable))
-
-
-def _observed_bins(activity: Activity, grid: Grid, base: Masks) -> np.ndarray:
-    used = base.copy()
-    activity.take_out_unobserved(grid, used)
-    return used.valid
-
-
-def _described(activity: Activity, grid: Grid, base: Masks) -> pd.DataFrame:
-    """The unit table with ``n_spikes`` and ``rate`` (Hz; the mean of sampled values) over the valid bins."""
-    valid = _observed_bins(activity, grid, base)
-    table = activity.table.copy()
-    table["n_spikes"] = spike_counts(activity, valid)
-    seconds = max(int(valid.sum()), 1) * grid.width
-    mean = activity.values[valid].mean(axis=0, dtype=np.float64) if valid.any() else np.zeros(len(table))
-    table["rate"] = table["n_spikes"] / seconds if activity.kind == "spikes" else mean
-    return table
-
-
-def _varying(activity: Activity, grid: Grid, base: Masks) -> np.ndarray:
-    values = activity.values[_observed_bins(activity, grid, base)]
-    return np.ptp(values, axis=0) > 0 if len(values) else np.zeros(activity.values.shape[1], dtype=bool)

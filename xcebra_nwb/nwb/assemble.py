@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xcebra_nwb.config import Config
-from xcebra_nwb.nwb.activity import Activity, spike_counts
+from xcebra_nwb.nwb.activity import Activity
 from xcebra_nwb.nwb.grid import Grid
 from xcebra_nwb.nwb.labels import Label
 from xcebra_nwb.nwb.masks import segments
@@ -29,13 +29,14 @@ def assemble(
         valid: bins in use, (time,).
         config: how the encoder is to see the activity.
     """
+    n_spikes = activity.spike_counts(valid)
     smoothing = config.neural.smoothing
     if smoothing == "auto":
-        rate = float(activity.values[valid].sum()) / max(valid.sum() * grid.width, grid.width)
+        rate = float(n_spikes.sum()) / max(valid.sum() * grid.width, grid.width)
         smoothing = automatic_smoothing(activity.kind, config.encoder.architecture, rate)
     dataset = xr.Dataset(coords={"time": ("time", grid.centres, {"units": "s"})})
     dataset["activity"] = xr.DataArray(
-        activity.values,
+        activity.matrix(),
         dims=("time", "unit"),
         attrs={
             "units": activity.units,
@@ -56,7 +57,7 @@ def assemble(
         unit_id=("unit", activity.table["unit_id"].to_numpy(dtype=str)),
         row=("unit", activity.table["row"].to_numpy(dtype=np.int64)),
         region=("unit", activity.table["region"].to_numpy(dtype=str)),
-        n_spikes=("unit", spike_counts(activity, valid)),
+        n_spikes=("unit", n_spikes),
     )
 
 

@@ -12,7 +12,7 @@ import xarray as xr
 from xcebra_nwb.config import Config, Time
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.files import sha256
-from xcebra_nwb.nwb.activity import binned, worthwhile
+from xcebra_nwb.nwb.activity import binned
 from xcebra_nwb.nwb.assemble import assemble
 from xcebra_nwb.nwb.file import open_nwb
 from xcebra_nwb.nwb.grid import Grid, bin_width, check_outliers, common_range, make_grid
@@ -20,6 +20,7 @@ from xcebra_nwb.nwb.labels import Label, check_axes_vary
 from xcebra_nwb.nwb.masks import Masks, inside, touching
 from xcebra_nwb.nwb.recording import Recording, read_recording
 from xcebra_nwb.nwb.resample import longest_bridge
+from xcebra_nwb.nwb.selection import worthwhile
 from xcebra_nwb.nwb.source import Source, place_of
 from xcebra_nwb.nwb.spikes import landmarks
 from xcebra_nwb.provenance import software
@@ -41,8 +42,8 @@ def extract_session(source: Source, config: Config, session: str) -> xr.Dataset:
     recording = _without_slow_labels(recording, grid, config)
     used, columns = _label_columns(recording, grid, config.time)
     _check_anything_left(used, recording.labels, columns)
-    activity, left_out = worthwhile(binned(recording.populations, grid, config.time), config.neural, grid, used)
-    activity.take_out_unobserved(grid, used)
+    activity, left_out = worthwhile(binned(recording.populations, grid, config.time), config.neural, used)
+    activity.take_out_unobserved(used)
     _check_anything_left(used, recording.labels, columns)
     dataset = assemble(recording, grid, activity, columns, used.valid, config)
     dataset.attrs["bin_width"] = grid.width

@@ -93,15 +93,16 @@ def _check_version(place: str, h5: h5py.File) -> None:
 
 
 def text(value: Any) -> str:
-    """Return a text read from a file (bytes, str, or an array of one of them) as ``str``."""
+    """Return a text read from a file (bytes, str, or an array of one of them) as ``str`` that can be stored again."""
     if isinstance(value, np.ndarray):
         value = value.reshape(-1)[0] if value.size else ""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    stored = value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+    return stored.decode("utf-8", "replace").replace("\0", "")
 
 
 def first_text(data: h5py.Dataset) -> str:
     """Return the text of a dataset, or of the first of its values."""
-    return text(data[(0,) * len(data.shape)])
+    return text(data[(0,) * len(data.shape)]) if 0 not in data.shape else ""
 
 
 def attribute(item: h5py.Group | h5py.Dataset, name: str) -> str:

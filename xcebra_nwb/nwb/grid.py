@@ -57,9 +57,18 @@ class Grid:
         np.add.at(change, last, -1)
         return np.cumsum(change[:-1])
 
+    def bins(self, times: np.ndarray) -> np.ndarray:
+        """Return the bin of every one of sorted ``times`` that lies on the grid, (time,)."""
+        first, last = np.searchsorted(times, [self.start, self.start + self.count * self.width], side="left")
+        times = times[first:last]
+        found = np.minimum((times - self.start) / self.width, self.count - 1).astype(np.int64)
+        found -= times < self.start + found * self.width  # division may round over an edge
+        found += times >= self.start + (found + 1) * self.width
+        return found
+
     def count_events(self, times: np.ndarray) -> np.ndarray:
         """Return the number of sorted ``times`` in every bin, (count,)."""
-        return np.diff(np.searchsorted(times, self.edges, side="left"))
+        return np.bincount(self.bins(times), minlength=self.count)
 
 
 def bin_width(configured: float | str, periods: Sequence[float | None]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import h5py
@@ -12,6 +12,7 @@ import pandas as pd
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.nwb.file import NwbFile, attribute, dataset, first_text, neurodata_type
 from xcebra_nwb.nwb.table import bounds, data_frame, length, ragged, read_column, scalar_columns
+from xcebra_nwb.nwb.times import restarts
 from xcebra_nwb.nwb.values import numbers
 from xcebra_nwb.nwb.walk import UNREADABLE
 from xcebra_nwb.refusals import Code
@@ -30,18 +31,41 @@ def _is_units(group: h5py.Group) -> bool:
     return neurodata_type(group) == "Units" or dataset(group, "spike_times") is not None
 
 
-def read_spikes(table: h5py.Group) -> tuple[list[np.ndarray], int, int]:
-    """Return each unit's finite spike times in order, how many were not finite, and how many units were unsorted."""
-    spikes, dropped, unsorted = [], 0, 0
-    for times in ragged(table, "spike_times"):
-        times = times.reshape(-1)
+def read_spikes(table: h5py.Group) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """Return each unit's finite spike times in order, s, and what was done to them, in words.
+
+    Raises:
+        Refusal: they cannot be read, or the clock started again half way.
+    """
+    return cleaned(times.reshape(-1) for times in ragged(table, "spike_times"))
+
+
+def cleaned(every: Iterable[np.ndarray]) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """Return finite event times in order, and what was done to them, in words.
+
+    One unit whose times start again was put together from two clusters; when most units' do, the clock did.
+
+    Raises:
+        Refusal: the clock started again half way.
+    """
+    spikes, dropped, unsorted, restarted = [], 0, 0, 0
+    for times in every:
         finite = times[np.isfinite(times)]
         dropped += len(times) - len(finite)
         if np.any(np.diff(finite) < 0):
-            finite = np.sort(finite)
+            restarted += restarts(finite)
             unsorted += 1
+            finite = np.sort(finite)
         spikes.append(finite)
-    return spikes, dropped, unsorted
+    if restarted > 1 and restarted > len(spikes) / 2:
+        raise Refusal(
+            Code.TIMES_NOT_TRUSTED,
+            f"the spike times of {restarted} of {len(spikes)} units start again half way: two runs on one clock",
+            "mend the spike times, or name other data in neural.source",
+        )
+    notes = [f"{dropped} spike times that are not finite were left out"] if dropped else []
+    notes += [f"the spike times of {unsorted} units were not in order and were sorted"] if unsorted else []
+    return spikes, tuple(notes)
 
 
 def landmarks(spikes: Sequence[np.ndarray]) -> np.ndarray:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
 from xcebra_nwb.errors import Refusal
-from xcebra_nwb.nwb.file import NwbFile, attribute, name_of, parent
+from xcebra_nwb.nwb.file import NwbFile, attribute, name_of
 from xcebra_nwb.nwb.population import Population
 from xcebra_nwb.nwb.readers.matrix import activity_kind
 from xcebra_nwb.nwb.readers.registry import Candidate, reader
@@ -50,7 +51,7 @@ class SeriesPerUnit:
         values = np.concatenate([samples.values for samples in every], axis=1)  # (time, unit)
         notes = tuple(dict.fromkeys(note for samples in every for note in samples.notes))
         return Population(
-            path=_pattern(paths),
+            path=pattern_of(paths),
             kind=activity_kind(paths[0], unit),
             units=unit,
             table=table,
@@ -73,17 +74,26 @@ class SeriesPerUnit:
         )
 
 
+def numbered(paths: Iterable[str]) -> dict[str, list[str]]:
+    """Return the sets of at least ten of ``paths`` that differ in their last number only, by their pattern."""
+    sets: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        if match := NUMBERED.match(path):
+            sets[f"{match['stem']}*"].append(path)
+    return {pattern: sorted(members) for pattern, members in sets.items() if len(members) >= FEWEST}
+
+
 def _sets(file: NwbFile) -> dict[str, list[str]]:
-    """The sets of numbered series by their pattern."""
-    sets: dict[tuple[str, str, int], list[str]] = defaultdict(list)
+    """The sets of numbered series, each of one column, by their pattern; the equally long ones of a pattern."""
+    by_length: dict[int, list[str]] = defaultdict(list)
     for path, group in file.series.items():
-        match = NUMBERED.match(name_of(path))
-        if match and columns(group) == 1 and group["data"].dtype.kind in "iuf":
-            sets[parent(path), match["stem"], group["data"].shape[0]].append(path)
-    return {f"{place}/{stem}*": sorted(paths) for (place, stem, _), paths in sets.items() if len(paths) >= FEWEST}
+        if columns(group) == 1 and group["data"].dtype.kind in "iuf":
+            by_length[group["data"].shape[0]].append(path)
+    return {pattern: members for paths in by_length.values() for pattern, members in numbered(paths).items()}
 
 
-def _pattern(paths: list[str]) -> str:
+def pattern_of(paths: list[str]) -> str:
+    """Return the pattern that stands for numbered ``paths``."""
     match = NUMBERED.match(paths[0])
     return paths[0] if len(paths) == 1 or match is None else f"{match['stem']}*"
 

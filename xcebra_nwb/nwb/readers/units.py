@@ -37,7 +37,7 @@ class Units:
     def read(self, file: NwbFile, paths: list[str], columns: bool) -> Population:
         """Return the units of a table with their spike times and observation intervals."""
         table = file.groups[paths[0]]
-        spikes, dropped, unsorted = read_spikes(table)
+        spikes, notes = read_spikes(table)
         observed = read_observed(table)
         for name, column in (("spike_times", spikes), ("obs_intervals", observed)):
             if column is not None and len(column) != length(table):
@@ -46,8 +46,6 @@ class Units:
                     f"{paths[0]}/{name}: {len(column)} rows for {length(table)} units",
                     "mend the table",
                 )
-        notes = [f"{dropped} spike times that are not finite were left out"] if dropped else []
-        notes += [f"the spike times of {unsorted} units were not in order and were sorted"] if unsorted else []
         if observed is not None and not any(map(len, observed)):
             observed = None
         return Population(
