@@ -77,7 +77,7 @@ def test_damaged_data_are_refused_when_asked_for_and_listed_when_not(tmp_path: P
     with pytest.raises(Refusal, match="damaged: "):
         extract_session(path, validate({}), "one")
     told = inventory(path)
-    assert [problem.path for problem in told.problems] == ["/units"]
+    assert [(said.path, "damaged: " in said.what) for said in told.suspicious] == [("/units", True)]
     assert [label.name for label in told.automatic.labels] == ["position", "head_direction", "speed"]
 
 

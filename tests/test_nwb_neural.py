@@ -12,9 +12,12 @@ from tests import nwb_builders as build
 from xcebra_nwb.config import Neural, validate
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.nwb import neural
+from xcebra_nwb.nwb.extract import extract_session
 from xcebra_nwb.nwb.file import NwbFile, open_nwb
+from xcebra_nwb.nwb.inventory import inventory
 from xcebra_nwb.nwb.population import Population
 from xcebra_nwb.nwb.readers import registry
+from xcebra_nwb.refusals import Code
 
 TIMES = np.arange(40) * 0.1
 VALUES = np.random.default_rng(3).normal(size=(40, 5))
@@ -220,3 +223,101 @@ def test_a_new_layout_is_one_class(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (population,), notes = read(build.tiny(tmp_path / "tiny.nwb"))
     assert list(population.table["unit_id"]) == ["a"]
     assert notes[0] == "neural data: /units (6 units): a test"
+
+
+def test_units_are_chosen_by_what_is_computed_of_them(tmp_path: Path) -> None:
+    steady = np.arange(600) * 0.1 + 0.05
+    spikes = {
+        "steady": steady,
+        "bursting": np.sort(np.r_[steady, steady + 0.001]),
+        "half": steady[:300],
+        "rare": steady[::20],
+    }
+    nwb = build.new()
+    build.add_units(nwb, list(spikes.values()), pattern=list(spikes), rate=[9.0, 9.0, 9.0, 1.0])
+    build.add_position(nwb, *build.circling(60.0))
+    path = build.save(nwb, tmp_path / "units.nwb")
+
+    def kept(where: str) -> list[str]:
+        config = validate({"neural": {"where": where, "min_spikes": 1}})
+        rows = extract_session(path, config, "one")["row"].values
+        return [list(spikes)[row] for row in rows]
+
+    assert kept("isi_violations < 0.1") == ["steady", "half", "rare"]
+    assert kept("presence > 0.9") == ["steady", "bursting"]
+    assert kept("n_spikes >= 300") == ["steady", "bursting", "half"]
+    assert kept("4 < rate < 11") == ["steady", "half"]
+    assert kept("own_rate > 5") == ["steady", "bursting", "half"]
+    assert kept("presence > 0.1 and pattern != 'half' and region == ''") == ["steady", "bursting", "rare"]
+
+
+def test_whole_numbers_hold_the_counts(tmp_path: Path) -> None:
+    nwb = build.new()
+    crowd = np.full(300, 10.01)
+    build.add_units(nwb, [np.arange(60.0), np.sort(np.r_[np.arange(60.0), crowd])])
+    build.add_position(nwb, *build.circling(60.0))
+    session = extract_session(build.save(nwb, tmp_path / "units.nwb"), validate({}), "one")
+    assert session["activity"].dtype == np.uint16
+    assert session["activity"].values.max() == 301
+    assert session["activity"].values.sum(axis=0).tolist() == [59, 359]  # the last spike is where the recording ends
+
+
+def test_planes_go_together_and_two_signals_of_the_same_cells_do_not(tmp_path: Path) -> None:
+    nwb = build.new()
+    build.add_rois(nwb, TIMES, VALUES)
+    path = build.save(nwb, tmp_path / "rois.nwb")
+    with build.edited(path) as h5:
+        container = h5["processing/ophys/DfOverF"]
+        h5.copy(container["dff"], container, "dff_smoothed")  # the same cells again
+        h5.copy(h5["processing/ophys/ImageSegmentation/PlaneSegmentation"], h5["processing/ophys"], "second_cells")
+        h5.copy("processing/ophys/DfOverF", h5.create_group("processing/ophys_2"), "DfOverF")  # another plane
+        del h5["processing/ophys_2/DfOverF/dff_smoothed"]
+        h5["processing/ophys_2/DfOverF/dff/rois"].attrs["table"] = h5["processing/ophys/second_cells"].ref
+        h5["processing/ophys_2/DfOverF/dff/timestamps"][...] = TIMES + 0.01
+    populations, notes = read(path)
+    assert [population.path for population in populations] == [
+        "/processing/ophys/DfOverF/dff",
+        "/processing/ophys_2/DfOverF/dff",
+    ]
+    assert "/processing/ophys/DfOverF/dff_smoothed" in notes[-1]
+
+
+def test_events_are_spikes(tmp_path: Path) -> None:
+    path = build.tiny(tmp_path / "events.nwb")
+    with build.edited(path) as h5:
+        del h5["units"]
+        for unit in range(12):
+            group = h5.create_group(f"processing/ecephys/neuron_{unit:02d}")
+            group.attrs["neurodata_type"] = "Events"
+            group["timestamps"] = [3.0 + unit, 1.0, np.nan]
+        for name in ("cell_a", "cell_b"):
+            group = h5.create_group(f"processing/ecephys/{name}")
+            group["timestamps"], group["data"] = [1.0, 2.5], [1, 1]
+        labelled = h5.create_group("processing/ecephys/all_together")
+        labelled.attrs["neurodata_type"] = "LabeledEvents"
+        labelled["timestamps"], labelled["data"] = [1.0, 2.0, 3.0], [1, 0, 1]
+        labelled["data__labels"] = ["left", "right"]
+    (population,), notes = read(path)
+    assert population.path == "/processing/ecephys/neuron_*" and population.kind == "spikes"
+    assert population.spikes is not None and population.spikes[11].tolist() == [1.0, 14.0]
+    assert "each called a neuron" in notes[0]
+    (population,), _ = read(path, source="/processing/ecephys/cell_*")
+    assert population.spikes is not None and [len(one) for one in population.spikes] == [2, 2]
+    (population,), _ = read(path, source="/processing/ecephys/all_together")
+    assert population.spikes is not None and [one.tolist() for one in population.spikes] == [[2.0], [1.0, 3.0]]
+    assert population.table["unit_id"].tolist() == ["left", "right"]
+    assert [source.layout for source in inventory(path).neural if source.taken_by_auto] == ["events"]
+
+
+def test_a_clock_that_starts_again_is_not_sorted_away(tmp_path: Path) -> None:
+    for name, units in (("merged", 1), ("restarted", 3)):
+        nwb = build.new(name)
+        twice = [np.r_[one, one + 0.01] for one in build.steady_spikes(4)]
+        build.add_units(nwb, [*twice[:units], *build.steady_spikes(4)[units:]])
+        path = build.save(nwb, tmp_path / f"{name}.nwb")
+        if units == 1:  # two clusters put together
+            assert "1 units were not in order" in read(path)[0][0].notes[0]
+        else:
+            with pytest.raises(Refusal, match="3 of 4 units start again") as caught:
+                read(path)
+            assert caught.value.code is Code.TIMES_NOT_TRUSTED

@@ -31,13 +31,13 @@ def _is_units(group: h5py.Group) -> bool:
     return neurodata_type(group) == "Units" or dataset(group, "spike_times") is not None
 
 
-def read_spikes(table: h5py.Group) -> tuple[list[np.ndarray], tuple[str, ...]]:
-    """Return each unit's finite spike times in order, s, and what was done to them, in words.
+def read_spikes(table: h5py.Group, step: int = 1) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """Return each (or every ``step``-th) unit's finite spike times in order, s, and what was done to them, in words.
 
     Raises:
         Refusal: they cannot be read, or the clock started again half way.
     """
-    return cleaned(times.reshape(-1) for times in ragged(table, "spike_times"))
+    return cleaned(times.reshape(-1) for times in ragged(table, "spike_times", step))
 
 
 def cleaned(every: Iterable[np.ndarray]) -> tuple[list[np.ndarray], tuple[str, ...]]:
@@ -66,6 +66,12 @@ def cleaned(every: Iterable[np.ndarray]) -> tuple[list[np.ndarray], tuple[str, .
     notes = [f"{dropped} spike times that are not finite were left out"] if dropped else []
     notes += [f"the spike times of {unsorted} units were not in order and were sorted"] if unsorted else []
     return spikes, tuple(notes)
+
+
+def spike_numbers(table: h5py.Group) -> np.ndarray:
+    """Return the number of spikes of every unit, (unit,), without reading them."""
+    ends = bounds(table, "spike_times")
+    return np.ones(table["spike_times"].shape[0], dtype=np.int64) if ends is None else np.diff(ends)
 
 
 def landmarks(spikes: Sequence[np.ndarray]) -> np.ndarray:

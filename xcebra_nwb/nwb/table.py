@@ -75,10 +75,10 @@ def bounds(table: h5py.Group, name: str) -> np.ndarray | None:
     return ends
 
 
-def ragged(table: h5py.Group, name: str) -> Iterator[np.ndarray]:
-    """Yield each row's part of a column of numbers as float64, reading only that part."""
+def ragged(table: h5py.Group, name: str, step: int = 1) -> Iterator[np.ndarray]:
+    """Yield each row's, or every ``step``-th row's, part of a column of numbers as float64, reading only that part."""
     data, ends = table[name], bounds(table, name)
     if ends is None:
         ends = np.arange(data.shape[0] + 1)
-    for start, stop in pairwise(ends):
+    for start, stop in list(pairwise(ends))[::step]:
         yield numbers(data, slice(start, stop))

@@ -1,18 +1,24 @@
 """The readers of neural data: one class per layout, made known by one decorator.
 
 To read another layout, add a module to this folder with a class that has the three methods of :class:`Reader` and
-decorate it with ``@reader("name of the layout", rank)``. Nothing else needs to change.
+decorate it with ``@reader("name of the layout", rank)``. Nothing else needs to change. A package of your own can bring
+such a module too: ``docs/your-layout.md`` walks through both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Protocol
 
 from pydantic import BaseModel
 
+from xcebra_nwb.errors import Failure
 from xcebra_nwb.nwb.file import NwbFile
 from xcebra_nwb.nwb.population import ActivityKind, Population
+
+PLUG_INS = "xcebra_nwb.readers"
 
 
 class Candidate(BaseModel):
@@ -58,6 +64,24 @@ def reader(layout: str, rank: int) -> Callable[[type], type]:
     return register
 
 
+@cache
+def load_plug_ins() -> None:
+    """Import the modules that installed packages name in the entry points of :data:`PLUG_INS`, once."""
+    for entry in entry_points(group=PLUG_INS):
+        try:
+            entry.load()
+        except Exception as error:  # it is not our code
+            raise Failure(
+                f"the reader plug-in {entry.name} ({entry.value}) cannot be loaded: {type(error).__name__}: {error}",
+                "mend it or uninstall its package",
+            ) from error
+
+
 def readers() -> dict[str, Reader]:
-    """Return the registered readers by layout, in the order in which ``auto`` asks them."""
+    """Return the registered readers by layout, those of installed plug-ins too, in the order ``auto`` asks them in.
+
+    Raises:
+        Failure: a plug-in cannot be loaded.
+    """
+    load_plug_ins()
     return {layout: entry for layout, (_, entry) in sorted(READERS.items(), key=lambda item: item[1][0])}

@@ -26,10 +26,21 @@ class RoiResponses:
     """RoiResponseSeries (time, roi); dF/F before fluorescence, never the neuropil."""
 
     def find(self, file: NwbFile) -> list[Candidate]:
-        """Return every RoiResponseSeries, dF/F first; of several containers ``auto`` takes the first."""
+        """Return every RoiResponseSeries, dF/F first; ``auto`` takes the first container, whose series are planes.
+
+        A container of one name in several modules is one: each holds a plane. Two series of the same regions of
+        interest are no planes: the first counts.
+        """
         series = {p: g for p, g in file.series.items() if neurodata_type(g) == "RoiResponseSeries"}
         ordered = sorted(series, key=lambda path: (not _relative(file, path), path))
-        return [self._candidate(file, path, series[path]) for path in ordered]
+        first: dict[tuple[str, str], str] = {}
+        found = []
+        for path in ordered:
+            candidate = _candidate(file, path)
+            seen = first.setdefault((candidate.group, _cells(file, path)), path)
+            again = f"the same regions of interest as {seen}" if seen != path and not candidate.refused else ""
+            found.append(candidate.model_copy(update={"refused": candidate.refused or again}))
+        return found
 
     def accepts(self, file: NwbFile, paths: list[str]) -> bool:
         """Return whether ``paths`` is one RoiResponseSeries."""
@@ -50,18 +61,30 @@ class RoiResponses:
             notes=samples.notes,
         )
 
-    def _candidate(self, file: NwbFile, path: str, group: h5py.Group) -> Candidate:
-        relative = _relative(file, path)
-        return Candidate(
-            layout="roi_responses",
-            path=path,
-            kind="calcium",
-            units=columns(group) if len(group["data"].shape) > 1 else 1,
-            unit="dF/F" if relative else unit_of(group),
-            refused="neuropil or background, not neurons" if NOT_NEURONS.search(name_of(path)) else "",
-            group=parent(path),
-            because="dF/F of imaged regions of interest" if relative else "responses of imaged regions of interest",
-        )
+
+def _candidate(file: NwbFile, path: str) -> Candidate:
+    group, relative = file.groups[path], _relative(file, path)
+    holder = name_of(parent(path))
+    neuropil = NOT_NEURONS.search(name_of(path)) or NOT_NEURONS.search(holder)
+    return Candidate(
+        layout="roi_responses",
+        path=path,
+        kind="calcium",
+        units=columns(group) if len(group["data"].shape) > 1 else 1,
+        unit="dF/F" if relative else unit_of(group),
+        refused="neuropil or background, not neurons" if neuropil else "",
+        group=f"{'dF/F' if relative else 'raw'} {holder}",
+        because="dF/F of imaged regions of interest" if relative else "responses of imaged regions of interest",
+    )
+
+
+def _cells(file: NwbFile, path: str) -> str:
+    """Which regions of interest a series is of; those of which nothing is known are its own."""
+    try:
+        rois = file.groups[path]["rois"]
+        return f"{file.h5[rois.attrs['table']].name} from {numbers(rois, slice(0, 1))} on, {rois.shape[0]}"
+    except (*UNREADABLE, Refusal):
+        return path
 
 
 def _relative(file: NwbFile, path: str) -> bool:
