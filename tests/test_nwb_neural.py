@@ -269,6 +269,7 @@ def test_planes_go_together_and_two_signals_of_the_same_cells_do_not(tmp_path: P
     with build.edited(path) as h5:
         container = h5["processing/ophys/DfOverF"]
         h5.copy(container["dff"], container, "dff_smoothed")  # the same cells again
+        container["dff_smoothed/rois"].attrs["table"] = container["dff/rois"].attrs["table"]
         h5.copy(h5["processing/ophys/ImageSegmentation/PlaneSegmentation"], h5["processing/ophys"], "second_cells")
         h5.copy("processing/ophys/DfOverF", h5.create_group("processing/ophys_2"), "DfOverF")  # another plane
         del h5["processing/ophys_2/DfOverF/dff_smoothed"]

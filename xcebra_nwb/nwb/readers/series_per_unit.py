@@ -22,7 +22,7 @@ NEURON = re.compile(r"neuron|cell|roi\b|\broi|unit", re.IGNORECASE)
 FEWEST = 10  # numbered series: fewer could be anything
 
 
-@reader("series_per_unit", rank=3)
+@reader("series_per_unit", rank=4)
 class SeriesPerUnit:
     """Series such as /acquisition/Activity_0001; ``auto`` takes ten or more that say that they are neurons."""
 
