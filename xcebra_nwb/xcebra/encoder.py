@@ -141,10 +141,11 @@ def embed(shape: Architecture, layers: list[Layer], inputs: Tensor, bins: NDArra
 
 def gather_windows(inputs: Tensor, bins: Tensor, window: int) -> Tensor:
     """Return the windows (..., T, D) of ``inputs`` (time, D) around ``bins`` (...)."""
-    if window == 1:
-        return inputs[bins].unsqueeze(-2)
-    offsets = torch.as_tensor(window_offsets(window), device=bins.device)
-    return inputs[bins.unsqueeze(-1) + offsets]
+    if window > 1:
+        bins = bins.unsqueeze(-1) + torch.as_tensor(window_offsets(window), device=bins.device)
+    else:
+        bins = bins.unsqueeze(-1)
+    return inputs.index_select(0, bins.flatten()).view(*bins.shape, -1)  # faster than inputs[bins]
 
 
 def gelu_derivative(x: Tensor) -> Tensor:

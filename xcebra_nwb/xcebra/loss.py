@@ -61,26 +61,30 @@ def log_sum_exp(left: Tensor, right: Tensor, offset: Tensor) -> Tensor:
 
 
 class _LogSumExp(torch.autograd.Function):
-    """Keeps one batch x batch matrix, the unnormalised softmax, for a backward pass of three matrix products."""
+    """Keeps one batch x batch matrix, the unnormalised softmax, for a backward pass of two matrix products.
+
+    A block is a few latents wide. With the latents first, (M, K, B), such products run up to ten times faster than
+    with the batch first, and the offset is one more row of them. Powers of 2 are what a processor computes fastest.
+    """
 
     @staticmethod
     def forward(ctx: Any, left: Tensor, right: Tensor, offset: Tensor) -> Tensor:
-        logits = torch.baddbmm(offset, left, right.mT)
+        rows = torch.cat([left.mT, torch.ones_like(left[:, :, :1]).mT], dim=1).mul_(1 / math.log(2))  # (M, K + 1, B)
+        columns = torch.cat([right.mT, offset], dim=1)  # (M, K + 1, J)
+        logits = torch.bmm(rows.mT, columns)
         top = logits.amax(-1, keepdim=True)
-        weights = logits.sub_(top).exp_()
-        total = weights.sum(-1, keepdim=True)
-        ctx.save_for_backward(left, right, weights, total)
-        return (total.log() + top).squeeze(-1)
+        weights = logits.sub_(top).exp2_()
+        total = weights.sum(-1)
+        ctx.save_for_backward(rows, columns, weights, total)
+        return (total.log2() + top.squeeze(-1)) * math.log(2)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        left, right, weights, total = ctx.saved_tensors
-        scale = gradients[0].unsqueeze(-1) / total  # (M, B, 1)
-        return (
-            torch.bmm(weights, right) * scale,
-            torch.bmm(weights.mT, left * scale),
-            torch.bmm(scale.mT, weights),
-        )
+        rows, columns, weights, total = ctx.saved_tensors
+        scale = (gradients[0] / total).unsqueeze(1)  # (M, 1, B)
+        of_left = torch.bmm(columns[:, :-1], weights.mT) * scale
+        of_right = torch.bmm(rows * (scale * math.log(2)), weights)  # (M, K + 1, J), the offset's gradient last
+        return of_left.mT, of_right[:, :-1].mT, of_right[:, -1:]
 
 
 def chance_loss(negatives: int, contrast: Contrast) -> float:
