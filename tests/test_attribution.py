@@ -56,7 +56,7 @@ def maps(name: str = "conv10", tolerance: float = 0.05, **changes: object) -> at
 @pytest.mark.parametrize("name", ["mlp", "conv10"])
 @pytest.mark.parametrize("tolerance", [0.0, 0.05, 0.3])
 def test_the_streamed_map_is_the_whole_array_map(name: str, tolerance: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attribution, "CHUNK_ELEMENTS", 5000)
+    monkeypatch.setitem(attribution.CHUNK_ELEMENTS, "cpu", 5000)
     found = maps(name, tolerance)
     label, latent = whole_array_maps(name, tolerance)
     close = {"rtol": 1e-8 if tolerance else 1e-4}  # without a cut the Gram squares the condition number
@@ -65,8 +65,8 @@ def test_the_streamed_map_is_the_whole_array_map(name: str, tolerance: float, mo
 
 
 def test_memory_is_bounded_by_the_chunk_not_by_the_recording() -> None:
-    sizes = [len(c) for c in attribution.chunks(np.arange(10**6), 8 * 400 * 10)]
-    assert max(sizes) * 8 * 400 * 10 <= attribution.CHUNK_ELEMENTS
+    sizes = [len(c) for c in attribution.chunks(np.arange(10**6), 8 * 400 * 10, "cpu")]
+    assert max(sizes) * 8 * 400 * 10 <= attribution.CHUNK_ELEMENTS["cpu"]
     assert sum(sizes) == 10**6
 
 

@@ -28,8 +28,7 @@ from xcebra_nwb.verbs.attribute import attribute
 from xcebra_nwb.verbs.extract import extract
 from xcebra_nwb.verbs.simulate import simulate
 from xcebra_nwb.verbs.train import train
-from xcebra_nwb.xcebra import attribution
-from xcebra_nwb.xcebra.inverse import pseudo_inverse
+from xcebra_nwb.xcebra.inverse import Spectrum
 
 COMMAND = Path(sys.executable).parent / "xcebra-nwb"
 
@@ -40,11 +39,10 @@ def test_a_known_perfect_encoder_scores_perfectly() -> None:
 
 
 def test_nothing_is_measured_with_a_broken_inverse(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forward(jacobian: Tensor, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
-        _, projector, values = pseudo_inverse(jacobian, tolerance)
-        return jacobian.mT, projector, values
+    def forward(spectrum: Spectrum, tolerance: float) -> tuple[Tensor, Tensor]:
+        return spectrum.vectors @ spectrum.vectors.mT, spectrum.values
 
-    monkeypatch.setattr(attribution, "pseudo_inverse", forward)
+    monkeypatch.setattr(Spectrum, "inverse", forward)
     with pytest.raises(Failure, match="known-perfect encoder"):
         perfect.scores()
 

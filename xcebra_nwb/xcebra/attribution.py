@@ -21,7 +21,7 @@ from torch import Tensor
 from xcebra_nwb.xcebra import baselines, support
 from xcebra_nwb.xcebra.directions import Directions
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
-from xcebra_nwb.xcebra.inverse import gram_eigenvalues, pseudo_inverse
+from xcebra_nwb.xcebra.inverse import Spectrum, gram, times
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
 from xcebra_nwb.xcebra.support import Observed
@@ -30,7 +30,11 @@ from xcebra_nwb.xcebra.training import Block
 JACOBIAN_METHODS = ("inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient")
 METHODS = (*JACOBIAN_METHODS, support.METHOD, *baselines.METHODS)
 DEFAULT_METHODS = ("inverted_neuron_gradient", "neuron_gradient")
-CHUNK_ELEMENTS = 4_000_000  # elements of the Jacobians held at once
+CHUNK_ELEMENTS = {
+    "cpu": 300_000,
+    "cuda": 4_000_000,
+}  # of the Jacobians held at once: a processor's cache, a card's cores
+BLIND = 1e-12  # norm of a Jacobian below which a bin has none: in float32 its inverse, squared, would not be finite
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,8 @@ def maps_of_jacobian(
     sums = _Sums(model, methods)
     over_time = {method: _OverTime(over_time_members) for method in methods}
     done = 0
-    for chunk in chunks(bins, model.members * shape.outputs * shape.window * shape.units):
+    elements = model.members * shape.outputs * shape.window * shape.units
+    for chunk in chunks(bins, elements, model.inputs.device.type):
         with torch.no_grad():
             squares = sums.add(model.jacobian(model.windows(chunk)), rank_tolerance, done)
         done += len(chunk)
@@ -192,9 +197,9 @@ def maps_of_jacobian(
     return maps
 
 
-def chunks(bins: NDArray[np.int64], elements_a_bin: int) -> Iterator[NDArray[np.int64]]:
-    """Yield ``bins`` in pieces whose Jacobians fit into the memory set aside for them."""
-    size = max(1, CHUNK_ELEMENTS // elements_a_bin)
+def chunks(bins: NDArray[np.int64], elements_a_bin: int, device: str = "cpu") -> Iterator[NDArray[np.int64]]:
+    """Yield ``bins`` in pieces whose Jacobians fit into the memory set aside for them on that kind of device."""
+    size = max(1, CHUNK_ELEMENTS.get(device, CHUNK_ELEMENTS["cuda"]) // elements_a_bin)
     for start in range(0, len(bins), size):
         yield bins[start : start + size]
 
@@ -214,7 +219,7 @@ class _MapSums:
 
     def add(self, values: Tensor, shares: Tensor | None = None) -> Tensor:
         """Add a chunk's entries (M, B, K, T, D); return the squared label maps (M, L, B, D): ``shares`` if given."""
-        square = values.double().square().sum(dim=3)  # (M, B, K, D), over the lags
+        square = values.square().sum(dim=3)  # (M, B, K, D), over the lags
         self.latent += square.sqrt().sum(dim=1).cpu().numpy()
         if shares is None:
             shares = torch.stack([square[:, :, b.first : b.last].sum(dim=2) for b in self._labels], dim=1)
@@ -256,28 +261,34 @@ class _Sums:
 
     def add(self, jacobian: Tensor, rank_tolerance: float | Directions, first: int) -> dict[str, Tensor]:
         """Add the Jacobians (M, B, K, T, D) from bin ``first`` on; return the squared label maps (M, L, B, D)."""
-        flat, shares = jacobian.flatten(3), None
+        squared = gram(jacobian.flatten(3))
+        sees = squared.diagonal(dim1=-2, dim2=-1).sum(dim=-1) > BLIND**2  # (M, B)
+        spectrum = Spectrum.of(squared * sees[..., None, None])
+        inverted, shares = jacobian, None
         if isinstance(rank_tolerance, Directions):
-            inverse, projector, _ = pseudo_inverse(rank_tolerance.project(jacobian, first).flatten(3), 0.0)
-            values = gram_eigenvalues(flat)
-            shares = rank_tolerance.shares(inverse.mT.reshape(jacobian.shape), first)
+            inverted = rank_tolerance.replaced(jacobian)
+            inverse, kept = rank_tolerance.inverse(inverted, first)
+            inverse, kept = inverse * sees[..., None, None], kept * sees[..., None]
+            shares = rank_tolerance.shares(inverse, inverted, first)
         else:
-            inverse, projector, values = pseudo_inverse(flat, rank_tolerance)
+            inverse, kept = spectrum.inverse(rank_tolerance)
         squares = {}
         for method, sums in self.maps.items():
             if method == "inverted_neuron_gradient":
-                squares[method] = sums.add(inverse.mT.reshape(jacobian.shape), shares)
+                squares[method] = sums.add(times(inverse, inverted), shares)
             elif method == "inverted_neuron_gradient_plain":
-                squares[method] = sums.add(pseudo_inverse(flat, 0.0)[0].mT.reshape(jacobian.shape))
+                squares[method] = sums.add(times(spectrum.inverse(0.0)[0], jacobian))
             else:
                 squares[method] = sums.add(jacobian)
-        diagonal = projector.diagonal(dim1=-2, dim2=-1).sum(dim=1)  # (M, K)
-        rank = [diagonal[:, b.first : b.last].sum(dim=1) for b in self._labels]
-        self.rank += torch.stack(rank, dim=1).cpu().numpy()
-        self.count += (values[..., -1] > 0).sum(dim=1).cpu().numpy()
-        condition = values[..., -1] / values[..., 0].clamp_min(1e-30)
-        self.conditions.append(condition.where(values[..., -1] > 0, torch.nan).float().cpu().numpy())
+        self._add_rank(kept, spectrum.values, sees)
         return squares
+
+    def _add_rank(self, kept: Tensor, values: Tensor, sees: Tensor) -> None:
+        rank = [kept[:, :, b.first : b.last].sum(dim=(1, 2)) for b in self._labels]
+        self.rank += torch.stack(rank, dim=1).cpu().numpy()
+        self.count += sees.sum(dim=1).cpu().numpy()
+        condition = values[..., -1] / values[..., 0].clamp_min(1e-30)
+        self.conditions.append(condition.where(sees, torch.nan).float().cpu().numpy())
 
     def result(self, bins: int) -> Maps:
         count = np.where(self.count > 0, self.count, np.nan)  # no bin with a gradient, no map

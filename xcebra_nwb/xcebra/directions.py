@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from xcebra_nwb.xcebra.encoder import embed
+from xcebra_nwb.xcebra.inverse import Spectrum, gram, times
 from xcebra_nwb.xcebra.model import Model, prepared
 from xcebra_nwb.xcebra.tangents import Kind, Tangents, tangents
 from xcebra_nwb.xcebra.training import Block
@@ -54,32 +55,45 @@ class Directions:
         """How many directions of the latents that no label owns are kept, (M,)."""
         return np.array([round(projector.trace()) for projector in self.new], dtype=np.int64)
 
-    def project(self, jacobian: Tensor, first: int) -> Tensor:
-        """Return the Jacobian (M, B, K, T, D) at bins ``first`` onwards, restricted to what is kept, in float64.
+    def replaced(self, jacobian: Tensor) -> Tensor:
+        """Return the Jacobian (M, B, K, T, D) that is inverted: that of class latents is their mean gradient.
 
-        The gradient of a class latent is its mean over the recording: the latent rests on plateaus, where its gradient
-        at a bin is noise, and a class has no step smaller than the way to the next class.
+        A class latent rests on plateaus, where its gradient at a bin is noise, and a class has no step smaller than the
+        way to the next class.
         """
-        jacobian = jacobian.double()
-        alive = (jacobian != 0).flatten(2).any(dim=2)[:, :, None, None, None]
+        if not self.secants:
+            return jacobian
         changed = jacobian.clone()
         for latent, mean in self.secants.items():
             changed[:, :, latent] = mean.unsqueeze(1)
-        projector = torch.as_tensor(self._projector(first, jacobian.shape[1], jacobian.shape[2]))
-        return torch.einsum("mbij,mbjtd->mbitd", projector.to(jacobian.device), changed) * alive
+        return changed
 
-    def shares(self, inverse: Tensor, first: int) -> Tensor:
-        """Return the units' squared shares (M, L, B, D) in the inverse (M, B, K, T, D) at bins ``first`` onwards.
+    def inverse(self, jacobian: Tensor, first: int) -> tuple[Tensor, Tensor]:
+        """Return the inverse (M, B, K, K) along the directions that are kept at bins ``first`` onwards, in float64.
+
+        :func:`.inverse.times` the Jacobian (M, B, K, T, D), as it was :meth:`replaced`, it is the transposed
+        pseudo-inverse of the Jacobian's projection. The second, (M, B, K), is what that has of each latent.
+        """
+        kept = torch.as_tensor(self._projector(first, *jacobian.shape[1:3]), device=jacobian.device)
+        inverse, share = Spectrum.of(kept @ gram(jacobian.flatten(3)) @ kept).inverse(0.0)
+        return inverse @ kept, share
+
+    def shares(self, inverse: Tensor, jacobian: Tensor, first: int) -> Tensor:
+        """Return the units' squared shares (M, L, B, D) in the inverse at bins ``first`` onwards.
 
         Of every label: what a step of the label changes in each unit, whatever the scale of its latents, at unit norm
         over units, since a bin in which the encoder is nearly blind has a huge inverse.
+
+        Args:
+            inverse: as :meth:`inverse` returned it.
+            jacobian: (M, B, K, T, D), as it was :meth:`replaced`.
         """
-        some = slice(first, first + inverse.shape[1])
+        some = slice(first, first + jacobian.shape[1])
         shares = []
         for block, by_member in zip(self.blocks, self.tangents, strict=True):
             step = torch.as_tensor(np.stack([found.step[found.place[some]] for found in by_member]))  # (M, B, k, k)
-            moved = torch.einsum("mbij,mbjtd->mbitd", step.to(inverse.device), inverse[:, :, block.first : block.last])
-            square = moved.square().sum(dim=(2, 3))  # (M, B, D)
+            moved = step.to(inverse.device) @ inverse[:, :, block.first : block.last]  # (M, B, k, K)
+            square = times(moved, jacobian).square().sum(dim=(2, 3))  # (M, B, D)
             total = square.sum(dim=2, keepdim=True)
             shares.append(square / torch.where(total > 0, total, 1.0))
         return torch.stack(shares, dim=1)

@@ -1,8 +1,10 @@
 """The encoder: valid convolutions over a short window, for all members of a stack at once.
 
-``mlp`` sees one bin, ``conv10`` ten; both are the same chain of matrix products over unfolded windows, so the
-vector-Jacobian product is written once, in closed form, and no double backward is needed to train on it.
-Shapes: M members, B windows, T bins, D units, H hidden, K latents.
+``mlp`` sees one bin, ``conv10`` ten; both are the same chain of matrix products, so the vector-Jacobian product is
+written once, in closed form, and no double backward is needed to train on it. In memory a bin of all windows comes
+before the next bin of any, (M, T, B, D): a lag of a kernel is then one product on a stretch of a shared buffer, and no
+window is ever unfolded. What is handed around is a view of that, (M, B, T, D).
+Shapes: M members, B windows, T bins, D units, H hidden, K latents, R rows of a Jacobian.
 """
 
 from __future__ import annotations
@@ -69,20 +71,17 @@ def _stacked(members: list[NDArray[np.float64]], device: torch.device) -> Tensor
 
 
 def forward(shape: Architecture, layers: list[Layer], windows: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Return the latents (M, B, K) of ``windows`` (M, B, T, D) and the pre-activation of every layer."""
-    hidden, pre_activations = windows, []
+    """Return the latents (M, B, K) of ``windows`` (M, B, T, D) and the pre-activation (M, B, T', C) of every layer."""
+    hidden, pre_activations = windows.transpose(1, 2).contiguous(), []  # (M, T, B, D)
     for number, (weight, bias) in enumerate(layers):
-        unfolded = _unfold(hidden, shape.kernels[number])  # (M, B, T', kernel * inputs)
-        members, batch, bins, inputs = unfolded.shape
-        flat = torch.baddbmm(bias, unfolded.reshape(members, batch * bins, inputs), weight)
-        pre = flat.view(members, batch, bins, -1)
-        pre_activations.append(pre)
+        pre = convolve(hidden, weight, bias)
+        pre_activations.append(pre.transpose(1, 2))
         if number == len(layers) - 1:
             hidden = pre if shape.clip is None else pre.clamp(-shape.clip, shape.clip)
         else:
             active = torch.nn.functional.gelu(pre)
-            hidden = active + hidden[:, :, 1:-1] if shape.residual[number] else active
-    return hidden[:, :, 0], pre_activations
+            hidden = active + hidden[:, 1:-1] if shape.residual[number] else active
+    return hidden[:, 0], pre_activations
 
 
 def without_units(shape: Architecture, layers: list[Layer], units: NDArray[np.bool_]) -> list[Layer]:
@@ -94,37 +93,33 @@ def without_units(shape: Architecture, layers: list[Layer], units: NDArray[np.bo
 
 
 def vector_jacobian(
-    shape: Architecture, layers: list[Layer], pre_activations: list[Tensor], cotangent: Tensor
+    shape: Architecture, layers: list[Layer], pre_activations: list[Tensor], cotangents: Tensor
 ) -> Tensor:
-    """Return ``cotangent`` (M, B, K) times the Jacobian of the latents at the windows: (M, B, T, D).
+    """Return ``cotangents`` (M, B, R, K) times the Jacobian of the latents at the windows: (M, B, R, T, D).
 
-    Built of ordinary tensor operations: its own gradient with respect to the layers is a single backward pass.
+    Built of ordinary tensor operations: its own gradient with respect to the layers is a single backward pass. The
+    rows of a window share its slopes, which are computed once.
     """
-    gradient = cotangent.unsqueeze(2)  # (M, B, 1, K)
+    batch, rows = cotangents.shape[1:3]
+    gradient = cotangents.unsqueeze(1)  # (M, T = 1, B, R, K)
     if shape.clip is not None:
-        gradient = gradient * (pre_activations[-1].abs() < shape.clip)
+        gradient = gradient * (pre_activations[-1].abs() < shape.clip).transpose(1, 2).unsqueeze(3)
     for number in range(len(layers) - 1, -1, -1):
-        weight = layers[number][0]
         passed = gradient
         if number < len(layers) - 1:
-            gradient = gradient * gelu_derivative(pre_activations[number])
-        members, batch, bins, outputs = gradient.shape
-        flat = torch.bmm(gradient.reshape(members, batch * bins, outputs), weight.transpose(1, 2))
-        gradient = _fold(flat.view(members, batch, bins, -1), shape.kernels[number])
+            gradient = gradient * gelu_derivative(pre_activations[number].transpose(1, 2)).unsqueeze(3)
+        folded = convolve_back(gradient.flatten(2, 3), layers[number][0], shape.kernels[number])
+        gradient = folded.unflatten(2, (batch, rows))
         if shape.residual[number]:
-            gradient = gradient + torch.nn.functional.pad(passed, (0, 0, 1, 1))
-    return gradient
+            gradient = gradient + torch.nn.functional.pad(passed, (0, 0, 0, 0, 0, 0, 1, 1))
+    return gradient.permute(0, 2, 3, 1, 4)
 
 
 def jacobian(shape: Architecture, layers: list[Layer], windows: Tensor) -> tuple[Tensor, Tensor]:
     """Return the latents (M, B, K) of ``windows`` (M, B, T, D) and their Jacobian (M, B, K, T, D)."""
     latents, pre_activations = forward(shape, layers, windows)
-    members, batch, outputs = latents.shape
-    basis = torch.eye(outputs, dtype=latents.dtype, device=latents.device)
-    cotangent = basis.expand(members, batch, outputs, outputs).reshape(members, batch * outputs, outputs)
-    repeated = [p.repeat_interleave(outputs, dim=1) for p in pre_activations]
-    rows = vector_jacobian(shape, layers, repeated, cotangent)
-    return latents, rows.view(members, batch, outputs, *rows.shape[2:])
+    rows = torch.eye(shape.outputs, dtype=latents.dtype, device=latents.device)
+    return latents, vector_jacobian(shape, layers, pre_activations, rows.expand(*latents.shape, -1))
 
 
 def embed(shape: Architecture, layers: list[Layer], inputs: Tensor, bins: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -141,11 +136,9 @@ def embed(shape: Architecture, layers: list[Layer], inputs: Tensor, bins: NDArra
 
 def gather_windows(inputs: Tensor, bins: Tensor, window: int) -> Tensor:
     """Return the windows (..., T, D) of ``inputs`` (time, D) around ``bins`` (...)."""
-    if window > 1:
-        bins = bins.unsqueeze(-1) + torch.as_tensor(window_offsets(window), device=bins.device)
-    else:
-        bins = bins.unsqueeze(-1)
-    return inputs.index_select(0, bins.flatten()).view(*bins.shape, -1)  # faster than inputs[bins]
+    offsets = torch.as_tensor(window_offsets(window), device=bins.device)
+    by_lag = bins.unsqueeze(-2) + offsets.unsqueeze(-1)  # (..., T, B)
+    return inputs.index_select(0, by_lag.flatten()).view(*by_lag.shape, -1).transpose(-3, -2)
 
 
 def gelu_derivative(x: Tensor) -> Tensor:
@@ -159,29 +152,86 @@ class _GeluDerivative(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        square = x * x
-        density = torch.exp(-0.5 * square).mul_(1 / math.sqrt(2 * math.pi))
-        result = torch.erf(x * (1 / math.sqrt(2))).mul_(0.5).add_(0.5).addcmul_(x, density)
-        ctx.save_for_backward(square.neg_().add_(2.0).mul_(density))
-        return result
+        ctx.save_for_backward(x)
+        return torch.ops.aten.gelu_backward(torch.ones_like(x), x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        return gradients[0] * ctx.saved_tensors[0]
+        square = ctx.saved_tensors[0].square()
+        density = torch.exp2(square * (-0.5 / math.log(2))).mul_(1 / math.sqrt(2 * math.pi))
+        return square.neg_().add_(2.0).mul_(density).mul_(gradients[0])
 
 
-def _unfold(x: Tensor, kernel: int) -> Tensor:
-    """(M, B, T, C) -> (M, B, T - kernel + 1, kernel * C): the windows side by side."""
+def convolve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return the valid convolution (M, T', B, H) of ``x`` (M, T, B, C) with ``weight`` (M, kernel * C, H)."""
+    if weight.shape[1] == x.shape[-1]:  # one bin: the library's own derivative is the same and costs less
+        return torch.baddbmm(bias, x.flatten(1, 2), weight).unflatten(1, x.shape[1:3])
+    result: Tensor = _Convolution.apply(x, weight, bias)
+    return result
+
+
+def convolve_back(gradient: Tensor, weight: Tensor, kernel: int) -> Tensor:
+    """Return the transpose of :func:`convolve` times ``gradient`` (M, T', B, H): (M, T, B, C)."""
     if kernel == 1:
-        return x
-    return torch.cat([x[:, :, lag : x.shape[2] - kernel + 1 + lag] for lag in range(kernel)], dim=-1)
+        return torch.bmm(gradient.flatten(1, 2), weight.mT).unflatten(1, gradient.shape[1:3])
+    result: Tensor = _TransposedConvolution.apply(gradient, weight, kernel)
+    return result
 
 
-def _fold(x: Tensor, kernel: int) -> Tensor:
-    """The transpose of :func:`_unfold`: overlapping windows are added up."""
-    if kernel == 1:
-        return x
-    padded = [
-        torch.nn.functional.pad(part, (0, 0, lag, kernel - 1 - lag)) for lag, part in enumerate(x.chunk(kernel, dim=-1))
-    ]
-    return torch.stack(padded).sum(dim=0)
+class _Convolution(torch.autograd.Function):
+    """One matrix product a lag, added up in place."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _convolved(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        kernel = x.shape[1] - gradient.shape[1] + 1
+        of_x = _folded(gradient, weight, kernel) if ctx.needs_input_grad[0] else None
+        return of_x, _correlated(x, gradient), gradient.sum(dim=(1, 2)).unsqueeze(1)
+
+
+class _TransposedConvolution(torch.autograd.Function):
+    """The transpose of :class:`_Convolution`, whose derivative is that one in turn."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor, weight: Tensor, kernel: int) -> Tensor:
+        ctx.save_for_backward(gradient, weight)
+        return _folded(gradient, weight, kernel)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        gradient, weight = ctx.saved_tensors
+        x = gradients[0].contiguous()
+        return _convolved(x, weight, weight.new_zeros(1, 1, 1)), _correlated(x, gradient), None
+
+
+def _convolved(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """The sum over lags of ``x`` (M, T, B, C) from the lag on times the lag's weight: (M, T', B, H)."""
+    members, bins, batch, inputs = x.shape
+    left = bins - weight.shape[1] // inputs + 1
+    result = bias
+    for lag, by_lag in enumerate(weight.split(inputs, dim=1)):
+        stretch = x[:, lag : lag + left].flatten(1, 2)
+        result = torch.baddbmm(result, stretch, by_lag) if lag == 0 else result.baddbmm_(stretch, by_lag)
+    return result.view(members, left, batch, -1)
+
+
+def _folded(gradient: Tensor, weight: Tensor, kernel: int) -> Tensor:
+    """What every lag's weight makes of ``gradient`` (M, T', B, H), added up where the lag reads: (M, T, B, C)."""
+    members, left, batch, _ = gradient.shape
+    result = gradient.new_zeros(members, left + kernel - 1, batch, weight.shape[1] // kernel)
+    for lag, by_lag in enumerate(weight.chunk(kernel, dim=1)):
+        result[:, lag : lag + left].flatten(1, 2).baddbmm_(gradient.flatten(1, 2), by_lag.mT)
+    return result
+
+
+def _correlated(x: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient of a weight (M, kernel * C, H): every lag of ``x`` (M, T, B, C) times ``gradient`` (M, T', B, H)."""
+    left = gradient.shape[1]
+    lags = [x[:, lag : lag + left].flatten(1, 2).mT for lag in range(x.shape[1] - left + 1)]
+    return torch.cat([torch.bmm(lag, gradient.flatten(1, 2)) for lag in lags], dim=1)

@@ -273,8 +273,8 @@ def jacobian_penalty(
         projection = contrast.pull_back(latents[..., block.first : block.last], direction[..., start : start + width])
         cotangent = cotangent + torch.nn.functional.pad(projection, (block.first, latents.shape[-1] - block.last))
         start += width
-    product = encoder.vector_jacobian(shape, layers, pre_activations, cotangent)
-    return 0.5 * product.square().sum(dim=(2, 3)).mean(dim=1)
+    product = encoder.vector_jacobian(shape, layers, pre_activations, cotangent.unsqueeze(2))
+    return 0.5 * product.square().sum(dim=(2, 3, 4)).mean(dim=1)
 
 
 def held_out_losses(
