@@ -76,8 +76,8 @@ def test_suspicious_times_gaps_and_intervals_are_told(tmp_path: Path) -> None:
     told = inspect(path)
     said = [f"{remark.path}: {remark.what}" for remark in told.suspicious]
     behaviour = "/processing/behavior/BehavioralTimeSeries"
-    assert "/units: 1 spike times are not finite" in said
-    assert "/units: the spike times of 1 units are not sorted" in said
+    assert "/units: 1 spike times that are not finite were left out" in said
+    assert "/units: the spike times of 1 units were not in order and were sorted" in said
     assert "/units: 1 units without a spike" in said
     assert "/processing/behavior/Position/position: 1 absurd times, such as -1.54e+09 s" in said
     assert f"{behaviour}/heading: times restart: two runs cover the same stretch" in said
