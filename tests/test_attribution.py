@@ -8,16 +8,18 @@ import pytest
 import torch
 import xarray as xr
 
-from xcebra_nwb import config
+from xcebra_nwb import config, member_maps, memory
 from xcebra_nwb import session as contract
 from xcebra_nwb.assess.null import score_maps
+from xcebra_nwb.files import sha256
+from xcebra_nwb.over_time import OverTimeFile
 from xcebra_nwb.verbs.attribute import attribute
 from xcebra_nwb.verbs.extract import extract
 from xcebra_nwb.verbs.train import train
 from xcebra_nwb.xcebra import attribution, encoder
 from xcebra_nwb.xcebra.inverse import ROUNDING
 from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.model import block_jacobian
+from xcebra_nwb.xcebra.model import Model, block_jacobian
 from xcebra_nwb.xcebra.training import Block
 
 from . import nwb_builders
@@ -64,10 +66,68 @@ def test_the_streamed_map_is_the_whole_array_map(name: str, tolerance: float, mo
     np.testing.assert_allclose(found.latent["inverted_neuron_gradient"], latent, **close)
 
 
-def test_memory_is_bounded_by_the_chunk_not_by_the_recording() -> None:
-    sizes = [len(c) for c in attribution.chunks(np.arange(10**6), 8 * 400 * 10, "cpu")]
-    assert max(sizes) * 8 * 400 * 10 <= attribution.CHUNK_ELEMENTS["cpu"]
-    assert sum(sizes) == 10**6
+def collected(members: list[int]) -> tuple[dict[str, list[np.ndarray]], attribution.OverTime]:
+    """What an OverTime is given, by method, and the OverTime, which checks that no bin is left out or given twice."""
+    found: dict[str, list[np.ndarray]] = {}
+
+    def keep(method: str, first: int, maps: np.ndarray) -> None:
+        chunks = found.setdefault(method, [])
+        assert first == sum(chunk.shape[1] for chunk in chunks)
+        chunks.append(maps)
+
+    return found, attribution.OverTime(members, keep)
+
+
+def test_memory_is_bounded_by_the_chunk_not_by_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    for sizes in (attribution.CHUNK_ELEMENTS, encoder.ELEMENTS):
+        monkeypatch.setitem(sizes, "cpu", 20_000)
+    rng, shape = np.random.default_rng(0), encoder.architecture("conv10", 40, hidden=16, outputs=OUTPUTS)
+    inputs = torch.as_tensor(rng.normal(size=(320, 40)), dtype=torch.float32)
+    layers = encoder.initialize(shape, [rng], torch.device("cpu"))
+    over_time = attribution.OverTime([0], lambda method, first, maps: None)
+
+    def taken(bins: int) -> int:
+        where = np.arange(10, bins + 10)
+        return memory.peak_bytes(
+            lambda: attribution.attribute(inputs, shape, layers, LABELS, where, Contrast(), 0.05, METHODS, over_time),
+            torch.device("cpu"),
+        )
+
+    assert taken(300) <= 1.01 * taken(100) < 50 * 4 * 20_000
+
+
+def test_out_of_memory_halves_the_chunks_and_says_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(attribution.CHUNK_ELEMENTS, "cpu", 64 * MEMBERS * OUTPUTS * 10 * UNITS)
+    whole, (before, over_time), done = maps(), collected([1]), []
+    maps(over_time=over_time)
+    original, sizes = Model.jacobian, []
+
+    def limited(self: Model, windows: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(windows))
+        if len(windows) > 20 or sizes == [64, 32, 16, 16]:  # the last in the middle, after some chunks went well
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return original(self, windows)
+
+    monkeypatch.setattr(Model, "jacobian", limited)
+    after, over_time = collected([1])
+    found = maps(over_time=over_time, progress=done.append)
+    assert sizes == [64, 32, 16, 16, *[8] * 8, 6]
+    assert sum(done) == 70
+    for method in METHODS:
+        np.testing.assert_allclose(found.label[method], whole.label[method], rtol=1e-10)
+        np.testing.assert_allclose(found.latent[method], whole.latent[method], rtol=1e-10)
+        resolved = [np.concatenate(chunks[method], axis=1) for chunks in (before, after)]
+        np.testing.assert_allclose(*resolved, rtol=1e-6)
+    np.testing.assert_allclose(found.condition, whole.condition)
+
+
+def test_a_bin_that_does_not_fit_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Model, windows: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Model, "jacobian", refuse)
+    with pytest.raises(torch.OutOfMemoryError):
+        maps()
 
 
 def test_the_forward_map_is_the_norm_of_the_gradient() -> None:
@@ -95,10 +155,12 @@ def test_for_a_linear_encoder_the_inverse_finds_the_generator() -> None:
 
 
 def test_maps_over_time_are_those_whose_mean_square_is_the_map() -> None:
-    found = maps(over_time_members=[1])
+    resolved, over_time = collected([1])
+    found = maps(over_time=over_time)
     for method in METHODS:
-        assert found.over_time[method].shape == (2, 70, UNITS)
-        root = np.sqrt((found.over_time[method].astype(float) ** 2).mean(axis=1))
+        by_bin = np.concatenate(resolved[method], axis=1)
+        assert by_bin.shape == (2, 70, UNITS)
+        root = np.sqrt((by_bin.astype(float) ** 2).mean(axis=1))
         np.testing.assert_allclose(root, found.label[method][1], rtol=1e-5)
 
 
@@ -191,7 +253,8 @@ def trained(extracted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def attributed(directory: Path, **chosen: object) -> xr.Dataset:
     attribute(directory, choose(**chosen))
-    return contract.load_dataset(directory / "attribution.nc")
+    with xr.open_dataset(directory / "attribution.nc", engine="h5netcdf") as stored:
+        return stored.load()
 
 
 @pytest.mark.parametrize("methods", [METHODS, METHODS[::-1]], ids=lambda methods: methods[0])
@@ -288,3 +351,30 @@ def test_by_default_the_inverse_keeps_what_labels_move(trained: Path) -> None:
     assert "free_directions" not in cut
     forward = [one["attribution_seeds"].sel({"method": "neuron_gradient"}) for one in (found, cut)]
     np.testing.assert_array_equal(*forward)
+
+
+def test_members_in_groups_have_the_maps_of_the_stack(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    methods = ["inverted_neuron_gradient", "generator_support", "neuron_gradient"]
+    chosen = {"methods": methods, "generator": {"steps": 20}, "time_resolved": True}
+    together = attributed(trained, **chosen)
+    assert "attribution_over_time" not in contract.load_dataset(trained / "attribution.nc")
+    monkeypatch.setattr(member_maps, "BYTES", 1)  # one at a time
+    found = attributed(trained, **chosen)
+    xr.testing.assert_allclose(found.drop_attrs(), together.drop_attrs(), rtol=1e-3)
+    baselines = {"methods": ["neuron_gradient", "gradient_shap"], "samples": 20}
+    alone = attributed(trained, **baselines)
+    monkeypatch.undo()
+    xr.testing.assert_allclose(alone.drop_attrs(), attributed(trained, **baselines).drop_attrs(), rtol=1e-3)
+
+
+def test_nothing_is_left_of_maps_that_could_not_be_finished(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    attributed(trained)
+    before = {file.name: sha256(file) for file in trained.iterdir() if file.is_file()}
+
+    def fails(*arguments: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(OverTimeFile, "add", fails)
+    with pytest.raises(RuntimeError, match="the disk is full"):
+        attributed(trained, time_resolved=True)
+    assert {file.name: sha256(file) for file in trained.iterdir() if file.is_file()} == before

@@ -19,6 +19,7 @@ from xcebra_nwb.checkpoint import NAME, Checkpoint, Group
 from xcebra_nwb.errors import Failure
 from xcebra_nwb.verbs.train import train
 from xcebra_nwb.xcebra import supervised, training
+from xcebra_nwb.xcebra.out_of_memory import ran_out
 from xcebra_nwb.xcebra.snapshot import Snapshot, Survival
 
 from .results import make_session
@@ -334,9 +335,9 @@ def test_memory_is_what_the_job_has_left(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_running_out_is_told_from_other_errors() -> None:
-    assert memory.ran_out(torch.OutOfMemoryError("CUDA out of memory"))
-    assert memory.ran_out(MemoryError())
-    assert not memory.ran_out(RuntimeError("shapes do not match"))
+    assert ran_out(torch.OutOfMemoryError("CUDA out of memory"))
+    assert ran_out(MemoryError())
+    assert not ran_out(RuntimeError("shapes do not match"))
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)
-    assert memory.ran_out(caught.value)
+    assert ran_out(caught.value)

@@ -69,5 +69,5 @@ def test_embedding_in_chunks_is_the_embedding(monkeypatch: pytest.MonkeyPatch) -
     inputs = torch.as_tensor(np.random.default_rng(3).normal(size=(60, UNITS)))
     bins = np.arange(5, 50)
     whole = encoder.embed(shape, layers, inputs, bins)
-    monkeypatch.setattr(encoder, "BINS_A_CHUNK", 7)
+    monkeypatch.setitem(encoder.ELEMENTS, "cpu", 7 * shape.window * max(shape.widths))
     np.testing.assert_allclose(encoder.embed(shape, layers, inputs, bins), whole, rtol=1e-12)

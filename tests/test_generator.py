@@ -16,6 +16,8 @@ from xcebra_nwb.xcebra.model import Model, disjoint_blocks, partition
 from xcebra_nwb.xcebra.support import Observed
 from xcebra_nwb.xcebra.training import Block
 
+from .test_attribution import collected
+
 SAMPLES, LATENTS, UNITS = 1500, 5, 9
 GROUPS = [[0, 1], [2, 3], [4]]
 TUNED = np.arange(UNITS) % 3  # unit 0, 3, 6 to the first group, 1, 4, 7 to the second, the others to the last
@@ -197,7 +199,9 @@ def stack() -> tuple[Model, Observed]:
     return model, Observed(counts, True, every[:1200], every[1200:], generators, options(steps=300))
 
 
-def maps(methods: list[str], members: list[int] | None = None, over_time: tuple[int, ...] = ()) -> attribution.Maps:
+def maps(
+    methods: list[str], members: list[int] | None = None, over_time: attribution.OverTime | None = None
+) -> attribution.Maps:
     model, observed = stack()
     sampling = attribution.Sampling(np.random.default_rng(0), members=members)
     done: list[int] = []
@@ -220,7 +224,8 @@ def maps(methods: list[str], members: list[int] | None = None, over_time: tuple[
 
 
 def test_support_is_a_method_beside_the_others() -> None:
-    found = maps(["neuron_gradient", support.METHOD], members=[0, 2], over_time=(0, 2))
+    by_method, over_time = collected([0, 2])
+    found = maps(["neuron_gradient", support.METHOD], members=[0, 2], over_time=over_time)
     assert np.isnan(found.label[support.METHOD][1]).all()
     for member in (0, 2):
         label, explained = found.label[support.METHOD][member], found.deviance_explained[member]
@@ -228,8 +233,8 @@ def test_support_is_a_method_beside_the_others() -> None:
         assert (label[1, [1, 4]] > 2 * label[0, [1, 4]]).all()
         assert label[:, 2].max() < label[[0, 1], [0, 1]].min()  # it belongs to the latent of no label
         assert ((explained > 0.05) & (explained < 1)).all()
-    assert list(found.over_time) == ["neuron_gradient", support.METHOD]
-    per_bin = found.over_time[support.METHOD].astype(float)
+    assert list(by_method) == ["neuron_gradient", support.METHOD]
+    per_bin = np.concatenate(by_method[support.METHOD], axis=1) / 2
     assert per_bin.shape == (2, 150, LATENTS)
     assert (per_bin.mean(axis=1) <= found.label[support.METHOD][[0, 2]].mean(axis=0) + 1e-6).all()
 

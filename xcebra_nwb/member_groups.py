@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -11,6 +12,7 @@ import torch
 from xcebra_nwb import memory
 from xcebra_nwb.checkpoint import Checkpoint
 from xcebra_nwb.errors import Failure
+from xcebra_nwb.xcebra.out_of_memory import unless_out_of_memory
 from xcebra_nwb.xcebra.snapshot import Survival
 
 SHARE = 0.6  # of the free memory that is planned with: allocators waste some, and others may want some
@@ -44,7 +46,9 @@ def train_in_groups(
     done: list[Result] = []
     while len(done) < len(checkpoint.groups):
         members = checkpoint.groups[len(done)].members
-        if not _ran_out(lambda: done.append(work(members, checkpoint.survival(len(done))))):  # noqa: B023 - called here
+        found = unless_out_of_memory(partial(work, members, checkpoint.survival(len(done))))
+        if found is not None:
+            done += found
             continue
         free = memory.free_bytes(device)
         if len(members) == 1:
@@ -70,14 +74,3 @@ def _fit(checkpoint: Checkpoint, device: torch.device, needed: int) -> None:
         )
     for number in reversed(range(len(checkpoint.groups))):
         checkpoint.split(number, size)
-
-
-def _ran_out(work: Callable[[], object]) -> bool:
-    """Do ``work`` and return whether memory ran out; what its frames held is gone by then."""
-    try:
-        work()
-    except Exception as error:
-        if not memory.ran_out(error):
-            raise
-        return True
-    return False

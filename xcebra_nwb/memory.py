@@ -1,4 +1,4 @@
-"""Memory: how much is free on a device, how much a piece of work takes at its peak, and whether it ran out."""
+"""Memory: how much is free on a device, and how much a piece of work takes at its peak."""
 
 from __future__ import annotations
 
@@ -18,29 +18,15 @@ CGROUP_FILES = (
     ("memory.max", "memory.current"),  # version 2
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),  # version 1
 )
-REFUSED_BY_THE_PROCESSOR = "can't allocate memory"  # torch says so in a plain RuntimeError
-
-
-def ran_out(error: BaseException) -> bool:
-    """Return whether ``error`` says that memory ran out, on the processor or on a card."""
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and REFUSED_BY_THE_PROCESSOR in str(error)
 
 
 def free_bytes(device: torch.device) -> int:
     """Return how many bytes can be had on ``device`` now, whoever else uses it; what torch holds unused counts."""
     if device.type == "cuda":
-        release()
+        gc.collect()
+        torch.cuda.empty_cache()
         return int(torch.cuda.mem_get_info(device)[0])
     return min([int(psutil.virtual_memory().available), *_left_to_the_job()])
-
-
-def release() -> None:
-    """Give what torch holds unused on cards back to them."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def peak_bytes(work: Callable[[], object], device: torch.device) -> int:

@@ -47,6 +47,7 @@ ATTRIBUTES = (
     "choices",
     "masks",
 )
+ON_DISK = "on disk"  # the role of a variable that may not fit the memory
 UNITS_AT_ONCE = 16  # smoothed together: memory beyond the result does not grow with the population
 SMOOTHING_REACH = 4.0  # standard deviations after which the Gaussian is cut off
 
@@ -137,17 +138,22 @@ def load(path: Path | str) -> xr.Dataset:
 
 def save_dataset(dataset: xr.Dataset, path: Path | str) -> None:
     """Write any dataset to ``path`` (netCDF4, numeric variables compressed), whole or not at all."""
+    with atomic(path) as temporary:
+        add_dataset(dataset, temporary)
+
+
+def add_dataset(dataset: xr.Dataset, path: Path) -> None:
+    """Write any dataset to ``path`` (netCDF4, numeric variables compressed), beside what the file holds already."""
     encoding: dict[Any, dict[str, Any]] = {
         name: {"zlib": True, "complevel": 4}
         for name, variable in dataset.variables.items()
         if variable.dtype.kind in "fiub" and variable.ndim
     }
-    with atomic(path) as temporary:
-        dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+    dataset.to_netcdf(path, mode="a", engine="h5netcdf", encoding=encoding)
 
 
 def load_dataset(path: Path | str) -> xr.Dataset:
-    """Return any dataset of ``path``, in memory.
+    """Return any dataset of ``path``, in memory, without the variables whose ``role`` is :data:`ON_DISK`.
 
     Raises:
         UsageError: there is no such file, or it is not netCDF4.
@@ -155,7 +161,8 @@ def load_dataset(path: Path | str) -> xr.Dataset:
     if not Path(path).exists():
         raise UsageError(f"{path}: no such file", "run the verb that makes it first")
     try:
-        return xr.load_dataset(path, engine="h5netcdf")
+        with xr.open_dataset(path, engine="h5netcdf") as stored:
+            return stored.drop_vars([n for n, v in stored.data_vars.items() if v.attrs.get("role") == ON_DISK]).load()
     except OSError as error:
         raise UsageError(f"{path}: not a netCDF4 file: {error}", "delete it and run the verb again") from None
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,20 +14,22 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb import members, model_file
+from xcebra_nwb import member_maps, members, model_file
 from xcebra_nwb.assess.consistency import map_agreement, partner
 from xcebra_nwb.assess.moderated import half_interval
 from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW, log_share, score_maps
-from xcebra_nwb.config import Config, Training
+from xcebra_nwb.config import Attribution, Config, Training
 from xcebra_nwb.device import device
+from xcebra_nwb.files import atomic
 from xcebra_nwb.inverse_cut import inverse_cut
 from xcebra_nwb.objectives import contrast
+from xcebra_nwb.over_time import OverTimeFile
 from xcebra_nwb.progress import progress
 from xcebra_nwb.provenance import software
-from xcebra_nwb.session import UNIT_COORDINATES, encoder_input, load, load_dataset, save_dataset
+from xcebra_nwb.session import UNIT_COORDINATES, add_dataset, encoder_input, load, load_dataset
 from xcebra_nwb.stack import ATTRIBUTION, GENERATOR, member_generator
 from xcebra_nwb.xcebra import support
-from xcebra_nwb.xcebra.attribution import Maps, Sampling, work
+from xcebra_nwb.xcebra.attribution import Maps, OverTime, Sampling, work
 from xcebra_nwb.xcebra.attribution import attribute as maps_of
 from xcebra_nwb.xcebra.attribution import sampled as sampled_bins
 from xcebra_nwb.xcebra.baselines import METHODS as BASELINES
@@ -36,52 +42,125 @@ from xcebra_nwb.xcebra.support import Observed
 from xcebra_nwb.xcebra.training import Block
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN, usable_bins
 
+BINS_AT_ONCE = 4096  # looked at for units that never change
+
 
 def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
     """Compute the maps of every member over all usable bins and write them, with their nulls, to attribution.nc."""
+    path = directory / "attribution.nc"
     session, history = load(directory / "session.nc"), load_dataset(directory / "training.nc")
-    blocks, seeds = label_blocks(history), members.seeds(history)
-    with device(config.training.device, threads) as place:
-        shape, layers = model_file.load(directory / "model.safetensors", place)
-        bins = np.flatnonzero(usable_bins(session["segment"].values.astype(np.int64), shape.window))
-        inputs = torch.as_tensor(encoder_input(session), device=place)
-        silent = _silent_units(inputs[torch.as_tensor(bins, device=place)])
-        layers = without_units(shape, layers, silent)  # what their weights say was never trained
-        methods = config.attribution.methods
-        sampling = Sampling(np.random.default_rng([config.random_seed, ATTRIBUTION]), config.attribution.samples, seeds)
-        model = Model(inputs, shape, layers, blocks, _contrast_of(history))
+    with atomic(path) as temporary:
+        with device(config.training.device, threads) as place:
+            dataset = _attributed(directory, session, history, config, place, temporary)
+        add_dataset(dataset, temporary)
+    return [path]
 
-        def seen(label: str, member: int) -> NDArray:
-            return members.seen_label(session, history, label, member)[bins]
 
-        cut = inverse_cut(session, model, bins, seen, config.attribution.rank_tolerance)
-        observed = _observed(session, history, config, place) if support.METHOD in methods else None
-        with progress("attribution", work(len(bins), methods, sampling, observed), "bins") as advance:
-            maps = maps_of(
-                inputs,
-                shape,
-                layers,
-                blocks,
-                bins,
-                model.contrast,
-                cut,
-                methods,
-                seeds if config.attribution.time_resolved else [],
-                advance,
-                sampling,
-                observed,
-            )
-    for by_method in (maps.label, maps.latent, maps.over_time):
+def _attributed(
+    directory: Path, session: xr.Dataset, history: xr.Dataset, config: Config, place: torch.device, file: Path
+) -> xr.Dataset:
+    """attribution.nc without the maps of every bin: those are written to ``file`` as they come, if they are wanted."""
+    blocks, seeds, methods = label_blocks(history), members.seeds(history), config.attribution.methods
+    shape, layers = model_file.load(directory / "model.safetensors", place)
+    bins = np.flatnonzero(usable_bins(session["segment"].values.astype(np.int64), shape.window))
+    inputs = torch.as_tensor(encoder_input(session), device=place)
+    silent = _silent_units(inputs, bins)
+    layers = without_units(shape, layers, silent)  # what their weights say was never trained
+    model = Model(inputs, shape, layers, blocks, _contrast_of(history))
+    observed = _observed(session, history, config, place) if support.METHOD in methods else None
+    with _over_time_file(file, config, (len(blocks), len(bins), shape.units), silent) as resolved:
+        maps, new = _maps(model, bins, session, history, config, observed, resolved)
+    for by_method in (maps.label, maps.latent):
         for values in by_method.values():
             values[..., silent] = np.nan
     if maps.deviance_explained is not None:
         maps.deviance_explained[:, silent] = np.nan
-    path = directory / "attribution.nc"
     dataset = _dataset(session, history, blocks, maps, bins, config)
-    if isinstance(cut, Directions):
-        dataset["free_directions"] = ("seed", cut.new_count[seeds])
-    save_dataset(dataset, path)
-    return [path]
+    if new is not None:
+        dataset["free_directions"] = ("seed", new[seeds])
+    return dataset
+
+
+def _maps(
+    model: Model,
+    bins: NDArray[np.int64],
+    session: xr.Dataset,
+    history: xr.Dataset,
+    config: Config,
+    observed: Observed | None,
+    resolved: OverTimeFile | None,
+) -> tuple[Maps, NDArray[np.int64] | None]:
+    """The maps of all members, and how many free directions each keeps, if that is looked at; group by group."""
+    chosen, seeds = config.attribution, members.seeds(history)
+    groups = member_maps.groups(model.members, len(bins), model.shape.outputs)
+    parts, new = [], []
+    tasks = [_Group.of(some, chosen, seeds, config.random_seed, observed) for some in groups]
+    total = sum(work(len(bins), task.methods, task.sampling, task.observed) for task in tasks)
+    with progress("attribution", total, "bins") as advance:
+        for some, task in zip(groups, tasks, strict=True):
+            few = model.only(some)
+
+            def seen(label: str, member: int, some: Sequence[int] = some) -> NDArray:
+                return members.seen_label(session, history, label, some[member])[bins]
+
+            cut = inverse_cut(session, few, bins, seen, chosen.rank_tolerance)
+            new += [cut.new_count] if isinstance(cut, Directions) else []
+            over_time = OverTime(task.seeds, partial(_keep, resolved, len(seeds))) if resolved is not None else None
+            parts.append(
+                maps_of(
+                    few.inputs,
+                    few.shape,
+                    few.layers,
+                    few.labels,
+                    bins,
+                    few.contrast,
+                    cut,
+                    task.methods,
+                    over_time,
+                    advance,
+                    task.sampling,
+                    task.observed,
+                )
+            )
+    return member_maps.joined(parts, chosen.methods), np.concatenate(new) if new else None
+
+
+@dataclass(frozen=True)
+class _Group:
+    """What is computed for the members that are taken together."""
+
+    seeds: list[int]  # numbers within the group
+    methods: list[str]
+    sampling: Sampling
+    observed: Observed | None
+
+    @classmethod
+    def of(
+        cls, some: Sequence[int], chosen: Attribution, seeds: Sequence[int], random_seed: int, observed: Observed | None
+    ) -> _Group:
+        own = [number for number, member in enumerate(some) if member in seeds]
+        # Every group draws the same, as if all members were one.
+        sampling = Sampling(np.random.default_rng([random_seed, ATTRIBUTION]), chosen.samples, own)
+        methods = member_maps.computed(chosen.methods, own)
+        if observed is not None:
+            observed = replace(observed, generators=[observed.generators[member] for member in some])
+        return cls(own, methods, sampling, observed if support.METHOD in methods else None)
+
+
+def _keep(file: OverTimeFile, seeds: int, method: str, first: int, maps: NDArray[np.float32]) -> None:
+    file.add(method, first, maps / seeds)
+
+
+@contextmanager
+def _over_time_file(
+    file: Path, config: Config, sizes: tuple[int, int, int], silent: NDArray[np.bool_]
+) -> Iterator[OverTimeFile | None]:
+    """The file for the maps of every bin, if they are wanted."""
+    if not config.attribution.time_resolved:
+        yield None
+        return
+    with OverTimeFile(file, config.attribution.methods, sizes, silent) as opened:
+        yield opened
 
 
 def _observed(session: xr.Dataset, history: xr.Dataset, config: Config, place: torch.device) -> Observed:
@@ -103,10 +182,13 @@ def _contrast_of(history: xr.Dataset) -> Contrast:
     return contrast(Training.model_validate(json.loads(history.attrs["config"])["training"]))
 
 
-def _silent_units(inputs: torch.Tensor) -> NDArray[np.bool_]:
-    """Which units (unit,) never change over ``inputs`` (time, unit): they have no map."""
-    silent: NDArray[np.bool_] = (inputs.amax(dim=0) == inputs.amin(dim=0)).cpu().numpy()
-    return silent
+def _silent_units(inputs: torch.Tensor, bins: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which units (unit,) of ``inputs`` (time, unit) never change over ``bins``: they have no map."""
+    silent = torch.ones(inputs.shape[1], dtype=torch.bool, device=inputs.device)
+    for some in np.array_split(bins, max(1, len(bins) // BINS_AT_ONCE)):
+        seen = inputs[torch.as_tensor(some, device=inputs.device)]
+        silent &= (seen == inputs[int(bins[0])]).all(dim=0)
+    return silent.cpu().numpy()
 
 
 def label_blocks(history: xr.Dataset) -> list[Block]:
@@ -174,11 +256,7 @@ def _dataset(
         dataset["generator_deviance_explained"] = (("seed", "unit"), maps.deviance_explained[seed])
     if set(methods) & set(BASELINES):
         dataset["sampled_time"] = ("sample", session["time"].values[sampled_bins(bins, config.attribution.samples)])
-    for number, method in enumerate(maps.over_time):
-        resolved = maps.over_time[method]
-        name = "attribution_over_time" if number == 0 else f"attribution_over_time_{method}"
-        dataset[name] = (("label", "time", "unit"), resolved, {"method": method})
-    if maps.over_time:
+    if config.attribution.time_resolved:
         dataset = dataset.assign_coords(time=session["time"].values[bins])
     return dataset
 

@@ -11,7 +11,8 @@ a generator (:mod:`.support`) is fitted first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from xcebra_nwb.xcebra.encoder import Architecture, Layer
 from xcebra_nwb.xcebra.inverse import Spectrum, gram, times
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
+from xcebra_nwb.xcebra.out_of_memory import Once, halving
 from xcebra_nwb.xcebra.support import Observed
 from xcebra_nwb.xcebra.training import Block
 
@@ -46,6 +48,18 @@ class Sampling:
     members: Sequence[int] | None = None  # None: all; the first method of all is computed for all members anyway
 
 
+@dataclass(frozen=True)
+class OverTime:
+    """Who takes the label maps of every bin, as they come: they may not fit the memory.
+
+    ``keep`` is called with a method, the first bin, counted from 0, and the sum over ``members`` of their label maps
+    (L, bin, D) there: once for every bin, in their order.
+    """
+
+    members: Sequence[int]
+    keep: Callable[[str, int, NDArray[np.float32]], None]
+
+
 @dataclass
 class Maps:
     """The maps of a stack; M members, L labels, K latents, D units. NaN for members that were not computed."""
@@ -55,7 +69,6 @@ class Maps:
     effective_rank: NDArray[np.float64]  # (M, L) kept directions of each label's block, mean over bins
     condition: NDArray[np.float64]  # (M,) median over bins of the Gram's largest over smallest eigenvalue
     usable: NDArray[np.float64]  # (M,) share of the bins whose Jacobian is not zero
-    over_time: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # method: (L, bin, D), if asked for
     deviance_explained: NDArray[np.float64] | None = None  # (M, D) by the generators, on held-out bins, if fitted
 
 
@@ -68,7 +81,7 @@ def attribute(
     contrast: Contrast,
     rank_tolerance: float | Directions,
     methods: Sequence[str] = DEFAULT_METHODS,
-    over_time_members: Sequence[int] = (),
+    over_time: OverTime | None = None,
     progress: Callable[[int], None] = lambda bins: None,
     sampling: Sampling | None = None,
     observed: Observed | None = None,
@@ -78,14 +91,13 @@ def attribute(
     The inverse is cut at ``rank_tolerance`` times the largest eigenvalue of a bin's Gram matrix, or it keeps the
     directions given for these ``bins``; its label maps are then made of each bin's shares of the units.
     Bins whose Jacobian is zero (saturated outputs) carry no information and are left out of the means of the methods
-    that are made of it; the share that is left is reported. With ``over_time_members`` the label maps of every bin by
-    those methods, and by the support of a generator, are kept too, as the mean over those members. The baselines need a
-    ``sampling``, the generator what was ``observed``. ``progress`` is called with the number of bins done; in all they
-    are :func:`work`.
+    that are made of it; the share that is left is reported. ``over_time`` is given the label maps of every bin by those
+    methods, and by the support of a generator. The baselines need a ``sampling``, the generator what was ``observed``.
+    ``progress`` is called with the number of bins done; in all they are :func:`work`.
     """
     model = Model(inputs, shape, layers, labels, contrast)
     of_jacobian = [method for method in methods if method in JACOBIAN_METHODS]
-    maps = maps_of_jacobian(model, bins, rank_tolerance, of_jacobian, over_time_members, progress)
+    maps = maps_of_jacobian(model, bins, rank_tolerance, of_jacobian, over_time, progress)
     costly = [method for method in methods if method in baselines.METHODS]
     if costly and sampling is None:
         raise ValueError(f"{', '.join(costly)}: give a Sampling")
@@ -93,7 +105,7 @@ def attribute(
         if observed is None:
             raise ValueError(f"{support.METHOD}: give what was Observed")
         members = _computed(support.METHOD, methods, sampling, model)
-        _add_support(maps, model, bins, observed, members, over_time_members, progress)
+        _add_support(maps, model, bins, observed, members, over_time, progress)
     if sampling is not None:
         generators = dict(zip(baselines.METHODS, sampling.generator.spawn(len(baselines.METHODS)), strict=True))
         for method in costly:
@@ -102,7 +114,6 @@ def attribute(
             values = baselines.values(method, few, bins, where, generators[method])
             found = _mean_maps(values, few, len(where), progress)
             maps.label[method], maps.latent[method] = (_spread(m, members, model.members) for m in found)
-    maps.over_time = {method: maps.over_time[method] for method in methods if method in maps.over_time}
     return maps
 
 
@@ -119,17 +130,15 @@ def _add_support(
     bins: NDArray[np.int64],
     observed: Observed,
     members: Sequence[int],
-    over_time_members: Sequence[int],
+    over_time: OverTime | None,
     progress: Callable[[int], None],
 ) -> None:
     """Fit generators for ``members`` and add the maps of their support."""
-    few, resolved = model.only(members), _OverTime([list(members).index(m) for m in over_time_members])
+    few, resolved = model.only(members), _Resolved(support.METHOD, over_time, members)
     fitted = support.fit(few, observed, [observed.generators[m] for m in members], progress)
     found = _mean_maps(support.values(fitted, bins), few, len(bins), progress, resolved.add)
     maps.label[support.METHOD], maps.latent[support.METHOD] = (_spread(m, members, model.members) for m in found)
     maps.deviance_explained = _spread(fitted.deviance_explained, members, model.members)
-    if over_time_members:
-        maps.over_time[support.METHOD] = resolved.result()
 
 
 def work(bins: int, methods: Sequence[str], sampling: Sampling, observed: Observed | None = None) -> int:
@@ -150,15 +159,16 @@ def _mean_maps(
     model: Model,
     bins: int,
     progress: Callable[[int], None],
-    keep: Callable[[Tensor], None] = lambda squares: None,
+    keep: Callable[[int, Tensor], None] = lambda first, squares: None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The label maps (M, L, D) and latent maps (M, K, D) of ``values`` (M, B, K, T, D), chunk by chunk.
 
-    ``keep`` is called with every chunk's squared label maps (M, L, B, D).
+    ``keep`` is called with every chunk's first bin, counted from 0, and its squared label maps (M, L, B, D).
     """
-    sums = _MapSums(model)
+    sums, first = _MapSums(model), 0
     for chunk in values:
-        keep(sums.add(chunk))
+        keep(first, sums.add(chunk))
+        first += chunk.shape[1]
         progress(chunk.shape[1])
     return sums.result(np.full(model.members, bins))
 
@@ -175,31 +185,52 @@ def maps_of_jacobian(
     bins: NDArray[np.int64],
     rank_tolerance: float | Directions,
     methods: Sequence[str] = DEFAULT_METHODS,
-    over_time_members: Sequence[int] = (),
+    over_time: OverTime | None = None,
     progress: Callable[[int], None] = lambda bins: None,
 ) -> Maps:
-    """Return the maps that are made of the Jacobian, and what is known of its rank; see :func:`attribute`."""
-    shape = model.shape
-    sums = _Sums(model, methods)
-    over_time = {method: _OverTime(over_time_members) for method in methods}
-    done = 0
-    elements = model.members * shape.outputs * shape.window * shape.units
-    for chunk in chunks(bins, elements, model.inputs.device.type):
+    """Return the maps that are made of the Jacobian, and what is known of its rank; see :func:`attribute`.
+
+    When memory runs out, all is done again by smaller chunks.
+    """
+    resolved = {method: _Resolved(method, over_time, range(model.members)) for method in methods}
+    told = Once()
+
+    def keep(first: int, squares: dict[str, Tensor], count: int) -> None:
+        for method in methods:
+            resolved[method].add(first, squares[method])
+        progress(told.new(first, count))
+
+    of_chunks = partial(_of_chunks, model, bins, rank_tolerance, methods, keep)
+    elements = CHUNK_ELEMENTS.get(model.inputs.device.type, CHUNK_ELEMENTS["cuda"])
+    return halving(of_chunks, elements, least=elements_a_bin(model))
+
+
+def _of_chunks(
+    model: Model,
+    bins: NDArray[np.int64],
+    rank_tolerance: float | Directions,
+    methods: Sequence[str],
+    keep: Callable[[int, dict[str, Tensor], int], None],
+    elements: int,
+) -> Maps:
+    """The maps by chunks whose Jacobians have so many ``elements``; ``keep`` is told of each chunk."""
+    sums, done = _Sums(model, methods), 0
+    for chunk in chunks(bins, elements_a_bin(model), elements):
         with torch.no_grad():
             squares = sums.add(model.jacobian(model.windows(chunk)), rank_tolerance, done)
+        keep(done, squares, len(chunk))
         done += len(chunk)
-        for method in methods:
-            over_time[method].add(squares[method])
-        progress(len(chunk))
-    maps = sums.result(len(bins))
-    if len(over_time_members):
-        maps.over_time = {method: kept.result() for method, kept in over_time.items()}
-    return maps
+    return sums.result(len(bins))
 
 
-def chunks(bins: NDArray[np.int64], elements_a_bin: int, device: str = "cpu") -> Iterator[NDArray[np.int64]]:
-    """Yield ``bins`` in pieces whose Jacobians fit into the memory set aside for them on that kind of device."""
-    size = max(1, CHUNK_ELEMENTS.get(device, CHUNK_ELEMENTS["cuda"]) // elements_a_bin)
+def elements_a_bin(model: Model) -> int:
+    """Return how many elements the Jacobians of all members have at a bin."""
+    return model.members * model.shape.outputs * model.shape.window * model.shape.units
+
+
+def chunks(bins: NDArray[np.int64], elements_a_bin: int, elements: int) -> Iterator[NDArray[np.int64]]:
+    """Yield ``bins`` in pieces whose Jacobians have at most so many ``elements`` together, or of a single bin."""
+    size = max(1, elements // elements_a_bin)
     for start in range(0, len(bins), size):
         yield bins[start : start + size]
 
@@ -232,21 +263,21 @@ class _MapSums:
         return np.sqrt(self.label / bins), self.latent / bins
 
 
-class _OverTime:
-    """One method's label maps of every bin, the mean over ``members``; nothing is kept if there are none."""
+class _Resolved:
+    """One method's label maps of every bin on their way to who takes them, if anyone does."""
 
-    def __init__(self, members: Sequence[int]) -> None:
-        self._members = list(members)
-        self._parts: list[NDArray[np.float32]] = []
+    def __init__(self, method: str, over_time: OverTime | None, members: Sequence[int]) -> None:
+        """Those wanted are found among ``members``, which the maps are of."""
+        self._method, self._over_time, self._told = method, over_time, Once()
+        self._rows = [list(members).index(m) for m in over_time.members] if over_time is not None else []
 
-    def add(self, squares: Tensor) -> None:
-        """Add a chunk's squared label maps (M, L, B, D)."""
-        if self._members:
-            self._parts.append(squares[self._members].sqrt().mean(dim=0).float().cpu().numpy())
-
-    def result(self) -> NDArray[np.float32]:
-        """Return the maps (L, bin, D)."""
-        return np.concatenate(self._parts, axis=1)
+    def add(self, first: int, squares: Tensor) -> None:
+        """Pass on the squared label maps (M, L, B, D) from bin ``first`` on, unless it was done before."""
+        count = squares.shape[2]
+        new = self._told.new(first, count)
+        if self._over_time is not None and self._rows and new:
+            maps = squares[self._rows, :, count - new :].sqrt().sum(dim=0)
+            self._over_time.keep(self._method, first + count - new, maps.float().cpu().numpy())
 
 
 class _Sums:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from xcebra_nwb.xcebra.windows import window_offsets
 
-BINS_A_CHUNK = 4096
+ELEMENTS = {"cpu": 1_000_000, "cuda": 16_000_000}  # of the largest array of a chunk of bins that are embedded
 Layer = tuple[Tensor, Tensor]  # weight (M, kernel * inputs, outputs), bias (M, 1, outputs)
 
 
@@ -125,13 +125,15 @@ def jacobian(shape: Architecture, layers: list[Layer], windows: Tensor) -> tuple
 def embed(shape: Architecture, layers: list[Layer], inputs: Tensor, bins: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the latents (M, bin, K) of every member at ``bins`` of ``inputs`` (time, D), in chunks."""
     members = layers[0][0].shape[0]
-    parts = []
+    size = max(1, ELEMENTS.get(inputs.device.type, ELEMENTS["cuda"]) // (members * shape.window * max(shape.widths)))
+    latents = torch.empty(members, len(bins), shape.outputs, dtype=inputs.dtype)
     with torch.no_grad():
-        for start in range(0, len(bins), BINS_A_CHUNK):
-            chunk = torch.as_tensor(bins[start : start + BINS_A_CHUNK], device=inputs.device)
+        for start in range(0, len(bins), size):
+            chunk = torch.as_tensor(bins[start : start + size], device=inputs.device)
             windows = gather_windows(inputs, chunk, shape.window)
-            parts.append(forward(shape, layers, windows.expand(members, *windows.shape))[0].cpu().numpy())
-    return np.concatenate(parts, axis=1)
+            found = forward(shape, layers, windows.expand(members, *windows.shape))[0]
+            latents[:, start : start + size] = found.cpu()
+    return latents.numpy()
 
 
 def gather_windows(inputs: Tensor, bins: Tensor, window: int) -> Tensor:
