@@ -81,7 +81,7 @@ def _counts(grid: Grid, spikes: Sequence[np.ndarray]) -> np.ndarray:
     for first in range(0, len(spikes), UNITS_AT_ONCE):
         units = slice(first, first + UNITS_AT_ONCE)
         block = np.stack([grid.count_events(times) for times in spikes[units]])  # (unit, time)
-        counts = counts.astype(np.promote_types(counts.dtype, np.min_scalar_type(int(block.max()))), copy=False)
+        counts = counts.astype(np.promote_types(counts.dtype, block.dtype), copy=False)
         counts[:, units] = block.T
     return counts
 

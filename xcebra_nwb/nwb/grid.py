@@ -67,8 +67,13 @@ class Grid:
         return found
 
     def count_events(self, times: np.ndarray) -> np.ndarray:
-        """Return the number of sorted ``times`` in every bin, (count,)."""
-        return np.bincount(self.bins(times), minlength=self.count)
+        """Return the number of sorted ``times`` in every bin, (count,), in the smallest unsigned type that holds it."""
+        bins = self.bins(times)
+        first = np.flatnonzero(np.diff(bins, prepend=-1))  # of every run of times in one bin
+        members = np.diff(first, append=len(bins))
+        counts = np.zeros(self.count, dtype=np.min_scalar_type(members.max(initial=0)))
+        counts[bins[first]] = members
+        return counts
 
 
 def bin_width(configured: float | str, periods: Sequence[float | None]) -> float:
