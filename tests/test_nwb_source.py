@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 import xarray as xr
+from pynwb import TimeSeries
 
 from tests import nwb_builders as build
 from tests.range_server import serving
@@ -28,6 +31,45 @@ def test_an_address_and_an_open_file_give_the_dataset_of_the_path(tmp_path: Path
         assert other.attrs["choices"] == local.attrs["choices"]
     assert remote.attrs["source"].endswith("/here.nwb") and remote.attrs["source"].startswith("http://127")
     assert remote.attrs["sha256"] == ""  # not known without reading all of it
+
+
+class Counting(io.BytesIO):
+    """A file in memory that counts the bytes read from it."""
+
+    taken = 0
+
+    def readinto(self, buffer: memoryview) -> int:
+        count = super().readinto(buffer)
+        self.taken += count
+        return count
+
+
+def with_raw_data(path: Path) -> Path:
+    """Write a session of which nearly all bytes are raw voltage, a microphone, video times and waveforms."""
+    rng = np.random.default_rng(0)
+    nwb = build.new()
+    raw = rng.integers(-999, 999, (400_000, 8), dtype=np.int16)
+    nwb.add_acquisition(TimeSeries(name="microphone", data=rng.normal(size=6_000_000), unit="V", rate=96_000.0))
+    build.add_units(nwb, build.steady_spikes(4))
+    build.add_position(nwb, *build.circling())
+    path = build.save(nwb, path)
+    with build.edited(path) as h5:
+        voltage = h5.create_group("acquisition/voltage")
+        voltage.attrs["neurodata_type"] = "ElectricalSeries"
+        voltage["data"], voltage["starting_time"] = raw, 0.0
+        voltage["starting_time"].attrs["rate"] = 30_000.0
+        h5["units/waveforms"] = rng.normal(size=(100_000, 40)).astype(np.float32)
+        h5["units/waveforms_index"] = np.arange(1, 100_001)
+        h5["units/waveforms_index_index"] = [25_000, 50_000, 75_000, 100_000]
+    return path
+
+
+def test_raw_data_beside_are_not_read(tmp_path: Path) -> None:
+    content = with_raw_data(tmp_path / "raw.nwb").read_bytes()
+    for work in (inventory, lambda stream: extract_session(stream, validate({}), "one")):
+        stream = Counting(content)
+        work(stream)
+        assert 30_000 < stream.taken < len(content) / 100
 
 
 def test_an_address_that_does_not_answer_is_a_failure(tmp_path: Path) -> None:

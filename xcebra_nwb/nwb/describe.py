@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 
 from xcebra_nwb.config_label import Label as LabelConfig
@@ -13,13 +14,13 @@ from xcebra_nwb.nwb.interval_labels import label_columns
 from xcebra_nwb.nwb.intervals import proper, read_intervals
 from xcebra_nwb.nwb.inventory_models import Automatic, Gap, IntervalTable, LabelSeries, NeuralSource, Remark, TimeRange
 from xcebra_nwb.nwb.readers import Candidate
-from xcebra_nwb.nwb.series import read_times, unit_of
+from xcebra_nwb.nwb.series import ends, read_times, unit_of
 from xcebra_nwb.nwb.series_label import series_label
 from xcebra_nwb.nwb.spikes import landmarks, read_observed, read_spikes, spike_numbers
 from xcebra_nwb.nwb.table import column_names
 from xcebra_nwb.nwb.times import gaps, oddities, sample_period
 
-LOOKED_AT = 5_000_000  # spikes: of tables with more, not every unit is read
+LOOKED_AT = 5_000_000  # spikes or values: of tables with more not every unit is read, of series with more only times
 
 
 def neural_source(
@@ -41,28 +42,29 @@ def neural_source(
     paths = neural.matching(file, candidate.path)
     if candidate.kind == "spikes":
         return source, [], []
-    times = read_times(file.groups[paths[0]], paths[0])
-    shape = [len(times), candidate.units] if len(paths) > 1 else list(file.groups[paths[0]]["data"].shape)
-    told = source.model_copy(update={"shape": shape, "rate": _rate(times), "time_range": _range(times)})
-    return told, _gaps(candidate.path, times), _remarks(candidate.path, oddities(times))
+    group = file.groups[paths[0]]
+    times, rate, suspicious = _looked_at(group, paths[0])
+    shape = [group["data"].shape[0], candidate.units] if len(paths) > 1 else list(group["data"].shape)
+    told = source.model_copy(update={"shape": shape, "rate": rate, "time_range": _range(times)})
+    return told, _gaps(candidate.path, times), _remarks(candidate.path, suspicious)
 
 
 def label_series(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list[Remark]]:
     """Return a series that could be a label, with its gaps and what is suspicious about it."""
     group = file.groups[path]
-    times = read_times(group, path)
-    suspicious = oddities(times)
-    try:
-        kind: str = series_label(file, "label", LabelConfig(source=path)).kind
-    except XcebraError as error:
-        kind = ""
-        suspicious.append(error.message.removeprefix(f"label label ({path}) ").removeprefix(f"{path}: "))
+    times, rate, suspicious = _looked_at(group, path)
+    kind = ""
+    if not _large(group):
+        try:
+            kind = series_label(file, "label", LabelConfig(source=path)).kind
+        except XcebraError as error:
+            suspicious.append(error.message.removeprefix(f"label label ({path}) ").removeprefix(f"{path}: "))
     series = LabelSeries(
         path=path,
         neurodata_type=neurodata_type(group),
         shape=list(group["data"].shape),
         unit=unit_of(group),
-        rate=_rate(times),
+        rate=rate,
         time_range=_range(times),
         kind=kind,
         description=attribute(group, "description"),
@@ -113,6 +115,20 @@ def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Rema
         "observed_intervals": None if observed is None else sum(map(len, observed)),
     }
     return told.model_copy(update=update), _remarks(source.path, suspicious)
+
+
+def _large(group: h5py.Group) -> bool:
+    return int(np.prod(group["data"].shape, dtype=np.float64)) > LOOKED_AT
+
+
+def _looked_at(group: h5py.Group, path: str) -> tuple[np.ndarray, float | None, list[str]]:
+    """The times of a series, its rate, and what is suspicious; of a large one, as raw data are, first and last only."""
+    if not _large(group):
+        times = read_times(group, path)
+        return times, _rate(times), oddities(times)
+    times, samples = ends(group, path), group["data"].shape[0]
+    rate = (samples - 1) / (times[1] - times[0]) if times[1] > times[0] else None
+    return times, rate, [f"large: of {samples} samples only the first and last times were looked at"]
 
 
 def _rate(times: np.ndarray) -> float | None:

@@ -85,6 +85,24 @@ def read_times(group: h5py.Group, path: str) -> np.ndarray:
     stamps = dataset(group, "timestamps")
     if stamps is not None:
         return numbers(stamps).reshape(-1)
+    check_size(group["data"])
+    return _regular(group, path, np.arange(group["data"].shape[0]))
+
+
+def ends(group: h5py.Group, path: str) -> np.ndarray:
+    """Return the first and the last time of a series without reading the others, (2,), in s.
+
+    Raises:
+        Refusal: the sampling rate is not a positive number.
+    """
+    stamps = dataset(group, "timestamps")
+    if stamps is not None:
+        return np.r_[numbers(stamps, slice(0, 1)), numbers(stamps, slice(stamps.shape[0] - 1, None))]
+    return _regular(group, path, np.array([0, group["data"].shape[0] - 1]))
+
+
+def _regular(group: h5py.Group, path: str, samples: np.ndarray) -> np.ndarray:
+    """The times of ``samples`` of a series with a start and a rate."""
     start = group["starting_time"]
     rate = number(start, "rate", np.nan)
     if not (np.isfinite(rate) and rate > 0):
@@ -93,8 +111,7 @@ def read_times(group: h5py.Group, path: str) -> np.ndarray:
             f"{path}: sampling rate {rate:g} Hz",
             "write timestamps or a positive rate into the file",
         )
-    check_size(group["data"])
-    return numbers(start).reshape(-1)[:1] + np.arange(group["data"].shape[1 if transposed(group) else 0]) / rate
+    return numbers(start).reshape(-1)[:1] + samples / rate
 
 
 def read_samples(group: h5py.Group, path: str, chosen: Sequence[int] | None = None) -> Samples:
