@@ -286,6 +286,28 @@ def check(source: Source, directory: Directory, batch: Batch = False) -> None:
 
 
 @app.command()
+def verify(
+    result: Annotated[Path, typer.Argument(help="A file *_desc-xcebra.nwb that this package wrote.")],
+    source: Annotated[Path | None, typer.Option(help="The recording, where it was a local file.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Keep what is made in this folder.")] = None,
+    threads: Threads = 1,
+) -> None:
+    """Fetch the source that a result names, make its maps again, and say how closely they agree."""
+    from xcebra_nwb.errors import Failure
+    from xcebra_nwb.verbs.verify import verify as work
+
+    agreements, changed = work(result, source, output, threads)
+    for line in changed:
+        print(f"not as it was: {line}")
+    for one in agreements:
+        print(one)
+    wrong = [one for one in agreements if not one.agrees]
+    if wrong:
+        raise Failure(f"{result}: {len(wrong)} of {len(agreements)} maps do not come out again", "see the lines above")
+    print(f"verified: {len(agreements)} maps come out again")
+
+
+@app.command()
 def report(directory: Directory, batch: Batch = False) -> None:
     """Make the session's page: report.html."""
     from xcebra_nwb.receipt import carry_out

@@ -123,8 +123,8 @@ class Archive:
             "created": TIME,
             "modified": TIME,
         }
-        extra = {"dandiset": self.dandiset_row(identifier, short=True)} if with_dandiset else {"release_notes": ""}
-        return row | extra
+        more = {"dandiset": self.dandiset_row(identifier, short=True)} if with_dandiset else {}
+        return row | {"release_notes": ""} | more
 
     def dandiset_row(self, identifier: str, short: bool = False) -> dict[str, Any]:
         dandiset = self.dandisets[identifier]

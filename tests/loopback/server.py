@@ -242,7 +242,7 @@ class _Api(_Handler):
     def version_info(self, identifier: str, name: str) -> None:
         if self._version(identifier, name) is not None:
             row = self.archive.version_row(identifier, name, with_dandiset=True)
-            more = {"release_notes": "", "asset_validation_errors": [], "version_validation_errors": []}
+            more = {"contact_person": "User, Test", "asset_validation_errors": [], "version_validation_errors": []}
             self.reply(200, row | more | {"metadata": self.archive.version_metadata(identifier, name)})
 
     def assets(self, identifier: str, name: str) -> None:

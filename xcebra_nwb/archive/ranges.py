@@ -55,6 +55,8 @@ class RangeFile(io.RawIOBase):
         start, stop = self._position, min(self._position + len(buffer), self.size)
         if start >= stop:
             return 0
+        if self.failure is not None:  # a library that reads on must not wait for every read to fail
+            raise self.failure
         try:
             self._to_disk(start, stop)
             for first in range(start, stop, BLOCK * BLOCKS_AT_ONCE):

@@ -57,7 +57,8 @@ def nwb_reader(source: Source) -> Iterator[NWBHDF5IO]:
         with NWBHDF5IO(source, "r") as reader:
             yield reader
     else:
-        with h5py.File(source, "r") as h5, NWBHDF5IO(file=h5, mode="r") as reader:
+        # The name that h5py makes up is the path, too: without one an export would link to the source, not copy it.
+        with h5py.File(source, "r") as h5, NWBHDF5IO(path=h5.filename, file=h5, mode="r") as reader:
             yield reader
 
 

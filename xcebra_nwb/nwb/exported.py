@@ -1,0 +1,78 @@
+"""An NWB file that this package wrote, read again: where it comes from, how it was made, and its maps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from xcebra_nwb.errors import UsageError
+
+PLACE = "/processing/misc"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export says: lineage by key, the sections of the config, and the maps by (method, label), one a unit."""
+
+    lineage: Mapping[str, str]
+    config: Mapping[str, Any]
+    maps: Mapping[tuple[str, str], np.ndarray]
+
+
+def read_export(path: Path) -> Exported:
+    """Return what the export of a session says.
+
+    Raises:
+        UsageError: there is no such file, or this package did not write it.
+    """
+    try:
+        with h5py.File(path, "r") as h5:
+            tables = h5[PLACE]
+            lineage = dict(
+                zip(_texts(tables["xcebra_lineage/key"]), _texts(tables["xcebra_lineage/value"]), strict=True)
+            )
+            text = _texts(tables["xcebra_runs/config"])[0] if "xcebra_runs" in tables else lineage["run.config"]
+            return Exported(lineage, nested(json.loads(text)), _maps(tables["xcebra_attribution"]))
+    except (OSError, KeyError, ValueError) as error:
+        problem = f"{path}: no results of xcebra-nwb are in it: {error}"
+        raise UsageError(problem, "give a file *_desc-xcebra*.nwb") from None
+
+
+def _texts(data: h5py.Dataset) -> list[str]:
+    return [str(text) for text in data.asstr()[()]]
+
+
+def _maps(table: h5py.Group) -> dict[tuple[str, str], np.ndarray]:
+    """The rows of a map lie together, in the order of the units."""
+    keys = list(zip(_texts(table["method"]), _texts(table["label"]), strict=True))
+    values = table["attribution"][()]
+    rows: dict[tuple[str, str], list[int]] = {}
+    for row, key in enumerate(keys):
+        rows.setdefault(key, []).append(row)
+    return {key: values[where] for key, where in rows.items()}
+
+
+def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the content of which :func:`xcebra_nwb.nwb.objects.flat` made keys and values."""
+    content: dict[str, Any] = {}
+    for key, value in pairs:
+        *path, last = key.split(".")
+        place = content
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return {name: _lists(value) for name, value in content.items()}
+
+
+def _lists(content: Any) -> Any:
+    """Numbered keys as lists."""
+    if not isinstance(content, dict):
+        return content
+    held = {key: _lists(value) for key, value in content.items()}
+    return list(held.values()) if held and all(key.isdigit() for key in held) else held
