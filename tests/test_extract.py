@@ -17,6 +17,7 @@ from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.files import read_json, sha256
 from xcebra_nwb.nwb.extract import extract_session
 from xcebra_nwb.nwb.smoothing import automatic_smoothing
+from xcebra_nwb.refusals import Code
 from xcebra_nwb.trainable import check_trainable
 from xcebra_nwb.verbs.extract import extract
 
@@ -338,3 +339,29 @@ def test_a_file_that_says_nothing_of_its_subject(tmp_path: Path) -> None:
     dataset = run(build.save(nwb, tmp_path / "anonymous.nwb"), neural={"smoothing": 0.25, "min_spikes": 0})
     assert dataset.attrs["subject"] == dataset.attrs["species"] == ""
     assert dataset["activity"].attrs["smoothing"] == 0.25
+
+
+def test_milliseconds_beside_seconds_are_refused(tmp_path: Path) -> None:
+    path = build.tiny(tmp_path / "milliseconds.nwb")
+    with build.edited(path) as h5:
+        h5["processing/behavior/Position/position/timestamps"][...] *= 1000
+    wanted = {"labels": {"position": {"source": "/processing/behavior/Position/position"}}}
+    with pytest.raises(Refusal, match=r"/units lasts 60 s .* 5.995e\+04 s: like seconds and milliseconds") as caught:
+        extract_session(path, validate(wanted), "one")
+    assert caught.value.code is Code.TIMES_NOT_TRUSTED
+    with pytest.raises(Refusal) as trusted:  # on its user's word, and so for another reason
+        extract_session(path, validate(wanted | {"time": {"within": [0, 60]}}), "one")
+    assert trusted.value.code is Code.LABEL_TOO_SLOW
+
+
+def test_what_was_not_recorded_is_no_silence(tmp_path: Path) -> None:
+    nwb = build.new()
+    spikes = [one[(one < 60) | (one > 100)] for one in build.steady_spikes(4, stop=160.0)]
+    build.add_units(nwb, [*spikes, [1.0, 130.0]])
+    build.add_position(nwb, *build.circling(160.0))
+    session = extract_session(build.save(nwb, tmp_path / "pieces.nwb"), validate({"neural": {"min_spikes": 1}}), "one")
+    times = session["time"].values
+    assert not session["valid"].values[(times > 60.1) & (times < 99.9)].any()
+    assert session["valid"].values[(times > 2) & (times < 59)].all()
+    assert session["segment"].values[times < 59].max() < session["segment"].values[times > 101].min()
+    assert "no unit fires for over 30 s" in session.attrs["masks"]

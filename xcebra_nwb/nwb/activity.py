@@ -17,6 +17,8 @@ from xcebra_nwb.nwb.population import ActivityKind, Population
 
 NOT_COUNTED = -1  # n_spikes of a unit without spike times
 UNITS_AT_ONCE = 64  # binned together
+SILENCE = 30.0  # s: no brain that is recorded is still for so long
+EXPECTED = 100  # spikes of all units in a stretch that is too silent
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Activity:
     """The units of all sources; ``table`` has a row per unit, ``observed`` each one's intervals, None where unknown.
 
     Either ``spikes`` (sorted times per unit, s) or ``sampled`` (time, unit) is there. Spikes stay times until the units
-    are chosen: the matrix of all units may not fit into memory.
+    are chosen: the matrix of all units may not fit into memory. ``silent`` (time,) marks bins in which nothing can have
+    been recorded, as no unit at all fires.
     """
 
     grid: Grid
@@ -34,6 +37,7 @@ class Activity:
     observed: list[np.ndarray] | None
     spikes: Sequence[np.ndarray] | None = None
     sampled: np.ndarray | None = None
+    silent: np.ndarray | None = None
 
     def keep(self, units: np.ndarray) -> Activity:
         """Return the activity of the units where ``units`` (unit,) is true."""
@@ -50,6 +54,8 @@ class Activity:
         """Take the bins out of ``used`` that were not observed in every unit."""
         if self.observed is not None:
             used.take_out("not observed (obs_intervals)", ~masks.observed_by_all(self.grid, self.observed))
+        if self.silent is not None:
+            used.take_out(f"no unit fires for over {SILENCE:g} s", self.silent)
         if self.sampled is not None:
             used.take_out("neural data missing", ~np.isfinite(self.sampled).all(axis=1))
 
@@ -103,14 +109,17 @@ def binned(populations: list[Population], grid: Grid, time: Time) -> Activity:
         for population in populations
         if population.samples is not None
     ]
+    spikes = [times for population in populations for times in population.spikes or []]
+    observed = _observed(populations, grid)
     return Activity(
         grid=grid,
         table=table,
         kind=populations[0].kind,
         units=populations[0].units,
-        observed=_observed(populations, grid),
-        spikes=None if sampled else [times for population in populations for times in population.spikes or []],
+        observed=observed,
+        spikes=None if sampled else spikes,
         sampled=np.concatenate(sampled, axis=1) if sampled else None,
+        silent=None if sampled or observed is not None else _silent(grid, spikes),
     )
 
 
@@ -123,3 +132,21 @@ def _observed(populations: list[Population], grid: Grid) -> list[np.ndarray] | N
         for population in populations
         for intervals in (population.observed or [always] * len(population.table))
     ]
+
+
+def _silent(grid: Grid, spikes: Sequence[np.ndarray]) -> np.ndarray:
+    """The bins (time,) of stretches without a spike of anyone that are far too long to be chance.
+
+    A hundred spikes are expected in each, and it lasts half a minute or more: a file that does not say when it was
+    observed says it so.
+    """
+    silent, total = np.ones(grid.count, dtype=bool), 0
+    for times in spikes:
+        bins = grid.bins(times)
+        silent[bins] = False
+        total += len(bins)
+    longest = max(SILENCE, EXPECTED * grid.count * grid.width / max(total, 1)) / grid.width  # bins
+    borders = np.flatnonzero(np.diff(silent, prepend=False, append=False))
+    for start, stop in borders.reshape(-1, 2):
+        silent[start:stop] = stop - start > longest
+    return silent

@@ -14,6 +14,7 @@ from xcebra_nwb.errors import Refusal
 from xcebra_nwb.files import sha256
 from xcebra_nwb.nwb.activity import binned
 from xcebra_nwb.nwb.assemble import assemble
+from xcebra_nwb.nwb.clocks import check_same_unit
 from xcebra_nwb.nwb.file import open_nwb
 from xcebra_nwb.nwb.grid import Grid, bin_width, check_outliers, common_range, make_grid
 from xcebra_nwb.nwb.labels import Label, check_axes_vary
@@ -22,7 +23,6 @@ from xcebra_nwb.nwb.recording import Recording, read_recording
 from xcebra_nwb.nwb.resample import longest_bridge
 from xcebra_nwb.nwb.selection import worthwhile
 from xcebra_nwb.nwb.source import Source, place_of
-from xcebra_nwb.nwb.spikes import landmarks
 from xcebra_nwb.provenance import software
 from xcebra_nwb.refusals import Code
 
@@ -76,14 +76,13 @@ def _grid(recording: Recording, time: Time) -> Grid:
         raise Refusal(
             Code.NO_SPIKES, f"{recording.populations[0].path} holds no spikes", "name another source in neural.source"
         )
+    neural = {population.path: population.times for population in recording.populations}
+    labels = {label.source: label.times for label in recording.labels}
+    if recording.within is None:
+        check_same_unit(neural, labels)
     stretch = common_range(covered, [label.range for label in recording.labels], recording.within)
-    for population in recording.populations:
-        if population.samples is not None:
-            check_outliers(population.path, population.samples.times, stretch)
-        elif population.observed is None and population.spikes:
-            check_outliers(population.path, landmarks(population.spikes), stretch)
-    for label in recording.labels:
-        check_outliers(label.source, label.times, stretch)
+    for source, times in (neural | labels).items():
+        check_outliers(source, times, stretch)
     sampled = [population.samples for population in recording.populations if population.samples is not None]
     width = bin_width(time.bin_width, [samples.period for samples in sampled])
     first = sampled[0] if sampled else None

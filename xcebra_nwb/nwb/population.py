@@ -11,6 +11,7 @@ import pandas as pd
 
 from xcebra_nwb.nwb.intervals import merged
 from xcebra_nwb.nwb.series import Samples
+from xcebra_nwb.nwb.spikes import landmarks
 
 ActivityKind = Literal["spikes", "rates", "calcium"]
 
@@ -32,6 +33,15 @@ class Population:
     samples: Samples | None = None
     observed: Sequence[np.ndarray] | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def times(self) -> np.ndarray:
+        """Times that tell when the source was recorded, s: of samples, of observation, or of many spikes."""
+        if self.samples is not None:
+            return self.samples.times
+        if self.observed is not None:
+            return np.concatenate([*self.observed, np.empty((0, 2))]).reshape(-1)
+        return landmarks(self.spikes or [])
 
     @property
     def range(self) -> tuple[float, float] | None:
