@@ -22,7 +22,7 @@ import xcebra_nwb
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 RULES = ("extract", "train", "attribute", "assess", "write", "check", "report", "summarize", "simulate", "fetch")
-VERBS = (*RULES, "align", "discover", "run", "inspect", "benchmark", "tune", "verify")
+VERBS = (*RULES, "align", "discover", "run", "inspect", "benchmark", "tune", "verify", "publish")
 HEAVY = (
     "torch",
     "pynwb",

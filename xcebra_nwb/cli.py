@@ -357,6 +357,35 @@ def run(
 
 
 @app.command()
+def publish(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the dandiset.")],
+    contact: Annotated[str, typer.Option(help='Who answers for it: "Family, Given <address>".')],
+    results: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results"),
+    sessions: Annotated[Path, typer.Option(help="Table of the sessions.")] = Path("config/sessions.tsv"),
+    name: Annotated[str, typer.Option(help="Name of the dandiset.")] = "xCEBRA attribution maps",
+    license: Annotated[str | None, typer.Option(help="spdx:CC0-1.0 or spdx:CC-BY-4.0; else the sources' own.")] = None,
+    upload: Annotated[bool, typer.Option("--upload", help="Send it to an archive, too.")] = False,
+    dandiset: Annotated[str | None, typer.Option(help="Identifier of the dandiset to send it to.")] = None,
+    instance: Annotated[str, typer.Option(help="Name or address of the archive.")] = "dandi-sandbox",
+) -> None:
+    """Prepare a dandiset of the results; with --upload, send it to the draft of --dandiset (in the sandbox)."""
+    from xcebra_nwb.archive.publication import UNNAMED
+    from xcebra_nwb.verbs.publish import publish as work
+
+    if upload and dandiset is None:
+        raise UsageError("--upload needs a dandiset", "make one on the archive's site and give its --dandiset ID")
+    made = work(results, sessions, output, contact, name, license, dandiset or UNNAMED)
+    for session, reason in made.left_out.items():
+        _info("left out: %s: %s", session, reason)
+    _info("%d files in %s, which dandi validate finds no error in", len(made.files), output)
+    if upload and dandiset is not None:
+        from xcebra_nwb.archive.upload import upload as send
+
+        for what, paths in send(output, made.files, dandiset, instance).items():
+            _info("%s: %d", what, len(paths))
+
+
+@app.command()
 def tune(
     directories: Annotated[list[Path], typer.Argument(help="Results folders of sessions after `extract`.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the study and its page.")],

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from xcebra_nwb.errors import UsageError
+from xcebra_nwb.nwb.file import text as text_of
 
 PLACE = "/processing/misc"
 
@@ -23,6 +24,7 @@ class Exported:
     lineage: Mapping[str, str]
     config: Mapping[str, Any]
     maps: Mapping[tuple[str, str], np.ndarray]
+    session_id: str = ""
 
 
 def read_export(path: Path) -> Exported:
@@ -37,8 +39,9 @@ def read_export(path: Path) -> Exported:
             lineage = dict(
                 zip(_texts(tables["xcebra_lineage/key"]), _texts(tables["xcebra_lineage/value"]), strict=True)
             )
-            text = _texts(tables["xcebra_runs/config"])[0] if "xcebra_runs" in tables else lineage["run.config"]
-            return Exported(lineage, nested(json.loads(text)), _maps(tables["xcebra_attribution"]))
+            config = _texts(tables["xcebra_runs/config"])[0] if "xcebra_runs" in tables else lineage["run.config"]
+            session_id = text_of(h5["general/session_id"][()]) if "general/session_id" in h5 else ""
+            return Exported(lineage, nested(json.loads(config)), _maps(tables["xcebra_attribution"]), session_id)
     except (OSError, KeyError, ValueError) as error:
         problem = f"{path}: no results of xcebra-nwb are in it: {error}"
         raise UsageError(problem, "give a file *_desc-xcebra*.nwb") from None

@@ -1,0 +1,156 @@
+"""A dandiset of results on disk: its files under the names that archives want, and what they are derived from."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from xcebra_nwb.archive.connection import connected, explained, parsed
+from xcebra_nwb.errors import UsageError
+from xcebra_nwb.files import atomic, write_text
+
+UNNAMED = "000000"  # identifier of a dandiset that does not exist yet
+RELATION = "dcite:IsDerivedFrom"
+LICENSES = ("spdx:CC0-1.0", "spdx:CC-BY-4.0")  # from free to bound: those that archives take
+CONTACT = re.compile(r"(?P<name>[^<>,]+,[^<>,]+?)\s*<(?P<email>[^<>@\s]+@[^<>\s]+)>")
+UNFIT = re.compile(r"[^A-Za-z0-9+]+")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A version of a dandiset that results are derived from."""
+
+    identifier: str
+    name: str
+    url: str
+    citation: str
+    licenses: tuple[str, ...]
+
+    @property
+    def resource(self) -> dict[str, str]:
+        """What ``relatedResource`` says of it."""
+        said = {"schemaKey": "Resource", "relation": RELATION, "resourceType": "dcite:Dataset"}
+        return said | {"identifier": self.identifier, "name": self.name} | ({"url": self.url} if self.url else {})
+
+
+def origins(addresses: Iterable[str]) -> list[Origin]:
+    """Return the versions of dandisets that the addresses of assets lie in, with their licences and citations.
+
+    Raises:
+        UsageError: one is not in its archive, or needs a key.
+        Failure: an archive is out of reach.
+    """
+    found: dict[str, Origin] = {}
+    for address in addresses:
+        url = parsed(address)
+        place = f"{url.instance.name}:{url.dandiset_id}/{url.version_id}"
+        if place not in found and url.dandiset_id is not None:
+            with connected(url.instance, url.dandiset_id) as client, explained(place):
+                found[place] = _origin(place, client.get_dandiset(url.dandiset_id, url.version_id).get_raw_metadata())
+    return list(found.values())
+
+
+def _origin(place: str, metadata: Mapping[str, Any]) -> Origin:
+    return Origin(
+        identifier=str(metadata.get("id") or place),
+        name=str(metadata.get("name") or place),
+        url=f"https://doi.org/{metadata['doi']}" if metadata.get("doi") else str(metadata.get("url") or ""),
+        citation=str(metadata.get("citation") or ""),
+        licenses=tuple(str(one) for one in metadata.get("license") or ()),
+    )
+
+
+def license_of(sources: Sequence[Origin], local: int, wanted: str | None) -> str:
+    """Return the licence of results: ``wanted``, or the most bound one of the sources.
+
+    Raises:
+        UsageError: a source states none or another one, or ``local`` recordings are among the sources.
+    """
+    if wanted is not None:
+        if wanted not in LICENSES:
+            raise UsageError(f"--license {wanted}", f"one of {', '.join(LICENSES)}")
+        return wanted
+    stated = [one for source in sources for one in source.licenses]
+    unknown = [source.identifier for source in sources if not set(source.licenses) & set(LICENSES)]
+    if unknown or local or not stated:
+        of = unknown[0] if unknown else f"{local} local recordings"
+        raise UsageError(f"the licence of {of} is not known", f"give --license, one of {', '.join(LICENSES)}")
+    return max((one for one in stated if one in LICENSES), key=LICENSES.index)
+
+
+def metadata(
+    name: str, contact: str, chosen_license: str, sources: Sequence[Origin], identifier: str
+) -> dict[str, Any]:
+    """Return what people write into the metadata of a dandiset; an archive adds the rest.
+
+    Raises:
+        UsageError: ``contact`` is not of the form ``Family, Given <address>``.
+    """
+    person = CONTACT.fullmatch(contact.strip())
+    if person is None:
+        raise UsageError(f"--contact {contact}", 'give it as "Family, Given <address@example.org>"')
+    citations = [one.citation for one in sources if one.citation]
+    said = {
+        "schemaKey": "Dandiset",
+        "identifier": f"DANDI:{identifier}",
+        "name": name,
+        "description": "Which neurons carry the population's code of which behaviour: xCEBRA attribution maps, "
+        "embeddings and their statistics, a file a session. Each file names the asset it was made from in "
+        "processing/misc/xcebra_lineage, and `xcebra-nwb verify` makes its maps again from it.",
+        "license": [chosen_license],
+        "keywords": ["xCEBRA", "attribution", "neural population", "derived data"],
+        "contributor": [
+            {
+                "schemaKey": "Person",
+                "name": person["name"],
+                "email": person["email"],
+                "roleName": ["dcite:ContactPerson", "dcite:Author"],
+                "includeInCitation": True,
+            }
+        ],
+        "relatedResource": [one.resource for one in sources],
+    }
+    return said | ({"acknowledgement": f"Derived from: {' '.join(citations)}"} if citations else {})
+
+
+def write_metadata(content: Mapping[str, Any], folder: Path) -> None:
+    """Write dandiset.yaml."""
+    write_text(folder / "dandiset.yaml", yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True))
+
+
+def asset_path(subject: str, session: str, modality: str) -> str:
+    """Return ``sub-X/sub-X_ses-Y_desc-xcebra_<modality>.nwb``.
+
+    Raises:
+        UsageError: nothing of a name is left in the characters that archives allow.
+    """
+    subject, session = (UNFIT.sub("-", text).strip("-+") for text in (subject, session))
+    if not subject or not session:
+        raise UsageError("the recording names no subject" if not subject else "the recording names no session")
+    return f"sub-{subject}/sub-{subject}_ses-{session}_desc-xcebra_{modality}.nwb"
+
+
+def place(file: Path, path: str, folder: Path) -> Path:
+    """Copy ``file`` to its ``path`` in the dandiset in ``folder``; return where it is."""
+    with atomic(folder / path) as temporary:
+        shutil.copyfile(file, temporary)
+    return folder / path
+
+
+def faults(path: Path) -> list[str]:
+    """Return the errors that ``dandi validate`` finds in a file of a dandiset on disk, a line each."""
+    from dandi.validate import Severity
+    from dandi.validate._core import validate  # where its documentation says that it is
+
+    found = validate(path)
+    return [
+        " ".join(f"{one.id}: {one.message or ''}".split())
+        for one in found
+        if one.severity is not None and one.severity >= Severity.ERROR
+    ]

@@ -1,0 +1,94 @@
+"""Results to an archive: what is there already is not sent again, and what somebody else wrote is not touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xcebra_nwb import __version__
+from xcebra_nwb.archive.connection import connected, explained
+from xcebra_nwb.errors import UsageError
+
+if TYPE_CHECKING:
+    from dandi.dandiapi import RemoteAsset, RemoteDandiset
+
+AUTHOR = "xcebra-nwb"
+SANDBOX = "dandi-sandbox"
+
+
+def upload(folder: Path, files: Sequence[Path], dandiset: str, instance: str = SANDBOX) -> dict[str, list[str]]:
+    """Send ``files`` of the dandiset in ``folder`` to the draft of ``dandiset``; return paths by what became of them.
+
+    All files are looked up before the first is sent. ``relatedResource`` of the dandiset is added to; nothing else of
+    its metadata is changed. Interrupted, the same call goes on: what has arrived is ``there``.
+
+    Raises:
+        UsageError: no key, no such dandiset, or an asset of that name is not ours.
+        Failure: the archive is out of reach.
+    """
+    with connected(instance, dandiset, key=True) as client, explained(f"{instance}:{dandiset}"):
+        remote = client.get_dandiset(dandiset, "draft", lazy=False)
+        held = {path: _held(remote, path) for path in (_path(file, folder) for file in files)}
+        foreign = [path for path, asset in held.items() if asset is not None and not _is_ours(asset)]
+        if foreign:
+            problem = f"{instance}:{dandiset}: {foreign[0]} is there and not from xcebra-nwb"
+            raise UsageError(problem, "nothing was sent; use another dandiset")
+        done: dict[str, list[str]] = {"sent": [], "replaced": [], "there": []}
+        for file in files:
+            path = _path(file, folder)
+            done[_send(file, folder, remote, held[path])].append(path)
+        _relate(remote, folder)
+    return done
+
+
+def _path(file: Path, folder: Path) -> str:
+    return file.relative_to(folder).as_posix()
+
+
+def _held(remote: RemoteDandiset, path: str) -> RemoteAsset | None:
+    from dandi.exceptions import NotFoundError
+
+    try:
+        return remote.get_asset_by_path(path)
+    except NotFoundError:
+        return None
+
+
+def _is_ours(asset: RemoteAsset) -> bool:
+    activities = asset.get_raw_metadata().get("wasGeneratedBy") or []
+    return any(agent.get("name") == AUTHOR for one in activities for agent in one.get("wasAssociatedWith") or [])
+
+
+def _send(file: Path, folder: Path, remote: RemoteDandiset, held: RemoteAsset | None) -> str:
+    from dandi.files import dandi_file
+
+    local = dandi_file(file, folder)
+    digest = local.get_digest()
+    if held is not None and held.get_raw_metadata().get("digest", {}).get("dandi:dandi-etag") == digest.value:
+        return "there"
+    metadata = local.get_metadata(digest=digest, ignore_errors=False).model_dump(mode="json", exclude_none=True)
+    for _ in local.iter_upload(remote, _signed(metadata), replacing=held):
+        pass
+    return "sent" if held is None else "replaced"
+
+
+def _signed(metadata: dict[str, Any]) -> dict[str, Any]:
+    """The metadata of an asset, with who wrote it."""
+    agent = {"schemaKey": "Software", "name": AUTHOR, "version": __version__}
+    now = datetime.now(UTC).isoformat()
+    activity = {"schemaKey": "Activity", "name": "xCEBRA attribution", "endDate": now, "wasAssociatedWith": [agent]}
+    return metadata | {"wasGeneratedBy": [*(metadata.get("wasGeneratedBy") or []), activity]}
+
+
+def _relate(remote: RemoteDandiset, folder: Path) -> None:
+    import yaml
+
+    prepared = yaml.safe_load((folder / "dandiset.yaml").read_text(encoding="utf-8"))
+    current: Mapping[str, Any] = remote.get_raw_metadata()
+    related = list(current.get("relatedResource") or [])
+    known = {(one.get("relation"), one.get("identifier")) for one in related}
+    new = [one for one in prepared["relatedResource"] if (one["relation"], one["identifier"]) not in known]
+    if new:
+        remote.set_raw_metadata({**current, "relatedResource": related + new})
