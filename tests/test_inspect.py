@@ -6,10 +6,17 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
+import yaml
 
 from tests import nwb_builders as build
+from xcebra_nwb import session as contract
+from xcebra_nwb.config import validate
+from xcebra_nwb.errors import Refusal
+from xcebra_nwb.nwb.extract import extract_session
 from xcebra_nwb.nwb.inventory_models import Inventory
-from xcebra_nwb.verbs.inspect import inspect, render
+from xcebra_nwb.refusals import Code
+from xcebra_nwb.verbs.inspect import config_of, inspect, render
 
 
 def test_a_tiny_file_as_a_whole(tmp_path: Path) -> None:
@@ -45,6 +52,14 @@ def test_a_tiny_file_as_a_whole(tmp_path: Path) -> None:
         "a SpatialSeries in a CompassDirection",
         "  label speed: /processing/behavior/BehavioralTimeSeries/speed, continuous: "
         "a TimeSeries called speed in a BehavioralTimeSeries",
+        "",
+        "A config to start from",
+        "  neural: {source: /units}",
+        "  labels:",
+        "    position: {source: /processing/behavior/Position/position, kind: continuous}",
+        "    head_direction: {source: /processing/behavior/CompassDirection/head_direction, kind: circular}",
+        "    speed: {source: /processing/behavior/BehavioralTimeSeries/speed, kind: continuous}",
+        "    # speed_2: {source: /processing/behavior/Position/position, derive: speed}",
     ]
 
 
@@ -87,6 +102,74 @@ def test_suspicious_times_gaps_and_intervals_are_told(tmp_path: Path) -> None:
     assert gap.count == 2
     (table,) = told.intervals
     assert (table.rows, table.labels, table.covered) == (2, ["side"], 1.0)
+
+
+def test_a_file_in_which_nothing_could_be_a_label_has_no_config(tmp_path: Path) -> None:
+    told = inspect(build.without_behaviour(tmp_path / "lonely.nwb"))
+    assert told.config == "" and "A config to start from" not in render(told)
+    with pytest.raises(Refusal, match=r"no behaviour found.*take one that also has behaviour"):
+        config_of(told)
+
+
+def odd_one(path: Path, kind: str) -> Path:
+    """A file of which ``auto`` alone cannot make a session, or takes only a part."""
+    times, position = build.circling()
+    nwb = build.new()
+    build.add_units(nwb, build.steady_spikes())
+    if kind == "only trials":
+        build.add_intervals(nwb, "trials", np.arange(18.0)[:, None] * 3 + [0, 2])
+    if kind == "unnamed series":
+        build.add_behaviour(nwb, "lever", times, position[:, 0])
+        build.add_intervals(
+            nwb, "trials", np.arange(18.0)[:, None] * 3 + [0, 2], **{"side, x": [f"s{row}" for row in range(18)]}
+        )
+    if kind == "slow":
+        build.add_position(nwb, times[::40], position[::40] + times[::40, None])
+    if kind == "absurd":
+        build.add_position(nwb, np.r_[-1.54e9, times], np.r_[[[0.0, 0.0]], position])
+        nwb.units.spike_times.data[0] = -1.54e9
+    if kind == "elsewhere":
+        build.add_position(nwb, times + 1000, position, name="maze 2")
+        build.add_behaviour(nwb, "lever", times, position[:, 0])
+    return build.save(nwb, path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "line"),
+    [
+        ("only trials", Code.NO_LABEL, "  time_in_trials: {source: /intervals/trials, derive: time_within}"),
+        ("unnamed series", Code.NO_LABEL, '  # side_x: {source: "/intervals/trials#side, x"}'),
+        ("slow", Code.LABEL_TOO_SLOW, "time: {max_gap: 2.02}"),
+        ("absurd", Code.TIMES_NOT_TRUSTED, "time: {within: [0.0394055, 59.9435]}"),
+        ("elsewhere", Code.NO_COMMON_TIME, "  lever: {source: /processing/behavior/BehavioralTimeSeries/lever}"),
+    ],
+)
+def test_the_config_to_start_from_works_where_auto_does_not(tmp_path: Path, kind: str, code: Code, line: str) -> None:
+    path = odd_one(tmp_path / "odd.nwb", kind)
+    told = inspect(path)
+    assert (told.refusal and told.refusal.code) is code
+    assert line in told.config.splitlines()
+    with pytest.raises(Refusal) as caught:
+        extract_session(path, validate({}), "odd")
+    assert caught.value.code is code
+    contract.check(extract_session(path, validate(yaml.safe_load(told.config)), "odd"))
+
+
+def test_what_auto_skips_is_named(tmp_path: Path) -> None:
+    times, position = build.circling()
+    nwb = build.new()
+    build.add_units(nwb, build.steady_spikes())
+    build.add_position(nwb, times, position)
+    for name in ("lever", "fluid", *(f"sensor {letter}" for letter in "abcdefg")):
+        build.add_behaviour(nwb, name, times, position[:, 0] ** 3)
+    build.add_behaviour(nwb, "pose", times, np.tile(position, 3))
+    build.add_intervals(nwb, "trials", [[0, 1], [2, 3]], side=["a", "b"])
+    said = inspect(build.save(nwb, tmp_path / "much.nwb")).automatic.choices
+    holder = "/processing/behavior/BehavioralTimeSeries"
+    shown = ", ".join(f"{holder}/{name}" for name in ("fluid", "lever", "sensor a", "sensor b", "sensor c"))
+    assert f"not taken, nothing says that it is a position, direction, velocity or speed: {shown} and 4 more" in said
+    assert f"not taken, more than 3 columns: {holder}/pose" in said
+    assert "not taken, columns of intervals, as there are series: /intervals/trials#side" in said
 
 
 def test_text_from_a_file_cannot_steer_the_terminal(tmp_path: Path) -> None:

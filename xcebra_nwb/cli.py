@@ -139,13 +139,16 @@ def fetch(
 def inspect(
     file: Annotated[Path, typer.Argument(help="An NWB file.")],
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    config: Annotated[bool, typer.Option("--config", help="Only a config to start from, in YAML.")] = False,
 ) -> None:
     """Print what a file holds, what would be extracted from it, and what is wrong with it."""
+    from xcebra_nwb.verbs.inspect import config_of, render
     from xcebra_nwb.verbs.inspect import inspect as work
-    from xcebra_nwb.verbs.inspect import render
 
     inventory = work(file)
-    if json:
+    if config:
+        print(config_of(inventory), end="")
+    elif json:
         print(inventory.model_dump_json(indent=2))
     else:
         print(render(inventory), end="")

@@ -44,7 +44,12 @@ def automatic_columns(file: NwbFile, clean_name: Callable[[str, Iterable[str]], 
     own += [
         f"column not taken: {best}#{column}: {MOST_COLUMNS} labels are there" for column in fit[best][MOST_COLUMNS:]
     ]
-    return labels, [why, *said, *own, *[f"table not taken: {path}" for path in fit if path != best], *few]
+    others = [
+        f"table not taken: {path}: {f'covers {covered(file.groups[path]):.0f} s' if fit[path] else 'no column fits'}"
+        for path in fit
+        if path != best
+    ]
+    return labels, [why, *said, *own, *others, *few]
 
 
 def covered(table: h5py.Group) -> float:

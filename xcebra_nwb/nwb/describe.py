@@ -9,16 +9,17 @@ from xcebra_nwb.config_label import Label as LabelConfig
 from xcebra_nwb.errors import Refusal, XcebraError
 from xcebra_nwb.nwb import neural
 from xcebra_nwb.nwb.column_choice import covered
+from xcebra_nwb.nwb.configured_label import configured_label
+from xcebra_nwb.nwb.events import holds_events, read_events
 from xcebra_nwb.nwb.file import NwbFile, attribute, dataset, neurodata_type
 from xcebra_nwb.nwb.interval_labels import label_columns
 from xcebra_nwb.nwb.intervals import proper, read_intervals
 from xcebra_nwb.nwb.inventory_models import Automatic, Gap, IntervalTable, LabelSeries, NeuralSource, Remark, TimeRange
 from xcebra_nwb.nwb.readers import Candidate
 from xcebra_nwb.nwb.series import ends, read_times, unit_of
-from xcebra_nwb.nwb.series_label import series_label
 from xcebra_nwb.nwb.spikes import landmarks, read_observed, read_spikes, spike_numbers
 from xcebra_nwb.nwb.table import column_names
-from xcebra_nwb.nwb.times import gaps, oddities, sample_period
+from xcebra_nwb.nwb.times import gaps, oddities, outliers, sample_period
 
 LOOKED_AT = 5_000_000  # spikes or values: of tables with more not every unit is read, of series with more only times
 
@@ -45,18 +46,20 @@ def neural_source(
     group = file.groups[paths[0]]
     times, rate, suspicious = _looked_at(group, paths[0])
     shape = [group["data"].shape[0], candidate.units] if len(paths) > 1 else list(group["data"].shape)
-    told = source.model_copy(update={"shape": shape, "rate": rate, "time_range": _range(times)})
-    return told, _gaps(candidate.path, times), _remarks(candidate.path, suspicious)
+    update = {"shape": shape, "rate": rate, "time_range": _range(times), "trusted_range": _trusted(times)}
+    return source.model_copy(update=update), _gaps(candidate.path, times), _remarks(candidate.path, suspicious)
 
 
 def label_series(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list[Remark]]:
     """Return a series that could be a label, with its gaps and what is suspicious about it."""
     group = file.groups[path]
     times, rate, suspicious = _looked_at(group, path)
+    if holds_events(file, path):
+        return _events(file, path, times), [], _remarks(path, suspicious)
     kind = ""
     if not _large(group):
         try:
-            kind = series_label(file, "label", LabelConfig(source=path)).kind
+            kind = configured_label(file, "label", LabelConfig(source=path)).kind
         except XcebraError as error:
             suspicious.append(error.message.removeprefix(f"label label ({path}) ").removeprefix(f"{path}: "))
     series = LabelSeries(
@@ -66,10 +69,33 @@ def label_series(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list
         unit=unit_of(group),
         rate=rate,
         time_range=_range(times),
+        trusted_range=_trusted(times),
         kind=kind,
         description=attribute(group, "description"),
     )
     return series, _gaps(path, times), _remarks(path, suspicious)
+
+
+def _events(file: NwbFile, path: str, times: np.ndarray) -> LabelSeries:
+    """Events: their times are no samples, so they have neither a rate nor gaps."""
+    group = file.groups[path]
+    return LabelSeries(
+        path=path,
+        neurodata_type=neurodata_type(group),
+        shape=[len(times)],
+        unit="",
+        rate=None,
+        time_range=_range(times),
+        trusted_range=_trusted(times),
+        kind="events",
+        description=attribute(group, "description"),
+    )
+
+
+def event_list(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list[Remark]]:
+    """Return times of events that stand without values, as :func:`label_series` does for a series."""
+    times = read_events(file.groups[path], path)
+    return _events(file, path, times), [], _remarks(path, oddities(times))
 
 
 def interval_table(file: NwbFile, path: str) -> tuple[IntervalTable, list[Remark]]:
@@ -82,6 +108,7 @@ def interval_table(file: NwbFile, path: str) -> tuple[IntervalTable, list[Remark
         rows=len(intervals),
         columns=column_names(group),
         labels=label_columns(file, path),
+        kinds={column: _kind(file, f"{path}#{column}") for column in label_columns(file, path)},
         time_range=_range(times),
         covered=covered(group),
     )
@@ -89,6 +116,14 @@ def interval_table(file: NwbFile, path: str) -> tuple[IntervalTable, list[Remark
     improper = int(np.sum(~proper(intervals) & np.isfinite(intervals).all(axis=1)))
     suspicious += [f"{improper} rows stop before they start"] if improper else []
     return table, _remarks(path, suspicious)
+
+
+def _kind(file: NwbFile, source: str) -> str:
+    """What a label from ``source`` would become, "" if it cannot be one."""
+    try:
+        return configured_label(file, "label", LabelConfig(source=source)).kind
+    except XcebraError:
+        return ""
 
 
 def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Remark]]:
@@ -112,6 +147,7 @@ def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Rema
     update = {
         "events": int(counts.sum()),
         "time_range": _range(times),
+        "trusted_range": _trusted(times),
         "observed_intervals": None if observed is None else sum(map(len, observed)),
     }
     return told.model_copy(update=update), _remarks(source.path, suspicious)
@@ -139,6 +175,12 @@ def _rate(times: np.ndarray) -> float | None:
 def _range(times: np.ndarray) -> TimeRange | None:
     finite = times[np.isfinite(times)]
     return (float(finite.min()), float(finite.max())) if len(finite) else None
+
+
+def _trusted(times: np.ndarray) -> TimeRange | None:
+    """The range of the times without absurd ones; None where there are none of these."""
+    far = outliers(times)
+    return _range(times[~np.isin(times, far)]) if len(far) else None
 
 
 def _gaps(path: str, times: np.ndarray) -> list[Gap]:

@@ -11,7 +11,9 @@ from typing import TypeVar
 from xcebra_nwb.config import validate
 from xcebra_nwb.errors import XcebraError
 from xcebra_nwb.nwb import describe, neural
+from xcebra_nwb.nwb.events import is_events
 from xcebra_nwb.nwb.file import NwbFile, open_nwb, text
+from xcebra_nwb.nwb.foreseen import foreseen_refusal
 from xcebra_nwb.nwb.intervals import interval_tables
 from xcebra_nwb.nwb.inventory_models import (
     Automatic,
@@ -24,6 +26,7 @@ from xcebra_nwb.nwb.inventory_models import (
 from xcebra_nwb.nwb.label_choice import choose_labels
 from xcebra_nwb.nwb.readers import Candidate, readers
 from xcebra_nwb.nwb.source import Source
+from xcebra_nwb.nwb.starting_config import starting_config
 from xcebra_nwb.refusals import Code
 
 Told = TypeVar("Told")
@@ -41,12 +44,14 @@ def inventory(path: Source) -> Inventory:
         candidates = _candidates(file, problems)
         taken = {p for candidate in candidates for p in neural.matching(file, candidate.path)}
         series = [one for one in file.series if one not in taken]
+        events = [path for path, group in file.groups.items() if path not in file.series and is_events(group)]
         automatic, refusal = _automatic(file)
         sources = _each(candidates, lambda c: describe.neural_source(file, c, automatic), lambda c: c.path, problems)
         labels = _each(series, lambda p: describe.label_series(file, p), str, problems)
+        labels += _each(events, lambda p: describe.event_list(file, p), str, problems)
         tables = _each(interval_tables(file), lambda p: describe.interval_table(file, p), str, problems)
         suspicious = [told[2] for told in sources] + [told[2] for told in labels] + [told[1] for told in tables]
-        return Inventory(
+        told = Inventory(
             file=_identity(file),
             neural=[source for source, _, _ in sources],
             series=[one for one, _, _ in labels],
@@ -57,6 +62,9 @@ def inventory(path: Source) -> Inventory:
             automatic=automatic,
             refusal=refusal,
         )
+    foreseen = None if refusal else foreseen_refusal(told)
+    told = told.model_copy(update={"refusal": refusal or foreseen})
+    return told.model_copy(update={"config": starting_config(told)})
 
 
 Item = TypeVar("Item")
@@ -82,14 +90,15 @@ def _candidates(file: NwbFile, problems: list[Remark]) -> list[Candidate]:
 
 def _automatic(file: NwbFile) -> tuple[Automatic, Refused | None]:
     """What ``auto`` takes, and the first reason for which it cannot go on."""
-    automatic, refusals = Automatic(), []
+    automatic, refusals, taken = Automatic(), [], []
     try:
         sources, notes = neural.choose(file, validate({}).neural)
+        taken = [path for source in sources for path in source.paths]
         automatic.neural, automatic.choices = [source.path for source in sources], notes
     except Exception as error:  # told like any other reason: an inventory is always complete
         refusals.append(_refused(error))
     try:
-        labels, notes = choose_labels(file, "auto")
+        labels, notes = choose_labels(file, "auto", taken)
         automatic.labels = [PickedLabel(name=one.name, source=one.source, kind=one.kind) for one in labels]
         automatic.choices += notes + [note for label in labels for note in label.notes]
     except Exception as error:

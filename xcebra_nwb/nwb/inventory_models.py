@@ -24,7 +24,10 @@ class Identity(BaseModel):
 
 
 class NeuralSource(BaseModel):
-    """Neural data that the file offers; ``events``: spikes, ``shape``: of a series, ``rate``: Hz."""
+    """Neural data that the file offers; ``events``: spikes, ``shape``: of a series, ``rate``: Hz.
+
+    ``trusted_range``: without absurd times, None where there are none.
+    """
 
     path: str
     layout: str
@@ -36,13 +39,18 @@ class NeuralSource(BaseModel):
     shape: list[int] | None = None
     rate: float | None = None
     time_range: TimeRange | None = None
+    trusted_range: TimeRange | None = None
     observed_intervals: int | None = None
     taken_by_auto: bool = False
     remark: str = ""
 
 
 class LabelSeries(BaseModel):
-    """A series that could be a label; ``kind`` is what it would become, "" if it cannot be one; ``rate`` in Hz."""
+    """A series that could be a label; ``kind`` is what it would become, "" if it cannot be one; ``rate`` in Hz.
+
+    Events without a value between them have the kind "events". ``trusted_range``: without absurd times, None where
+    there are none.
+    """
 
     path: str
     neurodata_type: str
@@ -50,17 +58,22 @@ class LabelSeries(BaseModel):
     unit: str
     rate: float | None
     time_range: TimeRange | None
+    trusted_range: TimeRange | None = None
     kind: str
     description: str
 
 
 class IntervalTable(BaseModel):
-    """A table of intervals; ``covered``: time inside its rows, s; ``labels``: columns that could be labels."""
+    """A table of intervals; ``covered``: time inside its rows, s; ``labels``: columns that could be labels.
+
+    ``kinds``: what each of them would become, "" if it cannot be one after all.
+    """
 
     path: str
     rows: int
     columns: list[str]
     labels: list[str]
+    kinds: dict[str, str] = Field(default_factory=dict)
     time_range: TimeRange | None
     covered: float
 
@@ -118,3 +131,4 @@ class Inventory(BaseModel):
     problems: list[Remark]
     automatic: Automatic
     refusal: Refused | None
+    config: str = Field("", description="YAML to start from; empty where nothing in the file would work")

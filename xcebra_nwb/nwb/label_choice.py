@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 
@@ -12,23 +12,33 @@ from xcebra_nwb.config_label import Label as LabelConfig
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.nwb.column_choice import automatic_columns
 from xcebra_nwb.nwb.configured_label import RESERVED, configured_label, known_sources
+from xcebra_nwb.nwb.events import holds_events
 from xcebra_nwb.nwb.file import NwbFile, name_of, neurodata_type, parent
 from xcebra_nwb.nwb.intervals import interval_tables
 from xcebra_nwb.nwb.labels import Label
+from xcebra_nwb.nwb.passed_over import EYES, MOST_AXES, passed_over
 from xcebra_nwb.nwb.series import columns, container, module
 from xcebra_nwb.nwb.series_label import SeriesLabel, is_angle, series_label
 from xcebra_nwb.nwb.table import length
 from xcebra_nwb.refusals import Code
 
-MOVEMENT = re.compile(r"velocity|speed|head(ing|.?direction)|^position$", re.IGNORECASE)
-EYES = {"EyeTracking", "PupilTracking"}
-MOST_AXES = 3  # a position in space; more columns are poses
+MOVEMENT = re.compile(
+    r"velocity|speed|head(ing|.?direction)|^pos(ition)?$|(linear(ized)?|virtual|track|maze|animal|mouse|rat)[ _]?pos",
+    re.IGNORECASE,
+)
 MOST_LABELS = 6
 LEAST_OVERLAP = 0.5  # of the longest label's time: labels of different mazes never go together
 
 
-def choose_labels(file: NwbFile, labels: Auto | dict[str, LabelConfig]) -> tuple[list[Label], list[str]]:
-    """Return the labels, read and cleaned, and why they were picked, in words.
+def choose_labels(
+    file: NwbFile, labels: Auto | dict[str, LabelConfig], neural: Collection[str] = ()
+) -> tuple[list[Label], list[str]]:
+    """Return the labels, read and cleaned, and why they were picked and others not, in words.
+
+    Args:
+        file: the file.
+        labels: as configured.
+        neural: paths of the series that are neural activity.
 
     Raises:
         UsageError: a configured source is not in the file, or does not fit its kind.
@@ -36,19 +46,28 @@ def choose_labels(file: NwbFile, labels: Auto | dict[str, LabelConfig]) -> tuple
     """
     if labels != "auto":
         return [configured_label(file, name, label) for name, label in labels.items()], []
-    picked, notes = _automatic_series(file)
-    if picked:
-        return picked, notes
-    from_table, table_notes = automatic_columns(file, clean_name)
-    if not from_table:
-        raise _nothing_found(file, notes + table_notes)
-    return from_table, notes + table_notes
+    picked, notes = _automatic_series(file, neural)
+    if not picked:
+        picked, table_notes = automatic_columns(file, clean_name)
+        notes += table_notes
+    if not picked:
+        raise _nothing_found(file, notes)
+    spoken_of = [
+        path for path in [*file.series, *interval_tables(file)] if any(_mentions(note, path) for note in notes)
+    ]
+    return picked, notes + passed_over(file, [*neural, *spoken_of])
+
+
+def _mentions(note: str, path: str) -> bool:
+    return note.endswith(path) or any(f"{path}{after}" in note for after in ":#, ")
 
 
 def label_role(file: NwbFile, path: str) -> str:
     """Return what ``auto`` takes the series at ``path`` for: position, head_direction, speed, ..., "" for no label."""
     group, name = file.series[path], name_of(path)
     if container(file, path) in EYES or columns(group) > MOST_AXES or group["data"].dtype.kind not in "iuf":
+        return ""
+    if holds_events(file, path):
         return ""
     holder = container(file, path)
     if neurodata_type(group) == "SpatialSeries":
@@ -63,7 +82,7 @@ def label_role(file: NwbFile, path: str) -> str:
 def _moving(name: str) -> str:
     found = MOVEMENT.search(name)
     word = found.group(0).lower() if found else ""
-    return "head_direction" if word.startswith("head") else word
+    return "head_direction" if word.startswith("head") else "position" if "pos" in word else word
 
 
 def clean_name(name: str, taken: Iterable[str] = ()) -> str:
@@ -77,8 +96,8 @@ def clean_name(name: str, taken: Iterable[str] = ()) -> str:
     return unique
 
 
-def _automatic_series(file: NwbFile) -> tuple[list[Label], list[str]]:
-    roles = {path: role for path in file.series if (role := label_role(file, path))}
+def _automatic_series(file: NwbFile, neural: Collection[str]) -> tuple[list[Label], list[str]]:
+    roles = {path: role for path in file.series if path not in neural and (role := label_role(file, path))}
     order = ["position", "head_direction", "direction", "velocity", "speed"]
     paths = sorted(roles, key=lambda path: (order.index(roles[path]), path))
     names = _names(paths, roles)
@@ -147,8 +166,7 @@ def _nothing_found(file: NwbFile, notes: list[str]) -> Refusal:
     rows = {name_of(path): length(table) for path, table in interval_tables(file).items()}
     tables = ", ".join(f"{name} ({count} row{'s' * (count != 1)})" for name, count in rows.items())
     tried = "; ".join(note.split(" not taken: ", 1)[1] for note in notes if not note.startswith("table"))
-    others = [path for path in known_sources(file) if "#" not in path]
-    example = others[0] if others else "/path/in/the/file"
+    others = known_sources(file)
     if tried:
         return Refusal(
             Code.NO_LABEL,
@@ -159,5 +177,7 @@ def _nothing_found(file: NwbFile, notes: list[str]) -> Refusal:
         Code.NO_LABEL,
         f"{file.path.name}: no behaviour found: no SpatialSeries, CompassDirection, speed or velocity; "
         f"intervals: {tables or 'none'}",
-        "add labels: {name: {source: " + example + "}} if the file holds behaviour by another name",
+        "add labels: {name: {source: " + others[0] + "}}, if that is behaviour; `xcebra-nwb inspect` lists all there is"
+        if others
+        else "the file holds nothing that a label could be made of: take one that also has behaviour",
     )

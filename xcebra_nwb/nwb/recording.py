@@ -40,7 +40,8 @@ def read_recording(file: NwbFile, config: Config) -> Recording:
         Refusal: no neural data, no behaviour, or one that cannot be used.
     """
     sources, neural_choices = neural.choose(file, config.neural)
-    labels, label_choices = choose_labels(file, config.labels)
+    taken = [path for source in sources for path in source.paths]
+    labels, label_choices = choose_labels(file, config.labels, taken)
     populations = neural.read(file, sources, config.neural.where)
     tables = interval_tables(file)
     trials = [read_intervals(tables[TRIALS]).reshape(-1)] if TRIALS in tables else []

@@ -86,7 +86,7 @@ def read_times(group: h5py.Group, path: str) -> np.ndarray:
     if stamps is not None:
         return numbers(stamps).reshape(-1)
     check_size(group["data"])
-    return _regular(group, path, np.arange(group["data"].shape[0]))
+    return _regular(group, path, np.arange(_count(group)))
 
 
 def ends(group: h5py.Group, path: str) -> np.ndarray:
@@ -98,7 +98,12 @@ def ends(group: h5py.Group, path: str) -> np.ndarray:
     stamps = dataset(group, "timestamps")
     if stamps is not None:
         return np.r_[numbers(stamps, slice(0, 1)), numbers(stamps, slice(stamps.shape[0] - 1, None))]
-    return _regular(group, path, np.array([0, group["data"].shape[0] - 1]))
+    return _regular(group, path, np.array([0, _count(group) - 1]))
+
+
+def _count(group: h5py.Group) -> int:
+    """The number of samples."""
+    return int(group["data"].shape[1 if transposed(group) else 0])
 
 
 def _regular(group: h5py.Group, path: str, samples: np.ndarray) -> np.ndarray:

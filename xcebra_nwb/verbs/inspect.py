@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from xcebra_nwb.errors import Refusal
 from xcebra_nwb.nwb import inventory as nwb_inventory
 from xcebra_nwb.nwb.inventory_models import Gap, IntervalTable, Inventory, LabelSeries, NeuralSource, TimeRange
+from xcebra_nwb.refusals import Code
 
 
 def inspect(path: Path | str) -> Inventory:
@@ -17,6 +19,19 @@ def inspect(path: Path | str) -> Inventory:
         Refusal: it cannot be opened as NWB 2.
     """
     return nwb_inventory.inventory(path)
+
+
+def config_of(inventory: Inventory) -> str:
+    """Return the config to start from.
+
+    Raises:
+        Refusal: nothing in the file would work.
+    """
+    if not inventory.config:
+        refusal = inventory.refusal
+        reason, remedy = (refusal.reason, refusal.remedy) if refusal else (f"{inventory.file.path}: no label", "")
+        raise Refusal((refusal and refusal.code) or Code.NO_LABEL, reason, remedy)
+    return inventory.config
 
 
 def render(inventory: Inventory) -> str:
@@ -38,6 +53,8 @@ def _lines(inventory: Inventory) -> Iterator[str]:
     if inventory.refusal:
         refusal, code = inventory.refusal, f" [{inventory.refusal.code}]" if inventory.refusal.code else ""
         yield from _section("Refused under auto", [f"  {refusal.reason}{code}", f"  {refusal.remedy}"], "")
+    if inventory.config:
+        yield from _section("A config to start from", [f"  {line}" for line in inventory.config.splitlines()], "")
 
 
 def _identity(inventory: Inventory) -> Iterator[str]:
@@ -73,14 +90,21 @@ def _neural(source: NeuralSource) -> str:
 
 
 def _series(series: LabelSeries, picked: set[str]) -> str:
-    parts = [series.neurodata_type, _shape(series.shape), _rate(series.rate), series.unit or "no unit"]
-    parts += [_range(series.time_range), series.kind or "cannot be a label"]
+    parts = [series.neurodata_type, _shape(series.shape), _rate(series.rate)]
+    parts += [] if series.kind == "events" else [series.unit or "no unit"]
+    parts += [_range(series.time_range), _becomes(series.kind)]
     return f"{_mark(series.path in picked)}{series.path}: {', '.join(part for part in parts if part)}"
+
+
+def _becomes(kind: str) -> str:
+    """What a series becomes as a label."""
+    return {"": "cannot be a label", "events": "a label with derive: time_from"}.get(kind, kind)
 
 
 def _intervals(table: IntervalTable, picked: set[str]) -> str:
     parts = [f"{table.rows} rows", _range(table.time_range), f"{table.covered:.6g} s inside"]
-    parts += [f"columns {', '.join(table.columns)}"]
+    kinds = {column: f"{column} ({kind})" for column, kind in table.kinds.items() if kind}
+    parts += [f"columns {', '.join(kinds.get(column, column) for column in table.columns)}"]
     return f"{_mark(table.path in picked)}{table.path}: {', '.join(part for part in parts if part)}"
 
 
