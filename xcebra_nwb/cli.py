@@ -405,7 +405,7 @@ def tune(
 
 @app.command()
 def benchmark(
-    name: Annotated[str, typer.Argument(help="synthetic, ratinabox, conditions, ablation or file")],
+    name: Annotated[str, typer.Argument(help="synthetic, ratinabox, conditions, ablation, speed or file")],
     file: Annotated[Path | None, typer.Argument(help="For `file`: an NWB file of your own.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of everything that it makes.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A small form, in seconds: does it run?")] = False,

@@ -13,6 +13,7 @@ from xcebra_nwb.benchmark.case import Case
 from xcebra_nwb.errors import UsageError
 
 NO_FILE = Path()
+SPEED = "speed"  # no workflow: timed things run by themselves (:mod:`.speed`)
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,10 @@ BENCHMARKS = {
 def benchmark_named(name: str) -> Benchmark:
     """Return a benchmark; raise :class:`UsageError` if there is none of that ``name``."""
     if name not in BENCHMARKS:
-        near = difflib.get_close_matches(name, BENCHMARKS, n=1)
+        known = [*BENCHMARKS, SPEED]
+        near = difflib.get_close_matches(name, known, n=1)
         raise UsageError(
-            f"no benchmark {name}", f"did you mean {near[0]}?" if near else f"benchmarks: {', '.join(BENCHMARKS)}"
+            f"no benchmark {name}", f"did you mean {near[0]}?" if near else f"benchmarks: {', '.join(known)}"
         )
     return BENCHMARKS[name]
 

@@ -38,7 +38,7 @@ def peer_scores(place: Place, task: Task) -> list[Score]:
     Where it is not installed the rows say so.
     """
     blocks = label_blocks(task.config)
-    if any(importlib.util.find_spec(name) is None for name in NEEDED):
+    if not installed():
         return [{"method": method, "label": block.name, "note": MISSING} for method in METHODS for block in blocks]
     torch.set_num_threads(place.threads)
     torch.manual_seed(task.config.random_seed)  # it takes no seed of its own
@@ -53,14 +53,28 @@ def peer_scores(place: Place, task: Task) -> list[Score]:
     return [score | about[score["label"]] for score in map_scores(maps, blocks, task.carries)]
 
 
+def installed() -> bool:
+    """Return whether CEBRA, and what its attribution imports, is there."""
+    return all(importlib.util.find_spec(name) is not None for name in NEEDED)
+
+
 def _train(inputs: Tensor, task: Task) -> Any:
     """Return CEBRA's encoder, trained on ``inputs`` (time, unit) with the objectives of the task's config."""
+    solver, loader = solver_of(inputs, task, task.config.training.steps)
+    solver.fit(loader=loader, scheduler_regularizer=_schedule(task.config))
+    model = solver.model.eval()
+    model.set_split_outputs(False)
+    return model
+
+
+def solver_of(inputs: Tensor, task: Task, steps: int, encoder_name: str = ENCODER) -> tuple[Any, Any]:
+    """Return CEBRA's solver and its loader of so many ``steps``, as the task's config says."""
     import cebra
 
     chosen = task.config
     values = {name: torch.as_tensor(label.values).float() for name, label in labels(task.session).items()}
     dataset = cebra.data.DatasetxCEBRA(inputs, **values)
-    steps, batch = chosen.training.steps, chosen.training.batch_size
+    batch = chosen.training.batch_size
     loader = cebra.data.ContrastiveMultiObjectiveLoader(dataset=dataset, num_steps=steps, batch_size=batch)
     settings = cebra.solver.MultiObjectiveConfig(loader)
     for objective in objectives_of(chosen):
@@ -73,7 +87,7 @@ def _train(inputs: Tensor, task: Task) -> Any:
         settings.push()
     settings.finalize()
     outputs = resolve(chosen, task.session)[1]
-    encoder = cebra.models.init(ENCODER, inputs.shape[1], chosen.encoder.hidden, outputs)
+    encoder = cebra.models.init(encoder_name, inputs.shape[1], chosen.encoder.hidden, outputs)
     dataset.configure_for(encoder)
     parameters = [*encoder.parameters(), *settings.criterion.parameters()]
     solver = cebra.solver.init(
@@ -87,10 +101,7 @@ def _train(inputs: Tensor, task: Task) -> Any:
         optimizer=torch.optim.Adam(parameters, lr=chosen.training.learning_rate),
         tqdm_on=False,
     )
-    solver.fit(loader=loader, scheduler_regularizer=_schedule(chosen))
-    model = solver.model.eval()
-    model.set_split_outputs(False)
-    return model
+    return solver, loader
 
 
 def _schedule(chosen: Config) -> Any:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from xcebra_nwb.benchmark.catalogue import cases
-from xcebra_nwb.errors import Exit, Failure
+from xcebra_nwb.benchmark.catalogue import SPEED, cases
+from xcebra_nwb.errors import Exit, Failure, UsageError
 from xcebra_nwb.files import write_text
 from xcebra_nwb.launch import INTERRUPTED, last_line, launch, packaged
 
@@ -18,8 +18,10 @@ logger = logging.getLogger("xcebra_nwb")
 def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None = None) -> int:
     """Run the benchmark called ``name``, of ``file`` if it is about one; everything goes into the folder ``output``.
 
-    ``output`` then holds scores.csv (one row for each dataset, training, label and method), table.csv and table.md
-    (means with intervals), rivals.csv and figure.png. Run again, it does what is missing, also after an interruption.
+    The benchmark ``speed`` is no workflow: it runs by itself, on ``cores`` threads (:mod:`xcebra_nwb.benchmark.speed`).
+    ``output`` of the others then holds scores.csv (one row for each dataset, training, label and method), table.csv and
+    table.md (means with intervals), rivals.csv and figure.png. Run again, it does what is missing, also after an
+    interruption.
 
     Returns:
         0 when every job is done, 130 when interrupted.
@@ -28,6 +30,10 @@ def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None 
         UsageError: no such benchmark, size or file, or another run is using ``output``.
         Failure: a job failed, the known-perfect encoder's check among them.
     """
+    if name == SPEED:
+        if file is not None:
+            raise UsageError(f"benchmark {name} reads no file", f"leave {file} out")
+        return _speed(size, Path(output).absolute(), cores)
     file = file.absolute() if file else None
     jobs = cases(name, size, file)
     output = Path(output).absolute()
@@ -47,6 +53,18 @@ def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None 
         return code
     if code != 0:
         raise Failure(_what_failed(output, list(jobs), log), "the same command goes on from here")
+    return int(Exit.DONE)
+
+
+def _speed(size: str, output: Path, threads: int) -> int:
+    """Measure here and now, nothing beside it: speed.csv, methods.csv, table.md and figure.png in ``output``."""
+    from xcebra_nwb.benchmark import speed, speed_page
+
+    rows, methods, top = speed.measure(size, threads)
+    for table, name in ((rows, "speed.csv"), (methods, "methods.csv")):
+        write_text(output / name, table.to_csv(index=False))
+    write_text(output / "table.md", speed_page.markdown(rows, methods, speed.machine(threads, top)))
+    speed_page.save_figure(rows, methods, output / "figure.png")
     return int(Exit.DONE)
 
 

@@ -1,0 +1,129 @@
+"""How fast training and attribution are beside CEBRA 0.6.1, and how much of what the machine can do that is.
+
+Ours and CEBRA take turns in one run on the same data; a ratio is taken within a round. Nothing else should run.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from time import perf_counter
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+import torch
+
+from xcebra_nwb.benchmark import peer, speed_peer, synthetic
+from xcebra_nwb.benchmark.budget import Budget
+from xcebra_nwb.benchmark.metrics import row_auroc
+from xcebra_nwb.benchmark.solve import label_blocks, latent_truth
+from xcebra_nwb.benchmark.speed_ours import least, ours
+from xcebra_nwb.benchmark.speed_work import Work, works
+from xcebra_nwb.benchmark.stopwatch import Ceiling, block, ceiling, in_turn, quartiles
+from xcebra_nwb.config import Method
+from xcebra_nwb.fitted import options
+from xcebra_nwb.memory import peak_bytes
+from xcebra_nwb.objectives import contrast
+from xcebra_nwb.session import encoder_input
+from xcebra_nwb.trainee import trainee
+from xcebra_nwb.xcebra import training
+from xcebra_nwb.xcebra.attribution import Sampling, attribute
+from xcebra_nwb.xcebra.support import METHOD as SUPPORT
+from xcebra_nwb.xcebra.windows import TRAIN
+
+logger = logging.getLogger("xcebra_nwb")
+OURS, PEER = "ours", "CEBRA 0.6.1"
+LEAST, MOST = {"training": 16, "attribution": 50}, {"training": 5_000, "attribution": 10_000}  # steps, bins of a block
+LEAST_OF_PEER = {"training": 1, "attribution": 50}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How long is measured."""
+
+    rounds: int
+    seconds: float  # of a block
+
+
+LATENTS, CUT = 6, 0.05
+QUALITY = {
+    "quick": replace(synthetic.DESIGNS["quick"], budget=Budget(20, 256, 1e-3)),
+    "reduced": replace(synthetic.DESIGNS["quick"], budget=Budget(1_500, 512, 1e-3, decay=0.5), samples=20_000),
+    "full": synthetic.DESIGNS["reduced"],
+}
+SIZES = {"quick": Size(2, 0.05), "reduced": Size(7, 1.0), "full": Size(15, 2.0)}
+
+
+def measure(size: str, threads: int) -> tuple[pd.DataFrame, pd.DataFrame, Ceiling]:
+    """Return a row for each piece of work, a row for each attribution method's cost and quality, and the ceiling."""
+    torch.set_num_threads(threads)
+    top, rows, wanted = ceiling(), [], works(size)
+    for number, work in enumerate(wanted, 1):
+        rows.append(asdict(work) | {"name": work.name} | _measured(work, SIZES[size], top))
+        logger.info("%d of %d: %s", number, len(wanted), work.name)
+    return pd.DataFrame(rows), pd.DataFrame(quality(size)), top
+
+
+def machine(threads: int, top: Ceiling) -> str:
+    """Return what was measured on, in a line."""
+    products, copies = top.products / 1e9, top.copies / 1e9
+    without = "" if peer.installed() else f"; CEBRA 0.6.1 {peer.MISSING}"
+    return (
+        f"{threads} of {os.cpu_count()} CPU cores, torch {torch.__version__}; at its best {products:.0f} GFLOP/s in a "
+        f"product of matrices and {copies:.0f} GB/s in a copy{without}"
+    )
+
+
+def _measured(work: Work, size: Size, top: Ceiling) -> dict[str, Any]:
+    own = ours(work)
+    blocks = {OURS: block(own, size.seconds, LEAST[work.kind], MOST[work.kind])}
+    found: dict[str, Any] = {"memory": peak_bytes(lambda: own(LEAST[work.kind]), torch.device("cpu"))}
+    if work.peer and peer.installed():
+        blocks[PEER] = block(speed_peer.peer(work), size.seconds, LEAST_OF_PEER[work.kind], MOST[work.kind])
+    rates = in_turn(blocks, size.rounds)
+    own_rate = work.members * float(np.median(rates[OURS].wall))
+    found |= {"rate": own_rate}
+    if PEER in rates:
+        found |= {"peer_rate": float(np.median(rates[PEER].wall))}
+        mine, its = rates[OURS], rates[PEER]
+        for name, ratios in (("ratio", mine.wall / its.wall), ("processor_ratio", mine.processor / its.processor)):
+            low, middle, high = quartiles(work.members * ratios)
+            found |= {name: middle, f"{name}_low": low, f"{name}_high": high}
+    floor = least(work)
+    return found | ({} if floor is None else {"ceiling_share": top.seconds(*floor) * own_rate})
+
+
+def quality(size: str) -> list[dict[str, Any]]:
+    """Return what every method costs and how well it tells who carries a latent, for one trained encoder.
+
+    The data are those of the benchmark ``synthetic``. The methods of the Jacobian are computed at 10,000 bins, the
+    others at 500 of them.
+    """
+    task = synthetic.task(QUALITY[size], LATENTS, 0, synthetic.HYBRID, 0.1)
+    ready, inputs = trainee(task.session, task.config), torch.as_tensor(encoder_input(task.session))
+    fit = training.train(
+        inputs, ready.shape, ready.blocks, ready.samples(TRAIN), ready.generators(task.config), options(task.config)
+    )
+    blocks, bins = label_blocks(task.config), ready.used.bins[:10_000]
+    rows = []
+    for method in (method for method in get_args(Method) if method != SUPPORT):
+
+        def maps(method: str = method) -> Any:
+            sampling, similarity = Sampling(np.random.default_rng(0)), contrast(task.config.training)
+            return attribute(
+                inputs, ready.shape, fit.layers, blocks, bins, similarity, CUT, [method], sampling=sampling
+            )
+
+        seconds, found = _timed(maps)
+        truth = latent_truth(blocks, task.carries, found.latent[method].shape[1:])
+        rows.append({"method": method, "seconds": seconds, "row_auroc": row_auroc(found.latent[method][0], truth)})
+    return rows
+
+
+def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    started = perf_counter()
+    found = work()
+    return perf_counter() - started, found
