@@ -38,53 +38,58 @@ class Contrast:
 
 def contrastive_loss(reference: Tensor, positive: Tensor, negative: Tensor, contrast: Contrast) -> Tensor:
     """Return the loss (M,) in nats of prepared blocks (M, B, K); the negatives are shared by all references."""
-    scale = 1 / contrast.temperature
-    if contrast.similarity == "cosine":
-        near = scale * (reference * positive).sum(-1)  # (M, B)
-        none = torch.zeros_like(negative[:, :, 0]).unsqueeze(1)
-        denominator = log_sum_exp(scale * reference, negative, none)
-    else:
-        near = -scale * (reference - positive).square().sum(-1)
-        # -|r - n|^2 = 2 r.n - |n|^2 - |r|^2, and |r|^2 is the same for all negatives.
-        offset = -scale * negative.square().sum(-1).unsqueeze(1)  # (M, 1, B)
-        length = scale * reference.square().sum(-1)
-        denominator = log_sum_exp(2 * scale * reference, negative, offset) - length
-    if contrast.denominator == "all":
-        denominator = torch.logaddexp(denominator, near)
-    return (denominator - near).mean(-1)
-
-
-def log_sum_exp(left: Tensor, right: Tensor, offset: Tensor) -> Tensor:
-    """Return ``log sum_j exp(left_i . right_j + offset_j)``, (M, B), of (M, B, K), (M, J, K) and (M, 1, J)."""
-    result: Tensor = _LogSumExp.apply(left, right, offset)
+    result: Tensor = _ContrastiveLoss.apply(reference, positive, negative, contrast)
     return result
 
 
-class _LogSumExp(torch.autograd.Function):
-    """Keeps one batch x batch matrix, the unnormalised softmax, for a backward pass of two matrix products.
+class _ContrastiveLoss(torch.autograd.Function):
+    """The loss with its gradient in closed form: one matrix of batch x batch, and three products with it.
 
-    A block is a few latents wide. With the latents first, (M, K, B), such products run up to ten times faster than
-    with the batch first, and the offset is one more row of them. Powers of 2 are what a processor computes fastest.
+    Up to a term of r alone, which the positive and all negatives share, ``phi(r, x) = c (r . x - q |x|^2 / 2)``:
+    c = 2 / tau and q = 1 for the Euclidean similarity, c = 1 / tau and q = 0 for the cosine. With ``w_ij`` the shares
+    of the negatives in the denominator of reference i, and ``v_i`` their sum, the gradient of loss i is
+    ``c (sum_j w_ij n_j - v_i p_i)`` for the reference, ``c v_i (q p_i - r_i)`` for its positive, and
+    ``c w_ij (r_i - q n_j)`` for negative j.
+
+    A block is a few latents wide. With the latents first, (M, K, B), such products run up to ten times faster than with
+    the batch first; ``q |x|^2 / 2`` is one row more. Powers of 2 are what a processor computes fastest.
     """
 
     @staticmethod
-    def forward(ctx: Any, left: Tensor, right: Tensor, offset: Tensor) -> Tensor:
-        rows = torch.cat([left.mT, torch.ones_like(left[:, :, :1]).mT], dim=1).mul_(1 / math.log(2))  # (M, K + 1, B)
-        columns = torch.cat([right.mT, offset], dim=1)  # (M, K + 1, J)
-        logits = torch.bmm(rows.mT, columns)
-        top = logits.amax(-1, keepdim=True)
-        weights = logits.sub_(top).exp2_()
-        total = weights.sum(-1)
-        ctx.save_for_backward(rows, columns, weights, total)
-        return (total.log2() + top.squeeze(-1)) * math.log(2)
+    def forward(ctx: Any, reference: Tensor, positive: Tensor, negative: Tensor, contrast: Contrast) -> Tensor:
+        ctx.pull = 1.0 if contrast.similarity == "euclidean" else 0.0  # q
+        ctx.slope = (1.0 + ctx.pull) / contrast.temperature  # c
+        left = torch.cat([reference.mT, torch.ones_like(reference[..., :1]).mT], dim=1)  # (M, K + 1, B)
+        right, own_right = (torch.cat([x.mT, _lift(x, ctx.pull)], dim=1) for x in (negative, positive))
+        scaled = left * (ctx.slope / math.log(2))
+        near = (scaled * own_right).sum(1)  # (M, B), in powers of 2
+        logits = torch.bmm(scaled.mT, right)
+        top = logits.amax(-1)
+        if contrast.denominator == "all":
+            top = torch.maximum(top, near)
+        weights = logits.sub_(top.unsqueeze(-1)).exp2_()
+        negatives = weights.sum(-1)
+        total = negatives + torch.exp2(near - top) if contrast.denominator == "all" else negatives
+        ctx.save_for_backward(left, own_right, right, weights, negatives, total)
+        return (total.log2() + top - near).mean(-1) * math.log(2)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        rows, columns, weights, total = ctx.saved_tensors
-        scale = (gradients[0] / total).unsqueeze(1)  # (M, 1, B)
-        of_left = torch.bmm(columns[:, :-1], weights.mT) * scale
-        of_right = torch.bmm(rows * (scale * math.log(2)), weights)  # (M, K + 1, J), the offset's gradient last
-        return of_left.mT, of_right[:, :-1].mT, of_right[:, -1:]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        left, own_right, right, weights, negatives, total = ctx.saved_tensors
+        step = gradients[0].view(-1, 1, 1) * (ctx.slope / left.shape[-1])
+        per_reference = step / total.unsqueeze(1)  # (M, 1, B)
+        share = per_reference * negatives.unsqueeze(1)
+        reference, positive, negative = left[:, :-1], own_right[:, :-1], right[:, :-1]
+        of_reference = torch.bmm(negative, weights.mT) * per_reference - share * positive
+        back = torch.bmm(left * per_reference, weights)  # (M, K + 1, J), the sum over references last
+        of_negative = back[:, :-1] - ctx.pull * negative * back[:, -1:]
+        of_positive = share * (ctx.pull * positive - reference)
+        return of_reference.mT, of_positive.mT, of_negative.mT, None
+
+
+def _lift(x: Tensor, pull: float) -> Tensor:
+    """``-pull |x|^2 / 2`` of ``x`` (M, B, K), (M, 1, B)."""
+    return x.square().sum(-1).mul_(-0.5 * pull).unsqueeze(1)
 
 
 def chance_loss(negatives: int, contrast: Contrast) -> float:

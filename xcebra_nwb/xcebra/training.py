@@ -216,12 +216,11 @@ def objective_losses(
         direction: (M, B, sum of block widths) random directions, a unit vector times the root of its width per block.
     """
     latents, pre_activations = encode_batch(inputs, shape, layers, batch)
+    reference, negative, *positives = latents.unbind(dim=1)
     losses = []
-    for number, block in enumerate(blocks):
-        reference, negative, positive = (
-            contrast.prepare(latents[:, role, :, block.first : block.last]) for role in (0, 1, 2 + number)
-        )
-        losses.append(contrastive_loss(reference, positive, negative, contrast))
+    for block, positive in zip(blocks, positives, strict=True):
+        r, p, n = (contrast.prepare(z[..., block.first : block.last]) for z in (reference, positive, negative))
+        losses.append(contrastive_loss(r, p, n, contrast))
     if weight == 0:
         return torch.stack(losses, dim=1), None
     penalty = reference_penalty(shape, layers, blocks, latents, pre_activations, contrast, direction)
