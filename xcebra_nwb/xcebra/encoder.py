@@ -228,7 +228,8 @@ def _folded(gradient: Tensor, weight: Tensor, kernel: int) -> Tensor:
     members, left, batch, _ = gradient.shape
     result = gradient.new_zeros(members, left + kernel - 1, batch, weight.shape[1] // kernel)
     for lag, by_lag in enumerate(weight.chunk(kernel, dim=1)):
-        result[:, lag : lag + left].flatten(1, 2).baddbmm_(gradient.flatten(1, 2), by_lag.mT)
+        # view, not flatten: a copy would be added to in vain.
+        result[:, lag : lag + left].view(members, left * batch, -1).baddbmm_(gradient.flatten(1, 2), by_lag.mT)
     return result
 
 
