@@ -111,11 +111,11 @@ def joint_losses(
     """
     bins, directions, slots = batch
     encoded = [encode_batch(p.inputs, p.shape, own, b) for p, own, b in zip(parts, layers, bins, strict=True)]
-    latents = [found for found, _ in encoded]  # S of (M, 2 + K, B, outputs)
+    roles = [latents.unbind(dim=1) for latents, _ in encoded]  # S of 2 + K of (M, B, outputs)
     losses = []
     for number, block in enumerate(blocks):
         by_label = isinstance(parts[0].samples.rules[0][number], LabelRule)
-        own = [z[:, [0, 1, 2 + number], :, block.first : block.last] for z in latents]
+        own = [[z[role][..., block.first : block.last] for role in (0, 1, 2 + number)] for z in roles]
         losses.append(exchanged_losses(own, slots[:, :, number], contrast, pooled=by_label))
     by_session = torch.stack(losses, dim=2)
     if weight == 0:
@@ -127,22 +127,22 @@ def joint_losses(
     return by_session, torch.stack(penalties).sum(dim=0)
 
 
-def exchanged_losses(latents: Sequence[Tensor], slots: Tensor, contrast: Contrast, pooled: bool) -> Tensor:
+def exchanged_losses(latents: Sequence[Sequence[Tensor]], slots: Tensor, contrast: Contrast, pooled: bool) -> Tensor:
     """Return the losses (M, S) of one objective.
 
     Args:
-        latents: of every session's references, negatives and positives, (M, 3, B, width of the block).
+        latents: of every session's references, negatives and positives, (M, B, width of the block) each.
         slots: (S, M, B), the number over all sessions' positives of the positive of each reference.
         pooled: whether negatives come from all sessions, in equal parts, or from the reference's own.
     """
-    prepared = [contrast.prepare(z) for z in latents]
-    positives = torch.cat([z[:, 2] for z in prepared], dim=1)  # (M, S * B, k)
-    parts = shares(slots.shape[-1], len(prepared))
-    everywhere = torch.cat([z[:, 1, :n] for z, n in zip(prepared, parts, strict=True)], dim=1)
+    references, negatives, positives = zip(*([contrast.prepare(z) for z in own] for own in latents), strict=True)
+    everyones = torch.cat(positives, dim=1)  # (M, S * B, k)
+    parts = shares(slots.shape[-1], len(latents))
+    everywhere = torch.cat([z[:, :n] for z, n in zip(negatives, parts, strict=True)], dim=1)
     losses = []
-    for z, slot in zip(prepared, slots, strict=True):
-        positive = positives.take_along_dim(slot.unsqueeze(-1), dim=1)
-        losses.append(contrastive_loss(z[:, 0], positive, everywhere if pooled else z[:, 1], contrast))
+    for reference, negative, slot in zip(references, negatives, slots, strict=True):
+        positive = everyones.take_along_dim(slot.unsqueeze(-1), dim=1)
+        losses.append(contrastive_loss(reference, positive, everywhere if pooled else negative, contrast))
     return torch.stack(losses, dim=1)
 
 
