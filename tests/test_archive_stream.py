@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -127,6 +130,42 @@ def test_a_read_that_fails_is_a_failure_and_never_a_damaged_file(archive: Loopba
             extract(directory / "source.json", directory, validate({"neural": {"min_spikes": 10}}), NAME)
         assert not (directory / "session.nc").exists()
         archive.faults.clear()
+
+
+MEMORY = """
+import sys
+from pathlib import Path
+from xcebra_nwb.config import validate
+from xcebra_nwb.verbs.extract import extract
+source = Path(sys.argv[1])
+extract(source, source.parent, validate({"neural": {"min_spikes": 10}}), "sub-a_ses-1")
+print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+"""
+
+
+def test_ten_gigabytes_are_streamed_in_little_memory_and_by_a_thousandth(archive: Loopback, tmp_path: Path) -> None:
+    nwb_builders.tiny(tmp_path / "x.nwb")
+    with nwb_builders.edited(tmp_path / "x.nwb") as h5:
+        spikes = h5["units/spike_times"][()]
+        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)  # the room is there, the disk does not hold it
+        layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        room = h5py.h5s.create_simple((78_125_000, 64))
+        h5py.h5d.create(h5["acquisition"].id, b"raw", h5py.h5t.NATIVE_INT16, room, layout)
+        described = dict(h5["units/spike_times"].attrs)
+        del h5["units/spike_times"]
+        h5["units/spike_times"] = spikes  # behind it
+        h5["units/spike_times"].attrs.update(described)
+    digest = {"dandi:dandi-etag": f"{'0' * 32}-150"}
+    archive.add(f"sub-a/{NAME}.nwb", tmp_path / "x.nwb", digest=digest)
+    discover([f"{archive.site}/dandiset/000001"], tmp_path / "t.tsv")
+    directory = tmp_path / "results" / NAME
+    fetch(tmp_path / "t.tsv", directory, "stream")
+    command = [sys.executable, "-c", MEMORY, str(directory / "source.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    assert (tmp_path / "x.nwb").stat().st_size > 10**10
+    assert archive.sent < 10**7
+    assert int(done.stdout) < 500_000  # kB
 
 
 def test_parts_are_kept_by_digest_and_a_cut_one_is_fetched_again(archive: Loopback, row: Session) -> None:

@@ -352,11 +352,12 @@ def run(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of everything that the run makes.")],
     config: ConfigFile = None,
     cores: Annotated[int, typer.Option(min=1, help="CPU cores.")] = 1,
+    draft: Annotated[bool, typer.Option("--draft", help="Take a draft of a dandiset too, pinned by digest.")] = False,
 ) -> None:
     """Discover the sessions and run the whole workflow on them."""
     from xcebra_nwb.verbs.run import run as work
 
-    raise typer.Exit(work(inputs, output, _config(config), cores))
+    raise typer.Exit(work(inputs, output, _config(config), cores, draft))
 
 
 @app.command()

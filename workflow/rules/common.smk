@@ -6,9 +6,15 @@ def section(*names):
     return CONFIG.model_dump(mode="json", include=set(names))
 
 
+def row_of(wildcards):
+    if wildcards.session not in TABLE:
+        raise WorkflowError(f"{CONFIG.sessions}: no session {wildcards.session}")
+    return TABLE[wildcards.session]
+
+
 def source(wildcards):
     """The session's file if it is there or can be made; a missing one is the verb's business, in one line."""
-    row = TABLE[wildcards.session]
+    row = row_of(wildcards)
     if row.asset_id:
         return [str(receipt("fetch")).format(session=row.session)]
     path = Path(row.source)
@@ -17,7 +23,7 @@ def source(wildcards):
 
 def source_path(wildcards):
     """The session's file, or what says which asset of an archive it is."""
-    row = TABLE[wildcards.session]
+    row = row_of(wildcards)
     return str(RESULTS / row.session / "source.json") if row.asset_id else row.source
 
 

@@ -32,7 +32,7 @@ rule fetch:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         table=CONFIG.sessions,
-        asset=lambda wildcards: TABLE[wildcards.session].model_dump(
+        asset=lambda wildcards: row_of(wildcards).model_dump(
             include={"source", "asset_id", "size", "sha256", "etag"}
         ),
         directory=session_folder,

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from xcebra_nwb.archive.remote import Screen
 from xcebra_nwb.config import Config, dump
 from xcebra_nwb.errors import Exit, Failure
 from xcebra_nwb.files import write_text
@@ -16,8 +17,8 @@ from xcebra_nwb.verbs.discover import discover
 logger = logging.getLogger("xcebra_nwb")
 
 
-def run(inputs: Sequence[Path | str], output: Path, config: Config, cores: int) -> int:
-    """Run the workflow on the NWB files of ``inputs``; everything goes into the folder ``output``.
+def run(inputs: Sequence[Path | str], output: Path, config: Config, cores: int, draft: bool = False) -> int:
+    """Run the workflow on ``inputs``, files, folders and dandisets; everything goes into the folder ``output``.
 
     ``output`` then holds sessions.tsv, config.yaml, a folder a session, summary.html and atlas.parquet. Run again, it
     does what is missing or out of date, also after an interruption.
@@ -30,7 +31,7 @@ def run(inputs: Sequence[Path | str], output: Path, config: Config, cores: int) 
     """
     output = Path(output).absolute()
     _check_device(config)
-    rows = discover(inputs, output / "sessions.tsv", base=output)
+    rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft))
     chosen = config.model_copy(update={"sessions": "sessions.tsv", "results": "."})
     settings, log = output / "config.yaml", output / "logs" / "workflow.log"
     write_text(settings, dump(chosen))
