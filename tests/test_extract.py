@@ -55,7 +55,7 @@ def plain(tmp_path: Path) -> Path:
 def test_the_whole_contract_on_an_ordinary_file(tmp_path: Path) -> None:
     path = build.tiny(tmp_path / "tiny.nwb", seconds=60)
     files = extract(path, tmp_path / "results" / "one", validate({}), "one")
-    assert [file.name for file in files] == ["session.nc", "inventory.json"]
+    assert [file.name for file in files] == ["session.nc", "inventory.json", "sizes.json"]
     dataset = contract.load(files[0])
     assert dict(dataset.sizes) == {"time": 1199, "unit": 6, "position_axis": 2}
     assert list(contract.labels(dataset)) == ["position", "head_direction", "speed"]

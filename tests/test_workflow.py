@@ -24,6 +24,7 @@ SESSION_RULES = ("extract", "train", "attribute", "assess", "write", "check", "r
 FILES = (
     "session.nc",
     "inventory.json",
+    "sizes.json",
     "model.safetensors",
     "training.nc",
     "embedding.nc",

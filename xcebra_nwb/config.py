@@ -31,6 +31,7 @@ Method = Literal[
     "feature_ablation",
 ]
 JACOBIAN_METHODS = ("inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient")
+WINDOWS = {"mlp": 1, "conv10": 10}  # bins that an encoder sees at once
 AT_EVERY_BIN = (*JACOBIAN_METHODS, "generator_support")
 
 

@@ -11,6 +11,7 @@ import torch
 from filelock import FileLock
 
 from xcebra_nwb.errors import UsageError
+from xcebra_nwb.memory import keep_freed
 
 
 @contextmanager
@@ -23,6 +24,7 @@ def device(name: str, threads: int) -> Iterator[torch.device]:
         UsageError: the card asked for is not there.
     """
     torch.set_num_threads(threads)
+    keep_freed()
     chosen = torch.device("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else torch.device(name)
     _check(chosen)
     if chosen.type != "cuda":

@@ -8,11 +8,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.config import Config
+from xcebra_nwb.config import WINDOWS, Config
 from xcebra_nwb.session import smoothing_reach
 from xcebra_nwb.xcebra.windows import split_bins, usable_bins
-
-WINDOWS = {"mlp": 1, "conv10": 10}  # bins that the encoder sees at once
 
 
 @dataclass(frozen=True)

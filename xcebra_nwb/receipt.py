@@ -21,7 +21,7 @@ from xcebra_nwb.refusals import Code
 # The verbs of a session in their order, and the names of the files that each writes.
 FILES: dict[str, tuple[str, ...]] = {
     "fetch": ("source.json",),
-    "extract": ("session.nc", "inventory.json"),
+    "extract": ("session.nc", "inventory.json", "sizes.json"),
     "train": ("model.safetensors", "training.nc", "embedding.nc"),
     "attribute": ("attribution.nc",),
     "assess": ("assessment.json",),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from xcebra_nwb.config import Config
+from xcebra_nwb.config import WINDOWS, Config
 from xcebra_nwb.errors import Refusal
-from xcebra_nwb.layout import WINDOWS, layout
+from xcebra_nwb.layout import layout
 from xcebra_nwb.refusals import Code
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
 

@@ -56,13 +56,36 @@ def held_memory(session):
 
 
 def session_memory(wildcards, attempt):
-    """MB: the package itself and the session; more at every attempt."""
+    """MB: the package itself and the session, guessed from its file; more at every attempt."""
     return (2000 + held_memory(wildcards.session)) * attempt
+
+
+def results_memory(wildcards, attempt):
+    """MB: the package itself, and the recording and all latents, by their sizes; more at every attempt."""
+    sizes = footprint.load(RESULTS / wildcards.session)
+    if sizes is None:
+        return session_memory(wildcards, attempt)
+    return int(footprint.PACKAGE + footprint.held(sizes, CONFIG)) * attempt
+
+
+def training_memory(wildcards, attempt):
+    """MB: what the results take, and a step of training."""
+    sizes = footprint.load(RESULTS / wildcards.session)
+    step = 0 if sizes is None else int(footprint.step(sizes, CONFIG))
+    return results_memory(wildcards, attempt) + step * attempt
 
 
 def joint_memory(wildcards, attempt):
     """MB: the package itself, all sessions, and what a step of training holds of each; more at every attempt."""
-    return (2000 + sum(500 + held_memory(session) for session in TABLE)) * attempt
+    return (2000 + sum(joint_part(session) for session in TABLE)) * attempt
+
+
+def joint_part(session):
+    """MB: what one session takes of a joint training."""
+    sizes = footprint.load(RESULTS / session)
+    if sizes is None:
+        return 500 + held_memory(session)
+    return int(footprint.held(sizes, CONFIG) + footprint.step(sizes, CONFIG))
 
 
 def session_threads():

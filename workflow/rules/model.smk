@@ -44,7 +44,7 @@ else:
             "session"
         threads: session_threads()
         resources:
-            mem_mb=session_memory,
+            mem_mb=training_memory,
             runtime=lambda wildcards, attempt: 240 * attempt,
             gpu=wants_gpu(),
         params:
@@ -71,7 +71,7 @@ rule attribute:
         "session"
     threads: session_threads()
     resources:
-        mem_mb=session_memory,
+        mem_mb=results_memory,
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=wants_gpu(),
     params:
@@ -97,7 +97,7 @@ rule assess:
     group:
         "session"
     resources:
-        mem_mb=session_memory,
+        mem_mb=results_memory,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         directory=session_folder,

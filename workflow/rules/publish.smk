@@ -63,7 +63,7 @@ rule report:
     group:
         "session"
     resources:
-        mem_mb=session_memory,
+        mem_mb=results_memory,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         directory=session_folder,

@@ -1,4 +1,4 @@
-"""extract: an NWB file -> session.nc and inventory.json."""
+"""extract: an NWB file -> session.nc, inventory.json and sizes.json."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import json
 import logging
 from pathlib import Path
 
+from xcebra_nwb import footprint
 from xcebra_nwb.archive import pinned
 from xcebra_nwb.config import Config
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.files import write_json
+from xcebra_nwb.footprint import Sizes
 from xcebra_nwb.nwb.extract import extract_session
 from xcebra_nwb.nwb.inventory import inventory
 from xcebra_nwb.nwb.source import Source
-from xcebra_nwb.session import decode_list, save
+from xcebra_nwb.session import decode_list, labels, save
 from xcebra_nwb.trainable import check_trainable
 
 logger = logging.getLogger("xcebra_nwb")
 
 
 def extract(source: Path, directory: Path, config: Config, session: str) -> list[Path]:
-    """Write the session dataset and the inventory of an NWB file into ``directory``; return the files.
+    """Write the session dataset, the inventory of an NWB file and its sizes into ``directory``; return the files.
 
     ``source`` is the file, or the source.json of an asset; what it was is then in the dataset's attributes.
 
@@ -60,4 +62,5 @@ def _extract(source: Source, directory: Path, config: Config, session: str, line
         int(extracted["valid"].sum()),
         extracted.sizes["time"],
     )
-    return [dataset, report]
+    sizes = Sizes(bins=extracted.sizes["time"], units=extracted.sizes["unit"], labels=len(labels(extracted)))
+    return [dataset, report, footprint.save(sizes, directory)]
