@@ -53,7 +53,11 @@ def known_sources(file: NwbFile) -> list[str]:
 
 
 def _resolved(file: NwbFile, path: str) -> str:
-    """The path of the only series inside the container at ``path``, else ``path``."""
+    """The path of what stands at ``path``: links followed, and into a container that holds a single series."""
+    path, hash_, column = path.partition("#")
+    path = file.own_path(path)
+    if hash_:
+        return f"{path}#{column}"
     inside = [p for p in file.series if parent(p) == path]
     return inside[0] if path not in file.series and len(inside) == 1 else path
 

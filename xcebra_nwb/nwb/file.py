@@ -15,7 +15,7 @@ import numpy as np
 
 from xcebra_nwb.errors import NotInFile, Refusal
 from xcebra_nwb.nwb.source import Source, opened, place_of
-from xcebra_nwb.nwb.walk import UNREADABLE, is_group, walk
+from xcebra_nwb.nwb.walk import UNREADABLE, identity_of, is_group, walk
 from xcebra_nwb.refusals import Code
 
 RAW = {"ElectricalSeries", "SpikeEventSeries", "ImageSeries", "OpticalSeries", "IndexSeries", "ImageMaskSeries"}
@@ -43,6 +43,17 @@ class NwbFile:
     def series(self) -> dict[str, h5py.Group]:
         """Every time series with data in this file by path, without raw voltages and images."""
         return {p: g for p, g in self.groups.items() if neurodata_type(g) not in RAW and _is_series(g)}
+
+    def own_path(self, path: str) -> str:
+        """Return the path by which ``groups`` knows the group at ``path``, which may lead over links; else ``path``."""
+        if path in self.groups:
+            return path
+        try:
+            item = self.h5[path]
+            linked = identity_of(item) if is_group(item) else None
+        except UNREADABLE:
+            return path
+        return next((p for p, group in self.groups.items() if linked and identity_of(group) == linked), path)
 
     def scalar(self, path: str) -> str:
         """Return the text of the scalar dataset at ``path``, "" where there is none."""

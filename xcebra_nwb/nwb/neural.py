@@ -75,7 +75,8 @@ def _automatic(file: NwbFile) -> tuple[list[Source], list[str]]:
 def matching(file: NwbFile, path: str) -> list[str]:
     """Return the objects that ``path`` means: with ``*`` the series it matches, else itself, if it is in the file."""
     if not _is_pattern(path):
-        return [path] if path in file.groups else []
+        own = file.own_path(path)
+        return [own] if own in file.groups else []
     matched = sorted(p for p in file.groups if fnmatchcase(p, path))
     series = file.series
     return [p for p in matched if p in series] or matched

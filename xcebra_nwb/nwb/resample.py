@@ -16,11 +16,15 @@ def longest_bridge(grid: Grid, max_gap: float) -> float:
     return max(max_gap, 2 * grid.width)
 
 
-def continuous(samples: Samples, grid: Grid, max_gap: float) -> np.ndarray:
+def continuous(samples: Samples, grid: Grid, max_gap: float, *, centred: bool = False) -> np.ndarray:
     """Return the mean of the samples in every bin, (time, column); interpolated where a bin has none; else NaN.
 
-    A value that is not finite counts as not sampled, column by column.
+    A value that is not finite counts as not sampled, column by column. ``centred``: samples that come more rarely than
+    bins are interpolated at the centre of every bin, as the one in a bin may lie anywhere in it.
     """
+    period = samples.period
+    if centred and period is not None and period > 0.999 * grid.width:
+        return _interpolated(samples.times, samples.values, grid, max_gap, continuous(samples, grid, max_gap))
     values = np.asarray(samples.values, dtype=np.float64)
     finite = np.isfinite(values)
     if finite.all():
@@ -40,7 +44,7 @@ def circular(samples: Samples, grid: Grid, max_gap: float) -> np.ndarray:
     """
     angles = np.asarray(samples.values, dtype=np.float64)[:, 0]
     vectors = Samples(samples.times, np.stack([np.cos(angles), np.sin(angles)], axis=1))
-    mean = continuous(vectors, grid, max_gap)  # (time, 2)
+    mean = continuous(vectors, grid, max_gap, centred=True)  # (time, 2)
     mean[np.hypot(mean[:, 0], mean[:, 1]) < SHORTEST_MEAN] = np.nan
     return np.arctan2(mean[:, 1], mean[:, 0])
 
@@ -69,10 +73,22 @@ def _mean(times: np.ndarray, values: np.ndarray, grid: Grid, max_gap: float) -> 
     adding = csr_array((ones, (bins[inside], inside)), shape=(grid.count, len(times)))
     sums = np.asarray(adding @ values)  # (time, column)
     result = np.divide(sums, members[:, None], out=np.full_like(sums, np.nan), where=members[:, None] > 0)
-    empty = np.flatnonzero(members == 0)
-    centres = grid.centres[empty]
+    return _interpolated(times, values, grid, max_gap, result, np.flatnonzero(members == 0))
+
+
+def _interpolated(
+    times: np.ndarray,
+    values: np.ndarray,
+    grid: Grid,
+    max_gap: float,
+    result: np.ndarray,
+    bins: np.ndarray | None = None,
+) -> np.ndarray:
+    """``result`` (time, column) with ``bins`` (None: all) interpolated at their centres, where no gap is too wide."""
+    bins = np.arange(grid.count) if bins is None else bins
+    centres = grid.centres[bins]
     before, bridged = _neighbours(times, centres, longest_bridge(grid, max_gap))
-    left, rows = before[bridged], empty[bridged]
+    left, rows = before[bridged], bins[bridged]
     share = (centres[bridged] - times[left]) / (times[left + 1] - times[left])
     result[rows] = values[left] + share[:, None] * (values[left + 1] - values[left])
     return result

@@ -71,7 +71,7 @@ class SeriesLabel(Label):
             return resample.circular(samples, grid, time.max_gap), lost
         if self.kind == "discrete":
             return resample.discrete(samples.times, samples.values[:, 0], grid, time.max_gap), lost
-        values = resample.continuous(samples, grid, time.max_gap)
+        values = resample.continuous(samples, grid, time.max_gap, centred=True)
         values[lost] = np.nan
         return values, lost
 

@@ -87,8 +87,8 @@ def _labels(seen: Inventory, stretch: TimeRange | None, longest: float) -> tuple
     slow = [offer for offer in first if offer not in quick]
     first = quick or slow
     if not first:
-        fits = [o for o in others if _shares(o.covered, stretch) and o.keys.get("derive") in (None, "time_within")]
-        fits.sort(key=lambda offer: (offer.period or 0.0) > longest)
+        fits = [o for o in others if _shares(o.covered, stretch) and o.keys.get("derive") != "speed"]
+        fits.sort(key=lambda offer: ((offer.period or 0.0) > longest, offer.keys.get("derive") == "time_from"))
         first = fits[:1]
     return first, [offer for offer in [*slow, *others] if offer not in first]
 

@@ -19,7 +19,7 @@ def walk(h5: h5py.File) -> tuple[dict[str, h5py.Group], dict[str, str]]:
     """
     groups: dict[str, h5py.Group] = {}
     problems: dict[str, str] = {}
-    seen = {_identity(h5)}
+    seen = {identity_of(h5)}
     hard: deque[tuple[str, h5py.Group]] = deque([("", h5)])
     soft: deque[tuple[str, h5py.Group, str]] = deque()
     while hard or soft:
@@ -29,7 +29,7 @@ def walk(h5: h5py.File) -> tuple[dict[str, h5py.Group], dict[str, str]]:
         else:
             found = _target(*soft.popleft(), problems)
         for path, group in found.items():
-            identity = _identity(group)
+            identity = identity_of(group)
             if identity not in seen:
                 seen.add(identity)
                 groups[path] = group
@@ -79,7 +79,8 @@ def is_group(item: object) -> bool:
     return hasattr(item, "attrs") and not hasattr(item, "dtype")
 
 
-def _identity(group: h5py.Group) -> tuple[int, int]:
+def identity_of(group: h5py.Group) -> tuple[int, int]:
+    """Return the same for the same group, whatever path led to it."""
     if not isinstance(group, h5py.Group):
         return group.identity
     try:
