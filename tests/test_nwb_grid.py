@@ -155,3 +155,14 @@ def test_what_times_look_like() -> None:
     assert restarts(np.r_[np.arange(100.0), np.arange(50.0)])
     assert not restarts(np.r_[np.arange(50.0, 100.0), np.arange(50.0)])  # out of order, but every time once
     assert not restarts(np.array([0.0, 2.0, 1.0, 3.0]))
+
+
+def test_two_steps_of_very_different_length_still_have_a_typical_one() -> None:
+    assert sample_period(np.array([0.0, 1.0, 11.0])) == 5.5
+
+
+def test_a_label_that_comes_more_rarely_than_bins_is_interpolated_at_their_centres() -> None:
+    samples = Samples(np.arange(0.0, 10, 2), np.arange(0.0, 10, 2)[:, None])
+    found = resample.continuous(samples, Grid(0.0, 1.0, 10), 2.0, centred=True)
+    assert np.allclose(found[:, 0], [0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.0, np.nan], equal_nan=True)
+    assert np.isnan(resample.continuous(samples, Grid(0.0, 0.5, 20), 1.0, centred=True)).sum() == 15  # not bridged

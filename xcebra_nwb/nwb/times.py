@@ -18,7 +18,7 @@ def sample_period(times: np.ndarray) -> float | None:
         return None
     median = np.median(steps)
     typical = steps[(steps > 0.5 * median) & (steps < 1.5 * median)]
-    return float(f"{typical.mean():.9g}")  # nine digits: 0.1 s stays 0.1 s
+    return float(f"{typical.mean() if len(typical) else median:.9g}")  # nine digits: 0.1 s stays 0.1 s
 
 
 def outliers(times: np.ndarray) -> np.ndarray:
