@@ -24,6 +24,7 @@ from xcebra_nwb.verbs.fetch import fetch
 
 from .loopback import Loopback
 
+# Each of these alone is got over; two of the last five on one asset may be one too many.
 PASSING = ("429", "503", "slow", "cut", "short", "flip", "expired", "no-range")
 LASTING = {
     "wrong etag": "differ|dandi-etag|downloaded",
@@ -98,6 +99,20 @@ def test_a_zarr_is_verified_by_its_tree(archive: Loopback, tmp_path: Path) -> No
         downloaded(wrong)
 
 
+@pytest.mark.parametrize("path", ["a/..", "../x.nwb", "a/.", "a\nb.nwb"])
+def test_a_path_that_attacks_is_not_followed_even_if_the_table_takes_it(
+    path: str, archive: Loopback, tmp_path: Path
+) -> None:
+    row = one(archive, tmp_path, content(0)).model_copy(update={"etag": "0" * 32 + "-1"})
+    archive.asset(row.asset_id)[1].path = path
+    (tmp_path / "cache" / "incoming" / "other").mkdir(parents=True)
+    before = {file for file in tmp_path.rglob("*") if "locks" not in file.parts and row.etag not in file.parts}
+    with pytest.raises(Failure, match="is no path inside a dandiset") as raised:
+        downloaded(row)
+    assert "\n" not in str(raised.value)
+    assert {f for f in tmp_path.rglob("*") if "locks" not in f.parts and row.etag not in f.parts} == before
+
+
 def test_a_full_disk_is_noticed_before_anything_is_fetched(
     archive: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,7 +150,7 @@ def test_200_assets_with_faults_at_random_end_whole_or_failed_and_a_second_run_r
     for row, said in zip(rows, first, strict=True):
         kind = lasting.get(subject(row), "passing")
         table[kind, "failed" if said else "done"] += 1
-        assert kind == "passing" or matches(LASTING[kind], said), (kind, said)
+        assert not said or matches(LASTING.get(kind, "twice"), said), (kind, said)
     check_that_only_right_bytes_are_there(rows, first)
     assert {end for kind, end in table if kind != "passing"} == {"failed"}
     assert table["passing", "done"] > 100

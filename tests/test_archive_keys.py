@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import select
 import subprocess
@@ -20,12 +21,11 @@ from .loopback import Loopback
 
 KEY = "c0ffee0123456789c0ffee0123456789c0ffee01"
 COMMAND = Path(sys.executable).parent / "xcebra-nwb"
-QUICK = "training: {steps: 20, batch_size: 64, seeds: 2, nulls: 3}\nneural: {min_spikes: 10}\n"
 
 
 @pytest.fixture
 def embargoed(archive: Loopback, tmp_path: Path) -> Loopback:
-    archive.add("sub-a/sub-a_ses-1.nwb", nwb_builders.tiny(tmp_path / "x.nwb").read_bytes())
+    archive.add("sub-a/sub-a_ses-1.nwb", nwb_builders.without_behaviour(tmp_path / "x.nwb").read_bytes())
     archive.dandisets["000001"].embargoed = True
     archive.keys.add(KEY)
     return archive
@@ -90,9 +90,9 @@ def test_a_locked_keyring_is_not_opened_when_nobody_is_there(
 
 
 def test_a_run_on_an_embargoed_dandiset_ends_well_and_leaves_no_key(embargoed: Loopback, tmp_path: Path) -> None:
-    (tmp_path / "quick.yaml").write_text(f"{QUICK}access: stream\n")
+    (tmp_path / "stream.yaml").write_text("access: stream\n")
     out, address = tmp_path / "out", f"{embargoed.site}/dandiset/000001"
-    words = [str(COMMAND), "--debug", "run", address, "-o", str(out), "-c", str(tmp_path / "quick.yaml")]
+    words = [str(COMMAND), "--debug", "run", address, "-o", str(out), "-c", str(tmp_path / "stream.yaml")]
     running = subprocess.Popen(
         words, env=os.environ | {variable(embargoed): KEY}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -102,7 +102,8 @@ def test_a_run_on_an_embargoed_dandiset_ends_well_and_leaves_no_key(embargoed: L
         select.select([], [], [], 0.2)  # other pauses take no time here
     said, _ = running.communicate()
     assert running.returncode == 0, said.decode()
-    assert (out / "sub-a_ses-1" / "sub-a_ses-1_desc-xcebra.nwb").exists()
+    status = json.loads((out / "sub-a_ses-1" / "status.json").read_text())
+    assert (status["state"], status["code"], status["verb"]) == ("refused", "no-label", "extract")
     assert b"xcebra-nwb fetch" in seen or b"xcebra-nwb extract" in seen
     assert KEY.encode() not in said + seen
     for file in tmp_path.rglob("*"):

@@ -26,7 +26,6 @@ rule fetch:
         log_of("fetch"),
     benchmark:
         benchmark_of("fetch")
-    retries: 2
     resources:
         mem_mb=1000,
         runtime=lambda wildcards, attempt: 240 * attempt,

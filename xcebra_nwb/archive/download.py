@@ -8,10 +8,13 @@ from typing import Any
 
 from xcebra_nwb.archive import cache
 from xcebra_nwb.archive.connection import connected, explained, first_line, parsed
+from xcebra_nwb.archive.listing import is_plain
 from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.errors import Failure
 from xcebra_nwb.files import sha256
 
+PARTIAL = ".dandidownload"  # where the client keeps what it has so far
+GAVE_UP = "download failed"
 TOO_SHORT = "Not all part hashes submitted"  # how the client says that the end is missing
 TRIES = 2  # a wrong digest may be an accident of the way, but not twice
 
@@ -40,30 +43,27 @@ def downloaded(row: Session) -> Path:
 def _verified(row: Session) -> Path:
     problem = ""
     for _ in range(TRIES):
-        fetched, said = _download(row)
-        problem = said if fetched is None else _wrong(row, fetched)
-        if fetched is not None and not problem:
-            return fetched
-        cache.remove(cache.incoming(row))
-        cache.incoming(row).mkdir(parents=True)
+        problem = _download(row)
+        if not problem:
+            (fetched,) = (path for path in cache.incoming(row).iterdir() if not path.name.endswith(PARTIAL))
+            problem = _wrong(row, fetched)
+            if not problem:
+                return fetched
+        if not problem.startswith(GAVE_UP):  # what arrived before the client gave up may be right
+            cache.remove(cache.incoming(row))
+            cache.incoming(row).mkdir(parents=True)
     raise Failure(f"{row.session}: {row.path}: {problem}, twice", "nothing of it is used; the same command tries again")
 
 
-def _download(row: Session) -> tuple[Path | None, str]:
-    """The file as the client left it, or None and what the client found wrong with it.
-
-    Raises:
-        Failure: the client gave up; what it has so far stays for the next time.
-    """
+def _download(row: Session) -> str:
+    """Have the client download an asset; what it says is wrong, "" if nothing."""
     with explained(f"{row.session}: {row.path}"):
         for report in _reports(row):
             if report.get("checksum") == "differs":
-                return None, first_line(report["message"])
+                return first_line(report["message"])
             if report.get("status") == "error":
-                problem = f"{row.session}: {row.path}: download failed: {first_line(report['message'])}"
-                raise Failure(problem, "the same command goes on from here")
-    made = [path for path in cache.incoming(row).iterdir() if not path.name.endswith(".dandidownload")]
-    return (made[0], "") if made else (None, "nothing arrived")
+                return f"{GAVE_UP}: {first_line(report['message'])}"
+    return ""
 
 
 def _reports(row: Session) -> Iterator[dict[str, Any]]:
@@ -72,8 +72,10 @@ def _reports(row: Session) -> Iterator[dict[str, Any]]:
     from dandi.download import Downloader, DownloadExisting
 
     instance = parsed(row.source).instance
-    with connected(instance, row.dandiset):  # the client itself would ask for a key that is missing
-        pass
+    with connected(instance, row.dandiset) as client:  # the client itself would ask for a key that is missing
+        path = client.get_asset(row.asset_id).path
+    if not is_plain(path):  # the client makes a file of that name
+        raise Failure(f"{row.session}: {path!r} is no path inside a dandiset", "leave the session out")
     downloader = Downloader(
         url=BaseAssetIDURL(instance=instance, asset_id=row.asset_id),
         output_dir=cache.incoming(row),

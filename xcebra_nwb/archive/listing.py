@@ -78,6 +78,12 @@ class Listed:
         return [str(one.get("name", "")) for one in named if one.get("schemaKey", "Anatomy") == "Anatomy"]
 
 
+def is_plain(path: str) -> bool:
+    """Return whether a path stays in the folder that it is relative to, and can be printed in one line."""
+    parts = path.split("/")
+    return bool(path) and path.isprintable() and "\\" not in path and not {"", ".", ".."} & set(parts)
+
+
 def listed(address: str, *, draft: bool = False) -> list[Listed]:
     """Return the assets that an address names: a dandiset, a folder, a glob or one asset, of one pinned version.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from xcebra_nwb.archive.listing import Listed, listed
+from xcebra_nwb.archive.listing import Listed, is_plain, listed
 from xcebra_nwb.archive.local import session_names
 from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.errors import UsageError
@@ -54,12 +54,6 @@ def _other(what: str, wanted: str, stated: Sequence[str]) -> str:
     if not wanted or any(wanted.lower() in one.lower() for one in stated):
         return ""
     return f"{what} is {', '.join(stated)}" if stated else f"{what} is not stated"
-
-
-def is_plain(path: str) -> bool:
-    """Return whether a path stays in the folder that it is relative to, and can be printed in one line."""
-    parts = path.split("/")
-    return bool(path) and path.isprintable() and "\\" not in path and not {"", ".", ".."} & set(parts)
 
 
 def is_remote(given: Path | str) -> bool:
