@@ -163,6 +163,23 @@ def test_what_the_user_decided_stays_and_update_says_what_changed(held: Loopback
     assert not again["changed"] and not again["new"]
 
 
+def test_two_versions_in_one_table_keep_their_names(held: Loopback, tmp_path: Path) -> None:
+    named("sub-a/sub-a_ses-1_ecephys.nwb", held, version="0.270101.1200")
+    both = [address(held), f"{held.site}/dandiset/000001/0.270101.1200"]
+    first = discover(both, tmp_path / "t.tsv")
+    assert len({row.session for row in first}) == 4
+    assert discover(both, tmp_path / "t.tsv") == first
+
+
+def test_regions_are_found_wherever_the_archive_states_them(archive: Loopback, tmp_path: Path) -> None:
+    deep = {"wasDerivedFrom": [{"wasDerivedFrom": [{"anatomy": [{"schemaKey": "Anatomy", "name": "CA1 field"}]}]}]}
+    archive.add("sub-a/sub-a_ses-1.nwb", b"a", metadata=UNITS | deep)
+    archive.add("sub-b/sub-b_ses-1.nwb", b"b", metadata=UNITS | {"about": [{"schemaKey": "Anatomy", "name": "V1"}]})
+    archive.add("sub-c/sub-c_ses-1.nwb", b"c", metadata=UNITS)
+    rows = discover([address(archive)], tmp_path / "t.tsv", screen=Screen(region="ca1"))
+    assert [row.reason for row in rows] == ["", "screened: region is V1", "screened: region is not stated"]
+
+
 def test_thousands_of_assets_come_in_pages_of_a_thousand(archive: Loopback, tmp_path: Path) -> None:
     for number in range(2500):
         archive.add(f"sub-{number}/sub-{number}_ses-1.nwb", b"x", metadata=UNITS, digest={"dandi:dandi-etag": "a-1"})

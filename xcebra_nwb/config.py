@@ -204,7 +204,9 @@ class Config(Section):
 
     sessions: str = Field("config/sessions.tsv", description="table of the sessions, written by `discover`")
     results: str = Field("results", description="folder of the results")
-    access: Literal["download", "stream"] = Field("download", description="how remote files are read")
+    access: Literal["download", "stream"] = Field(
+        "download", description="how assets of archives are read (docs/archive.md)"
+    )
     neural: Neural = Field(default_factory=Neural)
     time: Time = Field(default_factory=Time)
     labels: Auto | dict[Annotated[str, Field(pattern=LABEL_NAME)], Label] = Field(

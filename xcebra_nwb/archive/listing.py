@@ -73,9 +73,13 @@ class Listed:
     @property
     def regions(self) -> list[str]:
         """The brain regions that the archive names; most dandisets name none."""
-        samples = self.metadata.get("wasDerivedFrom") or []
-        named = [*(self.metadata.get("about") or []), *(one["anatomy"] for one in samples if one.get("anatomy"))]
-        return [str(one.get("name", "")) for one in named if one.get("schemaKey", "Anatomy") == "Anatomy"]
+        named = [one for one in self.metadata.get("about") or [] if one.get("schemaKey") == "Anatomy"]
+        pending = list(self.metadata.get("wasDerivedFrom") or [])  # a sample may be one of another sample
+        while pending:
+            sample = pending.pop()
+            named += sample.get("anatomy") or []
+            pending += sample.get("wasDerivedFrom") or []
+        return [str(one.get("name", "")) for one in named]
 
 
 def is_plain(path: str) -> bool:

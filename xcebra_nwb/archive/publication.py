@@ -90,8 +90,10 @@ def metadata(
     """Return what people write into the metadata of a dandiset; an archive adds the rest.
 
     Raises:
-        UsageError: ``contact`` is not of the form ``Family, Given <address>``.
+        UsageError: ``contact`` is not of the form ``Family, Given <address>``, or ``identifier`` has not six digits.
     """
+    if not re.fullmatch(r"\d{6}", identifier):
+        raise UsageError(f"--dandiset {identifier}", "an identifier has six digits")
     person = CONTACT.fullmatch(contact.strip())
     if person is None:
         raise UsageError(f"--contact {contact}", 'give it as "Family, Given <address@example.org>"')

@@ -82,14 +82,23 @@ def find(inputs: Iterable[str], *, draft: bool = False) -> list[Listed]:
 def rows(assets: Sequence[Listed], known: Iterable[Session] = (), screen: Screen | None = None) -> list[Session]:
     """Return a row for every asset. What the user decided about an asset in ``known`` stays, also in a new version."""
     screen = screen or Screen()
-    decided = {(row.dandiset, row.path): row for row in known if row.dandiset}
     keys = [Path(asset.asset_id) / (PurePosixPath(asset.path).name or "asset") for asset in assets]
-    before = [decided.get((asset.place.dandiset, _one_line(asset.path))) for asset in assets]
+    before = _before(assets, known)
     named = {key: row.session for key, row in zip(keys, before, strict=True) if row is not None}
     names = session_names(dict.fromkeys(keys, ""), named)
     return [
         _kept(row(asset, name, screen.reason(asset)), old)
         for asset, name, old in zip(assets, names, before, strict=True)
+    ]
+
+
+def _before(assets: Sequence[Listed], known: Iterable[Session]) -> list[Session | None]:
+    """The row that each asset had: its own, or that of another version of it that is not among the assets."""
+    rows = [row for row in known if row.asset_id]
+    own, here = {row.asset_id: row for row in rows}, {asset.asset_id for asset in assets}
+    others = {(row.dandiset, row.path): row for row in rows if row.asset_id not in here}
+    return [
+        own.get(asset.asset_id) or others.pop((asset.place.dandiset, _one_line(asset.path)), None) for asset in assets
     ]
 
 
