@@ -77,6 +77,7 @@ def test_archives_and_folders_mix_and_no_two_sessions_share_a_name(held: Loopbac
 def test_every_asset_that_is_left_out_says_why(held: Loopback, tmp_path: Path) -> None:
     held.add("sub-c/sub-c_ses-1.nwb", b"", metadata={"variableMeasured": [{"value": "ElectricalSeries"}]})
     held.add("README.md", b"text")
+    held.add("sub-c/sub-c_ses-1.nwb.zarr", b"")
     held.add("sub-a/sub-a_ses-1_desc-xcebra.nwb", b"")
     held.add("sub-d/sub-d_ses-1.nwb", b"", metadata=UNITS, size=3 * 10**9)
     rat = {"wasAttributedTo": [{"species": {"name": "Rattus norvegicus - Norway rat"}}]}
@@ -86,6 +87,7 @@ def test_every_asset_that_is_left_out_says_why(held: Loopback, tmp_path: Path) -
     assert reasons["sub-c/sub-c_ses-1.nwb"] == (
         "screened: no neural data that is read: variableMeasured is ElectricalSeries"
     )
+    assert reasons["sub-c/sub-c_ses-1.nwb.zarr"].startswith("screened: NWB in Zarr")
     assert reasons["README.md"] == "screened: not an NWB file"
     assert reasons["sub-a/sub-a_ses-1_desc-xcebra.nwb"] == "screened: results of xcebra-nwb, not a recording"
     assert reasons["sub-d/sub-d_ses-1.nwb"] == "screened: 3.0 GB: larger than asked for"

@@ -61,6 +61,16 @@ def test_an_asset_is_fetched_once_for_all_projects(archive: Loopback, tmp_path: 
     assert not first.stat().st_mode & 0o222
 
 
+def test_what_a_killed_download_of_the_same_content_left_under_another_name_does_not_matter(
+    archive: Loopback, tmp_path: Path
+) -> None:
+    row = one(archive, tmp_path, content(0))
+    left = cache.incoming(row) / "other.nwb"
+    (left.parent / "other.nwb.dandidownload").mkdir(parents=True)
+    left.write_bytes(b"something else")
+    assert downloaded(row).read_bytes() == content(0)
+
+
 def test_a_cut_download_goes_on_where_it_stopped(archive: Loopback, tmp_path: Path) -> None:
     row = one(archive, tmp_path, content(0, 24_000_000))
     archive.faults[row.asset_id].extend(["cut", "503"])

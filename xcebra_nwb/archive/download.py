@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from xcebra_nwb.archive import cache
@@ -76,6 +76,7 @@ def _reports(row: Session) -> Iterator[dict[str, Any]]:
         path = client.get_asset(row.asset_id).path
     if not is_plain(path):  # the client makes a file of that name
         raise Failure(f"{row.session}: {path!r} is no path inside a dandiset", "leave the session out")
+    _remove_others(cache.incoming(row), PurePosixPath(path).name)
     downloader = Downloader(
         url=BaseAssetIDURL(instance=instance, asset_id=row.asset_id),
         output_dir=cache.incoming(row),
@@ -92,6 +93,13 @@ def _reports(row: Session) -> Iterator[dict[str, Any]]:
         if TOO_SHORT not in str(error):
             raise
         yield {"checksum": "differs", "message": "another length than the archive states"}
+
+
+def _remove_others(folder: Path, name: str) -> None:
+    """The same content may have begun to come under another name."""
+    for path in folder.iterdir():
+        if path.name not in {name, f"{name}{PARTIAL}"}:
+            cache.remove(path)
 
 
 def _wrong(row: Session, path: Path) -> str:
