@@ -27,7 +27,7 @@ def read(path: Path, **section: object) -> tuple[list[Population], list[str]]:
     wanted: Neural = validate({"neural": section}).neural
     with open_nwb(path) as file:
         sources, notes = neural.choose(file, wanted)
-        return neural.read(file, sources, wanted.where), notes
+        return neural.read(file, sources, wanted), notes
 
 
 def test_units_with_regions_and_columns(tmp_path: Path) -> None:
@@ -322,3 +322,20 @@ def test_a_clock_that_starts_again_is_not_sorted_away(tmp_path: Path) -> None:
             with pytest.raises(Refusal, match="3 of 4 units start again") as caught:
                 read(path)
             assert caught.value.code is Code.TIMES_NOT_TRUSTED
+
+
+def test_units_that_a_table_region_points_to(tmp_path: Path) -> None:
+    nwb = build.new()
+    build.add_units(nwb, build.steady_spikes(5))
+    build.add_rates(nwb, TIMES, VALUES, name="binned")
+    path = build.save(nwb, tmp_path / "region.nwb")
+    with build.edited(path) as h5:
+        region = h5["processing/ecephys/binned"].create_dataset("units_region", data=[4, 1, 1])
+        region.attrs["table"] = h5["units"].ref
+    (population,), _ = read(path, rows="/processing/ecephys/binned/units_region")
+    assert population.table["row"].tolist() == [1, 4]
+    assert population.spikes is not None and len(population.spikes) == 2
+    with pytest.raises(UsageError, match=r"no /processing/nowhere .*candidates: /processing/ecephys/binned/units_reg"):
+        read(path, rows="/processing/nowhere")
+    with pytest.raises(UsageError, match="points into /units, not into /processing/ecephys/binned"):
+        read(path, rows="/processing/ecephys/binned/units_region", source="/processing/ecephys/binned")

@@ -47,6 +47,9 @@ class Neural(Section):
         "(Hz), `presence` (share of 100 parts of the time with a spike) and `isi_violations` (share of intervals under "
         "1.5 ms); a column of the file with one of these four names is `own_<name>`",
     )
+    rows: str = Field(
+        "", description="path of a table region of the file: only the units are taken whose rows it points to"
+    )
     min_spikes: int = Field(50, ge=0, description="units with fewer spikes in the valid bins are left out")
     min_coverage: float = Field(
         0.5, ge=0, le=1, description="units observed for a smaller share of the recording are left out"

@@ -11,6 +11,7 @@ from xcebra_nwb.nwb.file import NwbFile, parent, unknown_path
 from xcebra_nwb.nwb.population import Population
 from xcebra_nwb.nwb.readers import Candidate, Reader, readers
 from xcebra_nwb.nwb.series import columns
+from xcebra_nwb.nwb.table_region import pointed_to
 from xcebra_nwb.refusals import Code
 
 
@@ -41,9 +42,10 @@ def choose(file: NwbFile, neural: Neural) -> tuple[list[Source], list[str]]:
     return [source for path in named for source in _configured(file, path.rstrip("/"))], []
 
 
-def read(file: NwbFile, sources: list[Source], where: str) -> list[Population]:
-    """Return the populations of ``sources``; the units' own columns are read only if ``where`` may ask for them."""
-    return [readers()[source.layout].read(file, source.paths, bool(where)) for source in sources]
+def read(file: NwbFile, sources: list[Source], neural: Neural) -> list[Population]:
+    """Return the populations of ``sources``; the units' own columns are read only if the config may ask for them."""
+    every = [readers()[source.layout].read(file, source.paths, bool(neural.where)) for source in sources]
+    return [pointed_to(file, population, neural.rows) for population in every] if neural.rows else every
 
 
 def _automatic(file: NwbFile) -> tuple[list[Source], list[str]]:

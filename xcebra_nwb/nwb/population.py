@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -33,6 +33,18 @@ class Population:
     samples: Samples | None = None
     observed: Sequence[np.ndarray] | None = None
     notes: tuple[str, ...] = ()
+
+    def keep(self, units: np.ndarray) -> Population:
+        """Return the units where ``units`` (unit,) is true."""
+        rows = np.flatnonzero(units).tolist()
+        samples = self.samples
+        return replace(
+            self,
+            table=self.table[units].reset_index(drop=True),
+            spikes=None if self.spikes is None else [self.spikes[row] for row in rows],
+            samples=None if samples is None else replace(samples, values=samples.values[:, units]),
+            observed=None if self.observed is None else [self.observed[row] for row in rows],
+        )
 
     @property
     def times(self) -> np.ndarray:

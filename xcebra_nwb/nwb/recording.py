@@ -42,7 +42,7 @@ def read_recording(file: NwbFile, config: Config) -> Recording:
     sources, neural_choices = neural.choose(file, config.neural)
     taken = [path for source in sources for path in source.paths]
     labels, label_choices = choose_labels(file, config.labels, taken)
-    populations = neural.read(file, sources, config.neural.where)
+    populations = neural.read(file, sources, config.neural)
     tables = interval_tables(file)
     trials = [read_intervals(tables[TRIALS]).reshape(-1)] if TRIALS in tables else []
     notes = [note for population in populations for note in population.notes]
