@@ -100,7 +100,9 @@ def run_apart(bases: dict[str, Path], seed: int, folder: Path) -> str:
     """Return "" where the file of ``seed`` ends well, else what went wrong; in a process of its own."""
     path, name, done = damaged(bases, seed, folder)
     report = folder / f"{seed}.txt"
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # threads of fsspec wait in the parent, and have no part in the child
+        child = os.fork()
     if not child:
         code = 1
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -15,7 +16,7 @@ from tests.range_server import serving
 from xcebra_nwb.config import validate
 from xcebra_nwb.errors import Failure
 from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.nwb.file import open_nwb
+from xcebra_nwb.nwb.file import dataset, open_nwb
 from xcebra_nwb.nwb.inventory import inventory
 
 
@@ -70,6 +71,21 @@ def test_raw_data_beside_are_not_read(tmp_path: Path) -> None:
         stream = Counting(content)
         work(stream)
         assert 30_000 < stream.taken < len(content) / 100
+
+
+def test_a_link_to_another_file_leads_nowhere_in_a_stream(tmp_path: Path) -> None:
+    build.tiny(tmp_path / "other.nwb", seconds=30.0)
+    path = build.tiny(tmp_path / "linked.nwb")
+    with build.edited(path) as h5:
+        h5["acquisition/away"] = h5py.ExternalLink("other.nwb", "/processing")
+        h5["acquisition/chain"] = h5py.SoftLink("/acquisition/away")
+        del h5["units/spike_times"]
+        h5["units/spike_times"] = h5py.ExternalLink("other.nwb", "/units/spike_times")
+    with open_nwb(path) as file:
+        assert "/acquisition/away/behavior" in file.groups and not file.problems
+    with open_nwb(io.BytesIO(path.read_bytes())) as file:
+        assert set(file.problems) == {f"/acquisition/{name}" for name in ("away", "chain")} | {"/units/spike_times"}
+        assert dataset(file.groups["/units"], "spike_times") is None
 
 
 def test_an_address_that_does_not_answer_is_a_failure(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from xcebra_nwb.errors import NotInFile, Refusal
 from xcebra_nwb.nwb.source import Source, opened, place_of
-from xcebra_nwb.nwb.walk import UNREADABLE, identity_of, is_group, walk
+from xcebra_nwb.nwb.walk import UNREADABLE, identity_of, is_group, member, walk
 from xcebra_nwb.refusals import Code
 
 RAW = {"ElectricalSeries", "SpikeEventSeries", "ImageSeries", "OpticalSeries", "IndexSeries", "ImageMaskSeries"}
@@ -132,10 +132,10 @@ def neurodata_type(item: h5py.Group | h5py.Dataset) -> str:
 def dataset(group: h5py.Group, name: str) -> h5py.Dataset | None:
     """Return the dataset ``name`` of ``group``; None where there is none that holds values or can be read."""
     try:
-        item = group.get(name)
+        item = member(group, name)
     except UNREADABLE:
         return None
-    return None if item is None or is_group(item) or item.shape is None else item
+    return None if is_group(item) or item.shape is None else item
 
 
 def _is_series(group: h5py.Group) -> bool:

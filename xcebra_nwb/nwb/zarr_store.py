@@ -16,6 +16,7 @@ from xcebra_nwb.nwb.zarr_tree import ZarrGroup
 from xcebra_nwb.refusals import Code
 
 METADATA = (".zmetadata", ".zgroup")
+COLLECTED = {".zgroup", ".zarray", ".zattrs"}
 
 
 def folder(place: Path | str) -> MutableMapping[str, bytes]:
@@ -46,7 +47,11 @@ def zarr_root(files: MutableMapping[str, bytes], place: str) -> ZarrGroup:
         )
     store = Whole(files)
     try:
-        group = zarr.open_consolidated(store, mode="r") if ".zmetadata" in files else zarr.open_group(store, mode="r")
+        if ".zmetadata" in files:
+            group = zarr.open_consolidated(store, mode="r")
+        else:  # collected once: zarr would list the whole store for every group
+            metadata = {key: files[key] for key in files if posixpath.basename(key) in COLLECTED}
+            group = zarr.open_group(metadata, chunk_store=store, mode="r")
     except Exception as error:  # zarr fails on wrong metadata in many ways
         raise Refusal(
             Code.DAMAGED, f"{place}: damaged: its Zarr metadata cannot be read: {error}", "copy it again"

@@ -17,6 +17,7 @@ import numpy as np
 import zarr
 
 MOST_CHUNK_BYTES = 2**31  # of one chunk, decoded
+MOST_CHUNKS = 1_000_000  # of one array
 HIDDEN = {"zarr_link", "zarr_dtype"}
 
 
@@ -70,8 +71,8 @@ class ZarrDataset:
 
     @property
     def stored(self) -> int:
-        """How many bytes the values take; a folder at an address does not tell."""
-        return max(int(self._array.nbytes_stored), 0)
+        """How many bytes may be stored: as many as are declared, in a number of chunks that a store can hold."""
+        return int(self._array.nbytes) if self._array.nchunks <= MOST_CHUNKS else 0
 
     def asstr(self, errors: str = "strict") -> ZarrDataset:
         """Return the dataset itself: its texts are decoded already."""
