@@ -57,6 +57,9 @@ def test_an_asset_is_fetched_once_for_all_projects(archive: Loopback, tmp_path: 
     asked = len(archive.requests)
     assert downloaded(row.model_copy(update={"session": "another-project"})) == first
     assert len(archive.requests) == asked
+    other = row.model_copy(update={"path": "sub-b/the same.nwb"})
+    assert (downloaded(other).name, downloaded(other).read_bytes()) == ("the-same.nwb", content(0))
+    assert len(archive.requests) == asked
     assert not list((tmp_path / "cache" / "incoming").iterdir())
     assert not first.stat().st_mode & 0o222
 
@@ -102,7 +105,7 @@ def test_a_zarr_is_verified_by_its_tree(archive: Loopback, tmp_path: Path) -> No
     archive.add("sub-a/sub-a_ses-1.nwb.zarr", tree)
     row = rows_of(archive, tmp_path / "t.tsv")[0]
     place = downloaded(row)
-    assert place.name == "source.nwb.zarr"
+    assert place.name == "sub-a_ses-1.nwb.zarr"
     assert (place / "a" / "b" / "0").read_bytes() == b"chunk"
     wrong = row.model_copy(update={"etag": f"{'0' * 32}-2--7"})
     with pytest.raises(Failure, match=r"Zarr checksum .* twice"):

@@ -13,7 +13,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
 
@@ -22,6 +22,7 @@ from xcebra_nwb.errors import Failure, UsageError
 
 VARIABLE = "XCEBRA_NWB_CACHE"
 SPARE = 1.05  # of an asset's size that must be free
+UNFIT = re.compile(r"[^A-Za-z0-9_.+-]+")
 PLAIN = re.compile(r"[0-9a-zA-Z-]+")
 
 
@@ -47,8 +48,18 @@ def key(row: Session) -> str:
 
 
 def place(row: Session) -> Path:
-    """Return where an asset is, or will be, whole."""
-    return root() / "objects" / key(row) / ("source.nwb.zarr" if row.path.endswith(".zarr") else "source.nwb")
+    """Return where an asset is, or will be, whole, under its own name."""
+    return root() / "objects" / key(row) / (UNFIT.sub("-", PurePosixPath(row.path).name).strip("-.") or "asset.nwb")
+
+
+def named(row: Session) -> bool:
+    """Return whether an asset is there; where its content is, under another name, it gets its own name, too."""
+    wanted = place(row)
+    held = sorted(p for p in wanted.parent.iterdir() if p.exists()) if wanted.parent.is_dir() else []
+    if held and wanted not in held:
+        wanted.unlink(missing_ok=True)  # a link whose file is gone
+        wanted.symlink_to(held[0].name)
+    return bool(held)
 
 
 def incoming(row: Session) -> Path:

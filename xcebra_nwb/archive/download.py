@@ -30,7 +30,7 @@ def downloaded(row: Session) -> Path:
     """
     place = cache.place(row)
     with cache.alone(row):
-        if not place.exists():
+        if not cache.named(row):
             cache.check_space(row)
             fetched = _verified(row)
             place.parent.mkdir(parents=True, exist_ok=True)
