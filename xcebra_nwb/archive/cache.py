@@ -1,9 +1,9 @@
 """The cache that all projects on a machine share: an asset by its digest, whole or not there, fetched by one at a time.
 
-objects/<digest>/source.nwb    whole files, verified, never changed
-incoming/<digest>/             what a download has so far; it goes on from there
-ranges/<digest>/<block>        parts of files that were streamed
-locks/<digest>                 held while something is made; a killed process lets go of it
+- ``objects/<digest>/<name>``: whole files, verified, never changed; a name for every asset of that content
+- ``incoming/<digest>/``: what a download has so far; it goes on from there
+- ``ranges/<digest>/``: blocks of files that were streamed
+- ``locks/<digest>``: held while something is made; a killed process lets go of it
 """
 
 from __future__ import annotations
