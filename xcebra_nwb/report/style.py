@@ -142,8 +142,8 @@ def picture(draw: Callable[[], Figure], alt: str) -> Picture:
 
 def _data_uri(drawn: Figure, colors: int = 256) -> str:
     """A PNG in a ``data:`` address, with a palette of ``colors`` to keep pages small."""
-    raw, packed = io.BytesIO(), io.BytesIO()
-    drawn.savefig(raw, format="png")
-    with Image.open(raw) as image:
-        image.convert("RGB").quantize(colors, dither=Image.Dither.NONE).save(packed, format="png", optimize=True)
+    canvas, packed = FigureCanvasAgg(drawn), io.BytesIO()
+    canvas.draw()  # savefig would draw it twice, once to lay it out, with the same result
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    image.quantize(colors, dither=Image.Dither.NONE).save(packed, format="png", optimize=True)
     return "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode("ascii")
