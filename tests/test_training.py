@@ -82,6 +82,21 @@ def test_the_same_seeds_give_the_same_bits() -> None:
     np.testing.assert_array_equal(first.loss, second.loss)
 
 
+@pytest.mark.parametrize("name", ["mlp", "conv10"])
+def test_one_thread_and_two_give_the_same_bits(name: str) -> None:
+    activity, position = recording()
+    shape = encoder.architecture(name, UNITS, hidden=32, outputs=6)
+    blocks, data = [Block("time", 0, 6), Block("position", 0, 3)], samples(position, [0], shape.window)
+    chosen, threads, found = options(2, batch_size=512, regularizer_ramp=(0.0, 0.0)), torch.get_num_threads(), []
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        found.append(training.train(activity, shape, blocks, data, [np.random.default_rng(1)], chosen))
+    torch.set_num_threads(threads)
+    for a, b in zip(found[0].layers, found[1].layers, strict=True):
+        assert torch.equal(a[0], b[0])
+        assert torch.equal(a[1], b[1])
+
+
 def test_more_steps_begin_like_fewer() -> None:
     few, more = trained([0], [1], steps=3), trained([0], [1], steps=40, regularizer_ramp=(0.9, 0.95))
     few_plain = trained([0], [1], steps=3, regularizer_weight=0.0)

@@ -72,8 +72,8 @@ def machine(threads: int, top: Ceiling) -> str:
     products, copies = top.products / 1e9, top.copies / 1e9
     without = "" if peer.installed() else f"; CEBRA 0.6.1 {peer.MISSING}"
     return (
-        f"{threads} of {os.cpu_count()} CPU cores, torch {torch.__version__}; at its best {products:.0f} GFLOP/s in a "
-        f"product of matrices and {copies:.0f} GB/s in a copy{without}"
+        f"{threads} of {os.cpu_count()} CPU cores, torch {torch.__version__}; a core at its best {products:.0f} "
+        f"GFLOP/s in a product of matrices and {copies:.0f} GB/s in a copy{without}"
     )
 
 
@@ -84,8 +84,8 @@ def _measured(work: Work, size: Size, top: Ceiling) -> dict[str, Any]:
     if work.peer and peer.installed():
         blocks[PEER] = block(speed_peer.peer(work), size.seconds, LEAST_OF_PEER[work.kind], MOST[work.kind])
     rates = in_turn(blocks, size.rounds)
-    own_rate = work.members * float(np.median(rates[OURS].wall))
-    found |= {"rate": own_rate}
+    by_wall, by_processor = (work.members * float(np.median(rate)) for rate in rates[OURS])
+    found |= {"rate": by_wall}
     if PEER in rates:
         found |= {"peer_rate": float(np.median(rates[PEER].wall))}
         mine, its = rates[OURS], rates[PEER]
@@ -93,7 +93,7 @@ def _measured(work: Work, size: Size, top: Ceiling) -> dict[str, Any]:
             low, middle, high = quartiles(work.members * ratios)
             found |= {name: middle, f"{name}_low": low, f"{name}_high": high}
     floor = least(work)
-    return found | ({} if floor is None else {"ceiling_share": top.seconds(*floor) * own_rate})
+    return found | ({} if floor is None else {"ceiling_share": top.seconds(*floor) * by_processor})
 
 
 def quality(size: str) -> list[dict[str, Any]]:

@@ -174,8 +174,6 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def convolve_back(gradient: Tensor, weight: Tensor, kernel: int) -> Tensor:
     """Return the transpose of :func:`convolve` times ``gradient`` (M, T', B, H): (M, T, B, C)."""
-    if kernel == 1:
-        return torch.bmm(gradient.flatten(1, 2), weight.mT).unflatten(1, gradient.shape[1:3])
     result: Tensor = _TransposedConvolution.apply(gradient, weight, kernel)
     return result
 
@@ -226,10 +224,12 @@ def _convolved(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 def _folded(gradient: Tensor, weight: Tensor, kernel: int) -> Tensor:
     """What every lag's weight makes of ``gradient`` (M, T', B, H), added up where the lag reads: (M, T, B, C)."""
     members, left, batch, _ = gradient.shape
-    result = gradient.new_zeros(members, left + kernel - 1, batch, weight.shape[1] // kernel)
+    result = gradient.new_empty(members, left + kernel - 1, batch, weight.shape[1] // kernel)
+    result[:, left:] = 0
     for lag, by_lag in enumerate(weight.chunk(kernel, dim=1)):
         # view, not flatten: a copy would be added to in vain.
-        result[:, lag : lag + left].view(members, left * batch, -1).baddbmm_(gradient.flatten(1, 2), by_lag.mT)
+        stretch = result[:, lag : lag + left].view(members, left * batch, -1)
+        stretch.baddbmm_(gradient.flatten(1, 2), by_lag.mT, beta=min(lag, 1))
     return result
 
 

@@ -14,6 +14,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+ROWS = 8
+
 
 @dataclass(frozen=True)
 class Contrast:
@@ -59,8 +61,8 @@ class _ContrastiveLoss(torch.autograd.Function):
     def forward(ctx: Any, reference: Tensor, positive: Tensor, negative: Tensor, contrast: Contrast) -> Tensor:
         ctx.pull = 1.0 if contrast.similarity == "euclidean" else 0.0  # q
         ctx.slope = (1.0 + ctx.pull) / contrast.temperature  # c
-        left = torch.cat([reference.mT, torch.ones_like(reference[..., :1]).mT], dim=1)  # (M, K + 1, B)
-        right, own_right = (torch.cat([x.mT, _lift(x, ctx.pull)], dim=1) for x in (negative, positive))
+        left = _latents_first(reference, torch.ones_like(reference[..., 0]))
+        right, own_right = (_latents_first(x, x.square().sum(-1) * (-0.5 * ctx.pull)) for x in (negative, positive))
         scaled = left * (ctx.slope / math.log(2))
         near = (scaled * own_right).sum(1)  # (M, B), in powers of 2
         logits = torch.bmm(scaled.mT, right)
@@ -70,6 +72,7 @@ class _ContrastiveLoss(torch.autograd.Function):
         weights = logits.sub_(top.unsqueeze(-1)).exp2_()
         negatives = weights.sum(-1)
         total = negatives + torch.exp2(near - top) if contrast.denominator == "all" else negatives
+        ctx.latents = reference.shape[-1]
         ctx.save_for_backward(left, own_right, right, weights, negatives, total)
         return (total.log2() + top - near).mean(-1) * math.log(2)
 
@@ -79,17 +82,25 @@ class _ContrastiveLoss(torch.autograd.Function):
         step = gradients[0].view(-1, 1, 1) * (ctx.slope / left.shape[-1])
         per_reference = step / total.unsqueeze(1)  # (M, 1, B)
         share = per_reference * negatives.unsqueeze(1)
-        reference, positive, negative = left[:, :-1], own_right[:, :-1], right[:, :-1]
-        of_reference = torch.bmm(negative, weights.mT) * per_reference - share * positive
-        back = torch.bmm(left * per_reference, weights)  # (M, K + 1, J), the sum over references last
-        of_negative = back[:, :-1] - ctx.pull * negative * back[:, -1:]
+        latents = slice(0, ctx.latents)
+        reference, positive, negative = left[:, latents], own_right[:, latents], right[:, latents]
+        of_reference = torch.bmm(right, weights.mT)[:, latents] * per_reference - share * positive
+        back = torch.bmm(left * per_reference, weights)  # (M, rows, J); after the latents the sum over references
+        of_negative = back[:, latents] - ctx.pull * negative * back[:, ctx.latents].unsqueeze(1)
         of_positive = share * (ctx.pull * positive - reference)
         return of_reference.mT, of_positive.mT, of_negative.mT, None
 
 
-def _lift(x: Tensor, pull: float) -> Tensor:
-    """``-pull |x|^2 / 2`` of ``x`` (M, B, K), (M, 1, B)."""
-    return x.square().sum(-1).mul_(-0.5 * pull).unsqueeze(1)
+def _latents_first(block: Tensor, last: Tensor) -> Tensor:
+    """``block`` (M, B, K) as rows of latents, then ``last`` (M, B), then zeros: (M, K + 1 or more, B).
+
+    Rows are filled up to a multiple of :data:`ROWS`: of others the processor's library adds up in another order with
+    another number of threads.
+    """
+    members, size, latents = block.shape
+    rows = block.new_zeros(members, -(-(latents + 1) // ROWS) * ROWS, size)
+    rows[:, :latents], rows[:, latents] = block.mT, last
+    return rows
 
 
 def chance_loss(negatives: int, contrast: Contrast) -> float:
