@@ -365,3 +365,13 @@ def test_what_was_not_recorded_is_no_silence(tmp_path: Path) -> None:
     assert session["valid"].values[(times > 2) & (times < 59)].all()
     assert session["segment"].values[times < 59].max() < session["segment"].values[times > 101].min()
     assert "no unit fires for over 30 s" in session.attrs["masks"]
+
+
+def test_units_that_were_never_observed_for_a_whole_bin_are_refused(tmp_path: Path) -> None:
+    nwb = build.new()
+    pieces = np.stack([np.arange(3000) * 0.02, np.arange(3000) * 0.02 + 0.015], axis=1)
+    build.add_units(nwb, build.steady_spikes(4), obs_intervals=[pieces] * 4)
+    build.add_position(nwb, *build.circling())
+    with pytest.raises(Refusal, match="0 of 4 units left") as caught:
+        extract_session(build.save(nwb, tmp_path / "pieces.nwb"), validate({}), "one")
+    assert caught.value.code is Code.TOO_FEW_UNITS

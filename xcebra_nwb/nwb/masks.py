@@ -64,7 +64,8 @@ def coverage(grid: Grid, observed: Sequence[np.ndarray], usable: np.ndarray) -> 
 def _observers(grid: Grid, observed: Sequence[np.ndarray]) -> np.ndarray:
     """How many units were observed throughout each bin, (time,)."""
     runs = [grid.whole(merged(intervals)) for intervals in observed]
-    first, last = (np.concatenate([run[side] for run in runs]) for side in (0, 1))
+    nothing = np.empty(0, dtype=np.int64)  # no unit may be left
+    first, last = (np.concatenate([nothing, *(run[side] for run in runs)]) for side in (0, 1))
     return grid.tally(first, last)
 
 
