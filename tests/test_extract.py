@@ -375,3 +375,24 @@ def test_units_that_were_never_observed_for_a_whole_bin_are_refused(tmp_path: Pa
     with pytest.raises(Refusal, match="0 of 4 units left") as caught:
         extract_session(build.save(nwb, tmp_path / "pieces.nwb"), validate({}), "one")
     assert caught.value.code is Code.TOO_FEW_UNITS
+
+
+def test_one_absurd_time_costs_no_other_label(tmp_path: Path) -> None:
+    path = build.tiny(tmp_path / "absurd.nwb")
+    with build.edited(path) as h5:
+        h5["processing/behavior/Position/position/timestamps"][0] = -1.54e9
+    assert set(contract.labels(extract_session(path, validate({}), "one"))) == {"position", "head_direction", "speed"}
+
+
+def test_misplaced_samples_are_sorted_and_times_within_trials_refused(tmp_path: Path) -> None:
+    wanted = validate({"labels": {"position": {"source": "/processing/behavior/Position/position"}}})
+    path = build.tiny(tmp_path / "misplaced.nwb")
+    with build.edited(path) as h5:
+        stamps = h5["processing/behavior/Position/position/timestamps"]
+        times = stamps[()]
+        stamps[...] = np.r_[times[:10], times[500], times[11:500], times[10], times[501:]]
+    assert extract_session(path, wanted, "one").sizes["time"] > 1000
+    with build.edited(path) as h5:
+        h5["processing/behavior/Position/position/timestamps"][...] = np.tile(times[:40], 30)
+    with pytest.raises(Refusal, match="start again half way"):
+        extract_session(path, wanted, "one")

@@ -22,7 +22,7 @@ def check_same_unit(neural: Mapping[str, np.ndarray], labels: Mapping[str, np.nd
     """
     for path, times in neural.items():
         for source, others in labels.items():
-            lasts, other = _length(times), _length(others)
+            lasts, other = lasting(times), lasting(others)
             if min(lasts, other) > 0 and max(lasts, other) > APART * min(lasts, other):
                 raise Refusal(
                     Code.TIMES_NOT_TRUSTED,
@@ -31,8 +31,8 @@ def check_same_unit(neural: Mapping[str, np.ndarray], labels: Mapping[str, np.nd
                 )
 
 
-def _length(times: np.ndarray) -> float:
-    """How long ``times`` last, s, without absurd ones."""
+def lasting(times: np.ndarray) -> float:
+    """Return how long ``times`` last, s, without absurd ones."""
     finite = times[np.isfinite(times)]
     far = outliers(finite)
     kept = finite[~np.isin(finite, far)] if len(far) else finite

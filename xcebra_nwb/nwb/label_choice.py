@@ -10,6 +10,7 @@ import numpy as np
 from xcebra_nwb.config_label import Auto
 from xcebra_nwb.config_label import Label as LabelConfig
 from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.nwb.clocks import lasting
 from xcebra_nwb.nwb.column_choice import automatic_columns
 from xcebra_nwb.nwb.configured_label import RESERVED, configured_label, known_sources
 from xcebra_nwb.nwb.events import holds_events
@@ -132,7 +133,7 @@ def _names(paths: list[str], roles: dict[str, str]) -> dict[str, str]:
 
 
 def _length(label: SeriesLabel) -> float:
-    return label.range[1] - label.range[0]
+    return lasting(label.times)
 
 
 def _reason_against(label: SeriesLabel, picked: list[SeriesLabel], longest: float) -> str:

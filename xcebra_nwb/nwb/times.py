@@ -40,13 +40,20 @@ def gaps(times: np.ndarray, factor: float = 3.0) -> np.ndarray:
 
 
 def restarts(times: np.ndarray) -> bool:
-    """Return whether the clock started again: two runs of increasing times that cover the same stretch."""
+    """Return whether the clock started again: two runs of increasing times that cover the same stretch.
+
+    So do times that count from the start of every trial. Short runs are a matter of order alone, and the ends of a
+    run do not count: one misplaced time makes it reach far.
+    """
     times = times[np.isfinite(times)]
     borders = np.flatnonzero(np.diff(times) < 0) + 1
-    period = sample_period(np.sort(times))
-    if not len(borders) or len(borders) > 20 or period is None:
+    steps = np.diff(times)
+    if not len(borders) or not np.any(steps > 0):
         return False
-    starts, stops = times[np.r_[0, borders]], times[np.r_[borders - 1, len(times) - 1]]
+    period = np.median(steps[steps > 0])
+    first, last = np.r_[0, borders], np.r_[borders - 1, len(times) - 1]
+    long = last - first > RESTART
+    starts, stops = times[first[long] + 1], times[last[long] - 1]
     order = np.argsort(starts)
     overlap = np.maximum.accumulate(stops[order])[:-1] - starts[order][1:]
     return bool(np.any(np.minimum(overlap, stops[order][1:] - starts[order][1:]) > RESTART * period))
