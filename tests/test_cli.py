@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
 from xcebra_nwb import cli, config
@@ -152,6 +153,19 @@ def test_an_unexpected_error_is_one_line_and_a_traceback_only_for_debug(
     assert "unexpected ZeroDivisionError: in the middle" in one_line(errors)
     _, _, errors = run(capsys, "inspect", tmp_path / "a.nwb", "--debug")
     assert "Traceback" in errors
+
+
+def test_out_of_memory_is_one_line_that_says_what_would_help(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def too_large(path: Path) -> None:
+        np.empty(2**60, dtype=np.uint8)
+
+    monkeypatch.setattr("xcebra_nwb.verbs.inspect.inspect", too_large)
+    code, _, errors = run(capsys, "inspect", tmp_path / "a.nwb")
+    assert code == 1
+    assert "failed: out of memory: Unable to allocate" in one_line(errors)
+    assert "time.bin_width" in errors
 
 
 def test_inspect_speaks_to_people_and_to_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

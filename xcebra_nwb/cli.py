@@ -68,6 +68,10 @@ def _say(error: Exception) -> int:
         print(f"xcebra-nwb: error: {explain()} (see xcebra-nwb --help)", file=sys.stderr)
         return int(Exit.USAGE)
     text = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's
+        hint = "fewer units by neural.where, a larger time.bin_width, or a machine with more memory"
+        print(f"xcebra-nwb: failed: out of memory: {text} ({hint})", file=sys.stderr)
+        return int(Exit.FAILED)
     hint = "--debug shows where; please report it"
     print(f"xcebra-nwb: failed: unexpected {type(error).__name__}: {text} ({hint})", file=sys.stderr)
     return int(Exit.FAILED)
