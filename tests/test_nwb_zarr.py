@@ -15,12 +15,13 @@ from pynwb.ecephys import ElectricalSeries
 from tests import nwb_builders as build
 from tests.range_server import serving
 from xcebra_nwb.config import validate
-from xcebra_nwb.errors import Refusal
+from xcebra_nwb.errors import Failure, Refusal
 from xcebra_nwb.nwb.extract import extract_session
 from xcebra_nwb.nwb.file import open_nwb
 from xcebra_nwb.nwb.inventory import inventory
 from xcebra_nwb.nwb.source import Source
 from xcebra_nwb.nwb.spikes import regions
+from xcebra_nwb.nwb.writer import nwb_reader
 
 CONFIG = validate({"neural": {"min_spikes": 1}})
 
@@ -123,3 +124,8 @@ def test_links_that_go_in_circles_or_elsewhere_are_said(folder: Path, tmp_path: 
     with open_nwb(copy) as file:
         assert set(file.problems) == {f"/acquisition/{name}" for name in ("round", "away", "gone")}
         assert "/units" in file.groups and "/acquisition/up" not in file.groups
+
+
+def test_results_are_written_for_hdf5_only(folder: Path) -> None:
+    with pytest.raises(Failure, match="HDF5 only"), nwb_reader(folder):
+        pass

@@ -20,7 +20,7 @@ from xcebra_nwb.errors import Failure, XcebraError
 from xcebra_nwb.fingerprint import fingerprint
 from xcebra_nwb.nwb.objects import attribution_table, embedding_series, lineage_table, runs_table, unit_table
 from xcebra_nwb.nwb.slim import slim
-from xcebra_nwb.nwb.source import Source, place_of
+from xcebra_nwb.nwb.source import Source, is_folder, place_of
 from xcebra_nwb.results import Results
 
 MODULE = "misc"  # one of the module names that nwbinspector expects
@@ -52,7 +52,13 @@ def export(source: Source, target: Path, results: Results) -> None:
 
 @contextmanager
 def nwb_reader(source: Source) -> Iterator[NWBHDF5IO]:
-    """Yield pynwb's reader of a path or of an open binary file."""
+    """Yield pynwb's reader of a path or of an open binary file.
+
+    Raises:
+        Failure: it is a folder, as Zarr is: pynwb reads HDF5.
+    """
+    if is_folder(source):
+        raise Failure(f"{place_of(source)}: results are written for NWB in HDF5 only", "convert it with hdmf-zarr")
     if isinstance(source, Path | str):
         with NWBHDF5IO(source, "r") as reader:
             yield reader
