@@ -133,8 +133,9 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 
 def test_a_killed_verb_goes_on_and_leaves_what_one_never_killed_leaves(
-    place: Path, never_killed: dict, monkeypatch: pytest.MonkeyPatch
+    place: Path, never_killed: dict, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "xcebra_nwb")
     interrupt(monkeypatch, after=32)
     begun = starts(monkeypatch)
     with pytest.raises(Killed):
@@ -142,6 +143,7 @@ def test_a_killed_verb_goes_on_and_leaves_what_one_never_killed_leaves(
     assert {file.name for file in place.iterdir()} == {"session.nc", NAME}
     assert_equal(trained(place), never_killed)
     assert [step for _, step in begun] == [0, 32]
+    assert f"going on from {NAME}, where step 32 was reached" in caplog.text
     assert {file.name for file in place.iterdir()} == {"session.nc", *FILES}
 
 

@@ -62,6 +62,9 @@ class Checkpoint:
         """Take up what an unfinished run of the very same training left, or begin with all ``members`` as one group."""
         self._path, self._identity, self._steps = directory / NAME, identity, steps
         found = self._load()
+        if found:
+            begun = max((group.state.step for group in found if group.state is not None), default=0)
+            logger.info("going on from %s, where step %d was reached", NAME, begun)
         self._on_disk, self._written = bool(found), time.monotonic()
         self.groups = found or [Group(range(members))]
 
