@@ -111,6 +111,7 @@ def make_session(
             "masks": json.dumps({"outside obs_intervals": 20}),
         },
     )
+    dataset["masked_by"] = ("time", np.where(valid, -1, 0).astype(np.int16))
     attrs = {"units": "count", "kind": "spikes", "smoothing": 0.1, "standardize": 1}
     dataset["activity"] = (("time", "unit"), counts, attrs)
     for label in labels:

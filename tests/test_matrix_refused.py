@@ -183,8 +183,9 @@ def test_inspect_says_so_beforehand(tmp_path: Path, name: str) -> None:
     assert told is not None and told.code is code
 
 
-def test_inspect_calls_an_index_that_leads_beyond_suspicious(tmp_path: Path) -> None:
+def test_inspect_names_an_index_that_leads_beyond(tmp_path: Path) -> None:
     path = write(tmp_path / "case.nwb", "units", LABELS[0], NOTHING, TIMESTAMPS)
     with h5py.File(path, "r+") as h5:
         CASES["an index that leads beyond"][0](h5)
-    assert any("leads to row 9999" in remark.what for remark in inventory(path).suspicious)
+    told = inventory(path)
+    assert any("leads to row 9999" in remark.what for remark in [*told.suspicious, *told.problems])

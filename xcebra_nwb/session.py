@@ -10,6 +10,7 @@ Dimensions: ``time`` (bin centres, s from the session's start), ``unit``, and ``
 - ``<label>_trial(time)`` for a label that is constant within trials: the number of the trial, -1 outside of any.
 - ``valid(time)``: observed and every label present. ``segment(time)``: equal for bins that follow each other without a
   gap or a trial border, -1 where not valid.
+- ``masked_by(time)``: the number of the reason, among those of ``masks``, that took a bin out; -1 where valid.
 - coordinates on unit: ``unit_id``, ``row`` (row in the NWB table, or column of the series), ``region``, ``n_spikes``.
 - attrs: ``session``, ``subject``, ``species``, ``bin_width`` (s), ``source``, ``neural_source``, ``asset_id``,
   ``sha256``, ``nwb_identifier``, ``session_start_time``, ``software`` (JSON), ``choices`` (JSON list: what was picked

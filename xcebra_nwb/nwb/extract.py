@@ -46,6 +46,7 @@ def extract_session(source: Source, config: Config, session: str) -> xr.Dataset:
     activity.take_out_unobserved(used)
     _check_anything_left(used, recording.labels, columns)
     dataset = assemble(recording, grid, activity, columns, used.valid, config)
+    dataset["masked_by"] = ("time", used.masked_by)
     dataset.attrs["bin_width"] = grid.width
     dataset.attrs |= {
         "session": session,

@@ -13,25 +13,28 @@ from xcebra_nwb.nwb.intervals import merged, proper
 class Masks:
     """The bins still in use, ``valid`` (time,), and how many were taken out for which reason.
 
-    A bin counts under the first reason that takes it out, so the numbers add up.
+    A bin counts under the first reason that takes it out, so the numbers add up; ``masked_by`` (time,) is the number
+    of that reason, -1 for bins in use.
     """
 
     def __init__(self, count: int) -> None:
         """Start with all ``count`` bins in use."""
         self.valid = np.ones(count, dtype=bool)
+        self.masked_by = np.full(count, -1, dtype=np.int16)
         self.reasons: dict[str, int] = {}
 
     def take_out(self, reason: str, bins: np.ndarray) -> None:
         """Take out ``bins`` (time,) bool."""
-        taken = int(np.sum(bins & self.valid))
-        if taken:
-            self.reasons[reason] = self.reasons.get(reason, 0) + taken
+        taken = bins & self.valid
+        if taken.any():
+            self.reasons[reason] = self.reasons.get(reason, 0) + int(taken.sum())
+            self.masked_by[taken] = list(self.reasons).index(reason)
             self.valid &= ~bins
 
     def copy(self) -> Masks:
         """Return masks that can be tried without changing these."""
         other = Masks(len(self.valid))
-        other.valid, other.reasons = self.valid.copy(), dict(self.reasons)
+        other.valid, other.masked_by, other.reasons = self.valid.copy(), self.masked_by.copy(), dict(self.reasons)
         return other
 
 

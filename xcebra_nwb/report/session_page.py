@@ -17,6 +17,7 @@ from xcebra_nwb.report.decoding_figures import decoding_figure
 from xcebra_nwb.report.embedding_figures import embedding_figure
 from xcebra_nwb.report.extraction_figures import coverage_figure, label_figure, rates_figure
 from xcebra_nwb.report.page import render
+from xcebra_nwb.report.quality_figures import correlation_figure, correlation_words, correlations, masks_figure
 from xcebra_nwb.report.status import receipt_of
 from xcebra_nwb.report.style import number, picture, verdict_style
 from xcebra_nwb.report.training_figures import training_figure
@@ -159,10 +160,24 @@ def _extraction(results: Results) -> dict[str, Any]:
             lambda: coverage_figure(session, results.training),
             f"Use of bins over time: {valid:.0%} are valid; activity.",
         ),
+        "masked": picture(lambda: masks_figure(session), f"When bins were taken out, by reason: {'; '.join(masks)}.")
+        if "masked_by" in session and masks
+        else None,
+        "correlations": _correlations(session),
         "rates": picture(lambda: rates_figure(session), "Histogram of the units' mean activity."),
         "labels": [_label(session, name) for name in contract.labels(session)],
         "inventory": results.inventory,
     }
+
+
+def _correlations(session: xr.Dataset) -> dict[str, Any] | None:
+    """How much labels go along with each other; None where there is only one."""
+    names, matrix = correlations(session)
+    if len(names) < 2:
+        return None
+    words = correlation_words(names, matrix)
+    alt = f"Correlations between {wording.listed(names)}. {words}"
+    return {"words": words, "picture": picture(lambda: correlation_figure(names, matrix), alt)}
 
 
 def _label(session: xr.Dataset, name: str) -> dict[str, Any]:
