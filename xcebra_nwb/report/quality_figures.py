@@ -26,7 +26,7 @@ def masks_figure(session: xr.Dataset) -> Figure:
     reasons, masked = list(json.loads(session.attrs["masks"]).items()), session["masked_by"].values
     shown = [name for name, _ in reasons[: MOST_REASONS - (len(reasons) > MOST_REASONS)]]
     codes = np.minimum(masked, len(shown)) + 1  # 0: in use
-    strip = np.asarray([_rarest(part) for part in np.array_split(codes, min(COLUMNS, len(codes)))])
+    strip = np.asarray([_shown(part) for part in np.array_split(codes, min(COLUMNS, len(codes)))])
     names = ["in use", *shown, *(["other reasons"] if len(shown) < len(reasons) else [])]
     colors = ["#ffffff", *CLASSES[: len(names) - 1]]
     rows = (len(names) + 1) // 2
@@ -50,7 +50,7 @@ def masks_figure(session: xr.Dataset) -> Figure:
     return drawn
 
 
-def _rarest(part: NDArray[np.int64]) -> int:
+def _shown(part: NDArray[np.int64]) -> int:
     """What a column of the strip shows: a reason if any bin of it was taken out, the commonest of them."""
     out = part[part > 0]
     return int(np.bincount(out).argmax()) if len(out) else 0
