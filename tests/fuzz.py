@@ -17,6 +17,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numcodecs.blosc
 import numpy as np
 
 from tests import nwb_builders as build
@@ -27,6 +28,7 @@ from xcebra_nwb.nwb import zarr_store  # noqa: F401  imported once, before the p
 from xcebra_nwb.verbs.extract import extract
 from xcebra_nwb.verbs.inspect import inspect, render
 
+numcodecs.blosc.use_threads = False  # they would not live on in the processes, which would wait for them
 LONGEST = 20  # s of the processor; a process that waits for something is ended after three times as long
 MOST_MEMORY = 2**30  # bytes
 BASES = ("spikes", "rates", "traces", "rois", "zarr")

@@ -22,6 +22,7 @@ REGRESSIONS = {
     293: "a response series without data",
     409: "a text with a NUL in it",
     517: "a text of no values",
+    851: "a starting time of no values",
 }
 SHORT = range(1000, 1015)
 

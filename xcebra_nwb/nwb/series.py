@@ -110,13 +110,14 @@ def _regular(group: h5py.Group, path: str, samples: np.ndarray) -> np.ndarray:
     """The times of ``samples`` of a series with a start and a rate."""
     start = group["starting_time"]
     rate = number(start, "rate", np.nan)
-    if not (np.isfinite(rate) and rate > 0):
+    first = numbers(start).reshape(-1)
+    if not (np.isfinite(rate) and rate > 0 and len(first)):
         raise Refusal(
             Code.UNREADABLE_LAYOUT,
-            f"{path}: sampling rate {rate:g} Hz",
-            "write timestamps or a positive rate into the file",
+            f"{path}: sampling rate {rate:g} Hz, {len(first)} starting times",
+            "write timestamps, or a starting time with a positive rate, into the file",
         )
-    return numbers(start).reshape(-1)[:1] + samples / rate
+    return first[0] + samples / rate
 
 
 def read_samples(group: h5py.Group, path: str, chosen: Sequence[int] | None = None) -> Samples:
