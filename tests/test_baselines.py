@@ -185,7 +185,7 @@ def test_progress_comes_to_what_was_announced() -> None:
     sampling = Sampling(np.random.default_rng(0), bins=20)
     methods = ["neuron_gradient", "feature_ablation", "kernel_shap"]
     attribution.attribute(
-        of.inputs, of.shape, of.layers, LABELS, WHERE, of.contrast, 0.05, methods, (), done.append, sampling
+        of.inputs, of.shape, of.layers, LABELS, WHERE, of.contrast, 0.05, methods, None, done.append, sampling
     )
     assert sum(done) == attribution.work(len(WHERE), methods, sampling) == len(WHERE) + 2 * 20
 

@@ -127,7 +127,7 @@ def test_an_interrupted_run_goes_on_when_it_is_called_again(how: signal.Signals,
     command = [COMMAND, "run", project / "data" / "sub-rat_ses-1.nwb", "-o", out]
     words = [str(word) for word in [*command, "--config", slow]]
     started = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: list(out.glob("logs/*/train.log")))
+    wait_for(lambda: any(log.stat().st_size for log in out.glob("logs/*/train.log")))
     os.killpg(started.pid, how)
     _, said = started.communicate(timeout=60)
     assert started.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
