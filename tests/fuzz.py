@@ -14,11 +14,13 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numcodecs.blosc
 import numpy as np
+import psutil
 
 from tests import nwb_builders as build
 from tests.mutations import damage, damage_zarr
@@ -29,8 +31,9 @@ from xcebra_nwb.verbs.extract import extract
 from xcebra_nwb.verbs.inspect import inspect, render
 
 numcodecs.blosc.use_threads = False  # they would not live on in the processes, which would wait for them
-LONGEST = 20  # s of the processor; a process that waits for something is ended after three times as long
+LONGEST = 20  # s of the processor, or s asleep; a busy machine that lets a process wait for its turn is no hang
 MOST_MEMORY = 2**30  # bytes
+EVERY = 25  # seeds between two lines of progress
 BASES = ("spikes", "rates", "traces", "rois", "zarr")
 NAMED: dict[str, dict[str, Any]] = {  # what the config names, so that damage is met and not passed over
     "spikes": {"neural": {"source": "/units", "where": "n_spikes > 0"}, "labels": {
@@ -127,25 +130,32 @@ def run_apart(bases: dict[str, Path], seed: int, folder: Path) -> str:
 
 def _wait(child: int) -> tuple[str, int]:
     """How a process ended ("" if well) and the most memory it had, in bytes."""
-    started = time.monotonic()
+    process, awake = psutil.Process(child), time.monotonic()
     while True:
         finished, status, usage = os.wait4(child, os.WNOHANG)
         if finished:
             break
-        if time.monotonic() - started > 3 * LONGEST:
+        used = sum(process.cpu_times()[:2])
+        if process.status() != psutil.STATUS_SLEEPING:
+            awake = time.monotonic()
+        if used > LONGEST or time.monotonic() - awake > LONGEST:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            return "hangs", 0
-        time.sleep(0.002)
-    code, used = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
-    problem = f"exit {code}" if code else f"takes {used:.0f} s" if used > LONGEST else ""
-    return problem, usage.ru_maxrss * 1024
+            return (f"takes over {LONGEST} s" if used > LONGEST else "hangs"), 0
+        time.sleep(0.01)
+    code = os.waitstatus_to_exitcode(status)
+    return (f"exit {code}" if code else ""), usage.ru_maxrss * 1024
+
+
+def _progress(done: int, bad: list[int], started: float) -> str:
+    return f"{done} seeds in {time.monotonic() - started:.0f} s, {len(bad)} ended badly: {bad}"
 
 
 def main(first: int, last: int) -> int:
-    """Run the seeds and print every one that ends badly; return how many did."""
-    bad = 0
-    counts: dict[str, int] = {}
+    """Run the seeds, with a line of progress, and print every one that ends badly; return how many did."""
+    bad: list[int] = []
+    counts: Counter[str] = Counter()
+    started = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -153,15 +163,16 @@ def main(first: int, last: int) -> int:
         for seed in range(first, last):
             with tempfile.TemporaryDirectory() as folder:
                 problem = run_apart(bases, seed, Path(folder))
-                report = Path(folder) / f"{seed}.txt"
-                ended = "bad" if problem else report.read_text()
-            counts[ended] = counts.get(ended, 0) + 1
+                counts["bad" if problem else (Path(folder) / f"{seed}.txt").read_text()] += 1
             if problem:
-                bad += 1
+                bad.append(seed)
                 print(problem, flush=True)
-    for ended, count in sorted(counts.items(), key=lambda item: -item[1]):
+            if (seed + 1 - first) % EVERY == 0:
+                print(_progress(seed + 1 - first, bad, started), file=sys.stderr, flush=True)
+    for ended, count in counts.most_common():
         print(f"{count:5d} {ended}")
-    return bad
+    print(_progress(last - first, bad, started))
+    return len(bad)
 
 
 if __name__ == "__main__":

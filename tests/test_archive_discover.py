@@ -87,7 +87,7 @@ def test_every_asset_that_is_left_out_says_why(held: Loopback, tmp_path: Path) -
     assert reasons["sub-c/sub-c_ses-1.nwb"] == (
         "screened: no neural data that is read: variableMeasured is ElectricalSeries"
     )
-    assert reasons["sub-c/sub-c_ses-1.nwb.zarr"].startswith("screened: NWB in Zarr")
+    assert reasons["sub-c/sub-c_ses-1.nwb.zarr"] == "screened: species is not stated"  # as any other
     assert reasons["README.md"] == "screened: not an NWB file"
     assert reasons["sub-a/sub-a_ses-1_desc-xcebra.nwb"] == "screened: results of xcebra-nwb, not a recording"
     assert reasons["sub-d/sub-d_ses-1.nwb"] == "screened: 3.0 GB: larger than asked for"

@@ -14,16 +14,25 @@ from pynwb.ecephys import ElectricalSeries
 
 from tests import nwb_builders as build
 from tests.range_server import serving
+from tests.results import make_results
 from xcebra_nwb.config import validate
-from xcebra_nwb.errors import Failure, Refusal
+from xcebra_nwb.errors import Refusal
+from xcebra_nwb.files import sha256
 from xcebra_nwb.nwb.extract import extract_session
 from xcebra_nwb.nwb.file import open_nwb
 from xcebra_nwb.nwb.inventory import inventory
 from xcebra_nwb.nwb.source import Source
 from xcebra_nwb.nwb.spikes import regions
-from xcebra_nwb.nwb.writer import nwb_reader
+from xcebra_nwb.nwb.values import values
+from xcebra_nwb.session import load
+from xcebra_nwb.verbs.check import check
+from xcebra_nwb.verbs.discover import discover
+from xcebra_nwb.verbs.extract import extract
+from xcebra_nwb.verbs.write import write
 
 CONFIG = validate({"neural": {"min_spikes": 1}})
+POSITION = {"position": {"source": "/processing/behavior/Position/position"}}
+SMALL = validate({"neural": {"min_spikes": 1}, "training": {"batch_size": 16}, "labels": POSITION})
 
 
 def told(source: Source) -> dict:
@@ -90,9 +99,8 @@ def test_an_address_is_read_like_its_folder(folder: Path) -> None:
 def test_a_chunk_that_is_missing_is_no_zero(folder: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(folder, tmp_path / "part.nwb.zarr"))
     (copy / "processing/behavior/Position/position/data/0.0").unlink()
-    wanted = validate({"labels": {"position": {"source": "/processing/behavior/Position/position"}}})
     with pytest.raises(Refusal, match="this chunk is missing"):
-        extract_session(copy, wanted, "one")
+        extract_session(copy, validate({"labels": POSITION}), "one")
     assert "this chunk is missing" in str(told(copy)["suspicious"])
 
 
@@ -126,6 +134,32 @@ def test_links_that_go_in_circles_or_elsewhere_are_said(folder: Path, tmp_path: 
         assert "/units" in file.groups and "/acquisition/up" not in file.groups
 
 
-def test_results_are_written_for_hdf5_only(folder: Path) -> None:
-    with pytest.raises(Failure, match="HDF5 only"), nwb_reader(folder):
-        pass
+@pytest.mark.parametrize("zipped", [False, True])
+def test_zarr_goes_all_the_way_from_discover_to_check(folder: Path, tmp_path: Path, zipped: bool) -> None:
+    home = tmp_path / "data"
+    if zipped:
+        shutil.make_archive(str(home / "rich.nwb.zarr"), "zip", folder)
+    else:
+        shutil.copytree(folder, home / "rich.nwb.zarr")
+    (row,) = discover([home], tmp_path / "sessions.tsv", home)
+    source, results = home / row.source, tmp_path / "results"
+    assert row.include and row.session == "sub-rat_ses-one" and row.found.startswith("4 units") and row.size > 2**17
+    assert row.source == f"rich.nwb.zarr{'.zip' if zipped else ''}" and row.sha256 == sha256(source)
+    results.mkdir()
+    extract(source, results, SMALL, row.session)
+    make_results(results, session=load(results / "session.nc"))
+    (export,) = write(source, results, row.session)
+    check(source, results, row.session)
+    with open_nwb(folder) as before, open_nwb(export) as after:
+        assert after.scalar("/identifier") == before.scalar("/identifier")
+        assert "/processing/misc/xcebra_attribution" in after.groups and "/acquisition/raw" not in after.groups
+        for path in ("units/spike_times", "units/quality", "intervals/trials/choice", "intervals/trials/start_time"):
+            assert list(values(after.h5[path])) == list(values(before.h5[path]))
+
+
+def test_what_could_not_be_written_is_refused_before_the_training(folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(folder, tmp_path / "undated.nwb.zarr"))
+    shutil.rmtree(copy / "session_start_time")
+    (copy / ".zmetadata").unlink()
+    with pytest.raises(Refusal, match="session_start_time is no date"):
+        extract(copy, tmp_path, SMALL, "one")

@@ -14,6 +14,9 @@ from xcebra_nwb.errors import UsageError, XcebraError
 from xcebra_nwb.files import sha256
 from xcebra_nwb.nwb.inventory import Inventory, inventory
 
+ENDINGS = (".nwb", ".nwb.zarr", ".nwb.zarr.zip")
+ENDING = re.compile(r"(\.nwb)?(\.zarr)?(\.zip)?$")
+ZARR_METADATA = (".zmetadata", ".zgroup", "zarr.json")
 OWN_EXPORT = "_desc-xcebra.nwb"  # our results are not new sessions
 NAMED = re.compile(r"^sub-(?P<subject>[A-Za-z0-9+-]+)_ses-(?P<session>[A-Za-z0-9+-]+)(_|$)")
 MISSING = "a link to a file that is not here"
@@ -27,7 +30,9 @@ class Look(NamedTuple):
 
 
 def find(inputs: Iterable[Path | str]) -> list[Path]:
-    """Return the NWB files of files and folders (``*.nwb``, at any depth), sorted, each once, as absolute paths.
+    """Return the recordings in files and folders, at any depth, sorted, each once, as absolute paths.
+
+    They are ``*.nwb``, and ``*.nwb.zarr`` and ``*.nwb.zarr.zip``; a folder is one where it holds the root of a Zarr.
 
     Hidden files and this package's own exports are passed over in folders; a file that is named is always taken.
 
@@ -45,8 +50,8 @@ def find(inputs: Iterable[Path | str]) -> list[Path]:
 
 def _under(given: Path | str) -> list[Path]:
     path = Path(os.path.normpath(Path(given).expanduser().absolute()))  # links are kept: their names mean more
-    if path.is_dir():
-        return [p for p in path.rglob("*.nwb") if _is_recording(p, path)]
+    if path.is_dir() and not _is_zarr_root(path):
+        return [p for ending in ENDINGS for p in path.rglob(f"*{ending}") if _is_recording(p, path)]
     if not path.exists():
         raise UsageError(f"{given}: no such file or folder", "give NWB files, or folders that hold them")
     return [path]
@@ -54,7 +59,11 @@ def _under(given: Path | str) -> list[Path]:
 
 def _is_recording(path: Path, folder: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and not path.is_dir() and not path.name.endswith(OWN_EXPORT)
+    return not hidden and (_is_zarr_root(path) or not path.is_dir()) and not path.name.endswith(OWN_EXPORT)
+
+
+def _is_zarr_root(path: Path) -> bool:
+    return any((path / name).is_file() for name in ZARR_METADATA)
 
 
 def rows(
@@ -86,7 +95,8 @@ def _row(path: Path, look: Look, row: Session, known: Session | None) -> Session
         return row.model_copy(update={"include": False, "reason": MISSING, "path": path.name})
     decided = known is not None and known.reason != MISSING
     kept = known.model_dump(include={"include", "reason"}) if known is not None and decided else {}
-    size, digest = path.stat().st_size, sha256(path)
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    size, digest = sum(file.stat().st_size for file in files), sha256(path)
     return row.model_copy(update={"path": path.name, "size": size, "sha256": digest, "found": look.found, **kept})
 
 
@@ -121,7 +131,7 @@ def _free(name: str, taken: Set[str]) -> str:
 
 
 def _name_in_file_name(path: Path) -> str:
-    match = NAMED.match(path.stem)
+    match = NAMED.match(_without_ending(path))
     return f"sub-{match['subject']}_ses-{match['session']}" if match else ""
 
 
@@ -131,7 +141,11 @@ def _clean(text: str) -> str:
 
 
 def _stem(path: Path) -> str:
-    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", path.stem).strip("-_.+") or "session"
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", _without_ending(path)).strip("-_.+") or "session"
+
+
+def _without_ending(path: Path) -> str:
+    return ENDING.sub("", path.name, count=1) if path.name.endswith(ENDINGS) else path.stem
 
 
 def _look(path: Path) -> Look:

@@ -38,8 +38,6 @@ class Screen:
             return "its path is not a plain one inside the dandiset"
         if not asset.path.endswith(ENDINGS):
             return "not an NWB file"
-        if asset.path.endswith(".zarr"):
-            return "NWB in Zarr: maps can be made of it, but no NWB file of results yet"
         if OWN_EXPORT in PurePosixPath(asset.path).name:
             return "results of xcebra-nwb, not a recording"
         if asset.variables and not NEURAL & set(asset.variables):

@@ -11,8 +11,10 @@ from pathlib import Path, PurePath, PurePosixPath
 import pynwb
 from nwbinspector import InspectorMessage, inspect_nwbfile, inspect_nwbfile_object
 
+from xcebra_nwb.nwb.in_hdf5 import in_hdf5
+from xcebra_nwb.nwb.quiet import quiet
 from xcebra_nwb.nwb.source import Source, place_of
-from xcebra_nwb.nwb.writer import nwb_reader, quiet
+from xcebra_nwb.nwb.writer import nwb_reader
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 FILE_PATH = re.compile(r"(?:/[^\s'\"]+)?/[^\s'\"/]+\.(?:nwb|py)\b")
@@ -45,13 +47,14 @@ class Report:
     validation: str = ""
 
 
-def report(path: Source) -> Report:
+def report(source: Source) -> Report:
     """Return the findings on the file of a path, or on an open binary file, which may have any fault.
 
     Validation is against the schema that the file carries and against the installed one: the schema grows, and what
-    a copy is found to lack under the new one, the original lacks as well.
+    a copy is found to lack under the new one, the original lacks as well. Of a recording in
+    Zarr, that is looked at which :mod:`xcebra_nwb.nwb.in_hdf5` carries.
     """
-    with quiet():
+    with quiet(), in_hdf5(source) as path:
         inspected = Counter(_inspected(path))
         try:
             carried, problem = _validated(path, carried=True), ""

@@ -67,6 +67,14 @@ def is_folder(source: Source) -> bool:
     return isinstance(source, Path | str) and Path(source).is_dir()
 
 
+def is_zarr(source: Source) -> bool:
+    """Return whether ``source`` is a folder or a zip file, as Zarr recordings are, and no HDF5 file."""
+    if is_folder(source):
+        return True
+    with _stream(source) as stream:
+        return _begins(stream, ZIP)
+
+
 @contextmanager
 def _stream(source: Source) -> Iterator[BinaryIO]:
     if not isinstance(source, Path | str):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,9 +17,11 @@ from pynwb import NWBHDF5IO, NWBFile, ProcessingModule
 from xcebra_nwb import provenance
 from xcebra_nwb.errors import Failure, XcebraError
 from xcebra_nwb.fingerprint import fingerprint
+from xcebra_nwb.nwb.in_hdf5 import in_hdf5
 from xcebra_nwb.nwb.objects import attribution_table, embedding_series, lineage_table, runs_table, unit_table
+from xcebra_nwb.nwb.quiet import quiet
 from xcebra_nwb.nwb.slim import slim
-from xcebra_nwb.nwb.source import Source, is_folder, place_of
+from xcebra_nwb.nwb.source import Source, place_of
 from xcebra_nwb.results import Results
 
 MODULE = "misc"  # one of the module names that nwbinspector expects
@@ -35,12 +36,12 @@ def export(source: Source, target: Path, results: Results) -> None:
     """Write a slim copy of the NWB file ``source`` with ``results`` in processing/misc to the new file ``target``.
 
     The source, a path or an open binary file, is only read. The target keeps its identifier and creation dates, and
-    adds a date.
+    adds a date. Of a source in Zarr it holds what :mod:`xcebra_nwb.nwb.in_hdf5` carries.
 
     Raises:
         Failure: pynwb cannot read the source or export it, or the results do not belong to it.
     """
-    with _explained(place_of(source)), quiet(), nwb_reader(source) as reader:
+    with _explained(place_of(source)), quiet(), in_hdf5(source) as file, nwb_reader(file) as reader:
         nwbfile = reader.read()
         slim(nwbfile, reader._file, MODULE)
         _decode(nwbfile)
@@ -52,13 +53,7 @@ def export(source: Source, target: Path, results: Results) -> None:
 
 @contextmanager
 def nwb_reader(source: Source) -> Iterator[NWBHDF5IO]:
-    """Yield pynwb's reader of a path or of an open binary file.
-
-    Raises:
-        Failure: it is a folder, as Zarr is: pynwb reads HDF5.
-    """
-    if is_folder(source):
-        raise Failure(f"{place_of(source)}: results are written for NWB in HDF5 only", "convert it with hdmf-zarr")
+    """Yield pynwb's reader of the path of an HDF5 file, or of an open binary one."""
     if isinstance(source, Path | str):
         with NWBHDF5IO(source, "r") as reader:
             yield reader
@@ -66,14 +61,6 @@ def nwb_reader(source: Source) -> Iterator[NWBHDF5IO]:
         # The name that h5py makes up is the path, too: without one an export would link to the source, not copy it.
         with h5py.File(source, "r") as h5, NWBHDF5IO(path=h5.filename, file=h5, mode="r") as reader:
             yield reader
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence what pynwb and hdmf say of the faults of a file that is not ours; ``check`` lists them."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"(pynwb|hdmf)\b")
-        yield
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def check(source: Path, directory: Path, session: str) -> list[Path]:
     """
     source, result = Path(source), Path(directory) / f"{session}_desc-xcebra.nwb"
     for path, remedy in ((source, "give the NWB file that the session was made from"), (result, "run write first")):
-        if not path.is_file():
+        if not path.exists():
             raise UsageError(f"{path}: no such file", remedy)
     with pinned.opened(source) as file:
         before, name = report(file), PurePosixPath(place_of(file)).name

@@ -14,7 +14,7 @@ from xcebra_nwb.files import write_json
 from xcebra_nwb.footprint import Sizes
 from xcebra_nwb.nwb.extract import extract_session
 from xcebra_nwb.nwb.inventory import inventory
-from xcebra_nwb.nwb.source import Source
+from xcebra_nwb.nwb.source import Source, is_zarr
 from xcebra_nwb.session import decode_list, labels, save
 from xcebra_nwb.trainable import check_trainable
 
@@ -44,6 +44,7 @@ def _extract(source: Source, directory: Path, config: Config, session: str, line
     try:
         extracted = extract_session(source, config, session)
         check_trainable(extracted, config)
+        _check_writable(source)
     except Refusal as refusal:
         refusal.files = [report]  # what the file does hold belongs to the answer
         raise
@@ -64,3 +65,12 @@ def _extract(source: Source, directory: Path, config: Config, session: str, line
     )
     sizes = Sizes(bins=extracted.sizes["time"], units=extracted.sizes["unit"], labels=len(labels(extracted)))
     return [dataset, report, footprint.save(sizes, directory)]
+
+
+def _check_writable(source: Source) -> None:
+    """Refuse results that could not be written now, not after the training."""
+    if is_zarr(source):
+        from xcebra_nwb.nwb.in_hdf5 import in_hdf5  # pynwb is slow to import, and most recordings are HDF5
+
+        with in_hdf5(source):
+            pass

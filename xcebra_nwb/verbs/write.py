@@ -14,14 +14,15 @@ from xcebra_nwb.results import Results, load
 def write(source: Path, directory: Path, session: str) -> list[Path]:
     """Write ``<session>_desc-xcebra.nwb`` into the session's results ``directory``; return its path in a list.
 
-    The file holds what ``source`` says of itself, without its series, and the results. ``source`` is never changed.
+    The file, HDF5 also where ``source`` is Zarr, holds what ``source`` says of itself, without its series, and the
+    results. ``source`` is never changed.
 
     Raises:
         UsageError: there is no source, or a result is missing.
         Failure: the source is not the file that the results were made from, or pynwb cannot export it.
     """
     source, directory = Path(source), Path(directory)
-    if not source.is_file():
+    if not source.exists():
         raise UsageError(f"{source}: no such file", "give the NWB file that the session was extracted from")
     results = load(directory)
     if not _is_the_source(source, results):
