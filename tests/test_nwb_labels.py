@@ -238,3 +238,45 @@ def test_names_are_made_valid_and_unique() -> None:
     assert clean_name("---") == "label"
     assert clean_name("time") == "time_2"
     assert clean_name("led", ["led", "led_2"]) == "led_3"
+
+
+def test_columns_of_a_pose_are_counted_through_its_parts_and_axes(tmp_path: Path) -> None:
+    pose = np.arange(len(TIMES) * 6.0).reshape(-1, 3, 2) ** 1.5  # (time, part, axis)
+    nwb = build.new()
+    build.add_behaviour(nwb, "pose", TIMES, pose)
+    path = build.save(nwb, tmp_path / "pose.nwb")
+    source = "/processing/behavior/BehavioralTimeSeries/pose"
+    second_part = choose(path, {"it": {"source": source, "columns": [2, 3]}})[0][0]
+    np.testing.assert_array_equal(series(second_part), pose[:, 1])
+    assert second_part.axes == ("2", "3")
+    last = choose(path, {"it": {"source": source, "columns": [5]}})[0][0]
+    np.testing.assert_array_equal(series(last), pose[:, 2, [1]])
+
+
+def test_truth_values_of_a_series_keep_their_names(tmp_path: Path) -> None:
+    nwb = build.new()
+    build.add_behaviour(nwb, "licking", TIMES, POSITION[:, 0] > 0)
+    licking = one(build.save(nwb, tmp_path / "licks.nwb"), "/processing/behavior/BehavioralTimeSeries/licking")
+    assert licking.classes == ("False", "True")
+    np.testing.assert_array_equal(series(licking)[:, 0], POSITION[:, 0] > 0)
+
+
+def test_a_voltage_called_theta_is_no_angle_whose_phase_is_taken(tmp_path: Path) -> None:
+    nwb = build.new()
+    build.add_behaviour(nwb, "theta", TIMES, 500 * POSITION[:, 0], unit="a.u.")
+    source = "/processing/behavior/BehavioralTimeSeries/theta"
+    path = build.save(nwb, tmp_path / "theta.nwb")
+    label = choose(path, {"it": {"source": source, "derive": "phase", "band": [0.05, 0.2]}})[0][0]
+    np.testing.assert_array_equal(series(label)[:, 0], 500 * POSITION[:, 0])
+    assert not any("degrees" in note for note in label.notes)
+
+
+@pytest.mark.parametrize(("says", "is_in", "scale"), [("degrees", "radians", 1.0), ("radians", "degrees", 180 / np.pi)])
+def test_the_remedy_for_an_impossible_unit_names_the_true_one(
+    tmp_path: Path, says: str, is_in: str, scale: float
+) -> None:
+    nwb = build.new()
+    build.add_head_direction(nwb, TIMES, np.mod(TIMES, 2 * np.pi) * scale, unit=says)
+    with pytest.raises(Refusal) as caught:
+        one(build.save(nwb, tmp_path / "unit.nwb"), "/processing/behavior/CompassDirection")
+    assert f"unit: {is_in}" in caught.value.remedy

@@ -38,18 +38,21 @@ def guessed(values: np.ndarray) -> float:
     return float(np.pi / 180) if np.abs(values).max() > 2 * np.pi + 0.1 else 1.0
 
 
-def doubt(angles: np.ndarray) -> str:
-    """Return, in words, why ``angles`` (sample,) in rad cannot be what their unit says; "" where they can.
+def doubt(angles: np.ndarray) -> tuple[str, str]:
+    """Return, in words, why ``angles`` (sample,) in rad cannot be what their unit says, and their true unit, or "", "".
 
     Angles that wrap jump by a turn. A jump of 100 rad is a turn of 360 taken for radians; an angle that was counted
     on (unwrapped) grows as large, but in small steps.
     """
     steps = np.abs(np.diff(angles))
     if not len(steps):
-        return ""
+        return "", ""
     largest, covered = float(steps.max()), float(np.ptp(angles))
     if covered < 400 and largest > 25 * np.pi:
-        return f"from one sample to the next they change by up to {largest:.0f} rad, so they must be degrees"
+        return f"from one sample to the next they change by up to {largest:.0f} rad, so they must be degrees", "degrees"
     if 6.1 < np.rad2deg(covered) < 6.3 and np.rad2deg(largest) > 5:
-        return f"they cover {np.rad2deg(covered):.2f} degrees and jump as if that were a turn, so they must be radians"
-    return ""
+        return (
+            f"they cover {np.rad2deg(covered):.2f} degrees and jump as if that were a turn, so they must be radians",
+            "radians",
+        )
+    return "", ""

@@ -177,8 +177,14 @@ def _stored(data: h5py.Dataset, turned: bool, chosen: Sequence[int] | None) -> n
     if chosen is None:
         return values(data).T if turned else values(data)
     check_size(data)
-    every = slice(None)
-    return np.stack([values(data, (column, every) if turned else (every, column)) for column in chosen], axis=1)
+    return np.stack([values(data, _place(data, turned, column)) for column in chosen], axis=1)
+
+
+def _place(data: h5py.Dataset, turned: bool, column: int) -> tuple[int | slice, ...]:
+    """Where one column stands; of an array per sample, such as (part, axis), the last axis is counted first."""
+    if turned:
+        return column, slice(None)
+    return slice(None), *map(int, np.unravel_index(column, data.shape[1:]))
 
 
 def _of_channels(channels: h5py.Dataset, stored: np.ndarray, chosen: Sequence[int] | None) -> np.ndarray:

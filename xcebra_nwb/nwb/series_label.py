@@ -22,6 +22,7 @@ from xcebra_nwb.nwb.series import Samples, columns, container, read_samples, uni
 from xcebra_nwb.refusals import Code
 
 AXES = ("x", "y", "z")
+OF_ANGLES = ("velocity", "speed", "acceleration")  # what is derived otherwise where the source goes in a circle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +107,8 @@ def series_label(file: NwbFile, name: str, label: LabelConfig) -> SeriesLabel:
         samples=samples,
     )
     if label.derive:
-        kind: Kind = "circular" if samples.values.shape[1] == 1 and is_angle(file, path, label.unit) else "continuous"
+        turns = label.derive in OF_ANGLES and samples.values.shape[1] == 1 and is_angle(file, path, label.unit)
+        kind: Kind = "circular" if turns else "continuous"
     else:
         kind = automatic_kind(file, label, samples) if label.kind == "auto" else label.kind
     if kind == "discrete":
@@ -205,11 +207,12 @@ def _circular(label: SeriesLabel) -> SeriesLabel:
         taken = "radians" if factor == 1 else "degrees"
         notes = (*notes, f"{label.source}: unit {label.units!r} taken as {taken}; labels.{label.name}.unit settles it")
     angles = values * factor
-    if doubtful := doubt(angles[:, 0]):
+    doubtful, true_unit = doubt(angles[:, 0])
+    if doubtful:
         raise Refusal(
             Code.UNIT_NOT_TRUSTED,
             f"label {label.name} ({label.source}): its unit is {label.units!r}, but {doubtful}",
-            f"give the unit: labels: {{{label.name}: {{source: {label.source}, unit: degrees}}}}, or radians",
+            f"give the unit: labels: {{{label.name}: {{source: {label.source}, unit: {true_unit}}}}}",
         )
     samples = replace(label.samples, values=angles)
     return replace(label, kind="circular", units="rad", axes=(), samples=samples, notes=notes)
@@ -233,7 +236,9 @@ def _discrete(label: SeriesLabel, code_names: tuple[str, ...]) -> SeriesLabel:
 
 
 def _code_names(group: h5py.Group) -> tuple[str, ...]:
-    """The names that a series gives to its codes 0, 1, ...: attr ``labels`` of its data (events with labels)."""
+    """The names of the codes 0, 1, ... of a series: attr ``labels`` of its data (events with labels), truth values."""
+    if group["data"].dtype.kind == "b":
+        return "False", "True"
     stored = group["data"].attrs.get("labels", ())
     return tuple(text(one) for one in np.atleast_1d(stored)) if len(np.shape(stored)) == 1 else ()
 
