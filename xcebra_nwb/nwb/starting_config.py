@@ -42,7 +42,7 @@ def starting_config(seen: Inventory) -> str:
     slowest = max((offer.period or 0.0 for offer in first), default=0.0)
     time = [f"max_gap: {1.01 * slowest:.4g}"] if slowest > longest else []
     if within := _within(seen, neural, first):
-        time.append(f"within: [{within[0]:.6g}, {within[1]:.6g}]")
+        time.append(f"within: [{_milliseconds(within[0])}, {_milliseconds(within[1])}]")
     taken: set[str] = set()
     paths = ", ".join(quoted(source.path) for source in neural)
     lines = [f"# {neural[0].remark}: look before you trust it"] if neural[0].remark else []
@@ -140,6 +140,11 @@ def _within(seen: Inventory, neural: list[NeuralSource], first: list[_Offer]) ->
         return None
     ranges = [stretch for stretch in [*map(trusted, neural), *(offer.covered for offer in first)] if stretch]
     return max(start for start, _ in ranges), min(stop for _, stop in ranges)
+
+
+def _milliseconds(time: float) -> str:
+    """A time to the millisecond, however large: clocks may count from 1970."""
+    return f"{time:.3f}".rstrip("0").rstrip(".")
 
 
 def _epochs(seen: Inventory) -> Iterator[IntervalTable]:
