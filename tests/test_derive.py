@@ -131,6 +131,8 @@ def test_columns_that_do_not_fit(keys: dict[str, Any], columns: int, says: str) 
         ({"derive": "spede"}, "Input should be 'velocity'"),
         ({"colums": [0]}, "unknown key labels.it.colums .did you mean columns"),
         ({"columns": [-1]}, "greater than or equal to 0"),
+        ({"columns": []}, "at least 1 item"),
+        ({"columns": [1, 1]}, r"columns: \[1, 1\] names one twice"),
     ],
 )
 def test_keys_that_do_not_fit(keys: dict[str, Any], says: str) -> None:

@@ -43,7 +43,7 @@ class Label(Section):
     kind: Auto | Kind = Field("auto", description="continuous, circular, discrete, or auto: what the file says")
     unit: str | None = Field(None, description="unit of the series where the file does not say it, or says it wrongly")
     columns: list[Annotated[int, Field(ge=0)]] | None = Field(
-        None, description="columns of the series to use, counted from 0; null: all"
+        None, min_length=1, description="columns of the series to use, counted from 0; null: all"
     )
     derive: Derivation | None = Field(
         None, description=f"what to compute from the source: {', '.join(get_args(Derivation))}; see docs/labels.md"
@@ -75,6 +75,8 @@ class Label(Section):
             pair = getattr(self, key)
             if pair is not None and pair[1] <= pair[0]:
                 raise ValueError(f"{key}: {list(pair)} is empty")
+        if self.columns and len(set(self.columns)) < len(self.columns):
+            raise ValueError(f"columns: {self.columns} names one twice")
         kind = "circular" if self.derive in CIRCULAR else "continuous"
         if self.derive and self.kind not in ("auto", kind):
             raise ValueError(f"derive: {self.derive} gives a {kind} label")
