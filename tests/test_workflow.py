@@ -126,7 +126,7 @@ def test_an_interrupted_run_goes_on_when_it_is_called_again(how: signal.Signals,
     out = project / "out"
     command = [COMMAND, "run", project / "data" / "sub-rat_ses-1.nwb", "-o", out]
     words = [str(word) for word in [*command, "--config", slow]]
-    started = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    started = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
     wait_for(lambda: any(log.stat().st_size for log in out.glob("logs/*/train.log")))
     os.killpg(started.pid, how)
     _, said = started.communicate(timeout=60)
@@ -139,6 +139,11 @@ def test_an_interrupted_run_goes_on_when_it_is_called_again(how: signal.Signals,
     done = call(*command, "--config", quick)
     assert done.returncode == 0, done.stderr
     assert json.loads((out / "sub-rat1_ses-one" / "status.json").read_text())["state"] == "done"
+
+
+def heed() -> None:
+    """Interrupts are not ignored, even where the tests are run in the background of a script."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(happened: Callable[[], object]) -> None:
