@@ -194,6 +194,38 @@ def test_columns_of_an_interval_table(tmp_path: Path) -> None:
         one(path, "/intervals/trials#choice", "circular")
 
 
+def test_a_column_of_angles_is_circular_when_asked(tmp_path: Path) -> None:
+    nwb = build.new()
+    rows = np.stack([np.arange(8.0), np.arange(8.0) + 1], axis=1)
+    target = np.array([0.0, 180, 45, 225, 90, 270, 135, 315])
+    build.add_intervals(nwb, "trials", rows, target=target)
+    path = build.save(nwb, tmp_path / "a.nwb")
+    angle = {"source": "/intervals/trials#target", "kind": "circular"}
+    for unit in ({"unit": "degrees"}, {}):
+        (found,) = choose(path, {"it": angle | unit})[0]
+        assert (found.kind, found.units) == ("circular", "rad")
+        values = found.binned(Grid(0.0, 1.0, 8), TIME)[0]
+        assert values.shape == (8,)
+        assert np.allclose(np.exp(1j * values), np.exp(1j * np.deg2rad(target)))
+    with pytest.raises(Refusal, match="must be degrees"):
+        choose(path, {"it": angle | {"unit": "radians"}})
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"source": "/intervals/trials#target", "unit": "degrees"}, "a unit is read for angles only"),
+        ({"source": "/intervals/trials#target", "columns": [0]}, "columns are those of a series"),
+        ({"source": "/intervals/trials", "kind": "continuous"}, "inside or outside, which cannot be continuous"),
+    ],
+)
+def test_no_key_is_taken_and_not_read(keys: dict, says: str, tmp_path: Path) -> None:
+    nwb = build.new()
+    build.add_intervals(nwb, "trials", [[0, 1], [2, 3]], target=[0.5, 1.5])
+    with pytest.raises(UsageError, match=says):
+        choose(build.save(nwb, tmp_path / "a.nwb"), {"it": keys})
+
+
 def test_auto_falls_back_on_the_table_that_covers_the_most_time(tmp_path: Path) -> None:
     nwb = build.new()
     rows = np.stack([np.arange(20.0), np.arange(20.0) + 0.8], axis=1)

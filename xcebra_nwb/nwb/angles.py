@@ -6,6 +6,9 @@ import re
 
 import numpy as np
 
+from xcebra_nwb.errors import Refusal
+from xcebra_nwb.refusals import Code
+
 RADIANS_PER = {
     **dict.fromkeys(("deg", "degs", "degree", "degrees", "°", "angular degree", "angular degrees"), np.pi / 180),
     **dict.fromkeys(("rad", "rads", "radian", "radians"), 1.0),
@@ -56,3 +59,24 @@ def doubt(angles: np.ndarray) -> tuple[str, str]:
             "radians",
         )
     return "", ""
+
+
+def in_radians(name: str, source: str, unit: str, values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the angles ``values`` (sample,) of the label ``name`` in rad, and a note where their unit was guessed.
+
+    Raises:
+        Refusal: they cannot have the ``unit`` that was given.
+    """
+    factor, notes = radians_per(unit), tuple[str, ...]()
+    if factor is None:
+        factor = guessed(values)
+        taken = "radians" if factor == 1 else "degrees"
+        notes = (f"{source}: unit {unit!r} taken as {taken}; labels.{name}.unit settles it",)
+    doubtful, true_unit = doubt(values * factor)
+    if doubtful:
+        raise Refusal(
+            Code.UNIT_NOT_TRUSTED,
+            f"label {name} ({source}): its unit is {unit!r}, but {doubtful}",
+            f"give the unit: labels: {{{name}: {{source: {source}, unit: {true_unit}}}}}",
+        )
+    return values * factor, notes

@@ -12,6 +12,7 @@ from xcebra_nwb.config import Time
 from xcebra_nwb.config_label import Kind
 from xcebra_nwb.config_label import Label as LabelConfig
 from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.nwb.angles import in_radians
 from xcebra_nwb.nwb.events import event_label
 from xcebra_nwb.nwb.file import NwbFile, dataset, name_of, text, unknown_path
 from xcebra_nwb.nwb.grid import Grid, Range
@@ -63,7 +64,7 @@ class IntervalLabel(Label):
         if self.elapsed is not None:
             result = result + (grid.centres - self.intervals[row, 0]) * self.elapsed[row]
         lost = np.zeros(grid.count, dtype=bool)
-        return (result if self.kind == "discrete" else result[:, None]), lost
+        return (result[:, None] if self.kind == "continuous" else result), lost
 
     def trials(self, grid: Grid) -> np.ndarray | None:
         """Return the row of every bin, (time,), -1 outside; None where the label changes within rows."""
@@ -98,6 +99,7 @@ def interval_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
             f"labels.{name}: derive: {label.derive} is computed from a series, {path} is a table of intervals",
             f"name a series, or derive one of {', '.join(ELAPSED)}",
         )
+    _check_keys(name, label, column)
     if column and column not in [*label_columns(file, path), *scalar_columns(table)]:
         raise unknown_path(f"labels.{name}", label.source, [f"{path}#{c}" for c in label_columns(file, path)])
     if label.derive == "time_from":
@@ -109,19 +111,29 @@ def interval_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
     return _column_label(file, name, label, table, column)
 
 
+def _check_keys(name: str, label: LabelConfig, column: str) -> None:
+    """No key of the config is taken and then not read."""
+    if label.columns is not None:
+        raise UsageError(f"labels.{name}: columns are those of a series", "name one of a table after #")
+    if label.unit is not None and label.kind != "circular":
+        raise UsageError(f"labels.{name}: a unit is read for angles only", "set kind: circular, or leave unit out")
+    if not column and not label.derive and label.kind not in ("auto", "discrete"):
+        raise UsageError(
+            f"labels.{name}: {label.source} is inside or outside, which cannot be {label.kind}", "name a column after #"
+        )
+
+
 def _column_label(file: NwbFile, name: str, label: LabelConfig, table: h5py.Group, column: str) -> IntervalLabel:
     values, intervals = column_values(file, table, column), read_intervals(table)
     chosen = automatic_kind(values) if label.kind == "auto" else label.kind
-    if chosen == "circular" or (chosen == "continuous" and values.dtype.kind not in "iubf"):
+    if chosen != "discrete" and values.dtype.kind not in "iubf":
         raise UsageError(f"labels.{name}: {label.source} cannot be {chosen}", "set kind: discrete")
-    if chosen == "discrete":
-        codes, classes = encoded(values)
-        present = codes >= 0
-    else:
-        codes, classes = values.astype(np.float64), ()
-        present = np.isfinite(codes)
-    found = _rows_of(name, label.source, intervals, codes, present)
-    found = replace(found, kind=chosen, classes=classes)
+    codes, classes = encoded(values) if chosen == "discrete" else (values.astype(np.float64), ())
+    present = codes >= 0 if chosen == "discrete" else np.isfinite(codes)
+    found = replace(_rows_of(name, label.source, intervals, codes, present), kind=chosen, classes=classes)
+    if chosen == "circular":
+        angles, notes = in_radians(name, label.source, label.unit or "", found.values)
+        found = replace(found, units="rad", values=np.angle(np.exp(1j * angles)), notes=notes)
     check_classes(found, classes)
     check_varies(found, found.values[:, None])
     return found

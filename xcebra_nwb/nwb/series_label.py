@@ -13,7 +13,7 @@ from xcebra_nwb.config_label import CIRCULAR, Kind
 from xcebra_nwb.config_label import Label as LabelConfig
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.nwb import resample
-from xcebra_nwb.nwb.angles import SILENT, doubt, guessed, named_angle, radians_per
+from xcebra_nwb.nwb.angles import SILENT, in_radians, named_angle, radians_per
 from xcebra_nwb.nwb.derive import Derive, derivation
 from xcebra_nwb.nwb.file import NwbFile, dataset, first_text, name_of, neurodata_type, text
 from xcebra_nwb.nwb.grid import Grid, Range
@@ -201,21 +201,9 @@ def _circular(label: SeriesLabel) -> SeriesLabel:
             f"labels.{label.name}: {label.source} has {values.shape[1]} columns, a circular label has one",
             "name one with columns: [0], or set kind: continuous",
         )
-    factor, notes = radians_per(label.units), label.notes
-    if factor is None:
-        factor = guessed(values)
-        taken = "radians" if factor == 1 else "degrees"
-        notes = (*notes, f"{label.source}: unit {label.units!r} taken as {taken}; labels.{label.name}.unit settles it")
-    angles = values * factor
-    doubtful, true_unit = doubt(angles[:, 0])
-    if doubtful:
-        raise Refusal(
-            Code.UNIT_NOT_TRUSTED,
-            f"label {label.name} ({label.source}): its unit is {label.units!r}, but {doubtful}",
-            f"give the unit: labels: {{{label.name}: {{source: {label.source}, unit: {true_unit}}}}}",
-        )
-    samples = replace(label.samples, values=angles)
-    return replace(label, kind="circular", units="rad", axes=(), samples=samples, notes=notes)
+    angles, notes = in_radians(label.name, label.source, label.units, values[:, 0])
+    samples = replace(label.samples, values=angles[:, None])
+    return replace(label, kind="circular", units="rad", axes=(), samples=samples, notes=(*label.notes, *notes))
 
 
 def _discrete(label: SeriesLabel, code_names: tuple[str, ...]) -> SeriesLabel:
