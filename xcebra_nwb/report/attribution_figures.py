@@ -59,7 +59,7 @@ def _draw_tested(axes: Axes, shown: UnitMap, units: Units) -> None:
     top = np.nanmax(np.r_[shown.mean[0, units], shown.high[0, units], high, 1e-9])
     for place in places[shown.significant[units]]:
         axes.text(place, 1.03 * top, "★", ha="center", va="bottom", color=SEED, fontsize=8)
-    axes.plot([], [], "*", color=SEED, ms=7, label="carries the label (q ≤ 0.05)")
+    axes.plot([], [], "*", color=SEED, ms=7, label="stands out (q ≤ 0.05)")
     axes.set_ylim(0, 1.18 * top)
     axes.set_title(f"{method_name(shown.methods[0])}, mean and 95 % interval over seeds")
     axes.legend(loc="upper right", bbox_to_anchor=(1, 1.16), ncols=2, handlelength=1.2)
@@ -111,7 +111,7 @@ def _draw_agreement(axes: Axes, shown: UnitMap) -> None:
 
 
 def _draw_regions(axes: Axes, shown: UnitMap) -> None:
-    """Share of the units that carry the label, by region."""
+    """Share of the units that stand out for the label, by region."""
     regions = np.asarray(shown.regions)
     names, counts = np.unique(regions, return_counts=True)
     if len(names) < 2:
@@ -127,4 +127,4 @@ def _draw_regions(axes: Axes, shown: UnitMap) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0, 1.25)
     axes.set_xticks([0, 0.5, 1])
-    axes.set_title("share of units that carry it", fontsize=8.5)
+    axes.set_title("share of units that stand out", fontsize=8.5)

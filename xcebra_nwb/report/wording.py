@@ -57,7 +57,7 @@ def card_facts(result: dict[str, Any]) -> list[tuple[str, str]]:
     tested = number(result.get("tested_units"))
     return [
         ("held-out score", number(decoding.get("score"), 2) + best),
-        ("units that carry it", f"{number(significant)} of {tested}" if significant is not None else "not known"),
+        ("units that stand out", f"{number(significant)} of {tested}" if significant is not None else "not known"),
         ("null-corrected maps agree", number(consistency.get("null_corrected_maps"), 2)),
         ("other labels that predict it", listed(_predictors(result)) or "none"),
         ("kind", _kind(result)),
