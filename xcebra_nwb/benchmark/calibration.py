@@ -21,14 +21,14 @@ from xcebra_nwb.assess.null import NullTest, score_maps
 from xcebra_nwb.benchmark.null_population import LABELS, SCENARIOS, population
 from xcebra_nwb.config import Config, validate
 from xcebra_nwb.files import atomic
+from xcebra_nwb.fitted import options
 from xcebra_nwb.inverse_cut import inverse_cut
 from xcebra_nwb.layout import layout
 from xcebra_nwb.objectives import resolve
 from xcebra_nwb.session import encoder_input
 from xcebra_nwb.xcebra import attribution, encoder, training
-from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
-from xcebra_nwb.xcebra.training import Block, Options
+from xcebra_nwb.xcebra.training import Block
 
 LEVEL = 0.05
 UNITS, SECONDS = 130, 300.0
@@ -49,8 +49,8 @@ def tests(session: xr.Dataset, config: Config) -> dict[str, NullTest]:
     inputs = torch.as_tensor(encoder_input(session))
     samples = stack.samples(session, used, objectives, members)
     generators = [member.generator(config.random_seed) for member in members]
-    layers = training.train(inputs, shape, blocks, samples, generators, _options(config)).layers
-    model = Model(inputs, shape, layers, blocks[1:], _options(config).contrast)
+    layers = training.train(inputs, shape, blocks, samples, generators, options(config)).layers
+    model = Model(inputs, shape, layers, blocks[1:], options(config).contrast)
 
     def seen(label: str, member: int) -> NDArray:
         return stack.label_values(session, label, used.bins, members[member].order(label))[::EVERY]
@@ -75,18 +75,6 @@ def _tested(values: NDArray[np.float64], members: list[stack.Member], labels: li
     seeds = [number for number, member in enumerate(members) if member.broken is None]
     nulls = [[n for n, m in enumerate(members) if m.broken and m.broken.label == label] for label in labels]
     return score_maps(values[seeds], np.stack([values[own, label] for label, own in enumerate(nulls)], axis=1))
-
-
-def _options(config: Config) -> Options:
-    chosen = config.training
-    return Options(
-        steps=chosen.steps,
-        batch_size=chosen.batch_size,
-        learning_rate=chosen.learning_rate,
-        contrast=Contrast(chosen.similarity, chosen.temperature, chosen.denominator),
-        regularizer_weight=chosen.regularizer.weight,
-        regularizer_ramp=chosen.regularizer.ramp,
-    )
 
 
 def counted(test: NullTest, carries: NDArray[np.bool_]) -> pd.DataFrame:

@@ -30,7 +30,6 @@ from xcebra_nwb.xcebra.training import (
     Block,
     Options,
     Trained,
-    detached,
     draw_references,
     encode_batch,
     optimize,
@@ -68,7 +67,7 @@ def train_aligned(
     def losses_of(batch: Batch, weight: float) -> tuple[Tensor, Tensor | None]:
         return aligned_losses(part, frozen, layers, blocks, batch, options.contrast, weight)
 
-    history = optimize(
+    return optimize(
         layers,
         draw,
         losses_of,
@@ -79,7 +78,6 @@ def train_aligned(
         generators,
         survival,
     )
-    return Trained(detached(layers), *history)
 
 
 def held_out_losses_aligned(

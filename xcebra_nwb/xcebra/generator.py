@@ -117,8 +117,8 @@ def fit(
     schedule = training.Options(
         options.steps, options.batch_size, options.learning_rate, Contrast(), options.weight, (0.0, 0.0)
     )
-    training.optimize(layers, draw, losses_of, [1.0], schedule, STEPS_A_DRAW, progress, generators)
-    return Generator(centre, whitening, shape, training.detached(layers))
+    trained = training.optimize(layers, draw, losses_of, [1.0], schedule, STEPS_A_DRAW, progress, generators)
+    return Generator(centre, whitening, shape, trained.layers)
 
 
 def jacobian(layers: Sequence[Layer], pre_activations: Sequence[Tensor]) -> Tensor:

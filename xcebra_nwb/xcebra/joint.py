@@ -11,7 +11,7 @@ Shapes: S sessions, M members, K objectives, B samples of a batch, T bins of a w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -32,7 +32,6 @@ from xcebra_nwb.xcebra.training import (
     Options,
     Samples,
     Trained,
-    detached,
     draw_references,
     encode_batch,
     optimize,
@@ -72,10 +71,14 @@ def train_together(
 
     every = [layer for own in layers for layer in own]
     weights = [block.weight for block in blocks]
-    step, loss, weight = optimize(
+    trained = optimize(
         every, draw, losses_of, weights, options, _share_of(STEPS_A_DRAW, parts), progress, generators, survival
     )
-    return [Trained(detached(own), step, loss[:, number], weight) for number, own in enumerate(layers)]
+    ends = np.cumsum([len(own) for own in layers])
+    return [
+        replace(trained, layers=trained.layers[end - len(own) : end], loss=trained.loss[:, number])
+        for number, (own, end) in enumerate(zip(layers, ends, strict=True))
+    ]
 
 
 def held_out_losses_together(

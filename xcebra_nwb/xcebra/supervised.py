@@ -25,7 +25,6 @@ from xcebra_nwb.xcebra.training import (
     Block,
     Options,
     Trained,
-    detached,
     encode_batch,
     optimize,
     random_directions,
@@ -71,7 +70,7 @@ def train(
             return losses, None
         return losses, reference_penalty(shape, layers, blocks, latents, pre_activations, AS_IT_IS, direction)
 
-    history = optimize(
+    return optimize(
         layers,
         draw,
         losses_of,
@@ -82,7 +81,6 @@ def train(
         generators,
         survival,
     )
-    return Trained(detached(layers), *history)
 
 
 def squared_errors(latents: Tensor, wanted: Tensor, blocks: Sequence[Block]) -> Tensor:

@@ -124,8 +124,7 @@ def train(
         return objective_losses(inputs, shape, layers, blocks, bins, options.contrast, direction, weight)
 
     weights = [block.weight for block in blocks]
-    history = optimize(layers, draw, losses_of, weights, options, STEPS_A_DRAW, progress, generators, survival)
-    return Trained(detached(layers), *history)
+    return optimize(layers, draw, losses_of, weights, options, STEPS_A_DRAW, progress, generators, survival)
 
 
 def optimize(
@@ -138,8 +137,8 @@ def optimize(
     progress: Callable[[int], None],
     generators: Sequence[np.random.Generator],
     survival: Survival | None = None,
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float64]]:
-    """Take ``options.steps`` steps of Adam on ``layers``, in place.
+) -> Trained:
+    """Take ``options.steps`` steps of Adam on ``layers``, in place, and return them and their history.
 
     Args:
         draw: returns the batches of that many steps: arrays whose first axis is the step.
@@ -149,9 +148,6 @@ def optimize(
         steps_a_draw: steps whose batches are drawn together.
         generators: all that ``draw`` draws from.
         survival: where to go on from, and who may keep a snapshot after every draw; the result is the same to the bit.
-
-    Returns:
-        the last step of each record (record,), the losses (M, ..., K, record), the penalty's weights (record,).
     """
     leaves = [leaf.requires_grad_() for layer in layers for leaf in layer]
     device = leaves[0].device
@@ -181,7 +177,7 @@ def optimize(
             recorder.add(step, losses.detach(), weight)
         progress(len(batches[0]))
         survival.offer(step, partial(_snapshot, step, leaves, optimizer, recorder, states))
-    return recorder.result()
+    return Trained([(weight.detach(), bias.detach()) for weight, bias in layers], *recorder.result())
 
 
 def _snapshot(
@@ -192,11 +188,6 @@ def _snapshot(
     states: Sequence[Mapping[str, Any]],
 ) -> Snapshot:
     return Snapshot(step, leaf_arrays(leaves, optimizer) | recorder.arrays(), states)
-
-
-def detached(layers: Sequence[Layer]) -> list[Layer]:
-    """Return ``layers`` as they are to be kept: without a gradient."""
-    return [(weight.detach(), bias.detach()) for weight, bias in layers]
 
 
 def objective_losses(
