@@ -44,7 +44,7 @@ def test_a_step_takes_what_is_said_or_a_little_less(architecture: str, units: in
         def draw(self, references: np.ndarray, generator: np.random.Generator) -> np.ndarray:
             return (references + 1) % len(bins)
 
-    data = Samples(bins, np.arange(len(bins)), [[Next(), Next()]] * 2)
+    data = [Samples(bins, np.arange(len(bins)), [Next(), Next()])] * 2
     inputs = torch.zeros(1020, units)
     one = options(1, batch_size=batch, regularizer_ramp=(0.0, 0.0))
 

@@ -42,7 +42,7 @@ def recording(seed: int, units: int) -> tuple[torch.Tensor, np.ndarray]:
     return torch.as_tensor(activity + 0.05 * rng.normal(size=activity.shape), dtype=torch.float32), position
 
 
-def samples(position: np.ndarray, shifts: Sequence[int] = (0,)) -> Samples:
+def samples(position: np.ndarray, shifts: Sequence[int] = (0,)) -> list[Samples]:
     run, bins = np.zeros(BINS, dtype=np.int64), np.arange(BINS)
     following = successors(run, 1)
     rules = []
@@ -50,7 +50,7 @@ def samples(position: np.ndarray, shifts: Sequence[int] = (0,)) -> Samples:
         values = np.roll(position, shift, axis=0)
         steps = label_increments(values, run, 1, circular=False)
         rules.append([TimePairs(following), NearPairs.of(values, RecordedSteps(steps))])
-    return Samples(bins, np.flatnonzero(following >= 0), rules)
+    return [Samples(bins, np.flatnonzero(following >= 0), own) for own in rules]
 
 
 def part(seed: int, units: int, shifts: Sequence[int] = (0,), name: str = "mlp") -> tuple[Part, np.ndarray]:
@@ -58,8 +58,8 @@ def part(seed: int, units: int, shifts: Sequence[int] = (0,), name: str = "mlp")
     shape = encoder.architecture(name, units, hidden=16, outputs=OUTPUTS)
     made = samples(position, shifts)
     window = shape.window
-    inside = made.references[(made.references >= window) & (made.references < BINS - window)]
-    return Part(activity, shape, Samples(made.bins, inside, made.rules)), position
+    inside = made[0].references[(made[0].references >= window) & (made[0].references < BINS - window)]
+    return Part(activity, shape, [Samples(own.bins, inside, own.rules) for own in made]), position
 
 
 def generators(*seeds: int) -> list[np.random.Generator]:
@@ -106,7 +106,10 @@ def test_sessions_of_different_units_come_to_lie_in_one_space_and_a_later_one_is
     assert shared > 0.7
     assert separate < 0.3
     frozen = [
-        Frozen(torch.as_tensor(encoder.embed(one.shape, model.layers, one.inputs, one.samples.bins)), one.samples.rules)
+        Frozen(
+            torch.as_tensor(encoder.embed(one.shape, model.layers, one.inputs, one.samples[0].bins)),
+            [own.rules for own in one.samples],
+        )
         for one, model in zip((first, second), together, strict=True)
     ]
     aligned = align.train_aligned(later, frozen, BLOCKS, generators(3), OPTIONS)

@@ -117,11 +117,11 @@ def test_the_samples_of_the_two_parts_share_no_bin(session: xr.Dataset) -> None:
     stack = stack_of(session, chosen)
     train = samples(session, used, objectives, stack, TRAIN)
     test = samples(session, used, objectives, stack, HELD_OUT)
-    assert not set(train.bins) & set(test.bins)
-    for rules in train.rules:
-        for rule in rules:
-            positive = rule.draw(train.references, np.random.default_rng(0))
-            assert ((positive >= 0) & (positive < len(train.bins))).all()
+    assert not set(train[0].bins) & set(test[0].bins)
+    for own in train:
+        for rule in own.rules:
+            positive = rule.draw(own.references, np.random.default_rng(0))
+            assert ((positive >= 0) & (positive < len(own.bins))).all()
 
 
 @pytest.mark.parametrize("part", [TRAIN, HELD_OUT])
@@ -131,9 +131,9 @@ def test_a_null_reads_one_label_in_another_order_and_all_others_as_they_were(ses
     objectives, _ = resolve(chosen, session)
     stack = stack_of(session, chosen)
     numbers = used.numbers(part)
-    for member, rules in zip(stack, samples(session, used, objectives, stack, part).rules, strict=True):
+    for member, own in zip(stack, samples(session, used, objectives, stack, part), strict=True):
         broken = member.broken.label if member.broken else ""
-        by_name = {o.name: rule for o, rule in zip(objectives, rules, strict=True)}
+        by_name = {o.name: rule for o, rule in zip(objectives, own.rules, strict=True)}
         expected = {
             name: session[name].values[used.bins][member.broken.order if name == broken else slice(None)][numbers]
             for name in ("position", "head_direction", "choice")
@@ -153,8 +153,8 @@ def test_the_steps_of_a_label_are_those_of_the_training_part(session: xr.Dataset
     objectives, _ = resolve(chosen, session)
     stack = stack_of(session, chosen)
     number = [o.name for o in objectives].index("position")
-    for rules in samples(session, used, objectives, stack, part).rules:
-        steps = rules[number].steps.increments
+    for own in samples(session, used, objectives, stack, part):
+        steps = own.rules[number].steps.increments
         assert len(steps) > 100
         np.testing.assert_array_equal(steps, np.ones_like(steps))
 
@@ -229,8 +229,8 @@ def test_every_rule_draws_its_positives_from_the_session(session: xr.Dataset, ru
     session["gaze"] = (("time", "gaze_axis"), 0.97 * gaze, attrs)  # a little short, as means over bins are
     chosen = config.validate({"objectives": [TIME, {"name": "x", "outputs": [0, 2], **rule}], "training": {"nulls": 0}})
     used, (objectives, _) = layout(session, chosen), resolve(chosen, session)
-    data = samples(session, used, objectives, stack_of(session, chosen))
-    positive = data.rules[0][1].draw(data.references, np.random.default_rng(0))
+    data = samples(session, used, objectives, stack_of(session, chosen))[0]
+    positive = data.rules[1].draw(data.references, np.random.default_rng(0))
     label, other = (session[rule["label"]].values[data.bins[numbers]] for numbers in (data.references, positive))
     if label.dtype.kind == "f":
         apart = label - other if label.ndim == 2 else np.angle(np.exp(1j * (label - other)))
@@ -250,12 +250,12 @@ def test_a_null_of_mixed_pairs_breaks_one_label_and_leaves_the_other_true(sessio
     position, choice = (session[name].values[used.bins] for name in ("position", "choice"))
     scale = objective_space(session, used, objectives[1]).scale
     assert [m.broken.label if m.broken else "" for m in stack] == ["", "position", "choice"]
-    for member, rules in zip(stack, samples(session, used, objectives, stack).rules, strict=True):
+    for member, own in zip(stack, samples(session, used, objectives, stack), strict=True):
         orders = {name: member.order(name) for name in ("position", "choice")}
         seen = position[slice(None) if orders["position"] is None else orders["position"]]
         classes = choice[slice(None) if orders["choice"] is None else orders["choice"]]
-        np.testing.assert_array_equal(rules[1].values, seen[used.numbers(TRAIN)] / scale)
-        np.testing.assert_array_equal(rules[1].classes, classes[used.numbers(TRAIN)])
+        np.testing.assert_array_equal(own.rules[1].values, seen[used.numbers(TRAIN)] / scale)
+        np.testing.assert_array_equal(own.rules[1].classes, classes[used.numbers(TRAIN)])
 
 
 def test_no_rule_reads_time_across_the_borders_of_trials(session: xr.Dataset) -> None:
@@ -264,8 +264,8 @@ def test_no_rule_reads_time_across_the_borders_of_trials(session: xr.Dataset) ->
     session["position"][:] = session["position"].values + 1000.0 * trial[:, None]  # another place every trial
     chosen = config.validate({"training": {"nulls": 0}})
     used, (objectives, _) = layout(session, chosen), resolve(chosen, session)
-    data = samples(session, used, objectives, stack_of(session, chosen))
-    time, position = data.rules[0][:2]
+    data = samples(session, used, objectives, stack_of(session, chosen))[0]
+    time, position = data.rules[:2]
     following = data.bins[time.draw(data.references, np.random.default_rng(0))]
     np.testing.assert_array_equal(following, data.bins[data.references] + 1)
     np.testing.assert_array_equal(trial[following], trial[data.bins[data.references]])

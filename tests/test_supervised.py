@@ -43,7 +43,7 @@ def trained(shifts: list[int], seeds: list[int], steps: int = 20, name: str = "m
     activity, wanted = recording()
     shape = encoder.architecture(name, UNITS, hidden=16, outputs=3)
     bins = np.arange(shape.window, BINS - shape.window)
-    data = Targets(bins, [np.roll(wanted, shift, axis=0)[bins] for shift in shifts])
+    data = [Targets(bins, np.roll(wanted, shift, axis=0)[bins]) for shift in shifts]
     chosen = {"regularizer_weight": 0.1, "regularizer_ramp": (0.0, 0.5)} | changes
     options = Options(steps=steps, batch_size=32, learning_rate=1e-2, contrast=Contrast("cosine"), **chosen)
     generators = [np.random.default_rng(seed) for seed in seeds]
@@ -78,7 +78,7 @@ def test_the_regularizer_makes_the_jacobian_smaller() -> None:
     size = {}
     for weight in (0.0, 1.0):
         shape, data, model = trained([0], [1], steps=200, regularizer_weight=weight)
-        windows = encoder.gather_windows(activity, torch.as_tensor(data.bins)[None], 1)
+        windows = encoder.gather_windows(activity, torch.as_tensor(data[0].bins)[None], 1)
         size[weight] = encoder.jacobian(shape, model.layers, windows)[1].square().sum(dim=(2, 3, 4)).mean().item()
     assert size[1.0] < 0.5 * size[0.0]
 
@@ -96,8 +96,8 @@ def test_held_out_losses_are_those_of_all_samples() -> None:
     activity, _ = recording()
     shape, data, model = trained([0, 90], [1, 2], steps=50)
     found = supervised.held_out_losses(activity, shape, model.layers, BLOCKS, data)
-    latents = encoder.embed(shape, model.layers, activity, data.bins)
-    expected = np.mean((latents[1, :, :2] - data.values[1][:, :2]) ** 2)
+    latents = encoder.embed(shape, model.layers, activity, data[1].bins)
+    expected = np.mean((latents[1, :, :2] - data[1].values[:, :2]) ** 2)
     assert found[1, 0] == pytest.approx(expected, rel=1e-5)
 
 
@@ -129,8 +129,8 @@ def test_targets_have_mean_0_and_mean_variance_1_in_the_training_bins(session: x
     objectives, _ = resolve(chosen, session)
     stack = members(null_designs(session, used, resolve(chosen, session)[0], chosen), chosen)
     scales = targets.scales(session, used, objectives)
-    found = targets.targets(session, used, objectives, scales, stack, TRAIN)
-    true = found.values[0].astype(float)
+    found = targets.targets(session, used, objectives, scales, stack, TRAIN)[0]
+    true = found.values.astype(float)
     np.testing.assert_allclose(true.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(true[:, :2].var(axis=0), 1, rtol=1e-5)  # each axis
     for block in (slice(2, 4), slice(4, 6)):
@@ -152,10 +152,10 @@ def test_a_null_is_to_say_the_broken_label_on_the_same_scale(session: xr.Dataset
     scales = targets.scales(session, used, objectives)
     found = targets.targets(session, used, objectives, scales, stack, part)
     scale = scales["position"]
-    for member, values in zip(stack, found.values, strict=True):
+    for member, own in zip(stack, found, strict=True):
         order = member.order("position")
         seen = session["position"].values[used.bins][slice(None) if order is None else order][used.numbers(part)]
-        np.testing.assert_allclose(values[:, :2] * scale.deviation + scale.mean, seen, atol=1e-5)
+        np.testing.assert_allclose(own.values[:, :2] * scale.deviation + scale.mean, seen, atol=1e-5)
 
 
 def test_a_label_that_never_changes_in_training_is_refused(session: xr.Dataset) -> None:

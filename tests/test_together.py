@@ -97,10 +97,10 @@ def test_a_class_and_a_place_within_it_are_found_in_other_sessions(three: list[P
     assert not refused
     parts = [one.samples(TRAIN) for one in ready.values()]
     generator = np.random.default_rng(0)
-    references = np.stack([generator.integers(len(part.bins), size=(2, 50)) for part in parts])
-    positives, slots = exchanged([part.rules[0][0] for part in parts], references, generator)
+    references = np.stack([generator.integers(len(part[0].bins), size=(2, 50)) for part in parts])
+    positives, slots = exchanged([part[0].rules[0] for part in parts], references, generator)
     classes = [
-        np.asarray(json.loads(one.session["choice"].attrs["classes"]))[one.session["choice"].values[part.bins]]
+        np.asarray(json.loads(one.session["choice"].attrs["classes"]))[one.session["choice"].values[part[0].bins]]
         for one, part in zip(ready.values(), parts, strict=True)
     ]
     found = np.stack([names[picked] for names, picked in zip(classes, positives, strict=True)])

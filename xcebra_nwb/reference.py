@@ -42,8 +42,8 @@ class Reference:
         keys = [member.key for member in self.stack]
         rows = [keys.index(member.key) for member in stack]
         found = samples(self.session, self.used, self.objectives, [self.stack[row] for row in rows], part, self.spaces)
-        latents = self.latents[np.array(rows)[:, None], found.bins]
-        return Frozen(torch.as_tensor(latents, device=device), found.rules)
+        latents = self.latents[np.array(rows)[:, None], found[0].bins]
+        return Frozen(torch.as_tensor(latents, device=device), [one.rules for one in found])
 
 
 def trained(directory: Path) -> xr.Dataset:

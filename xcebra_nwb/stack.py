@@ -91,8 +91,8 @@ def samples(
     stack: list[Member],
     part: int = TRAIN,
     spaces: Mapping[str, LabelSpace] | None = None,
-) -> Samples:
-    """Return the samples of one part of the split with every member's rules for positives.
+) -> list[Samples]:
+    """Return every member's samples: those of one part of the split, with the member's rules for positives.
 
     Args:
         spaces: by objective, in which its label is compared; None: the session's own (:func:`label_spaces`).
@@ -119,7 +119,8 @@ def samples(
             f"no bin of the {'training' if part == TRAIN else 'held-out'} part has a positive for every objective",
             "shorten the window or the offsets, or hold out longer blocks",
         )
-    return Samples(bins, np.flatnonzero(reachable), list(zip(*by_objective, strict=True)))
+    references = np.flatnonzero(reachable)
+    return [Samples(bins, references, rules) for rules in zip(*by_objective, strict=True)]
 
 
 def _label_rules(

@@ -107,15 +107,16 @@ def targets(
     scaled: dict[str, Scale],
     stack: list[Member],
     part: int = TRAIN,
-) -> Targets:
-    """Return the targets of one part of the split as every member has them, with one label broken for a null."""
+) -> list[Targets]:
+    """Return every member's targets at one part of the split, with one label broken for a null."""
     numbers, by_objective = used.numbers(part), []
     for objective in objectives:
         name = str(objective.label)
         true = scaled[objective.name](_numbers(session, name, used.bins))
         orders = [member.order(name) for member in stack]
         by_objective.append([(true if order is None else true[order])[numbers] for order in orders])
-    return Targets(used.bins[numbers], [np.concatenate(own, axis=1) for own in zip(*by_objective, strict=True)])
+    bins = used.bins[numbers]
+    return [Targets(bins, np.concatenate(own, axis=1)) for own in zip(*by_objective, strict=True)]
 
 
 def _numbers(session: xr.Dataset, name: str, bins: NDArray[np.int64]) -> Floats:

@@ -47,8 +47,8 @@ class Trainee:
         """Return the same with some of the members, by number."""
         return replace(self, stack=[self.stack[number] for number in members])
 
-    def samples(self, part: int) -> Samples:
-        """Return the samples of one part of the split, with every member's rules; see :func:`.stack.samples`."""
+    def samples(self, part: int) -> list[Samples]:
+        """Return every member's samples of one part of the split; see :func:`.stack.samples`."""
         return samples(self.session, self.used, self.objectives, self.stack, part, self.spaces)
 
     def generators(self, config: Config, *purpose: int) -> list[np.random.Generator]:

@@ -93,7 +93,7 @@ def _judge_labels(inputs: torch.Tensor, ready: Trainee, config: Config, trained:
     return Fitted(trained, losses, supervised.CHANCE, "share of variance", positive, {"targets": json.dumps(said)})
 
 
-def _targets(ready: Trainee, part: int) -> Targets:
-    """What the members are to say on one part of the split."""
+def _targets(ready: Trainee, part: int) -> list[Targets]:
+    """What every member is to say on one part of the split."""
     scales = targets.scales(ready.session, ready.used, ready.objectives)
     return targets.targets(ready.session, ready.used, ready.objectives, scales, ready.stack, part)

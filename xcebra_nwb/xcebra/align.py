@@ -119,7 +119,7 @@ def aligned_losses(
     pooled = frozen.take_along_dim(negatives.unsqueeze(-1), dim=1)
     losses = []
     for number, block in enumerate(blocks):
-        columns, shared = slice(block.first, block.last), isinstance(part.samples.rules[0][number], LabelRule)
+        columns, shared = slice(block.first, block.last), isinstance(part.samples[0].rules[number], LabelRule)
         place = positives[:, number].unsqueeze(-1)  # (M, B, 1)
         there = frozen[..., columns].take_along_dim(place.clamp_min(0), dim=1)
         positive = torch.where(place == AT_HOME, latents[:, 2 + number, :, columns], there)
@@ -147,17 +147,17 @@ def draw_aligned(
         of block widths); positives (step, M, K, B), numbers over the reference sessions one after the other, or
         ``AT_HOME``; negatives (step, M, B), numbers of the same kind.
     """
-    samples, sizes = part.samples, [reference.latents.shape[1] for reference in references]
+    sizes = [reference.latents.shape[1] for reference in references]
     first = np.cumsum([0, *sizes[:-1]])
     bins, directions, positives, negatives = [], [], [], []
-    for member, generator in enumerate(generators):
-        rules = samples.rules[member]
+    for member, (samples, generator) in enumerate(zip(part.samples, generators, strict=True)):
         own, away = draw_references(samples, size, steps, generator)
-        home = [rule.draw(own, generator) for rule in rules]
+        home = [rule.draw(own, generator) for rule in samples.rules]
         bins.append(samples.bins[np.stack([own, away, *home], axis=1)])
         directions.append(random_directions(blocks, (steps, size), generator))
         there = [[reference.rules[member][number] for reference in references] for number in range(len(blocks))]
-        frozen = [_frozen_positives(rule, t, own, first, generator) for rule, t in zip(rules, there, strict=True)]
+        by_rule = zip(samples.rules, there, strict=True)
+        frozen = [_frozen_positives(rule, others, own, first, generator) for rule, others in by_rule]
         positives.append(np.stack(frozen, axis=1))
         negatives.append(_frozen_negatives(sizes, first, (steps, size), generator))
     return (

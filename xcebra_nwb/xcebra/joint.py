@@ -46,7 +46,7 @@ class Part:
 
     inputs: Tensor  # (time, D)
     shape: Architecture  # of its own width, with the outputs of all
-    samples: Samples  # rules for the same objectives in all sessions; classes are numbered alike
+    samples: Sequence[Samples]  # by member; rules for the same objectives in all sessions; classes are numbered alike
 
 
 def train_together(
@@ -117,7 +117,7 @@ def joint_losses(
     roles = [latents.unbind(dim=1) for latents, _ in encoded]  # S of 2 + K of (M, B, outputs)
     losses = []
     for number, block in enumerate(blocks):
-        by_label = isinstance(parts[0].samples.rules[0][number], LabelRule)
+        by_label = isinstance(parts[0].samples[0].rules[number], LabelRule)
         own = [[z[role][..., block.first : block.last] for role in (0, 1, 2 + number)] for z in roles]
         losses.append(exchanged_losses(own, slots[:, :, number], contrast, pooled=by_label))
     by_session = torch.stack(losses, dim=2)
@@ -150,7 +150,7 @@ def exchanged_losses(latents: Sequence[Sequence[Tensor]], slots: Tensor, contras
 
 
 def draw_together(
-    samples: Sequence[Samples],
+    samples: Sequence[Sequence[Samples]],
     blocks: Sequence[Block],
     generators: Sequence[np.random.Generator],
     size: int,
@@ -158,23 +158,26 @@ def draw_together(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
     """Return ``steps`` batches of every session: bins, random directions, and where each reference's positive is.
 
+    Args:
+        samples: by session, by member.
+
     Returns:
         bins (step, S, M, 2 + K, B) of the references, the negatives and the positives that lie in the session;
         directions (step, S, M, B, sum of block widths); slots (step, S, M, K, B): the number, counted over the
         sessions' positives one after the other, of the positive of each reference.
     """
     bins, directions, slots = [], [], []
-    for member, generator in enumerate(generators):
-        drawn = [draw_references(session, size, steps, generator) for session in samples]
+    for own, generator in zip(zip(*samples, strict=True), generators, strict=True):
+        drawn = [draw_references(session, size, steps, generator) for session in own]
         references, negatives = (np.stack(part) for part in zip(*drawn, strict=True))  # (S, step, B) each
         paired = [
-            exchanged([session.rules[member][number] for session in samples], references, generator)
+            exchanged([session.rules[number] for session in own], references, generator)
             for number in range(len(blocks))
         ]
         numbers = np.stack([references, negatives, *(positives for positives, _ in paired)], axis=2)
-        bins.append(np.stack([session.bins[n] for session, n in zip(samples, numbers, strict=True)], axis=1))
+        bins.append(np.stack([session.bins[n] for session, n in zip(own, numbers, strict=True)], axis=1))
         slots.append(np.stack([slot for _, slot in paired], axis=2).swapaxes(0, 1))  # (step, S, K, B)
-        directions.append(np.stack([random_directions(blocks, (steps, size), generator) for _ in samples], axis=1))
+        directions.append(np.stack([random_directions(blocks, (steps, size), generator) for _ in own], axis=1))
     return np.stack(bins, axis=2), np.stack(directions, axis=2), np.stack(slots, axis=2)
 
 

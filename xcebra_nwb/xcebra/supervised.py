@@ -37,17 +37,17 @@ AS_IT_IS = Contrast()  # blocks are compared with their targets as they are, not
 
 @dataclass(frozen=True)
 class Targets:
-    """What every member is to say."""
+    """What a member is to say."""
 
     bins: Integers  # (S,) the bin of each sample
-    values: Sequence[NDArray[np.float32]]  # by member: (S, W)
+    values: NDArray[np.float32]  # (S, W)
 
 
 def train(
     inputs: Tensor,
     shape: Architecture,
     blocks: Sequence[Block],
-    targets: Targets,
+    targets: Sequence[Targets],
     generators: Sequence[np.random.Generator],
     options: Options,
     progress: Callable[[int], None] = lambda steps: None,
@@ -95,22 +95,26 @@ def squared_errors(latents: Tensor, wanted: Tensor, blocks: Sequence[Block]) -> 
 
 
 def held_out_losses(
-    inputs: Tensor, shape: Architecture, layers: list[Layer], blocks: Sequence[Block], targets: Targets
+    inputs: Tensor, shape: Architecture, layers: list[Layer], blocks: Sequence[Block], targets: Sequence[Targets]
 ) -> NDArray[np.float32]:
-    """Return the mean squared error (M, K) over all samples of ``targets``, which trained nothing."""
-    latents = torch.as_tensor(encoder.embed(shape, layers, inputs, targets.bins))
-    errors = squared_errors(latents, torch.as_tensor(np.stack(targets.values)), blocks)
+    """Return the mean squared error (M, K) over all samples of ``targets``, which trained nothing; in the same bins."""
+    latents = torch.as_tensor(encoder.embed(shape, layers, inputs, targets[0].bins))
+    errors = squared_errors(latents, torch.as_tensor(np.stack([own.values for own in targets])), blocks)
     return errors.numpy().astype(np.float32)
 
 
 def draw_batches(
-    targets: Targets, blocks: Sequence[Block], generators: Sequence[np.random.Generator], size: int, steps: int
+    targets: Sequence[Targets],
+    blocks: Sequence[Block],
+    generators: Sequence[np.random.Generator],
+    size: int,
+    steps: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
     """Return ``steps`` batches: bins (step, M, 1, B), targets (step, M, B, W), random directions (step, M, B, W)."""
     bins, wanted, directions = [], [], []
-    for values, generator in zip(targets.values, generators, strict=True):
-        numbers = generator.integers(len(targets.bins), size=(steps, size))
-        bins.append(targets.bins[numbers][:, None])
-        wanted.append(values[numbers])
+    for own, generator in zip(targets, generators, strict=True):
+        numbers = generator.integers(len(own.bins), size=(steps, size))
+        bins.append(own.bins[numbers][:, None])
+        wanted.append(own.values[numbers])
         directions.append(random_directions(blocks, (steps, size), generator))
     return np.stack(bins, axis=1), np.stack(wanted, axis=1), np.stack(directions, axis=1)

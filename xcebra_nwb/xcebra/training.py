@@ -65,11 +65,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Samples:
-    """The samples that a stack is trained or tested on."""
+    """The samples that a member is trained or tested on; members of one session share its arrays."""
 
     bins: Integers  # (sample,) the bin of each
     references: Integers  # sample numbers that may be references: those with a positive in every objective
-    rules: Sequence[Sequence[PositiveRule]]  # by member, by objective
+    rules: Sequence[PositiveRule]  # by objective
 
 
 @dataclass(frozen=True)
@@ -104,13 +104,13 @@ def train(
     inputs: Tensor,
     shape: Architecture,
     blocks: Sequence[Block],
-    samples: Samples,
+    samples: Sequence[Samples],
     generators: Sequence[np.random.Generator],
     options: Options,
     progress: Callable[[int], None] = lambda steps: None,
     survival: Survival | None = None,
 ) -> Trained:
-    """Train one member per generator on ``inputs`` (time, D) and return the stack.
+    """Train one member per generator on its own ``samples`` of ``inputs`` (time, D) and return the stack.
 
     ``progress`` is called with the number of steps done since its last call.
     """
@@ -272,7 +272,7 @@ def held_out_losses(
     shape: Architecture,
     layers: list[Layer],
     blocks: Sequence[Block],
-    samples: Samples,
+    samples: Sequence[Samples],
     generators: Sequence[np.random.Generator],
     options: Options,
     batches: int = TEST_BATCHES,
@@ -289,14 +289,18 @@ def held_out_losses(
 
 
 def draw_batches(
-    samples: Samples, blocks: Sequence[Block], generators: Sequence[np.random.Generator], size: int, steps: int
+    samples: Sequence[Samples],
+    blocks: Sequence[Block],
+    generators: Sequence[np.random.Generator],
+    size: int,
+    steps: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return ``steps`` batches of bins (step, M, 2 + K, B) and of random directions (step, M, B, widths)."""
     bins, directions = [], []
-    for rules, generator in zip(samples.rules, generators, strict=True):
-        references, negatives = draw_references(samples, size, steps, generator)
-        positives = [rule.draw(references, generator) for rule in rules]
-        bins.append(samples.bins[np.stack([references, negatives, *positives], axis=1)])
+    for own, generator in zip(samples, generators, strict=True):
+        references, negatives = draw_references(own, size, steps, generator)
+        positives = [rule.draw(references, generator) for rule in own.rules]
+        bins.append(own.bins[np.stack([references, negatives, *positives], axis=1)])
         directions.append(random_directions(blocks, (steps, size), generator))
     return np.stack(bins, axis=1), np.stack(directions, axis=1)
 
