@@ -20,7 +20,8 @@ from xcebra_nwb import config, member_groups, memory, session
 from xcebra_nwb.checkpoint import NAME, Checkpoint, Group
 from xcebra_nwb.errors import Failure
 from xcebra_nwb.verbs.train import train
-from xcebra_nwb.xcebra import supervised, training
+from xcebra_nwb.xcebra import loss_curve, supervised, training
+from xcebra_nwb.xcebra.optimization import Trained
 from xcebra_nwb.xcebra.out_of_memory import ran_out
 from xcebra_nwb.xcebra.snapshot import Snapshot, Survival
 
@@ -35,7 +36,7 @@ class Killed(BaseException):
     """Stands for a kill: nothing may catch it."""
 
 
-def stack(steps: int, survival: Survival | None = None, name: str = "mlp", **changes: object) -> training.Trained:
+def stack(steps: int, survival: Survival | None = None, name: str = "mlp", **changes: object) -> Trained:
     activity, position = recording()
     shape = encoder.architecture(name, UNITS, hidden=16, outputs=4)
     generators = [np.random.default_rng(seed) for seed in (1, 2, 3)]
@@ -45,7 +46,7 @@ def stack(steps: int, survival: Survival | None = None, name: str = "mlp", **cha
     )
 
 
-def assert_same(one: training.Trained, other: training.Trained) -> None:
+def assert_same(one: Trained, other: Trained) -> None:
     for first, second in zip(one.layers, other.layers, strict=True):
         assert torch.equal(first[0], second[0])
         assert torch.equal(first[1], second[1])
@@ -57,7 +58,7 @@ def assert_same(one: training.Trained, other: training.Trained) -> None:
 def test_a_training_goes_on_from_any_snapshot_bit_by_bit(
     name: str, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "RECORDS", 15 if steps == 45 else steps)  # a record every three steps, or each
+    monkeypatch.setattr(loss_curve, "RECORDS", 15 if steps == 45 else steps)  # a record every three steps, or each
     kept: dict[int, Snapshot] = {}
     whole = stack(steps, Survival(offer=lambda step, take: kept.update({step: take()})), name, decay=0.5)
     assert list(kept) == [*range(16, steps, 16), steps]
@@ -122,7 +123,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     seen: list[tuple[int, int]] = []
     original = training.train
 
-    def spy(*arguments: object) -> training.Trained:
+    def spy(*arguments: object) -> Trained:
         generators, chosen, _, survival = arguments[4:]
         if chosen.steps > 1:
             seen.append((len(generators), survival.begun.step if survival.begun else 0))
@@ -203,7 +204,7 @@ def test_supervised_training_goes_on_too(place: Path, monkeypatch: pytest.Monkey
     calls: list[int] = []
     original = supervised.train
 
-    def spy(*arguments: object) -> training.Trained:
+    def spy(*arguments: object) -> Trained:
         survival = arguments[-1]
         calls.append(survival.begun.step if survival.begun else 0)
         return original(*arguments)

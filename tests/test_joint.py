@@ -15,9 +15,10 @@ from xcebra_nwb.xcebra.align import Frozen
 from xcebra_nwb.xcebra.groups import Groups
 from xcebra_nwb.xcebra.joint import Part
 from xcebra_nwb.xcebra.loss import Contrast
+from xcebra_nwb.xcebra.optimization import Options, Trained
 from xcebra_nwb.xcebra.pairs import DiscretePairs, NearPairs, TimePairs
 from xcebra_nwb.xcebra.steps import RecordedSteps, label_increments
-from xcebra_nwb.xcebra.training import Block, Options, Samples, Trained
+from xcebra_nwb.xcebra.training import Block, Samples
 from xcebra_nwb.xcebra.windows import successors
 
 BINS, OUTPUTS, WIDTH = 600, 4, 3

@@ -21,8 +21,9 @@ from xcebra_nwb.verbs.attribute import attribute
 from xcebra_nwb.verbs.train import train
 from xcebra_nwb.xcebra import encoder, supervised
 from xcebra_nwb.xcebra.loss import Contrast
+from xcebra_nwb.xcebra.optimization import Options
 from xcebra_nwb.xcebra.supervised import Targets
-from xcebra_nwb.xcebra.training import Block, Options
+from xcebra_nwb.xcebra.training import Block
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
 
 from .results import make_session

@@ -10,11 +10,12 @@ import torch
 from xcebra_nwb import config, session
 from xcebra_nwb.layout import layout
 from xcebra_nwb.verbs import train as verb
-from xcebra_nwb.xcebra import encoder, training
+from xcebra_nwb.xcebra import encoder, optimization, training
 from xcebra_nwb.xcebra.loss import Contrast
+from xcebra_nwb.xcebra.optimization import Options
 from xcebra_nwb.xcebra.pairs import NearPairs, TimePairs
 from xcebra_nwb.xcebra.steps import RecordedSteps, label_increments
-from xcebra_nwb.xcebra.training import Block, Options, Samples
+from xcebra_nwb.xcebra.training import Block, Samples
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN, successors
 
 from .results import make_session
@@ -173,15 +174,15 @@ def test_over_all_directions_the_penalty_is_that_of_the_block_as_it_is_compared(
 
 def test_the_regularizer_ramps_up() -> None:
     chosen = options(1000, regularizer_ramp=(0.125, 0.25))
-    weights = [training.regularizer_weight(step, chosen) for step in (0, 124, 125, 187, 250, 999)]
+    weights = [optimization.regularizer_weight(step, chosen) for step in (0, 124, 125, 187, 250, 999)]
     assert weights == pytest.approx([0, 0, 0, 0.1 * 62 / 125, 0.1, 0.1])
 
 
 def test_the_learning_rate_stays_and_then_falls_to_nothing() -> None:
     chosen = options(1000, decay=0.5)
-    rates = [training.learning_rate(step, chosen) for step in (0, 499, 500, 750, 999)]
+    rates = [optimization.learning_rate(step, chosen) for step in (0, 499, 500, 750, 999)]
     assert rates == pytest.approx([1e-2, 1e-2, 1e-2, 0.5e-2, 0], abs=1e-7)
-    assert {training.learning_rate(step, options(10)) for step in range(10)} == {1e-2}
+    assert {optimization.learning_rate(step, options(10)) for step in range(10)} == {1e-2}
 
 
 def test_cosine_and_negatives_train_too() -> None:

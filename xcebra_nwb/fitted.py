@@ -16,7 +16,7 @@ from xcebra_nwb.objectives import contrast
 from xcebra_nwb.trainee import Trainee
 from xcebra_nwb.xcebra.encoder import Layer
 from xcebra_nwb.xcebra.loss import chance_loss
-from xcebra_nwb.xcebra.training import Options, Trained
+from xcebra_nwb.xcebra.optimization import Options, Trained
 
 
 def options(config: Config) -> Options:

@@ -30,8 +30,8 @@ from xcebra_nwb.training_files import recorded_scales, settings
 from xcebra_nwb.xcebra import align as core
 from xcebra_nwb.xcebra.encoder import embed
 from xcebra_nwb.xcebra.joint import Part
+from xcebra_nwb.xcebra.optimization import Options, Trained
 from xcebra_nwb.xcebra.snapshot import Survival
-from xcebra_nwb.xcebra.training import Options, Trained
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
 
 REFERENCE_FILES = ("session.nc", "training.nc", "embedding.nc")

@@ -23,9 +23,9 @@ from xcebra_nwb.stack import TEST
 from xcebra_nwb.trainee import Trainee, trainee
 from xcebra_nwb.xcebra import supervised, training
 from xcebra_nwb.xcebra.encoder import embed
+from xcebra_nwb.xcebra.optimization import Options, Trained
 from xcebra_nwb.xcebra.snapshot import Survival
 from xcebra_nwb.xcebra.supervised import Targets
-from xcebra_nwb.xcebra.training import Options, Trained
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
 
 

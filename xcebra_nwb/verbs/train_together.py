@@ -29,8 +29,8 @@ from xcebra_nwb.trainee import Trainee, in_one_space, trainee
 from xcebra_nwb.xcebra import joint
 from xcebra_nwb.xcebra.encoder import embed
 from xcebra_nwb.xcebra.joint import Part
+from xcebra_nwb.xcebra.optimization import Options, Trained
 from xcebra_nwb.xcebra.snapshot import Survival
-from xcebra_nwb.xcebra.training import Options, Trained
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
 
 logger = logging.getLogger("xcebra_nwb")

@@ -21,18 +21,15 @@ from xcebra_nwb.xcebra.encoder import Layer
 from xcebra_nwb.xcebra.groups import Integers
 from xcebra_nwb.xcebra.joint import Part, shares
 from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
+from xcebra_nwb.xcebra.optimization import STEPS_A_DRAW, Options, Trained, optimize
 from xcebra_nwb.xcebra.pairs import LabelRule, PositiveRule
 from xcebra_nwb.xcebra.snapshot import Survival
+from xcebra_nwb.xcebra.stepper import Batch
 from xcebra_nwb.xcebra.training import (
-    STEPS_A_DRAW,
     TEST_BATCHES,
-    Batch,
     Block,
-    Options,
-    Trained,
     draw_references,
     encode_batch,
-    optimize,
     random_directions,
     reference_penalty,
 )
@@ -64,8 +61,8 @@ def train_aligned(
     def draw(steps: int) -> tuple[NDArray, ...]:
         return draw_aligned(part, references, blocks, generators, options.batch_size, steps)
 
-    def losses_of(batch: Batch, weight: float) -> tuple[Tensor, Tensor | None]:
-        return aligned_losses(part, frozen, layers, blocks, batch, options.contrast, weight)
+    def losses_of(batch: Batch, penalised: bool) -> tuple[Tensor, Tensor | None]:
+        return aligned_losses(part, frozen, layers, blocks, batch, options.contrast, penalised)
 
     return optimize(
         layers,
@@ -95,7 +92,7 @@ def held_out_losses_aligned(
     with torch.no_grad():
         for arrays in zip(*drawn, strict=True):
             batch = tuple(torch.as_tensor(array, device=frozen.device) for array in arrays)
-            total += aligned_losses(part, frozen, layers, blocks, batch, options.contrast, 0.0)[0]
+            total += aligned_losses(part, frozen, layers, blocks, batch, options.contrast, False)[0]
     return (total / TEST_BATCHES).cpu().numpy()
 
 
@@ -106,9 +103,9 @@ def aligned_losses(
     blocks: Sequence[Block],
     batch: Batch,
     contrast: Contrast,
-    weight: float,
+    penalised: bool,
 ) -> tuple[Tensor, Tensor | None]:
-    """Return the losses (M, K) and, if ``weight`` is not 0, the Jacobian penalty (M,) of one batch.
+    """Return the losses (M, K) and, if ``penalised``, the Jacobian penalty (M,) of one batch.
 
     Args:
         frozen: (M, sample, outputs), the reference sessions one after the other.
@@ -126,7 +123,7 @@ def aligned_losses(
         negative = pooled[..., columns] if shared else latents[:, 1, :, columns]
         reference, positive, negative = map(contrast.prepare, (latents[:, 0, :, columns], positive, negative))
         losses.append(contrastive_loss(reference, positive, negative, contrast))
-    if weight == 0:
+    if not penalised:
         return torch.stack(losses, dim=1), None
     penalty = reference_penalty(part.shape, layers, blocks, latents, pre_activations, contrast, directions)
     return torch.stack(losses, dim=1), penalty

@@ -138,7 +138,7 @@ def embed(shape: Architecture, layers: list[Layer], inputs: Tensor, bins: NDArra
 
 def gather_windows(inputs: Tensor, bins: Tensor, window: int) -> Tensor:
     """Return the windows (..., T, D) of ``inputs`` (time, D) around ``bins`` (...)."""
-    offsets = torch.as_tensor(window_offsets(window), device=bins.device)
+    offsets = torch.arange(window, device=bins.device) + int(window_offsets(window)[0])
     by_lag = bins.unsqueeze(-2) + offsets.unsqueeze(-1)  # (..., T, B)
     return inputs.index_select(0, by_lag.flatten()).view(*by_lag.shape, -1).transpose(-3, -2)
 

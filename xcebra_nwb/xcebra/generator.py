@@ -18,11 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xcebra_nwb.xcebra import encoder, training
+from xcebra_nwb.xcebra import encoder, optimization
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
 from xcebra_nwb.xcebra.likelihood import Likelihood
 from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.training import STEPS_A_DRAW, Batch
+from xcebra_nwb.xcebra.optimization import STEPS_A_DRAW
+from xcebra_nwb.xcebra.stepper import Batch
 
 PENALISED = 4  # one in so many samples of a batch has its Jacobian taken
 SMALLEST_VARIANCE = 1e-6  # of a block's largest: a direction with less is not blown up further by whitening
@@ -105,19 +106,19 @@ def fit(
         size = (steps, options.batch_size)
         return (np.stack([g.integers(len(activity), size=size) for g in generators], axis=1),)
 
-    def losses_of(batch: Batch, weight: float) -> tuple[Tensor, Tensor | None]:
+    def losses_of(batch: Batch, penalised: bool) -> tuple[Tensor, Tensor | None]:
         (samples,) = batch  # (M, B)
         predictor, pre_activations = encoder.forward(shape, layers, whitened[member, samples].unsqueeze(2))
         loss = likelihood.loss(predictor, activity[samples]).sum(dim=2).mean(dim=1, keepdim=True)
-        if weight == 0:
+        if not penalised:
             return loss, None
         few = [pre[:, : max(1, options.batch_size // PENALISED)] for pre in pre_activations]
         return loss, sparsity(jacobian(layers, few), groups, likelihood.noise)
 
-    schedule = training.Options(
+    schedule = optimization.Options(
         options.steps, options.batch_size, options.learning_rate, Contrast(), options.weight, (0.0, 0.0)
     )
-    trained = training.optimize(layers, draw, losses_of, [1.0], schedule, STEPS_A_DRAW, progress, generators)
+    trained = optimization.optimize(layers, draw, losses_of, [1.0], schedule, STEPS_A_DRAW, progress, generators)
     return Generator(centre, whitening, shape, trained.layers)
 
 

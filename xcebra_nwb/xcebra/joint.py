@@ -22,19 +22,16 @@ from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
 from xcebra_nwb.xcebra.groups import Integers
 from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
+from xcebra_nwb.xcebra.optimization import STEPS_A_DRAW, Options, Trained, optimize
 from xcebra_nwb.xcebra.pairs import LabelRule, PositiveRule
 from xcebra_nwb.xcebra.snapshot import Survival
+from xcebra_nwb.xcebra.stepper import Batch
 from xcebra_nwb.xcebra.training import (
-    STEPS_A_DRAW,
     TEST_BATCHES,
-    Batch,
     Block,
-    Options,
     Samples,
-    Trained,
     draw_references,
     encode_batch,
-    optimize,
     random_directions,
     reference_penalty,
 )
@@ -66,8 +63,8 @@ def train_together(
     def draw(steps: int) -> tuple[NDArray, ...]:
         return draw_together([part.samples for part in parts], blocks, generators, options.batch_size, steps)
 
-    def losses_of(batch: Batch, weight: float) -> tuple[Tensor, Tensor | None]:
-        return joint_losses(parts, layers, blocks, batch, options.contrast, weight)
+    def losses_of(batch: Batch, penalised: bool) -> tuple[Tensor, Tensor | None]:
+        return joint_losses(parts, layers, blocks, batch, options.contrast, penalised)
 
     every = [layer for own in layers for layer in own]
     weights = [block.weight for block in blocks]
@@ -96,7 +93,7 @@ def held_out_losses_together(
         for _ in range(draws):
             for arrays in zip(*draw_together(samples, blocks, generators, size, steps), strict=True):
                 batch = tuple(torch.as_tensor(array, device=total.device) for array in arrays)
-                total += joint_losses(parts, layers, blocks, batch, options.contrast, 0.0)[0]
+                total += joint_losses(parts, layers, blocks, batch, options.contrast, False)[0]
     return (total / (draws * steps)).transpose(0, 1).cpu().numpy()
 
 
@@ -106,9 +103,9 @@ def joint_losses(
     blocks: Sequence[Block],
     batch: Batch,
     contrast: Contrast,
-    weight: float,
+    penalised: bool,
 ) -> tuple[Tensor, Tensor | None]:
-    """Return the losses (M, S, K) and, if ``weight`` is not 0, the Jacobian penalty (M,) summed over sessions.
+    """Return the losses (M, S, K) and, if ``penalised``, the Jacobian penalty (M,) summed over sessions.
 
     ``batch`` holds one step of what :func:`draw_together` returns.
     """
@@ -121,7 +118,7 @@ def joint_losses(
         own = [[z[role][..., block.first : block.last] for role in (0, 1, 2 + number)] for z in roles]
         losses.append(exchanged_losses(own, slots[:, :, number], contrast, pooled=by_label))
     by_session = torch.stack(losses, dim=2)
-    if weight == 0:
+    if not penalised:
         return by_session, None
     penalties = [
         reference_penalty(part.shape, own, blocks, z, pre, contrast, direction)

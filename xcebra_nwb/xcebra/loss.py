@@ -8,6 +8,7 @@ Shapes: M members, B samples of a batch, K latents of the block.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 ROWS = 8
+ELEMENTS = {"cpu": 3_000_000, "cuda": 64_000_000}  # logits held at once: a processor's cache, a share of a card
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def contrastive_loss(reference: Tensor, positive: Tensor, negative: Tensor, cont
 
 
 class _ContrastiveLoss(torch.autograd.Function):
-    """The loss with its gradient in closed form: one matrix of batch x batch, and three products with it.
+    """The loss with its gradient in closed form, both in one pass over blocks of references: batch x batch is not held.
 
     Up to a term of r alone, which the positive and all negatives share, ``phi(r, x) = c (r . x - q |x|^2 / 2)``:
     c = 2 / tau and q = 1 for the Euclidean similarity, c = 1 / tau and q = 0 for the cosine. With ``w_ij`` the shares
@@ -59,36 +61,54 @@ class _ContrastiveLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, reference: Tensor, positive: Tensor, negative: Tensor, contrast: Contrast) -> Tensor:
-        ctx.pull = 1.0 if contrast.similarity == "euclidean" else 0.0  # q
-        ctx.slope = (1.0 + ctx.pull) / contrast.temperature  # c
+        pull = 1.0 if contrast.similarity == "euclidean" else 0.0  # q
+        slope = (1.0 + pull) / contrast.temperature  # c
         left = _latents_first(reference, torch.ones_like(reference[..., 0]))
-        right, own_right = (_latents_first(x, x.square().sum(-1) * (-0.5 * ctx.pull)) for x in (negative, positive))
-        scaled = left * (ctx.slope / math.log(2))
+        right, own_right = (_latents_first(x, x.square().sum(-1) * (-0.5 * pull)) for x in (negative, positive))
+        scaled = left * (slope / math.log(2))
         near = (scaled * own_right).sum(1)  # (M, B), in powers of 2
-        logits = torch.bmm(scaled.mT, right)
-        top = logits.amax(-1)
-        if contrast.denominator == "all":
-            top = torch.maximum(top, near)
-        weights = logits.sub_(top.unsqueeze(-1)).exp2_()
-        negatives = weights.sum(-1)
-        total = negatives + torch.exp2(near - top) if contrast.denominator == "all" else negatives
-        ctx.latents = reference.shape[-1]
-        ctx.save_for_backward(left, own_right, right, weights, negatives, total)
-        return (total.log2() + top - near).mean(-1) * math.log(2)
+        loss, pulled, back, share = (
+            torch.zeros_like(near),
+            torch.empty_like(left),
+            torch.zeros_like(right),
+            near.clone(),
+        )
+        for some in _references_at_once(near, right):
+            weights = torch.bmm(scaled[..., some].mT, right)
+            top = weights.amax(-1)
+            if contrast.denominator == "all":
+                top = torch.maximum(top, near[:, some])
+            weights = weights.sub_(top.unsqueeze(-1)).exp2_()
+            negatives = weights.sum(-1)
+            own = near[:, some] - top
+            total = negatives + torch.exp2(own) if contrast.denominator == "all" else negatives
+            loss[:, some] = total.log2() - own
+            if any(ctx.needs_input_grad):
+                per_reference = total.reciprocal().unsqueeze(1)  # (M, 1, some)
+                share[:, some] = negatives / total
+                pulled[..., some] = torch.bmm(right, weights.mT) * per_reference
+                back.baddbmm_(left[..., some] * per_reference, weights)  # after the latents the sum over references
+        latents, share = slice(0, reference.shape[-1]), share.unsqueeze(1)
+        reference, positive, negative = left[:, latents], own_right[:, latents], right[:, latents]
+        of_negative = back[:, latents] - pull * negative * back[:, latents.stop].unsqueeze(1)
+        gradients = pulled[:, latents] - share * positive, share * (pull * positive - reference), of_negative
+        ctx.slope = slope / left.shape[-1]
+        ctx.save_for_backward(*gradients)
+        return loss.mean(-1) * math.log(2)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        left, own_right, right, weights, negatives, total = ctx.saved_tensors
-        step = gradients[0].view(-1, 1, 1) * (ctx.slope / left.shape[-1])
-        per_reference = step / total.unsqueeze(1)  # (M, 1, B)
-        share = per_reference * negatives.unsqueeze(1)
-        latents = slice(0, ctx.latents)
-        reference, positive, negative = left[:, latents], own_right[:, latents], right[:, latents]
-        of_reference = torch.bmm(right, weights.mT)[:, latents] * per_reference - share * positive
-        back = torch.bmm(left * per_reference, weights)  # (M, rows, J); after the latents the sum over references
-        of_negative = back[:, latents] - ctx.pull * negative * back[:, ctx.latents].unsqueeze(1)
-        of_positive = share * (ctx.pull * positive - reference)
-        return of_reference.mT, of_positive.mT, of_negative.mT, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        step = gradients[0].view(-1, 1, 1) * ctx.slope
+        return *((step * own).mT for own in ctx.saved_tensors), None
+
+
+def _references_at_once(near: Tensor, right: Tensor) -> Iterator[slice]:
+    """Stretches of the references, of ``near`` (M, B), whose logits of all negatives, ``right`` (M, rows, J), fit."""
+    members, size = near.shape
+    most = ELEMENTS.get(near.device.type, ELEMENTS["cuda"]) // (members * right.shape[-1])
+    step = max(ROWS, most // ROWS * ROWS)
+    for start in range(0, size, step):
+        yield slice(start, min(start + step, size))
 
 
 def _latents_first(block: Tensor, last: Tensor) -> Tensor:

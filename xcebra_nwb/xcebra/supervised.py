@@ -18,18 +18,10 @@ from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
 from xcebra_nwb.xcebra.groups import Integers
 from xcebra_nwb.xcebra.loss import Contrast
+from xcebra_nwb.xcebra.optimization import STEPS_A_DRAW, Options, Trained, optimize
 from xcebra_nwb.xcebra.snapshot import Survival
-from xcebra_nwb.xcebra.training import (
-    STEPS_A_DRAW,
-    Batch,
-    Block,
-    Options,
-    Trained,
-    encode_batch,
-    optimize,
-    random_directions,
-    reference_penalty,
-)
+from xcebra_nwb.xcebra.stepper import Batch
+from xcebra_nwb.xcebra.training import Block, encode_batch, random_directions, reference_penalty
 
 CHANCE = 1.0  # the loss of an encoder that always says the mean: targets have a mean variance of 1
 AS_IT_IS = Contrast()  # blocks are compared with their targets as they are, not at unit length
@@ -62,11 +54,11 @@ def train(
     def draw(steps: int) -> tuple[NDArray, ...]:
         return draw_batches(targets, blocks, generators, options.batch_size, steps)
 
-    def losses_of(batch: Batch, weight: float) -> tuple[Tensor, Tensor | None]:
+    def losses_of(batch: Batch, penalised: bool) -> tuple[Tensor, Tensor | None]:
         bins, wanted, direction = batch
         latents, pre_activations = encode_batch(inputs, shape, layers, bins)
         losses = squared_errors(latents[:, 0], wanted, blocks)
-        if weight == 0:
+        if not penalised:
             return losses, None
         return losses, reference_penalty(shape, layers, blocks, latents, pre_activations, AS_IT_IS, direction)
 

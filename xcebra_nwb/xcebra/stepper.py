@@ -1,0 +1,179 @@
+"""One step of Adam after the other: plainly, or recorded once as a CUDA graph and replayed.
+
+A step of a small network is a hundred small kernels, and a card waits for the host to start each one. Those of a graph
+start together. What changes from step to step, the batch, the learning rate and the weight of the penalty, is then read
+from tensors that stay where they are.
+Shapes: S steps, M members, K objectives.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from xcebra_nwb.xcebra.out_of_memory import ran_out
+
+Batch = tuple[Tensor, ...]  # the arrays of one step
+LossesOf = Callable[[Batch, bool], tuple[Tensor, Tensor | None]]
+Work = Callable[[], None]
+WARM_UP = 3  # plain steps before a recording, as libraries choose their kernels and ask for memory in the first ones
+CLOSE = 1e-2  # by which share the steps of a recording may differ: kernels may add up in another order
+logger = logging.getLogger("xcebra_nwb")
+
+
+class Stepper:
+    """Takes steps on ``leaves``, in place.
+
+    Args:
+        leaves: what is learnt.
+        losses_of: from one step's arrays, and whether the penalty counts, to the losses (M, ..., K) and the penalty
+            (M,).
+        factors: (K,) of each of the losses in what is minimised.
+    """
+
+    def __init__(self, leaves: Sequence[Tensor], losses_of: LossesOf, factors: Tensor) -> None:
+        self.leaves, self._losses_of, self._factors = list(leaves), losses_of, factors
+        kind = leaves[0].device.type
+        self.optimizer = torch.optim.Adam(leaves, fused=kind in {"cpu", "cuda"}, capturable=kind == "cuda")
+
+    def take(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> Tensor:
+        """Take a step for each of ``batches`` (arrays whose first axis is the step) and return the losses (S, M, K).
+
+        Args:
+            batches: of S steps.
+            rates: (S,) learning rates.
+            weights: (S,) of the penalty.
+        """
+        losses = []
+        for batch, rate, weight in zip(zip(*batches, strict=True), rates, weights, strict=True):
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            losses.append(self._step(batch, weight, weight > 0))
+        return torch.stack(losses)
+
+    def _step(self, batch: Batch, weight: float | Tensor, penalised: bool) -> Tensor:
+        losses, penalty = self._losses_of(batch, penalised)
+        total = (losses * self._factors).sum()
+        if penalty is not None:
+            total = total + weight * penalty.sum()
+        for leaf, gradient in zip(self.leaves, torch.autograd.grad(total, self.leaves), strict=True):
+            leaf.grad = gradient
+        self.optimizer.step()
+        return losses.detach()
+
+
+def cuda_graph(work: Work) -> Work:
+    """Return what replays ``work``, recorded as a CUDA graph."""
+    graph = torch.cuda.CUDAGraph()
+    # Batches are drawn in another thread meanwhile, maybe on the card.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        work()
+    return graph.replay
+
+
+class RecordedStepper(Stepper):
+    """Takes steps by replaying one that was recorded.
+
+    Before a recording is used, as many steps of it as of the plain way are taken from the same state. If they end
+    elsewhere, or cannot be recorded, all steps are taken the plain way, and the log says so.
+    """
+
+    def __init__(
+        self,
+        leaves: Sequence[Tensor],
+        losses_of: LossesOf,
+        factors: Tensor,
+        record: Callable[[Work], Work] = cuda_graph,
+    ) -> None:
+        super().__init__(leaves, losses_of, factors)
+        self._record, self._recordable = record, True
+        self._replay: Work | None = None
+        self._penalised = False
+
+    def take(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> Tensor:
+        """See :meth:`Stepper.take`; the penalty counts from the chunk on in which its weight first does."""
+        if not self._ready(batches, rates, weights):
+            return super().take(batches, rates, weights)
+        self._replayed(batches, rates, weights)
+        return self._losses[: len(rates)].clone()
+
+    def _ready(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> bool:
+        """Whether there is a recording for these steps; it is made if they are enough."""
+        if self._replay is not None and self._penalised == any(weights):
+            return True
+        if self._recordable and len(rates) > WARM_UP:
+            self._replay, self._penalised = None, any(weights)  # what an earlier one holds is given back first
+            if not self._recorded(batches, rates, weights):
+                self._replay, self._recordable = None, False
+        return self._replay is not None and self._penalised == any(weights)
+
+    def _recorded(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> bool:
+        """Record a step and return whether it does what a plain one does; the state is as it was before."""
+        few, before = tuple(array[:WARM_UP] for array in batches), self._state()
+        losses = super().take(few, rates[:WARM_UP], weights[:WARM_UP])
+        after = self._state()
+        self._prepare(batches, losses)
+        try:
+            self._replay = self._record(self._body)
+        except RuntimeError as error:
+            if ran_out(error):
+                raise
+            logger.warning("a training step cannot be recorded as a CUDA graph (%s): plain steps, slower", error)
+            return False
+        finally:
+            self._restore(before)
+        self._replayed(few, rates[:WARM_UP], weights[:WARM_UP])
+        same = self._moved(before, after) and torch.allclose(self._losses[:WARM_UP], losses, rtol=CLOSE)
+        self._restore(before)
+        if not same:
+            logger.warning("a training step recorded as a CUDA graph does something else: plain steps, slower")
+        return same
+
+    def _replayed(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> None:
+        assert self._replay is not None
+        for place, array in zip((*self._batches, self._rates, self._weights), (*batches, rates, weights), strict=True):
+            source = torch.as_tensor(array, dtype=place.dtype)
+            place[: len(source)].copy_(source, non_blocking=True)
+        self._number.zero_()
+        for _ in rates:
+            self._replay()
+
+    def _prepare(self, batches: Batch, losses: Tensor) -> None:
+        """Make room for a chunk's batches, schedules and losses, at places that stay."""
+        device, steps = self._factors.device, len(batches[0])
+        self._batches = tuple(torch.empty_like(array) for array in batches)
+        self._rates, self._weights = (torch.empty(steps, device=device) for _ in range(2))
+        self._losses = losses.new_zeros(steps, *losses.shape[1:])
+        self._number = torch.zeros(1, dtype=torch.int64, device=device)  # of the next step in the chunk
+        self._rate = torch.zeros((), device=device)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate
+
+    def _body(self) -> None:
+        """The step that is recorded: the next one of the chunk."""
+        batch = tuple(array.index_select(0, self._number).squeeze(0) for array in self._batches)
+        self._rate.copy_(self._rates.index_select(0, self._number).squeeze(0))
+        losses = self._step(batch, self._weights.index_select(0, self._number), self._penalised)
+        self._losses.index_copy_(0, self._number, losses.unsqueeze(0))
+        self._number.add_(1)
+
+    def _state(self) -> list[Tensor]:
+        """Copies of the leaves and, once there are any, of Adam's numbers."""
+        return [tensor.detach().clone() for tensor in self._tensors()]
+
+    def _tensors(self) -> list[Tensor]:
+        return [*self.leaves, *(own for leaf in self.leaves for own in self.optimizer.state[leaf].values())]
+
+    def _restore(self, state: Sequence[Tensor]) -> None:
+        """Set leaves and Adam's numbers to ``state``, in place; before the first step Adam's are zeros."""
+        with torch.no_grad():
+            for number, tensor in enumerate(self._tensors()):
+                tensor.copy_(state[number]) if number < len(state) else tensor.zero_()
+
+    def _moved(self, before: Sequence[Tensor], after: Sequence[Tensor]) -> bool:
+        """Whether the leaves are where plain steps led them, to :data:`CLOSE` of the way there."""
+        ways = zip(self.leaves, before, after, strict=False)
+        return all(bool((leaf - there).norm() <= CLOSE * (there - here).norm()) for leaf, here, there in ways)
