@@ -154,3 +154,8 @@ def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str, message:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such config file"):
         config.load(tmp_path / "missing.yaml")
+
+
+def test_a_compiled_step_computes_in_float32() -> None:
+    with pytest.raises(UsageError, match="a compiled step computes all products alike"):
+        config.validate({"training": {"compile": True, "precision": "tf32"}})

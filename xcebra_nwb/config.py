@@ -139,6 +139,19 @@ class Training(Section):
     held_out: float = Field(0.2, gt=0, lt=0.6, description="share of the bins kept from training, in contiguous blocks")
     held_out_blocks: int = Field(5, ge=1, description="number of those blocks")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:1")
+    precision: Literal["float32", "tf32"] = Field(
+        "float32", description="of the encoders' products on a card: float32, or tf32, faster, with 10 bits a factor"
+    )
+    compile: bool = Field(
+        False,
+        description="fuse the operations of a step by torch.compile; takes half a minute and a C++ compiler",
+    )
+
+    @model_validator(mode="after")
+    def _compiled_exactly(self) -> Training:
+        if self.compile and self.precision != "float32":
+            raise ValueError("precision: a compiled step computes all products alike, and the loss needs float32")
+        return self
 
     @model_validator(mode="after")
     def _together_by_pairs(self) -> Training:

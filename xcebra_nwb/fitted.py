@@ -30,12 +30,14 @@ def options(config: Config) -> Options:
         contrast=contrast(t),
         regularizer_weight=t.regularizer.weight,
         regularizer_ramp=t.regularizer.ramp,
+        precision=t.precision,
+        compiled=t.compile,
     )
 
 
 def one_step(chosen: Options) -> Options:
     """Return the same with a single step, which the penalty is part of: what takes the most memory."""
-    return replace(chosen, steps=1, regularizer_ramp=(0.0, 0.0))
+    return replace(chosen, steps=1, regularizer_ramp=(0.0, 0.0), compiled=False)
 
 
 @dataclass(frozen=True)

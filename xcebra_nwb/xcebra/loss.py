@@ -15,6 +15,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from xcebra_nwb.xcebra.precision import products
+
 ROWS = 8
 ELEMENTS = {"cpu": 3_000_000, "cuda": 64_000_000}  # logits held at once: a processor's cache, a share of a card
 
@@ -42,7 +44,9 @@ class Contrast:
 
 def contrastive_loss(reference: Tensor, positive: Tensor, negative: Tensor, contrast: Contrast) -> Tensor:
     """Return the loss (M,) in nats of prepared blocks (M, B, K); the negatives are shared by all references."""
-    result: Tensor = _ContrastiveLoss.apply(reference, positive, negative, contrast)
+    # Differences of latents far from 0 would be lost in TF32, and the encoder run away from 0.
+    with products("float32"):
+        result: Tensor = _ContrastiveLoss.apply(reference, positive, negative, contrast)
     return result
 
 

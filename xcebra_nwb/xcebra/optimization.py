@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.xcebra.encoder import Layer
+from xcebra_nwb.xcebra.fused import fused
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.loss_curve import LossCurve
+from xcebra_nwb.xcebra.precision import Precision, products
 from xcebra_nwb.xcebra.snapshot import (
     Snapshot,
     Survival,
@@ -46,6 +48,8 @@ class Options:
     regularizer_weight: float
     regularizer_ramp: tuple[float, float]
     decay: float = 1.0  # share of the steps after which the learning rate falls
+    precision: Precision = "float32"  # of the encoders' products on a card
+    compiled: bool = False  # whether the operations of a step are fused
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,8 @@ def optimize(
     leaves = [leaf.requires_grad_() for layer in layers for leaf in layer]
     device = leaves[0].device
     recorded = device.type == "cuda" and options.steps >= LEAST_RECORDED
-    stepper = (RecordedStepper if recorded else Stepper)(leaves, losses_of, torch.tensor(weights, device=device))
+    minimised = fused(losses_of) if options.compiled else losses_of
+    stepper = (RecordedStepper if recorded else Stepper)(leaves, minimised, torch.tensor(weights, device=device))
     penalties = [regularizer_weight(step, options) for step in range(options.steps)]
     rates = [learning_rate(step, options) for step in range(options.steps)]
     curve, survival, step = LossCurve(penalties), survival or Survival(), 0
@@ -114,7 +119,9 @@ def optimize(
         draw, generators, range(step, options.steps, steps_a_draw), options.steps, device
     ):
         some = slice(step, step + len(batches[0]))
-        for losses in stepper.take(batches, rates[some], penalties[some]):
+        with products(options.precision):
+            taken = stepper.take(batches, rates[some], penalties[some])
+        for losses in taken:
             curve.add(losses)
         step = some.stop
         progress(len(batches[0]))
