@@ -71,7 +71,7 @@ def test_the_least_that_has_to_be_computed_is_what_an_mlp_multiplies(work: Work)
 
 def test_the_command_leaves_tables_and_a_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     works = [SMALL, replace(SMALL, kind="attribution", architecture="conv10", peer=False)]
-    monkeypatch.setattr(speed, "works", lambda size: works)
+    monkeypatch.setattr(speed, "works", lambda size, device: works)
     monkeypatch.setattr(peer, "NEEDED", ("no_such_package",))
     threads = torch.get_num_threads()
     assert benchmark("speed", "quick", tmp_path, threads) == 0
@@ -89,9 +89,14 @@ def test_the_command_leaves_tables_and_a_figure(tmp_path: Path, monkeypatch: pyt
 def test_where_the_peer_is_installed_it_does_the_same_work(work: Work) -> None:
     for package in peer.NEEDED:
         pytest.importorskip(package, reason="CEBRA comes with the extra bench, which is not installed")
-    row = speed._measured(work, speed.SIZES["quick"], stopwatch.ceiling())
+    row = speed._measured(work, speed.SIZES["quick"], stopwatch.ceiling(), stopwatch.CPU)
     assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
     assert row["peer_rate"] > 0
+
+
+def test_an_unknown_device_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="device 'gpu': no such kind of device"):
+        benchmark("speed", "quick", tmp_path, 1, device="gpu")
 
 
 def test_it_reads_no_file(tmp_path: Path) -> None:

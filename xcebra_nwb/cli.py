@@ -416,6 +416,7 @@ def benchmark(
     quick: Annotated[bool, typer.Option("--quick", help="A small form, in seconds: does it run?")] = False,
     full: Annotated[bool, typer.Option("--full", help="The paper's schedule, for a graphics card.")] = False,
     cores: Annotated[int, typer.Option(min=1, help="CPU cores.")] = 1,
+    device: Annotated[str, typer.Option(help="For `speed`: cpu, or cuda.")] = "cpu",
 ) -> None:
     """Measure the method: against simulated truth, or its agreement with itself on a file; a table and a figure."""
     from xcebra_nwb.verbs.benchmark import benchmark as work
@@ -424,7 +425,7 @@ def benchmark(
         raise UsageError("--quick and --full", "one of them; without either, a form that takes about an hour")
     size = "quick" if quick else "full" if full else "reduced"
     folder = Path("results") / "benchmarks" / f"{name}-{size}" if output is None else output
-    code = work(name, size, folder, cores, file)
+    code = work(name, size, folder, cores, file, device)
     if code == Exit.DONE:
         print((folder / "table.md").read_text(encoding="utf-8"), end="")
         _info("figure: %s", folder / "figure.png")

@@ -21,12 +21,11 @@ def device(name: str, threads: int) -> Iterator[torch.device]:
     A CUDA card is held under a file lock, so that sessions running side by side on one machine take turns.
 
     Raises:
-        UsageError: the card asked for is not there.
+        UsageError: there is no such kind of device, or the card asked for is not there.
     """
     torch.set_num_threads(threads)
     keep_freed()
-    chosen = torch.device("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else torch.device(name)
-    _check(chosen)
+    chosen = _chosen(name)
     if chosen.type != "cuda":
         yield chosen
         return
@@ -35,10 +34,17 @@ def device(name: str, threads: int) -> Iterator[torch.device]:
         yield chosen
 
 
-def _check(chosen: torch.device) -> None:
+def _chosen(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        chosen = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"device {name!r}: no such kind of device", "cpu, cuda or cuda:1") from None
     if chosen.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (chosen.index or 0) >= count:
             raise UsageError(
                 f"training.device: {chosen} is not there ({count} CUDA devices found)", "training.device: auto or cpu"
             )
+    return chosen

@@ -22,7 +22,7 @@ from xcebra_nwb.benchmark.metrics import row_auroc
 from xcebra_nwb.benchmark.solve import label_blocks, latent_truth
 from xcebra_nwb.benchmark.speed_ours import least, ours
 from xcebra_nwb.benchmark.speed_work import Work, works
-from xcebra_nwb.benchmark.stopwatch import Ceiling, block, ceiling, in_turn, quartiles
+from xcebra_nwb.benchmark.stopwatch import Ceiling, block, ceiling, finished, in_turn, quartiles
 from xcebra_nwb.config import Method
 from xcebra_nwb.fitted import options
 from xcebra_nwb.memory import peak_bytes
@@ -36,7 +36,9 @@ from xcebra_nwb.xcebra.windows import TRAIN
 
 logger = logging.getLogger("xcebra_nwb")
 OURS, PEER = "ours", "CEBRA 0.6.1"
-LEAST, MOST = {"training": 16, "attribution": 50}, {"training": 5_000, "attribution": 10_000}  # steps, bins of a block
+LEAST = {"training": 16, "attribution": 50}  # steps, bins of a block
+MOST = {"cpu": {"training": 5_000, "attribution": 10_000}, "cuda": {"training": 50_000, "attribution": 900_000}}
+RATIOS = {"wall": "ratio", "processor": "processor_ratio"}
 LEAST_OF_PEER = {"training": 1, "attribution": 50}
 
 
@@ -57,53 +59,59 @@ QUALITY = {
 SIZES = {"quick": Size(2, 0.05), "reduced": Size(7, 1.0), "full": Size(15, 2.0)}
 
 
-def measure(size: str, threads: int) -> tuple[pd.DataFrame, pd.DataFrame, Ceiling]:
+def measure(size: str, device: torch.device) -> tuple[pd.DataFrame, pd.DataFrame, Ceiling]:
     """Return a row for each piece of work, a row for each attribution method's cost and quality, and the ceiling."""
-    torch.set_num_threads(threads)
-    top, rows, wanted = ceiling(), [], works(size)
+    top, rows, wanted = ceiling(device), [], works(size, device.type)
     for number, work in enumerate(wanted, 1):
-        rows.append(asdict(work) | {"name": work.name} | _measured(work, SIZES[size], top))
+        rows.append(asdict(work) | {"name": work.name} | _measured(work, SIZES[size], top, device))
         logger.info("%d of %d: %s", number, len(wanted), work.name)
-    return pd.DataFrame(rows), pd.DataFrame(quality(size)), top
+    return pd.DataFrame(rows), pd.DataFrame(quality(size, device)), top
 
 
-def machine(threads: int, top: Ceiling) -> str:
+def machine(device: torch.device, top: Ceiling) -> str:
     """Return what was measured on, in a line."""
     products, copies = top.products / 1e9, top.copies / 1e9
     without = "" if peer.installed() else f"; CEBRA 0.6.1 {peer.MISSING}"
+    cores, one = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores", "a core"
+    if device.type == "cuda":
+        cores, one = f"{torch.cuda.get_device_name(device)} beside {cores}", "it"
     return (
-        f"{threads} of {os.cpu_count()} CPU cores, torch {torch.__version__}; a core at its best {products:.0f} "
-        f"GFLOP/s in a product of matrices and {copies:.0f} GB/s in a copy{without}"
+        f"{cores}, torch {torch.__version__}; {one} at its best {products:.0f} GFLOP/s in a product of matrices and "
+        f"{copies:.0f} GB/s in a copy{without}"
     )
 
 
-def _measured(work: Work, size: Size, top: Ceiling) -> dict[str, Any]:
-    own = ours(work)
-    blocks = {OURS: block(own, size.seconds, LEAST[work.kind], MOST[work.kind])}
-    found: dict[str, Any] = {"memory": peak_bytes(lambda: own(LEAST[work.kind]), torch.device("cpu"))}
+def _measured(work: Work, size: Size, top: Ceiling, device: torch.device) -> dict[str, Any]:
+    own = ours(work, device)
+    most = MOST[device.type][work.kind]
+    most = most if work.kind == "training" else min(most, work.bins // 2)
+    blocks = {OURS: block(own, size.seconds, LEAST[work.kind], most)}
+    found: dict[str, Any] = {"memory": peak_bytes(lambda: own(LEAST[work.kind]), device)}
     if work.peer and peer.installed():
-        blocks[PEER] = block(speed_peer.peer(work), size.seconds, LEAST_OF_PEER[work.kind], MOST[work.kind])
+        blocks[PEER] = block(speed_peer.peer(work, device), size.seconds, LEAST_OF_PEER[work.kind], most)
     rates = in_turn(blocks, size.rounds)
     by_wall, by_processor = (work.members * float(np.median(rate)) for rate in rates[OURS])
     found |= {"rate": by_wall}
+    kinds = ("wall", "processor") if device.type == "cpu" else ("wall",)
     if PEER in rates:
         found |= {"peer_rate": float(np.median(rates[PEER].wall))}
-        mine, its = rates[OURS], rates[PEER]
-        for name, ratios in (("ratio", mine.wall / its.wall), ("processor_ratio", mine.processor / its.processor)):
-            low, middle, high = quartiles(work.members * ratios)
+        for kind in kinds:
+            name = RATIOS[kind]
+            low, middle, high = quartiles(work.members * getattr(rates[OURS], kind) / getattr(rates[PEER], kind))
             found |= {name: middle, f"{name}_low": low, f"{name}_high": high}
     floor = least(work)
-    return found | ({} if floor is None else {"ceiling_share": top.seconds(*floor) * by_processor})
+    own_rate = by_processor if device.type == "cpu" else by_wall
+    return found | ({} if floor is None else {"ceiling_share": top.seconds(*floor) * own_rate})
 
 
-def quality(size: str) -> list[dict[str, Any]]:
+def quality(size: str, device: torch.device) -> list[dict[str, Any]]:
     """Return what every method costs and how well it tells who carries a latent, for one trained encoder.
 
     The data are those of the benchmark ``synthetic``. The methods of the Jacobian are computed at 10,000 bins, the
     others at 500 of them.
     """
     task = synthetic.task(QUALITY[size], LATENTS, 0, synthetic.HYBRID, 0.1)
-    ready, inputs = trainee(task.session, task.config), torch.as_tensor(encoder_input(task.session))
+    ready, inputs = trainee(task.session, task.config), torch.as_tensor(encoder_input(task.session), device=device)
     fit = training.train(
         inputs, ready.shape, ready.blocks, ready.samples(TRAIN), ready.generators(task.config), options(task.config)
     )
@@ -117,7 +125,7 @@ def quality(size: str) -> list[dict[str, Any]]:
                 inputs, ready.shape, fit.layers, blocks, bins, similarity, CUT, [method], sampling=sampling
             )
 
-        seconds, found = _timed(maps)
+        seconds, found = _timed(finished(maps, device))
         truth = latent_truth(blocks, task.carries, found.latent[method].shape[1:])
         rows.append({"method": method, "seconds": seconds, "row_auroc": row_auroc(found.latent[method][0], truth)})
     return rows

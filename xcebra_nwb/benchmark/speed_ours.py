@@ -10,6 +10,7 @@ import torch
 
 from xcebra_nwb.benchmark.solve import label_blocks
 from xcebra_nwb.benchmark.speed_work import Work
+from xcebra_nwb.benchmark.stopwatch import CPU, finished
 from xcebra_nwb.fitted import options
 from xcebra_nwb.objectives import contrast
 from xcebra_nwb.session import encoder_input
@@ -25,14 +26,14 @@ from xcebra_nwb.xcebra.windows import TRAIN
 RANK_TOLERANCE = 0.05
 
 
-def ours(work: Work) -> Callable[[int], object]:
+def ours(work: Work, device: torch.device = CPU) -> Callable[[int], object]:
     """Return what does so many steps of a training, or an attribution at so many bins."""
-    return _training(work) if work.kind == "training" else _attribution(work)
+    return finished(_training(work, device) if work.kind == "training" else _attribution(work, device), device)
 
 
-def _training(work: Work) -> Callable[[int], object]:
+def _training(work: Work, device: torch.device) -> Callable[[int], object]:
     ready, chosen = trainee(work.task.session, work.task.config), options(work.task.config)
-    inputs, samples = torch.as_tensor(encoder_input(work.task.session)), ready.samples(TRAIN)
+    inputs, samples = torch.as_tensor(encoder_input(work.task.session), device=device), ready.samples(TRAIN)
 
     def steps(count: int) -> object:
         generators, some = ready.generators(work.task.config), replace(chosen, steps=count, regularizer_ramp=(0.0, 0.0))
@@ -41,9 +42,9 @@ def _training(work: Work) -> Callable[[int], object]:
     return steps
 
 
-def _attribution(work: Work) -> Callable[[int], object]:
+def _attribution(work: Work, device: torch.device) -> Callable[[int], object]:
     """Of encoders as they were drawn: what a map costs does not depend on what it says."""
-    shape, inputs = shape_of(work), torch.as_tensor(encoder_input(work.task.session))
+    shape, inputs = shape_of(work), torch.as_tensor(encoder_input(work.task.session), device=device)
     layers = encoder.initialize(shape, [np.random.default_rng(n) for n in range(work.members)], inputs.device)
     usable, generators = np.arange(shape.window, work.bins - shape.window), [np.random.default_rng(0)] * work.members
     settings = Options(**work.task.config.attribution.generator.model_dump())

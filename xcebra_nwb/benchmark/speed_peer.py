@@ -11,19 +11,20 @@ import torch
 
 from xcebra_nwb.benchmark.peer import ENCODER, solver_of
 from xcebra_nwb.benchmark.speed_work import Work
+from xcebra_nwb.benchmark.stopwatch import CPU, finished
 from xcebra_nwb.session import encoder_input
 
 ENCODERS = {"mlp": ENCODER, "conv10": "offset10-model-mse"}  # of the mlp it chooses the width itself
 WEIGHT = 0.1  # of the regulariser, from the first step on
 
 
-def peer(work: Work) -> Callable[[int], object]:
+def peer(work: Work, device: torch.device = CPU) -> Callable[[int], object]:
     """Return what does so many steps of a training, or an attribution at so many bins, with CEBRA.
 
     Its attribution makes all that it knows at once: gradients, and two inverses of two kinds of them.
     """
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it configures
-        done = _training(work) if work.kind == "training" else _attribution(work)
+        done = finished(_training(work, device) if work.kind == "training" else _attribution(work, device), device)
 
     def quietly(count: int) -> object:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -32,7 +33,7 @@ def peer(work: Work) -> Callable[[int], object]:
     return quietly
 
 
-def _training(work: Work) -> Callable[[int], object]:
+def _training(work: Work, device: torch.device) -> Callable[[int], object]:
     import cebra
 
     inputs = torch.as_tensor(encoder_input(work.task.session))
@@ -41,6 +42,8 @@ def _training(work: Work) -> Callable[[int], object]:
     )
 
     solver, loader = solver_of(inputs, work.task, 1, ENCODERS[work.architecture])
+    for part in (solver, loader.dataset, loader):
+        part.to(device)
 
     def steps(count: int) -> object:
         loader.num_steps = count
@@ -49,11 +52,11 @@ def _training(work: Work) -> Callable[[int], object]:
     return steps
 
 
-def _attribution(work: Work) -> Callable[[int], object]:
+def _attribution(work: Work, device: torch.device) -> Callable[[int], object]:
     import cebra
 
-    inputs = torch.as_tensor(encoder_input(work.task.session))
-    model = cebra.models.init(ENCODERS[work.architecture], work.units, work.hidden, work.outputs).eval()
+    inputs = torch.as_tensor(encoder_input(work.task.session), device=device)
+    model = cebra.models.init(ENCODERS[work.architecture], work.units, work.hidden, work.outputs).eval().to(device)
     extra = len(model.get_offset()) - 1  # bins of the first window that are no window's centre
 
     def bins(count: int) -> Any:

@@ -57,11 +57,12 @@ class Work:
 
 
 TRAINING, ATTRIBUTION = Work(), Work(kind="attribution")
+CONV10 = replace(TRAINING, architecture="conv10", units=64)
 LIKE_THE_PEER = 180  # width of the peer's mlp on 50 units (with 52,986 weights; ours has then 75,000)
 
 
-def works(size: str) -> list[Work]:
-    """Return what is measured in a benchmark of that ``size``: one axis changes at a time."""
+def works(size: str, device: str = "cpu") -> list[Work]:
+    """Return what is measured in a benchmark of that ``size`` on a kind of device: one axis changes at a time."""
     if size == "quick":
         small = Work(bins=2_000, units=10, batch=64)
         return [small, *(replace(small, kind="attribution", method=m, peer=m in OF_PEER) for m in get_args(Method))]
@@ -75,6 +76,7 @@ def works(size: str) -> list[Work]:
         replace(TRAINING, batch=2048),
         replace(TRAINING, members=8),
         replace(TRAINING, architecture="conv10"),
+        *([replace(TRAINING, members=32), CONV10, replace(CONV10, members=32)] if device == "cuda" else []),
     ]
     attribution = [
         ATTRIBUTION,

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+CPU = torch.device("cpu")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+SCALE = {"cpu": 1, "cuda": 8}  # a card needs more to be busy
 SIDE = 1024  # of the matrices of the matrix-product rate
 COPIED = 1 << 24  # floats of the copy rate: beyond the caches
 TRIES = 7  # of which the fastest counts: what the machine can do, not what others leave of it
@@ -24,7 +28,7 @@ class Rates(NamedTuple):
 
 
 class Ceiling(NamedTuple):
-    """What a core does at best in a second of its own, whoever else uses the machine."""
+    """What a core does at best in a second of its own, whoever else uses the machine; or a card in a second."""
 
     products: float  # float32 operations in a matrix product
     copies: float  # bytes, read and written, in a copy
@@ -34,13 +38,27 @@ class Ceiling(NamedTuple):
         return max(operations / self.products, moved / self.copies)
 
 
-def ceiling() -> Ceiling:
+def ceiling(device: torch.device = CPU) -> Ceiling:
     """Measure the machine, as :class:`Ceiling` says."""
-    left, source = torch.rand(SIDE, SIDE), torch.rand(COPIED)
+    side, copied = (part * SCALE.get(device.type, SCALE["cuda"]) for part in (SIDE, COPIED))
+    left, source = torch.rand(side, side, device=device), torch.rand(copied, device=device)
     target = torch.empty_like(source)
-    product = min(_seconds(lambda: left @ left, time.process_time) for _ in range(TRIES))
-    copy = min(_seconds(lambda: target.copy_(source), time.process_time) for _ in range(TRIES))
-    return Ceiling(2 * SIDE**3 / product, 2 * source.nbytes / copy)
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    product = min(_seconds(finished(lambda: left @ left, device), clock) for _ in range(TRIES))
+    copy = min(_seconds(finished(lambda: target.copy_(source), device), clock) for _ in range(TRIES))
+    return Ceiling(2 * side**3 / product, 2 * source.nbytes / copy)
+
+
+def finished(work: Callable[Arguments, Result], device: torch.device) -> Callable[Arguments, Result]:
+    """Return ``work`` that waits until ``device`` has done what it was told to."""
+
+    def done(*arguments: Arguments.args, **keywords: Arguments.kwargs) -> Result:
+        found = work(*arguments, **keywords)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return found
+
+    return done
 
 
 def block(work: Callable[[int], object], seconds: float, least: int = 1, most: int = 1 << 30) -> Callable[[], int]:

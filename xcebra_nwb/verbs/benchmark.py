@@ -15,10 +15,11 @@ from xcebra_nwb.launch import INTERRUPTED, last_line, launch, packaged
 logger = logging.getLogger("xcebra_nwb")
 
 
-def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None = None) -> int:
+def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None = None, device: str = "cpu") -> int:
     """Run the benchmark called ``name``, of ``file`` if it is about one; everything goes into the folder ``output``.
 
-    The benchmark ``speed`` is no workflow: it runs by itself, on ``cores`` threads (:mod:`xcebra_nwb.benchmark.speed`).
+    The benchmark ``speed`` is no workflow: it runs by itself, on ``cores`` threads or on a card, the ``device``
+    (:mod:`xcebra_nwb.benchmark.speed`).
     ``output`` of the others then holds scores.csv (one row for each dataset, training, label and method), table.csv and
     table.md (means with intervals), rivals.csv and figure.png. Run again, it does what is missing, also after an
     interruption.
@@ -33,7 +34,7 @@ def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None 
     if name == SPEED:
         if file is not None:
             raise UsageError(f"benchmark {name} reads no file", f"leave {file} out")
-        return _speed(size, Path(output).absolute(), cores)
+        return _speed(size, Path(output).absolute(), cores, device)
     file = file.absolute() if file else None
     jobs = cases(name, size, file)
     output = Path(output).absolute()
@@ -56,14 +57,17 @@ def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None 
     return int(Exit.DONE)
 
 
-def _speed(size: str, output: Path, threads: int) -> int:
+def _speed(size: str, output: Path, threads: int, name: str) -> int:
     """Measure here and now, nothing beside it: speed.csv, methods.csv, table.md and figure.png in ``output``."""
     from xcebra_nwb.benchmark import speed, speed_page
+    from xcebra_nwb.device import device
 
-    rows, methods, top = speed.measure(size, threads)
+    with device(name, threads) as place:
+        rows, methods, top = speed.measure(size, place)
+        machine = speed.machine(place, top)
     for table, name in ((rows, "speed.csv"), (methods, "methods.csv")):
         write_text(output / name, table.to_csv(index=False))
-    write_text(output / "table.md", speed_page.markdown(rows, methods, speed.machine(threads, top)))
+    write_text(output / "table.md", speed_page.markdown(rows, methods, machine))
     speed_page.save_figure(rows, methods, output / "figure.png")
     return int(Exit.DONE)
 
