@@ -124,7 +124,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     original = training.train
 
     def spy(*arguments: object) -> Trained:
-        generators, chosen, _, survival = arguments[4:]
+        generators, chosen, _, survival = arguments[4:8]
         if chosen.steps > 1:
             seen.append((len(generators), survival.begun.step if survival.begun else 0))
         return original(*arguments)
@@ -163,7 +163,7 @@ def test_killed_from_outside_it_goes_on_and_leaves_the_same(place: Path, never_k
     process.kill()
     assert process.wait() == -signal.SIGKILL
     (place / f".{process.pid}-{NAME}").touch()  # as when the kill comes in the middle of writing
-    assert Checkpoint(place, "another training", 5, 60).groups == [Group(range(5))]
+    assert Checkpoint(place, "another training", [range(5)], 60).groups == [Group(range(5))]
     assert_equal(trained(place), never_killed)
     assert {file.name for file in place.iterdir()} == {"session.nc", *FILES}
 
@@ -194,7 +194,7 @@ def test_a_checkpoint_of_something_else_is_not_taken_up(
 
 def test_a_checkpoint_that_lacks_what_it_should_hold_is_not_taken_up(place: Path) -> None:
     save_file({"a": np.zeros(3)}, place / NAME)
-    assert Checkpoint(place, "mine", 3, 60).groups == [Group(range(3))]
+    assert Checkpoint(place, "mine", [range(3)], 60).groups == [Group(range(3))]
 
 
 def test_supervised_training_goes_on_too(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +205,7 @@ def test_supervised_training_goes_on_too(place: Path, monkeypatch: pytest.Monkey
     original = supervised.train
 
     def spy(*arguments: object) -> Trained:
-        survival = arguments[-1]
+        survival = arguments[7]
         calls.append(survival.begun.step if survival.begun else 0)
         return original(*arguments)
 

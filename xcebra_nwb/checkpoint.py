@@ -38,9 +38,8 @@ class Group:
     members: range
     state: Snapshot | None = None
 
-    def parts(self, size: int) -> list[Group]:
-        """Return it as groups of at most ``size`` members, each as far as the whole."""
-        pieces = [self.members[first : first + size] for first in range(0, len(self.members), size)]
+    def parts(self, pieces: Sequence[range]) -> list[Group]:
+        """Return it as groups of these stretches of its members, each as far as the whole."""
         return [Group(piece, self._only(piece)) for piece in pieces]
 
     def _only(self, members: range) -> Snapshot | None:
@@ -49,32 +48,36 @@ class Group:
 
 
 def identity(verb: str, config: Config, data: Sequence[Path], device: str) -> str:
-    """Return the digest of all that a training depends on: of its settings, code, files and software."""
+    """Return the digest of all that a training depends on: of its settings, code, files and software, and the device.
+
+    With which other sessions it is done is no part of it: they change nothing but rounding.
+    """
     settings = config.model_dump(mode="json", include=TRAINING_SECTIONS)
-    del settings["training"]["device"]
+    for where in ("device", "sessions_at_once"):
+        del settings["training"][where]
     return digest([verb, fingerprint(verb), settings, [sha256(file) for file in data], software(), device])
 
 
 class Checkpoint:
     """How far the groups of members of one training are, in memory and now and then on disk."""
 
-    def __init__(self, directory: Path, identity: str, members: int, steps: int) -> None:
-        """Take up what an unfinished run of the very same training left, or begin with all ``members`` as one group."""
+    def __init__(self, directory: Path, identity: str, stacks: Sequence[range], steps: int) -> None:
+        """Take up what an unfinished run of the very same training left, or begin with each stack as one group."""
         self._path, self._identity, self._steps = directory / NAME, identity, steps
         found = self._load()
         if found:
             begun = max((group.state.step for group in found if group.state is not None), default=0)
             logger.info("going on from %s, where step %d was reached", NAME, begun)
         self._on_disk, self._written = bool(found), time.monotonic()
-        self.groups = found or [Group(range(members))]
+        self.groups = found or [Group(members) for members in stacks]
 
     def survival(self, number: int) -> Survival:
         """Return from where group ``number`` goes on; it is kept every :data:`SECONDS`, and at the end if it lasted."""
         return Survival(self.groups[number].state, partial(self._offer, number))
 
-    def split(self, number: int, size: int) -> None:
-        """Put groups of at most ``size`` members in place of group ``number``."""
-        self.groups[number : number + 1] = self.groups[number].parts(size)
+    def split(self, number: int, pieces: Sequence[range]) -> None:
+        """Put groups of these stretches of its members in place of group ``number``."""
+        self.groups[number : number + 1] = self.groups[number].parts(pieces)
 
     def remove(self) -> None:
         """Remove the file, and what a kill left of one half-written."""

@@ -136,6 +136,12 @@ class Training(Section):
     together: bool = Field(
         False, description="one space of latents for all sessions, whose labels must mean the same; one job for all"
     )
+    sessions_at_once: int = Field(
+        1,
+        ge=1,
+        description="small sessions that one job of the workflow trains side by side, each in a space of its own "
+        "(docs/memory.md); for a card: on CPU cores it saves little",
+    )
     held_out: float = Field(0.2, gt=0, lt=0.6, description="share of the bins kept from training, in contiguous blocks")
     held_out_blocks: int = Field(5, ge=1, description="number of those blocks")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:1")

@@ -67,3 +67,9 @@ class Refusal(XcebraError):
         super().__init__(message, remedy)
         self.code = code
         self.files: list[Path] = []
+
+
+def as_refusal(error: Refusal | UsageError) -> Refusal:
+    """Return what keeps one session of several from being worked on as a refusal of that session."""
+    code = error.code if isinstance(error, Refusal) else Code.CONFIG_DOES_NOT_FIT
+    return Refusal(code, error.message, error.remedy)

@@ -24,25 +24,24 @@ logger = logging.getLogger("xcebra_nwb")
 def train_in_groups(
     checkpoint: Checkpoint,
     device: torch.device,
-    step_of_one: Callable[[], object],
-    work: Callable[[Sequence[int], Survival], Result],
+    taken: Callable[[range], int],
+    work: Callable[[range, Survival], Result],
 ) -> list[Result]:
     """Return what ``work`` returns of every group of members, in the order of the members.
 
-    All members are one group if they fit; what a member takes is measured by ``step_of_one``. A group that runs out of
-    memory all the same is halved, and its halves go on from its last snapshot.
+    The groups are those of ``checkpoint``, split where they do not fit the memory. A group that runs out of memory all
+    the same is halved, and its halves go on from its last snapshot.
 
     Args:
         checkpoint: of the groups; those that an unfinished run left are gone on with.
         device: where the work is done.
-        step_of_one: one step of training of one member.
+        taken: the bytes that a group takes at most, measured (:func:`of_each`).
         work: trains members, by number.
 
     Raises:
         Failure: the memory is too small for a single member.
     """
-    needed = max(1, memory.peak_bytes(step_of_one, device))
-    _fit(checkpoint, device, needed)
+    _fit(checkpoint, device, taken)
     done: list[Result] = []
     while len(done) < len(checkpoint.groups):
         members = checkpoint.groups[len(done)].members
@@ -56,21 +55,48 @@ def train_in_groups(
                 f"out of memory on {device} with one encoder at a time ({free / GIGABYTE:.1f} GB free)",
                 "lower training.batch_size or encoder.hidden, or wait until others have left the device",
             )
-        size = max(1, min(len(members) // 2, int(SHARE * free / needed)))
-        logger.warning("out of memory with %d encoders at once, going on with %d", len(members), size)
-        checkpoint.split(len(done), size)
+        halves = _halves(members, taken, SHARE * free)
+        logger.warning("out of memory with %d encoders at once, going on with %d", len(members), _most(halves))
+        checkpoint.split(len(done), halves)
     return done
 
 
-def _fit(checkpoint: Checkpoint, device: torch.device, needed: int) -> None:
+def of_each(step_of_one: Callable[[], object], device: torch.device) -> Callable[[range], int]:
+    """Return what members that are alike take: as often what ``step_of_one``, a step of one of them, takes."""
+    needed = max(1, memory.peak_bytes(step_of_one, device))
+    return lambda members: needed * len(members)
+
+
+def pieces(members: range, fits: Callable[[range], bool]) -> list[range]:
+    """Return ``members`` in stretches that fit, or of one member."""
+    found = [members[:1]]
+    for number in members[1:]:
+        longer = range(found[-1].start, number + 1)
+        if fits(longer):
+            found[-1] = longer
+        else:
+            found.append(range(number, number + 1))
+    return found
+
+
+def _halves(members: range, taken: Callable[[range], int], budget: float) -> list[range]:
+    """Stretches of at most half of ``members``, of fewer where those do not fit either."""
+    return pieces(members, lambda some: len(some) <= len(members) // 2 and taken(some) <= budget)
+
+
+def _fit(checkpoint: Checkpoint, device: torch.device, taken: Callable[[range], int]) -> None:
     """Split the groups that would not fit the memory that is free now."""
     free = memory.free_bytes(device)
-    size = max(1, int(SHARE * free / needed))
-    most = max(len(group.members) for group in checkpoint.groups)
-    if size < most:
-        logger.info(
-            "%d encoders at once of %d: each takes %.2f GB, %.1f GB are free on %s",
-            *(size, most, needed / GIGABYTE, free / GIGABYTE, device),
-        )
     for number in reversed(range(len(checkpoint.groups))):
-        checkpoint.split(number, size)
+        members = checkpoint.groups[number].members
+        fitting = pieces(members, lambda some: taken(some) <= SHARE * free)
+        if len(fitting) > 1:
+            logger.info(
+                "%d encoders at once of %d, which take %.2f GB: %.1f GB are free on %s",
+                *(_most(fitting), len(members), taken(members) / GIGABYTE, free / GIGABYTE, device),
+            )
+            checkpoint.split(number, fitting)
+
+
+def _most(groups: Sequence[range]) -> int:
+    return max(len(group) for group in groups)

@@ -18,7 +18,7 @@ from xcebra_nwb.config import Config
 from xcebra_nwb.device import device
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.fitted import Fitted, contrasted, joined, one_step, options
-from xcebra_nwb.member_groups import train_in_groups
+from xcebra_nwb.member_groups import of_each, train_in_groups
 from xcebra_nwb.progress import Advance, progress
 from xcebra_nwb.reference import Reference, reference, trained
 from xcebra_nwb.refusals import Code
@@ -64,7 +64,7 @@ def align(directory: Path, references: Sequence[Path], threads: int = 1) -> list
         inputs, chosen = torch.as_tensor(encoder_input(own), device=place), options(config)
         files = [directory / "session.nc", *(where / name for where in references for name in REFERENCE_FILES)]
         same = identity("align", config, files, place.type)
-        checkpoint = Checkpoint(directory, same, len(ready.stack), chosen.steps)
+        checkpoint = Checkpoint(directory, same, [range(len(ready.stack))], chosen.steps)
 
         def learn(members: Sequence[int], steps: Options, advance: Advance, survival: Survival) -> Trained:
             some = ready.only(members)
@@ -81,7 +81,7 @@ def align(directory: Path, references: Sequence[Path], threads: int = 1) -> list
         def step_of_one() -> Trained:
             return learn([0], one_step(chosen), lambda steps: None, Survival())
 
-        parts = train_in_groups(checkpoint, place, step_of_one, work)
+        parts = train_in_groups(checkpoint, place, of_each(step_of_one, place), work)
     fitted, latents = joined([part for part, _ in parts]), np.concatenate([found for _, found in parts])
     where = {one.name: os.path.relpath(folder, directory) for one, folder in zip(opened, references, strict=True)}
     fitted.attrs.update(seconds=time.monotonic() - started, device=str(place), threads=threads)

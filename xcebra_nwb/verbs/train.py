@@ -1,10 +1,12 @@
-"""train: session.nc -> model.safetensors, training.nc, embedding.nc."""
+"""train: session.nc -> model.safetensors, training.nc, embedding.nc; of one session, or of several side by side."""
 
 from __future__ import annotations
 
 import json
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +15,26 @@ from numpy.typing import NDArray
 
 from xcebra_nwb import targets, training_files
 from xcebra_nwb.checkpoint import Checkpoint, identity
+from xcebra_nwb.cohort import Cohort
 from xcebra_nwb.config import Config
 from xcebra_nwb.device import device
+from xcebra_nwb.errors import Refusal, UsageError, as_refusal
 from xcebra_nwb.fitted import Fitted, contrasted, joined, one_step, options, space
-from xcebra_nwb.member_groups import train_in_groups
+from xcebra_nwb.member_groups import of_each, train_in_groups
 from xcebra_nwb.progress import Advance, progress
-from xcebra_nwb.session import encoder_input, load
+from xcebra_nwb.session import load, load_dataset
 from xcebra_nwb.stack import TEST
 from xcebra_nwb.trainee import Trainee, trainee
 from xcebra_nwb.xcebra import supervised, training
 from xcebra_nwb.xcebra.encoder import embed
 from xcebra_nwb.xcebra.optimization import Options, Trained
+from xcebra_nwb.xcebra.side_by_side import SideBySide
 from xcebra_nwb.xcebra.snapshot import Survival
 from xcebra_nwb.xcebra.supervised import Targets
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
+
+logger = logging.getLogger("xcebra_nwb")
+Result = tuple[int, Fitted, NDArray[np.float32]]  # number of the session, some of its members, and their latents
 
 
 def train(directory: Path, config: Config, threads: int = 1) -> list[Path]:
@@ -39,49 +47,125 @@ def train(directory: Path, config: Config, threads: int = 1) -> list[Path]:
     """
     ready = trainee(load(directory / "session.nc"), config)
     ready.say()
-    started, chosen = time.monotonic(), options(config)
-    learn, judge = (_learn_labels, _judge_labels) if config.training.loss == "supervised" else (_learn, _judge)
+    return _train({directory: ready}, config, threads)[directory]
+
+
+def train_each(directories: Sequence[Path], config: Config, threads: int = 1) -> dict[Path, list[Path] | Refusal]:
+    """Train every session of ``directories`` in a space of its own, all members of all sessions side by side.
+
+    Returns:
+        the files written for each session, or why it is left out, which stops no other.
+
+    Raises:
+        UsageError: two folders have one name.
+        Failure: the memory does not hold a single member.
+    """
+    ready: dict[Path, Trainee] = {}
+    refused: dict[Path, Refusal] = {}
+    for directory in sorted(directories, key=lambda where: where.resolve().name):
+        try:
+            ready[directory] = trainee(load(directory / "session.nc"), config)
+        except (Refusal, UsageError) as error:
+            refused[directory] = as_refusal(error)
+    for directory, one in ready.items():
+        logger.info("%s:", directory.resolve().name)
+        one.say()
+    return {**(_train(ready, config, threads) if ready else {}), **refused}
+
+
+def current(directory: Path, config: Config) -> list[Path]:
+    """Return the files of an earlier training if they are what :func:`train` would leave again, else none.
+
+    They are if settings, code, session and versions are the same (``made_of`` in training.nc).
+    """
+    files = [directory / name for name in training_files.NAMES]
+    if not all(file.exists() for file in files):
+        return []
+    made_of = load_dataset(directory / "training.nc").attrs.get("made_of")
+    return files if made_of == _made_of(directory, config) else []
+
+
+def _made_of(directory: Path, config: Config) -> str:
+    return identity("train", config, [directory / "session.nc"], config.training.device)
+
+
+def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[Path, list[Path]]:
+    started, chosen, cohort = time.monotonic(), options(config), Cohort.of(ready)
     with device(config.training.device, threads) as place:
-        inputs = torch.as_tensor(encoder_input(ready.session), device=place)
-        same = identity("train", config, [directory / "session.nc"], place.type)
-        checkpoint = Checkpoint(directory, same, len(ready.stack), chosen.steps)
+        same = identity("train", config, [directory / "session.nc" for directory in ready], place.type)
+        checkpoint = Checkpoint(next(iter(ready)), same, cohort.stacks, chosen.steps)
 
-        def work(members: Sequence[int], survival: Survival) -> tuple[Fitted, NDArray[np.float32]]:
-            some = ready.only(members)
-            with progress(f"training {len(members)} members", survival.left(chosen.steps), "steps") as advance:
-                trained = learn(inputs, some, config, chosen, advance, survival)
-            return judge(inputs, some, config, trained), embed(ready.shape, trained.layers, inputs, ready.used.bins)
+        def work(members: range, survival: Survival) -> list[Result]:
+            some, beside = cohort.sessions(members), cohort.side_by_side(members, place)
+            what = f"training {len(members)} members" + (f" of {len(some)} sessions" if len(ready) > 1 else "")
+            with progress(what, survival.left(chosen.steps), "steps") as advance:
+                trained = _learn(beside, list(some.values()), config, chosen, advance, survival)
+            return list(_judged(beside, some, config, trained))
 
-        def step_of_one() -> Trained:
-            return learn(inputs, ready.only([0]), config, one_step(chosen), lambda steps: None, Survival())
-
-        parts = train_in_groups(checkpoint, place, step_of_one, work)
-    fitted, latents = joined([part for part, _ in parts]), np.concatenate([found for _, found in parts])
-    fitted.attrs.update(seconds=time.monotonic() - started, device=str(place), threads=threads)
-    fitted.attrs["space"] = space([fitted.trained.layers])
-    paths = training_files.save(directory, ready, fitted, latents, config)
+        groups = train_in_groups(checkpoint, place, _taken(cohort, config, place), work)
+    found = [part for group in groups for part in group]
+    about = {"seconds": time.monotonic() - started, "device": str(place), "threads": threads}
+    written = {}
+    for number, (directory, one) in enumerate(zip(cohort.directories, cohort.trainees, strict=True)):
+        own = [(fitted, latents) for session, fitted, latents in found if session == number]
+        fitted, latents = joined([fitted for fitted, _ in own]), np.concatenate([latents for _, latents in own])
+        others = [other.resolve().name for other in ready if other != directory]
+        fitted.attrs.update(about, space=space([fitted.trained.layers]), made_of=_made_of(directory, config))
+        fitted.attrs.update({"trained_beside": json.dumps(others)} if others else {})
+        written[directory] = training_files.save(directory, one, fitted, latents, config)
     checkpoint.remove()
-    return paths
+    return written
+
+
+def _taken(cohort: Cohort, config: Config, place: torch.device) -> Callable[[range], int]:
+    """What a group of members takes: their recordings, and a step of each; measured on the widest of every stack."""
+
+    def step_of_one(first: range, beside: SideBySide) -> list[Trained]:
+        (one,) = cohort.sessions(first).values()
+        return _learn(beside, [one], config, one_step(options(config)), lambda steps: None, Survival())
+
+    by_stack = {}
+    for stack in cohort.stacks:
+        beside = cohort.side_by_side(stack[:1], place)  # there before, so that it is not counted
+        by_stack[stack] = of_each(partial(step_of_one, stack[:1], beside), place)
+    return lambda members: by_stack[cohort.stack_of(members)](members) + cohort.bytes_of_recordings(members, place)
 
 
 def _learn(
-    inputs: torch.Tensor, ready: Trainee, config: Config, chosen: Options, advance: Advance, survival: Survival
-) -> Trained:
-    samples, generators = ready.samples(TRAIN), ready.generators(config)
-    return training.train(inputs, ready.shape, ready.blocks, samples, generators, chosen, advance, survival)
+    beside: SideBySide,
+    sessions: Sequence[Trainee],
+    config: Config,
+    chosen: Options,
+    advance: Advance,
+    survival: Survival,
+) -> list[Trained]:
+    """Every session's part of the stack of all their members."""
+    generators = [generator for one in sessions for generator in one.generators(config)]
+    members = [len(one.stack) for one in sessions]
+    inputs, shape, blocks, units = beside.inputs, beside.shape, sessions[0].blocks, beside.units(members)
+    if config.training.loss == "supervised":
+        learnt = beside.data([_targets(one, TRAIN) for one in sessions])
+        trained = supervised.train(inputs, shape, blocks, learnt, generators, chosen, advance, survival, units)
+    else:
+        samples = beside.data([one.samples(TRAIN) for one in sessions])
+        trained = training.train(inputs, shape, blocks, samples, generators, chosen, advance, survival, units)
+    return beside.apart(trained, members)
+
+
+def _judged(
+    beside: SideBySide, sessions: Mapping[int, Trainee], config: Config, trained: Sequence[Trained]
+) -> Iterator[Result]:
+    """Every session's encoders with their held-out losses, and its latents."""
+    judge = _judge_labels if config.training.loss == "supervised" else _judge
+    for place, ((number, one), own) in enumerate(zip(sessions.items(), trained, strict=True)):
+        inputs = beside.recording(place)
+        yield number, judge(inputs, one, config, own), embed(one.shape, own.layers, inputs, one.used.bins)
 
 
 def _judge(inputs: torch.Tensor, ready: Trainee, config: Config, trained: Trained) -> Fitted:
     chosen, held_out, tests = options(config), ready.samples(HELD_OUT), ready.generators(config, TEST)
     losses = training.held_out_losses(inputs, ready.shape, trained.layers, ready.blocks, held_out, tests, chosen)
     return contrasted(trained, losses, ready, chosen)
-
-
-def _learn_labels(
-    inputs: torch.Tensor, ready: Trainee, config: Config, chosen: Options, advance: Advance, survival: Survival
-) -> Trained:
-    learnt, generators = _targets(ready, TRAIN), ready.generators(config)
-    return supervised.train(inputs, ready.shape, ready.blocks, learnt, generators, chosen, advance, survival)
 
 
 def _judge_labels(inputs: torch.Tensor, ready: Trainee, config: Config, trained: Trained) -> Fitted:

@@ -17,9 +17,9 @@ from xcebra_nwb import training_files
 from xcebra_nwb.checkpoint import Checkpoint, identity
 from xcebra_nwb.config import Config
 from xcebra_nwb.device import device
-from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.errors import Refusal, UsageError, as_refusal
 from xcebra_nwb.fitted import Fitted, contrasted, joined, one_step, options, space
-from xcebra_nwb.member_groups import train_in_groups
+from xcebra_nwb.member_groups import of_each, train_in_groups
 from xcebra_nwb.progress import Advance, progress
 from xcebra_nwb.refusals import Code
 from xcebra_nwb.session import encoder_input, load
@@ -65,7 +65,7 @@ def train_together(
         logger.info("%s:", name)
         one.say()
     written = _train({where[name]: one for name, one in ready.items()}, config, threads)
-    return {**written, **{where[name]: _refusal(error) for name, error in refused.items()}}
+    return {**written, **{where[name]: as_refusal(error) for name, error in refused.items()}}
 
 
 def prepared(where: Mapping[str, Path], config: Config) -> tuple[dict[str, Trainee], dict[str, Refusal | UsageError]]:
@@ -97,12 +97,6 @@ def _named(name: str, error: Refusal | UsageError) -> Refusal | UsageError:
     return type(error)(message, error.remedy)
 
 
-def _refusal(error: Refusal | UsageError) -> Refusal:
-    """What keeps one session from being trained with the others, as a refusal of that session."""
-    code = error.code if isinstance(error, Refusal) else Code.CONFIG_DOES_NOT_FIT
-    return Refusal(code, error.message, error.remedy)
-
-
 def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[Path, list[Path] | Refusal]:
     together = config.model_copy(update={"training": config.training.model_copy(update={"together": True})})
     chosen, sessions = options(config), list(ready.values())
@@ -110,7 +104,7 @@ def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[
     with device(config.training.device, threads) as place:
         inputs = [torch.as_tensor(encoder_input(one.session), device=place) for one in sessions]
         same = identity("train_together", together, [directory / "session.nc" for directory in ready], place.type)
-        checkpoint = Checkpoint(next(iter(ready)), same, len(sessions[0].stack), chosen.steps)
+        checkpoint = Checkpoint(next(iter(ready)), same, [range(len(sessions[0].stack))], chosen.steps)
 
         def learn(members: Sequence[int], steps: Options, advance: Advance, survival: Survival) -> list[Trained]:
             some = [one.only(members) for one in sessions]
@@ -126,7 +120,8 @@ def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[
         def step_of_one() -> list[Trained]:
             return learn([0], one_step(chosen), lambda steps: None, Survival())
 
-        by_session = zip(*train_in_groups(checkpoint, place, step_of_one, work), strict=True)
+        groups = train_in_groups(checkpoint, place, of_each(step_of_one, place), work)
+        by_session = zip(*groups, strict=True)
         found = [(joined([f for f, _ in own]), np.concatenate([z for _, z in own])) for own in by_session]
     seconds = time.monotonic() - started
     shared = space([fitted.trained.layers for fitted, _ in found])

@@ -10,6 +10,7 @@ Shapes: M members, B windows, T bins, D units, H hidden, K latents, R rows of a 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,15 @@ class Architecture:
         """Channels before, between and after the layers."""
         return (self.units, *[self.hidden] * (len(self.kernels) - 1), self.outputs)
 
+    @property
+    def products(self) -> int:
+        """Multiplications that one window takes."""
+        left, found = self.window, 0
+        for kernel, inputs, outputs in zip(self.kernels, self.widths[:-1], self.widths[1:], strict=True):
+            left -= kernel - 1
+            found += left * kernel * inputs * outputs
+        return found
+
 
 def architecture(name: str, units: int, hidden: int, outputs: int, clip: float | None = None) -> Architecture:
     """Return the architecture called ``name``: mlp (one bin) or conv10 (ten bins)."""
@@ -55,15 +65,38 @@ def architecture(name: str, units: int, hidden: int, outputs: int, clip: float |
     return Architecture(units, hidden, outputs, kernels, residual, clip)
 
 
-def initialize(shape: Architecture, generators: list[np.random.Generator], device: torch.device) -> list[Layer]:
-    """Return the layers of one member per generator, uniform in +-1 / sqrt(inputs)."""
-    layers = []
-    for kernel, inputs, outputs in zip(shape.kernels, shape.widths[:-1], shape.widths[1:], strict=True):
-        bound = 1 / math.sqrt(kernel * inputs)
-        weight = [g.uniform(-bound, bound, (kernel * inputs, outputs)) for g in generators]
-        bias = [g.uniform(-bound, bound, (1, outputs)) for g in generators]
+def initialize(
+    shape: Architecture, generators: list[np.random.Generator], device: torch.device, units: Sequence[int] = ()
+) -> list[Layer]:
+    """Return the layers of one member per generator, uniform in +-1 / sqrt(inputs).
+
+    Args:
+        units: by member, how many of the units, the first ones, it sees, if not all. Its weights are those of an
+            encoder for so many, and 0 for all others; units that are always 0 leave them at 0 in training.
+    """
+    layers, seen = [], units or [shape.units] * len(generators)
+    for kernel, width, outputs in zip(shape.kernels, shape.widths[:-1], shape.widths[1:], strict=True):
+        bounds = [1 / math.sqrt(kernel * own) for own in seen]
+        weight = [
+            _widened(g.uniform(-bound, bound, (kernel, own, outputs)), width)
+            for g, bound, own in zip(generators, bounds, seen, strict=True)
+        ]
+        bias = [g.uniform(-bound, bound, (1, outputs)) for g, bound in zip(generators, bounds, strict=True)]
         layers.append((_stacked(weight, device), _stacked(bias, device)))
+        seen = [outputs] * len(generators)
     return layers
+
+
+def _widened(weight: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """``weight`` (kernel, inputs, outputs) with zeros for the inputs up to ``width``: (kernel * width, outputs)."""
+    return np.pad(weight, ((0, 0), (0, width - weight.shape[1]), (0, 0))).reshape(-1, weight.shape[2])
+
+
+def narrowed(shape: Architecture, layers: list[Layer], units: int) -> list[Layer]:
+    """Return the layers of an encoder that sees the first ``units`` alone."""
+    weight, bias = layers[0]
+    by_lag = weight.view(weight.shape[0], shape.kernels[0], shape.units, -1)
+    return [(by_lag[:, :, :units].flatten(1, 2), bias), *layers[1:]]
 
 
 def _stacked(members: list[NDArray[np.float64]], device: torch.device) -> Tensor:

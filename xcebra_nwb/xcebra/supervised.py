@@ -44,12 +44,13 @@ def train(
     options: Options,
     progress: Callable[[int], None] = lambda steps: None,
     survival: Survival | None = None,
+    units: Sequence[int] = (),
 ) -> Trained:
     """Train one member per generator on ``inputs`` (time, D) and return the stack; see :func:`.training.train`.
 
     The blocks are side by side, each as wide as its targets. Losses are mean squared errors over a block's latents.
     """
-    layers = encoder.initialize(shape, list(generators), inputs.device)
+    layers = encoder.initialize(shape, list(generators), inputs.device, units)
 
     def draw(steps: int) -> tuple[NDArray, ...]:
         return draw_batches(targets, blocks, generators, options.batch_size, steps)

@@ -55,12 +55,14 @@ def train(
     options: Options,
     progress: Callable[[int], None] = lambda steps: None,
     survival: Survival | None = None,
+    units: Sequence[int] = (),
 ) -> Trained:
     """Train one member per generator on its own ``samples`` of ``inputs`` (time, D) and return the stack.
 
-    ``progress`` is called with the number of steps done since its last call.
+    ``progress`` is called with the number of steps done since its last call. ``units``: by member, how many of the D
+    it sees, the first ones, if not all (see :func:`.encoder.initialize`).
     """
-    layers = encoder.initialize(shape, list(generators), inputs.device)
+    layers = encoder.initialize(shape, list(generators), inputs.device, units)
 
     def draw(steps: int) -> tuple[NDArray, ...]:
         return draw_batches(samples, blocks, generators, options.batch_size, steps)

@@ -1,0 +1,89 @@
+"""Sessions that one process trains, each in a space of its own: which of them share a stack, and who its members are.
+
+Members are numbered over all sessions, those of a stack in a row and in it those of a session, so that a group of
+members is a range whatever it is made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from xcebra_nwb.session import encoder_input
+from xcebra_nwb.trainee import Trainee
+from xcebra_nwb.xcebra import side_by_side
+from xcebra_nwb.xcebra.side_by_side import SideBySide
+
+FLOAT = 4  # bytes
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The sessions in the order of their members."""
+
+    directories: Sequence[Path]  # by session
+    trainees: Sequence[Trainee]  # by session
+    recordings: Sequence[NDArray[np.float32]]  # by session: (time, unit) what its encoders see
+    stacks: Sequence[range]  # of members
+
+    @classmethod
+    def of(cls, ready: Mapping[Path, Trainee]) -> Cohort:
+        """Return the sessions of ``ready``; those whose encoders differ in nothing but units share stacks."""
+        stacks = [stack for alike in _alike(ready) for stack in _stacks(alike, ready)]
+        order = [directory for stack in stacks for directory in stack]
+        ends = np.cumsum([0, *(sum(len(ready[one].stack) for one in stack) for stack in stacks)]).tolist()
+        trainees = [ready[directory] for directory in order]
+        return cls(
+            order, trainees, [encoder_input(one.session) for one in trainees], [range(*e) for e in pairwise(ends)]
+        )
+
+    def sessions(self, members: range) -> dict[int, Trainee]:
+        """Return the sessions, by number, that ``members`` are of, each with those of its members."""
+        found, start = {}, 0
+        for number, one in enumerate(self.trainees):
+            own = range(max(members.start, start) - start, min(members.stop, start + len(one.stack)) - start)
+            if own:
+                found[number] = one.only(own)
+            start += len(one.stack)
+        return found
+
+    def side_by_side(self, members: range, device: torch.device) -> SideBySide:
+        """Return on ``device`` the recordings of the sessions that ``members`` are of, as wide as their whole stack."""
+        some = self.sessions(members)
+        shapes = [one.shape for one in some.values()]
+        return SideBySide.of([self.recordings[number] for number in some], shapes, self._width(members), device)
+
+    def bytes_of_recordings(self, members: range, device: torch.device) -> int:
+        """Return what :meth:`side_by_side` takes on ``device``."""
+        recordings, width = [self.recordings[number] for number in self.sessions(members)], self._width(members)
+        if device.type == "cpu" and side_by_side.shares_memory(recordings, width):
+            return 0
+        return FLOAT * width * sum(len(own) for own in recordings)
+
+    def stack_of(self, members: range) -> range:
+        """Return the whole stack that ``members`` are part of."""
+        return next(stack for stack in self.stacks if members.start in stack)
+
+    def _width(self, members: range) -> int:
+        return max(one.shape.units for one in self.sessions(self.stack_of(members)).values())
+
+
+def _alike(ready: Mapping[Path, Trainee]) -> list[list[Path]]:
+    """The sessions by what a stack has in common: its blocks of latents, and the encoder but for its units."""
+    groups: dict[object, list[Path]] = {}
+    for directory, one in ready.items():
+        blocks = tuple((block.first, block.last, block.weight) for block in one.blocks)
+        groups.setdefault((blocks, replace(one.shape, units=0)), []).append(directory)
+    return list(groups.values())
+
+
+def _stacks(alike: Sequence[Path], ready: Mapping[Path, Trainee]) -> list[list[Path]]:
+    members = [len(ready[directory].stack) for directory in alike]
+    found = side_by_side.stacks([ready[directory].shape for directory in alike], members)
+    return [[alike[number] for number in stack] for stack in found]
