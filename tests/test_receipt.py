@@ -6,7 +6,7 @@ import pytest
 
 from xcebra_nwb import receipt
 from xcebra_nwb.errors import Failure, NotInFile, Refusal
-from xcebra_nwb.files import atomic, write_json
+from xcebra_nwb.files import atomic, sha256, write_json
 from xcebra_nwb.refusals import Code
 
 
@@ -132,6 +132,26 @@ def test_together_and_not_in_a_batch_a_refused_session_stops_the_work_before_it_
 
     with pytest.raises(Refusal, match="no behaviour"):
         receipt.carry_out_together("train", three(tmp_path), never)
+
+
+def test_sessions_apart_do_not_stop_each_other_and_what_is_current_is_left_alone(tmp_path: Path) -> None:
+    first, second, third = three(tmp_path)
+    (third / "training.nc").write_text("as it would be")
+    (second / "training.nc").write_text("old")
+
+    def work(directories: list[Path]) -> dict[Path, list[Path] | Refusal]:
+        assert directories == [first]
+        return {first: writes(first, "training.nc")()}
+
+    def current(directory: Path) -> list[Path]:
+        return [third / "training.nc"] if directory == third else []
+
+    with pytest.raises(Refusal, match="no behaviour"):
+        receipt.carry_out_together("train", [third, second, first], work, apart=True, current=current)
+    found = [receipt.load(directory, "train") for directory in (first, second, third)]
+    assert [one.state for one in found] == ["done", "refused", "done"]
+    assert found[2].files == {"training.nc": sha256(third / "training.nc")}
+    assert not (second / "training.nc").exists()
 
 
 def test_what_goes_wrong_together_concerns_all_sessions(tmp_path: Path) -> None:

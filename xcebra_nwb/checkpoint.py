@@ -80,9 +80,8 @@ class Checkpoint:
         self.groups[number : number + 1] = self.groups[number].parts(pieces)
 
     def remove(self) -> None:
-        """Remove the file, and what a kill left of one half-written."""
-        for file in (self._path, *self._path.parent.glob(f".*-{NAME}")):
-            file.unlink(missing_ok=True)
+        """Remove the file; see :func:`remove`."""
+        remove(self._path.parent)
 
     def _offer(self, number: int, step: int, take: Callable[[], Snapshot]) -> None:
         due, last = time.monotonic() - self._written >= SECONDS, step == self._steps
@@ -115,6 +114,12 @@ class Checkpoint:
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             logger.warning("%s cannot be read (%s): training begins anew", NAME, error)
             return []
+
+
+def remove(directory: Path) -> None:
+    """Remove the checkpoint of ``directory``, and what a kill left of one half-written."""
+    for file in (directory / NAME, *directory.glob(f".*-{NAME}")):
+        file.unlink(missing_ok=True)
 
 
 def _fields(group: Group) -> dict[str, Any]:

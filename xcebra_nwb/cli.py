@@ -194,19 +194,31 @@ def extract(
 
 @app.command()
 def train(
-    directories: Annotated[list[Path], typer.Argument(help="Results folder of the session; several with --together.")],
+    directories: Annotated[
+        list[Path], typer.Argument(help="Results folder of the session; or of several, side by side.")
+    ],
     config: ConfigFile = None,
     together: Annotated[bool, typer.Option("--together", help="One space of latents for all sessions named.")] = False,
     threads: Threads = 1,
     batch: Batch = False,
 ) -> None:
-    """Train the encoders, seeds and nulls together: model.safetensors, training.nc, embedding.nc."""
+    """Train the encoders, seeds and nulls as one stack: model.safetensors, training.nc, embedding.nc."""
     from xcebra_nwb.receipt import carry_out, carry_out_together
 
     def work() -> list[Path]:
         from xcebra_nwb.verbs.train import train
 
         return train(directories[0], settings, threads)
+
+    def work_apart(left: Sequence[Path]) -> dict[Path, list[Path] | Refusal]:
+        from xcebra_nwb.verbs.train import train_each
+
+        return train_each(left, settings, threads)
+
+    def current(directory: Path) -> list[Path]:
+        from xcebra_nwb.verbs.train import current
+
+        return current(directory, settings)
 
     def work_together(left: Sequence[Path]) -> dict[Path, list[Path] | Refusal]:
         from xcebra_nwb.verbs.train_together import train_together
@@ -217,7 +229,7 @@ def train(
     if together or settings.training.together:
         carry_out_together("train", directories, work_together, batch=batch)
     elif len(directories) > 1:
-        raise UsageError(f"{len(directories)} sessions to train", "add --together for one space, or name one at a time")
+        carry_out_together("train", directories, work_apart, batch=batch, apart=True, current=current)
     else:
         carry_out("train", directories[0], work, batch=batch)
 

@@ -113,18 +113,30 @@ def carry_out_together(
     work: Callable[[Sequence[Path]], dict[Path, list[Path] | Refusal]],
     *,
     batch: bool = False,
+    apart: bool = False,
+    current: Callable[[Path], list[Path]] = lambda directory: [],
 ) -> None:
     """Do a verb's ``work`` on several sessions at once and leave each one's receipt.
 
     ``work`` gets the directories that no earlier verb refused, and returns the files that it wrote in each, or why it
     refused that session. What it raises concerns all of them. Files are removed as by :func:`carry_out`.
 
+    Args:
+        apart: sessions have nothing to do with each other, so that a refused one stops no other.
+        current: the files of an earlier run that ``work`` would write again, or none; what is there is left alone.
+
     Raises:
-        Refusal: a session is refused, unless ``batch``; where it was an earlier verb that did it, nothing is begun.
+        Refusal: a session is refused, unless ``batch``; where it was an earlier verb that did it, nothing is begun
+            unless the sessions are ``apart``.
     """
     refused = {d: refusal for d in directories if (refusal := _upstream_refusal(verb, d)) is not None}
-    if refused and not batch:
+    if refused and not batch and not apart:
         raise next(iter(refused.values()))
+    there = {d: files for d in directories if d not in refused and (files := current(d))}
+    for directory, files in there.items():
+        _save_done(verb, directory, files)
+        logger.info("%s: %s is current", directory.resolve().name, ", ".join(file.name for file in files))
+    directories = [directory for directory in dict.fromkeys(directories) if directory not in there]
     for directory in directories:
         _remove(verb, directory)
     left = [directory for directory in directories if directory not in refused]
@@ -145,7 +157,7 @@ def carry_out_together(
         else:
             _save_done(verb, directory, outcome)
             logger.info("%s: wrote %s", session, ", ".join(file.name for file in outcome))
-    for outcome in outcomes.values():
+    for outcome in (refused | outcomes).values():
         if isinstance(outcome, Refusal) and not batch:
             raise outcome
 

@@ -43,6 +43,15 @@ def settings(training: xr.Dataset) -> Config:
     return config.model_copy(update={"training": anywhere})
 
 
+def made_of(directory: Path) -> str:
+    """Return the digest of what the training.nc of ``directory`` was made of; "" where it cannot be read."""
+    try:
+        with xr.open_dataset(directory / "training.nc", engine="h5netcdf") as stored:
+            return str(stored.attrs.get("made_of", ""))
+    except OSError:
+        return ""
+
+
 def recorded_stack(training: xr.Dataset, used: Layout) -> list[Member]:
     """Return the members of a training.nc, as they were trained, in its order."""
     columns = (training[name].values.tolist() for name in ("role", "number", "broken", "null_kind", "shift"))

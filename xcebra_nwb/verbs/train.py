@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from xcebra_nwb import targets, training_files
-from xcebra_nwb.checkpoint import Checkpoint, identity
+from xcebra_nwb.checkpoint import Checkpoint, identity, remove
 from xcebra_nwb.cohort import Cohort
 from xcebra_nwb.config import Config
 from xcebra_nwb.device import device
@@ -22,7 +22,7 @@ from xcebra_nwb.errors import Refusal, UsageError, as_refusal
 from xcebra_nwb.fitted import Fitted, contrasted, joined, one_step, options, space
 from xcebra_nwb.member_groups import of_each, train_in_groups
 from xcebra_nwb.progress import Advance, progress
-from xcebra_nwb.session import load, load_dataset
+from xcebra_nwb.session import load
 from xcebra_nwb.stack import TEST
 from xcebra_nwb.trainee import Trainee, trainee
 from xcebra_nwb.xcebra import supervised, training
@@ -57,7 +57,6 @@ def train_each(directories: Sequence[Path], config: Config, threads: int = 1) ->
         the files written for each session, or why it is left out, which stops no other.
 
     Raises:
-        UsageError: two folders have one name.
         Failure: the memory does not hold a single member.
     """
     ready: dict[Path, Trainee] = {}
@@ -79,9 +78,9 @@ def current(directory: Path, config: Config) -> list[Path]:
     They are if settings, code, session and versions are the same (``made_of`` in training.nc).
     """
     files = [directory / name for name in training_files.NAMES]
-    if not all(file.exists() for file in files):
+    if not all(file.exists() for file in (directory / "session.nc", *files)):
         return []
-    made_of = load_dataset(directory / "training.nc").attrs.get("made_of")
+    made_of = training_files.made_of(directory)
     return files if made_of == _made_of(directory, config) else []
 
 
@@ -113,7 +112,7 @@ def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[
         fitted.attrs.update(about, space=space([fitted.trained.layers]), made_of=_made_of(directory, config))
         fitted.attrs.update({"trained_beside": json.dumps(others)} if others else {})
         written[directory] = training_files.save(directory, one, fitted, latents, config)
-    checkpoint.remove()
+        remove(directory)
     return written
 
 
