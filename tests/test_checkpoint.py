@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,11 @@ from xcebra_nwb import config, member_groups, memory, session
 from xcebra_nwb.checkpoint import NAME, Checkpoint, Group
 from xcebra_nwb.errors import Failure
 from xcebra_nwb.verbs.train import train
-from xcebra_nwb.xcebra import loss_curve, supervised, training
+from xcebra_nwb.xcebra import loss_curve, optimization, supervised, training
 from xcebra_nwb.xcebra.optimization import Trained
 from xcebra_nwb.xcebra.out_of_memory import ran_out
 from xcebra_nwb.xcebra.snapshot import Snapshot, Survival
+from xcebra_nwb.xcebra.stepper import RecordedStepper
 
 from .results import make_session
 from .test_training import BLOCKS, UNITS, encoder, options, recording, samples
@@ -65,6 +67,22 @@ def test_a_training_goes_on_from_any_snapshot_bit_by_bit(
     assert_same(whole, stack(steps, name=name, decay=0.5))
     for step in (16, 32, steps):
         assert_same(whole, stack(steps, Survival(kept[step]), name, decay=0.5))
+
+
+def test_a_training_by_recorded_steps_is_the_plain_one_and_goes_on_from_a_snapshot(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = stack(40, decay=0.5, regularizer_ramp=(0.3, 0.8))
+    monkeypatch.setattr(optimization, "Stepper", partial(RecordedStepper, record=lambda step: step))
+    kept: dict[int, Snapshot] = {}
+    keep = Survival(offer=lambda step, take: kept.update({step: take()}))
+    recorded = stack(40, keep, decay=0.5, regularizer_ramp=(0.3, 0.8))
+    again = stack(40, Survival(kept[16]), decay=0.5, regularizer_ramp=(0.3, 0.8))
+    assert not caplog.records  # it has proved itself
+    assert_same(recorded, again)
+    np.testing.assert_allclose(recorded.loss, plain.loss, rtol=1e-4)
+    for (weight, _), (other, _) in zip(recorded.layers, plain.layers, strict=True):
+        torch.testing.assert_close(weight, other, rtol=1e-3, atol=1e-4)
 
 
 def trained(directory: Path, **changes: object) -> dict[str, bytes | object]:
