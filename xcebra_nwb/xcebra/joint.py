@@ -4,7 +4,7 @@ Every step takes a batch of references and of negatives from every session. A la
 the sessions: the positive of a reference in one session lies in a session drawn at random, at the sample whose label
 is what the reference's rule asks for; its negatives are pooled over the sessions. So the label's block comes to mean
 the same in all of them. Time knows no other session: its pairs and negatives are the session's own. With a single
-session this is :func:`xcebra_nwb.xcebra.training.train`, bit by bit.
+session this is :func:`xcebra_nwb.xcebra.training.train`, bit by bit on the CPU, which draws the batches here always.
 Shapes: S sessions, M members, K objectives, B samples of a batch, T bins of a window, D units.
 """
 

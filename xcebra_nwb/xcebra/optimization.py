@@ -35,6 +35,8 @@ from xcebra_nwb.xcebra.stepper import LossesOf, RecordedStepper, Stepper
 
 STEPS_A_DRAW = 16  # steps whose batches are drawn together, ahead of their use; part of what a seed means
 LEAST_RECORDED = 100  # steps for which it is worth to record one
+Draw = Callable[[int], tuple[NDArray, ...]]  # by a number of steps
+Place = Callable[[tuple[NDArray, ...]], tuple[Tensor, ...]]  # from what was drawn to the batches on the device
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def learning_rate(step: int, options: Options) -> float:
 
 def optimize(
     layers: Sequence[Layer],
-    draw: Callable[[int], tuple[NDArray, ...]],
+    draw: Draw,
     losses_of: LossesOf,
     weights: Sequence[float],
     options: Options,
@@ -90,17 +92,20 @@ def optimize(
     progress: Callable[[int], None],
     generators: Sequence[np.random.Generator],
     survival: Survival | None = None,
+    place: Place | None = None,
 ) -> Trained:
     """Take ``options.steps`` steps of Adam on ``layers``, in place, and return them and their history.
 
     Args:
-        draw: returns the batches of that many steps: arrays whose first axis is the step.
+        draw: returns the batches of that many steps: arrays whose first axis is the step; or what ``place`` takes.
         losses_of: from one step's arrays, and whether the Jacobian penalty counts, to the losses (M, ..., K) and the
             penalty (M,).
         weights: factor of each of the K losses in what is minimised; what is returned is not weighted.
         steps_a_draw: steps whose batches are drawn together.
         generators: all that ``draw`` draws from.
         survival: where to go on from, and who may keep a snapshot after every draw; the result is the same to the bit.
+        place: makes the batches, on the device, of what ``draw`` drew; None: copies of it. It is called between two
+            steps and must not wait for the device.
     """
     leaves = [leaf.requires_grad_() for layer in layers for leaf in layer]
     device = leaves[0].device
@@ -115,8 +120,9 @@ def optimize(
         restore_leaves(leaves, stepper.optimizer, survival.begun)
         restore_generators(generators, survival.begun)
         curve.restore(step, survival.begun.arrays, device)
+    place = place or partial(_copies, device)
     for batches, states in _prefetched(
-        draw, generators, range(step, options.steps, steps_a_draw), options.steps, device
+        draw, generators, range(step, options.steps, steps_a_draw), options.steps, place
     ):
         some = slice(step, step + len(batches[0]))
         with products(options.precision):
@@ -140,15 +146,15 @@ def _snapshot(
 
 
 def _prefetched(
-    draw: Callable[[int], tuple[NDArray, ...]],
+    draw: Draw,
     generators: Sequence[np.random.Generator],
     starts: range,
     steps: int,
-    device: torch.device,
+    place: Place,
 ) -> Iterator[tuple[tuple[Tensor, ...], list[Mapping[str, Any]]]]:
     """Yield the batches of the steps from each of ``starts`` on, and the state in which they left the generators.
 
-    Each chunk is drawn one chunk ahead in a thread of its own.
+    Each chunk is drawn one chunk ahead in a thread of its own, and placed on the device when its turn comes.
     """
 
     def drawn_chunk() -> tuple[tuple[NDArray, ...], list[Mapping[str, Any]]]:
@@ -161,4 +167,8 @@ def _prefetched(
             arrays, states = ahead.popleft().result()
             ahead.extend(pool.submit(drawn_chunk) for _ in range(start + starts.step < steps))
             size = min(starts.step, steps - start)
-            yield tuple(torch.as_tensor(array[:size]).to(device, non_blocking=True) for array in arrays), states
+            yield tuple(part[:size] for part in place(arrays)), states
+
+
+def _copies(device: torch.device, arrays: tuple[NDArray, ...]) -> tuple[Tensor, ...]:
+    return tuple(torch.as_tensor(array).to(device, non_blocking=True) for array in arrays)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.device_pairs import DEVICE_STEPS_A_DRAW, draw_seeds, draws_on
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
 from xcebra_nwb.xcebra.groups import Integers
 from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
-from xcebra_nwb.xcebra.optimization import STEPS_A_DRAW, Options, Trained, optimize
+from xcebra_nwb.xcebra.optimization import STEPS_A_DRAW, Draw, Options, Place, Trained, optimize
 from xcebra_nwb.xcebra.pairs import PositiveRule
 from xcebra_nwb.xcebra.snapshot import Survival
 from xcebra_nwb.xcebra.stepper import Batch
@@ -64,15 +66,33 @@ def train(
     """
     layers = encoder.initialize(shape, list(generators), inputs.device, units)
 
-    def draw(steps: int) -> tuple[NDArray, ...]:
-        return draw_batches(samples, blocks, generators, options.batch_size, steps)
-
     def losses_of(batch: Batch, penalised: bool) -> tuple[Tensor, Tensor | None]:
         bins, direction = batch
         return objective_losses(inputs, shape, layers, blocks, bins, options.contrast, direction, penalised)
 
     weights = [block.weight for block in blocks]
-    return optimize(layers, draw, losses_of, weights, options, STEPS_A_DRAW, progress, generators, survival)
+    draw, steps_a_draw, place = _draws(samples, blocks, generators, options.batch_size, inputs.device)
+    return optimize(layers, draw, losses_of, weights, options, steps_a_draw, progress, generators, survival, place)
+
+
+def draws_itself(device: torch.device) -> bool:
+    """Whether batches are drawn on ``device``: a card takes more of them than a processor can draw."""
+    return device.type == "cuda"
+
+
+def _draws(
+    samples: Sequence[Samples],
+    blocks: Sequence[Block],
+    generators: Sequence[np.random.Generator],
+    size: int,
+    device: torch.device,
+) -> tuple[Draw, int, Place | None]:
+    """Return what :func:`.optimize` takes as ``draw``, ``steps_a_draw`` and ``place``."""
+    if not draws_itself(device):
+        return partial(draw_batches, samples, blocks, generators, size), STEPS_A_DRAW, None
+    bins, references, rules = zip(*((own.bins, own.references, own.rules) for own in samples), strict=True)
+    there = draws_on(device, bins, references, rules, [block.last - block.first for block in blocks], size)
+    return lambda steps: (draw_seeds(generators),), DEVICE_STEPS_A_DRAW, lambda drawn: there(drawn[0].tolist())
 
 
 def objective_losses(
