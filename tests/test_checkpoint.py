@@ -17,7 +17,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from xcebra_nwb import checkpoint as module
-from xcebra_nwb import config, member_groups, memory, session
+from xcebra_nwb import config, host_memory, member_groups, memory, session
 from xcebra_nwb.checkpoint import NAME, Checkpoint, Group
 from xcebra_nwb.errors import Failure
 from xcebra_nwb.verbs.train import train
@@ -294,8 +294,11 @@ def room_for(monkeypatch: pytest.MonkeyPatch, members: float) -> None:
         needed.append(original(work, device))
         return needed[-1]
 
+    def free(device: torch.device) -> int:
+        return int(needed[-1] * members / member_groups.SHARE) + 1 if needed else 2**40
+
     monkeypatch.setattr(memory, "peak_bytes", measured)
-    monkeypatch.setattr(memory, "free_bytes", lambda device: int(needed[-1] * members / member_groups.SHARE) + 1)
+    monkeypatch.setattr(memory, "free_bytes", free)
 
 
 def test_the_groups_fit_what_is_free(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -362,7 +365,7 @@ def test_memory_that_was_freed_is_not_asked_of_the_system_again() -> None:
 
 
 def test_memory_is_what_the_job_has_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    monkeypatch.setattr(host_memory, "CGROUP", tmp_path)
     cpu = torch.device("cpu")
     whole = memory.free_bytes(cpu)
     (tmp_path / "memory.current").write_text("600\n")
@@ -370,6 +373,8 @@ def test_memory_is_what_the_job_has_left(tmp_path: Path, monkeypatch: pytest.Mon
     assert memory.free_bytes(cpu) == pytest.approx(whole, rel=0.5)
     (tmp_path / "memory.max").write_text("1000\n")
     assert memory.free_bytes(cpu) == 400
+    (tmp_path / "memory.stat").write_text("anon 300\nactive_file 100\ninactive_file 150\n")
+    assert memory.free_bytes(cpu) == 650  # what holds parts of files is ours when we want it
 
 
 def test_running_out_is_told_from_other_errors() -> None:

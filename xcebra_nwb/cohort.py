@@ -6,7 +6,7 @@ members is a range whatever it is made of.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from xcebra_nwb.session import encoder_input
+from xcebra_nwb.config import Config
+from xcebra_nwb.inputs import stays, tell
 from xcebra_nwb.trainee import Trainee
 from xcebra_nwb.xcebra import side_by_side
 from xcebra_nwb.xcebra.side_by_side import SideBySide
@@ -31,17 +32,29 @@ class Cohort:
     trainees: Sequence[Trainee]  # by session
     recordings: Sequence[NDArray[np.float32]]  # by session: (time, unit) what its encoders see
     stacks: Sequence[range]  # of members
+    apart: Set[Path]  # sessions whose recording has no room on the device: each is a stack of its own, and stays
 
     @classmethod
-    def of(cls, ready: Mapping[Path, Trainee]) -> Cohort:
-        """Return the sessions of ``ready``; those whose encoders differ in nothing but units share stacks."""
-        stacks = [stack for alike in _alike(ready) for stack in _stacks(alike, ready)]
+    def of(
+        cls, ready: Mapping[Path, Trainee], recordings: Mapping[Path, NDArray[np.float32]], device: torch.device
+    ) -> Cohort:
+        """Return the sessions of ``ready``; those whose encoders differ in nothing but units share stacks.
+
+        ``recordings`` (time, unit) are what their encoders see; one that ``device`` has no room for stays where it is.
+        """
+        apart = {directory for directory, own in recordings.items() if stays(own, device)}
+        stacks = [stack for alike in _alike(ready, apart) for stack in _stacks(alike, ready)]
         order = [directory for stack in stacks for directory in stack]
         ends = np.cumsum([0, *(sum(len(ready[one].stack) for one in stack) for stack in stacks)]).tolist()
         trainees = [ready[directory] for directory in order]
-        return cls(
-            order, trainees, [encoder_input(one.session) for one in trainees], [range(*e) for e in pairwise(ends)]
-        )
+        seen = [recordings[directory] for directory in order]
+        return cls(order, trainees, seen, [range(*e) for e in pairwise(ends)], apart)
+
+    def tell(self, config: Config, device: torch.device) -> None:
+        """Say what it costs that recordings stay where they are."""
+        for directory, one, recording in zip(self.directories, self.trainees, self.recordings, strict=True):
+            if directory in self.apart:
+                tell(recording, device, one.bytes_a_step(config))
 
     def sessions(self, members: range) -> dict[int, Trainee]:
         """Return the sessions, by number, that ``members`` are of, each with those of its members."""
@@ -57,12 +70,13 @@ class Cohort:
         """Return on ``device`` the recordings of the sessions that ``members`` are of, as wide as their whole stack."""
         some = self.sessions(members)
         shapes = [one.shape for one in some.values()]
-        return SideBySide.of([self.recordings[number] for number in some], shapes, self._width(members), device)
+        recordings, width = [self.recordings[number] for number in some], self._width(members)
+        return SideBySide.of(recordings, shapes, width, device, stays=self._stay(members))
 
     def bytes_of_recordings(self, members: range, device: torch.device) -> int:
         """Return what :meth:`side_by_side` takes on ``device``."""
         recordings, width = [self.recordings[number] for number in self.sessions(members)], self._width(members)
-        if device.type == "cpu" and side_by_side.shares_memory(recordings, width):
+        if self._stay(members) or device.type == "cpu" and side_by_side.shares_memory(recordings, width):
             return 0
         return FLOAT * width * sum(len(own) for own in recordings)
 
@@ -70,16 +84,20 @@ class Cohort:
         """Return the whole stack that ``members`` are part of."""
         return next(stack for stack in self.stacks if members.start in stack)
 
+    def _stay(self, members: range) -> bool:
+        return any(self.directories[number] in self.apart for number in self.sessions(members))
+
     def _width(self, members: range) -> int:
         return max(one.shape.units for one in self.sessions(self.stack_of(members)).values())
 
 
-def _alike(ready: Mapping[Path, Trainee]) -> list[list[Path]]:
+def _alike(ready: Mapping[Path, Trainee], apart: Set[Path]) -> list[list[Path]]:
     """The sessions by what a stack has in common: its blocks of latents, and the encoder but for its units."""
     groups: dict[object, list[Path]] = {}
     for directory, one in ready.items():
         blocks = tuple((block.first, block.last, block.weight) for block in one.blocks)
-        groups.setdefault((blocks, replace(one.shape, units=0)), []).append(directory)
+        alone = directory if directory in apart else None
+        groups.setdefault((alone, blocks, replace(one.shape, units=0)), []).append(directory)
     return list(groups.values())
 
 

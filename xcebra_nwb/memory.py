@@ -6,20 +6,15 @@ import ctypes
 import gc
 import weakref
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from xcebra_nwb import host_memory
+
 LARGEST_KEPT, TRIM, MAPPED = 32 << 20, -1, -3  # bytes, the most that glibc allows; its names of two settings
-CGROUP = Path("/sys/fs/cgroup")  # of the container or the job that we run in, where there is one
-CGROUP_FILES = (
-    ("memory.max", "memory.current"),  # version 2
-    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),  # version 1
-)
 
 
 def keep_freed() -> None:
@@ -42,7 +37,7 @@ def free_bytes(device: torch.device) -> int:
         gc.collect()
         torch.cuda.empty_cache()
         return int(torch.cuda.mem_get_info(device)[0])
-    return min([int(psutil.virtual_memory().available), *_left_to_the_job()])
+    return host_memory.free_bytes()
 
 
 def peak_bytes(work: Callable[[], object], device: torch.device) -> int:
@@ -55,15 +50,6 @@ def peak_bytes(work: Callable[[], object], device: torch.device) -> int:
     with _Held() as held:
         work()
     return held.peak
-
-
-def _left_to_the_job() -> list[int]:
-    """What a control group leaves of its limit, if there is one."""
-    for limit, usage in CGROUP_FILES:
-        if (CGROUP / limit).exists() and (CGROUP / usage).exists():
-            most = (CGROUP / limit).read_text().strip()
-            return [] if most == "max" else [max(0, int(most) - int((CGROUP / usage).read_text()))]
-    return []
 
 
 class _Held(TorchDispatchMode):

@@ -20,7 +20,7 @@ Dimensions: ``time`` (bin centres, s from the session's start), ``unit``, and ``
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ from scipy.ndimage import gaussian_filter1d
 
 from xcebra_nwb.errors import Failure, UsageError
 from xcebra_nwb.files import atomic
+from xcebra_nwb.moments import Moments
+from xcebra_nwb.scratch import Rows
 
 KINDS = ("continuous", "circular", "discrete")
 UNIT_COORDINATES = ("unit_id", "row", "region", "n_spikes")
@@ -49,7 +51,8 @@ ATTRIBUTES = (
     "masks",
 )
 ON_DISK = "on disk"  # the role of a variable that may not fit the memory
-UNITS_AT_ONCE = 16  # smoothed together: memory beyond the result does not grow with the population
+BLOCK = 2**22  # values of the activity that are handled at once: memory beyond the result does not grow
+NOT_FINITE = "activity is not finite in valid bins"
 SMOOTHING_REACH = 4.0  # standard deviations after which the Gaussian is cut off
 
 
@@ -71,7 +74,12 @@ def label_axes(label: xr.DataArray) -> int:
 
 def check(session: xr.Dataset) -> None:
     """Raise :class:`Failure` naming the first point on which ``session`` breaks the contract of this module."""
-    for problem in _problems(session):
+    _check(_problems(session))
+    _check(_problems_of_activity(session))
+
+
+def _check(problems: Iterable[str]) -> None:
+    for problem in problems:
         raise Failure(f"session dataset breaks its contract: {problem}", "please report this with the file's name")
 
 
@@ -91,14 +99,23 @@ def _problems(session: xr.Dataset) -> Iterator[str]:
         yield "time does not increase"
     if not np.array_equal(segment.values >= 0, valid.values):
         yield "segment is not -1 exactly where valid is false"
-    if activity.dtype.kind == "f" and not np.all(np.isfinite(activity.values[valid.values])):
-        yield "activity is not finite in valid bins"
     for attribute in ("units", "kind", "smoothing", "standardize"):
         if attribute not in activity.attrs:
             yield f"activity has no attr {attribute}"
     for name, label in labels(session).items():
         yield from _label_problems(name, label, valid.values)
         yield from _trial_problems(session, name)
+
+
+def _problems_of_activity(session: xr.Dataset) -> Iterator[str]:
+    """Those that only reading all of it shows."""
+    activity, valid = session["activity"], session["valid"].values
+    if activity.dtype.kind == "f" and not all(_finite(activity[r].values[valid[r]]) for r in blocks(session)):
+        yield NOT_FINITE
+
+
+def _finite(values: np.ndarray) -> bool:
+    return bool(np.isfinite(values).all())
 
 
 def _label_problems(name: str, label: xr.DataArray, valid: np.ndarray) -> Iterator[str]:
@@ -131,9 +148,9 @@ def save(session: xr.Dataset, path: Path | str) -> None:
 
 
 def load(path: Path | str) -> xr.Dataset:
-    """Return the session of ``path``, in memory and checked."""
-    session = load_dataset(path)
-    check(session)
+    """Return the session of ``path``, checked; its activity stays in the file until some of it is asked for."""
+    session = load_dataset(path, ("activity",))
+    _check(_problems(session))
     return session
 
 
@@ -153,8 +170,11 @@ def add_dataset(dataset: xr.Dataset, path: Path) -> None:
     dataset.to_netcdf(path, mode="a", engine="h5netcdf", encoding=encoding)
 
 
-def load_dataset(path: Path | str) -> xr.Dataset:
+def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
     """Return any dataset of ``path``, in memory, without the variables whose ``role`` is :data:`ON_DISK`.
+
+    Variables named in ``lazily`` are read when they are asked for, slice by slice; ``.values`` would keep the whole. The
+    file stays open as long as they are there.
 
     Raises:
         UsageError: there is no such file, or it is not netCDF4.
@@ -162,38 +182,62 @@ def load_dataset(path: Path | str) -> xr.Dataset:
     if not Path(path).exists():
         raise UsageError(f"{path}: no such file", "run the verb that makes it first")
     try:
-        with xr.open_dataset(path, engine="h5netcdf") as stored:
-            return stored.drop_vars([n for n, v in stored.data_vars.items() if v.attrs.get("role") == ON_DISK]).load()
+        stored = xr.open_dataset(path, engine="h5netcdf")
+        found = stored.drop_vars([n for n, v in stored.data_vars.items() if v.attrs.get("role") == ON_DISK])
+        for name, variable in found.variables.items():
+            if name not in lazily:
+                variable.load()
+        if not lazily:
+            stored.close()
+        return found
     except OSError as error:
         raise UsageError(f"{path}: not a netCDF4 file: {error}", "delete it and run the verb again") from None
 
 
 def encoder_input(session: xr.Dataset) -> np.ndarray:
-    """Return what the encoder sees: ``(time, unit)`` float32, smoothed within segments, then standardised.
-
-    Mean and variance are those of the valid bins; a unit without variance there becomes zero. Bins that are not valid
-    are zero.
-    """
-    activity = session["activity"]
-    valid, segments = session["valid"].values, list(_runs(session["segment"].values))
-    sigma = float(activity.attrs["smoothing"]) / float(session.attrs["bin_width"])
-    seen = np.zeros(activity.shape, dtype=np.float32)
-    for start in range(0, activity.shape[1], UNITS_AT_ONCE):
-        units = slice(start, start + UNITS_AT_ONCE)
-        values = np.where(valid[:, None], activity.values[:, units], 0.0).astype(np.float64)
-        if sigma > 0:
-            for run in segments:
-                values[run] = gaussian_filter1d(values[run], sigma, axis=0, mode="reflect", truncate=SMOOTHING_REACH)
-        if activity.attrs["standardize"]:
-            values = _standardized(values, valid)
-        seen[valid, units] = values[valid]
+    """Return what the encoder sees, (time, unit) float32, in memory: see :func:`fill_encoder_input`."""
+    seen = np.empty(session["activity"].shape, dtype=np.float32)
+    fill_encoder_input(session, seen)
     return seen
 
 
-def _standardized(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """``values`` (time, unit) with mean 0 and variance 1 over the valid bins; 0 for a unit without variance."""
-    centred, deviation = values - values[valid].mean(axis=0), values[valid].std(axis=0)
-    return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-9)
+def fill_encoder_input(session: xr.Dataset, seen: Rows) -> None:
+    """Fill ``seen`` (time, unit) with what the encoder sees: smoothed within segments, then standardised.
+
+    Mean and variance are those of the valid bins; a unit without variance there becomes zero. Bins that are not valid
+    are zero. It is done block by block, in float64, and kept as float32; the values do not depend on where.
+    """
+    valid, moments = session["valid"].values, Moments(session.sizes["unit"])
+    for rows, values in _smoothed(session):
+        seen[rows] = values
+        moments.add(values[valid[rows]])
+    if not _finite(moments.mean):
+        _check([NOT_FINITE])
+    if session["activity"].attrs["standardize"]:
+        for rows in blocks(session):
+            seen[rows] = np.where(valid[rows, None], moments.standardized(seen[rows]), 0.0)
+
+
+def blocks(session: xr.Dataset) -> Iterator[slice]:
+    """Yield the time bins of ``session`` in stretches whose activity takes little memory."""
+    size = max(1, BLOCK // session.sizes["unit"], 8 * smoothing_reach(session))
+    for start in range(0, session.sizes["time"], size):
+        yield slice(start, min(start + size, session.sizes["time"]))
+
+
+def _smoothed(session: xr.Dataset) -> Iterator[tuple[slice, np.ndarray]]:
+    """The blocks of the activity (time, unit) smoothed within segments; 0 in bins that are not valid.
+
+    A block is smoothed with as many bins around it as reach into it: the same to the bit as the whole at once.
+    """
+    activity, segment, reach = session["activity"], session["segment"].values, smoothing_reach(session)
+    sigma = float(activity.attrs["smoothing"]) / float(session.attrs["bin_width"])
+    for rows in blocks(session):
+        around = slice(max(0, rows.start - reach), rows.stop + reach)
+        values = np.where(segment[around, None] >= 0, activity[around].values, 0.0).astype(np.float64, copy=False)
+        for run in _runs(segment[around]) if sigma > 0 else ():
+            values[run] = gaussian_filter1d(values[run], sigma, axis=0, mode="reflect", truncate=SMOOTHING_REACH)
+        yield rows, values[rows.start - around.start :][: rows.stop - rows.start]
 
 
 def smoothing_reach(session: xr.Dataset) -> int:

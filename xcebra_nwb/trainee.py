@@ -43,6 +43,11 @@ class Trainee:
         """The latents and the weight of every objective."""
         return [Block(o.name, *o.outputs, o.weight) for o in self.objectives]
 
+    def bytes_a_step(self, config: Config) -> int:
+        """Return how many bytes of what the encoders see a step of training reads, at random."""
+        windows = len(self.stack) * (2 + len(self.objectives)) * config.training.batch_size
+        return windows * self.shape.window * self.shape.units * 4
+
     def only(self, members: Sequence[int]) -> Trainee:
         """Return the same with some of the members, by number."""
         return replace(self, stack=[self.stack[number] for number in members])

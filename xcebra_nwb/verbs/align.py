@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from xcebra_nwb import training_files
@@ -18,17 +17,19 @@ from xcebra_nwb.config import Config
 from xcebra_nwb.device import device
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.fitted import Fitted, contrasted, joined, one_step, options
+from xcebra_nwb.inputs import encoder_inputs
 from xcebra_nwb.member_groups import of_each, train_in_groups
 from xcebra_nwb.progress import Advance, progress
 from xcebra_nwb.reference import Reference, reference, trained
 from xcebra_nwb.refusals import Code
-from xcebra_nwb.session import encoder_input, load
+from xcebra_nwb.session import load
 from xcebra_nwb.stack import TEST
 from xcebra_nwb.together import comparable, difference, meaning
 from xcebra_nwb.trainee import Trainee, measured_by, trainee, with_members
 from xcebra_nwb.training_files import recorded_scales, settings
 from xcebra_nwb.xcebra import align as core
 from xcebra_nwb.xcebra.encoder import embed
+from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.joint import Part
 from xcebra_nwb.xcebra.optimization import Options, Trained
 from xcebra_nwb.xcebra.snapshot import Survival
@@ -60,8 +61,11 @@ def align(directory: Path, references: Sequence[Path], threads: int = 1) -> list
     ready = measured_by(ready, recorded_scales(first))
     ready.say()
     started = time.monotonic()
-    with device(config.training.device, threads) as place:
-        inputs, chosen = torch.as_tensor(encoder_input(own), device=place), options(config)
+    chosen = options(config)
+    with (
+        device(config.training.device, threads) as place,
+        encoder_inputs(own, place, directory, ready.bytes_a_step(config)) as inputs,
+    ):
         files = [directory / "session.nc", *(where / name for where in references for name in REFERENCE_FILES)]
         same = identity("align", config, files, place.type)
         checkpoint = Checkpoint(directory, same, [range(len(ready.stack))], chosen.steps)
@@ -110,7 +114,7 @@ def _check_meaning(ready: Trainee, references: Sequence[Reference]) -> None:
 
 
 def _judged(
-    inputs: torch.Tensor, ready: Trainee, references: Sequence[Reference], config: Config, trained: Trained
+    inputs: Inputs, ready: Trainee, references: Sequence[Reference], config: Config, trained: Trained
 ) -> Fitted:
     chosen, part = options(config), Part(inputs, ready.shape, ready.samples(HELD_OUT))
     unseen = [one.frozen(ready.stack, HELD_OUT, inputs.device) for one in references]

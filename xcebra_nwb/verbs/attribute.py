@@ -21,12 +21,13 @@ from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW, log_share, score_maps
 from xcebra_nwb.config import Attribution, Config, Training
 from xcebra_nwb.device import device
 from xcebra_nwb.files import atomic
+from xcebra_nwb.inputs import encoder_inputs
 from xcebra_nwb.inverse_cut import inverse_cut
 from xcebra_nwb.objectives import contrast
 from xcebra_nwb.over_time import OverTimeFile
 from xcebra_nwb.progress import progress
 from xcebra_nwb.provenance import software
-from xcebra_nwb.session import UNIT_COORDINATES, add_dataset, encoder_input, load, load_dataset
+from xcebra_nwb.session import UNIT_COORDINATES, add_dataset, load, load_dataset
 from xcebra_nwb.stack import ATTRIBUTION, GENERATOR, member_generator
 from xcebra_nwb.xcebra import support
 from xcebra_nwb.xcebra.attribution import Maps, OverTime, Sampling, work
@@ -36,6 +37,7 @@ from xcebra_nwb.xcebra.baselines import METHODS as BASELINES
 from xcebra_nwb.xcebra.directions import Directions
 from xcebra_nwb.xcebra.encoder import without_units
 from xcebra_nwb.xcebra.generator import Options
+from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
 from xcebra_nwb.xcebra.support import Observed
@@ -50,24 +52,23 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
     path = directory / "attribution.nc"
     session, history = load(directory / "session.nc"), load_dataset(directory / "training.nc")
     with atomic(path) as temporary:
-        with device(config.training.device, threads) as place:
-            dataset = _attributed(directory, session, history, config, place, temporary)
+        with device(config.training.device, threads) as place, encoder_inputs(session, place, directory) as inputs:
+            dataset = _attributed(directory, session, history, config, inputs, temporary)
         add_dataset(dataset, temporary)
     return [path]
 
 
 def _attributed(
-    directory: Path, session: xr.Dataset, history: xr.Dataset, config: Config, place: torch.device, file: Path
+    directory: Path, session: xr.Dataset, history: xr.Dataset, config: Config, inputs: Inputs, file: Path
 ) -> xr.Dataset:
     """attribution.nc without the maps of every bin: those are written to ``file`` as they come, if they are wanted."""
     blocks, seeds, methods = label_blocks(history), members.seeds(history), config.attribution.methods
-    shape, layers = model_file.load(directory / "model.safetensors", place)
+    shape, layers = model_file.load(directory / "model.safetensors", inputs.device)
     bins = np.flatnonzero(usable_bins(session["segment"].values.astype(np.int64), shape.window))
-    inputs = torch.as_tensor(encoder_input(session), device=place)
     silent = _silent_units(inputs, bins)
     layers = without_units(shape, layers, silent)  # what their weights say was never trained
     model = Model(inputs, shape, layers, blocks, _contrast_of(history))
-    observed = _observed(session, history, config, place) if support.METHOD in methods else None
+    observed = _observed(session, history, config, inputs.device) if support.METHOD in methods else None
     with _over_time_file(file, config, (len(blocks), len(bins), shape.units), silent) as resolved:
         maps, new = _maps(model, bins, session, history, config, observed, resolved)
     for by_method in (maps.label, maps.latent):
@@ -182,12 +183,13 @@ def _contrast_of(history: xr.Dataset) -> Contrast:
     return contrast(Training.model_validate(json.loads(history.attrs["config"])["training"]))
 
 
-def _silent_units(inputs: torch.Tensor, bins: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _silent_units(inputs: Inputs, bins: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which units (unit,) of ``inputs`` (time, unit) never change over ``bins``: they have no map."""
     silent = torch.ones(inputs.shape[1], dtype=torch.bool, device=inputs.device)
-    for some in np.array_split(bins, max(1, len(bins) // BINS_AT_ONCE)):
-        seen = inputs[torch.as_tensor(some, device=inputs.device)]
-        silent &= (seen == inputs[int(bins[0])]).all(dim=0)
+    looked_at = torch.as_tensor(bins, device=inputs.device)
+    first = inputs.index_select(0, looked_at[:1])
+    for some in looked_at.split(BINS_AT_ONCE):
+        silent &= (inputs.index_select(0, some) == first).all(dim=0)
     return silent.cpu().numpy()
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from xcebra_nwb.config import Config
 from xcebra_nwb.device import device
 from xcebra_nwb.errors import Refusal, UsageError, as_refusal
 from xcebra_nwb.fitted import Fitted, contrasted, joined, one_step, options, space
+from xcebra_nwb.inputs import input_array
 from xcebra_nwb.member_groups import of_each, train_in_groups
 from xcebra_nwb.progress import Advance, progress
 from xcebra_nwb.session import load
@@ -27,6 +29,7 @@ from xcebra_nwb.stack import TEST
 from xcebra_nwb.trainee import Trainee, trainee
 from xcebra_nwb.xcebra import supervised, training
 from xcebra_nwb.xcebra.encoder import embed
+from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.optimization import Options, Trained
 from xcebra_nwb.xcebra.side_by_side import SideBySide
 from xcebra_nwb.xcebra.snapshot import Survival
@@ -89,9 +92,14 @@ def _made_of(directory: Path, config: Config) -> str:
 
 
 def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[Path, list[Path]]:
-    started, chosen, cohort = time.monotonic(), options(config), Cohort.of(ready)
-    with device(config.training.device, threads) as place:
-        same = identity("train", config, [directory / "session.nc" for directory in ready], place.type)
+    started, chosen = time.monotonic(), options(config)
+    with device(config.training.device, threads) as place, ExitStack() as opened:
+        recordings = {
+            directory: opened.enter_context(input_array(one.session, directory)) for directory, one in ready.items()
+        }
+        cohort = Cohort.of(ready, recordings, place)
+        cohort.tell(config, place)
+        same = identity("train", config, [one / "session.nc" for one in cohort.directories], place.type)
         checkpoint = Checkpoint(next(iter(ready)), same, cohort.stacks, chosen.steps)
 
         def work(members: range, survival: Survival) -> list[Result]:
@@ -161,13 +169,13 @@ def _judged(
         yield number, judge(inputs, one, config, own), embed(one.shape, own.layers, inputs, one.used.bins)
 
 
-def _judge(inputs: torch.Tensor, ready: Trainee, config: Config, trained: Trained) -> Fitted:
+def _judge(inputs: Inputs, ready: Trainee, config: Config, trained: Trained) -> Fitted:
     chosen, held_out, tests = options(config), ready.samples(HELD_OUT), ready.generators(config, TEST)
     losses = training.held_out_losses(inputs, ready.shape, trained.layers, ready.blocks, held_out, tests, chosen)
     return contrasted(trained, losses, ready, chosen)
 
 
-def _judge_labels(inputs: torch.Tensor, ready: Trainee, config: Config, trained: Trained) -> Fitted:
+def _judge_labels(inputs: Inputs, ready: Trainee, config: Config, trained: Trained) -> Fitted:
     held_out = _targets(ready, HELD_OUT)
     losses = supervised.held_out_losses(inputs, ready.shape, trained.layers, ready.blocks, held_out)
     scales = targets.scales(ready.session, ready.used, ready.objectives)

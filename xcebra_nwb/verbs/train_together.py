@@ -7,10 +7,10 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from xcebra_nwb import training_files
@@ -19,15 +19,17 @@ from xcebra_nwb.config import Config
 from xcebra_nwb.device import device
 from xcebra_nwb.errors import Refusal, UsageError, as_refusal
 from xcebra_nwb.fitted import Fitted, contrasted, joined, one_step, options, space
+from xcebra_nwb.inputs import encoder_inputs
 from xcebra_nwb.member_groups import of_each, train_in_groups
 from xcebra_nwb.progress import Advance, progress
 from xcebra_nwb.refusals import Code
-from xcebra_nwb.session import encoder_input, load
+from xcebra_nwb.session import load
 from xcebra_nwb.stack import TEST
 from xcebra_nwb.together import comparable, largest_group, meaning
 from xcebra_nwb.trainee import Trainee, in_one_space, trainee
 from xcebra_nwb.xcebra import joint
 from xcebra_nwb.xcebra.encoder import embed
+from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.joint import Part
 from xcebra_nwb.xcebra.optimization import Options, Trained
 from xcebra_nwb.xcebra.snapshot import Survival
@@ -101,8 +103,11 @@ def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[
     together = config.model_copy(update={"training": config.training.model_copy(update={"together": True})})
     chosen, sessions = options(config), list(ready.values())
     started = time.monotonic()
-    with device(config.training.device, threads) as place:
-        inputs = [torch.as_tensor(encoder_input(one.session), device=place) for one in sessions]
+    with device(config.training.device, threads) as place, ExitStack() as opened:
+        inputs = [
+            opened.enter_context(encoder_inputs(one.session, place, directory, one.bytes_a_step(config)))
+            for directory, one in ready.items()
+        ]
         same = identity("train_together", together, [directory / "session.nc" for directory in ready], place.type)
         checkpoint = Checkpoint(next(iter(ready)), same, [range(len(sessions[0].stack))], chosen.steps)
 
@@ -136,7 +141,7 @@ def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[
 
 
 def _judged(
-    inputs: Sequence[torch.Tensor], sessions: Sequence[Trainee], config: Config, trained: Sequence[Trained]
+    inputs: Sequence[Inputs], sessions: Sequence[Trainee], config: Config, trained: Sequence[Trained]
 ) -> list[tuple[Fitted, NDArray[np.float32]]]:
     """Every session's stack with its held-out losses, and its latents."""
     chosen, layers, blocks = options(config), [one.layers for one in trained], sessions[0].blocks
@@ -148,5 +153,5 @@ def _judged(
     ]
 
 
-def _parts(inputs: Sequence[torch.Tensor], sessions: Sequence[Trainee], split: int) -> list[Part]:
+def _parts(inputs: Sequence[Inputs], sessions: Sequence[Trainee], split: int) -> list[Part]:
     return [Part(x, one.shape, one.samples(split)) for x, one in zip(inputs, sessions, strict=True)]

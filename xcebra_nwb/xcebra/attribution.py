@@ -22,6 +22,7 @@ from torch import Tensor
 from xcebra_nwb.xcebra import baselines, support
 from xcebra_nwb.xcebra.directions import Directions
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
+from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.inverse import Spectrum, gram, times
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
@@ -73,7 +74,7 @@ class Maps:
 
 
 def attribute(
-    inputs: Tensor,
+    inputs: Inputs,
     shape: Architecture,
     layers: list[Layer],
     labels: Sequence[Block],

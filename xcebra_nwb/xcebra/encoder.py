@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.windows import window_offsets
 
 ELEMENTS = {"cpu": 1_000_000, "cuda": 16_000_000}  # of the largest array of a chunk of bins that are embedded
@@ -155,11 +156,11 @@ def jacobian(shape: Architecture, layers: list[Layer], windows: Tensor) -> tuple
     return latents, vector_jacobian(shape, layers, pre_activations, rows.expand(*latents.shape, -1))
 
 
-def embed(shape: Architecture, layers: list[Layer], inputs: Tensor, bins: NDArray[np.int64]) -> NDArray[np.float32]:
+def embed(shape: Architecture, layers: list[Layer], inputs: Inputs, bins: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the latents (M, bin, K) of every member at ``bins`` of ``inputs`` (time, D), in chunks."""
     members = layers[0][0].shape[0]
     size = max(1, ELEMENTS.get(inputs.device.type, ELEMENTS["cuda"]) // (members * shape.window * max(shape.widths)))
-    latents = torch.empty(members, len(bins), shape.outputs, dtype=inputs.dtype)
+    latents = torch.empty(members, len(bins), shape.outputs, dtype=torch.float32)
     with torch.no_grad():
         for start in range(0, len(bins), size):
             chunk = torch.as_tensor(bins[start : start + size], device=inputs.device)
@@ -169,7 +170,7 @@ def embed(shape: Architecture, layers: list[Layer], inputs: Tensor, bins: NDArra
     return latents.numpy()
 
 
-def gather_windows(inputs: Tensor, bins: Tensor, window: int) -> Tensor:
+def gather_windows(inputs: Inputs, bins: Tensor, window: int) -> Tensor:
     """Return the windows (..., T, D) of ``inputs`` (time, D) around ``bins`` (...)."""
     offsets = torch.arange(window, device=bins.device) + int(window_offsets(window)[0])
     by_lag = bins.unsqueeze(-2) + offsets.unsqueeze(-1)  # (..., T, B)

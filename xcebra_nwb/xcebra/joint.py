@@ -21,6 +21,7 @@ from torch import Tensor
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
 from xcebra_nwb.xcebra.groups import Integers
+from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
 from xcebra_nwb.xcebra.optimization import STEPS_A_DRAW, Options, Trained, optimize
 from xcebra_nwb.xcebra.pairs import LabelRule, PositiveRule
@@ -41,7 +42,7 @@ from xcebra_nwb.xcebra.training import (
 class Part:
     """One session's part in a joint training."""
 
-    inputs: Tensor  # (time, D)
+    inputs: Inputs  # (time, D)
     shape: Architecture  # of its own width, with the outputs of all
     samples: Sequence[Samples]  # by member; rules for the same objectives in all sessions; classes are numbered alike
 

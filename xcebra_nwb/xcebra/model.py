@@ -15,6 +15,7 @@ from torch import Tensor
 
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
+from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.training import Block
 
@@ -23,7 +24,7 @@ from xcebra_nwb.xcebra.training import Block
 class Model:
     """The encoders of a stack, each label's block prepared as the loss compares it."""
 
-    inputs: Tensor  # (time, D) what the encoders see
+    inputs: Inputs  # (time, D) what the encoders see
     shape: Architecture
     layers: list[Layer]
     labels: Sequence[Block]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.xcebra.encoder import Architecture, narrowed
+from xcebra_nwb.xcebra.inputs import Elsewhere, Inputs
 from xcebra_nwb.xcebra.optimization import Trained
 from xcebra_nwb.xcebra.supervised import Targets
 from xcebra_nwb.xcebra.training import Samples
@@ -30,16 +31,27 @@ Data = TypeVar("Data", Samples, Targets)
 class SideBySide:
     """The recordings of a stack's sessions, one after the other."""
 
-    inputs: Tensor  # (time of all sessions, D of the widest)
+    inputs: Inputs  # (time of all sessions, D of the widest)
     shapes: Sequence[Architecture]  # by session
     first: Sequence[int]  # by session, its first bin; and the end
 
     @classmethod
     def of(
-        cls, recordings: Sequence[Floats], shapes: Sequence[Architecture], width: int, device: torch.device
+        cls,
+        recordings: Sequence[Floats],
+        shapes: Sequence[Architecture],
+        width: int,
+        device: torch.device,
+        stays: bool = False,
     ) -> SideBySide:
-        """Return ``recordings`` (time, D) on ``device``, ``width`` units each; a single one of that width as it is."""
+        """Return ``recordings`` (time, D) on ``device``, ``width`` units each; a single one of that width as it is.
+
+        A single one that ``stays`` is read from where it is.
+        """
         first = np.cumsum([0, *(len(own) for own in recordings)]).tolist()
+        if stays and device.type != "cpu":
+            (only,) = recordings
+            return cls(Elsewhere(torch.as_tensor(only), device), shapes, first)
         if shares_memory(recordings, width):
             return cls(torch.as_tensor(recordings[0], device=device), shapes, first)
         inputs = torch.zeros(first[-1], width, device=device)
@@ -52,8 +64,10 @@ class SideBySide:
         """The architecture of the stack: that of the sessions, as wide as the recordings are here."""
         return replace(self.shapes[0], units=self.inputs.shape[1])
 
-    def recording(self, session: int) -> Tensor:
+    def recording(self, session: int) -> Inputs:
         """Return what one session's encoders see, (time, D)."""
+        if not isinstance(self.inputs, Tensor):
+            return self.inputs  # of a single session
         return self.inputs[self.first[session] : self.first[session + 1], : self.shapes[session].units]
 
     def units(self, members: Sequence[int]) -> list[int]:

@@ -17,6 +17,7 @@ from torch import Tensor
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
 from xcebra_nwb.xcebra.groups import Integers
+from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.optimization import STEPS_A_DRAW, Options, Trained, optimize
 from xcebra_nwb.xcebra.snapshot import Survival
@@ -36,7 +37,7 @@ class Targets:
 
 
 def train(
-    inputs: Tensor,
+    inputs: Inputs,
     shape: Architecture,
     blocks: Sequence[Block],
     targets: Sequence[Targets],
@@ -88,7 +89,7 @@ def squared_errors(latents: Tensor, wanted: Tensor, blocks: Sequence[Block]) -> 
 
 
 def held_out_losses(
-    inputs: Tensor, shape: Architecture, layers: list[Layer], blocks: Sequence[Block], targets: Sequence[Targets]
+    inputs: Inputs, shape: Architecture, layers: list[Layer], blocks: Sequence[Block], targets: Sequence[Targets]
 ) -> NDArray[np.float32]:
     """Return the mean squared error (M, K) over all samples of ``targets``, which trained nothing; in the same bins."""
     latents = torch.as_tensor(encoder.embed(shape, layers, inputs, targets[0].bins))

@@ -20,6 +20,7 @@ from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.device_pairs import DEVICE_STEPS_A_DRAW, draw_seeds, draws_on
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
 from xcebra_nwb.xcebra.groups import Integers
+from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
 from xcebra_nwb.xcebra.optimization import STEPS_A_DRAW, Draw, Options, Place, Trained, optimize
 from xcebra_nwb.xcebra.pairs import PositiveRule
@@ -49,7 +50,7 @@ class Samples:
 
 
 def train(
-    inputs: Tensor,
+    inputs: Inputs,
     shape: Architecture,
     blocks: Sequence[Block],
     samples: Sequence[Samples],
@@ -96,7 +97,7 @@ def _draws(
 
 
 def objective_losses(
-    inputs: Tensor,
+    inputs: Inputs,
     shape: Architecture,
     layers: list[Layer],
     blocks: Sequence[Block],
@@ -124,7 +125,7 @@ def objective_losses(
 
 
 def encode_batch(
-    inputs: Tensor, shape: Architecture, layers: list[Layer], batch: Tensor
+    inputs: Inputs, shape: Architecture, layers: list[Layer], batch: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
     """Return the latents (M, roles, B, outputs) of the bins ``batch`` (M, roles, B), and every pre-activation."""
     members, roles, size = batch.shape
@@ -173,7 +174,7 @@ def jacobian_penalty(
 
 
 def held_out_losses(
-    inputs: Tensor,
+    inputs: Inputs,
     shape: Architecture,
     layers: list[Layer],
     blocks: Sequence[Block],

@@ -1,0 +1,101 @@
+"""Where what the encoders see is kept: on the device that computes, in memory, or in a scratch file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcebra_nwb import memory
+from xcebra_nwb.scratch import GIGABYTE, filled
+from xcebra_nwb.session import fill_encoder_input
+from xcebra_nwb.xcebra.inputs import Elsewhere, Inputs
+
+SHARE = 0.5  # of the free memory that the recording may take: the rest is for what is made of it
+CPU = torch.device("cpu")
+logger = logging.getLogger("xcebra_nwb")
+
+
+@contextmanager
+def encoder_inputs(
+    session: xr.Dataset, device: torch.device, folder: Path, a_step: int = 0, most: float | None = None
+) -> Iterator[Inputs]:
+    """Yield what the encoders see, (time, unit) float32: on ``device`` if it fits there, else in memory, else on disk.
+
+    Args:
+        session: the session dataset; its activity is read block by block.
+        device: that computes.
+        folder: for a scratch file, unless the environment names one.
+        a_step: bytes of it that a step of training reads at random; 0: it is read from its start to its end.
+        most: bytes that it may take, on the device and in memory; None: half of what is free.
+
+    Raises:
+        Failure: it fits neither memory nor disk.
+    """
+    shape = session.sizes["time"], session.sizes["unit"]
+    if device.type != "cpu" and fits(4 * shape[0] * shape[1], device, most):
+        on_device = torch.empty(shape, dtype=torch.float32, device=device)
+        fill_encoder_input(session, _DeviceRows(on_device))
+        yield on_device
+        return
+    with input_array(session, folder, most) as array:
+        if stays(array, device, most):
+            tell(array, device, a_step)
+        kept = torch.from_numpy(array)
+        yield kept if device.type == "cpu" else Elsewhere(kept, device)
+
+
+@contextmanager
+def input_array(session: xr.Dataset, folder: Path, most: float | None = None) -> Iterator[NDArray[np.float32]]:
+    """Yield what the encoders see, (time, unit), in memory or as a map of a file; see :func:`encoder_inputs`."""
+    shape, most = (session.sizes["time"], session.sizes["unit"]), room(CPU) if most is None else most
+    fill = partial(fill_encoder_input, session)
+    with filled("what the encoders see", shape, np.float32, fill, folder, most) as array:
+        yield array
+
+
+def stays(recording: NDArray[np.float32], device: torch.device, most: float | None = None) -> bool:
+    """Return whether a recording cannot be where ``device`` computes: it is on disk, or the card has no room for it."""
+    if device.type == "cpu":
+        return isinstance(recording, np.memmap)
+    return not fits(recording.nbytes, device, most)
+
+
+def tell(recording: NDArray[np.float32], device: torch.device, a_step: int) -> None:
+    """Say what it costs that a recording is not where it is computed on."""
+    logger.warning(
+        "what the encoders see takes %.2f GB, which %s has no room for: it is read from %s%s",
+        *(recording.nbytes / GIGABYTE, "memory" if device.type == "cpu" else device),
+        "the disk" if isinstance(recording, np.memmap) else "memory",
+        f", {a_step / 1e6:.1f} MB at random for every step of all members" if a_step else "",
+    )
+
+
+def fits(size: int, device: torch.device, most: float | None = None) -> bool:
+    """Return whether ``size`` bytes are at most ``most``, or what a recording may take on ``device``."""
+    return size <= (room(device) if most is None else most)
+
+
+def room(device: torch.device) -> float:
+    """Return how many bytes a recording may take on ``device``."""
+    return SHARE * memory.free_bytes(device)
+
+
+class _DeviceRows:
+    """The rows of a tensor on another device, as arrays."""
+
+    def __init__(self, kept: torch.Tensor) -> None:
+        self._kept = kept
+
+    def __getitem__(self, rows: slice) -> NDArray:
+        return self._kept[rows].cpu().numpy()
+
+    def __setitem__(self, rows: slice, values: NDArray) -> None:
+        self._kept[rows] = torch.as_tensor(values, dtype=torch.float32)
