@@ -76,7 +76,7 @@ class Cohort:
     def bytes_of_recordings(self, members: range, device: torch.device) -> int:
         """Return what :meth:`side_by_side` takes on ``device``."""
         recordings, width = [self.recordings[number] for number in self.sessions(members)], self._width(members)
-        if self._stay(members) or device.type == "cpu" and side_by_side.shares_memory(recordings, width):
+        if self._stay(members) or (device.type == "cpu" and side_by_side.shares_memory(recordings, width)):
             return 0
         return FLOAT * width * sum(len(own) for own in recordings)
 

@@ -46,7 +46,7 @@ def encoder_inputs(
         yield on_device
         return
     with input_array(session, folder, most) as array:
-        if stays(array, device, most):
+        if device.type != "cpu" or stays(array, device):
             tell(array, device, a_step)
         kept = torch.from_numpy(array)
         yield kept if device.type == "cpu" else Elsewhere(kept, device)
@@ -61,11 +61,11 @@ def input_array(session: xr.Dataset, folder: Path, most: float | None = None) ->
         yield array
 
 
-def stays(recording: NDArray[np.float32], device: torch.device, most: float | None = None) -> bool:
+def stays(recording: NDArray[np.float32], device: torch.device) -> bool:
     """Return whether a recording cannot be where ``device`` computes: it is on disk, or the card has no room for it."""
     if device.type == "cpu":
         return isinstance(recording, np.memmap)
-    return not fits(recording.nbytes, device, most)
+    return not fits(recording.nbytes, device)
 
 
 def tell(recording: NDArray[np.float32], device: torch.device, a_step: int) -> None:

@@ -173,8 +173,8 @@ def add_dataset(dataset: xr.Dataset, path: Path) -> None:
 def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
     """Return any dataset of ``path``, in memory, without the variables whose ``role`` is :data:`ON_DISK`.
 
-    Variables named in ``lazily`` are read when they are asked for, slice by slice; ``.values`` would keep the whole. The
-    file stays open as long as they are there.
+    Variables named in ``lazily`` are read when they are asked for, slice by slice; ``.values`` would keep the whole.
+    The file stays open as long as they are there.
 
     Raises:
         UsageError: there is no such file, or it is not netCDF4.

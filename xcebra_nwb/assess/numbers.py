@@ -25,7 +25,7 @@ from xcebra_nwb.config_objective import Objective
 from xcebra_nwb.decoding import decoding_score, label_features
 from xcebra_nwb.layout import WINDOWS, layout
 from xcebra_nwb.objectives import resolve
-from xcebra_nwb.session import encoder_input, label_axes, labels
+from xcebra_nwb.session import label_axes, labels
 from xcebra_nwb.stack import objective_space
 
 Floats = NDArray[np.float64]
@@ -33,20 +33,32 @@ MOST_TRAIN, MOST_TEST = 10_000, 2_000  # bins from which and on which the activi
 
 
 class Numbers:
-    """What the conditions of all labels of a session share: its activity, its encoders, its settings."""
+    """What the conditions of all labels of a session share: its activity, its encoders, its settings.
 
-    def __init__(self, session: xr.Dataset, training: xr.Dataset, attribution: xr.Dataset, latents: Latents) -> None:
+    ``inputs`` (time, unit) is what the encoders see; it may be a map of a file, and only parts of it are read at once.
+    """
+
+    def __init__(
+        self,
+        session: xr.Dataset,
+        training: xr.Dataset,
+        attribution: xr.Dataset,
+        latents: Latents,
+        inputs: NDArray[np.float32],
+    ) -> None:
         self._session, self._training, self._attribution, self._latents = session, training, attribution, latents
         settings = Config.model_validate(json.loads(training.attrs["config"]))
         self._clip = settings.encoder.clip
-        inputs = encoder_input(session)
-        self._features = window_features(inputs, latents.bins, WINDOWS[settings.encoder.architecture], latents.train)
+        self._train, self._test = evenly(latents.train, MOST_TRAIN), evenly(latents.test, MOST_TEST)
+        few = np.r_[self._train, self._test]
+        window, train = WINDOWS[settings.encoder.architecture], latents.bins[latents.train]
+        self._features = window_features(inputs, latents.bins[few], window, train, len(self._train))
         segment = session["segment"].values[latents.bins]
         self._follows = (np.diff(latents.bins) == 1) & (np.diff(segment) == 0)
         self._generator = np.random.default_rng(settings.random_seed)
         self._layout, self._moved_by = layout(session, settings), moving_objectives(settings, session)
         self._explained = self._over_seeds(
-            lambda z: explained_sharing(z, inputs[latents.bins], latents.train, latents.test, self._generator)
+            lambda z: explained_sharing(z, inputs, latents.bins, latents.train, latents.test, self._generator)
         )
 
     def of(self, name: str, score: float) -> dict[str, float]:
@@ -104,8 +116,8 @@ class Numbers:
 
     def _decoded_from_activity(self, name: str) -> float:
         values, kind = self._true(name)
-        train, test = evenly(self._latents.train, MOST_TRAIN), evenly(self._latents.test, MOST_TEST)
-        return decoding_score(self._features, values, train, test, kind)
+        train, test = np.split(np.arange(len(self._features)), [len(self._train)])
+        return decoding_score(self._features, values[np.r_[self._train, self._test]], train, test, kind)
 
     def _of_the_map(self, name: str) -> dict[str, float]:
         maps = self._attribution.sel(label=name)

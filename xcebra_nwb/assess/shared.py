@@ -16,11 +16,17 @@ Floats = NDArray[np.float64]
 NEIGHBOURS = 25
 SHIFTS = 10  # sets of independently shifted units
 MOST_BINS = 4000  # held-out bins looked at, evenly spaced
+MOST_TRAIN = 100_000  # bins learnt from, evenly spaced
 MOST_UNITS = 300  # looked at, evenly spaced: the work grows with their cube
 
 
 def explained_sharing(
-    latents: Floats, activity: Floats, train: NDArray, test: NDArray, generator: np.random.Generator
+    latents: Floats,
+    inputs: NDArray[np.floating],
+    bins: NDArray[np.int64],
+    train: NDArray,
+    test: NDArray,
+    generator: np.random.Generator,
 ) -> float:
     """Return the share of what the units have in common that follows from the latents, on held-out bins; at most 1.
 
@@ -28,20 +34,23 @@ def explained_sharing(
 
     Args:
         latents: (sample, latent).
-        activity: (sample, unit), as the encoder sees it.
+        inputs: (time, unit), as the encoder sees it.
+        bins: (sample,) those of the samples.
         train: sample numbers to learn from.
         test: held-out sample numbers.
         generator: of the shifts.
     """
-    if len(train) < NEIGHBOURS or len(test) < 2 or activity.shape[1] < 2:
+    if len(train) < NEIGHBOURS or len(test) < 2 or inputs.shape[1] < 2:
         return float("nan")
     test = test[:: max(1, len(test) // MOST_BINS)]
-    activity = activity[:, :: max(1, math.ceil(activity.shape[1] / MOST_UNITS))]
+    train = train[:: max(1, len(train) // MOST_TRAIN)]
+    units = slice(None, None, max(1, math.ceil(inputs.shape[1] / MOST_UNITS)))
+    activity = inputs[bins[test], units].astype(np.float64)
     scale = latents[train].std(axis=0)
     scaled = latents / np.where(scale > 0, scale, 1.0)
-    predicted = KNeighborsRegressor(NEIGHBOURS).fit(scaled[train], activity[train]).predict(scaled[test])
-    whole = shared_variance(activity[test], generator)
-    left = shared_variance(activity[test] - predicted, generator)
+    predicted = KNeighborsRegressor(NEIGHBOURS).fit(scaled[train], inputs[bins[train], units]).predict(scaled[test])
+    whole = shared_variance(activity, generator)
+    left = shared_variance(activity - predicted, generator)
     return 1 - left / whole if whole > 0 else float("nan")
 
 

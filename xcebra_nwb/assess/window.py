@@ -9,25 +9,27 @@ from xcebra_nwb.xcebra.windows import window_offsets
 
 Floats = NDArray[np.float64]
 COMPONENTS = 20  # leading principal components, of a bin and of a window
+MOST_VALUES = 2**25  # of the activity that the components of a bin are found in, evenly spaced
 
 
-def window_features(inputs: Floats, bins: NDArray[np.int64], window: int, train: NDArray) -> Floats:
+def window_features(
+    inputs: NDArray[np.floating], bins: NDArray[np.int64], window: int, train: NDArray[np.int64], fitted: int
+) -> Floats:
     """Return the leading principal components (sample, component) of the windows around ``bins``.
 
     Args:
         inputs: (time, unit), as the encoder sees it.
         bins: (sample,) whose windows fit.
         window: number of bins.
-        train: sample numbers that the components are those of.
+        train: bins that the components of a bin are those of.
+        fitted: how many of the first samples those of a window are those of.
     """
-    reduced = inputs @ _axes(inputs[bins[train]])
-    if window == 1:
-        return reduced[bins]
-    stacked = np.hstack([reduced[bins + offset] for offset in window_offsets(window)])
-    return stacked @ _axes(stacked[train])
+    axes = _axes(inputs[train[:: max(1, len(train) * inputs.shape[1] // MOST_VALUES)]])
+    stacked = np.hstack([inputs[bins + offset] @ axes for offset in window_offsets(window)])
+    return stacked if window == 1 else stacked @ _axes(stacked[:fitted])
 
 
-def _axes(values: Floats) -> Floats:
+def _axes(values: NDArray[np.floating]) -> Floats:
     """The leading principal axes of ``values`` (sample, feature): (feature, component)."""
     _, axes = np.linalg.eigh(np.atleast_2d(np.cov(values, rowvar=False)))
     return axes[:, ::-1][:, :COMPONENTS]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from xcebra_nwb.report.label_colors import axis_names, colors_of, limits
 from xcebra_nwb.report.style import CLASSES, MUTED, SEED, SEQUENCE, figure, label_ticks, plain
-from xcebra_nwb.session import decode_list, labels
+from xcebra_nwb.session import blocks, decode_list, labels
 
 COLUMNS = 1200  # of a strip over time
 MOST_CLASSES = 16
@@ -29,7 +29,7 @@ def coverage_figure(session: xr.Dataset, training: xr.Dataset) -> Figure:
     strip, raster = drawn.subplots(2, 1, sharex=True, height_ratios=[0.22, 1])
     time = session["time"].values
     _draw_parts(strip, session, training)
-    rows = _averaged(session["activity"].where(session["valid"]).values, 400)
+    rows = _averaged(session, 400)
     deviation = np.nanstd(rows, axis=0)
     scaled = np.divide(rows - np.nanmean(rows, axis=0), deviation, out=np.zeros_like(rows), where=deviation > 0)
     order = np.argsort(session["region"].values.astype(str), kind="stable")
@@ -78,20 +78,22 @@ def _draw_parts(axes: Axes, session: xr.Dataset, training: xr.Dataset) -> None:
     axes.set_title("bins")
 
 
-def _averaged(values: NDArray[np.float64], columns: int) -> NDArray[np.float64]:
-    """(time, unit) in at most ``columns`` rows; NaN where none of the bins is known."""
-    known, means = np.isfinite(values), []
-    for part in np.array_split(np.arange(len(values)), min(columns, len(values))):
-        count = known[part].sum(0)
-        total = np.where(known[part], values[part], 0).sum(0)
-        means.append(np.divide(total, count, out=np.full(values.shape[1], np.nan), where=count > 0))
-    return np.asarray(means)
+def _averaged(session: xr.Dataset, columns: int) -> NDArray[np.float64]:
+    """Activity (time, unit) in at most ``columns`` rows; NaN where none of the bins is valid."""
+    bins, valid = session.sizes["time"], session["valid"].values
+    row = np.arange(bins) * min(columns, bins) // bins
+    count, total = np.bincount(row[valid], minlength=row[-1] + 1), np.zeros((row[-1] + 1, session.sizes["unit"]))
+    for part in blocks(session):
+        first = np.flatnonzero(np.diff(row[part], prepend=-1))
+        values = np.where(valid[part, None], session["activity"][part].values, 0.0)
+        total[row[part][first]] += np.add.reduceat(values, first)
+    return np.divide(total, count[:, None], out=np.full_like(total, np.nan), where=count[:, None] > 0)
 
 
 def rates_figure(session: xr.Dataset) -> Figure:
     """Return the distribution of mean activity over units."""
     activity = session["activity"]
-    mean = activity.values[session["valid"].values].mean(0)
+    mean = np.nanmean(_averaged(session, 1), axis=0)
     counts = activity.attrs["units"] == "count"
     if counts:
         mean = mean / float(session.attrs["bin_width"])

@@ -22,6 +22,7 @@ from xcebra_nwb.assess.numbers import Numbers
 from xcebra_nwb.assess.rules import RULES
 from xcebra_nwb.assess.verdict import MOST_PREDICTED, READABLE, Evidence, verdict
 from xcebra_nwb.files import write_json
+from xcebra_nwb.inputs import input_array
 from xcebra_nwb.provenance import software
 from xcebra_nwb.session import label_axes, labels, load, load_dataset
 
@@ -36,8 +37,9 @@ def assess(directory: Path) -> list[Path]:
         load_dataset(directory / f"{name}.nc") for name in ("training", "embedding", "attribution")
     )
     latents = Latents(session, training, embedding)
-    numbers = Numbers(session, training, attribution, latents)
     names = [str(name) for name in attribution["label"].values]
+    with input_array(session, directory) as inputs:
+        numbers = Numbers(session, training, attribution, latents, inputs)
     found = {name: _label(name, session, training, attribution, latents, numbers) for name in names}
     assessment = {
         "session": session.attrs["session"],
