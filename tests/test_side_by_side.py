@@ -1,5 +1,6 @@
 """Sessions side by side: members of several sessions in one stack come out as if each session had been alone."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 import xarray as xr
 from safetensors.numpy import load_file
 
-from xcebra_nwb import checkpoint, config, member_groups, memory, session
+from xcebra_nwb import checkpoint, config, inputs, member_groups, memory, session
 from xcebra_nwb.checkpoint import Checkpoint
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.refusals import Code
@@ -214,7 +215,7 @@ def test_killed_in_the_middle_they_go_on_bit_by_bit(
 
 def room_for(monkeypatch: pytest.MonkeyPatch, members: float) -> None:
     """Let the device have as much memory free as so many members take, and all the recordings."""
-    needed = []
+    needed = [0]
     original = memory.peak_bytes
 
     def measured(work: Callable[[], object], device: torch.device) -> int:
@@ -222,6 +223,7 @@ def room_for(monkeypatch: pytest.MonkeyPatch, members: float) -> None:
         return needed[-1]
 
     recordings = 4 * 600 * 3 * 12
+    monkeypatch.setattr(inputs, "SHARE", math.inf)  # what encoders see fits
     monkeypatch.setattr(memory, "peak_bytes", measured)
     monkeypatch.setattr(
         memory, "free_bytes", lambda device: int((needed[-1] * members + recordings) / member_groups.SHARE) + 1
@@ -239,3 +241,15 @@ def test_what_is_current_is_known_by_all_that_it_was_made_of(three: list[Path]) 
     assert not current(three[0], SETTINGS)
     (three[1] / FILES[2]).unlink()
     assert not current(three[1], SETTINGS)
+
+
+def test_a_recording_without_room_is_a_stack_of_its_own_and_leaves_the_same(
+    three: list[Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for directory in three:
+        train(directory, SETTINGS)
+    alone = kept(three)
+    monkeypatch.setattr(inputs, "SHARE", 0.0)
+    train_each(three, SETTINGS)
+    assert caplog.text.count("memory has no room for: it is read from the disk") == 3
+    assert_equal(kept(three), alone)  # to the bit, as nothing is padded
