@@ -38,9 +38,9 @@ def made(smoothing: float = 0.0, standardize: int = 1) -> xr.Dataset:
 def test_on_disk_the_encoders_see_the_same_to_the_bit(tmp_path: Path, smoothing: float, standardize: int) -> None:
     session.save(made(smoothing, standardize), tmp_path / "session.nc")
     opened = session.load(tmp_path / "session.nc")
-    with input_array(opened, tmp_path, most=0) as mapped:
-        assert isinstance(mapped, np.memmap)
-        np.testing.assert_array_equal(mapped, session.encoder_input(made(smoothing, standardize)))
+    mapped = input_array(opened, tmp_path, most=0)
+    assert isinstance(mapped, np.memmap)
+    np.testing.assert_array_equal(mapped, session.encoder_input(made(smoothing, standardize)))
     assert [file.name for file in tmp_path.iterdir()] == ["session.nc"]
 
 
@@ -89,31 +89,28 @@ def test_all_of_a_run_is_the_same_with_the_recording_on_disk(
 
 
 def test_rows_kept_elsewhere_are_fetched_where_they_are_wanted(tmp_path: Path) -> None:
-    with encoder_inputs(made(), CPU, tmp_path) as here:
-        far = Elsewhere(here, CPU)
-        bins = torch.tensor([[20, 40], [30, 25]])
-        assert torch.equal(gather_windows(far, bins, 10), gather_windows(here, bins, 10))
-        assert (far.shape, far.device) == (here.shape, here.device)
+    here = encoder_inputs(made(), CPU, tmp_path)
+    far = Elsewhere(here, CPU)
+    bins = torch.tensor([[20, 40], [30, 25]])
+    assert torch.equal(gather_windows(far, bins, 10), gather_windows(here, bins, 10))
+    assert (far.shape, far.device) == (here.shape, here.device)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA card")
 @pytest.mark.parametrize("most", [None, 0])
 def test_a_card_fetches_what_it_does_not_hold(tmp_path: Path, most: float | None) -> None:
-    with encoder_inputs(made(), torch.device("cuda"), tmp_path, most=most) as found:
-        assert isinstance(found, Elsewhere) == (most == 0)
-        rows = found.index_select(0, torch.arange(found.shape[0], device="cuda"))
-        np.testing.assert_array_equal(rows.cpu().numpy(), session.encoder_input(made()))
+    found = encoder_inputs(made(), torch.device("cuda"), tmp_path, most=most)
+    assert isinstance(found, Elsewhere) == (most == 0)
+    rows = found.index_select(0, torch.arange(found.shape[0], device="cuda"))
+    np.testing.assert_array_equal(rows.cpu().numpy(), session.encoder_input(made()))
 
 
 def test_a_disk_without_room_is_said_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda place: Usage(100, 90, 10))
-    with (
-        pytest.raises(Failure, match=r"fit neither the memory .* nor the disk \(0.0 GB in .*TMPDIR"),
-        input_array(made(), tmp_path, most=0),
-    ):
-        pass
+    with pytest.raises(Failure, match=r"fit neither the memory .* nor the disk \(0.0 GB in .*TMPDIR"):
+        input_array(made(), tmp_path, most=0)
     assert not list(tmp_path.iterdir())
 
 
@@ -123,11 +120,11 @@ def test_scratch_files_go_where_the_environment_says_unless_that_is_memory(
     caplog.set_level("INFO", "xcebra_nwb")
     (tmp_path / "fast").mkdir()
     monkeypatch.setenv(scratch.PLACE, str(tmp_path / "fast"))
-    with input_array(made(), tmp_path / "folder", most=0):
-        assert f"scratch file in {tmp_path / 'fast'}" in caplog.text
+    input_array(made(), tmp_path / "folder", most=0)
+    assert f"scratch file in {tmp_path / 'fast'}" in caplog.text
     monkeypatch.setattr(scratch, "_in_memory", lambda place: True)
-    with input_array(made(), tmp_path / "folder", most=0):
-        assert f"scratch file in {tmp_path / 'folder'}" in caplog.text
+    input_array(made(), tmp_path / "folder", most=0)
+    assert f"scratch file in {tmp_path / 'folder'}" in caplog.text
 
 
 def test_what_is_no_number_is_said_when_it_is_read(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -23,11 +21,10 @@ CPU = torch.device("cpu")
 logger = logging.getLogger("xcebra_nwb")
 
 
-@contextmanager
 def encoder_inputs(
     session: xr.Dataset, device: torch.device, folder: Path, a_step: int = 0, most: float | None = None
-) -> Iterator[Inputs]:
-    """Yield what the encoders see, (time, unit) float32: on ``device`` if it fits there, else in memory, else on disk.
+) -> Inputs:
+    """Return what the encoders see, (time, unit) float32: on ``device`` if it fits there, else in memory, else on disk.
 
     Args:
         session: the session dataset; its activity is read block by block.
@@ -43,22 +40,19 @@ def encoder_inputs(
     if device.type != "cpu" and fits(4 * shape[0] * shape[1], device, most):
         on_device = torch.empty(shape, dtype=torch.float32, device=device)
         fill_encoder_input(session, _DeviceRows(on_device))
-        yield on_device
-        return
-    with input_array(session, folder, most) as array:
-        if device.type != "cpu" or stays(array, device):
-            tell(array, device, a_step)
-        kept = torch.from_numpy(array)
-        yield kept if device.type == "cpu" else Elsewhere(kept, device)
+        return on_device
+    array = input_array(session, folder, most)
+    if device.type != "cpu" or stays(array, device):
+        tell(array, device, a_step)
+    kept = torch.from_numpy(array)
+    return kept if device.type == "cpu" else Elsewhere(kept, device)
 
 
-@contextmanager
-def input_array(session: xr.Dataset, folder: Path, most: float | None = None) -> Iterator[NDArray[np.float32]]:
-    """Yield what the encoders see, (time, unit), in memory or as a map of a file; see :func:`encoder_inputs`."""
+def input_array(session: xr.Dataset, folder: Path, most: float | None = None) -> NDArray[np.float32]:
+    """Return what the encoders see, (time, unit), in memory or as a map of a file; see :func:`encoder_inputs`."""
     shape, most = (session.sizes["time"], session.sizes["unit"]), room(CPU) if most is None else most
     fill = partial(fill_encoder_input, session)
-    with filled("what the encoders see", shape, np.float32, fill, folder, most) as array:
-        yield array
+    return filled("what the encoders see", shape, np.float32, fill, folder, most)
 
 
 def stays(recording: NDArray[np.float32], device: torch.device) -> bool:

@@ -1,7 +1,7 @@
 """Arrays that may not fit the memory: they are then in a file without a name, which goes when the process does.
 
-The file is opened and unlinked at once (on Windows: deleted on closing), so that the system frees its room however the
-process ends, and a kill leaves nothing behind.
+The file is opened and unlinked at once (on Windows: deleted on closing): its room is free again when the array is gone,
+and however the process ends. A kill leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -35,11 +34,10 @@ class Rows(Protocol):
     def __setitem__(self, rows: slice, values: NDArray, /) -> None: ...
 
 
-@contextmanager
 def filled(
     what: str, shape: tuple[int, int], dtype: DTypeLike, fill: Callable[[Rows], None], folder: Path, most: float
-) -> Iterator[NDArray]:
-    """Yield an array (row, column) that ``fill`` has filled: in memory, or on disk where it takes over ``most`` bytes.
+) -> NDArray:
+    """Return an array (row, column) that ``fill`` has filled: in memory, or on disk where it takes over ``most`` bytes.
 
     The file is in the folder that the environment names in ``TMPDIR``, else in ``folder``. It is written as a file and
     only read as a map, since a disk that fills up under a map kills the process.
@@ -51,14 +49,13 @@ def filled(
     if size <= most:
         array: NDArray = np.empty(shape, dtype)
         fill(array)
-        yield array
-        return
+        return array
     place = _place(what, size, folder, most)
     logger.info("%s: %.2f GB in a scratch file in %s", what, size / GIGABYTE, place)
     with tempfile.TemporaryFile(dir=place) as file:
         fill(_FileRows(file, shape, np.dtype(dtype)))
         file.flush()
-        yield np.memmap(file, dtype, "r+", shape=shape)  # writable: torch warns of what is not
+        return np.memmap(file, dtype, "r+", shape=shape)  # writable: torch warns of what is not
 
 
 def _place(what: str, size: int, folder: Path, most: float) -> Path:

@@ -61,11 +61,8 @@ def align(directory: Path, references: Sequence[Path], threads: int = 1) -> list
     ready = measured_by(ready, recorded_scales(first))
     ready.say()
     started = time.monotonic()
-    chosen = options(config)
-    with (
-        device(config.training.device, threads) as place,
-        encoder_inputs(own, place, directory, ready.bytes_a_step(config)) as inputs,
-    ):
+    with device(config.training.device, threads) as place:
+        inputs, chosen = encoder_inputs(own, place, directory, ready.bytes_a_step(config)), options(config)
         files = [directory / "session.nc", *(where / name for where in references for name in REFERENCE_FILES)]
         same = identity("align", config, files, place.type)
         checkpoint = Checkpoint(directory, same, [range(len(ready.stack))], chosen.steps)

@@ -38,8 +38,7 @@ def assess(directory: Path) -> list[Path]:
     )
     latents = Latents(session, training, embedding)
     names = [str(name) for name in attribution["label"].values]
-    with input_array(session, directory) as inputs:
-        numbers = Numbers(session, training, attribution, latents, inputs)
+    numbers = Numbers(session, training, attribution, latents, input_array(session, directory))
     found = {name: _label(name, session, training, attribution, latents, numbers) for name in names}
     assessment = {
         "session": session.attrs["session"],

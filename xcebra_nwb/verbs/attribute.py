@@ -52,7 +52,8 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
     path = directory / "attribution.nc"
     session, history = load(directory / "session.nc"), load_dataset(directory / "training.nc")
     with atomic(path) as temporary:
-        with device(config.training.device, threads) as place, encoder_inputs(session, place, directory) as inputs:
+        with device(config.training.device, threads) as place:
+            inputs = encoder_inputs(session, place, directory)
             dataset = _attributed(directory, session, history, config, inputs, temporary)
         add_dataset(dataset, temporary)
     return [path]

@@ -6,7 +6,6 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -93,10 +92,8 @@ def _made_of(directory: Path, config: Config) -> str:
 
 def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[Path, list[Path]]:
     started, chosen = time.monotonic(), options(config)
-    with device(config.training.device, threads) as place, ExitStack() as opened:
-        recordings = {
-            directory: opened.enter_context(input_array(one.session, directory)) for directory, one in ready.items()
-        }
+    with device(config.training.device, threads) as place:
+        recordings = {directory: input_array(one.session, directory) for directory, one in ready.items()}
         cohort = Cohort.of(ready, recordings, place)
         cohort.tell(config, place)
         same = identity("train", config, [one / "session.nc" for one in cohort.directories], place.type)

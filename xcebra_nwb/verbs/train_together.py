@@ -7,7 +7,6 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -103,10 +102,9 @@ def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[
     together = config.model_copy(update={"training": config.training.model_copy(update={"together": True})})
     chosen, sessions = options(config), list(ready.values())
     started = time.monotonic()
-    with device(config.training.device, threads) as place, ExitStack() as opened:
+    with device(config.training.device, threads) as place:
         inputs = [
-            opened.enter_context(encoder_inputs(one.session, place, directory, one.bytes_a_step(config)))
-            for directory, one in ready.items()
+            encoder_inputs(one.session, place, directory, one.bytes_a_step(config)) for directory, one in ready.items()
         ]
         same = identity("train_together", together, [directory / "session.nc" for directory in ready], place.type)
         checkpoint = Checkpoint(next(iter(ready)), same, [range(len(sessions[0].stack))], chosen.steps)
