@@ -74,4 +74,4 @@ def test_the_workflow_asks_for_what_the_sizes_say_once_they_are_known(tmp_path: 
     found = [footprint.PACKAGE + held, footprint.PACKAGE + held + step]
     assert [asked(name) for name in names] == pytest.approx([2004, *found], abs=2)
     assert [asked(name, attempt=2) for name in names[1:]] == pytest.approx([2 * one for one in found], abs=4)
-    assert rules["joint_memory"](SimpleNamespace(), 1) == pytest.approx(2000 + held + step, abs=2)
+    assert rules["batch_memory"](["a"])(SimpleNamespace(), 1) == pytest.approx(2000 + held + step, abs=2)

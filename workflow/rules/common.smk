@@ -3,7 +3,9 @@
 
 def section(*names):
     """A part of the config: what makes a job run again when it changes."""
-    return CONFIG.model_dump(mode="json", include=set(names))
+    found = CONFIG.model_dump(mode="json", include=set(names))
+    found.get("training", {}).pop("sessions_at_once", None)
+    return found
 
 
 def row_of(wildcards):
@@ -75,22 +77,41 @@ def training_memory(wildcards, attempt):
     return results_memory(wildcards, attempt) + step * attempt
 
 
-def joint_memory(wildcards, attempt):
-    """MB: the package itself, all sessions, and what a step of training holds of each; more at every attempt."""
-    return (2000 + sum(joint_part(session) for session in TABLE)) * attempt
+def batch_memory(batch):
+    """MB: the package itself, the sessions, and what a step of training holds of each; more at every attempt."""
+
+    def asked(wildcards, attempt):
+        return (2000 + sum(batch_part(session) for session in batch)) * attempt
+
+    return asked
 
 
-def joint_part(session):
-    """MB: what one session takes of a joint training."""
+def batch_part(session):
+    """MB: what one session takes of a training with others."""
     sizes = footprint.load(RESULTS / session)
     if sizes is None:
         return 500 + held_memory(session)
     return int(footprint.held(sizes, CONFIG) + footprint.step(sizes, CONFIG))
 
 
-def session_threads():
-    """Cores are shared by the sessions that can run side by side."""
-    return max(1, (workflow.cores or 1) // max(1, len(TABLE)))
+def batch_runtime(batch):
+    """Minutes: as many as the sessions take one after the other; more at every attempt."""
+    return lambda wildcards, attempt: 240 * len(batch) * attempt
+
+
+def batch_name(batch):
+    """Of the log of a job that trains several sessions."""
+    return TOGETHER if CONFIG.training.together else batches.name(batch)
+
+
+def receipt_folders(wildcards, output):
+    """The results folders of the sessions whose receipts are written."""
+    return [Path(one).parents[1] for one in output]
+
+
+def threads_of_each(jobs):
+    """Cores are shared by the jobs that can run side by side."""
+    return max(1, (workflow.cores or 1) // max(1, jobs))
 
 
 def wants_gpu():

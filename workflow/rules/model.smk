@@ -1,61 +1,67 @@
 # From session.nc to the maps and their verdicts.
 
 
-if CONFIG.training.together:
+TRAINING = dict(
+    config=str(SETTINGS),
+    settings=section("encoder", "objectives", "training", "random_seed"),
+    code=fingerprint("train_together" if CONFIG.training.together else "train"),
+)
+TRAIN = "xcebra-nwb train {params.directories:q} --config {params.config:q} --threads {threads} --batch > {log} 2>&1"
 
-    rule train:
+
+rule train:
+    input:
+        receipt("extract"),
+    output:
+        receipt("train"),
+    log:
+        log_of("train"),
+    benchmark:
+        benchmark_of("train")
+    group:
+        "session"
+    threads: threads_of_each(len(BATCHES))
+    resources:
+        mem_mb=training_memory,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+        gpu=wants_gpu(),
+    params:
+        **TRAINING,
+        directories=receipt_folders,
+    message:
+        "{wildcards.session}: train"
+    shell:
+        TRAIN
+
+
+# Sessions that one job trains, side by side or in one space.
+for number, batch in enumerate(batch for batch in BATCHES if len(batch) > 1):
+
+    rule:
+        name:
+            f"train_{number + 1}"
         input:
-            expand(receipt("extract"), session=TABLE),
+            expand(receipt("extract"), session=batch),
         output:
-            expand(receipt("train"), session=TABLE),
+            expand(receipt("train"), session=batch),
         log:
-            RESULTS / "logs" / TOGETHER / "train.log",
+            RESULTS / "logs" / batch_name(batch) / "train.log",
         benchmark:
-            RESULTS / "benchmarks" / TOGETHER / "train.tsv"
-        threads: workflow.cores or 1
+            RESULTS / "benchmarks" / batch_name(batch) / "train.tsv"
+        threads: threads_of_each(len(BATCHES))
         resources:
-            mem_mb=joint_memory,
-            runtime=lambda wildcards, attempt: 240 * max(1, len(TABLE)) * attempt,
+            mem_mb=batch_memory(batch),
+            runtime=batch_runtime(batch),
             gpu=wants_gpu(),
         params:
-            directories=lambda wildcards, output: [
-                Path(one).parents[1] for one in output
-            ],
-            config=str(SETTINGS),
-            settings=section("encoder", "objectives", "training", "random_seed"),
-            code=fingerprint("train_together"),
+            **TRAINING,
+            directories=receipt_folders,
         message:
-            "train {params.directories} together"
+            "train {params.directories}"
         shell:
-            "xcebra-nwb train {params.directories:q} --config {params.config:q} --threads {threads} --batch > {log} 2>&1"
+            TRAIN
 
-else:
-
-    rule train:
-        input:
-            receipt("extract"),
-        output:
-            receipt("train"),
-        log:
-            log_of("train"),
-        benchmark:
-            benchmark_of("train")
-        group:
-            "session"
-        threads: session_threads()
-        resources:
-            mem_mb=training_memory,
-            runtime=lambda wildcards, attempt: 240 * attempt,
-            gpu=wants_gpu(),
-        params:
-            directory=session_folder,
-            config=str(SETTINGS),
-            settings=section("encoder", "objectives", "training", "random_seed"),
-            code=fingerprint("train"),
-        message:
-            "{wildcards.session}: train"
-        shell:
-            "xcebra-nwb train {params.directory:q} --config {params.config:q} --threads {threads} --batch > {log} 2>&1"
+    workflow.ruleorder(f"train_{number + 1}", "train")
 
 
 rule attribute:
@@ -69,7 +75,7 @@ rule attribute:
         benchmark_of("attribute")
     group:
         "session"
-    threads: session_threads()
+    threads: threads_of_each(len(TABLE))
     resources:
         mem_mb=results_memory,
         runtime=lambda wildcards, attempt: 60 * attempt,
