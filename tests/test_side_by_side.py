@@ -38,8 +38,11 @@ def recording(seed: int, bins: int, units: int) -> tuple[np.ndarray, np.ndarray]
     return activity.astype(np.float32), position
 
 
-@pytest.mark.parametrize("name", ["mlp", "conv10"])
-def test_every_member_is_the_one_that_its_session_trains_alone(name: str) -> None:
+@pytest.mark.parametrize(("name", "on_device"), [("mlp", False), ("conv10", False), ("mlp", True)])
+def test_every_member_is_the_one_that_its_session_trains_alone(
+    name: str, on_device: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "draws_itself", lambda device: on_device)  # as a card draws its batches
     sizes = [(300, 8), (300, 5), (300, 7)]
     recordings, positions = zip(*(recording(seed, *size) for seed, size in enumerate(sizes)), strict=True)
     shapes = [encoder.architecture(name, units, hidden=16, outputs=OUTPUTS) for _, units in sizes]

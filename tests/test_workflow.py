@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from xcebra_nwb import config
+from xcebra_nwb.verbs.simulate import simulate
 
 from . import nwb_builders
 
@@ -223,10 +224,11 @@ def test_sessions_are_trained_together_in_one_job_and_a_refused_one_is_skipped(p
     together["training"]["together"] = True
     (project / "project.yaml").write_text(yaml.safe_dump(together))
     planned = jobs(snakemake(*start(project), "--dry-run"))
-    assert planned["train"] == 1
+    assert planned["train_1"] == 1
+    assert "train" not in planned
     assert planned["attribute"] == 3
     slurm = ["--workflow-profile", ROOT / "workflow" / "profiles" / "slurm"]
-    assert jobs(snakemake(*start(project), "--dry-run", *slurm))["train"] == 1
+    assert jobs(snakemake(*start(project), "--dry-run", *slurm))["train_1"] == 1
     done = call(COMMAND, "run", project / "data", "-o", project / "out", "--cores", 2, "-c", project / "project.yaml")
     assert done.returncode == 0, done.stderr
     check_results(project / "out", ("sub-rat1_ses-one", "sub-rat2_ses-one"), "sub-rat_ses-one")
@@ -237,3 +239,36 @@ def test_sessions_are_trained_together_in_one_job_and_a_refused_one_is_skipped(p
     across = json.loads((project / "out" / "sub-rat1_ses-one" / "assessment.json").read_text())["across_sessions"]
     assert (across["sessions"], across["reason"]) == (["sub-rat2_ses-one"], "")
     assert set(across["labels"]["position"]["by_session"]) == {"sub-rat2_ses-one"}
+
+
+def test_sessions_are_trained_side_by_side_in_one_job_and_stay_so(tmp_path: Path) -> None:
+    """Three sessions, two at once; what is trained is not trained again by another number or a rerun of the other."""
+    rows = ["session\tinclude\tsource"]
+    for seed in (1, 2, 3):
+        simulate(tmp_path / f"sub-rat{seed}_ses-1.nwb", seed, duration=90, cells=4)
+        rows.append(f"s{seed}\ttrue\tsub-rat{seed}_ses-1.nwb")
+    (tmp_path / "sessions.tsv").write_text("\n".join(rows) + "\n")
+
+    def at_once(number: int, *arguments: object) -> subprocess.CompletedProcess[str]:
+        chosen = QUICK | {"sessions": "sessions.tsv", "training": QUICK["training"] | {"sessions_at_once": number}}
+        (tmp_path / "project.yaml").write_text(config.dump(config.validate(chosen)))
+        return snakemake(*start(tmp_path), *arguments)
+
+    receipts = [f"results/s{number}/receipts/train.json" for number in (1, 2, 3)]
+    planned = jobs(at_once(2, "--dry-run"))
+    assert (planned["train_1"], planned["train"], planned["attribute"]) == (1, 1, 3)
+    done = at_once(2, *receipts)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "results" / "batches.json").read_text()) == [["s1", "s2"], ["s3"]]
+    log = tmp_path / "results" / "logs" / "s1~1-more" / "train.log"
+    assert "members of 2 sessions" in log.read_text()
+    assert json.loads((tmp_path / receipts[1]).read_text())["session"] == "s2"
+    for number in (1, 2, 3):
+        again = at_once(number, "--dry-run", *receipts)
+        assert "Nothing to be done" in again.stdout + again.stderr
+    (tmp_path / "results" / "s2" / "embedding.nc").unlink()
+    forced = at_once(1, "--forcerun", receipts[1], "--", receipts[1])
+    assert forced.returncode == 0, forced.stderr
+    said = log.read_text()
+    assert "s1: model.safetensors, training.nc, embedding.nc is current" in said
+    assert "s2: wrote" in said
