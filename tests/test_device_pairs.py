@@ -65,7 +65,7 @@ def test_the_place_found_is_the_nearest_of_its_class_and_member(space: str, seed
     asked = np.stack([rng.choice(codes[own], size=(S, B)) for own in everyone])
     found = search([neighbours[own] for own in everyone], CPU).nearest(on(targets), on(asked)).numpy()
     for member, own in enumerate(everyone):
-        labels = np.concatenate([tree.data for tree in neighbours[own].trees])
+        labels = neighbours[own].labels
         place_class = np.searchsorted(neighbours[own].first, np.arange(len(labels)), side="right") - 1
         apart = distance(space, targets[member][..., None, :], labels)
         apart = np.where(place_class == asked[member][..., None], apart, np.inf)

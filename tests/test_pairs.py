@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.spatial import cKDTree
 from scipy.special import ive
 
 from xcebra_nwb.xcebra.groups import Groups
-from xcebra_nwb.xcebra.neighbours import Neighbours
+from xcebra_nwb.xcebra.neighbours import TURN, Neighbours
 from xcebra_nwb.xcebra.nulls import LEAST_SHIFT, draw_shifts, reversed_order, shifted_order, trial_order
 from xcebra_nwb.xcebra.pairs import DiscretePairs, NearPairs, TimePairs
 from xcebra_nwb.xcebra.steps import (
@@ -114,6 +115,17 @@ def test_the_nearest_sample_is_the_nearest_of_its_class(space: str, seed: int, s
     every = np.where(codes == asked[:, None], distance(targets[:, None], values[None]), np.inf)
     np.testing.assert_allclose(distance(targets, values[found]), every.min(axis=1), atol=1e-7)
     np.testing.assert_array_equal(neighbours.occurs(np.arange(5)), np.isin(np.arange(5), codes))
+
+
+@pytest.mark.parametrize("circular", [False, True])
+@given(seed=st.integers(0, 2**32 - 1), samples=st.integers(1, 60))
+def test_along_one_axis_the_order_of_labels_says_what_a_tree_would(circular: bool, seed: int, samples: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels = rng.uniform(0, TURN, size=(samples, 1))
+    targets = rng.uniform(0, TURN, size=(5, 40, 1)) if circular else rng.normal(3, 3, size=(5, 40, 1))
+    (search,) = (own := Neighbours.of(labels, circular)).searches
+    _, expected = cKDTree(own.labels, boxsize=TURN if circular else None).query(targets)
+    np.testing.assert_array_equal(search.nearest(targets), expected)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60))

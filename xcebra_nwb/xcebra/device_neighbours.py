@@ -1,7 +1,7 @@
 """The nearest places of :mod:`.neighbours` on a device, for all members together.
 
 With one axis places are in order, and two searches by bisection find the neighbours on both sides, in float64 like the
-trees. With several axes every place of the member's own label is looked at, in float32 around the label's mean, and no
+one on the CPU. With several axes every place of the member's own label is looked at, in float32 around its mean, and no
 more than :data:`ELEMENTS` distances are held; on CUDA with Triton none is (:mod:`.nearest_kernel`). Of places that are
 equally near the first is taken, in the order of the label's axes (of angles, the one before the target).
 Shapes: M members, S steps, B samples of a batch, P places of all members.
@@ -61,14 +61,13 @@ class Places:
     def of(cls, neighbours: Sequence[Neighbours], device: torch.device) -> Places:
         """Return the places of ``neighbours``, one a member."""
         own, owner = distinct(neighbours)
-        labels = [np.concatenate([tree.data for tree in one.trees]) for one in own]
-        ends = np.cumsum([len(part) for part in labels])
-        starts = ends - [len(part) for part in labels]
+        ends = np.cumsum([len(one.labels) for one in own])
+        starts = ends - [len(one.labels) for one in own]
         first = [one.first + start for one, start in zip(own, starts, strict=True)]
-        last = [np.r_[begins[1:], end] for begins, end in zip(first, ends, strict=True)]
+        last = [begins + one.sizes for one, begins in zip(own, first, strict=True)]
         return cls(
-            np.concatenate(labels),
-            np.concatenate(last) - np.concatenate(first),
+            np.concatenate([one.labels for one in own]),
+            np.concatenate([one.sizes for one in own]),
             Tables.of([first[number] for number in owner], device),
             Tables.of([last[number] for number in owner], device),
             by_member(starts[owner], device),
