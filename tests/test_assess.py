@@ -147,7 +147,7 @@ def test_a_label_that_follows_from_another_is_confounded_with_it() -> None:
     bins = np.flatnonzero(session["valid"].values)
     train, test = np.flatnonzero(bins % 200 < 150), np.flatnonzero(bins % 200 >= 160)
     for name, partner in (("position", "head_direction"), ("head_direction", "position")):
-        found = predicted_by_others(session, name, bins, train, test)
+        found = predicted_by_others(session, bins, train, test)[name]
         assert found[partner] > 0.8
         assert found["choice"] < 0.5
 

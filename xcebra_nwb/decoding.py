@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import r2_score
-from sklearn.neighbors import NearestNeighbors
+from scipy.spatial import cKDTree
 
 Floats = NDArray[np.float64]
 NEIGHBOURS = (5, 25, 125)  # candidates; chosen inside the training part
@@ -21,26 +20,54 @@ METRICS = {
 }
 
 
-def decoding_score(latents: Floats, values: NDArray, train: NDArray, test: NDArray, kind: str) -> float:
-    """Return the score on samples ``test`` of a decoder fitted to samples ``train``, or NaN if nothing can be scored.
+class Decoder:
+    """Decoders of labels from the same samples: neighbours are looked for once, whatever is read there."""
 
-    Args:
-        latents: (sample, latent).
-        values: (sample, axis); rad for a circular label; class codes (sample,) for a discrete one.
-        train: sample numbers, ascending in time.
-        test: sample numbers.
-        kind: continuous, circular or discrete.
-    """
-    if len(test) < 2 or len(train) < 2 * min(NEIGHBOURS):
-        return float("nan")
-    targets = np.hstack([np.cos(values), np.sin(values)]) if kind == "circular" else values
-    score = _class_score if kind == "discrete" else _regression_score
-    inner = len(train) - int(INNER_SHARE * len(train))
-    fitting, choosing = train[:inner], train[inner:]
-    near = _neighbours(latents, fitting, choosing)
-    trial = {k: score(targets, near[:, :k], fitting, choosing) for k in NEIGHBOURS if k <= near.shape[1]}
-    best = max(trial, key=lambda k: np.nan_to_num(trial[k], nan=-np.inf))
-    return score(targets, _neighbours(latents, train, test)[:, :best], train, test)
+    def __init__(self, latents: NDArray, train: NDArray, test: NDArray) -> None:
+        """Take what decoders are fitted to and tested on.
+
+        Args:
+            latents: (sample, latent).
+            train: sample numbers, ascending in time.
+            test: sample numbers.
+        """
+        self._latents, self._train, self._test = latents, train, test
+        self._chosen_on: tuple[NDArray, NDArray, NDArray] | None = None
+        self._near: dict[int, NDArray[np.int64]] = {}  # by the number of neighbours
+
+    def score(self, values: NDArray, kind: str) -> float:
+        """Return the score of the label ``values`` on the test samples, or NaN if nothing can be scored.
+
+        Args:
+            values: (sample, axis); rad for a circular label; class codes (sample,) for a discrete one.
+            kind: continuous, circular or discrete.
+        """
+        if len(self._test) < 2 or len(self._train) < 2 * min(NEIGHBOURS):
+            return float("nan")
+        targets = np.hstack([np.cos(values), np.sin(values)]) if kind == "circular" else values
+        score = _class_score if kind == "discrete" else _regression_score
+        fitting, choosing, near = self._inside_training()
+        trial = {k: score(targets, near[:, :k], fitting, choosing) for k in NEIGHBOURS if k <= near.shape[1]}
+        best = max(trial, key=lambda k: np.nan_to_num(trial[k], nan=-np.inf))
+        return score(targets, self._nearest(best), self._train, self._test)
+
+    def _inside_training(self) -> tuple[NDArray, NDArray, NDArray]:
+        """The training part divided, and for each sample of its end the neighbours in its beginning."""
+        if self._chosen_on is None:
+            inner = len(self._train) - int(INNER_SHARE * len(self._train))
+            fitting, choosing = self._train[:inner], self._train[inner:]
+            self._chosen_on = fitting, choosing, nearest(self._latents, fitting, choosing, max(NEIGHBOURS))
+        return self._chosen_on
+
+    def _nearest(self, count: int) -> NDArray[np.int64]:
+        if count not in self._near:
+            self._near[count] = nearest(self._latents, self._train, self._test, count)
+        return self._near[count]
+
+
+def decoding_score(latents: NDArray, values: NDArray, train: NDArray, test: NDArray, kind: str) -> float:
+    """Return the score of a single label: see :class:`Decoder`."""
+    return Decoder(latents, train, test).score(values, kind)
 
 
 def label_features(values: NDArray, kind: str) -> Floats:
@@ -58,17 +85,32 @@ def label_features(values: NDArray, kind: str) -> Floats:
     return (columns - columns.mean(axis=0)) / np.maximum(columns.std(axis=0), 1e-12)
 
 
-def _neighbours(latents: NDArray, train: NDArray, test: NDArray) -> NDArray[np.int64]:
-    """The training samples nearest to each test sample, nearest first: (test, neighbour)."""
-    count = min(max(NEIGHBOURS), len(train))
-    found = NearestNeighbors(n_neighbors=count, algorithm="kd_tree").fit(latents[train])
-    return train[found.kneighbors(latents[test], return_distance=False)]
+def nearest(latents: NDArray, train: NDArray, test: NDArray, count: int) -> NDArray[np.int64]:
+    """Return the ``count`` training samples (all, if there are fewer) nearest to each test sample, nearest first.
+
+    Args:
+        latents: (sample, latent).
+        train: sample numbers among which neighbours are looked for.
+        test: sample numbers.
+    """
+    count = min(count, len(train))
+    _, found = cKDTree(latents[train]).query(latents[test], count)
+    result: NDArray[np.int64] = train[found.reshape(len(test), count)]
+    return result
+
+
+def explained(values: NDArray, predicted: NDArray) -> float:
+    """Return R2, over all axes (sample, axis) together; NaN where nothing varies."""
+    varying = np.ptp(values, axis=0) > 0
+    values, predicted = values[:, varying], predicted[:, varying]
+    if not varying.any():
+        return float("nan")
+    left, whole = values - predicted, values - values.mean(axis=0)
+    return float(1 - np.square(left).sum(dtype=np.float64) / np.square(whole).sum(dtype=np.float64))
 
 
 def _regression_score(targets: NDArray, near: NDArray, train: NDArray, test: NDArray) -> float:
-    if not np.any(np.var(targets[test], axis=0) > 0):
-        return float("nan")
-    return float(r2_score(targets[test], targets[near].mean(axis=1), multioutput="variance_weighted"))
+    return explained(targets[test], targets[near].mean(axis=1))
 
 
 def _class_score(targets: NDArray, near: NDArray, train: NDArray, test: NDArray) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neighbors import NearestNeighbors
+
+from xcebra_nwb.decoding import nearest
 
 Floats = NDArray[np.float64]
 NEIGHBOURS = 20
@@ -30,8 +31,7 @@ def aliased_share(features: Floats, targets: Floats, train: NDArray, test: NDArr
     if len(train) < 2 * NEIGHBOURS or not len(test):
         return float("nan")
     test = test[:: max(1, len(test) // MOST_BINS)]
-    search = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(features[train])
-    near = train[search.kneighbors(features[test], return_distance=False)]
+    near = nearest(features, train, test, NEIGHBOURS)
     anywhere = train[np.linspace(0, len(train) - 1, NEIGHBOURS).astype(int)]
     (usual,), _ = two_groups(targets[anywhere][None])
     width, distance = two_groups(targets[near])

@@ -5,24 +5,27 @@ from __future__ import annotations
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.decoding import decoding_score, label_features
+from xcebra_nwb.decoding import Decoder, label_features
 from xcebra_nwb.session import labels
 
 
 def predicted_by_others(
-    session: xr.Dataset, name: str, bins: NDArray, train: NDArray, test: NDArray
-) -> dict[str, float]:
-    """Return how well the label ``name`` follows from every other label: held-out score, 0 at chance, 1 perfect.
+    session: xr.Dataset, bins: NDArray, train: NDArray, test: NDArray
+) -> dict[str, dict[str, float]]:
+    """Return by label how well it follows from every other label: held-out score, 0 at chance, 1 perfect.
 
     Args:
         session: the session.
-        name: the label that is predicted.
         bins: (sample,) the usable bins, ascending.
         train: numbers of the samples to learn from, ascending.
         test: numbers of samples in held-out stretches.
     """
-    found = labels(session)
-    kind, values = str(found[name].attrs["kind"]), found[name].values[bins]
-    targets = values if kind == "discrete" else values.reshape(len(bins), -1)
-    features = {other: label_features(v.values[bins], str(v.attrs["kind"])) for other, v in found.items()}
-    return {o: decoding_score(f, targets, train, test, kind) for o, f in features.items() if o != name}
+    found = {name: (label.values[bins], str(label.attrs["kind"])) for name, label in labels(session).items()}
+    decoders = {name: Decoder(label_features(*label), train, test) for name, label in found.items()}
+
+    def scores(name: str) -> dict[str, float]:
+        values, kind = found[name]
+        targets = values if kind == "discrete" else values.reshape(len(bins), -1)
+        return {other: decoder.score(targets, kind) for other, decoder in decoders.items() if other != name}
+
+    return {name: scores(name) for name in found}

@@ -12,9 +12,10 @@ from itertools import combinations, permutations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
-from sklearn.linear_model import LinearRegression
 
+from xcebra_nwb.assess.linear import linear_prediction
 from xcebra_nwb.assess.null import LEAST_NULLS, log_share, null_score
+from xcebra_nwb.decoding import explained
 
 Floats = NDArray[np.float64]
 
@@ -44,16 +45,19 @@ def corrected_maps(seeds: Floats, nulls: Floats) -> Floats:
 
 
 def embedding_agreement(latents: Floats) -> float:
-    """Return how well one seed's latents are a linear map of another's: R2, mean over ordered pairs.
+    """Return how well one seed's latents are a linear map of another's: R2, mean over latents and ordered pairs.
 
     Args:
         latents: (seed, sample, latent), held-out samples.
     """
     if len(latents) < 2 or latents.shape[1] < 2:
         return float("nan")
-    scores = [LinearRegression().fit(latents[a], latents[b]).score(latents[a], latents[b]) for a, b in _pairs(latents)]
-    return float(np.mean(scores))
+    scores = [score for a, b in permutations(latents, 2) for score in _explained_linearly(b, a) if np.isfinite(score)]
+    return float(np.mean(scores)) if scores else float("nan")
 
 
-def _pairs(latents: Floats) -> list[tuple[int, int]]:
-    return list(permutations(range(len(latents)), 2))
+def _explained_linearly(values: Floats, features: Floats) -> list[float]:
+    """R2 of a regression of every axis of ``values`` (sample, axis) on ``features`` (sample, feature)."""
+    every = np.arange(len(values))
+    predicted = linear_prediction(features, values, every, every)
+    return [explained(values[:, [axis]], predicted[:, [axis]]) for axis in range(values.shape[1])]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LinearRegression
 
-from xcebra_nwb.decoding import decoding_score
+from xcebra_nwb.assess.linear import linear_prediction
+from xcebra_nwb.decoding import decoding_score, explained
 
 Floats = NDArray[np.float64]
 SPANNED = 0.05  # of the largest variance, as attribution.rank_tolerance is of the largest eigenvalue
@@ -33,11 +33,9 @@ def leak(latents: Floats, first: int, last: int, train: NDArray, test: NDArray) 
 def linear_leak(latents: Floats, first: int, last: int, train: NDArray, test: NDArray) -> float:
     """Return the same of a linear regression: neighbours among many latents are far, a linear copy is still found."""
     others, block = others_of(latents, first, last), latents[:, first:last]
-    if not others.shape[1] or len(test) < 2 or not np.ptp(block[test], axis=0).any():
+    if not others.shape[1] or len(test) < 2:
         return float("nan")
-    fitted = LinearRegression().fit(others[train], block[train])
-    residual = block[test] - fitted.predict(others[test])
-    return float(1 - np.square(residual).sum() / np.square(block[test] - block[test].mean(axis=0)).sum())
+    return explained(block[test], linear_prediction(others, block, train, test))
 
 
 def mixing(latents: Floats, first: int, last: int, train: NDArray, test: NDArray) -> float:
@@ -51,7 +49,7 @@ def mixing(latents: Floats, first: int, last: int, train: NDArray, test: NDArray
     others, block = others_of(latents, first, last), latents[:, first:last]
     if not others.shape[1] or len(test) < 2:
         return float("nan")
-    residual = others[test] - LinearRegression().fit(block[train], others[train]).predict(block[test])
+    residual = others[test] - linear_prediction(block, others, train, test)
     values, axes = np.linalg.eigh(np.atleast_2d(np.cov(residual, rowvar=False)))
     own = axes[:, values >= SPANNED * values.max()]
     whole = np.square((others[test] - others[test].mean(axis=0)) @ own).sum()

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, trim_mean
-from sklearn.covariance import MinCovDet
 
 from xcebra_nwb.assess.moderated import half_interval, moderated
 
@@ -120,6 +119,8 @@ def bulk(scores: Floats) -> tuple[float, float]:
     """
     if len(np.unique(scores)) < LEAST_BULK:
         return float(np.median(scores)), 0.0
+    from sklearn.covariance import MinCovDet  # not at the top: pages and summaries would wait for it in vain
+
     fitted = MinCovDet().fit(scores[:, None])
     return float(fitted.location_[0]), float(fitted.covariance_[0, 0])
 

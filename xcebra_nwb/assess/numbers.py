@@ -22,7 +22,7 @@ from xcebra_nwb.assess.visits import covered_share, fewest_visits, independent_s
 from xcebra_nwb.assess.window import window_features
 from xcebra_nwb.config import Config
 from xcebra_nwb.config_objective import Objective
-from xcebra_nwb.decoding import decoding_score, label_features
+from xcebra_nwb.decoding import Decoder, label_features
 from xcebra_nwb.layout import WINDOWS, layout
 from xcebra_nwb.objectives import resolve
 from xcebra_nwb.session import label_axes, labels
@@ -49,10 +49,11 @@ class Numbers:
         self._session, self._training, self._attribution, self._latents = session, training, attribution, latents
         settings = Config.model_validate(json.loads(training.attrs["config"]))
         self._clip = settings.encoder.clip
-        self._train, self._test = evenly(latents.train, MOST_TRAIN), evenly(latents.test, MOST_TEST)
-        few = np.r_[self._train, self._test]
-        window, train = WINDOWS[settings.encoder.architecture], latents.bins[latents.train]
-        self._features = window_features(inputs, latents.bins[few], window, train, len(self._train))
+        train, test = evenly(latents.train, MOST_TRAIN), evenly(latents.test, MOST_TEST)
+        self._decoded, parts = np.r_[train, test], np.split(np.arange(len(train) + len(test)), [len(train)])
+        window, trained = WINDOWS[settings.encoder.architecture], latents.bins[latents.train]
+        features = window_features(inputs, latents.bins[self._decoded], window, trained, len(train))
+        self._activity = Decoder(features, *parts)
         segment = session["segment"].values[latents.bins]
         self._follows = (np.diff(latents.bins) == 1) & (np.diff(segment) == 0)
         self._generator = np.random.default_rng(settings.random_seed)
@@ -116,8 +117,7 @@ class Numbers:
 
     def _decoded_from_activity(self, name: str) -> float:
         values, kind = self._true(name)
-        train, test = np.split(np.arange(len(self._features)), [len(self._train)])
-        return decoding_score(self._features, values[np.r_[self._train, self._test]], train, test, kind)
+        return self._activity.score(values[self._decoded], kind)
 
     def _of_the_map(self, name: str) -> dict[str, float]:
         maps = self._attribution.sel(label=name)

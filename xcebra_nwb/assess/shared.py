@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neighbors import KNeighborsRegressor
+
+from xcebra_nwb.decoding import nearest
 
 Floats = NDArray[np.float64]
 NEIGHBOURS = 25
@@ -48,7 +49,8 @@ def explained_sharing(
     activity = inputs[bins[test], units].astype(np.float64)
     scale = latents[train].std(axis=0)
     scaled = latents / np.where(scale > 0, scale, 1.0)
-    predicted = KNeighborsRegressor(NEIGHBOURS).fit(scaled[train], inputs[bins[train], units]).predict(scaled[test])
+    near = nearest(scaled, train, test, NEIGHBOURS)
+    predicted = inputs[bins[train], units][np.searchsorted(train, near)].mean(axis=1)
     whole = shared_variance(activity, generator)
     left = shared_variance(activity - predicted, generator)
     return 1 - left / whole if whole > 0 else float("nan")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, rfft
-from sklearn.neighbors import NearestNeighbors
+from scipy.spatial import cKDTree
 
 Floats = NDArray[np.float64]
 WINDOWS = 5.0  # correlation times after which the correlation is taken to be noise (Sokal 1997)
@@ -38,5 +38,5 @@ def covered_share(targets: Floats, train: NDArray, test: NDArray) -> float:
     """Return the share of held-out samples whose ``targets`` (sample, axis; unit variance) training saw the like of."""
     if not len(train) or not len(test):
         return float("nan")
-    distance, _ = NearestNeighbors(n_neighbors=1).fit(targets[train]).kneighbors(targets[test])
+    distance, _ = cKDTree(targets[train]).query(targets[test])
     return float(np.mean(distance <= NEAR))

@@ -11,7 +11,6 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import butter, hilbert, sosfiltfilt
 
 from xcebra_nwb.config_label import Kind
 from xcebra_nwb.config_label import Label as LabelConfig
@@ -159,6 +158,8 @@ def phase(samples: Samples, band: tuple[float, float], name: str) -> Samples:
     Raises:
         Refusal: the band reaches beyond half the sampling rate, or no stretch without a gap is long enough.
     """
+    from scipy.signal import butter, hilbert, sosfiltfilt  # not at the top: it takes half a second, few labels need it
+
     period = sample_period(samples.times)
     rate = 1 / period if period else 0.0
     if band[1] >= rate / 2:

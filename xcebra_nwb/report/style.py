@@ -145,5 +145,6 @@ def _data_uri(drawn: Figure, colors: int = 256) -> str:
     canvas, packed = FigureCanvasAgg(drawn), io.BytesIO()
     canvas.draw()  # savefig would draw it twice, once to lay it out, with the same result
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    image.quantize(colors, dither=Image.Dither.NONE).save(packed, format="png", optimize=True)
+    # Not with `optimize`: 4 % smaller, in eight times the time.
+    image.quantize(colors, dither=Image.Dither.NONE).save(packed, format="png")
     return "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode("ascii")

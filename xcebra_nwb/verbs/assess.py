@@ -39,7 +39,8 @@ def assess(directory: Path) -> list[Path]:
     latents = Latents(session, training, embedding)
     names = [str(name) for name in attribution["label"].values]
     numbers = Numbers(session, training, attribution, latents, input_array(session, directory))
-    found = {name: _label(name, session, training, attribution, latents, numbers) for name in names}
+    predicted = predicted_by_others(session, latents.bins, latents.train, latents.test)
+    found = {n: _label(n, session, training, attribution, latents, numbers, predicted[n]) for n in names}
     assessment = {
         "session": session.attrs["session"],
         "labels": found,
@@ -57,7 +58,13 @@ def assess(directory: Path) -> list[Path]:
 
 
 def _label(
-    name: str, session: xr.Dataset, training: xr.Dataset, attribution: xr.Dataset, latents: Latents, numbers: Numbers
+    name: str,
+    session: xr.Dataset,
+    training: xr.Dataset,
+    attribution: xr.Dataset,
+    latents: Latents,
+    numbers: Numbers,
+    predicted: dict[str, float],
 ) -> dict[str, Any]:
     """Everything that assessment.json says of one label."""
     label, maps = labels(session)[name], attribution.sel(label=name)
@@ -67,7 +74,6 @@ def _label(
     measured = numbers.of(name, decoding["score"])
     conditions = judge(RULES, measured)
     q_value = maps["q_value"].values
-    predicted = predicted_by_others(session, name, latents.bins, latents.train, latents.test)
     confounded = tuple((other, score) for other, score in predicted.items() if score > MOST_PREDICTED)
     designed = json.loads(training.attrs["nulls"])[name]
     evidence = Evidence(

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
-from captum.attr import FeatureAblation, GradientShap, IntegratedGradients, KernelShap, ShapleyValueSampling
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributions import Categorical
@@ -59,6 +59,13 @@ def values(
         yield torch.cat(parts)
 
 
+def _captum() -> Any:
+    """The library; not at the top, since it brings matplotlib along and most maps are made without it."""
+    from captum import attr
+
+    return attr
+
+
 @contextmanager
 def captum_draws(seed: int, device: torch.device) -> Iterator[None]:
     """Seed the global states that captum draws from, and put them back at the end."""
@@ -74,14 +81,14 @@ def captum_draws(seed: int, device: torch.device) -> Iterator[None]:
 
 def integrated_gradients(model: Model, windows: Tensor, references: Tensor) -> Tensor:
     """Return the gradient's mean on the straight way from 0 to the window, times the window: (M, B, K, T, D)."""
-    method = IntegratedGradients(_own_latents(model))
+    method = _captum().IntegratedGradients(_own_latents(model))
     parts = _copies(model, windows).split(_bins_at_once(model, PATH_STEPS))
     return _by_member(torch.cat([method.attribute(part, n_steps=PATH_STEPS) for part in parts]))
 
 
 def gradient_shap(model: Model, windows: Tensor, references: Tensor) -> Tensor:
     """Return the mean of the same from references drawn of the recording, at random places on the way."""
-    method = GradientShap(_own_latents(model))
+    method = _captum().GradientShap(_own_latents(model))
     origins = _copies(model, references)
     parts = _copies(model, windows).split(_bins_at_once(model, PATHS))
     return _by_member(torch.cat([method.attribute(part, origins, n_samples=PATHS) for part in parts]))
@@ -89,7 +96,7 @@ def gradient_shap(model: Model, windows: Tensor, references: Tensor) -> Tensor:
 
 def shapley_sampling(model: Model, windows: Tensor, references: Tensor) -> Tensor:
     """Return what a unit adds when it is switched on, mean over random orders: (M, B, K, 1, D)."""
-    method = ShapleyValueSampling(_switched(model))
+    method = _captum().ShapleyValueSampling(_switched(model))
     found = method.attribute(
         *_switches(windows),
         additional_forward_args=windows,
@@ -101,7 +108,7 @@ def shapley_sampling(model: Model, windows: Tensor, references: Tensor) -> Tenso
 
 def feature_ablation(model: Model, windows: Tensor, references: Tensor) -> Tensor:
     """Return what the latents lose when a unit alone is switched off: (M, B, K, 1, D)."""
-    found = FeatureAblation(_switched(model)).attribute(*_switches(windows), additional_forward_args=windows)
+    found = _captum().FeatureAblation(_switched(model)).attribute(*_switches(windows), additional_forward_args=windows)
     return _unflattened(found, model)
 
 
@@ -131,7 +138,7 @@ def _coalitions(units: int, like: Tensor) -> tuple[Tensor, Tensor]:
     sizes = torch.arange(units, dtype=torch.float)
     chances = (units - 1) / (sizes * (units - sizes))  # the Shapley kernel of a set times the number of its size
     chances[0] = units == 1  # none at all is the first set already; of one unit there is no other to draw
-    method = KernelShap(lambda switches: switches)
+    method = _captum().KernelShap(lambda switches: switches)
     drawn = method.kernel_shap_perturb_generator(
         like, num_select_distribution=Categorical(chances), num_interp_features=units
     )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.stats import vonmises_fisher
 
 from xcebra_nwb.xcebra.groups import Floats, Integers
 from xcebra_nwb.xcebra.neighbours import TURN
@@ -66,6 +65,8 @@ class VonMisesFisherSteps:
 
     def moved(self, values: Floats, generator: np.random.Generator) -> Floats:
         """See :class:`Steps`."""
+        from scipy.stats import vonmises_fisher  # not at the top: it takes half a second, and few labels need it
+
         pole = np.eye(values.shape[-1])[0]
         count = int(np.prod(values.shape[:-1]))
         drawn = vonmises_fisher(pole, self.concentration).rvs(count, random_state=generator).reshape(values.shape)
