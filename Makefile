@@ -8,7 +8,7 @@ READY := .venv/.package-installed
 # The rules of the workflow call `xcebra-nwb` by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test docs clean
+.PHONY: demo test bench docs clean
 
 demo: $(READY)
 	$(BIN)/snakemake --cores $(CORES)
@@ -23,6 +23,12 @@ test: $(READY)
 	$(BIN)/snakefmt --check Snakefile workflow benchmarks
 	$(BIN)/snakemake --lint
 	$(BIN)/pytest --cov --cov-report=term --numprocesses $(CORES) --dist worksteal
+
+# CPU time of the parts, one thread, kept in .benchmarks/ for comparisons (docs/benchmarks.md).
+bench: export OMP_NUM_THREADS = 1
+bench: $(READY)
+	$(BIN)/pytest --override-ini addopts= --override-ini "python_files=bench_*.py" --override-ini "python_functions=bench_*" \
+		--benchmark-timer=time.process_time --benchmark-autosave --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name benchmarks/parts
 
 # The JSON schema, the default YAML and the table of keys, from the typed config; the list of refusals.
 docs: $(READY)
