@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
-from xcebra_nwb import members
+from xcebra_nwb import decoding, members
 from xcebra_nwb import session as contract
 from xcebra_nwb.assess.confounding import predicted_by_others
 from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, map_agreement
@@ -17,7 +17,7 @@ from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.assess.moderated import half_interval, moderated
 from xcebra_nwb.assess.null import bulk, rank_p_value, resolution, score_maps, smallest_q, unit_norm
 from xcebra_nwb.assess.verdict import Evidence, verdict
-from xcebra_nwb.decoding import decoding_score
+from xcebra_nwb.decoding import Decoder, decoding_score
 from xcebra_nwb.verbs import assess as verb
 
 from .conditions import conditions
@@ -215,6 +215,26 @@ def test_the_number_of_neighbours_is_chosen_where_nothing_is_tested() -> None:
 
     assert scored(5) > 0.9 > scored(125)
     assert decoding_score(latents, values, TRAIN, TEST, "continuous") == pytest.approx(scored(125))
+
+
+def test_a_decoder_of_many_samples_is_scored_on_evenly_spaced_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(17)
+    latents = rng.normal(size=(1000, 2))
+    values = latents[:, :1] + rng.normal(size=(1000, 1))
+    some = decoding_score(latents, values, TRAIN[:100], TEST[::7], "continuous")
+    monkeypatch.setattr(decoding, "MOST_SCORED", 40)
+    assert decoding_score(latents, values, TRAIN[:100], TEST, "continuous") == some
+
+
+def test_labels_that_one_decoder_reads_score_as_they_do_alone() -> None:
+    rng = np.random.default_rng(18)
+    latents = rng.normal(size=(1000, 2))
+    labels = [(np.sin(latents + noise * rng.normal(size=(1000, 1))), "continuous") for noise in (0.0, 2.0)]
+    labels.append(((latents[:, 0] > 0).astype(int), "discrete"))
+    decoder = Decoder(latents, TRAIN, TEST)
+    assert [decoder.score(*label) for label in labels] == [
+        decoding_score(latents, v, TRAIN, TEST, k) for v, k in labels
+    ]
 
 
 def test_decoding_scores_nothing_where_the_label_stands_still() -> None:

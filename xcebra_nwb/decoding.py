@@ -6,12 +6,15 @@ guessing the class) and 1 when perfect.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 Floats = NDArray[np.float64]
 NEIGHBOURS = (5, 25, 125)  # candidates; chosen inside the training part
+MOST_SCORED = 5_000  # samples that a decoder is chosen and scored on, evenly spaced; more hardly change the score
 INNER_SHARE = 0.25  # of the training part, its end, on which the number of neighbours is chosen
 METRICS = {
     "continuous": "R2",
@@ -31,7 +34,7 @@ class Decoder:
             train: sample numbers, ascending in time.
             test: sample numbers.
         """
-        self._latents, self._train, self._test = latents, train, test
+        self._latents, self._train, self._test = latents, train, evenly(test, MOST_SCORED)
         self._chosen_on: tuple[NDArray, NDArray, NDArray] | None = None
         self._near: dict[int, NDArray[np.int64]] = {}  # by the number of neighbours
 
@@ -55,7 +58,7 @@ class Decoder:
         """The training part divided, and for each sample of its end the neighbours in its beginning."""
         if self._chosen_on is None:
             inner = len(self._train) - int(INNER_SHARE * len(self._train))
-            fitting, choosing = self._train[:inner], self._train[inner:]
+            fitting, choosing = self._train[:inner], evenly(self._train[inner:], MOST_SCORED)
             self._chosen_on = fitting, choosing, nearest(self._latents, fitting, choosing, max(NEIGHBOURS))
         return self._chosen_on
 
@@ -97,6 +100,11 @@ def nearest(latents: NDArray, train: NDArray, test: NDArray, count: int) -> NDAr
     _, found = cKDTree(latents[train]).query(latents[test], count)
     result: NDArray[np.int64] = train[found.reshape(len(test), count)]
     return result
+
+
+def evenly(samples: NDArray, most: int) -> NDArray:
+    """Return at most ``most`` of ``samples``, evenly spaced."""
+    return samples[:: max(1, math.ceil(len(samples) / most))]
 
 
 def explained(values: NDArray, predicted: NDArray) -> float:

@@ -22,7 +22,7 @@ from xcebra_nwb.assess.visits import covered_share, fewest_visits, independent_s
 from xcebra_nwb.assess.window import window_features
 from xcebra_nwb.config import Config
 from xcebra_nwb.config_objective import Objective
-from xcebra_nwb.decoding import Decoder, label_features
+from xcebra_nwb.decoding import Decoder, evenly, label_features
 from xcebra_nwb.layout import WINDOWS, layout
 from xcebra_nwb.objectives import resolve
 from xcebra_nwb.session import label_axes, labels
@@ -177,11 +177,6 @@ def _inverse_and_gradient(maps: xr.Dataset) -> bool:
     methods = [str(method) for method in maps["method"].values]
     other = partner(methods)
     return other is not None and {methods[0], methods[other]} == {"inverted_neuron_gradient", "neuron_gradient"}
-
-
-def evenly(samples: NDArray, most: int) -> NDArray:
-    """Return at most ``most`` of ``samples``, evenly spaced."""
-    return samples[:: max(1, math.ceil(len(samples) / most))]
 
 
 def _of_its_classes(values: NDArray, kind: str) -> dict[str, float]:
