@@ -120,7 +120,7 @@ def test_counts_are_the_spikes_inside_the_bins(
     grid = Grid(start, width, count)
     table = pd.DataFrame({"unit_id": range(len(spikes))})
     activity = Activity(grid, table, "spikes", "count", None, spikes=[np.asarray(one, dtype=float) for one in spikes])
-    counts, valid = activity.matrix(), ~np.isin(np.arange(count), hidden)
+    counts, valid = activity.matrix().values, ~np.isin(np.arange(count), hidden)
     for unit, times in enumerate(spikes):
         inside = [int(np.sum((times >= low) & (times < high))) for low, high in pairwise(grid.edges)]
         assert counts[:, unit].tolist() == inside

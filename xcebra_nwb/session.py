@@ -24,6 +24,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import h5netcdf
 import numpy as np
 import xarray as xr
 from scipy.ndimage import gaussian_filter1d
@@ -52,6 +53,7 @@ ATTRIBUTES = (
 )
 ON_DISK = "on disk"  # the role of a variable that may not fit the memory
 BLOCK = 2**22  # values of the activity that are handled at once: memory beyond the result does not grow
+CHUNK = 2**18  # values of the activity that are compressed together: less than what HDF5 keeps open
 NOT_FINITE = "activity is not finite in valid bins"
 SMOOTHING_REACH = 4.0  # standard deviations after which the Gaussian is cut off
 
@@ -144,7 +146,24 @@ def _trial_problems(session: xr.Dataset, name: str) -> Iterator[str]:
 def save(session: xr.Dataset, path: Path | str) -> None:
     """Check ``session`` and write it to ``path`` (netCDF4, compressed), whole or not at all."""
     check(session)
-    save_dataset(session, path)
+    with atomic(path) as temporary:
+        _write_activity(session, temporary)
+        add_dataset(session.drop_vars("activity"), temporary)
+
+
+def _write_activity(session: xr.Dataset, path: Path) -> None:
+    """Write the activity to the new file ``path`` block by block: it may not fit the memory."""
+    activity = session["activity"]
+    rows, units = activity.shape
+    with h5netcdf.File(path, "w") as file:
+        file.dimensions = {"time": rows, "unit": units}
+        chunks = max(1, min(rows, CHUNK // units)), units
+        stored = file.create_variable(
+            "activity", activity.dims, activity.dtype, chunks=chunks, compression="gzip", compression_opts=4
+        )
+        stored.attrs.update(activity.attrs)
+        for some in blocks(session):
+            stored[some] = activity[some].values
 
 
 def load(path: Path | str) -> xr.Dataset:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
+from xcebra_nwb import host_memory
 from xcebra_nwb.config import Time
 from xcebra_nwb.errors import UsageError
-from xcebra_nwb.nwb import masks, resample
+from xcebra_nwb.nwb import masks
 from xcebra_nwb.nwb.grid import Grid
 from xcebra_nwb.nwb.masks import Masks
+from xcebra_nwb.nwb.on_demand import on_demand
 from xcebra_nwb.nwb.population import ActivityKind, Population
+from xcebra_nwb.nwb.sampled import Sampled
 
 NOT_COUNTED = -1  # n_spikes of a unit without spike times
 UNITS_AT_ONCE = 64  # binned together
+SHARE = 0.5  # of the free memory that means of samples may take
 SILENCE = 30.0  # s: no brain that is recorded is still for so long
 EXPECTED = 100  # spikes of all units in a stretch that is too silent
 
@@ -25,9 +32,9 @@ EXPECTED = 100  # spikes of all units in a stretch that is too silent
 class Activity:
     """The units of all sources; ``table`` has a row per unit, ``observed`` each one's intervals, None where unknown.
 
-    Either ``spikes`` (sorted times per unit, s) or ``sampled`` (time, unit) is there. Spikes stay times until the units
-    are chosen: the matrix of all units may not fit into memory. ``silent`` (time,) marks bins in which nothing can have
-    been recorded, as no unit at all fires.
+    Either ``spikes`` (sorted times per unit, s) or what was ``sampled`` is there. Spikes stay times until some bins are
+    asked for: the matrix of all may not fit into memory. ``silent`` (time,) marks bins in which nothing can have been
+    recorded, as no unit at all fires.
     """
 
     grid: Grid
@@ -36,7 +43,7 @@ class Activity:
     units: str
     observed: list[np.ndarray] | None
     spikes: Sequence[np.ndarray] | None = None
-    sampled: np.ndarray | None = None
+    sampled: Sampled | None = None
     silent: np.ndarray | None = None
 
     def keep(self, units: np.ndarray) -> Activity:
@@ -47,7 +54,7 @@ class Activity:
             table=self.table[units].reset_index(drop=True),
             observed=None if self.observed is None else [self.observed[row] for row in rows],
             spikes=None if self.spikes is None else [self.spikes[row] for row in rows],
-            sampled=None if self.sampled is None else self.sampled[:, units],
+            sampled=None if self.sampled is None else self.sampled.keep(units),
         )
 
     def take_out_unobserved(self, used: Masks) -> None:
@@ -57,14 +64,11 @@ class Activity:
         if self.silent is not None:
             used.take_out(f"no unit fires for over {SILENCE:g} s", self.silent)
         if self.sampled is not None:
-            used.take_out("neural data missing", ~np.isfinite(self.sampled).all(axis=1))
+            used.take_out("neural data missing", self.sampled.missing())
 
     def coverage(self, usable: np.ndarray) -> np.ndarray:
         """Return the share of the ``usable`` bins (time,) with neural data in which each unit was observed, (unit,)."""
-        shares = np.ones(len(self.table))
-        if self.sampled is not None:
-            finite = np.isfinite(self.sampled[usable])  # (bin, unit)
-            shares = finite.sum(axis=0) / max(int(finite.any(axis=1).sum()), 1)
+        shares = np.ones(len(self.table)) if self.sampled is None else self.sampled.coverage(usable)
         if self.observed is not None:
             shares = np.minimum(shares, masks.coverage(self.grid, self.observed, usable))
         return shares
@@ -75,11 +79,24 @@ class Activity:
             return np.full(len(self.table), NOT_COUNTED, dtype=np.int64)
         return np.array([np.count_nonzero(bins[self.grid.bins(times)]) for times in self.spikes], dtype=np.int64)
 
-    def matrix(self) -> np.ndarray:
-        """Return the activity (time, unit): counts as the smallest whole numbers that hold them, else float32."""
+    def varying(self, bins: np.ndarray) -> np.ndarray:
+        """Return which units (unit,), if sampled, are not the same in all ``bins`` (time,) bool."""
+        return np.ones(len(self.table), dtype=bool) if self.sampled is None else self.sampled.varying(bins)
+
+    def matrix(self) -> xr.Variable:
+        """Return the activity (time, unit), made when it is asked for.
+
+        Counts are the smallest whole numbers that hold all of them, means of samples float32.
+        """
+        most = max((self.grid.most_events(times) for times in self.spikes or []), default=0)
+        dtype = np.min_scalar_type(most) if self.sampled is None else self.sampled.values.dtype
+        return on_demand(("time", "unit"), (self.grid.count, len(self.table)), dtype, self._rows)
+
+    def _rows(self, rows: slice) -> np.ndarray:
+        """The activity (time, unit) in some bins."""
         if self.sampled is not None:
-            return self.sampled
-        return _counts(self.grid, self.spikes or [])
+            return self.sampled.rows(rows)
+        return _counts(self.grid.part(rows), self.spikes or [])
 
 
 def _counts(grid: Grid, spikes: Sequence[np.ndarray]) -> np.ndarray:
@@ -92,8 +109,17 @@ def _counts(grid: Grid, spikes: Sequence[np.ndarray]) -> np.ndarray:
     return counts
 
 
-def binned(populations: list[Population], grid: Grid, time: Time) -> Activity:
+def binned(
+    populations: list[Population], grid: Grid, time: Time, folder: Path | None = None, most: float | None = None
+) -> Activity:
     """Return the populations side by side on the grid: spike counts, or the mean of the samples in every bin.
+
+    Args:
+        populations: of one kind.
+        grid: the bins.
+        time: what gaps are bridged.
+        folder: for a scratch file, where means of samples do not fit the memory; None: that of the system.
+        most: bytes that these may take; None: half of what is free.
 
     Raises:
         UsageError: the sources differ in kind or unit.
@@ -104,13 +130,11 @@ def binned(populations: list[Population], grid: Grid, time: Time) -> Activity:
     table = pd.concat([population.table for population in populations], ignore_index=True)
     if table["unit_id"].duplicated().any():
         table["unit_id"] = [f"{p.path}#{identifier}" for p in populations for identifier in p.table["unit_id"]]
-    sampled = [
-        resample.continuous(population.samples, grid, time.max_gap).astype(np.float32)
-        for population in populations
-        if population.samples is not None
-    ]
+    sampled = [population.samples for population in populations if population.samples is not None]
     spikes = [times for population in populations for times in population.spikes or []]
     observed = _observed(populations, grid)
+    folder = Path(tempfile.gettempdir()) if folder is None else folder
+    most = SHARE * host_memory.free_bytes() if most is None else most
     return Activity(
         grid=grid,
         table=table,
@@ -118,7 +142,7 @@ def binned(populations: list[Population], grid: Grid, time: Time) -> Activity:
         units=populations[0].units,
         observed=observed,
         spikes=None if sampled else spikes,
-        sampled=np.concatenate(sampled, axis=1) if sampled else None,
+        sampled=Sampled.of(sampled, grid, time.max_gap, folder, most) if sampled else None,
         silent=None if sampled or observed is not None else _silent(grid, spikes),
     )
 

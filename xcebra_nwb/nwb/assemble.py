@@ -35,16 +35,13 @@ def assemble(
         rate = float(n_spikes.sum()) / max(valid.sum() * grid.width, grid.width)
         smoothing = automatic_smoothing(activity.kind, config.encoder.architecture, rate)
     dataset = xr.Dataset(coords={"time": ("time", grid.centres, {"units": "s"})})
-    dataset["activity"] = xr.DataArray(
-        activity.matrix(),
-        dims=("time", "unit"),
-        attrs={
-            "units": activity.units,
-            "kind": activity.kind,
-            "smoothing": float(smoothing),
-            "standardize": int(config.neural.standardize),
-        },
-    )
+    dataset["activity"] = activity.matrix()
+    dataset["activity"].attrs |= {
+        "units": activity.units,
+        "kind": activity.kind,
+        "smoothing": float(smoothing),
+        "standardize": int(config.neural.standardize),
+    }
     for label, values in zip(recording.labels, columns, strict=True):
         dataset[label.name] = _variable(label, values)
         if dataset[label.name].ndim == 2 and len(label.axes) == values.shape[1]:

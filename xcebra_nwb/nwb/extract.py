@@ -29,8 +29,12 @@ from xcebra_nwb.refusals import Code
 SECTIONS = {"neural", "time", "labels"}  # of the config: what extraction reads
 
 
-def extract_session(source: Source, config: Config, session: str) -> xr.Dataset:
-    """Return the session dataset of an NWB file.
+def extract_session(
+    source: Source, config: Config, session: str, folder: Path | None = None, most: float | None = None
+) -> xr.Dataset:
+    """Return the session dataset of an NWB file; its activity is made when some of it is asked for.
+
+    ``folder`` and ``most``: see :func:`.activity.binned`.
 
     Raises:
         UsageError: the config names what the file does not hold.
@@ -42,7 +46,7 @@ def extract_session(source: Source, config: Config, session: str) -> xr.Dataset:
     recording = _without_slow_labels(recording, grid, config)
     used, columns = _label_columns(recording, grid, config.time)
     _check_anything_left(used, recording.labels, columns)
-    activity, left_out = worthwhile(binned(recording.populations, grid, config.time), config.neural, used)
+    activity, left_out = worthwhile(binned(recording.populations, grid, config.time, folder, most), config.neural, used)
     activity.take_out_unobserved(used)
     _check_anything_left(used, recording.labels, columns)
     dataset = assemble(recording, grid, activity, columns, used.valid, config)

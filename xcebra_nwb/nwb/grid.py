@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from xcebra_nwb.refusals import Code
 
 DEFAULT_WIDTH = 0.05  # s
 MOST_BINS = 50_000_000
+VALUES = 2**22  # of a part of the grid: bins x columns
 TOLERANCE = 1e-6  # of a bin: rounding must not lose the first or the last one
 
 Range = tuple[float, float]
@@ -20,33 +21,44 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Grid:
-    """``count`` bins of ``width`` s from ``start``: bin i is [start + i width, start + (i + 1) width)."""
+    """``count`` bins of ``width`` s: bin i is [start + (first + i) width, start + (first + i + 1) width)."""
 
     start: float
     width: float
     count: int
+    first: int = 0
 
     @property
     def edges(self) -> np.ndarray:
         """The borders of the bins, (count + 1,)."""
-        return self.start + np.arange(self.count + 1) * self.width
+        return self.start + (self.first + np.arange(self.count + 1)) * self.width
 
     @property
     def centres(self) -> np.ndarray:
         """The middle of every bin, (count,)."""
-        return self.start + (np.arange(self.count) + 0.5) * self.width
+        return self.start + (self.first + np.arange(self.count) + 0.5) * self.width
+
+    def part(self, bins: slice) -> Grid:
+        """Return the grid of some of the ``bins``, whose edges are the same to the bit."""
+        return replace(self, count=bins.stop - bins.start, first=self.first + bins.start)
+
+    def parts(self, columns: int) -> Iterator[slice]:
+        """Yield the bins in stretches in which so many ``columns`` take little memory."""
+        size = max(1, VALUES // max(columns, 1))
+        for start in range(0, self.count, size):
+            yield slice(start, min(start + size, self.count))
 
     def whole(self, intervals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return, per interval, the first bin that lies wholly inside it and the one after the last (may be equal)."""
-        first = np.ceil((intervals[:, 0] - self.start) / self.width - TOLERANCE)
-        last = np.floor((intervals[:, 1] - self.start) / self.width + TOLERANCE)
+        first = np.ceil((intervals[:, 0] - self.start) / self.width - TOLERANCE) - self.first
+        last = np.floor((intervals[:, 1] - self.start) / self.width + TOLERANCE) - self.first
         first = np.clip(first, 0, self.count).astype(np.int64)
         return first, np.maximum(np.clip(last, 0, self.count).astype(np.int64), first)
 
     def touched(self, intervals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return, per interval, the first bin that overlaps it and the one after the last."""
-        first = np.floor((intervals[:, 0] - self.start) / self.width + TOLERANCE)
-        last = np.ceil((intervals[:, 1] - self.start) / self.width - TOLERANCE)
+        first = np.floor((intervals[:, 0] - self.start) / self.width + TOLERANCE) - self.first
+        last = np.ceil((intervals[:, 1] - self.start) / self.width - TOLERANCE) - self.first
         first = np.clip(first, 0, self.count).astype(np.int64)
         return first, np.maximum(np.clip(last, 0, self.count).astype(np.int64), first)
 
@@ -59,21 +71,31 @@ class Grid:
 
     def bins(self, times: np.ndarray) -> np.ndarray:
         """Return the bin of every one of sorted ``times`` that lies on the grid, (time,)."""
-        first, last = np.searchsorted(times, [self.start, self.start + self.count * self.width], side="left")
+        end = self.first + self.count
+        ends = [self.start + self.first * self.width, self.start + end * self.width]
+        first, last = np.searchsorted(times, ends, side="left")
         times = times[first:last]
-        found = np.minimum((times - self.start) / self.width, self.count - 1).astype(np.int64)
+        found = np.minimum((times - self.start) / self.width, end - 1).astype(np.int64)
         found -= times < self.start + found * self.width  # division may round over an edge
         found += times >= self.start + (found + 1) * self.width
-        return found
+        return found - self.first
 
     def count_events(self, times: np.ndarray) -> np.ndarray:
         """Return the number of sorted ``times`` in every bin, (count,), in the smallest unsigned type that holds it."""
+        bins, members = self._runs(times)
+        counts = np.zeros(self.count, dtype=np.min_scalar_type(members.max(initial=0)))
+        counts[bins] = members
+        return counts
+
+    def most_events(self, times: np.ndarray) -> int:
+        """Return the largest number of sorted ``times`` in a bin."""
+        return int(self._runs(times)[1].max(initial=0))
+
+    def _runs(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The bins that hold some of sorted ``times``, and how many each."""
         bins = self.bins(times)
         first = np.flatnonzero(np.diff(bins, prepend=-1))  # of every run of times in one bin
-        members = np.diff(first, append=len(bins))
-        counts = np.zeros(self.count, dtype=np.min_scalar_type(members.max(initial=0)))
-        counts[bins[first]] = members
-        return counts
+        return bins[first], np.diff(first, append=len(bins))
 
 
 def bin_width(configured: float | str, periods: Sequence[float | None]) -> float:

@@ -40,7 +40,7 @@ def worthwhile(activity: Activity, neural: Neural, base: Masks) -> tuple[Activit
         active = activity.spike_counts(_valid(activity, base)) >= neural.min_spikes
         activity = _drop(activity, active, notes, f"fewer than {neural.min_spikes} spikes in the valid bins")
     else:
-        activity = _drop(activity, _varying(activity, _valid(activity, base)), notes, "constant in the valid bins")
+        activity = _drop(activity, activity.varying(_valid(activity, base)), notes, "constant in the valid bins")
     kept = len(activity.table)
     if kept < FEWEST_UNITS:
         raise Refusal(
@@ -88,7 +88,7 @@ def _rates(activity: Activity, valid: np.ndarray) -> np.ndarray:
         return activity.spike_counts(valid) / (max(int(valid.sum()), 1) * activity.grid.width)
     if not valid.any():
         return np.zeros(len(activity.table))
-    return activity.sampled[valid].mean(axis=0, dtype=np.float64)
+    return activity.sampled.means(valid)
 
 
 def _isi_violations(activity: Activity) -> np.ndarray:
@@ -107,8 +107,3 @@ def _presence(activity: Activity, valid: np.ndarray) -> np.ndarray:
         bins = activity.grid.bins(times)
         present.append(len(np.unique(part[bins[valid[bins]]])) / max(parts, 1))
     return np.array(present)
-
-
-def _varying(activity: Activity, valid: np.ndarray) -> np.ndarray:
-    values = activity.matrix()[valid]
-    return np.ptp(values, axis=0) > 0 if len(values) else np.zeros(len(activity.table), dtype=bool)

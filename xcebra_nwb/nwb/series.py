@@ -14,6 +14,7 @@ from xcebra_nwb.nwb.times import restarts, sample_period
 from xcebra_nwb.nwb.values import check_size, is_text, number, numbers, values
 from xcebra_nwb.refusals import Code
 
+TOLERANCE = 1e-6  # s: a sample more does no harm
 MOST_SPATIAL = 3  # columns of a SpatialSeries, by the schema
 
 
@@ -35,6 +36,11 @@ class Samples:
         """The stretch that the samples stand for, s: half a period around the first and the last."""
         half = (self.period or 0.0) / 2
         return float(self.times[0]) - half, float(self.times[-1]) + half
+
+    def near(self, start: float, stop: float, reach: float) -> Samples:
+        """Return the samples between two times and the ones within ``reach`` of them, s."""
+        first, last = np.searchsorted(self.times, [start - reach - TOLERANCE, stop + reach + TOLERANCE])
+        return Samples(self.times[first:last], self.values[first:last])
 
     def keep(self, rows: np.ndarray) -> Samples:
         """Return the samples where ``rows`` (sample) is true."""

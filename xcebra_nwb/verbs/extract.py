@@ -42,7 +42,7 @@ def _extract(source: Source, directory: Path, config: Config, session: str, line
     seen["file"]["path"] = lineage.get("source", seen["file"]["path"])
     write_json(report, seen)
     try:
-        extracted = extract_session(source, config, session)
+        extracted = extract_session(source, config, session, directory)
         check_trainable(extracted, config)
         _check_writable(source)
     except Refusal as refusal:
