@@ -10,9 +10,8 @@ import h5netcdf
 import numpy as np
 from numpy.typing import NDArray
 
-from xcebra_nwb.session import ON_DISK
+from xcebra_nwb.session import ON_DISK, new_variable
 
-CHUNK = 2**17  # values that are compressed together: less than what HDF5 keeps open
 Floats = NDArray[np.floating]
 
 
@@ -25,18 +24,10 @@ class OverTimeFile:
         """Make the file. ``sizes`` are those of label, time and unit; units (unit,) that are ``silent`` stay NaN."""
         self._file, self._silent = h5netcdf.File(path, "w"), silent
         self._file.dimensions = dict(zip(("label", "time", "unit"), sizes, strict=True))
-        chunks = (1, max(1, min(sizes[1], CHUNK // sizes[2])), sizes[2])
         self._variables = {}
         for method in methods:
-            variable = self._file.create_variable(
-                name_of(method, methods),
-                ("label", "time", "unit"),
-                np.float32,
-                chunks=chunks,
-                compression="gzip",
-                compression_opts=4,
-                fillvalue=np.nan,
-            )
+            name = name_of(method, methods)
+            variable = new_variable(self._file, name, ("label", "time", "unit"), np.float32, fill=np.nan)
             variable.attrs.update({"method": method, "role": ON_DISK})
             self._variables[method] = variable
 

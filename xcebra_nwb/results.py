@@ -40,7 +40,7 @@ def load(directory: Path) -> Results:
     return Results(
         session=contract.load(directory / "session.nc"),
         training=contract.load_dataset(directory / "training.nc"),
-        embedding=contract.load_dataset(directory / "embedding.nc"),
+        embedding=contract.load_dataset(directory / "embedding.nc", ("embedding",)),
         attribution=contract.load_dataset(directory / "attribution.nc"),
         assessment=read_json(directory / "assessment.json"),
         inventory=read_if_there(directory / "inventory.json"),

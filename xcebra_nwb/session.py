@@ -53,7 +53,7 @@ ATTRIBUTES = (
 )
 ON_DISK = "on disk"  # the role of a variable that may not fit the memory
 BLOCK = 2**22  # values of the activity that are handled at once: memory beyond the result does not grow
-CHUNK = 2**18  # values of the activity that are compressed together: less than what HDF5 keeps open
+CHUNK = 2**17  # values that are compressed together: less than what HDF5 keeps open
 NOT_FINITE = "activity is not finite in valid bins"
 SMOOTHING_REACH = 4.0  # standard deviations after which the Gaussian is cut off
 
@@ -157,10 +157,7 @@ def _write_activity(session: xr.Dataset, path: Path) -> None:
     rows, units = activity.shape
     with h5netcdf.File(path, "w") as file:
         file.dimensions = {"time": rows, "unit": units}
-        chunks = max(1, min(rows, CHUNK // units)), units
-        stored = file.create_variable(
-            "activity", activity.dims, activity.dtype, chunks=chunks, compression="gzip", compression_opts=4
-        )
+        stored = new_variable(file, "activity", ("time", "unit"), activity.dtype)
         stored.attrs.update(activity.attrs)
         for some in blocks(session):
             stored[some] = activity[some].values
@@ -171,6 +168,20 @@ def load(path: Path | str) -> xr.Dataset:
     session = load_dataset(path, ("activity",))
     _check(_problems(session))
     return session
+
+
+def new_variable(
+    file: h5netcdf.File, name: str, dims: tuple[str, ...], dtype: np.dtype | type, fill: float | None = None
+) -> h5netcdf.Variable:
+    """Return a new, compressed variable of an open netCDF4 file, written in stretches of its last dimension but one.
+
+    What was never written is ``fill``.
+    """
+    rows, columns = (file.dimensions[dim].size for dim in dims[-2:])
+    chunks = (*[1] * (len(dims) - 2), max(1, min(rows, CHUNK // columns)), columns)
+    return file.create_variable(
+        name, dims, dtype, chunks=chunks, compression="gzip", compression_opts=4, fillvalue=fill
+    )
 
 
 def save_dataset(dataset: xr.Dataset, path: Path | str) -> None:

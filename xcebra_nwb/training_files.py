@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
+import h5netcdf
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb import model_file
 from xcebra_nwb.config import Config
+from xcebra_nwb.files import atomic
 from xcebra_nwb.fitted import Fitted
 from xcebra_nwb.layout import Layout
 from xcebra_nwb.null_design import Broken
 from xcebra_nwb.provenance import software
-from xcebra_nwb.session import save_dataset
+from xcebra_nwb.session import add_dataset, new_variable, save_dataset
 from xcebra_nwb.stack import Member
 from xcebra_nwb.trainee import Trainee
 
@@ -23,16 +27,18 @@ NAMES = ("model.safetensors", "training.nc", "embedding.nc")
 TRAINING_SECTIONS = {"encoder", "objectives", "training", "random_seed"}
 
 
-def save(directory: Path, trainee: Trainee, fitted: Fitted, latents: NDArray[np.float32], config: Config) -> list[Path]:
+def save(
+    directory: Path, trainee: Trainee, fitted: Fitted, latents: Sequence[NDArray[np.float32]], config: Config
+) -> list[Path]:
     """Write the three files of a trained session into ``directory`` and return them.
 
     Args:
-        latents: (member, sample, latent) at the usable bins.
+        latents: of every group of members, (member, sample, latent) at the usable bins.
     """
     paths = [directory / name for name in NAMES]
     model_file.save(fitted.trained.layers, trainee.shape, paths[0])
     save_dataset(_history(trainee, fitted, config), paths[1])
-    save_dataset(_embedding(trainee, latents), paths[2])
+    _save_embedding(trainee, latents, paths[2])
     return paths
 
 
@@ -139,17 +145,21 @@ def _history(trainee: Trainee, fitted: Fitted, config: Config) -> xr.Dataset:
     )
 
 
-def _embedding(trainee: Trainee, latents: NDArray[np.float32]) -> xr.Dataset:
-    """embedding.nc: every member's latents at the usable bins, NaN elsewhere."""
-    session = trainee.session
-    full = np.full((len(latents), session.sizes["time"], latents.shape[-1]), np.nan, dtype=np.float32)
-    full[:, trainee.used.bins] = latents
-    return xr.Dataset(
-        {"embedding": (("member", "time", "latent"), full)},
-        coords={
+def _save_embedding(trainee: Trainee, latents: Sequence[NDArray[np.float32]], path: Path) -> None:
+    """embedding.nc: every member's latents at the usable bins, NaN elsewhere; written member by member."""
+    session, bins, outputs = trainee.session, trainee.used.bins, latents[0].shape[-1]
+    one = np.full((session.sizes["time"], outputs), np.nan, dtype=np.float32)
+    with atomic(path) as temporary:
+        with h5netcdf.File(temporary, "w") as file:
+            file.dimensions = {"member": len(trainee.stack), "time": len(one), "latent": outputs}
+            stored = new_variable(file, "embedding", ("member", "time", "latent"), np.float32, fill=np.nan)
+            for member, own in enumerate(chain.from_iterable(latents)):
+                one[bins] = own
+                stored[member] = one
+        coordinates = {
             **_member_coordinates(trainee.stack),
             "time": session["time"],
-            "latent": np.arange(latents.shape[-1]),
-        },
-        attrs={"session": session.attrs["session"], "software": json.dumps(software())},
-    )
+            "latent": np.arange(outputs),
+        }
+        attrs = {"session": session.attrs["session"], "software": json.dumps(software())}
+        add_dataset(xr.Dataset(coords=coordinates, attrs=attrs), temporary)

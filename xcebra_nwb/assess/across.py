@@ -79,7 +79,7 @@ def _others(directory: Path, training: xr.Dataset) -> tuple[dict[str, Files], li
         if other.attrs.get("space") != training.attrs["space"]:
             missing.append(f"{name} was trained again since")
             continue
-        found[name] = (load(folder / "session.nc"), other, load_dataset(folder / "embedding.nc"))
+        found[name] = (load(folder / "session.nc"), other, load_dataset(folder / "embedding.nc", ("embedding",)))
     return found, missing
 
 

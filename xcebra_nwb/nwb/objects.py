@@ -63,7 +63,7 @@ def embedding_series(embedding: xr.Dataset, training: xr.Dataset, bin_width: flo
     timestamps, as nwbinspector wants it.
     """
     seeds = np.flatnonzero(embedding["role"].values == "seed")
-    values = embedding["embedding"].values[seeds[0]]  # (time, latent)
+    values = embedding["embedding"][seeds[0]].values  # (time, latent)
     kept = np.isfinite(values).all(axis=1)
     if not kept.any():
         raise Failure("embedding.nc: no bin has a latent", "run the session again from train")

@@ -38,7 +38,7 @@ def block(results: Results, label: str, role: str) -> Block | None:
     member = chosen_members[0]
     chosen = results.attribution.sel(label=label)
     first, last = int(chosen["first_latent"]), int(chosen["last_latent"])
-    values = results.embedding["embedding"].values[member, :, first:last].astype(float)
+    values = results.embedding["embedding"][member].values[:, first:last].astype(float)
     known = np.isfinite(values).all(1)
     if known.sum() <= values.shape[1]:
         return None

@@ -83,7 +83,7 @@ def align(directory: Path, references: Sequence[Path], threads: int = 1) -> list
             return learn([0], one_step(chosen), lambda steps: None, Survival())
 
         parts = train_in_groups(checkpoint, place, of_each(step_of_one, place), work)
-    fitted, latents = joined([part for part, _ in parts]), np.concatenate([found for _, found in parts])
+    fitted, latents = joined([part for part, _ in parts]), [found for _, found in parts]
     where = {one.name: os.path.relpath(folder, directory) for one, folder in zip(opened, references, strict=True)}
     fitted.attrs.update(seconds=time.monotonic() - started, device=str(place), threads=threads)
     fitted.attrs.update(space=first.attrs["space"], aligned_to=json.dumps(where))

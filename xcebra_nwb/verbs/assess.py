@@ -33,9 +33,8 @@ logger = logging.getLogger("xcebra_nwb")
 def assess(directory: Path) -> list[Path]:
     """Judge every label of the session in ``directory`` and write assessment.json there."""
     session = load(directory / "session.nc")
-    training, embedding, attribution = (
-        load_dataset(directory / f"{name}.nc") for name in ("training", "embedding", "attribution")
-    )
+    training, attribution = (load_dataset(directory / f"{name}.nc") for name in ("training", "attribution"))
+    embedding = load_dataset(directory / "embedding.nc", ("embedding",))
     latents = Latents(session, training, embedding)
     names = [str(name) for name in attribution["label"].values]
     numbers = Numbers(session, training, attribution, latents, input_array(session, directory))

@@ -112,7 +112,7 @@ def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[
     written = {}
     for number, (directory, one) in enumerate(zip(cohort.directories, cohort.trainees, strict=True)):
         own = [(fitted, latents) for session, fitted, latents in found if session == number]
-        fitted, latents = joined([fitted for fitted, _ in own]), np.concatenate([latents for _, latents in own])
+        fitted, latents = joined([fitted for fitted, _ in own]), [latents for _, latents in own]
         others = [other.resolve().name for other in ready if other != directory]
         fitted.attrs.update(about, space=space([fitted.trained.layers]), made_of=_made_of(directory, config))
         fitted.attrs.update({"trained_beside": json.dumps(others)} if others else {})

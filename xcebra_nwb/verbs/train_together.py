@@ -125,7 +125,7 @@ def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[
 
         groups = train_in_groups(checkpoint, place, of_each(step_of_one, place), work)
         by_session = zip(*groups, strict=True)
-        found = [(joined([f for f, _ in own]), np.concatenate([z for _, z in own])) for own in by_session]
+        found = [(joined([f for f, _ in own]), [z for _, z in own]) for own in by_session]
     seconds = time.monotonic() - started
     shared = space([fitted.trained.layers for fitted, _ in found])
     written: dict[Path, list[Path] | Refusal] = {}
