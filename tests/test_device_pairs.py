@@ -16,7 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from xcebra_nwb.xcebra import device_pairs, encoder, training
-from xcebra_nwb.xcebra.device_neighbours import nearest_in_chunks, search
+from xcebra_nwb.xcebra.device_neighbours import device_search, nearest_in_chunks
 from xcebra_nwb.xcebra.device_pairs import DEVICE_STEPS_A_DRAW, draws_on
 from xcebra_nwb.xcebra.device_steps import Angles, angle_distribution, device_steps
 from xcebra_nwb.xcebra.groups import Groups
@@ -63,7 +63,7 @@ def test_the_place_found_is_the_nearest_of_its_class_and_member(space: str, seed
     everyone = [0, *range(len(sizes))]  # the first two members share theirs
     targets = np.stack([made(rng, S * B).reshape(S, B, -1) for _ in everyone])
     asked = np.stack([rng.choice(codes[own], size=(S, B)) for own in everyone])
-    found = search([neighbours[own] for own in everyone], CPU).nearest(on(targets), on(asked)).numpy()
+    found = device_search([neighbours[own] for own in everyone], CPU).nearest(on(targets), on(asked)).numpy()
     for member, own in enumerate(everyone):
         labels = neighbours[own].labels
         place_class = np.searchsorted(neighbours[own].first, np.arange(len(labels)), side="right") - 1
@@ -75,7 +75,7 @@ def test_the_place_found_is_the_nearest_of_its_class_and_member(space: str, seed
 
 def test_of_places_that_are_equally_near_the_first_is_taken() -> None:
     for values, target in (([[0.0], [2.0]], [1.0]), ([[0.0, 1.0], [1.0, 0.0], [1.0, 2.0]], [1.0, 1.0])):
-        found = search([Neighbours.of(np.array(values))], CPU)
+        found = device_search([Neighbours.of(np.array(values))], CPU)
         assert found.nearest(on(np.array(target)).view(1, 1, 1, -1), torch.zeros(1, 1, 1, dtype=torch.int64)) == 0
 
 
@@ -323,14 +323,29 @@ def test_drawing_never_asks_the_device(rules: slice, monkeypatch: pytest.MonkeyP
 
 KERNEL = """
 import numpy as np, torch
-from xcebra_nwb.xcebra.device_neighbours import nearest_in_chunks
-from xcebra_nwb.xcebra.nearest_kernel import nearest_fused
+from xcebra_nwb.xcebra.device_neighbours import SearchInSpace
+from xcebra_nwb.xcebra.device_places import Places
+from xcebra_nwb.xcebra.neighbours import Neighbours
+
+def assert_same(neighbours, targets, classes):
+    places = Places.of(neighbours, torch.device("cpu"))
+    asked = torch.as_tensor(targets), torch.as_tensor(classes)
+    fused, plain = (SearchInSpace.of(places, way).nearest(*asked) for way in (True, False))
+    assert torch.equal(fused, plain)
+
 rng = np.random.default_rng(0)
-for axes, places in ((2, 150), (3, 64), (5, 7)):
-    points, targets = (torch.as_tensor(rng.integers(-9, 9, (axes, n)), dtype=torch.float32) for n in (places, 70))
-    start = torch.as_tensor(rng.integers(places, size=70))
-    for first, last in ((start, (start + 40).clamp(max=places)), (0 * start, 0 * start + places)):
-        assert torch.equal(nearest_fused(points, targets, first, last), nearest_in_chunks(points, targets, first, last))
+for axes, scale, classes in ((2, 40, 1), (2, 40, 3), (2, 9, 40), (3, 9, 1), (5, 2, 2)):
+    neighbours = []
+    for n in (450, 1000):
+        half = rng.normal(scale=scale, size=(n, axes)).round()
+        whole = np.vstack([half, -half])  # around 0, so that distances are exact, and often equal
+        codes = np.r_[:classes, rng.integers(classes, size=n - classes)]  # each at least once
+        neighbours.append(Neighbours.of(whole, classes=np.tile(codes, 2)))
+    targets = rng.normal(scale=1.3 * scale, size=(3, 1, 120, axes)).round()
+    assert_same([neighbours[0], *neighbours], targets, rng.integers(classes, size=(3, 1, 120)))
+number = np.arange(256.0)  # the first of two equally near ones is looked at after the other, by the same thread
+values = np.stack([0 * number, number, np.where(number % 128 == 0, 0, 1000)], axis=1)
+assert_same([Neighbours.of(values)], np.array([1.0, 64, 0]).reshape(1, 1, 1, 3), np.zeros((1, 1, 1), dtype=np.int64))
 """
 
 
@@ -344,7 +359,7 @@ def test_a_card_finds_the_nearest() -> None:
     rng, card = np.random.default_rng(0), torch.device("cuda")
     for axes in (1, 2, 3):
         values, targets = rng.normal(size=(5000, axes)), rng.normal(size=(1, S, 100, axes))
-        there = search([Neighbours.of(values)], card)
+        there = device_search([Neighbours.of(values)], card)
         found = there.nearest(on(targets).to(card), torch.zeros(1, S, 100, dtype=torch.int64, device=card)).cpu()
         labels = np.unique(values, axis=0)
         apart = np.linalg.norm(targets[..., None, :] - labels, axis=-1)

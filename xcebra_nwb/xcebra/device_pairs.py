@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xcebra_nwb.xcebra.device_neighbours import Search, search
+from xcebra_nwb.xcebra.device_neighbours import DeviceSearch, device_search
 from xcebra_nwb.xcebra.device_steps import DeviceSteps, device_steps
 from xcebra_nwb.xcebra.device_tables import GroupTables, Tables
 from xcebra_nwb.xcebra.groups import Integers
@@ -93,7 +93,7 @@ class DeviceNearPairs:
     values: Tables
     classes: Tables
     steps: DeviceSteps
-    search: Search
+    search: DeviceSearch
     places: GroupTables
 
     @property
@@ -130,7 +130,7 @@ def _(kind: NearPairs, rules: Sequence[NearPairs], device: torch.device) -> Devi
         Tables.of([rule.values for rule in rules], device),
         Tables.of([rule.classes for rule in rules], device),
         device_steps(kind.steps, [rule.steps for rule in rules], kind.values.shape[1], device),
-        search(neighbours, device),
+        device_search(neighbours, device),
         GroupTables.of([one.places for one in neighbours], device),
     )
 
