@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from xcebra_nwb import config, footprint, memory
 from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.footprint import MEGABYTE, Sizes
+from xcebra_nwb.inputs import SHARE
 from xcebra_nwb.xcebra import encoder, training
 from xcebra_nwb.xcebra.training import Block, Samples
 
@@ -28,6 +29,13 @@ def test_a_larger_session_takes_more(bins: int, units: int, labels: int, larger:
     more = sizes.model_copy(update={larger: getattr(sizes, larger) + 1})
     assert footprint.held(more, chosen) > footprint.held(sizes, chosen)
     assert footprint.step(more, chosen) >= footprint.step(sizes, chosen)
+
+
+@given(counts, counts)
+@settings(max_examples=20)
+def test_what_is_asked_for_holds_the_recording_in_memory(bins: int, units: int) -> None:
+    held = footprint.held(Sizes(bins=bins, units=units, labels=1), config.validate({})) * MEGABYTE
+    assert SHARE * held >= 4 * bins * units
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "conv10"])

@@ -16,8 +16,11 @@ from xcebra_nwb.files import read_json, write_json
 NAME = "sizes.json"
 PACKAGE = 1000.0  # MB: the program, its libraries, and what is done in chunks
 MEGABYTE = 1e6
-OF_A_COUNT = 16  # bytes: of a unit in a bin, as it is stored and as encoders see it, and on the way
-OF_A_LATENT = 12  # bytes: of a member in a bin, three times
+OF_A_COUNT = 10  # bytes: of a unit in a bin, 4 as encoders see it; over half of what is free goes to disk (inputs.py)
+OF_AN_OBSERVATION = 8  # bytes: of a unit in a bin, as generators are fitted to it
+OF_A_BIN = 300  # bytes: times, labels, segments and places
+OF_A_LATENT = 8  # bytes: of a member in a bin, as it is written or judged, and the bin whose label it saw
+GENERATOR = "generator_support"
 LATENTS = 10  # where their number is not said
 
 
@@ -46,7 +49,8 @@ def load(directory: Path) -> Sizes | None:
 def held(sizes: Sizes, config: Config) -> float:
     """Return MB of what every verb after extraction holds at most: the recording and all members' latents."""
     latents = LATENTS if config.encoder.outputs == "auto" else config.encoder.outputs
-    a_bin = OF_A_COUNT * sizes.units + OF_A_LATENT * members(sizes, config) * latents
+    of_a_unit = OF_A_COUNT + (OF_AN_OBSERVATION if GENERATOR in config.attribution.methods else 0)
+    a_bin = OF_A_BIN + of_a_unit * sizes.units + OF_A_LATENT * members(sizes, config) * (latents + 1)
     return sizes.bins * a_bin / MEGABYTE
 
 
