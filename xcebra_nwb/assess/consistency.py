@@ -6,7 +6,6 @@ noise structure. So the agreement of the null-corrected maps, and of the nulls a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import combinations, permutations
 
 import numpy as np
@@ -26,14 +25,6 @@ def map_agreement(maps: Floats) -> float:
     if len(maps) < 2 or maps.shape[1] < 3 or (np.ptp(maps, axis=1) == 0).any():
         return float("nan")
     return float(np.mean([spearmanr(a, b).statistic for a, b in combinations(maps, 2)]))
-
-
-def partner(methods: Sequence[str]) -> int | None:
-    """Return which of ``methods`` the first is compared with: the neuron gradient if it is there, else the second."""
-    if len(methods) < 2:
-        return None
-    others = list(methods[1:])
-    return 1 + (others.index("neuron_gradient") if "neuron_gradient" in others else 0)
 
 
 def corrected_maps(seeds: Floats, nulls: Floats) -> Floats:

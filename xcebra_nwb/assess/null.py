@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, trim_mean
 
+from xcebra_nwb.assess.compared import known_nulls
 from xcebra_nwb.assess.moderated import half_interval, moderated
 
 Floats = NDArray[np.float64]
@@ -53,11 +54,6 @@ def score_maps(seeds: Floats, nulls: Floats) -> NullTest:
     """
     tested = [_score_label(seeds[:, label], known_nulls(nulls[:, label])) for label in range(seeds.shape[1])]
     return NullTest(*(np.stack(values) for values in zip(*tested, strict=True)))
-
-
-def known_nulls(maps: Floats) -> Floats:
-    """Return the rows of ``maps`` (null, unit) that are the map of a null, and not padding."""
-    return maps[np.isfinite(maps).any(axis=1)]
 
 
 def _score_label(seeds: Floats, nulls: Floats) -> NullTest:

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb.assess.aliasing import aliased_share
-from xcebra_nwb.assess.consistency import partner
+from xcebra_nwb.assess.compared import partner
 from xcebra_nwb.assess.evidence import mean_of_known
 from xcebra_nwb.assess.fit import fit_of
 from xcebra_nwb.assess.identifiability import leak, linear_leak, mixing, saturated_share, spanned_directions

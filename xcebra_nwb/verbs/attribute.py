@@ -15,7 +15,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb import member_maps, members, model_file
-from xcebra_nwb.assess.consistency import map_agreement, partner
+from xcebra_nwb.assess.compared import partner
+from xcebra_nwb.assess.consistency import map_agreement
 from xcebra_nwb.assess.moderated import half_interval
 from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW, log_share, score_maps
 from xcebra_nwb.config import Attribution, Config, Training
