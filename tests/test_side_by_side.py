@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 from safetensors.numpy import load_file
 
-from xcebra_nwb import checkpoint, config, inputs, member_groups, memory, session
+from xcebra_nwb import checkpoint, cohort, config, inputs, member_groups, memory, session
 from xcebra_nwb.checkpoint import Checkpoint
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.refusals import Code
@@ -184,6 +184,14 @@ def assert_equal(found: list[dict], expected: list[dict]) -> None:
     for one, other in zip(found, expected, strict=True):
         for name, value in other.items():
             assert value.identical(one[name]) if isinstance(value, xr.Dataset) else np.array_equal(value, one[name])
+
+
+def test_on_a_processor_more_sessions_than_its_caches_hold_are_trained_one_after_the_other(
+    three: list[Path], alone: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cohort, "NEAR", 1)
+    train_each(three, SETTINGS)
+    assert_equal(kept(three), kept(list(alone.values())))
 
 
 class Killed(BaseException):

@@ -63,10 +63,10 @@ class Checkpoint:
 
     def __init__(self, directory: Path, identity: str, stacks: Sequence[range], steps: int) -> None:
         """Take up what an unfinished run of the very same training left, or begin with each stack as one group."""
-        self._path, self._identity, self._steps = directory / NAME, identity, steps
+        self._path, self._steps = directory / NAME, steps
+        # There may have been room for other recordings than now, and so there were other stacks.
+        self._identity = digest([identity, [[members.start, members.stop] for members in stacks]])
         found = self._load()
-        if not all(any(group.members.start in s and group.members[-1] in s for s in stacks) for group in found):
-            found = []  # there was room for other recordings than now, and so there were other stacks
         if found:
             begun = max((group.state.step for group in found if group.state is not None), default=0)
             logger.info("going on from %s, where step %d was reached", NAME, begun)

@@ -6,7 +6,7 @@ members is a range whatever it is made of.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +22,7 @@ from xcebra_nwb.xcebra import side_by_side
 from xcebra_nwb.xcebra.side_by_side import SideBySide
 
 FLOAT = 4  # bytes
+NEAR = 32_000_000  # bytes of a step that a processor's caches hold: beyond, more members at once make it slower
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,23 @@ class Cohort:
         seen = [recordings[directory] for directory in order]
         return cls(order, trainees, seen, [range(*e) for e in pairwise(ends)], apart)
 
+    def near(self, bytes_a_step: Callable[[range], int], device: torch.device) -> Cohort:
+        """Return the same with stacks of no more sessions than are trained the faster for it on ``device``.
+
+        A card takes the more members the better. On a processor sessions gain from each other while all that a step
+        takes is at most :data:`NEAR` bytes.
+        """
+        if device.type != "cpu":
+            return self
+        found: list[range] = []
+        for own in self._members_of_each():
+            longer = range(found[-1].start, own.stop) if found else own
+            if found and own.start in self.stack_of(longer) and bytes_a_step(longer) <= NEAR:
+                found[-1] = longer
+            else:
+                found.append(own)
+        return replace(self, stacks=found)
+
     def tell(self, config: Config, device: torch.device) -> None:
         """Say what it costs that recordings stay where they are."""
         for directory, one, recording in zip(self.directories, self.trainees, self.recordings, strict=True):
@@ -58,12 +76,11 @@ class Cohort:
 
     def sessions(self, members: range) -> dict[int, Trainee]:
         """Return the sessions, by number, that ``members`` are of, each with those of its members."""
-        found, start = {}, 0
-        for number, one in enumerate(self.trainees):
-            own = range(max(members.start, start) - start, min(members.stop, start + len(one.stack)) - start)
-            if own:
-                found[number] = one.only(own)
-            start += len(one.stack)
+        found = {}
+        for number, (one, own) in enumerate(zip(self.trainees, self._members_of_each(), strict=True)):
+            some = range(max(members.start, own.start), min(members.stop, own.stop))
+            if some:
+                found[number] = one.only([member - own.start for member in some])
         return found
 
     def side_by_side(self, members: range, device: torch.device) -> SideBySide:
@@ -83,6 +100,10 @@ class Cohort:
     def stack_of(self, members: range) -> range:
         """Return the whole stack that ``members`` are part of."""
         return next(stack for stack in self.stacks if members.start in stack)
+
+    def _members_of_each(self) -> list[range]:
+        ends = np.cumsum([0, *(len(one.stack) for one in self.trainees)]).tolist()
+        return [range(*own) for own in pairwise(ends)]
 
     def _stay(self, members: range) -> bool:
         return any(self.directories[number] in self.apart for number in self.sessions(members))

@@ -63,9 +63,10 @@ def train_each(directories: Sequence[Path], config: Config, threads: int = 1) ->
     """
     ready: dict[Path, Trainee] = {}
     refused: dict[Path, Refusal] = {}
-    for directory in sorted(directories, key=lambda where: where.resolve().name):
+    in_order = sorted(directories, key=lambda where: where.resolve().name)
+    for directory, session in [(directory, load(directory / "session.nc")) for directory in in_order]:
         try:
-            ready[directory] = trainee(load(directory / "session.nc"), config)
+            ready[directory] = trainee(session, config)
         except (Refusal, UsageError) as error:
             refused[directory] = as_refusal(error)
     for directory, one in ready.items():
@@ -96,6 +97,8 @@ def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[
         recordings = {directory: input_array(one.session, directory) for directory, one in ready.items()}
         cohort = Cohort.of(ready, recordings, place)
         cohort.tell(config, place)
+        of_a_step = _bytes_a_step(cohort, config, place)
+        cohort = cohort.near(of_a_step, place)
         same = identity("train", config, [one / "session.nc" for one in cohort.directories], place.type)
         checkpoint = Checkpoint(next(iter(ready)), same, cohort.stacks, chosen.steps)
 
@@ -106,7 +109,10 @@ def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[
                 trained = _learn(beside, list(some.values()), config, chosen, advance, survival)
             return list(_judged(beside, some, config, trained))
 
-        groups = train_in_groups(checkpoint, place, _taken(cohort, config, place), work)
+        def taken(members: range) -> int:
+            return of_a_step(members) + cohort.bytes_of_recordings(members, place)
+
+        groups = train_in_groups(checkpoint, place, taken, work)
     found = [part for group in groups for part in group]
     about = {"seconds": time.monotonic() - started, "device": str(place), "threads": threads}
     written = {}
@@ -121,8 +127,8 @@ def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[
     return written
 
 
-def _taken(cohort: Cohort, config: Config, place: torch.device) -> Callable[[range], int]:
-    """What a group of members takes: their recordings, and a step of each; measured on the widest of every stack."""
+def _bytes_a_step(cohort: Cohort, config: Config, place: torch.device) -> Callable[[range], int]:
+    """What a step of some members takes; measured on the widest of every stack."""
 
     def step_of_one(first: range, beside: SideBySide) -> list[Trained]:
         (one,) = cohort.sessions(first).values()
@@ -132,7 +138,7 @@ def _taken(cohort: Cohort, config: Config, place: torch.device) -> Callable[[ran
     for stack in cohort.stacks:
         beside = cohort.side_by_side(stack[:1], place)  # there before, so that it is not counted
         by_stack[stack] = of_each(partial(step_of_one, stack[:1], beside), place)
-    return lambda members: by_stack[cohort.stack_of(members)](members) + cohort.bytes_of_recordings(members, place)
+    return lambda members: by_stack[cohort.stack_of(members)](members)
 
 
 def _learn(
