@@ -139,8 +139,8 @@ class Training(Section):
     sessions_at_once: int = Field(
         1,
         ge=1,
-        description="small sessions that one job of the workflow trains, each in a space of its own (docs/memory.md): one "
-        "stack on a card; on a processor only while its caches hold a step of all, else one after the other",
+        description="small sessions that one job of the workflow trains, each in a space of its own (docs/memory.md): "
+        "one stack on a card; on a processor only while its caches hold a step of all, else one after the other",
     )
     held_out: float = Field(0.2, gt=0, lt=0.6, description="share of the bins kept from training, in contiguous blocks")
     held_out_blocks: int = Field(5, ge=1, description="number of those blocks")
