@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.spatial import cKDTree
 from scipy.special import ive
 
-from xcebra_nwb.xcebra.groups import Groups
+from xcebra_nwb.xcebra.groups import Groups, distinct_rows
 from xcebra_nwb.xcebra.neighbours import TURN, Neighbours
 from xcebra_nwb.xcebra.nulls import LEAST_SHIFT, draw_shifts, reversed_order, shifted_order, trial_order
 from xcebra_nwb.xcebra.pairs import DiscretePairs, NearPairs, TimePairs
@@ -126,6 +126,14 @@ def test_along_one_axis_the_order_of_labels_says_what_a_tree_would(circular: boo
     (search,) = (own := Neighbours.of(labels, circular)).searches
     _, expected = cKDTree(own.labels, boxsize=TURN if circular else None).query(targets)
     np.testing.assert_array_equal(search.nearest(targets), expected)
+
+
+@given(hnp.arrays(np.float64, st.tuples(st.integers(1, 30), st.integers(1, 3)), elements=st.integers(-2, 2)))
+def test_distinct_rows_are_in_order_and_know_their_rows(rows: np.ndarray) -> None:
+    found, number = distinct_rows(rows)
+    expected, inverse = np.unique(rows, axis=0, return_inverse=True)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(number, inverse.reshape(-1))
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60))

@@ -30,3 +30,16 @@ class Groups:
         """Return a random sample of each of ``group``."""
         chosen = (generator.random(group.shape) * self.size[group]).astype(np.int64)
         return self.order[self.start[group] + chosen]
+
+
+def distinct_rows(rows: NDArray) -> tuple[NDArray, Integers]:
+    """Return the distinct ``rows`` (row, column) in order of their columns, and the number of each row's own (row,).
+
+    It is what ``np.unique`` returns along an axis, which sorts records and takes five times as long.
+    """
+    order = np.lexsort(rows.T[::-1])
+    ordered = rows[order]
+    begins = np.r_[True, (ordered[1:] != ordered[:-1]).any(axis=1)]
+    number = np.empty(len(rows), dtype=np.int64)
+    number[order] = np.cumsum(begins) - 1
+    return ordered[begins], number

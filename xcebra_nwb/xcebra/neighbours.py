@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from xcebra_nwb.xcebra.groups import Floats, Groups, Integers
+from xcebra_nwb.xcebra.groups import Floats, Groups, Integers, distinct_rows
 
 TURN = 2 * np.pi
 
@@ -48,7 +49,12 @@ class InOrder:
 class InSpace:
     """Labels of several axes."""
 
-    tree: cKDTree
+    labels: Floats  # (label, axis)
+
+    @cached_property
+    def tree(self) -> cKDTree:
+        """The labels' tree; where a card draws, nobody asks for it."""
+        return cKDTree(self.labels)
 
     def nearest(self, targets: Floats) -> Integers:
         """See :class:`Search`."""
@@ -80,12 +86,10 @@ class Neighbours:
             classes: (sample,) class codes 0, 1, ...; None: all samples are of one class, 0.
         """
         classes = np.zeros(len(values), dtype=np.int64) if classes is None else classes
-        distinct, place = np.unique(
-            np.column_stack([classes, _wrapped(values) if circular else values]), axis=0, return_inverse=True
-        )
+        distinct, place = distinct_rows(np.column_stack([classes, _wrapped(values) if circular else values]))
         first, labels = np.searchsorted(distinct[:, 0], np.arange(classes.max() + 1)), distinct[:, 1:]
         searches = tuple(_search(own, circular) for own in np.split(labels, first[1:]))
-        return cls(Groups.of(place.reshape(-1)), labels, first, searches, circular)
+        return cls(Groups.of(place), labels, first, searches, circular)
 
     @property
     def sizes(self) -> Integers:
@@ -113,7 +117,7 @@ class Neighbours:
 def _search(labels: Floats, circular: bool) -> Search:
     if labels.shape[1] == 1:
         return InOrder(np.ascontiguousarray(labels[:, 0]), circular)
-    return InSpace(cKDTree(labels))
+    return InSpace(labels)
 
 
 def _wrapped(angles: Floats) -> Floats:
