@@ -16,10 +16,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from xcebra_nwb.xcebra import device_pairs, encoder, training
-from xcebra_nwb.xcebra.device_neighbours import device_search, nearest_in_chunks
+from xcebra_nwb.xcebra.device_neighbours import device_search
 from xcebra_nwb.xcebra.device_pairs import DEVICE_STEPS_A_DRAW, draws_on
 from xcebra_nwb.xcebra.device_steps import Angles, angle_distribution, device_steps
 from xcebra_nwb.xcebra.groups import Groups
+from xcebra_nwb.xcebra.nearest import nearest_in_chunks, proves_itself
 from xcebra_nwb.xcebra.neighbours import TURN, Neighbours
 from xcebra_nwb.xcebra.pairs import DiscretePairs, NearPairs, PositiveRule, TimePairs
 from xcebra_nwb.xcebra.snapshot import Survival
@@ -321,10 +322,30 @@ def test_drawing_never_asks_the_device(rules: slice, monkeypatch: pytest.MonkeyP
     assert directions.shape == (S, 3, B, sum(WIDTHS))
 
 
+def test_a_kernel_that_fails_or_finds_others_is_not_used(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(*tensors: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("no C compiler")
+
+    def out_of_memory(*tensors: torch.Tensor) -> torch.Tensor:
+        raise MemoryError
+
+    for axes in (2, 3):
+        assert proves_itself(lambda *tensors: nearest_in_chunks(*tensors[:4]), axes, CPU)
+    assert not caplog.messages
+    assert not proves_itself(broken, 2, CPU)
+    assert not proves_itself(lambda *tensors: nearest_in_chunks(*tensors[:4]).clamp(max=800), 2, CPU)
+    said = ["cannot be used (no C compiler)", "finds others"]
+    assert all(words in message for words, message in zip(said, caplog.messages, strict=True))
+    with pytest.raises(MemoryError):
+        proves_itself(out_of_memory, 2, CPU)
+
+
 KERNEL = """
 import numpy as np, torch
 from xcebra_nwb.xcebra.device_neighbours import SearchInSpace
 from xcebra_nwb.xcebra.device_places import Places
+from xcebra_nwb.xcebra.nearest import proves_itself
+from xcebra_nwb.xcebra.nearest_kernel import nearest_fused
 from xcebra_nwb.xcebra.neighbours import Neighbours
 
 def assert_same(neighbours, targets, classes):
@@ -345,6 +366,7 @@ for axes, scale, classes in ((2, 40, 1), (2, 40, 3), (2, 9, 40), (3, 9, 1), (5, 
     assert_same([neighbours[0], *neighbours], targets, rng.integers(classes, size=(3, 1, 120)))
 number = np.arange(256.0)  # the first of two equally near ones is looked at after the other, by the same thread
 values = np.stack([0 * number, number, np.where(number % 128 == 0, 0, 1000)], axis=1)
+assert all(proves_itself(nearest_fused, axes, torch.device("cpu")) for axes in (2, 3, 6))
 assert_same([Neighbours.of(values)], np.array([1.0, 64, 0]).reshape(1, 1, 1, 3), np.zeros((1, 1, 1), dtype=np.int64))
 """
 

@@ -2,14 +2,13 @@
 
 With one axis they are one of the two places on either side, in float64 like those found on the CPU. With several axes
 places are compared in float32 around the mean of the member's label: on CUDA with Triton those that are near enough
-along the first axis (:mod:`.nearest_kernel`), else all, and no more than :data:`ELEMENTS` distances are held. Of places
+along the first axis (:mod:`.nearest_kernel`), else all, some at a time (:mod:`.nearest`). Of places
 that are equally near the first is taken, in the order of the label's axes (of angles, the one before the target).
 Shapes: M members, S steps, B samples of a batch, P places of all members.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,9 +18,8 @@ import torch
 from torch import Tensor
 
 from xcebra_nwb.xcebra.device_places import Order, Places
+from xcebra_nwb.xcebra.nearest import kernel_serves, nearest_in_chunks
 from xcebra_nwb.xcebra.neighbours import TURN, Neighbours
-
-ELEMENTS = 2**24  # distances held at once where no kernel holds them in registers
 
 
 class DeviceSearch(Protocol):
@@ -42,7 +40,7 @@ def device_search(neighbours: Sequence[Neighbours], device: torch.device) -> Dev
     places = Places.of(neighbours, device)
     if places.labels.shape[1] == 1:
         return SearchInOrder.of(places, neighbours[0].circular)
-    return SearchInSpace.of(places, fused=device.type == "cuda" and importlib.util.find_spec("triton") is not None)
+    return SearchInSpace.of(places, fused=kernel_serves(places.labels.shape[1], device))
 
 
 @dataclass(frozen=True)
@@ -119,32 +117,3 @@ class SearchInSpace:
             ]
             found = torch.stack(own).view_as(first)
         return found - self.places.start
-
-
-def nearest_in_chunks(points: Tensor, targets: Tensor, first: Tensor, last: Tensor, elements: int = ELEMENTS) -> Tensor:
-    """Return for every target the number of the nearest of ``points`` between ``first`` and ``last``, (target,).
-
-    Squares of differences are summed, not products, which lose the digits that tell near places apart.
-
-    Args:
-        points: (axis, P).
-        targets: (axis, target).
-        first: (target,) the first point that counts.
-        last: (target,) the one after the last that counts.
-        elements: distances held at once.
-    """
-    best = torch.full_like(targets[0], torch.inf)
-    found = first
-    width = max(1, elements // targets.shape[1])
-    for start in range(0, points.shape[1], width):
-        chunk = points[:, start : start + width]
-        square = torch.zeros(targets.shape[1], chunk.shape[1], dtype=targets.dtype, device=targets.device)
-        for target, point in zip(targets, chunk, strict=True):
-            apart = target[:, None] - point
-            square.addcmul_(apart, apart)
-        number = torch.arange(start, start + chunk.shape[1], device=targets.device)
-        square.masked_fill_((number < first[:, None]) | (number >= last[:, None]), torch.inf)
-        least, where = square.min(dim=1)
-        nearer = least < best
-        best, found = torch.where(nearer, least, best), torch.where(nearer, where + start, found)
-    return found

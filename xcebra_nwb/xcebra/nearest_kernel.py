@@ -106,7 +106,7 @@ def _nearest(
 
 
 def nearest_fused(points: Tensor, targets: Tensor, first: Tensor, last: Tensor, after: Tensor) -> Tensor:
-    """Return what :func:`~xcebra_nwb.xcebra.device_neighbours.nearest_in_chunks` returns, at once.
+    """Return what :func:`~xcebra_nwb.xcebra.nearest.nearest_in_chunks` returns, at once.
 
     Args:
         points: (axis, P), P less than 2^31, contiguous, in order along the first axis from each ``first`` to ``last``.
