@@ -18,8 +18,9 @@ from xcebra_nwb.verbs.extract import extract
 from xcebra_nwb.verbs.train import train
 from xcebra_nwb.xcebra import attribution, encoder
 from xcebra_nwb.xcebra.inverse import ROUNDING
+from xcebra_nwb.xcebra.jacobian import jacobian
 from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.model import Model, block_jacobian
+from xcebra_nwb.xcebra.model import Model
 from xcebra_nwb.xcebra.training import Block
 
 from . import nwb_builders
@@ -40,8 +41,7 @@ def whole_array_maps(name: str, tolerance: float) -> tuple[np.ndarray, np.ndarra
     """Label maps (member, label, unit) and latent maps of the inverse, by numpy's pinv on every bin's full window."""
     inputs, shape, layers = model(name)
     bins = np.arange(10, 80)
-    windows = encoder.gather_windows(inputs, torch.as_tensor(bins), shape.window)
-    _, rows = encoder.jacobian(shape, layers, windows.expand(MEMBERS, *windows.shape))
+    rows = jacobian(shape, layers, inputs, bins)
     flat = rows.reshape(MEMBERS, len(bins), OUTPUTS, -1).numpy()
     inverse = np.linalg.pinv(flat, rcond=np.sqrt(max(tolerance, ROUNDING))).swapaxes(2, 3)
     by_lag = inverse.reshape(MEMBERS, len(bins), OUTPUTS, shape.window, UNITS)
@@ -101,12 +101,13 @@ def test_out_of_memory_halves_the_chunks_and_says_nothing_twice(monkeypatch: pyt
     whole, (before, over_time), done = maps(), collected([1]), []
     maps(over_time=over_time)
     original, sizes = Model.jacobian, []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)  # one chunk after the other
 
-    def limited(self: Model, windows: torch.Tensor) -> torch.Tensor:
-        sizes.append(len(windows))
-        if len(windows) > 20 or sizes == [64, 32, 16, 16]:  # the last in the middle, after some chunks went well
+    def limited(self: Model, bins: np.ndarray) -> torch.Tensor:
+        sizes.append(len(bins))
+        if len(bins) > 20 or sizes == [64, 32, 16, 16]:  # the last in the middle, after some chunks went well
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return original(self, windows)
+        return original(self, bins)
 
     monkeypatch.setattr(Model, "jacobian", limited)
     after, over_time = collected([1])
@@ -121,8 +122,37 @@ def test_out_of_memory_halves_the_chunks_and_says_nothing_twice(monkeypatch: pyt
     np.testing.assert_allclose(found.condition, whole.condition)
 
 
+@pytest.mark.parametrize("name", ["mlp", "conv10"])
+def test_one_thread_and_two_give_the_same_bits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(attribution.CHUNK_ELEMENTS, "cpu", 5000)
+    threads, found, resolved = torch.get_num_threads(), [], []
+    for count in (1, 2):
+        by_method, over_time = collected([0, 1])
+        torch.set_num_threads(count)
+        try:
+            found.append(maps(name, over_time=over_time))
+        finally:
+            torch.set_num_threads(threads)
+        resolved.append(np.concatenate([np.concatenate(by_method[method], axis=1) for method in METHODS]))
+    for method in METHODS:
+        np.testing.assert_array_equal(found[0].label[method], found[1].label[method])
+        np.testing.assert_array_equal(found[0].latent[method], found[1].latent[method])
+    np.testing.assert_array_equal(found[0].condition, found[1].condition)
+    np.testing.assert_array_equal(*resolved)
+
+
+def test_the_condition_is_the_median_over_bins_that_are_even_over_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, shape, layers = model()
+    rows = jacobian(shape, layers, inputs, np.arange(10, 80)).flatten(3).numpy()
+    conditions = np.linalg.cond(rows) ** 2  # (member, bin)
+    np.testing.assert_allclose(maps().condition, np.median(conditions, axis=1), rtol=1e-5)
+    monkeypatch.setattr(attribution, "CONDITIONS", 24)
+    monkeypatch.setitem(attribution.CHUNK_ELEMENTS, "cpu", 5000)  # 5 bins, no multiple of the 3 between two
+    np.testing.assert_allclose(maps().condition, np.median(conditions[:, ::3], axis=1), rtol=1e-5)
+
+
 def test_a_bin_that_does_not_fit_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Model, windows: torch.Tensor) -> torch.Tensor:
+    def refuse(self: Model, bins: np.ndarray) -> torch.Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Model, "jacobian", refuse)
@@ -132,8 +162,7 @@ def test_a_bin_that_does_not_fit_is_an_error(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_forward_map_is_the_norm_of_the_gradient() -> None:
     inputs, shape, layers = model("mlp")
-    windows = encoder.gather_windows(inputs, torch.arange(10, 80), 1)
-    _, rows = encoder.jacobian(shape, layers, windows.expand(MEMBERS, *windows.shape))
+    rows = jacobian(shape, layers, inputs, np.arange(10, 80))
     expected = rows[:, :, 3:5, 0].square().sum(dim=2).mean(dim=1).sqrt()
     np.testing.assert_allclose(maps("mlp").label["neuron_gradient"][:, 1], expected.numpy(), rtol=1e-10)
 
@@ -177,7 +206,7 @@ def test_the_jacobian_of_unit_length_blocks_is_that_of_automatic_differentiation
     inputs, shape, layers = model("mlp")
     one = [(w[:1], b[:1]) for w, b in layers]
     contrast = Contrast("cosine")
-    rows = block_jacobian(shape, one, inputs[None, 5:6, None], LABELS, contrast)[0, 0, :, 0]
+    rows = Model(inputs, shape, one, LABELS, contrast).jacobian(np.array([5]))[0, 0, :, 0]
 
     def prepared(x: torch.Tensor) -> torch.Tensor:
         latents = encoder.forward(shape, one, x[None, None, None])[0][0, 0]

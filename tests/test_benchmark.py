@@ -10,6 +10,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from torch import Tensor
 
 from xcebra_nwb import session
@@ -28,7 +29,7 @@ from xcebra_nwb.verbs.attribute import attribute
 from xcebra_nwb.verbs.extract import extract
 from xcebra_nwb.verbs.simulate import simulate
 from xcebra_nwb.verbs.train import train
-from xcebra_nwb.xcebra.inverse import Spectrum
+from xcebra_nwb.xcebra import bin_maps
 
 COMMAND = Path(sys.executable).parent / "xcebra-nwb"
 
@@ -39,10 +40,10 @@ def test_a_known_perfect_encoder_scores_perfectly() -> None:
 
 
 def test_nothing_is_measured_with_a_broken_inverse(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forward(spectrum: Spectrum, tolerance: float) -> tuple[Tensor, Tensor]:
-        return spectrum.vectors @ spectrum.vectors.mT, spectrum.values
+    def transposed(gram: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
+        return torch.eye(gram.shape[-1]).to(gram).expand_as(gram), torch.ones_like(gram[..., 0])
 
-    monkeypatch.setattr(Spectrum, "inverse", forward)
+    monkeypatch.setattr(bin_maps, "pseudo_inverse", transposed)
     with pytest.raises(Failure, match="known-perfect encoder"):
         perfect.scores()
 

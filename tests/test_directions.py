@@ -6,9 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xcebra_nwb.xcebra import attribution, directions, encoder
+from xcebra_nwb.xcebra import attribution, bin_maps, directions, encoder
 from xcebra_nwb.xcebra.directions import Directions, LabelValues, new_directions
-from xcebra_nwb.xcebra.inverse import times
+from xcebra_nwb.xcebra.inverse import gram, times
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
 from xcebra_nwb.xcebra.tangents import Tangents, tangents
@@ -149,7 +149,7 @@ def kept_of(blocks: list[Block], projectors: list[np.ndarray], secants: dict[int
     return Directions(blocks, everywhere, np.zeros(0, dtype=int), [np.zeros((0, 0))], secants)
 
 
-def test_a_class_latent_has_its_mean_gradient_and_saturated_bins_stay_without() -> None:
+def test_a_class_latent_has_its_mean_gradient_and_saturated_bins_stay_without(monkeypatch: pytest.MonkeyPatch) -> None:
     jacobian = torch.as_tensor(np.random.default_rng(0).normal(size=(1, 5, 2, 1, 7)))
     mean = torch.ones(1, 1, 7, dtype=torch.float64)
     kept = kept_of([Block("angle", 0, 1), Block("choice", 1, 2)], [np.eye(1), np.eye(1)], {1: mean})
@@ -157,9 +157,9 @@ def test_a_class_latent_has_its_mean_gradient_and_saturated_bins_stay_without() 
     torch.testing.assert_close(replaced[:, :, 0], jacobian[:, :, 0])
     assert (replaced[0, :, 1] == 1).all()
     model = linear(np.ones((7, 2)), np.zeros((5, 7)), kept.blocks)
-    sums = attribution._Sums(model, ["inverted_neuron_gradient"])
     jacobian[:, 3] = 0.0
-    found = sums.add(jacobian, kept, 0)["inverted_neuron_gradient"]  # (1, label, bin, unit)
+    monkeypatch.setattr(Model, "jacobian", lambda self, bins: jacobian[:, bins])
+    found = bin_maps.of_jacobian(model, kept, [bin_maps.INVERSE], 1, 0, np.arange(5)).maps[bin_maps.INVERSE].squares
     assert (found[0, 1, 3] == 0).all()
     assert (found[0, 1, [0, 1, 2, 4]].sum(dim=-1) > 0.99).all()
 
@@ -185,7 +185,8 @@ def test_shares_are_what_a_step_of_the_label_changes_in_each_unit() -> None:
     expected = torch.tensor([0.36, 0.64, 0.0], dtype=torch.float64).expand(5, 3).clone()
     expected[3] = 0
     as_it_is = torch.eye(2, dtype=torch.float64).expand(1, 5, 2, 2)
-    torch.testing.assert_close(kept.shares(as_it_is, inverse, 0)[0, 0], expected)
+    squares = times(kept.moved(as_it_is, 0), inverse).square().sum(dim=3)
+    torch.testing.assert_close(kept.shares(squares)[0, 0], expected)
 
 
 def test_blocks_that_share_latents_keep_what_either_label_moves() -> None:
@@ -193,6 +194,6 @@ def test_blocks_that_share_latents_keep_what_either_label_moves() -> None:
     jacobian = torch.as_tensor(np.random.default_rng(0).normal(size=(1, 5, 3, 1, 7)))
     restricted = jacobian.clone()
     restricted[:, :, 2] = 0
-    inverse, share = kept.inverse(jacobian, 0)
+    inverse, share = kept.inverse(gram(jacobian.flatten(3)), 0)
     torch.testing.assert_close(times(inverse, jacobian).flatten(3), torch.linalg.pinv(restricted.flatten(3)).mT)
     torch.testing.assert_close(share, torch.tensor([1.0, 1, 0], dtype=torch.float64).expand(1, 5, 3))

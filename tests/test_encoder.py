@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.jacobian import identity, jacobian
 
 MEMBERS, BATCH, UNITS = 2, 5, 7
 
@@ -19,6 +20,12 @@ def make(name: str, clip: float | None = None) -> tuple[encoder.Architecture, li
     return shape, layers, windows
 
 
+def rows_of(shape: encoder.Architecture, layers: list[encoder.Layer], windows: torch.Tensor) -> torch.Tensor:
+    """The Jacobian (member, window, latent, bin, unit), by the vector-Jacobian product with every latent's own row."""
+    latents, pre_activations = encoder.forward(shape, layers, windows)
+    return encoder.vector_jacobian(shape, layers, pre_activations, identity(latents))
+
+
 @pytest.mark.parametrize(("name", "window"), [("mlp", 1), ("conv10", 10)])
 def test_the_window_is_that_of_the_architecture(name: str, window: int) -> None:
     shape, layers, windows = make(name)
@@ -30,7 +37,7 @@ def test_the_window_is_that_of_the_architecture(name: str, window: int) -> None:
 @pytest.mark.parametrize("clip", [None, 0.5])
 def test_the_jacobian_is_that_of_automatic_differentiation(name: str, clip: float | None) -> None:
     shape, layers, windows = make(name, clip)
-    _, rows = encoder.jacobian(shape, layers, windows)
+    rows = rows_of(shape, layers, windows)
     for member in range(MEMBERS):
         one = [(w[member : member + 1], b[member : member + 1]) for w, b in layers]
         for sample in range(BATCH):
@@ -45,7 +52,7 @@ def test_an_encoder_without_some_units_does_not_see_them(name: str) -> None:
     shape, layers, windows = make(name)
     silent = np.arange(UNITS) < 2
     blind = encoder.without_units(shape, layers, silent)
-    _, rows = encoder.jacobian(shape, blind, windows)
+    rows = rows_of(shape, blind, windows)
     assert torch.count_nonzero(rows[..., :2]) == 0
     without = windows.clone()
     without[..., :2] = 0
@@ -54,7 +61,7 @@ def test_an_encoder_without_some_units_does_not_see_them(name: str) -> None:
 
 def test_a_saturated_output_has_no_gradient() -> None:
     shape, layers, windows = make("mlp", clip=1e-6)
-    assert torch.count_nonzero(encoder.jacobian(shape, layers, windows)[1]) == 0
+    assert torch.count_nonzero(rows_of(shape, layers, windows)) == 0
 
 
 def test_the_gradient_of_the_gelu_derivative_is_right() -> None:
@@ -71,3 +78,18 @@ def test_embedding_in_chunks_is_the_embedding(monkeypatch: pytest.MonkeyPatch) -
     whole = encoder.embed(shape, layers, inputs, bins)
     monkeypatch.setitem(encoder.ELEMENTS, "cpu", 7 * shape.window * max(shape.widths))
     np.testing.assert_allclose(encoder.embed(shape, layers, inputs, bins), whole, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["mlp", "conv10"])
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_windows_that_share_activity_have_the_jacobian_of_each_alone(name: str, clip: float | None) -> None:
+    """Of bins with gaps, in no order, one of them twice."""
+    shape, layers, _ = make(name, clip)
+    inputs = torch.as_tensor(np.random.default_rng(3).normal(size=(90, UNITS)))
+    bins = np.array([20, 21, 22, 40, 24, 70, 71, 21])
+    windows = encoder.gather_windows(inputs, torch.as_tensor(bins), shape.window).expand(MEMBERS, -1, -1, -1)
+    rows = jacobian(shape, layers, inputs, bins)
+    assert rows.is_contiguous()
+    torch.testing.assert_close(rows, rows_of(shape, layers, windows), rtol=1e-10, atol=1e-12)
+    latents = encoder.embed(shape, layers, inputs, bins)
+    np.testing.assert_allclose(latents, encoder.forward(shape, layers, windows)[0].numpy(), rtol=1e-5)

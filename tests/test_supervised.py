@@ -20,6 +20,7 @@ from xcebra_nwb.verbs.assess import assess
 from xcebra_nwb.verbs.attribute import attribute
 from xcebra_nwb.verbs.train import train
 from xcebra_nwb.xcebra import encoder, supervised
+from xcebra_nwb.xcebra.jacobian import jacobian
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.optimization import Options
 from xcebra_nwb.xcebra.supervised import Targets
@@ -79,8 +80,7 @@ def test_the_regularizer_makes_the_jacobian_smaller() -> None:
     size = {}
     for weight in (0.0, 1.0):
         shape, data, model = trained([0], [1], steps=200, regularizer_weight=weight)
-        windows = encoder.gather_windows(activity, torch.as_tensor(data[0].bins)[None], 1)
-        size[weight] = encoder.jacobian(shape, model.layers, windows)[1].square().sum(dim=(2, 3, 4)).mean().item()
+        size[weight] = jacobian(shape, model.layers, activity, data[0].bins).square().sum(dim=(2, 3, 4)).mean().item()
     assert size[1.0] < 0.5 * size[0.0]
 
 

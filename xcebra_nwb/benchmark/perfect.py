@@ -74,9 +74,9 @@ class TrueInverse(Model):
         """One."""
         return 1
 
-    def jacobian(self, windows: Tensor) -> Tensor:
-        """Return the pseudo-inverse (1, B, K, 1, D) of the generator's Jacobian at true latents (B, 1, K)."""
-        generator = standardized_jacobian(self.data, windows[:, 0].numpy())
+    def jacobian(self, bins: NDArray[np.int64]) -> Tensor:
+        """Return the pseudo-inverse (1, B, K, 1, D) of the generator's Jacobian at the true latents of ``bins``."""
+        generator = standardized_jacobian(self.data, self.data.latents[bins])
         return torch.as_tensor(np.linalg.pinv(generator))[None, :, :, None]
 
 

@@ -31,6 +31,7 @@ from xcebra_nwb.session import encoder_input
 from xcebra_nwb.trainee import trainee
 from xcebra_nwb.xcebra import training
 from xcebra_nwb.xcebra.attribution import Sampling, attribute
+from xcebra_nwb.xcebra.in_order import one_thread
 from xcebra_nwb.xcebra.support import METHOD as SUPPORT
 from xcebra_nwb.xcebra.windows import TRAIN
 
@@ -86,7 +87,8 @@ def _measured(work: Work, size: Size, top: Ceiling, device: torch.device) -> dic
     most = MOST[device.type][work.kind]
     most = most if work.kind == "training" else min(most, work.bins // 2)
     blocks = {OURS: block(own, size.seconds, LEAST[work.kind], most)}
-    found: dict[str, Any] = {"memory": peak_bytes(lambda: own(LEAST[work.kind]), device)}
+    with one_thread():  # the tensors of others are not seen
+        found: dict[str, Any] = {"memory": peak_bytes(lambda: own(LEAST[work.kind]), device)}
     if work.peer and peer.installed():
         blocks[PEER] = block(speed_peer.peer(work, device), size.seconds, LEAST_OF_PEER[work.kind], most)
     rates = in_turn(blocks, size.rounds)

@@ -10,6 +10,7 @@ a generator (:mod:`.support`) is fitted first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,24 +21,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.xcebra import baselines, support
+from xcebra_nwb.xcebra.bin_maps import FORWARD, INVERSE, PLAIN, BinMaps, Part, of_jacobian
 from xcebra_nwb.xcebra.directions import Directions
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
+from xcebra_nwb.xcebra.in_order import in_order
 from xcebra_nwb.xcebra.inputs import Inputs
-from xcebra_nwb.xcebra.inverse import Spectrum, gram, times
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
 from xcebra_nwb.xcebra.out_of_memory import Once, halving
 from xcebra_nwb.xcebra.support import Observed
 from xcebra_nwb.xcebra.training import Block
 
-JACOBIAN_METHODS = ("inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient")
+JACOBIAN_METHODS = (INVERSE, PLAIN, FORWARD)
 METHODS = (*JACOBIAN_METHODS, support.METHOD, *baselines.METHODS)
-DEFAULT_METHODS = ("inverted_neuron_gradient", "neuron_gradient")
+DEFAULT_METHODS = (INVERSE, FORWARD)
 CHUNK_ELEMENTS = {
-    "cpu": 300_000,
+    "cpu": 600_000,
     "cuda": 4_000_000,
 }  # of the Jacobians held at once: a processor's cache, a card's cores
-BLIND = 1e-12  # norm of a Jacobian below which a bin has none: in float32 its inverse, squared, would not be finite
+CONDITIONS = 1000  # bins at most whose Gram's eigenvalues are looked at, evenly over all
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Maps:
     label: dict[str, NDArray[np.float64]]  # method: (M, L, D)
     latent: dict[str, NDArray[np.float64]]  # method: (M, K, D)
     effective_rank: NDArray[np.float64]  # (M, L) kept directions of each label's block, mean over bins
-    condition: NDArray[np.float64]  # (M,) median over bins of the Gram's largest over smallest eigenvalue
+    condition: NDArray[np.float64]  # (M,) the Gram's largest over smallest eigenvalue, median over bins evenly chosen
     usable: NDArray[np.float64]  # (M,) share of the bins whose Jacobian is not zero
     deviance_explained: NDArray[np.float64] | None = None  # (M, D) by the generators, on held-out bins, if fitted
 
@@ -168,7 +170,9 @@ def _mean_maps(
     """
     sums, first = _MapSums(model), 0
     for chunk in values:
-        keep(first, sums.add(chunk))
+        maps = BinMaps.of_blocks(chunk, model.labels)
+        sums.add(maps)
+        keep(first, maps.squares)
         first += chunk.shape[1]
         progress(chunk.shape[1])
     return sums.result(np.full(model.members, bins))
@@ -196,10 +200,10 @@ def maps_of_jacobian(
     resolved = {method: _Resolved(method, over_time, range(model.members)) for method in methods}
     told = Once()
 
-    def keep(first: int, squares: dict[str, Tensor], count: int) -> None:
+    def keep(first: int, part: Part) -> None:
         for method in methods:
-            resolved[method].add(first, squares[method])
-        progress(told.new(first, count))
+            resolved[method].add(first, part.maps[method].squares)
+        progress(told.new(first, part.bins))
 
     of_chunks = partial(_of_chunks, model, bins, rank_tolerance, methods, keep)
     elements = CHUNK_ELEMENTS.get(model.inputs.device.type, CHUNK_ELEMENTS["cuda"])
@@ -211,29 +215,26 @@ def _of_chunks(
     bins: NDArray[np.int64],
     rank_tolerance: float | Directions,
     methods: Sequence[str],
-    keep: Callable[[int, dict[str, Tensor], int], None],
+    keep: Callable[[int, Part], None],
     elements: int,
 ) -> Maps:
-    """The maps by chunks whose Jacobians have so many ``elements``; ``keep`` is told of each chunk."""
-    sums, done = _Sums(model, methods), 0
-    for chunk in chunks(bins, elements_a_bin(model), elements):
-        with torch.no_grad():
-            squares = sums.add(model.jacobian(model.windows(chunk)), rank_tolerance, done)
-        keep(done, squares, len(chunk))
-        done += len(chunk)
+    """The maps by chunks whose Jacobians have so many ``elements``; ``keep`` is told of each, in their order."""
+    sums, every = _Sums(model, methods), math.ceil(len(bins) / CONDITIONS)
+    firsts = range(0, len(bins), max(1, elements // elements_a_bin(model)))
+
+    def part(first: int) -> Part:
+        return of_jacobian(model, rank_tolerance, methods, every, first, bins[first : first + firsts.step])
+
+    threads = torch.get_num_threads() if model.inputs.device.type == "cpu" else 1
+    for first, found in zip(firsts, in_order(part, firsts, threads), strict=True):
+        sums.add(found)
+        keep(first, found)
     return sums.result(len(bins))
 
 
 def elements_a_bin(model: Model) -> int:
     """Return how many elements the Jacobians of all members have at a bin."""
     return model.members * model.shape.outputs * model.shape.window * model.shape.units
-
-
-def chunks(bins: NDArray[np.int64], elements_a_bin: int, elements: int) -> Iterator[NDArray[np.int64]]:
-    """Yield ``bins`` in pieces whose Jacobians have at most so many ``elements`` together, or of a single bin."""
-    size = max(1, elements // elements_a_bin)
-    for start in range(0, len(bins), size):
-        yield bins[start : start + size]
 
 
 def _median_of_known(values: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -245,18 +246,13 @@ class _MapSums:
     """Running sums over bins of one method's maps."""
 
     def __init__(self, model: Model) -> None:
-        self._labels = model.labels
         self.label = np.zeros((model.members, len(model.labels), model.shape.units))
         self.latent = np.zeros((model.members, model.shape.outputs, model.shape.units))
 
-    def add(self, values: Tensor, shares: Tensor | None = None) -> Tensor:
-        """Add a chunk's entries (M, B, K, T, D); return the squared label maps (M, L, B, D): ``shares`` if given."""
-        square = values.square().sum(dim=3)  # (M, B, K, D), over the lags
-        self.latent += square.sqrt().sum(dim=1).cpu().numpy()
-        if shares is None:
-            shares = torch.stack([square[:, :, b.first : b.last].sum(dim=2) for b in self._labels], dim=1)
-        self.label += shares.sum(dim=2).cpu().numpy()
-        return shares
+    def add(self, maps: BinMaps) -> None:
+        """Add a chunk's."""
+        self.label += maps.label
+        self.latent += maps.latent
 
     def result(self, count: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the label maps (M, L, D) and the latent maps (M, K, D), means over ``count`` (M,) bins."""
@@ -285,42 +281,18 @@ class _Sums:
     """Running sums over bins of everything that is made of the Jacobian."""
 
     def __init__(self, model: Model, methods: Sequence[str]) -> None:
-        self._labels = model.labels
         self.maps = {method: _MapSums(model) for method in methods}
         self.rank = np.zeros((model.members, len(model.labels)))
         self.count = np.zeros(model.members)
         self.conditions: list[NDArray[np.float32]] = []
 
-    def add(self, jacobian: Tensor, rank_tolerance: float | Directions, first: int) -> dict[str, Tensor]:
-        """Add the Jacobians (M, B, K, T, D) from bin ``first`` on; return the squared label maps (M, L, B, D)."""
-        squared = gram(jacobian.flatten(3))
-        sees = squared.diagonal(dim1=-2, dim2=-1).sum(dim=-1) > BLIND**2  # (M, B)
-        spectrum = Spectrum.of(squared * sees[..., None, None])
-        inverted, shares = jacobian, None
-        if isinstance(rank_tolerance, Directions):
-            inverted = rank_tolerance.replaced(jacobian)
-            inverse, kept = rank_tolerance.inverse(inverted, first)
-            inverse, kept = inverse * sees[..., None, None], kept * sees[..., None]
-            shares = rank_tolerance.shares(inverse, inverted, first)
-        else:
-            inverse, kept = spectrum.inverse(rank_tolerance)
-        squares = {}
+    def add(self, part: Part) -> None:
+        """Add what was made of a chunk."""
         for method, sums in self.maps.items():
-            if method == "inverted_neuron_gradient":
-                squares[method] = sums.add(times(inverse, inverted), shares)
-            elif method == "inverted_neuron_gradient_plain":
-                squares[method] = sums.add(times(spectrum.inverse(0.0)[0], jacobian))
-            else:
-                squares[method] = sums.add(jacobian)
-        self._add_rank(kept, spectrum.values, sees)
-        return squares
-
-    def _add_rank(self, kept: Tensor, values: Tensor, sees: Tensor) -> None:
-        rank = [kept[:, :, b.first : b.last].sum(dim=(1, 2)) for b in self._labels]
-        self.rank += torch.stack(rank, dim=1).cpu().numpy()
-        self.count += sees.sum(dim=1).cpu().numpy()
-        condition = values[..., -1] / values[..., 0].clamp_min(1e-30)
-        self.conditions.append(condition.where(sees, torch.nan).float().cpu().numpy())
+            sums.add(part.maps[method])
+        self.rank += part.rank
+        self.count += part.usable
+        self.conditions.append(part.conditions)
 
     def result(self, bins: int) -> Maps:
         count = np.where(self.count > 0, self.count, np.nan)  # no bin with a gradient, no map

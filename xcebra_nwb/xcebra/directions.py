@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +20,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from xcebra_nwb.xcebra.encoder import embed
-from xcebra_nwb.xcebra.inverse import Spectrum, gram, times
+from xcebra_nwb.xcebra.inverse import inverse_along
 from xcebra_nwb.xcebra.model import Model, prepared
 from xcebra_nwb.xcebra.tangents import Kind, Tangents, tangents
 from xcebra_nwb.xcebra.training import Block
@@ -68,48 +70,71 @@ class Directions:
             changed[:, :, latent] = mean.unsqueeze(1)
         return changed
 
-    def inverse(self, jacobian: Tensor, first: int) -> tuple[Tensor, Tensor]:
+    def inverse(self, gram: Tensor, first: int) -> tuple[Tensor, Tensor]:
         """Return the inverse (M, B, K, K) along the directions that are kept at bins ``first`` onwards, in float64.
 
-        :func:`.inverse.times` the Jacobian (M, B, K, T, D), as it was :meth:`replaced`, it is the transposed
-        pseudo-inverse of the Jacobian's projection. The second, (M, B, K), is what that has of each latent.
+        :func:`.inverse.times` the Jacobian whose ``gram`` (M, B, K, K) that is, as it was :meth:`replaced`, it is the
+        transposed pseudo-inverse of the Jacobian's projection. The second, (M, B, K), is what that has of each latent.
         """
-        kept = torch.as_tensor(self._projector(first, *jacobian.shape[1:3]), device=jacobian.device)
-        inverse, share = Spectrum.of(kept @ gram(jacobian.flatten(3)) @ kept).inverse(0.0)
-        return inverse @ kept, share
+        return inverse_along(gram, self._projector(first, *gram.shape[1:3]).to(gram.device))
 
-    def shares(self, inverse: Tensor, jacobian: Tensor, first: int) -> Tensor:
-        """Return the units' squared shares (M, L, B, D) in the inverse at bins ``first`` onwards.
+    def moved(self, inverse: Tensor, first: int) -> Tensor:
+        """Return what a step of each label does to its latents, in the inverse's units, at bins ``first`` onwards.
+
+        Rows (M, B, S, K), those of all labels below each other, to be multiplied with the Jacobian as the ``inverse``
+        (M, B, K, K) is that :meth:`inverse` returned.
+        """
+        some = slice(first, first + inverse.shape[1])
+        rows = [
+            table.at(table.step, some).to(inverse.device) @ inverse[:, :, block.first : block.last]
+            for block, table in zip(self.blocks, self._tables, strict=True)
+        ]
+        return torch.cat(rows, dim=2)
+
+    def shares(self, squares: Tensor) -> Tensor:
+        """Return the units' squared shares (M, L, B, D), of the ``squares`` (M, B, S, D) of what is :meth:`moved`.
 
         Of every label: what a step of the label changes in each unit, whatever the scale of its latents, at unit norm
         over units, since a bin in which the encoder is nearly blind has a huge inverse.
-
-        Args:
-            inverse: as :meth:`inverse` returned it.
-            jacobian: (M, B, K, T, D), as it was :meth:`replaced`.
         """
-        some = slice(first, first + jacobian.shape[1])
-        shares = []
-        for block, by_member in zip(self.blocks, self.tangents, strict=True):
-            step = torch.as_tensor(np.stack([found.step[found.place[some]] for found in by_member]))  # (M, B, k, k)
-            moved = step.to(inverse.device) @ inverse[:, :, block.first : block.last]  # (M, B, k, K)
-            square = times(moved, jacobian).square().sum(dim=(2, 3))  # (M, B, D)
-            total = square.sum(dim=2, keepdim=True)
-            shares.append(square / torch.where(total > 0, total, 1.0))
-        return torch.stack(shares, dim=1)
+        widths = [block.last - block.first for block in self.blocks]
+        label = torch.stack([own.sum(dim=2) for own in squares.split(widths, dim=2)], dim=1)
+        total = label.sum(dim=3, keepdim=True)
+        return label / torch.where(total > 0, total, 1.0)
 
-    def _projector(self, first: int, bins: int, latents: int) -> Floats:
+    @cached_property
+    def _tables(self) -> list[_Table]:
+        return [_Table.of(by_member) for by_member in self.tangents]
+
+    def _projector(self, first: int, bins: int, latents: int) -> Tensor:
         """Onto the span of everything that is kept, (M, B, K, K)."""
-        some = slice(first, first + bins)
-        whole = np.zeros((len(self.new), bins, latents, latents))
-        for block, by_member in zip(self.blocks, self.tangents, strict=True):
-            columns = slice(block.first, block.last)
-            for member, found in enumerate(by_member):
-                whole[member, :, columns, columns] += found.projector[found.place[some]]
-        for member, projector in enumerate(self.new):
-            whole[member][:, self.free[:, None], self.free] += projector
+        some, free = slice(first, first + bins), torch.as_tensor(self.free)
+        whole = torch.zeros(len(self.new), bins, latents, latents, dtype=torch.float64)
+        for block, table in zip(self.blocks, self._tables, strict=True):
+            whole[:, :, block.first : block.last, block.first : block.last] += table.at(table.projector, some)
+        whole[:, :, free[:, None], free] += torch.as_tensor(np.stack(self.new)).unsqueeze(1)
         shared = (_owners(self.blocks, latents) > 1).any()
         return _onto_span(whole) if shared else whole
+
+
+class _Table(NamedTuple):
+    """The tangents of a label of all members in one table, to be looked up for many bins at once."""
+
+    place: Tensor  # (M, N) the row of every bin
+    projector: Tensor  # (row, k, k)
+    step: Tensor  # (row, k, k)
+
+    @classmethod
+    def of(cls, by_member: Sequence[Tangents]) -> _Table:
+        before = np.cumsum([0, *[len(found.projector) for found in by_member]])
+        place = np.stack([found.place + start for found, start in zip(by_member, before[:-1], strict=True)])
+        tables = (np.concatenate(values) for values in zip(*[(t.projector, t.step) for t in by_member], strict=True))
+        return cls(torch.as_tensor(place.astype(np.int32)), *map(torch.as_tensor, tables))
+
+    def at(self, values: Tensor, bins: slice) -> Tensor:
+        """Return those of the table's ``values`` (row, k, k) that are of ``bins``, (M, B, k, k)."""
+        place = self.place[:, bins]
+        return values.index_select(0, place.flatten()).unflatten(0, place.shape)
 
 
 def directions(model: Model, bins: NDArray[np.int64], labels: Sequence[LabelValues]) -> Directions:
@@ -139,11 +164,8 @@ def mean_gradient(model: Model, bins: NDArray[np.int64]) -> Tensor:
     some = bins[np.unique(np.linspace(0, len(bins) - 1, TESTED).round().astype(np.int64))]
     shape = model.shape
     size = max(1, ELEMENTS // (model.members * shape.outputs * shape.window * shape.units))
-    with torch.no_grad():
-        sums = [
-            model.jacobian(model.windows(some[start : start + size])).double().sum(dim=1)
-            for start in range(0, len(some), size)
-        ]
+    pieces = (some[start : start + size] for start in range(0, len(some), size))
+    sums = [model.jacobian(piece).double().sum(dim=1) for piece in pieces]
     return torch.stack(sums).sum(dim=0) / len(some)
 
 
@@ -188,9 +210,8 @@ def _residual(known: Floats, targets: Floats) -> Floats:
     return np.concatenate(residual)
 
 
-def _onto_span(whole: Floats) -> Floats:
+def _onto_span(whole: Tensor) -> Tensor:
     """Sums of projectors (..., K, K) as projectors on the joint span, for blocks that share latents."""
-    values, vectors = np.linalg.eigh(whole)
-    kept = vectors * (values > 1e-6)[..., None, :]
-    projectors: Floats = kept @ kept.swapaxes(-1, -2)
-    return projectors
+    values, vectors = torch.linalg.eigh(whole)
+    kept = vectors * (values > 1e-6).unsqueeze(-2)
+    return kept @ kept.mT

@@ -134,26 +134,31 @@ def vector_jacobian(
     Built of ordinary tensor operations: its own gradient with respect to the layers is a single backward pass. The
     rows of a window share its slopes, which are computed once.
     """
-    batch, rows = cotangents.shape[1:3]
-    gradient = cotangents.unsqueeze(1)  # (M, T = 1, B, R, K)
-    if shape.clip is not None:
-        gradient = gradient * (pre_activations[-1].abs() < shape.clip).transpose(1, 2).unsqueeze(3)
+    slopes = [slope.transpose(1, 2) for slope in slopes_of(shape, pre_activations)]
+    return pulled_back(shape, layers, slopes, cotangents)
+
+
+def slopes_of(shape: Architecture, pre_activations: list[Tensor]) -> list[Tensor]:
+    """Return the slopes of what follows the ``pre_activations`` of every layer; of the last only if it is cut off."""
+    *hidden, outputs = pre_activations
+    inside = [] if shape.clip is None else [(outputs.abs() < shape.clip).to(outputs.dtype)]
+    return [*map(gelu_derivative, hidden), *inside]
+
+
+def pulled_back(shape: Architecture, layers: list[Layer], slopes: list[Tensor], rows: Tensor) -> Tensor:
+    """Return ``rows`` (M, B, R, K) times the Jacobian at windows with these ``slopes`` (M, T', B, C): (M, B, R, T, D).
+
+    In memory all rows of all windows come before the next bin of any: slopes multiply long stretches.
+    """
+    gradient = rows.transpose(1, 2).unsqueeze(1)  # (M, T = 1, R, B, K)
     for number in range(len(layers) - 1, -1, -1):
-        passed = gradient
-        if number < len(layers) - 1:
-            gradient = gradient * gelu_derivative(pre_activations[number].transpose(1, 2)).unsqueeze(3)
-        folded = convolve_back(gradient.flatten(2, 3), layers[number][0], shape.kernels[number])
-        gradient = folded.unflatten(2, (batch, rows))
+        passed, sizes = gradient, gradient.shape[2:4]
+        if number < len(slopes):
+            gradient = gradient * slopes[number].unsqueeze(2)
+        gradient = convolve_back(gradient.flatten(2, 3), layers[number][0], shape.kernels[number]).unflatten(2, sizes)
         if shape.residual[number]:
             gradient = gradient + torch.nn.functional.pad(passed, (0, 0, 0, 0, 0, 0, 1, 1))
-    return gradient.permute(0, 2, 3, 1, 4)
-
-
-def jacobian(shape: Architecture, layers: list[Layer], windows: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the latents (M, B, K) of ``windows`` (M, B, T, D) and their Jacobian (M, B, K, T, D)."""
-    latents, pre_activations = forward(shape, layers, windows)
-    rows = torch.eye(shape.outputs, dtype=latents.dtype, device=latents.device)
-    return latents, vector_jacobian(shape, layers, pre_activations, rows.expand(*latents.shape, -1))
+    return gradient.permute(0, 3, 2, 1, 4)
 
 
 def embed(shape: Architecture, layers: list[Layer], inputs: Inputs, bins: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -163,11 +168,31 @@ def embed(shape: Architecture, layers: list[Layer], inputs: Inputs, bins: NDArra
     latents = torch.empty(members, len(bins), shape.outputs, dtype=torch.float32)
     with torch.no_grad():
         for start in range(0, len(bins), size):
-            chunk = torch.as_tensor(bins[start : start + size], device=inputs.device)
-            windows = gather_windows(inputs, chunk, shape.window)
-            found = forward(shape, layers, windows.expand(members, *windows.shape))[0]
+            found, _, _ = encoded(shape, layers, inputs, bins[start : start + size])
             latents[:, start : start + size] = found.cpu()
     return latents.numpy()
+
+
+def encoded(
+    shape: Architecture, layers: list[Layer], inputs: Inputs, bins: NDArray[np.int64]
+) -> tuple[Tensor, list[Tensor], Tensor]:
+    """Return the latents at ``bins`` of ``inputs`` (time, D), and how every layer came to them.
+
+    What the windows around ``bins`` read is encoded as one stretch of time: neighbours share most of it. Windows that
+    the stretch has beyond those asked for, over gaps between the bins, are encoded too, and not looked up.
+
+    Returns:
+        The latents (M, B, K); the pre-activation (M, time, C) of every layer along the stretch; and where on it the
+        window of each of ``bins`` begins, (B,).
+    """
+    first = bins + window_offsets(shape.window)[0]
+    times = np.unique(first[:, None] + np.arange(shape.window))
+    stretch = inputs.index_select(0, torch.as_tensor(times, device=inputs.device))
+    _, pre_activations = forward(shape, layers, stretch.expand(layers[0][0].shape[0], 1, *stretch.shape))
+    along = [pre[:, 0] for pre in pre_activations]
+    starts = torch.as_tensor(np.searchsorted(times, first), device=inputs.device)
+    latents = along[-1].index_select(1, starts)
+    return latents if shape.clip is None else latents.clamp(-shape.clip, shape.clip), along, starts
 
 
 def gather_windows(inputs: Inputs, bins: Tensor, window: int) -> Tensor:

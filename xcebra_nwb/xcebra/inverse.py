@@ -2,6 +2,7 @@
 
 ``J^+ = J^T (J J^T)^+``: of a Jacobian of K rows and thousands of columns only the K x K Gram matrix is inverted, in
 float64, since it squares the condition number. The Jacobian itself has the rounding of the encoder's float32.
+Eigenvalues cost an order of magnitude more than the inverse, and are looked for where it cannot say that all are kept.
 """
 
 from __future__ import annotations
@@ -14,6 +15,34 @@ from torch import Tensor
 # Below this share of the largest eigenvalue of the Gram matrix a direction is the rounding of float32 gradients,
 # whatever cut was asked for.
 ROUNDING = 1e-11
+
+
+def pseudo_inverse(gram: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
+    """Return the pseudo-inverse (..., K, K) of Gram matrices (..., K, K), and what it keeps of each row, (..., K).
+
+    They are those of :meth:`Spectrum.inverse`. The product of the norms of a matrix and its inverse is at least the
+    largest over the smallest eigenvalue: where it stays within what the cut allows, no direction is dropped.
+    """
+    inverse, singular = torch.linalg.inv_ex(gram)
+    spread = torch.linalg.matrix_norm(gram) * torch.linalg.matrix_norm(inverse)
+    unsure = ~(spread * max(tolerance, ROUNDING) < 1) | (singular != 0)
+    kept = torch.ones_like(gram[..., 0])
+    if unsure.any():
+        inverse[unsure], kept[unsure] = Spectrum.of(gram[unsure]).inverse(tolerance)
+    return inverse, kept
+
+
+def inverse_along(gram: Tensor, projector: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the pseudo-inverse of Gram matrices (..., K, K) on the span of ``projector``, and what it keeps, (..., K).
+
+    What the projection takes away is filled up with the mean eigenvalue, and taken out of the inverse again.
+    """
+    gram, filling = projector @ gram @ projector, torch.eye(gram.shape[-1]).to(gram) - projector
+    mean = gram.diagonal(dim1=-2, dim2=-1).mean(dim=-1)[..., None]
+    filled = (mean > 0).to(gram.dtype)  # where there is nothing, nothing is kept
+    inverse, kept = pseudo_inverse(gram + mean.unsqueeze(-1) * filling, 0.0)
+    added = (filled / mean.where(mean > 0, 1.0)).unsqueeze(-1) * filling
+    return inverse - added, kept - filled * filling.diagonal(dim1=-2, dim2=-1)
 
 
 class Spectrum(NamedTuple):
@@ -43,6 +72,12 @@ def gram(jacobian: Tensor) -> Tensor:
     """Return ``J J^T`` (..., K, K), in float64, of ``jacobian`` (..., K, N)."""
     rows = jacobian.double()
     return rows @ rows.mT
+
+
+def condition(gram: Tensor) -> Tensor:
+    """Return the largest over the smallest eigenvalue (...) of ``gram`` (..., K, K)."""
+    values = torch.linalg.eigvalsh(gram)
+    return values[..., -1] / values[..., 0].clamp_min(1e-30)
 
 
 def times(inverse: Tensor, jacobian: Tensor) -> Tensor:

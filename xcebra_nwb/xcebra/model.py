@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
 from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.jacobian import identity, jacobian
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.training import Block
 
@@ -54,10 +56,10 @@ class Model:
         own = windows.expand(self.members, *windows.shape[-3:])
         return prepared(encoder.forward(self.shape, self.layers, own)[0], self.labels, self.contrast)
 
-    def jacobian(self, windows: Tensor) -> Tensor:
-        """Return the Jacobian (M, B, K, T, D) of the prepared latents at ``windows`` (B, T, D)."""
-        own = windows.expand(self.members, *windows.shape[-3:])
-        return block_jacobian(self.shape, self.layers, own, self.labels, self.contrast)
+    def jacobian(self, bins: NDArray[np.int64]) -> Tensor:
+        """Return the Jacobian (M, B, K, T, D) of the prepared latents at the windows around ``bins``."""
+        rows = partial(prepared_rows, labels=self.labels, contrast=self.contrast)
+        return jacobian(self.shape, self.layers, self.inputs, bins, rows)
 
 
 def prepared(latents: Tensor, labels: Sequence[Block], contrast: Contrast) -> Tensor:
@@ -73,20 +75,16 @@ def prepared(latents: Tensor, labels: Sequence[Block], contrast: Contrast) -> Te
     return changed
 
 
-def block_jacobian(
-    shape: Architecture, layers: list[Layer], windows: Tensor, labels: Sequence[Block], contrast: Contrast
-) -> Tensor:
-    """Return the Jacobian (M, B, K, T, D) of the :func:`prepared` latents at ``windows`` (M, B, T, D)."""
-    latents, jacobian = encoder.jacobian(shape, layers, windows)
+def prepared_rows(latents: Tensor, labels: Sequence[Block], contrast: Contrast) -> Tensor:
+    """Return the derivatives (M, B, K, K) of the :func:`prepared` latents by ``latents`` (M, B, K), row by row."""
+    rows = identity(latents)
     if contrast.similarity == "euclidean":
-        return jacobian
-    for columns in disjoint_blocks(labels, shape.outputs):
-        part = latents[..., columns].unsqueeze(2)  # (M, B, 1, k)
-        rows = torch.eye(len(columns), dtype=latents.dtype, device=latents.device)
-        projection = contrast.pull_back(part, rows.expand(*part.shape[:2], *rows.shape))  # (M, B, k, k)
-        block = jacobian[:, :, columns]
-        jacobian[:, :, columns] = torch.einsum("mbij,mbjtd->mbitd", projection, block)
-    return jacobian
+        return rows
+    changed = rows.clone()
+    for columns in disjoint_blocks(labels, latents.shape[-1]):
+        block, own = torch.as_tensor(columns, device=latents.device), latents[..., columns]
+        changed[:, :, block[:, None], block] = contrast.pull_back(own.unsqueeze(2), identity(own))
+    return changed
 
 
 def disjoint_blocks(labels: Sequence[Block], outputs: int) -> list[list[int]]:
