@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from xcebra_nwb import config, inputs, scratch, session
 from xcebra_nwb.errors import Failure
-from xcebra_nwb.inputs import encoder_inputs, input_array
+from xcebra_nwb.inputs import encoder_inputs, input_array, recorded_inputs
 from xcebra_nwb.moments import Moments
 from xcebra_nwb.verbs.assess import assess
 from xcebra_nwb.verbs.attribute import attribute
 from xcebra_nwb.verbs.train import train
 from xcebra_nwb.xcebra.encoder import gather_windows
-from xcebra_nwb.xcebra.inputs import Elsewhere
+from xcebra_nwb.xcebra.inputs import At, Elsewhere
+from xcebra_nwb.xcebra.likelihood import Gaussian, Poisson
 
 from .results import make_session
 
@@ -103,6 +104,18 @@ def test_a_card_fetches_what_it_does_not_hold(tmp_path: Path, most: float | None
     assert isinstance(found, Elsewhere) == (most == 0)
     rows = found.index_select(0, torch.arange(found.shape[0], device="cuda"))
     np.testing.assert_array_equal(rows.cpu().numpy(), session.encoder_input(made()))
+
+
+def test_generators_see_the_recording_as_it_was(tmp_path: Path) -> None:
+    for most in (0, None):
+        found = recorded_inputs(made(), CPU, tmp_path, most=most)
+        np.testing.assert_array_equal(found.index_select(0, torch.arange(found.shape[0])), made()["activity"])
+    bins = torch.tensor([5, 200, 7])
+    at, some = At(found, bins), torch.tensor([[2, 0], [1, 1]])
+    assert torch.equal(at[some], found[bins][some])
+    assert torch.equal(torch.cat(list(at.split(2))), found[bins])
+    for likelihood in (Gaussian, Poisson):
+        assert torch.equal(likelihood.of(at).mean, likelihood.of(found[bins]).mean)
 
 
 def test_a_disk_without_room_is_said_before_anything_is_written(

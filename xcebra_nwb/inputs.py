@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -12,11 +13,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb import memory
-from xcebra_nwb.scratch import GIGABYTE, filled
-from xcebra_nwb.session import fill_encoder_input
+from xcebra_nwb.scratch import GIGABYTE, Rows, filled
+from xcebra_nwb.session import fill_encoder_input, fill_recorded
 from xcebra_nwb.xcebra.inputs import Elsewhere, Inputs
 
 SHARE = 0.5  # of the free memory that the recording may take: the rest is for what is made of it
+SEEN = "what the encoders see"
 CPU = torch.device("cpu")
 logger = logging.getLogger("xcebra_nwb")
 
@@ -36,23 +38,44 @@ def encoder_inputs(
     Raises:
         Failure: it fits neither memory nor disk.
     """
-    shape = session.sizes["time"], session.sizes["unit"]
+    return _kept(SEEN, session, fill_encoder_input, device, folder, a_step, most)
+
+
+def recorded_inputs(session: xr.Dataset, device: torch.device, folder: Path, most: float | None = None) -> Inputs:
+    """Return the activity (time, unit) as it was recorded, in float32; see :func:`encoder_inputs`."""
+    return _kept("the activity", session, fill_recorded, device, folder, 0, most)
+
+
+def input_array(session: xr.Dataset, folder: Path, most: float | None = None) -> NDArray[np.float32]:
+    """Return what the encoders see, (time, unit), in memory or as a map of a file; see :func:`encoder_inputs`."""
+    most = room(CPU) if most is None else most
+    return filled(SEEN, _shape(session), np.float32, partial(fill_encoder_input, session), folder, most)
+
+
+def _kept(
+    what: str,
+    session: xr.Dataset,
+    fill: Callable[[xr.Dataset, Rows], None],
+    device: torch.device,
+    folder: Path,
+    a_step: int,
+    most: float | None,
+) -> Inputs:
+    """What ``fill`` makes of a session, where there is room for it."""
+    shape = _shape(session)
     if device.type != "cpu" and fits(4 * shape[0] * shape[1], device, most):
         on_device = torch.empty(shape, dtype=torch.float32, device=device)
-        fill_encoder_input(session, _DeviceRows(on_device))
+        fill(session, _DeviceRows(on_device))
         return on_device
-    array = input_array(session, folder, most)
+    array = filled(what, shape, np.float32, partial(fill, session), folder, room(CPU) if most is None else most)
     if device.type != "cpu" or stays(array, device):
         tell(array, device, a_step)
     kept = torch.from_numpy(array)
     return kept if device.type == "cpu" else Elsewhere(kept, device)
 
 
-def input_array(session: xr.Dataset, folder: Path, most: float | None = None) -> NDArray[np.float32]:
-    """Return what the encoders see, (time, unit), in memory or as a map of a file; see :func:`encoder_inputs`."""
-    shape, most = (session.sizes["time"], session.sizes["unit"]), room(CPU) if most is None else most
-    fill = partial(fill_encoder_input, session)
-    return filled("what the encoders see", shape, np.float32, fill, folder, most)
+def _shape(session: xr.Dataset) -> tuple[int, int]:
+    return session.sizes["time"], session.sizes["unit"]
 
 
 def stays(recording: NDArray[np.float32], device: torch.device) -> bool:
@@ -65,7 +88,7 @@ def stays(recording: NDArray[np.float32], device: torch.device) -> bool:
 def tell(recording: NDArray[np.float32], device: torch.device, a_step: int) -> None:
     """Say what it costs that a recording is not where it is computed on."""
     logger.warning(
-        "what the encoders see takes %.2f GB, which %s has no room for: it is read from %s%s",
+        "a recording takes %.2f GB, which %s has no room for: it is read from %s%s",
         *(recording.nbytes / GIGABYTE, "memory" if device.type == "cpu" else device),
         "the disk" if isinstance(recording, np.memmap) else "memory",
         f", {a_step / 1e6:.1f} MB at random for every step of all members" if a_step else "",

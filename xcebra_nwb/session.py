@@ -248,6 +248,12 @@ def fill_encoder_input(session: xr.Dataset, seen: Rows) -> None:
             seen[rows] = np.where(valid[rows, None], moments.standardized(seen[rows]), 0.0)
 
 
+def fill_recorded(session: xr.Dataset, seen: Rows) -> None:
+    """Fill ``seen`` (time, unit) with the activity as it was recorded: not smoothed, not standardised."""
+    for rows in blocks(session):
+        seen[rows] = session["activity"][rows].values
+
+
 def blocks(session: xr.Dataset) -> Iterator[slice]:
     """Yield the time bins of ``session`` in stretches whose activity takes little memory."""
     size = max(1, BLOCK // session.sizes["unit"], 8 * smoothing_reach(session))

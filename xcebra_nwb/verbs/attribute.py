@@ -22,7 +22,7 @@ from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW, log_share, score_maps
 from xcebra_nwb.config import Attribution, Config, Training
 from xcebra_nwb.device import device
 from xcebra_nwb.files import atomic
-from xcebra_nwb.inputs import encoder_inputs
+from xcebra_nwb.inputs import encoder_inputs, recorded_inputs
 from xcebra_nwb.inverse_cut import inverse_cut
 from xcebra_nwb.objectives import contrast
 from xcebra_nwb.over_time import OverTimeFile
@@ -70,7 +70,7 @@ def _attributed(
     silent = _silent_units(inputs, bins)
     layers = without_units(shape, layers, silent)  # what their weights say was never trained
     model = Model(inputs, shape, layers, blocks, _contrast_of(history))
-    observed = _observed(session, history, config, inputs.device) if support.METHOD in methods else None
+    observed = _observed(directory, session, history, config, inputs.device) if support.METHOD in methods else None
     with _over_time_file(file, config, (len(blocks), len(bins), shape.units), silent) as resolved:
         maps, new = _maps(model, bins, session, history, config, observed, resolved)
     for by_method in (maps.label, maps.latent):
@@ -166,12 +166,14 @@ def _over_time_file(
         yield opened
 
 
-def _observed(session: xr.Dataset, history: xr.Dataset, config: Config, place: torch.device) -> Observed:
+def _observed(
+    directory: Path, session: xr.Dataset, history: xr.Dataset, config: Config, place: torch.device
+) -> Observed:
     """What generators explain: the activity as recorded, fitted and tested on the parts of the encoders' split."""
     split, activity = history["split"].values, session["activity"]
     numbers, broken = history["number"].values, history["broken"].values.astype(str)
     return Observed(
-        torch.as_tensor(activity.values.astype(np.float32), device=place),
+        recorded_inputs(session, place, directory),
         activity.attrs["kind"] == "spikes",
         np.flatnonzero(split == TRAIN),
         np.flatnonzero(split == HELD_OUT),

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from xcebra_nwb.xcebra import encoder, optimization
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
+from xcebra_nwb.xcebra.inputs import At
 from xcebra_nwb.xcebra.likelihood import Likelihood
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.optimization import STEPS_A_DRAW
@@ -84,7 +85,7 @@ def whiten(latents: Tensor, groups: Groups) -> tuple[Tensor, Tensor]:
 
 def fit(
     latents: Tensor,
-    activity: Tensor,
+    activity: Tensor | At,
     groups: Groups,
     likelihood: Likelihood,
     generators: Sequence[np.random.Generator],

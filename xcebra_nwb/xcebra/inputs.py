@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import torch
@@ -40,3 +41,22 @@ class Elsewhere:
         if self.device.type == "cuda" and torch.cuda.is_current_stream_capturing():
             raise RuntimeError("what the encoders see is not on the card")
         return self._kept.index_select(dim, index.to(self._kept.device)).to(self.device)
+
+
+class At:
+    """The rows (bin, D) of a recording at some bins, fetched when they are asked for."""
+
+    def __init__(self, inputs: Inputs, bins: Tensor) -> None:
+        """Take a recording and ``bins`` (bin,), on the device where its rows are wanted."""
+        self._inputs, self._bins, self.shape = inputs, bins, torch.Size([len(bins), inputs.shape[1]])
+
+    def __len__(self) -> int:
+        return len(self._bins)
+
+    def __getitem__(self, numbers: Tensor) -> Tensor:
+        """Return the rows (..., D) at the bins whose ``numbers`` (...) these are."""
+        return self._inputs.index_select(0, self._bins[numbers].flatten()).view(*numbers.shape, -1)
+
+    def split(self, size: int) -> Iterator[Tensor]:
+        """Yield all rows, ``size`` at a time."""
+        return (self._inputs.index_select(0, bins) for bins in self._bins.split(size))

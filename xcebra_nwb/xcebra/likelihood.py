@@ -12,6 +12,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from xcebra_nwb.xcebra.inputs import At
+
+ROWS = 4096  # of the activity that are looked at together
+
 
 class Likelihood(Protocol):
     """What a generator is fitted by."""
@@ -35,10 +39,12 @@ class Gaussian:
     deviation: Tensor
 
     @classmethod
-    def of(cls, activity: Tensor) -> Gaussian:
+    def of(cls, activity: Tensor | At) -> Gaussian:
         """Return the mean-rate model of ``activity`` (bin, D); a unit without variance is left as it is."""
-        deviation = activity.std(dim=0, correction=0)
-        return cls(activity.mean(dim=0), deviation.where(deviation > 0, 1.0))
+        mean = _mean(activity)
+        squares = [(part - mean).square().sum(dim=0) for part in activity.split(ROWS)]
+        deviation = (torch.stack(squares).sum(dim=0) / len(activity)).sqrt()
+        return cls(mean, deviation.where(deviation > 0, 1.0))
 
     @property
     def noise(self) -> Tensor:
@@ -61,9 +67,9 @@ class Poisson:
     mean: Tensor
 
     @classmethod
-    def of(cls, counts: Tensor) -> Poisson:
+    def of(cls, counts: Tensor | At) -> Poisson:
         """Return the mean-rate model of ``counts`` (bin, D); a unit that never fired gets half a spike in all."""
-        return cls(counts.mean(dim=0).clamp_min(0.5 / len(counts)))
+        return cls(_mean(counts).clamp_min(0.5 / len(counts)))
 
     @property
     def noise(self) -> Tensor:
@@ -79,3 +85,8 @@ class Poisson:
         rate = self.mean * predictor.exp()
         surprise: Tensor = torch.special.xlogy(activity, activity / rate)
         return 2 * (surprise - activity + rate)
+
+
+def _mean(activity: Tensor | At) -> Tensor:
+    """The mean (D,) over bins."""
+    return torch.stack([part.sum(dim=0) for part in activity.split(ROWS)]).sum(dim=0) / len(activity)

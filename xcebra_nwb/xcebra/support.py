@@ -17,6 +17,7 @@ from torch import Tensor
 
 from xcebra_nwb.xcebra import generator
 from xcebra_nwb.xcebra.generator import Generator, Options
+from xcebra_nwb.xcebra.inputs import At, Inputs
 from xcebra_nwb.xcebra.likelihood import Gaussian, Likelihood, Poisson
 from xcebra_nwb.xcebra.model import Model, partition
 
@@ -29,7 +30,7 @@ Integers = NDArray[np.int64]
 class Observed:
     """What the generators explain, where they are fitted and where they are tested."""
 
-    activity: Tensor  # (time, D) as it was recorded: not smoothed, not standardised
+    activity: Inputs  # (time, D) as it was recorded: not smoothed, not standardised
     counts: bool  # of spikes, and so Poisson; else Gaussian
     train: Integers  # bins
     held_out: Integers  # bins
@@ -53,7 +54,8 @@ def fit(
     progress: Callable[[int], None] = lambda bins: None,
 ) -> Fitted:
     """Fit a generator for every member of ``model``; ``progress`` is called with the bins done, :func:`work` in all."""
-    activity, options = observed.activity[observed.train], observed.options
+    train = torch.as_tensor(observed.train, device=observed.activity.device)
+    activity, options = At(observed.activity, train), observed.options
     likelihood = Poisson.of(activity) if observed.counts else Gaussian.of(activity)
     fitted = generator.fit(
         model.embed(observed.train),
@@ -87,7 +89,7 @@ def _deviance_explained(
     left = torch.zeros(model.members, model.shape.units, dtype=torch.float64)
     whole = torch.zeros(model.shape.units, dtype=torch.float64)
     for chunk in _chunks(observed.held_out, model.members * model.shape.units):
-        activity = observed.activity[chunk]
+        activity = observed.activity.index_select(0, torch.as_tensor(chunk, device=observed.activity.device))
         with torch.no_grad():
             predictor = fitted.predictor(model.embed(chunk))
         left += likelihood.deviance(predictor, activity).double().sum(dim=1).cpu()
