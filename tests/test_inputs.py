@@ -1,5 +1,6 @@
 """A recording that does not fit the memory: read block by block, kept in a scratch file, with the same results."""
 
+import errno
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -124,6 +125,15 @@ def test_a_disk_without_room_is_said_before_anything_is_written(
     monkeypatch.setattr(shutil, "disk_usage", lambda place: Usage(100, 90, 10))
     with pytest.raises(Failure, match=r"fit neither the memory .* nor the disk \(0.0 GB in .*TMPDIR"):
         input_array(made(), tmp_path, most=0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_fills_up_meanwhile_is_said_too(tmp_path: Path) -> None:
+    def fill(rows: scratch.Rows) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(Failure, match=r"others filled the disk of .*make room"):
+        scratch.filled("it", (2, 2), np.float32, fill, tmp_path, most=0)
     assert not list(tmp_path.iterdir())
 
 

@@ -6,6 +6,7 @@ and however the process ends. A kill leaves nothing behind.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -23,6 +24,7 @@ from xcebra_nwb.errors import Failure
 PLACE = "TMPDIR"  # the variable that says where scratch files go
 IN_MEMORY = {"tmpfs", "ramfs"}  # file systems whose files take the memory that they are to save
 GIGABYTE = 1e9
+REMEDY = f"make room, or let {PLACE} name a folder on a disk that has some"
 logger = logging.getLogger("xcebra_nwb")
 
 
@@ -53,8 +55,13 @@ def filled(
     place = _place(what, size, folder, most)
     logger.info("%s: %.2f GB in a scratch file in %s", what, size / GIGABYTE, place)
     with tempfile.TemporaryFile(dir=place) as file:
-        fill(_FileRows(file, shape, np.dtype(dtype)))
-        file.flush()
+        try:
+            fill(_FileRows(file, shape, np.dtype(dtype)))
+            file.flush()
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise Failure(f"{what}: others filled the disk of {place} meanwhile", REMEDY) from error
         return np.memmap(file, dtype, "r+", shape=shape)  # writable: torch warns of what is not
 
 
@@ -70,7 +77,7 @@ def _place(what: str, size: int, folder: Path, most: float) -> Path:
     left = ", ".join(f"{room / GIGABYTE:.1f} GB in {place}" for place, room in free.items())
     raise Failure(
         f"{what}: {size / GIGABYTE:.1f} GB fit neither the memory ({most / GIGABYTE:.1f} GB) nor the disk ({left})",
-        f"make room, or let {PLACE} name a folder on a disk that has some",
+        REMEDY,
     )
 
 
