@@ -54,15 +54,15 @@ def filled(
         return array
     place = _place(what, size, folder, most)
     logger.info("%s: %.2f GB in a scratch file in %s", what, size / GIGABYTE, place)
-    with tempfile.TemporaryFile(dir=place) as file:
-        try:
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
             fill(_FileRows(file, shape, np.dtype(dtype)))
             file.flush()
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise Failure(f"{what}: others filled the disk of {place} meanwhile", REMEDY) from error
-        return np.memmap(file, dtype, "r+", shape=shape)  # writable: torch warns of what is not
+            return np.memmap(file, dtype, "r+", shape=shape)  # writable: torch warns of what is not
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise Failure(f"{what}: others filled the disk of {place} meanwhile", REMEDY) from error
 
 
 def _place(what: str, size: int, folder: Path, most: float) -> Path:
@@ -70,7 +70,7 @@ def _place(what: str, size: int, folder: Path, most: float) -> Path:
     named = os.environ.get(PLACE)
     folders = [Path(named)] if named and not _in_memory(Path(named)) else []
     folder.mkdir(parents=True, exist_ok=True)
-    free = {place: shutil.disk_usage(place).free for place in [*folders, folder] if place.is_dir()}
+    free = {place: shutil.disk_usage(place).free for place in [*folders, folder] if os.access(place, os.W_OK)}
     for place, room in free.items():
         if room >= size:
             return place
