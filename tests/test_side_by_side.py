@@ -25,7 +25,7 @@ from .test_joint import generators
 from .test_training import BLOCKS, OUTPUTS, options, samples
 
 FILES = ("model.safetensors", "training.nc", "embedding.nc")
-FEW = {"steps": 40, "batch_size": 16, "seeds": 2, "nulls": 1, "device": "cpu"}
+FEW = {"steps": 32, "batch_size": 16, "seeds": 2, "nulls": 1, "device": "cpu"}
 SETTINGS = config.validate({"training": FEW, "encoder": {"hidden": 8}})
 LAST_BIAS = "layers.3.bias"  # which the Euclidean loss does not see: rounding
 WIDTHS = {"a": 12, "b": 10, "c": 11}
