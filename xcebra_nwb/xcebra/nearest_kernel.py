@@ -1,8 +1,8 @@
 """The nearest of many points by one Triton kernel: distances stay in registers, and far points are not looked at.
 
-Points are in order along the first axis, and targets are taken in that order too: a program looks at the points where
-its few targets lie, then at those above and below, until none can be nearer along the first axis alone. Of 100,000
-points on a plane that leaves some 900.
+Points are in order along the first axis, and targets are taken in that order too: a program looks at the points from
+the lowest of its few targets upwards, and then downwards, until none can be nearer along the first axis alone. Of
+100,000 points on a plane that leaves some 900.
 """
 
 # Triton's compiler takes no annotations of parameters but its own.
@@ -66,43 +66,41 @@ def _nearest(
     last = tl.load(lasts + asked).to(tl.int32)
     after = tl.load(afters + asked).to(tl.int32)
     along = tl.load(targets + asked)
-    low, high = tl.min(first), tl.max(last)
-    several = (tl.max(first) > low) | (tl.min(last) < high)  # classes, or members, in one program: no common order
-    begin = tl.where(several, low, tl.min(after))
-    end = tl.where(several, high, tl.max(after))
-    least = tl.full((TARGETS, POINTS), float("inf"), tl.float32)
-    nearest = tl.zeros((TARGETS, POINTS), tl.int32) + first[:, None]
+    low = tl.min(first)
+    while low < LAST_PLACE:  # class after class, or member after member; nearly all programs have one
+        own = first == low
+        high = tl.max(tl.where(own, last, low))
+        begin = tl.min(tl.where(own, after, high))
+        least = tl.full((TARGETS, POINTS), float("inf"), tl.float32)
+        nearest = tl.zeros((TARGETS, POINTS), tl.int32)
 
-    for start in range(begin, end, POINTS):
-        place, square = _look(start, low, high, points, places, targets, count, asked, AXES, TARGETS, POINTS)
-        if several:
-            square = tl.where((place >= first[:, None]) & (place < last[:, None]), square, float("inf"))
-        nearer = square < least
-        least, nearest = tl.where(nearer, square, least), tl.where(nearer, place, nearest)
+        above = begin
+        going = above < high
+        while going:
+            place, square = _look(above, low, high, points, places, targets, count, asked, AXES, TARGETS, POINTS)
+            nearer = square < least
+            least, nearest = tl.where(nearer, square, least), tl.where(nearer, place, nearest)
+            above += POINTS
+            # Where the next point is still below a target, what was seen for it is farther below.
+            apart = tl.load(points + tl.minimum(above, high - 1)) - along
+            there_may_be = own & (apart * apart <= tl.min(least, axis=1))
+            going = (above < high) & (tl.max(there_may_be.to(tl.int32)) > 0)
 
-    above = begin + tl.cdiv(end - begin, POINTS) * POINTS
-    going = above < high
-    while going:
-        place, square = _look(above, low, high, points, places, targets, count, asked, AXES, TARGETS, POINTS)
-        nearer = square < least
-        least, nearest = tl.where(nearer, square, least), tl.where(nearer, place, nearest)
-        above += POINTS
-        apart = tl.load(points + tl.minimum(above, high - 1)) - along
-        going = (above < high) & (tl.max((apart * apart < tl.min(least, axis=1)).to(tl.int32)) > 0)
+        below = begin
+        going = below > low
+        while going:
+            below -= POINTS
+            place, square = _look(below, low, high, points, places, targets, count, asked, AXES, TARGETS, POINTS)
+            nearer = square <= least  # of the equally near the first
+            least, nearest = tl.where(nearer, square, least), tl.where(nearer, place, nearest)
+            apart = tl.load(points + tl.maximum(below - 1, low)) - along
+            there_may_be = own & (apart * apart <= tl.min(least, axis=1))
+            going = (below > low) & (tl.max(there_may_be.to(tl.int32)) > 0)
 
-    below = begin
-    going = below > low
-    while going:
-        below -= POINTS
-        place, square = _look(below, low, high, points, places, targets, count, asked, AXES, TARGETS, POINTS)
-        nearer = square <= least  # of the equally near the first
-        least, nearest = tl.where(nearer, square, least), tl.where(nearer, place, nearest)
-        apart = tl.load(points + tl.maximum(below - 1, low)) - along
-        going = (below > low) & (tl.max((apart * apart <= tl.min(least, axis=1)).to(tl.int32)) > 0)
-
-    best = tl.min(least, axis=1)
-    first_of_best = tl.min(tl.where(least == best[:, None], nearest, LAST_PLACE), axis=1)
-    tl.store(found + asked, first_of_best.to(tl.int64), mask=turn < count)
+        best = tl.min(least, axis=1)
+        first_of_best = tl.min(tl.where(least == best[:, None], nearest, LAST_PLACE), axis=1)
+        tl.store(found + asked, first_of_best.to(tl.int64), mask=own & (turn < count))
+        low = tl.min(tl.where(first > low, first, LAST_PLACE))
 
 
 def nearest_fused(points: Tensor, targets: Tensor, first: Tensor, last: Tensor, after: Tensor) -> Tensor:
