@@ -154,7 +154,7 @@ def read_samples(group: h5py.Group, path: str, chosen: Sequence[int] | None = No
         raise Refusal(Code.TIMES_NOT_TRUSTED, f"{path}: no sample at a finite time", "name another series")
     if not finite.all():
         notes.append(f"{path}: {int(np.sum(~finite))} samples at times that are not finite were left out")
-    times, sampled = times[finite], sampled[finite]
+        times, sampled = times[finite], sampled[finite]
     if np.any(np.diff(times) < 0):
         order = np.argsort(times, kind="stable")
         times, sampled = times[order], sampled[order]
