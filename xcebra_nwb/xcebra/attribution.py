@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -24,7 +23,7 @@ from xcebra_nwb.xcebra import baselines, support
 from xcebra_nwb.xcebra.bin_maps import FORWARD, INVERSE, PLAIN, BinMaps, Part, of_jacobian
 from xcebra_nwb.xcebra.directions import Directions
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
-from xcebra_nwb.xcebra.in_order import in_order
+from xcebra_nwb.xcebra.in_order import in_order, threads_of
 from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
@@ -225,8 +224,7 @@ def _of_chunks(
     def part(first: int) -> Part:
         return of_jacobian(model, rank_tolerance, methods, every, first, bins[first : first + firsts.step])
 
-    threads = torch.get_num_threads() if model.inputs.device.type == "cpu" else 1
-    for first, found in zip(firsts, in_order(part, firsts, threads), strict=True):
+    for first, found in zip(firsts, in_order(part, firsts, threads_of(model.inputs.device)), strict=True):
         sums.add(found)
         keep(first, found)
     return sums.result(len(bins))

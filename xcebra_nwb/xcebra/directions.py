@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from xcebra_nwb.xcebra.encoder import embed
+from xcebra_nwb.xcebra.in_order import in_order
 from xcebra_nwb.xcebra.inverse import inverse_along
 from xcebra_nwb.xcebra.model import Model, prepared
 from xcebra_nwb.xcebra.tangents import Kind, Tangents, tangents
@@ -156,7 +157,8 @@ def directions(model: Model, bins: NDArray[np.int64], labels: Sequence[LabelValu
     classes = [b for b, label in zip(model.labels, labels, strict=True) if label.kind == "discrete"]
     mean = mean_gradient(model, bins) if classes else torch.zeros(0)
     secants = {k: mean[:, k] for b in classes for k in range(b.first, b.last) if owners[k] == 1}
-    return Directions(model.labels, found, free, [new_directions(own, free) for own in latents], secants)
+    new = list(in_order(partial(new_directions, free=free), latents, torch.get_num_threads()))
+    return Directions(model.labels, found, free, new, secants)
 
 
 def mean_gradient(model: Model, bins: NDArray[np.int64]) -> Tensor:

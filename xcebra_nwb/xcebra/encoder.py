@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xcebra_nwb.xcebra.in_order import in_order, threads_of
 from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.windows import window_offsets
 
@@ -166,10 +167,14 @@ def embed(shape: Architecture, layers: list[Layer], inputs: Inputs, bins: NDArra
     members = layers[0][0].shape[0]
     size = max(1, ELEMENTS.get(inputs.device.type, ELEMENTS["cuda"]) // (members * shape.window * max(shape.widths)))
     latents = torch.empty(members, len(bins), shape.outputs, dtype=torch.float32)
-    with torch.no_grad():
-        for start in range(0, len(bins), size):
-            found, _, _ = encoded(shape, layers, inputs, bins[start : start + size])
-            latents[:, start : start + size] = found.cpu()
+    starts = range(0, len(bins), size)
+
+    @torch.no_grad()
+    def of_chunk(start: int) -> Tensor:
+        return encoded(shape, layers, inputs, bins[start : start + size])[0].cpu()
+
+    for start, found in zip(starts, in_order(of_chunk, starts, threads_of(inputs.device)), strict=True):
+        latents[:, start : start + size] = found
     return latents.numpy()
 
 
