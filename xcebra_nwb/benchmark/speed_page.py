@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 
 from xcebra_nwb.files import atomic
 from xcebra_nwb.report.style import CLASSES, DOTS_PER_INCH, SETTINGS, figure, number, plain
@@ -89,6 +90,8 @@ def _growth(axes: Axes, rows: pd.DataFrame, kind: str, along: str, columns: tupl
             label = "CEBRA 0.6.1" if column == "peer_rate" else "ours"
             axes.plot(line[along], line[column], "o-", color=color, markersize=4, label=label)
     axes.set(xscale="log", yscale="log", xlabel=along)
+    axes.minorticks_off()
+    axes.set_xticks(line[along], [number(value) for value in line[along]])
     axes.set_title(plain(f"{kind}: {'memory' if columns == ('memory',) else 'speed'}, {unit}"))
     axes.legend()
 
@@ -97,5 +100,8 @@ def _cost(axes: Axes, methods: pd.DataFrame) -> None:
     for row, color in zip(methods.to_dict("records"), CLASSES * 2, strict=False):
         axes.plot(row["seconds"], row["row_auroc"], "o", color=color, label=plain(row["method"].replace("_", " ")))
     axes.set(xscale="log", xlabel="seconds", ylabel="row auROC")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.xaxis.set_major_formatter(lambda value, _: number(value))
+    axes.minorticks_off()
     axes.set_title("attribution methods: cost and quality")
-    axes.legend(fontsize=6)
+    axes.legend(fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))

@@ -35,7 +35,7 @@ JACOBIAN_METHODS = (INVERSE, PLAIN, FORWARD)
 METHODS = (*JACOBIAN_METHODS, support.METHOD, *baselines.METHODS)
 DEFAULT_METHODS = (INVERSE, FORWARD)
 CHUNK_ELEMENTS = {
-    "cpu": 600_000,
+    "cpu": 300_000,
     "cuda": 4_000_000,
 }  # of the Jacobians held at once: a processor's cache, a card's cores
 CONDITIONS = 1000  # bins at most whose Gram's eigenvalues are looked at, evenly over all

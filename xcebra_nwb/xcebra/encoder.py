@@ -191,11 +191,13 @@ def encoded(
         window of each of ``bins`` begins, (B,).
     """
     first = bins + window_offsets(shape.window)[0]
-    times = np.unique(first[:, None] + np.arange(shape.window))
-    stretch = inputs.index_select(0, torch.as_tensor(times, device=inputs.device))
+    begins = first - first.min()
+    read = np.zeros(begins.max() + shape.window, dtype=bool)
+    read[begins[:, None] + np.arange(shape.window)] = True
+    stretch = inputs.index_select(0, torch.as_tensor(first.min() + np.flatnonzero(read), device=inputs.device))
     _, pre_activations = forward(shape, layers, stretch.expand(layers[0][0].shape[0], 1, *stretch.shape))
     along = [pre[:, 0] for pre in pre_activations]
-    starts = torch.as_tensor(np.searchsorted(times, first), device=inputs.device)
+    starts = torch.as_tensor(np.cumsum(read)[begins] - 1, device=inputs.device)
     latents = along[-1].index_select(1, starts)
     return latents if shape.clip is None else latents.clamp(-shape.clip, shape.clip), along, starts
 
