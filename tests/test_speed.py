@@ -15,6 +15,7 @@ from xcebra_nwb.benchmark import peer, speed, speed_ours, speed_work, stopwatch
 from xcebra_nwb.benchmark.speed_work import Work
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.verbs.benchmark import benchmark
+from xcebra_nwb.xcebra.in_order import one_thread
 
 
 def added_product(_: Sequence[int], left: Sequence[int], right: Sequence[int], **options: object) -> int:
@@ -61,7 +62,10 @@ def test_the_least_that_has_to_be_computed_is_what_an_mlp_multiplies(work: Work)
     done = speed_ours.ours(work)
     counts = []
     for amount in (16, 32):
-        with FlopCounterMode(display=False, custom_mapping={torch.ops.aten.baddbmm_: added_product}) as counter:
+        with (
+            one_thread(),
+            FlopCounterMode(display=False, custom_mapping={torch.ops.aten.baddbmm_: added_product}) as counter,
+        ):
             done(amount)
         counts.append(counter.get_total_flops())
     floor = speed_ours.least(work)

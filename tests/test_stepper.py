@@ -71,6 +71,34 @@ def test_each_step_has_its_own_batch_rate_and_weight() -> None:
         torch.testing.assert_close(leaf, other)
 
 
+def test_a_recording_with_the_penalty_proves_itself_where_the_penalty_counts() -> None:
+    """The ramp begins in the middle of a chunk: its first steps would say nothing of the penalty."""
+    leaves, losses_of = problem()
+    recorded: list[bool] = []
+
+    def without_penalty(batch: tuple[Tensor, ...], penalised: bool) -> tuple[Tensor, Tensor | None]:
+        losses, penalty = losses_of(batch, penalised)
+        return losses, penalty * 0 if recorded and penalty is not None else penalty
+
+    def forgetful(work: Work) -> Work:
+        def replay() -> None:
+            recorded.append(True)
+            work()
+            recorded.clear()
+
+        return replay
+
+    stepper = RecordedStepper(leaves, without_penalty, torch.tensor([1.0, 0.5]), forgetful)
+    weights = [0.0] * (CHUNK - 4) + [5.0] * 4
+    found = stepper.take((torch.full((CHUNK, MEMBERS, 3), 3.0),), [0.1] * CHUNK, weights)
+    plain, losses_of = problem()
+    expected = Stepper(plain, losses_of, torch.tensor([1.0, 0.5])).take(
+        (torch.full((CHUNK, MEMBERS, 3), 3.0),), [0.1] * CHUNK, weights
+    )
+    assert torch.equal(found, expected)
+    assert all(torch.equal(one, other) for one, other in zip(leaves, plain, strict=True))
+
+
 @pytest.mark.parametrize("ramp", [0, 20, STEPS])
 def test_recorded_steps_are_the_plain_ones(ramp: int) -> None:
     weights = [0.0] * ramp + [0.01 * step for step in range(STEPS - ramp)]

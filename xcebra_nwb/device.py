@@ -30,7 +30,7 @@ def device(name: str, threads: int) -> Iterator[torch.device]:
         yield chosen
         return
     index = chosen.index if chosen.index is not None else torch.cuda.current_device()
-    with FileLock(Path(tempfile.gettempdir()) / f"xcebra-nwb-gpu-{index}.lock"):
+    with FileLock(Path(tempfile.gettempdir()) / f"xcebra-nwb-gpu-{index}.lock"), torch.cuda.device(index):
         yield chosen
 
 

@@ -37,7 +37,10 @@ from xcebra_nwb.xcebra.windows import TRAIN
 
 logger = logging.getLogger("xcebra_nwb")
 OURS, PEER = "ours", "CEBRA 0.6.1"
-LEAST = {"training": 16, "attribution": 50}  # steps, bins of a block
+LEAST = {  # steps, bins of a block; on a card a step is recorded before it is replayed
+    "cpu": {"training": 16, "attribution": 50},
+    "cuda": {"training": 2_000, "attribution": 50},
+}
 MOST = {"cpu": {"training": 5_000, "attribution": 10_000}, "cuda": {"training": 50_000, "attribution": 900_000}}
 RATIOS = {"wall": "ratio", "processor": "processor_ratio"}
 LEAST_OF_PEER = {"training": 1, "attribution": 50}
@@ -84,11 +87,11 @@ def machine(device: torch.device, top: Ceiling) -> str:
 
 def _measured(work: Work, size: Size, top: Ceiling, device: torch.device) -> dict[str, Any]:
     own = ours(work, device)
-    most = MOST[device.type][work.kind]
+    least_done, most = LEAST[device.type][work.kind], MOST[device.type][work.kind]
     most = most if work.kind == "training" else min(most, work.bins // 2)
-    blocks = {OURS: block(own, size.seconds, LEAST[work.kind], most)}
+    blocks = {OURS: block(own, size.seconds, least_done, most)}
     with one_thread():  # the tensors of others are not seen
-        found: dict[str, Any] = {"memory": peak_bytes(lambda: own(LEAST[work.kind]), device)}
+        found: dict[str, Any] = {"memory": peak_bytes(lambda: own(least_done), device)}
     if work.peer and peer.installed():
         blocks[PEER] = block(speed_peer.peer(work, device), size.seconds, LEAST_OF_PEER[work.kind], most)
     rates = in_turn(blocks, size.rounds)

@@ -27,13 +27,18 @@ def fused(losses_of: LossesOf) -> LossesOf:
             with _no_warnings():
                 return chosen(batch, penalised)
         except RuntimeError as error:
-            if chosen is losses_of or ran_out(error):
+            if chosen is losses_of or ran_out(error) or _recording():
                 raise
             logger.warning("a training step cannot be compiled (%s): it is not fused", str(error).splitlines()[0])
             chosen = losses_of
             return losses_of(batch, penalised)
 
     return called
+
+
+def _recording() -> bool:
+    """Whether a CUDA graph is being recorded, in which nothing can be compiled: it is the recording that fails."""
+    return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
 
 
 @contextmanager

@@ -144,5 +144,6 @@ def sparsity(jacobian: Tensor, groups: Groups, noise: Tensor) -> Tensor:
     A unit counts in proportion to its ``noise`` (D,): the slope that a generator sees where there is none is as large,
     so that one weight asks the same of units that fire often and of units that fire rarely.
     """
-    support = torch.stack([jacobian[:, :, list(group)].square().sum(dim=2).mean(dim=1) for group in groups])
+    by_latent = jacobian.square().mean(dim=1).unbind(dim=1)  # a list of latents as an index would be read from the host
+    support = torch.stack([torch.stack([by_latent[latent] for latent in group]).sum(dim=0) for group in groups])
     return (noise * (support + SMALLEST_SLOPE).sqrt()).sum(dim=(0, 2))

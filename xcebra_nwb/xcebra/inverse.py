@@ -15,6 +15,7 @@ from torch import Tensor
 # Below this share of the largest eigenvalue of the Gram matrix a direction is the rounding of float32 gradients,
 # whatever cut was asked for.
 ROUNDING = 1e-11
+MATRICES = 16_384  # whose eigenvalues are asked for at once: the libraries of a card refuse more than some 30,000
 
 
 def pseudo_inverse(gram: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
@@ -54,7 +55,9 @@ class Spectrum(NamedTuple):
     @classmethod
     def of(cls, gram: Tensor) -> Spectrum:
         """Return that of ``gram`` (..., K, K)."""
-        return cls(*torch.linalg.eigh(gram))
+        parts = [torch.linalg.eigh(some) for some in gram.flatten(0, -3).split(MATRICES)]
+        values, vectors = (torch.cat(part) for part in zip(*parts, strict=True))
+        return cls(values.view(gram.shape[:-1]), vectors.view(gram.shape))
 
     def inverse(self, tolerance: float) -> tuple[Tensor, Tensor]:
         """Return the Gram's pseudo-inverse (..., K, K), and what it keeps of each row of the Jacobian, (..., K).

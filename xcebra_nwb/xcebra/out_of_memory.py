@@ -7,7 +7,8 @@ from typing import TypeVar
 
 import torch
 
-REFUSED_BY_THE_PROCESSOR = "can't allocate memory"  # torch says so in a plain RuntimeError
+# What torch says in a plain RuntimeError: of the processor, of a card, and of the libraries of a card.
+REFUSED = ("can't allocate memory", "CUDA error: out of memory", "ALLOC_FAILED")
 Result = TypeVar("Result")
 
 
@@ -15,7 +16,7 @@ def ran_out(error: BaseException) -> bool:
     """Return whether ``error`` says that memory ran out, on the processor or on a card."""
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and REFUSED_BY_THE_PROCESSOR in str(error)
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in REFUSED)
 
 
 def unless_out_of_memory(work: Callable[[], Result]) -> tuple[Result] | None:

@@ -20,7 +20,8 @@ Batch = tuple[Tensor, ...]  # the arrays of one step
 LossesOf = Callable[[Batch, bool], tuple[Tensor, Tensor | None]]
 Work = Callable[[], None]
 WARM_UP = 3  # plain steps before a recording, as libraries choose their kernels and ask for memory in the first ones
-CLOSE = 1e-2  # by which share the steps of a recording may differ: kernels may add up in another order
+CLOSE = 1e-2  # by which share the losses of a recording may differ: kernels may add up in another order
+NEAR = 0.25  # of the way that the leaves move, by which they may miss its end
 logger = logging.getLogger("xcebra_nwb")
 
 
@@ -67,10 +68,13 @@ class Stepper:
 
 def cuda_graph(work: Work) -> Work:
     """Return what replays ``work``, recorded as a CUDA graph."""
-    graph = torch.cuda.CUDAGraph()
-    # Batches are drawn in another thread meanwhile, maybe on the card.
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        work()
+    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+    try:
+        # Batches are drawn in another thread meanwhile.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            work()
+    finally:
+        torch.cuda.set_stream(stream)  # a recording that fails may leave its own
     return graph.replay
 
 
@@ -112,8 +116,9 @@ class RecordedStepper(Stepper):
 
     def _recorded(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> bool:
         """Record a step and return whether it does what a plain one does; the state is as it was before."""
-        few, before = tuple(array[:WARM_UP] for array in batches), self._state()
-        losses = super().take(few, rates[:WARM_UP], weights[:WARM_UP])
+        # The penalty's weight only rises: if it counts in some of the steps, then in the last ones.
+        few, before = tuple(array[-WARM_UP:] for array in batches), self._state()
+        losses = super().take(few, rates[-WARM_UP:], weights[-WARM_UP:])
         after = self._state()
         self._prepare(batches, losses)
         try:
@@ -125,7 +130,7 @@ class RecordedStepper(Stepper):
             return False
         finally:
             self._restore(before)
-        self._replayed(few, rates[:WARM_UP], weights[:WARM_UP])
+        self._replayed(few, rates[-WARM_UP:], weights[-WARM_UP:])
         same = self._moved(before, after) and torch.allclose(self._losses[:WARM_UP], losses, rtol=CLOSE)
         self._restore(before)
         if not same:
@@ -174,6 +179,12 @@ class RecordedStepper(Stepper):
                 tensor.copy_(state[number]) if number < len(state) else tensor.zero_()
 
     def _moved(self, before: Sequence[Tensor], after: Sequence[Tensor]) -> bool:
-        """Whether the leaves are where plain steps led them, to :data:`CLOSE` of the way there."""
-        ways = zip(self.leaves, before, after, strict=False)
-        return all(bool((leaf - there).norm() <= CLOSE * (there - here).norm()) for leaf, here, there in ways)
+        """Whether the leaves are where plain steps led them, to :data:`NEAR` of the way there, all together.
+
+        Adam moves what has no gradient but rounding as far as anything else, and not to the same place: a bias of the
+        latents, of which the Euclidean loss knows nothing, has a part of the way to itself.
+        """
+        ways = list(zip(self.leaves, before, after, strict=False))
+        missed = sum((leaf - there).square().sum() for leaf, _, there in ways)
+        moved = sum((there - here).square().sum() for _, here, there in ways)
+        return bool(missed <= NEAR**2 * moved)
