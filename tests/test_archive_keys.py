@@ -112,5 +112,5 @@ def test_a_run_on_an_embargoed_dandiset_ends_well_and_leaves_no_key(embargoed: L
 
 
 def process_list() -> bytes:
-    """The command lines of everything that runs."""
-    return subprocess.run(["ps", "-eo", "args"], capture_output=True, check=True).stdout
+    """The command lines of everything that runs, whole: a key may be at their end."""
+    return subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, check=True).stdout
