@@ -148,7 +148,7 @@ def test_the_lock_is_complete() -> None:
 
 def test_versions_agree() -> None:
     assert project()["project"]["version"] == xcebra_nwb.__version__
-    latest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    latest = re.search(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert latest is not None and latest[1] == xcebra_nwb.__version__
 
 

@@ -154,6 +154,29 @@ def test_sessions_apart_do_not_stop_each_other_and_what_is_current_is_left_alone
     assert not (second / "training.nc").exists()
 
 
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_session_that_fails_by_itself_keeps_the_others_receipts(
+    batch: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directories = [tmp_path / name for name in ("a", "b", "c", "d")]
+    first, second, third, fourth = directories
+    for directory in directories:
+        directory.mkdir()
+        (directory / "report.html").write_text("old")
+
+    def work(left: list[Path]) -> dict[Path, list[Path] | Refusal | Failure]:
+        (receipt.path(third, "train") / "in the way").mkdir(parents=True)
+        done = {directory: writes(directory, "training.nc")() for directory in left}
+        return done | {second: Failure("b: no space left on device"), first: Refusal(Code.TOO_SHORT, "too short")}
+
+    with pytest.raises(Failure, match="b: no space left"):
+        receipt.carry_out_together("train", directories, work, batch=batch, apart=True)
+    assert "failed: c: its receipt cannot be written: " in caplog.text
+    assert [receipt.load(directory, "train").state for directory in (first, fourth)] == ["refused", "done"]
+    assert not receipt.path(second, "train").exists()
+    assert [directory for directory in directories if (directory / "report.html").exists()] == [fourth]
+
+
 def test_what_goes_wrong_together_concerns_all_sessions(tmp_path: Path) -> None:
     first, second, third = three(tmp_path)
 

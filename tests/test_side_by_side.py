@@ -1,6 +1,7 @@
 """Sessions side by side: members of several sessions in one stack come out as if each session had been alone."""
 
 import math
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from safetensors.numpy import load_file
 
 from xcebra_nwb import checkpoint, cohort, config, inputs, member_groups, memory, session
 from xcebra_nwb.checkpoint import Checkpoint
-from xcebra_nwb.errors import Refusal
+from xcebra_nwb.errors import Failure, Refusal
 from xcebra_nwb.refusals import Code
 from xcebra_nwb.verbs.attribute import attribute
 from xcebra_nwb.verbs.train import current, train, train_each
@@ -173,6 +174,30 @@ def test_one_session_that_is_refused_stops_no_other(three: list[Path], alone: di
     assert refusal.code == Code.TOO_SHORT
     assert set(written) == set(three[1:])
     assert_as_alone(three[2], alone["c"])
+
+
+def test_one_session_that_cannot_be_written_stops_no_other(three: list[Path], alone: dict[str, Path]) -> None:
+    (three[0] / FILES[2] / "in the way").mkdir(parents=True)
+    written = train_each(three, SETTINGS)
+    failure = written.pop(three[0])
+    assert isinstance(failure, Failure)
+    assert str(failure).startswith("a: ") and "Is a directory" in str(failure)
+    assert set(written) == set(three[1:])
+    assert_as_alone(three[2], alone["c"])
+    with pytest.raises(Failure, match="Is a directory"):
+        train(three[0], SETTINGS)
+
+
+def test_a_disk_that_is_full_is_found_before_hdf5_ends_the_process(three: list[Path]) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))  # what the kernel refuses as it does on a full disk
+    try:
+        written = train_each(three[:2], SETTINGS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [type(outcome) for outcome in written.values()] == [Failure, Failure]
+    assert "File too large" in str(written[three[0]])
+    assert [file.name for file in three[0].iterdir()] == ["session.nc"]
 
 
 def kept(directories: list[Path]) -> list[dict[str, object]]:

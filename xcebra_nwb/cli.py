@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -203,14 +203,14 @@ def train(
     batch: Batch = False,
 ) -> None:
     """Train the encoders, seeds and nulls as one stack: model.safetensors, training.nc, embedding.nc."""
-    from xcebra_nwb.receipt import carry_out, carry_out_together
+    from xcebra_nwb.receipt import Outcome, carry_out, carry_out_together
 
     def work() -> list[Path]:
         from xcebra_nwb.verbs.train import train
 
         return train(directories[0], settings, threads)
 
-    def work_apart(left: Sequence[Path]) -> dict[Path, list[Path] | Refusal]:
+    def work_apart(left: Sequence[Path]) -> Mapping[Path, Outcome]:
         from xcebra_nwb.verbs.train import train_each
 
         return train_each(left, settings, threads)
@@ -220,7 +220,7 @@ def train(
 
         return current(directory, settings)
 
-    def work_together(left: Sequence[Path]) -> dict[Path, list[Path] | Refusal]:
+    def work_together(left: Sequence[Path]) -> Mapping[Path, Outcome]:
         from xcebra_nwb.verbs.train_together import train_together
 
         return train_together(left, settings, threads, strict=not batch)

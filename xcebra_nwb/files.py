@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,17 @@ def atomic(path: Path | str) -> Iterator[Path]:
             shutil.rmtree(temporary)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def make_room(directory: Path, size: int) -> None:
+    """Raise :class:`OSError` if ``directory`` has no room for ``size`` bytes, its disk being full or a quota used up.
+
+    HDF5 is not to find out: where a disk fills up under a file that it writes it may end the process, and with it all
+    that other files were to hold. Systems that cannot set bytes aside are believed to have them.
+    """
+    with tempfile.TemporaryFile(dir=directory) as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -8,13 +8,14 @@ that a verb run again with the same result does not make the later ones run agai
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from xcebra_nwb.errors import NotInFile, Refusal, UsageError
+from xcebra_nwb.errors import Failure, NotInFile, Refusal, UsageError
 from xcebra_nwb.files import read_json, sha256, write_json
 from xcebra_nwb.refusals import Code
 
@@ -31,6 +32,7 @@ FILES: dict[str, tuple[str, ...]] = {
 }
 ORDER = tuple(FILES)
 State = Literal["done", "refused"]
+Outcome = list[Path] | Refusal | Failure  # of a session: the files written, or why there are none
 logger = logging.getLogger("xcebra_nwb")
 
 
@@ -110,7 +112,7 @@ def carry_out(verb: str, directory: Path, work: Callable[[], list[Path]], *, bat
 def carry_out_together(
     verb: str,
     directories: Sequence[Path],
-    work: Callable[[Sequence[Path]], dict[Path, list[Path] | Refusal]],
+    work: Callable[[Sequence[Path]], Mapping[Path, Outcome]],
     *,
     batch: bool = False,
     apart: bool = False,
@@ -119,7 +121,8 @@ def carry_out_together(
     """Do a verb's ``work`` on several sessions at once and leave each one's receipt.
 
     ``work`` gets the directories that no earlier verb refused, and returns the files that it wrote in each, or why it
-    refused that session. What it raises concerns all of them. Files are removed as by :func:`carry_out`.
+    refused that session, or could not write it. What it raises concerns all of them. Files are removed as by
+    :func:`carry_out`.
 
     Args:
         apart: sessions have nothing to do with each other, so that a refused one stops no other.
@@ -128,6 +131,7 @@ def carry_out_together(
     Raises:
         Refusal: a session is refused, unless ``batch``; where it was an earlier verb that did it, nothing is begun
             unless the sessions are ``apart``.
+        Failure: a session could not be written; the others are whole, and have their receipts.
     """
     refused = {d: refusal for d in directories if (refusal := _upstream_refusal(verb, d)) is not None}
     if refused and not batch and not apart:
@@ -141,25 +145,43 @@ def carry_out_together(
         _remove(verb, directory)
     left = [directory for directory in directories if directory not in refused]
     try:
-        outcomes = work(left) if left else {}
+        outcomes = dict(work(left)) if left else {}
     except Refusal as refusal:
         outcomes = dict.fromkeys(left, refusal)
     except Exception:
         for directory in directories:
             _remove_later(verb, directory)
         raise
-    for directory, outcome in (refused | outcomes).items():
-        session = directory.resolve().name
-        if isinstance(outcome, Refusal):
-            _remove_later(verb, directory)
-            _save_refusal(verb, directory, outcome)
-            logger.log(logging.DEBUG if directory in refused else logging.INFO, "%s: refused: %s", session, outcome)
-        else:
+    ends = [_end(verb, directory, one, directory in refused) for directory, one in (refused | outcomes).items()]
+    failures = [end for end in ends if isinstance(end, Failure)]
+    for failure in failures[1:]:
+        logger.error("failed: %s", failure)
+    wrong = [*failures, *(end for end in ends if isinstance(end, Refusal) and not batch)]
+    if wrong:
+        raise wrong[0]
+
+
+def _end(verb: str, directory: Path, outcome: Outcome, known: bool) -> Outcome:
+    """Leave the receipt of one session of several; return its outcome, a failure where the receipt cannot be written.
+
+    Args:
+        known: it was an earlier verb that refused the session, and said so.
+    """
+    session = directory.resolve().name
+    try:
+        if isinstance(outcome, list):
             _save_done(verb, directory, outcome)
             logger.info("%s: wrote %s", session, ", ".join(file.name for file in outcome))
-    for outcome in (refused | outcomes).values():
-        if isinstance(outcome, Refusal) and not batch:
-            raise outcome
+            return outcome
+        _remove_later(verb, directory)
+        if isinstance(outcome, Refusal):
+            _save_refusal(verb, directory, outcome)
+            logger.log(logging.DEBUG if known else logging.INFO, "%s: refused: %s", session, outcome)
+    except OSError as error:
+        with suppress(OSError):
+            _remove_later(verb, directory)
+        return Failure(f"{session}: its receipt cannot be written: {error}", "make room there, and run it again")
+    return outcome
 
 
 def _save_done(verb: str, directory: Path, files: list[Path]) -> None:

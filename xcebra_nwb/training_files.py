@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from xcebra_nwb import model_file
 from xcebra_nwb.config import Config
-from xcebra_nwb.files import atomic
+from xcebra_nwb.errors import Failure
+from xcebra_nwb.files import atomic, make_room
 from xcebra_nwb.fitted import Fitted
 from xcebra_nwb.layout import Layout
 from xcebra_nwb.null_design import Broken
@@ -23,6 +25,8 @@ from xcebra_nwb.session import add_dataset, new_variable, save_dataset
 from xcebra_nwb.stack import Member
 from xcebra_nwb.trainee import Trainee
 
+FLOAT = 4  # bytes
+BESIDE = 1_000_000  # bytes that HDF5 takes beside values
 NAMES = ("model.safetensors", "training.nc", "embedding.nc")
 TRAINING_SECTIONS = {"encoder", "objectives", "training", "random_seed"}
 
@@ -34,11 +38,23 @@ def save(
 
     Args:
         latents: of every group of members, (member, sample, latent) at the usable bins.
+
+    Raises:
+        Failure: the disk or its rights do not let it; then there is none of the three.
     """
-    paths = [directory / name for name in NAMES]
-    model_file.save(fitted.trained.layers, trainee.shape, paths[0])
-    save_dataset(_history(trainee, fitted, config), paths[1])
-    _save_embedding(trainee, latents, paths[2])
+    paths, history = [directory / name for name in NAMES], _history(trainee, fitted, config)
+    members, bins, outputs = len(trainee.stack), trainee.session.sizes["time"], latents[0].shape[-1]
+    try:
+        model_file.save(fitted.trained.layers, trainee.shape, paths[0])
+        make_room(directory, history.nbytes + FLOAT * members * bins * outputs + BESIDE)
+        save_dataset(history, paths[1])
+        _save_embedding(trainee, latents, paths[2])
+    except OSError as error:
+        for path in paths:
+            with suppress(OSError):
+                path.unlink()
+        what = f"{directory.resolve().name}: {', '.join(NAMES)} cannot be written: {error}"
+        raise Failure(what, "make room there, or give the right to write") from error
     return paths
 
 

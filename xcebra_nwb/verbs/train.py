@@ -18,7 +18,7 @@ from xcebra_nwb.checkpoint import Checkpoint, identity, remove
 from xcebra_nwb.cohort import Cohort
 from xcebra_nwb.config import Config
 from xcebra_nwb.device import device
-from xcebra_nwb.errors import Refusal, UsageError, as_refusal
+from xcebra_nwb.errors import Failure, Refusal, UsageError, as_refusal
 from xcebra_nwb.fitted import Fitted, contrasted, joined, one_step, options, space
 from xcebra_nwb.inputs import input_array
 from xcebra_nwb.member_groups import of_each, train_in_groups
@@ -45,18 +45,23 @@ def train(directory: Path, config: Config, threads: int = 1) -> list[Path]:
     A run that was killed is gone on with.
 
     Raises:
-        Failure: the memory does not hold a single member.
+        Failure: the memory does not hold a single member, or the disk not what it became.
     """
     ready = trainee(load(directory / "session.nc"), config)
     ready.say()
-    return _train({directory: ready}, config, threads)[directory]
+    outcome = _train({directory: ready}, config, threads)[directory]
+    if isinstance(outcome, Failure):
+        raise outcome
+    return outcome
 
 
-def train_each(directories: Sequence[Path], config: Config, threads: int = 1) -> dict[Path, list[Path] | Refusal]:
+def train_each(
+    directories: Sequence[Path], config: Config, threads: int = 1
+) -> Mapping[Path, list[Path] | Refusal | Failure]:
     """Train every session of ``directories`` in a space of its own, all members of all sessions side by side.
 
     Returns:
-        the files written for each session, or why it is left out, which stops no other.
+        the files written for each session, or why it is left out or could not be written, which stops no other.
 
     Raises:
         Failure: the memory does not hold a single member.
@@ -91,7 +96,7 @@ def _made_of(directory: Path, config: Config) -> str:
     return identity("train", config, [directory / "session.nc"], config.training.device)
 
 
-def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[Path, list[Path]]:
+def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[Path, list[Path] | Failure]:
     started, chosen = time.monotonic(), options(config)
     with device(config.training.device, threads) as place:
         recordings = {directory: input_array(one.session, directory) for directory, one in ready.items()}
@@ -115,15 +120,18 @@ def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[
         groups = train_in_groups(checkpoint, place, taken, work)
     found = [part for group in groups for part in group]
     about = {"seconds": time.monotonic() - started, "device": str(place), "threads": threads}
-    written = {}
+    written: dict[Path, list[Path] | Failure] = {}
     for number, (directory, one) in enumerate(zip(cohort.directories, cohort.trainees, strict=True)):
         own = [(fitted, latents) for session, fitted, latents in found if session == number]
         fitted, latents = joined([fitted for fitted, _ in own]), [latents for _, latents in own]
         others = [other.resolve().name for other in ready if other != directory]
         fitted.attrs.update(about, space=space([fitted.trained.layers]), made_of=_made_of(directory, config))
         fitted.attrs.update({"trained_beside": json.dumps(others)} if others else {})
-        written[directory] = training_files.save(directory, one, fitted, latents, config)
-        remove(directory)
+        try:
+            written[directory] = training_files.save(directory, one, fitted, latents, config)
+            remove(directory)
+        except Failure as failure:
+            written[directory] = failure
     return written
 
 
