@@ -377,6 +377,36 @@ def test_memory_is_what_the_job_has_left(tmp_path: Path, monkeypatch: pytest.Mon
     assert memory.free_bytes(cpu) == 650  # what holds parts of files is ours when we want it
 
 
+@pytest.mark.parametrize(
+    ("line", "own", "above", "limit", "usage"),
+    [
+        ("0::/slurm/job_7/step_0", "slurm/job_7/step_0", "slurm/job_7", "memory.max", "memory.current"),
+        (
+            "4:cpu,memory:/slurm/job_7/step_0",
+            "memory/slurm/job_7/step_0",
+            "memory/slurm/job_7",
+            "memory.limit_in_bytes",
+            "memory.usage_in_bytes",
+        ),
+    ],
+)
+def test_limits_are_those_of_our_own_group_and_of_all_above_it(
+    line: str, own: str, above: str, limit: str, usage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, most, used in ((own, 10**18, 500), (above, 1000, 700)):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / limit).write_text(f"{most}\n")
+        (tmp_path / folder / usage).write_text(f"{used}\n")
+    (tmp_path / "own").write_text(f"1:name=systemd:/elsewhere\n{line}\n")
+    monkeypatch.setattr(host_memory, "CGROUP", tmp_path)
+    monkeypatch.setattr(host_memory, "OWN", tmp_path / "own")
+    assert host_memory.free_bytes() == 300
+    (tmp_path / above / limit).write_text("800\n")
+    assert host_memory.free_bytes() == 100
+    (tmp_path / own / limit).write_text("550\n")
+    assert host_memory.free_bytes() == 50
+
+
 def test_running_out_is_told_from_other_errors() -> None:
     assert ran_out(torch.OutOfMemoryError("CUDA out of memory"))
     assert ran_out(MemoryError())

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import psutil
 
-CGROUP = Path("/sys/fs/cgroup")  # of the container or the job that we run in, where there is one
-CGROUP_FILES = (
-    ("memory.max", "memory.current", "memory.stat", ""),  # version 2
-    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_"),  # version 1
+CGROUP = Path("/sys/fs/cgroup")  # of the machine, or of the container that we run in
+OWN = Path("/proc/self/cgroup")  # which group is ours: a job's is one among many, below those of its user and the node
+CGROUP_FILES = (  # folder of the memory's groups, controller as OWN calls it, and names
+    ("", "", "memory.max", "memory.current", ""),  # version 2
+    ("memory", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),  # version 1
 )
 CACHED = ("active_file", "inactive_file")  # parts of files, counted as ours until somebody needs the room
 
@@ -20,15 +21,26 @@ def free_bytes() -> int:
 
 
 def _left_to_the_job() -> list[int]:
-    """What a control group leaves of its limit, if there is one."""
-    for limit, usage, statistics, prefix in CGROUP_FILES:
-        if (CGROUP / limit).exists() and (CGROUP / usage).exists():
-            most = (CGROUP / limit).read_text().strip()
-            if most == "max":
-                return []
-            used = int((CGROUP / usage).read_text()) - _cached(CGROUP / statistics, prefix)
-            return [max(0, int(most) - max(0, used))]
-    return []
+    """What our control group and each of those above it leave of their limits."""
+    left = []
+    for folder, controller, limit, usage, prefix in CGROUP_FILES:
+        own = _own(controller)
+        for group in [CGROUP / folder / above for above in (own, *own.parents)]:
+            if (group / limit).exists() and (group / usage).exists():
+                most = (group / limit).read_text().strip()
+                if most != "max":
+                    used = int((group / usage).read_text()) - _cached(group / "memory.stat", prefix)
+                    left.append(max(0, int(most) - max(0, used)))
+    return left
+
+
+def _own(controller: str) -> Path:
+    """Our group of a controller, from the folder of its groups on; that folder where the system does not say it."""
+    try:
+        lines = [line.split(":", 2) for line in OWN.read_text().splitlines()]
+    except OSError:  # another system
+        return Path()
+    return next((Path(where.lstrip("/")) for _, names, where in lines if controller in names.split(",")), Path())
 
 
 def _cached(statistics: Path, prefix: str) -> int:
