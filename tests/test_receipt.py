@@ -1,5 +1,7 @@
 """Receipts: a refusal travels down the verbs, an old file never stands beside a new failure."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,47 @@ def test_json_knows_no_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "x.json", {"value": float("nan")})
     assert list(tmp_path.iterdir()) == []
+
+
+def elsewhere(verb: str, directory: Path) -> "subprocess.CompletedProcess[str]":
+    """What becomes of a verb that another process does on the session of ``directory``."""
+    program = (
+        "import pathlib, sys; from xcebra_nwb import receipt;"
+        "receipt.carry_out(sys.argv[1], pathlib.Path(sys.argv[2]), lambda: []); print('done')"
+    )
+    command = [sys.executable, "-c", program, verb, str(directory)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_two_processes_do_not_work_on_one_session_at_a_time(tmp_path: Path) -> None:
+    found = []
+
+    def work() -> list[Path]:
+        found.append(elsewhere("attribute", tmp_path))
+        return writes(tmp_path, "training.nc")()
+
+    receipt.carry_out("train", tmp_path, work)
+    assert "UsageError" in found[0].stderr
+    assert f"{tmp_path}: another process is working there (wait for it, or stop it)" in found[0].stderr
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["receipts", "training.nc"]  # and no lock
+    assert elsewhere("attribute", tmp_path).stdout == "done\n"
+
+
+def test_a_verb_that_fails_lets_go_of_the_session(tmp_path: Path) -> None:
+    with pytest.raises(Failure):
+        receipt.carry_out("train", tmp_path, fails)
+    receipt.carry_out("train", tmp_path, writes(tmp_path, "training.nc"))
+
+
+def test_what_a_kill_left_half_written_goes_with_the_next_run(tmp_path: Path) -> None:
+    left = [tmp_path / name for name in (".77-training.nc", ".7-model.safetensors", ".8-sub-1_desc-xcebra.nwb")]
+    mine = [tmp_path / name for name in (".notes-training.nc", "7-training.nc")]
+    for file in left + mine:
+        file.write_text("half")
+    for verb, names in (("train", ["training.nc"]), ("write", ["sub-1_desc-xcebra.nwb"])):
+        receipt.carry_out(verb, tmp_path, writes(tmp_path, names[0]))
+    assert not any(file.exists() for file in left)
+    assert all(file.exists() for file in mine)
 
 
 def three(tmp_path: Path) -> list[Path]:

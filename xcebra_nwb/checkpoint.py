@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialize
 
 from xcebra_nwb.config import Config
-from xcebra_nwb.files import atomic, sha256
+from xcebra_nwb.files import atomic, sha256, unfinished
 from xcebra_nwb.fingerprint import fingerprint
 from xcebra_nwb.provenance import digest, software
 from xcebra_nwb.training_files import TRAINING_SECTIONS
@@ -120,7 +120,7 @@ class Checkpoint:
 
 def remove(directory: Path) -> None:
     """Remove the checkpoint of ``directory``, and what a kill left of one half-written."""
-    for file in (directory / NAME, *directory.glob(f".*-{NAME}")):
+    for file in (directory / NAME, *directory.glob(unfinished(NAME))):
         file.unlink(missing_ok=True)
 
 

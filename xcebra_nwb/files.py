@@ -45,6 +45,11 @@ def make_room(directory: Path, size: int) -> None:
             os.posix_fallocate(file.fileno(), 0, size)
 
 
+def unfinished(name: str) -> str:
+    """Return a pattern for the temporary names of :func:`atomic` for files called ``name``, which a kill leaves."""
+    return f".[0-9]*-{name}"
+
+
 def write_text(path: Path | str, text: str) -> None:
     """Write ``text`` (UTF-8) to ``path``, whole or not at all."""
     with atomic(path) as temporary:

@@ -15,8 +15,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from xcebra_nwb.alone import alone
 from xcebra_nwb.errors import Failure, NotInFile, Refusal, UsageError
-from xcebra_nwb.files import read_json, sha256, write_json
+from xcebra_nwb.files import read_json, sha256, unfinished, write_json
 from xcebra_nwb.refusals import Code
 
 # The verbs of a session in their order, and the names of the files that each writes.
@@ -85,7 +86,14 @@ def carry_out(verb: str, directory: Path, work: Callable[[], list[Path]], *, bat
     Raises:
         Refusal: the data cannot answer, unless ``batch``: then the receipt says so and that is all. In a batch a
             config that names what this one file does not hold is a refusal too.
+        UsageError: another process is working on the session.
     """
+    with alone([directory]):
+        return _carry_out(verb, directory, work, batch)
+
+
+def _carry_out(verb: str, directory: Path, work: Callable[[], list[Path]], batch: bool) -> list[Path]:
+    """See :func:`carry_out`."""
     _remove(verb, directory)
     upstream = _upstream_refusal(verb, directory)
     try:
@@ -132,7 +140,21 @@ def carry_out_together(
         Refusal: a session is refused, unless ``batch``; where it was an earlier verb that did it, nothing is begun
             unless the sessions are ``apart``.
         Failure: a session could not be written; the others are whole, and have their receipts.
+        UsageError: another process is working on one of the sessions.
     """
+    with alone(directories):
+        _carry_out_together(verb, directories, work, batch, apart, current)
+
+
+def _carry_out_together(
+    verb: str,
+    directories: Sequence[Path],
+    work: Callable[[Sequence[Path]], Mapping[Path, Outcome]],
+    batch: bool,
+    apart: bool,
+    current: Callable[[Path], list[Path]],
+) -> None:
+    """See :func:`carry_out_together`."""
     refused = {d: refusal for d in directories if (refusal := _upstream_refusal(verb, d)) is not None}
     if refused and not batch and not apart:
         raise next(iter(refused.values()))
@@ -201,10 +223,13 @@ def _digests(files: list[Path], directory: Path) -> dict[str, str]:
 
 
 def _remove(verb: str, directory: Path) -> None:
-    """Remove the receipt and the files of a verb, whether or not the workflow has taken the receipt already."""
+    """Remove the receipt and the files of a verb, whether or not the workflow has taken the receipt already.
+
+    What a kill left of them half-written goes too: nobody else is writing there.
+    """
     path(directory, verb).unlink(missing_ok=True)
     for pattern in FILES[verb]:
-        for file in directory.glob(pattern):
+        for file in {*directory.glob(pattern), *directory.glob(unfinished(pattern))}:
             file.unlink()
 
 
