@@ -21,7 +21,7 @@ from xcebra_nwb.xcebra.inverse import ROUNDING
 from xcebra_nwb.xcebra.jacobian import jacobian
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
-from xcebra_nwb.xcebra.training import Block
+from xcebra_nwb.xcebra.samples import Block
 
 from . import nwb_builders
 

@@ -11,7 +11,7 @@ from xcebra_nwb.xcebra import attribution, baselines, encoder
 from xcebra_nwb.xcebra.attribution import Sampling
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
-from xcebra_nwb.xcebra.training import Block
+from xcebra_nwb.xcebra.samples import Block
 
 BINS, UNITS, OUTPUTS = 90, 6, 5
 LABELS = [Block("position", 0, 3), Block("speed", 3, 5)]

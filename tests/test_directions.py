@@ -11,8 +11,8 @@ from xcebra_nwb.xcebra.directions import Directions, LabelValues, new_directions
 from xcebra_nwb.xcebra.inverse import gram, times
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
+from xcebra_nwb.xcebra.samples import Block
 from xcebra_nwb.xcebra.tangents import Tangents, tangents
-from xcebra_nwb.xcebra.training import Block
 
 BINS = 3000
 

@@ -14,7 +14,7 @@ from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.footprint import MEGABYTE, Sizes
 from xcebra_nwb.inputs import SHARE
 from xcebra_nwb.xcebra import encoder, training
-from xcebra_nwb.xcebra.training import Block, Samples
+from xcebra_nwb.xcebra.samples import Block, Samples
 
 from .test_training import options
 

@@ -13,8 +13,8 @@ from xcebra_nwb.xcebra.generator import Generator, Options
 from xcebra_nwb.xcebra.likelihood import Gaussian, Likelihood, Poisson
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model, disjoint_blocks, partition
+from xcebra_nwb.xcebra.samples import Block
 from xcebra_nwb.xcebra.support import Observed
-from xcebra_nwb.xcebra.training import Block
 
 from .test_attribution import collected
 

@@ -36,6 +36,7 @@ HEAVY = (
     "sklearn",
     "dandi",
 )
+COMPUTING = {"train", "align", "attribute", "verify", "tune"}  # with torch, which takes a second to load
 CONDA_NAMES = {"torch": "pytorch", "snakemake": "snakemake-minimal", "matplotlib": "matplotlib-base"}
 PIP_ONLY = {"ratinabox"}
 MACHINE_PATH = re.compile(r"(?<![\w.*<>-])/(?:work|tmp|home|root|opt|mnt|Users)/\w|file://|--(?:extra-)?index-url")
@@ -101,6 +102,12 @@ def test_help_names_every_verb_and_loads_nothing_heavy() -> None:
     text, _, loaded = outcome.stdout.partition("LOADED")
     assert [verb for verb in VERBS if not re.search(rf"^\W*{verb}\s", text, re.MULTILINE)] == []
     assert loaded.split() == []
+
+
+def test_only_verbs_that_compute_with_torch_load_it() -> None:
+    modules = [f"xcebra_nwb.verbs.{verb}" for verb in VERBS if verb not in COMPUTING | {"assess"}]
+    code = f"import sys, xcebra_nwb.assess.numbers, {', '.join(modules)}; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_conda_environment_agrees_with_pyproject() -> None:

@@ -17,8 +17,8 @@ from xcebra_nwb.xcebra.joint import Part
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.optimization import Options, Trained
 from xcebra_nwb.xcebra.pairs import DiscretePairs, NearPairs, TimePairs
+from xcebra_nwb.xcebra.samples import Block, Samples
 from xcebra_nwb.xcebra.steps import RecordedSteps, label_increments
-from xcebra_nwb.xcebra.training import Block, Samples
 from xcebra_nwb.xcebra.windows import successors
 
 BINS, OUTPUTS, WIDTH = 600, 4, 3

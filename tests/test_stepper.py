@@ -14,8 +14,9 @@ from torch.utils._pytree import tree_leaves
 
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.loss import Contrast
+from xcebra_nwb.xcebra.samples import Block
 from xcebra_nwb.xcebra.stepper import RecordedStepper, Stepper, Work
-from xcebra_nwb.xcebra.training import Block, objective_losses
+from xcebra_nwb.xcebra.training import objective_losses
 
 STEPS, MEMBERS, CHUNK = 64, 2, 16
 

@@ -23,8 +23,7 @@ from xcebra_nwb.xcebra import encoder, supervised
 from xcebra_nwb.xcebra.jacobian import jacobian
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.optimization import Options
-from xcebra_nwb.xcebra.supervised import Targets
-from xcebra_nwb.xcebra.training import Block
+from xcebra_nwb.xcebra.samples import Block, Targets
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
 
 from .results import make_session

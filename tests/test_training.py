@@ -15,8 +15,8 @@ from xcebra_nwb.xcebra.jacobian import jacobian
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.optimization import Options
 from xcebra_nwb.xcebra.pairs import NearPairs, TimePairs
+from xcebra_nwb.xcebra.samples import Block, Samples
 from xcebra_nwb.xcebra.steps import RecordedSteps, label_increments
-from xcebra_nwb.xcebra.training import Block, Samples
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN, successors
 
 from .results import make_session

@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from xcebra_nwb.config import Config
-from xcebra_nwb.objectives import contrast
+from xcebra_nwb.config import Config, Training
 from xcebra_nwb.trainee import Trainee
 from xcebra_nwb.xcebra.encoder import Layer
-from xcebra_nwb.xcebra.loss import chance_loss
+from xcebra_nwb.xcebra.loss import Contrast, chance_loss
 from xcebra_nwb.xcebra.optimization import Options, Trained
 
 
@@ -33,6 +32,13 @@ def options(config: Config) -> Options:
         precision=t.precision,
         compiled=t.compile,
     )
+
+
+def contrast(training: Training) -> Contrast:
+    """Return how latents are compared: a supervised encoder's as they are."""
+    if training.loss == "supervised":
+        return Contrast()
+    return Contrast(training.similarity, training.temperature, training.denominator)
 
 
 def one_step(chosen: Options) -> Options:

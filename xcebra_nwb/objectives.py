@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from xcebra_nwb import targets
 from xcebra_nwb.automatic_objectives import automatic, number_of_latents
-from xcebra_nwb.config import Config, Training
+from xcebra_nwb.config import Config
 from xcebra_nwb.config_objective import Objective
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.layout import layout
@@ -21,7 +21,6 @@ from xcebra_nwb.objective_checks import (
     too_few_values,
 )
 from xcebra_nwb.session import labels
-from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.windows import TRAIN
 
 
@@ -89,10 +88,3 @@ def _configured(config: Config, session: xr.Dataset, bins: NDArray[np.int64]) ->
     if not named:
         raise UsageError("objectives: none reads a label, so there is nothing to attribute", "add one with a label")
     return list(config.objectives)
-
-
-def contrast(training: Training) -> Contrast:
-    """Return how latents are compared: a supervised encoder's as they are."""
-    if training.loss == "supervised":
-        return Contrast()
-    return Contrast(training.similarity, training.temperature, training.denominator)

@@ -21,7 +21,7 @@ from xcebra_nwb.refusals import Code
 from xcebra_nwb.session import labels
 from xcebra_nwb.xcebra.groups import Groups
 from xcebra_nwb.xcebra.pairs import DiscretePairs, PositiveRule, TimePairs
-from xcebra_nwb.xcebra.training import Samples
+from xcebra_nwb.xcebra.samples import Samples
 from xcebra_nwb.xcebra.windows import TRAIN, runs, successors
 
 SEED, NULL, ORDERS, TEST, ATTRIBUTION, GENERATOR = range(6)  # what a generator is for: part of its seed

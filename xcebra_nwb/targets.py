@@ -14,7 +14,7 @@ from xcebra_nwb.layout import Layout
 from xcebra_nwb.refusals import Code
 from xcebra_nwb.session import label_axes, labels
 from xcebra_nwb.stack import Member, label_values
-from xcebra_nwb.xcebra.supervised import Targets
+from xcebra_nwb.xcebra.samples import Targets
 from xcebra_nwb.xcebra.windows import TRAIN
 
 Floats = NDArray[np.float64]

@@ -20,7 +20,7 @@ from xcebra_nwb.objectives import remarks, resolve
 from xcebra_nwb.stack import Member, label_spaces, members, null_designs, samples
 from xcebra_nwb.trainable import check_trainable
 from xcebra_nwb.xcebra.encoder import Architecture, architecture
-from xcebra_nwb.xcebra.training import Block, Samples
+from xcebra_nwb.xcebra.samples import Block, Samples
 
 logger = logging.getLogger("xcebra_nwb")
 

@@ -10,7 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from xcebra_nwb.benchmark.solve import label_blocks
 from xcebra_nwb.benchmark.speed_ours import RANK_TOLERANCE, shape_of
 from xcebra_nwb.benchmark.speed_work import LABEL, Work
-from xcebra_nwb.objectives import contrast
+from xcebra_nwb.fitted import contrast
 from xcebra_nwb.session import encoder_input, labels
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.attribution import maps_of_jacobian

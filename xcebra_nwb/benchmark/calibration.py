@@ -28,7 +28,7 @@ from xcebra_nwb.objectives import resolve
 from xcebra_nwb.session import encoder_input
 from xcebra_nwb.xcebra import attribution, encoder, training
 from xcebra_nwb.xcebra.model import Model
-from xcebra_nwb.xcebra.training import Block
+from xcebra_nwb.xcebra.samples import Block
 
 LEVEL = 0.05
 UNITS, SECONDS = 130, 300.0

@@ -22,7 +22,7 @@ from xcebra_nwb.config import Config
 from xcebra_nwb.objectives import resolve
 from xcebra_nwb.session import encoder_input, labels
 from xcebra_nwb.xcebra.attribution import sampled
-from xcebra_nwb.xcebra.training import Block
+from xcebra_nwb.xcebra.samples import Block
 
 ENCODER = "offset1-model-mse-clip-5-5"  # the paper's
 NEEDED = ("cebra", "cvxpy")  # its attribution imports the second

@@ -20,7 +20,7 @@ from xcebra_nwb.xcebra.attribution import Maps, maps_of_jacobian
 from xcebra_nwb.xcebra.encoder import architecture
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
-from xcebra_nwb.xcebra.training import Block
+from xcebra_nwb.xcebra.samples import Block
 
 LEAST = 0.995
 METHOD = "inverted_neuron_gradient"

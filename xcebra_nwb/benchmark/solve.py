@@ -22,10 +22,10 @@ from xcebra_nwb.benchmark.metrics import (
 )
 from xcebra_nwb.config import Config, Objective
 from xcebra_nwb.files import read_json
-from xcebra_nwb.objectives import contrast
+from xcebra_nwb.fitted import contrast
 from xcebra_nwb.session import labels, load_dataset, save
 from xcebra_nwb.xcebra.model import prepared
-from xcebra_nwb.xcebra.training import Block
+from xcebra_nwb.xcebra.samples import Block
 
 Floats = NDArray[np.float64]
 # By method: label maps (seed, label, unit), latent maps (seed, latent, unit).

@@ -24,9 +24,8 @@ from xcebra_nwb.benchmark.speed_ours import least, ours
 from xcebra_nwb.benchmark.speed_work import Work, works
 from xcebra_nwb.benchmark.stopwatch import Ceiling, block, ceiling, finished, in_turn, quartiles
 from xcebra_nwb.config import Method
-from xcebra_nwb.fitted import options
+from xcebra_nwb.fitted import contrast, options
 from xcebra_nwb.memory import peak_bytes
-from xcebra_nwb.objectives import contrast
 from xcebra_nwb.session import encoder_input
 from xcebra_nwb.trainee import trainee
 from xcebra_nwb.xcebra import training

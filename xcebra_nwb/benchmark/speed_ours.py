@@ -11,8 +11,7 @@ import torch
 from xcebra_nwb.benchmark.solve import label_blocks
 from xcebra_nwb.benchmark.speed_work import Work
 from xcebra_nwb.benchmark.stopwatch import CPU, finished
-from xcebra_nwb.fitted import options
-from xcebra_nwb.objectives import contrast
+from xcebra_nwb.fitted import contrast, options
 from xcebra_nwb.session import encoder_input
 from xcebra_nwb.trainee import trainee
 from xcebra_nwb.xcebra import encoder, training

@@ -22,9 +22,9 @@ from xcebra_nwb.assess.null import LEAST_NULLS, TOO_FEW, log_share, score_maps
 from xcebra_nwb.config import Attribution, Config, Training
 from xcebra_nwb.device import device
 from xcebra_nwb.files import atomic
+from xcebra_nwb.fitted import contrast
 from xcebra_nwb.inputs import encoder_inputs, recorded_inputs
 from xcebra_nwb.inverse_cut import inverse_cut
-from xcebra_nwb.objectives import contrast
 from xcebra_nwb.over_time import OverTimeFile
 from xcebra_nwb.progress import progress
 from xcebra_nwb.provenance import software
@@ -41,8 +41,8 @@ from xcebra_nwb.xcebra.generator import Options
 from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
+from xcebra_nwb.xcebra.samples import Block
 from xcebra_nwb.xcebra.support import Observed
-from xcebra_nwb.xcebra.training import Block
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN, usable_bins
 
 BINS_AT_ONCE = 4096  # looked at for units that never change

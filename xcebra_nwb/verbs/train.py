@@ -30,9 +30,9 @@ from xcebra_nwb.xcebra import supervised, training
 from xcebra_nwb.xcebra.encoder import embed
 from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.optimization import Options, Trained
+from xcebra_nwb.xcebra.samples import Targets
 from xcebra_nwb.xcebra.side_by_side import SideBySide
 from xcebra_nwb.xcebra.snapshot import Survival
-from xcebra_nwb.xcebra.supervised import Targets
 from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
 
 logger = logging.getLogger("xcebra_nwb")

@@ -23,11 +23,11 @@ from xcebra_nwb.xcebra.joint import Part, shares
 from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
 from xcebra_nwb.xcebra.optimization import STEPS_A_DRAW, Options, Trained, optimize
 from xcebra_nwb.xcebra.pairs import LabelRule, PositiveRule
+from xcebra_nwb.xcebra.samples import Block
 from xcebra_nwb.xcebra.snapshot import Survival
 from xcebra_nwb.xcebra.stepper import Batch
 from xcebra_nwb.xcebra.training import (
     TEST_BATCHES,
-    Block,
     draw_references,
     encode_batch,
     random_directions,

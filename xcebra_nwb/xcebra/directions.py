@@ -23,8 +23,8 @@ from xcebra_nwb.xcebra.encoder import embed
 from xcebra_nwb.xcebra.in_order import in_order
 from xcebra_nwb.xcebra.inverse import inverse_along
 from xcebra_nwb.xcebra.model import Model, prepared
+from xcebra_nwb.xcebra.samples import Block
 from xcebra_nwb.xcebra.tangents import Kind, Tangents, tangents
-from xcebra_nwb.xcebra.training import Block
 
 Floats = NDArray[np.float64]
 LEAST_NEW = 0.5  # share of a direction's variance that the blocks must leave: more signal of its own than repeated

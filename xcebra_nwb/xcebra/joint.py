@@ -25,12 +25,11 @@ from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
 from xcebra_nwb.xcebra.optimization import STEPS_A_DRAW, Options, Trained, optimize
 from xcebra_nwb.xcebra.pairs import LabelRule, PositiveRule
+from xcebra_nwb.xcebra.samples import Block, Samples
 from xcebra_nwb.xcebra.snapshot import Survival
 from xcebra_nwb.xcebra.stepper import Batch
 from xcebra_nwb.xcebra.training import (
     TEST_BATCHES,
-    Block,
-    Samples,
     draw_references,
     encode_batch,
     random_directions,

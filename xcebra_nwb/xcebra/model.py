@@ -19,7 +19,7 @@ from xcebra_nwb.xcebra.encoder import Architecture, Layer
 from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.jacobian import identity, jacobian
 from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.training import Block
+from xcebra_nwb.xcebra.samples import Block
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ Shapes: M members, K objectives, B samples of a batch, S samples, W targets of a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,24 +15,16 @@ from torch import Tensor
 
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
-from xcebra_nwb.xcebra.groups import Integers
 from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.optimization import STEPS_A_DRAW, Options, Trained, optimize
+from xcebra_nwb.xcebra.samples import Block, Targets
 from xcebra_nwb.xcebra.snapshot import Survival
 from xcebra_nwb.xcebra.stepper import Batch
-from xcebra_nwb.xcebra.training import Block, encode_batch, random_directions, reference_penalty
+from xcebra_nwb.xcebra.training import encode_batch, random_directions, reference_penalty
 
 CHANCE = 1.0  # the loss of an encoder that always says the mean: targets have a mean variance of 1
 AS_IT_IS = Contrast()  # blocks are compared with their targets as they are, not at unit length
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What a member is to say."""
-
-    bins: Integers  # (S,) the bin of each sample
-    values: NDArray[np.float32]  # (S, W)
 
 
 def train(

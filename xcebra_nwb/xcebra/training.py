@@ -8,7 +8,6 @@ Shapes: M members, K objectives, B samples of a batch, T bins of a window, D uni
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -23,30 +22,11 @@ from xcebra_nwb.xcebra.groups import Integers
 from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
 from xcebra_nwb.xcebra.optimization import STEPS_A_DRAW, Draw, Options, Place, Trained, optimize
-from xcebra_nwb.xcebra.pairs import PositiveRule
+from xcebra_nwb.xcebra.samples import Block, Samples
 from xcebra_nwb.xcebra.snapshot import Survival
 from xcebra_nwb.xcebra.stepper import Batch
 
 TEST_BATCHES = 32  # over which a held-out loss is the mean
-
-
-@dataclass(frozen=True)
-class Block:
-    """An objective's share of the latents, ``first`` to ``last`` (exclusive), and of what is minimised."""
-
-    name: str
-    first: int
-    last: int
-    weight: float = 1.0  # factor of its contrastive loss; the penalty has a weight of its own
-
-
-@dataclass(frozen=True)
-class Samples:
-    """The samples that a member is trained or tested on; members of one session share its arrays."""
-
-    bins: Integers  # (sample,) the bin of each
-    references: Integers  # sample numbers that may be references: those with a positive in every objective
-    rules: Sequence[PositiveRule]  # by objective
 
 
 def train(
