@@ -22,7 +22,7 @@ COMMON = Path(__file__).parents[1] / "workflow" / "rules" / "common.smk"
 counts = st.integers(1, 10**4)
 
 
-@given(counts, counts, st.integers(0, 5), st.sampled_from(["bins", "units", "labels"]))
+@given(counts, counts, st.integers(0, 5), st.sampled_from(["bins", "units", "labels", "seen_bytes"]))
 @settings(max_examples=50)
 def test_a_larger_session_takes_more(bins: int, units: int, labels: int, larger: str) -> None:
     chosen, sizes = config.validate({}), Sizes(bins=bins, units=units, labels=labels)
@@ -31,11 +31,14 @@ def test_a_larger_session_takes_more(bins: int, units: int, labels: int, larger:
     assert footprint.step(more, chosen) >= footprint.step(sizes, chosen)
 
 
-@given(counts, counts)
+@given(counts, counts, st.sampled_from([1, 2, 4]), st.sampled_from([1, 2, 4]))
 @settings(max_examples=20)
-def test_what_is_asked_for_holds_the_recording_in_memory(bins: int, units: int) -> None:
-    held = footprint.held(Sizes(bins=bins, units=units, labels=1), config.validate({})) * MEGABYTE
-    assert SHARE * held >= 4 * bins * units
+def test_what_is_asked_for_holds_the_recording_in_memory(bins: int, units: int, seen: int, recorded: int) -> None:
+    sizes = Sizes(bins=bins, units=units, labels=1, seen_bytes=seen, recorded_bytes=recorded)
+    chosen = config.validate({"attribution": {"methods": ["generator_support"]}})
+    held = [footprint.held(sizes, one) * MEGABYTE for one in (config.validate({}), chosen)]
+    assert SHARE * held[0] >= seen * bins * units
+    assert SHARE * held[1] >= (seen + recorded) * bins * units
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "conv10"])

@@ -20,7 +20,7 @@ from xcebra_nwb.verbs.assess import assess
 from xcebra_nwb.verbs.attribute import attribute
 from xcebra_nwb.verbs.train import train
 from xcebra_nwb.xcebra.encoder import gather_windows
-from xcebra_nwb.xcebra.inputs import At, Elsewhere
+from xcebra_nwb.xcebra.inputs import At, Recording
 from xcebra_nwb.xcebra.likelihood import Gaussian, Poisson
 
 from .results import make_session
@@ -91,18 +91,19 @@ def test_all_of_a_run_is_the_same_with_the_recording_on_disk(
 
 
 def test_rows_kept_elsewhere_are_fetched_where_they_are_wanted(tmp_path: Path) -> None:
-    here = encoder_inputs(made(), CPU, tmp_path)
-    far = Elsewhere(here, CPU)
+    found = encoder_inputs(made(), CPU, tmp_path)
     bins = torch.tensor([[20, 40], [30, 25]])
-    assert torch.equal(gather_windows(far, bins, 10), gather_windows(here, bins, 10))
-    assert (far.shape, far.device) == (here.shape, here.device)
+    assert torch.equal(gather_windows(found, bins, 10), gather_windows(found.kept, bins, 10))
+    assert (found.shape, found.device) == (found.kept.shape, CPU)
+    far = Recording(found.kept, torch.device("meta"))
+    assert far.index_select(0, bins[0]).device == far.device == torch.device("meta")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA card")
 @pytest.mark.parametrize("most", [None, 0])
 def test_a_card_fetches_what_it_does_not_hold(tmp_path: Path, most: float | None) -> None:
     found = encoder_inputs(made(), torch.device("cuda"), tmp_path, most=most)
-    assert isinstance(found, Elsewhere) == (most == 0)
+    assert (found.kept.device.type == "cpu") == (most == 0)
     rows = found.index_select(0, torch.arange(found.shape[0], device="cuda"))
     np.testing.assert_array_equal(rows.cpu().numpy(), session.encoder_input(made()))
 
@@ -113,10 +114,10 @@ def test_generators_see_the_recording_as_it_was(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found.index_select(0, torch.arange(found.shape[0])), made()["activity"])
     bins = torch.tensor([5, 200, 7])
     at, some = At(found, bins), torch.tensor([[2, 0], [1, 1]])
-    assert torch.equal(at[some], found[bins][some])
-    assert torch.equal(torch.cat(list(at.split(2))), found[bins])
+    assert torch.equal(at[some], found.kept[bins][some])
+    assert torch.equal(torch.cat(list(at.split(2))), found.kept[bins])
     for likelihood in (Gaussian, Poisson):
-        assert torch.equal(likelihood.of(at).mean, likelihood.of(found[bins]).mean)
+        assert torch.equal(likelihood.of(at).mean, likelihood.of(found.kept[bins]).mean)
 
 
 def test_a_disk_without_room_is_said_before_anything_is_written(

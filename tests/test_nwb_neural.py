@@ -257,7 +257,7 @@ def test_whole_numbers_hold_the_counts(tmp_path: Path) -> None:
     build.add_units(nwb, [np.arange(60.0), np.sort(np.r_[np.arange(60.0), crowd])])
     build.add_position(nwb, *build.circling(60.0))
     session = extract_session(build.save(nwb, tmp_path / "units.nwb"), validate({}), "one")
-    assert session["activity"].dtype == np.uint16
+    assert session["activity"].dtype == np.int16
     assert session["activity"].values.max() == 301
     assert session["activity"].values.sum(axis=0).tolist() == [59, 359]  # the last spike is where the recording ends
 

@@ -60,7 +60,7 @@ def test_every_member_is_the_one_that_its_session_trains_alone(
     used = iter(seeds)
     for number, (found, own) in enumerate(zip(beside.apart(stack, members), data, strict=True)):
         inputs = torch.as_tensor(recordings[number])
-        torch.testing.assert_close(beside.recording(number), inputs, rtol=0, atol=0)
+        assert torch.equal(beside.recording(number).kept, inputs)
         mine = generators(*(next(used) for _ in own))
         alone = training.train(inputs, shapes[number], BLOCKS, own, mine, options(40))
         np.testing.assert_allclose(found.loss, alone.loss, rtol=1e-4)
@@ -73,7 +73,7 @@ def test_every_member_is_the_one_that_its_session_trains_alone(
 def test_a_session_that_is_alone_is_not_copied() -> None:
     own, _ = recording(0, 50, 4)
     shape = encoder.architecture("mlp", 4, hidden=8, outputs=2)
-    assert SideBySide.of([own], [shape], 4, torch.device("cpu")).inputs.data_ptr() == own.ctypes.data
+    assert SideBySide.of([own], [shape], 4, torch.device("cpu")).inputs.kept.data_ptr() == own.ctypes.data
 
 
 def test_a_stack_is_closed_before_its_zeros_cost_too_much() -> None:

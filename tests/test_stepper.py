@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.inputs import Recording
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.samples import Block
 from xcebra_nwb.xcebra.stepper import RecordedStepper, Stepper, Work
@@ -186,12 +187,14 @@ class OnlyMeta(TorchDispatchMode):
 
 @pytest.mark.parametrize("name", ["mlp", "conv10"])
 @pytest.mark.parametrize("contrast", [Contrast(), Contrast("cosine", 0.5, "negatives")])
-def test_a_step_waits_for_nothing_from_the_host(name: str, contrast: Contrast) -> None:
+@pytest.mark.parametrize("kept", [torch.float32, torch.uint8, torch.int16])
+def test_a_step_waits_for_nothing_from_the_host(name: str, contrast: Contrast, kept: torch.dtype) -> None:
     shape, card = encoder.architecture(name, 5, 8, 4, clip=10.0), torch.device("meta")
     drawn = encoder.initialize(shape, [np.random.default_rng(n) for n in range(MEMBERS)], torch.device("cpu"))
     leaves = [leaf.to(card).requires_grad_() for layer in drawn for leaf in layer]
     layers = list(zip(leaves[::2], leaves[1::2], strict=True))
-    inputs, blocks = torch.empty(100, 5, device=card), [Block("time", 0, 4), Block("position", 0, 2)]
+    inputs = Recording(torch.empty(100, 5, dtype=kept, device=card))
+    blocks = [Block("time", 0, 4), Block("position", 0, 2)]
     bins = torch.empty(MEMBERS, 4, 16, dtype=torch.int64, device=card)
     direction = torch.empty(MEMBERS, 16, 6, device=card)
     with OnlyMeta():

@@ -13,15 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from xcebra_nwb.config import Config
 from xcebra_nwb.inputs import stays, tell
 from xcebra_nwb.trainee import Trainee
 from xcebra_nwb.xcebra import side_by_side
+from xcebra_nwb.xcebra.inputs import Values
 from xcebra_nwb.xcebra.side_by_side import SideBySide
 
-FLOAT = 4  # bytes
 NEAR = 32_000_000  # bytes of a step that a processor's caches hold: beyond, more members at once make it slower
 
 
@@ -31,14 +30,12 @@ class Cohort:
 
     directories: Sequence[Path]  # by session
     trainees: Sequence[Trainee]  # by session
-    recordings: Sequence[NDArray[np.float32]]  # by session: (time, unit) what its encoders see
+    recordings: Sequence[Values]  # by session: (time, unit) what its encoders see
     stacks: Sequence[range]  # of members
     apart: Set[Path]  # sessions whose recording has no room on the device: each is a stack of its own, and stays
 
     @classmethod
-    def of(
-        cls, ready: Mapping[Path, Trainee], recordings: Mapping[Path, NDArray[np.float32]], device: torch.device
-    ) -> Cohort:
+    def of(cls, ready: Mapping[Path, Trainee], recordings: Mapping[Path, Values], device: torch.device) -> Cohort:
         """Return the sessions of ``ready``; those whose encoders differ in nothing but units share stacks.
 
         ``recordings`` (time, unit) are what their encoders see; one that ``device`` has no room for stays where it is.
@@ -95,7 +92,7 @@ class Cohort:
         recordings, width = [self.recordings[number] for number in self.sessions(members)], self._width(members)
         if self._stay(members) or (device.type == "cpu" and side_by_side.shares_memory(recordings, width)):
             return 0
-        return FLOAT * width * sum(len(own) for own in recordings)
+        return side_by_side.common_type(recordings).itemsize * width * sum(len(own) for own in recordings)
 
     def stack_of(self, members: range) -> range:
         """Return the whole stack that ``members`` are part of."""

@@ -16,8 +16,7 @@ from xcebra_nwb.files import read_json, write_json
 NAME = "sizes.json"
 PACKAGE = 1000.0  # MB: the program, its libraries, and what is done in chunks
 MEGABYTE = 1e6
-OF_A_COUNT = 10  # bytes: of a unit in a bin, 4 as encoders see it; over half of what is free goes to disk (inputs.py)
-OF_AN_OBSERVATION = 10  # bytes: the same of what generators are fitted to
+OF_A_BYTE = 2.5  # bytes: of a recording; one that takes over half of what is free goes to disk (inputs.py)
 OF_A_BIN = 300  # bytes: times, labels, segments and places
 OF_A_LATENT = 8  # bytes: of a member in a bin, as it is written or judged, and the bin whose label it saw
 GENERATOR = "generator_support"
@@ -32,6 +31,8 @@ class Sizes(BaseModel):
     bins: int
     units: int
     labels: int
+    seen_bytes: int = 4  # of a unit in a bin, as encoders see it
+    recorded_bytes: int = 4  # the same as it was recorded, which generators are fitted to
 
 
 def save(sizes: Sizes, directory: Path) -> Path:
@@ -49,8 +50,8 @@ def load(directory: Path) -> Sizes | None:
 def held(sizes: Sizes, config: Config) -> float:
     """Return MB of what every verb after extraction holds at most: the recording and all members' latents."""
     latents = LATENTS if config.encoder.outputs == "auto" else config.encoder.outputs
-    of_a_unit = OF_A_COUNT + (OF_AN_OBSERVATION if GENERATOR in config.attribution.methods else 0)
-    a_bin = OF_A_BIN + of_a_unit * sizes.units + OF_A_LATENT * members(sizes, config) * (latents + 1)
+    of_a_unit = sizes.seen_bytes + (sizes.recorded_bytes if GENERATOR in config.attribution.methods else 0)
+    a_bin = OF_A_BIN + OF_A_BYTE * of_a_unit * sizes.units + OF_A_LATENT * members(sizes, config) * (latents + 1)
     return sizes.bins * a_bin / MEGABYTE
 
 

@@ -12,10 +12,10 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb import memory
+from xcebra_nwb import memory, value_types
 from xcebra_nwb.scratch import GIGABYTE, Rows, filled
 from xcebra_nwb.session import fill_encoder_input, fill_recorded
-from xcebra_nwb.xcebra.inputs import Elsewhere, Inputs
+from xcebra_nwb.xcebra.inputs import Recording, Values, torch_type
 
 SHARE = 0.5  # of the free memory that the recording may take: the rest is for what is made of it
 SEEN = "what the encoders see"
@@ -25,8 +25,8 @@ logger = logging.getLogger("xcebra_nwb")
 
 def encoder_inputs(
     session: xr.Dataset, device: torch.device, folder: Path, a_step: int = 0, most: float | None = None
-) -> Inputs:
-    """Return what the encoders see, (time, unit) float32: on ``device`` if it fits there, else in memory, else on disk.
+) -> Recording:
+    """Return what the encoders see, (time, unit): on ``device`` if it fits there, else in memory, else on disk.
 
     Args:
         session: the session dataset; its activity is read block by block.
@@ -38,54 +38,55 @@ def encoder_inputs(
     Raises:
         Failure: it fits neither memory nor disk.
     """
-    return _kept(SEEN, session, fill_encoder_input, device, folder, a_step, most)
+    dtype = value_types.seen(session)
+    return _kept(SEEN, session, dtype, fill_encoder_input, device, folder, a_step, most)
 
 
-def recorded_inputs(session: xr.Dataset, device: torch.device, folder: Path, most: float | None = None) -> Inputs:
-    """Return the activity (time, unit) as it was recorded, in float32; see :func:`encoder_inputs`."""
-    return _kept("the activity", session, fill_recorded, device, folder, 0, most)
+def recorded_inputs(session: xr.Dataset, device: torch.device, folder: Path, most: float | None = None) -> Recording:
+    """Return the activity (time, unit) as it was recorded; see :func:`encoder_inputs`."""
+    return _kept("the activity", session, value_types.recorded(session), fill_recorded, device, folder, 0, most)
 
 
-def input_array(session: xr.Dataset, folder: Path, most: float | None = None) -> NDArray[np.float32]:
+def input_array(session: xr.Dataset, folder: Path, most: float | None = None) -> Values:
     """Return what the encoders see, (time, unit), in memory or as a map of a file; see :func:`encoder_inputs`."""
-    most = room(CPU) if most is None else most
-    return filled(SEEN, _shape(session), np.float32, partial(fill_encoder_input, session), folder, most)
+    most, dtype = room(CPU) if most is None else most, value_types.seen(session)
+    return filled(SEEN, _shape(session), dtype, partial(fill_encoder_input, session), folder, most)
 
 
 def _kept(
     what: str,
     session: xr.Dataset,
+    dtype: np.dtype,
     fill: Callable[[xr.Dataset, Rows], None],
     device: torch.device,
     folder: Path,
     a_step: int,
     most: float | None,
-) -> Inputs:
+) -> Recording:
     """What ``fill`` makes of a session, where there is room for it."""
     shape = _shape(session)
-    if device.type != "cpu" and fits(4 * shape[0] * shape[1], device, most):
-        on_device = torch.empty(shape, dtype=torch.float32, device=device)
+    if device.type != "cpu" and fits(shape[0] * shape[1] * dtype.itemsize, device, most):
+        on_device = torch.empty(shape, dtype=torch_type(dtype), device=device)
         fill(session, _DeviceRows(on_device))
-        return on_device
-    array = filled(what, shape, np.float32, partial(fill, session), folder, room(CPU) if most is None else most)
+        return Recording(on_device)
+    array = filled(what, shape, dtype, partial(fill, session), folder, room(CPU) if most is None else most)
     if device.type != "cpu" or stays(array, device):
         tell(array, device, a_step)
-    kept = torch.from_numpy(array)
-    return kept if device.type == "cpu" else Elsewhere(kept, device)
+    return Recording(torch.from_numpy(array), device)
 
 
 def _shape(session: xr.Dataset) -> tuple[int, int]:
     return session.sizes["time"], session.sizes["unit"]
 
 
-def stays(recording: NDArray[np.float32], device: torch.device) -> bool:
+def stays(recording: Values, device: torch.device) -> bool:
     """Return whether a recording cannot be where ``device`` computes: it is on disk, or the card has no room for it."""
     if device.type == "cpu":
         return isinstance(recording, np.memmap)
     return not fits(recording.nbytes, device)
 
 
-def tell(recording: NDArray[np.float32], device: torch.device, a_step: int) -> None:
+def tell(recording: Values, device: torch.device, a_step: int) -> None:
     """Say what it costs that a recording is not where it is computed on."""
     logger.warning(
         "a recording takes %.2f GB, which %s has no room for: it is read from %s%s",
@@ -115,4 +116,4 @@ class _DeviceRows:
         return self._kept[rows].cpu().numpy()
 
     def __setitem__(self, rows: slice, values: NDArray) -> None:
-        self._kept[rows] = torch.as_tensor(values, dtype=torch.float32)
+        self._kept[rows] = torch.as_tensor(values, dtype=self._kept.dtype)

@@ -235,7 +235,8 @@ def fill_encoder_input(session: xr.Dataset, seen: Rows) -> None:
     """Fill ``seen`` (time, unit) with what the encoder sees: smoothed within segments, then standardised.
 
     Mean and variance are those of the valid bins; a unit without variance there becomes zero. Bins that are not valid
-    are zero. It is done block by block, in float64, and kept as float32; the values do not depend on where.
+    are zero. It is done block by block, in float64, and kept in the type of ``seen``: float32, or that of raw counts
+    (:mod:`.value_types`). The values do not depend on where.
     """
     valid, moments = session["valid"].values, Moments(session.sizes["unit"])
     for rows, values in _smoothed(session):

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcebra_nwb import value_types
 from xcebra_nwb.config import Config
 from xcebra_nwb.config_objective import Objective
 from xcebra_nwb.label_rules import LabelSpace
@@ -46,7 +47,7 @@ class Trainee:
     def bytes_a_step(self, config: Config) -> int:
         """Return how many bytes of what the encoders see a step of training reads, at random."""
         windows = len(self.stack) * (2 + len(self.objectives)) * config.training.batch_size
-        return windows * self.shape.window * self.shape.units * 4
+        return windows * self.shape.window * self.shape.units * value_types.seen(self.session).itemsize
 
     def only(self, members: Sequence[int]) -> Trainee:
         """Return the same with some of the members, by number."""

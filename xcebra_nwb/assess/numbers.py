@@ -44,7 +44,7 @@ class Numbers:
         training: xr.Dataset,
         attribution: xr.Dataset,
         latents: Latents,
-        inputs: NDArray[np.float32],
+        inputs: NDArray[np.number],
     ) -> None:
         self._session, self._training, self._attribution, self._latents = session, training, attribution, latents
         settings = Config.model_validate(json.loads(training.attrs["config"]))

@@ -23,7 +23,7 @@ MOST_UNITS = 300  # looked at, evenly spaced: the work grows with their cube
 
 def explained_sharing(
     latents: Floats,
-    inputs: NDArray[np.floating],
+    inputs: NDArray[np.number],
     bins: NDArray[np.int64],
     train: NDArray,
     test: NDArray,
@@ -50,7 +50,8 @@ def explained_sharing(
     scale = latents[train].std(axis=0)
     scaled = latents / np.where(scale > 0, scale, 1.0)
     near = nearest(scaled, train, test, NEIGHBOURS)
-    predicted = inputs[bins[train], units][np.searchsorted(train, near)].mean(axis=1)
+    known = inputs[bins[train], units].astype(np.promote_types(inputs.dtype, np.float32), copy=False)
+    predicted = known[np.searchsorted(train, near)].mean(axis=1)
     whole = shared_variance(activity, generator)
     left = shared_variance(activity - predicted, generator)
     return 1 - left / whole if whole > 0 else float("nan")

@@ -13,7 +13,7 @@ MOST_VALUES = 2**25  # of the activity that the components of a bin are found in
 
 
 def window_features(
-    inputs: NDArray[np.floating], bins: NDArray[np.int64], window: int, train: NDArray[np.int64], fitted: int
+    inputs: NDArray[np.number], bins: NDArray[np.int64], window: int, train: NDArray[np.int64], fitted: int
 ) -> Floats:
     """Return the leading principal components (sample, component) of the windows around ``bins``.
 
@@ -29,7 +29,7 @@ def window_features(
     return stacked if window == 1 else stacked @ _axes(stacked[:fitted])
 
 
-def _axes(values: NDArray[np.floating]) -> Floats:
+def _axes(values: NDArray[np.number]) -> Floats:
     """The leading principal axes of ``values`` (sample, feature): (feature, component)."""
     _, axes = np.linalg.eigh(np.atleast_2d(np.cov(values, rowvar=False)))
     return axes[:, ::-1][:, :COMPONENTS]

@@ -6,7 +6,9 @@ import json
 import logging
 from pathlib import Path
 
-from xcebra_nwb import footprint
+import xarray as xr
+
+from xcebra_nwb import footprint, value_types
 from xcebra_nwb.archive import pinned
 from xcebra_nwb.config import Config
 from xcebra_nwb.errors import Refusal
@@ -63,8 +65,17 @@ def _extract(source: Source, directory: Path, config: Config, session: str, line
         int(extracted["valid"].sum()),
         extracted.sizes["time"],
     )
-    sizes = Sizes(bins=extracted.sizes["time"], units=extracted.sizes["unit"], labels=len(labels(extracted)))
-    return [dataset, report, footprint.save(sizes, directory)]
+    return [dataset, report, footprint.save(_sizes(extracted), directory)]
+
+
+def _sizes(session: xr.Dataset) -> Sizes:
+    return Sizes(
+        bins=session.sizes["time"],
+        units=session.sizes["unit"],
+        labels=len(labels(session)),
+        seen_bytes=value_types.seen(session).itemsize,
+        recorded_bytes=value_types.recorded(session).itemsize,
+    )
 
 
 def _check_writable(source: Source) -> None:

@@ -1,16 +1,20 @@
-"""What the encoders see: on the device that computes, or kept elsewhere and fetched row by row."""
+"""What the encoders see: a recording as it is kept, whose rows are float32 on the device that computes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+Values = NDArray[np.number]  # of a recording, in a type that float32 holds exactly
 
 
 class Inputs(Protocol):
-    """A recording (time, D) float32 as a tensor on the device that computes, or what can stand for one."""
+    """A recording (time, D): a float32 tensor on the device that computes, or what can stand for one."""
 
     @property
     def device(self) -> torch.device:
@@ -23,24 +27,36 @@ class Inputs(Protocol):
         ...
 
     def index_select(self, dim: int, index: Tensor) -> Tensor:
-        """Return the rows ``index`` (row,) of dimension 0 on ``device``."""
+        """Return the rows ``index`` (row,) of dimension 0 on ``device``, in float32."""
         ...
 
 
-class Elsewhere:
-    """A recording that stays where it is: its rows are gathered there, and moved to ``device``.
+class Recording:
+    """A recording that stays as it is, in its own type and its own place.
 
-    A step that reads it waits for the host, and cannot be recorded as a CUDA graph.
+    Rows are gathered there, moved to ``device`` and only then widened. A step that reads a recording on another device
+    waits for the host, and cannot be recorded as a CUDA graph.
     """
 
-    def __init__(self, kept: Tensor, device: torch.device) -> None:
-        self._kept, self.device, self.shape = kept, device, kept.shape
+    def __init__(self, kept: Tensor, device: torch.device | None = None) -> None:
+        """Take ``kept`` (time, D), of a type that float32 holds exactly; rows are wanted on ``device``, None: there."""
+        self.kept, self.device, self.shape = kept, kept.device if device is None else device, kept.shape
 
     def index_select(self, dim: int, index: Tensor) -> Tensor:
         """See :class:`Inputs`."""
-        if self.device.type == "cuda" and torch.cuda.is_current_stream_capturing():
+        place = self.kept.device
+        if place.type == "cpu" and self.device.type == "cuda" and torch.cuda.is_current_stream_capturing():
             raise RuntimeError("what the encoders see is not on the card")
-        return self._kept.index_select(dim, index.to(self._kept.device)).to(self.device)
+        return self.kept.index_select(dim, index.to(place)).to(self.device).to(torch.float32)
+
+    def part(self, bins: slice, units: int) -> Recording:
+        """Return the first ``units`` in ``bins``; nothing is copied."""
+        return Recording(self.kept[bins, :units], self.device)
+
+
+def torch_type(dtype: np.dtype) -> torch.dtype:
+    """Return what torch calls ``dtype``."""
+    return torch.from_numpy(np.empty(0, dtype)).dtype
 
 
 class At:

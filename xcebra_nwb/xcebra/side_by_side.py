@@ -13,17 +13,14 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from xcebra_nwb.xcebra.encoder import Architecture, narrowed
-from xcebra_nwb.xcebra.inputs import Elsewhere, Inputs
+from xcebra_nwb.xcebra.inputs import Recording, Values, torch_type
 from xcebra_nwb.xcebra.optimization import Trained
 from xcebra_nwb.xcebra.supervised import Targets
 from xcebra_nwb.xcebra.training import Samples
 
 MOST = 1.25  # times the multiplications of its sessions trained alone that a stack may take
-Floats = NDArray[np.float32]
 Data = TypeVar("Data", Samples, Targets)
 
 
@@ -31,14 +28,14 @@ Data = TypeVar("Data", Samples, Targets)
 class SideBySide:
     """The recordings of a stack's sessions, one after the other."""
 
-    inputs: Inputs  # (time of all sessions, D of the widest)
+    inputs: Recording  # (time of all sessions, D of the widest)
     shapes: Sequence[Architecture]  # by session
     first: Sequence[int]  # by session, its first bin; and the end
 
     @classmethod
     def of(
         cls,
-        recordings: Sequence[Floats],
+        recordings: Sequence[Values],
         shapes: Sequence[Architecture],
         width: int,
         device: torch.device,
@@ -46,29 +43,27 @@ class SideBySide:
     ) -> SideBySide:
         """Return ``recordings`` (time, D) on ``device``, ``width`` units each; a single one of that width as it is.
 
-        A single one that ``stays`` is read from where it is.
+        A single one that ``stays`` is read from where it is. Several are kept in the smallest type that holds all.
         """
         first = np.cumsum([0, *(len(own) for own in recordings)]).tolist()
-        if stays and device.type != "cpu":
+        if stays:
             (only,) = recordings
-            return cls(Elsewhere(torch.as_tensor(only), device), shapes, first)
+            return cls(Recording(torch.as_tensor(only), device), shapes, first)
         if shares_memory(recordings, width):
-            return cls(torch.as_tensor(recordings[0], device=device), shapes, first)
-        inputs = torch.zeros(first[-1], width, device=device)
+            return cls(Recording(torch.as_tensor(recordings[0], device=device)), shapes, first)
+        kept = torch.zeros(first[-1], width, dtype=torch_type(common_type(recordings)), device=device)
         for own, start in zip(recordings, first[:-1], strict=True):
-            inputs[start : start + len(own), : own.shape[1]] = torch.as_tensor(own, device=device)
-        return cls(inputs, shapes, first)
+            kept[start : start + len(own), : own.shape[1]] = torch.as_tensor(own, device=device)
+        return cls(Recording(kept), shapes, first)
 
     @property
     def shape(self) -> Architecture:
         """The architecture of the stack: that of the sessions, as wide as the recordings are here."""
         return replace(self.shapes[0], units=self.inputs.shape[1])
 
-    def recording(self, session: int) -> Inputs:
+    def recording(self, session: int) -> Recording:
         """Return what one session's encoders see, (time, D)."""
-        if not isinstance(self.inputs, Tensor):
-            return self.inputs  # of a single session
-        return self.inputs[self.first[session] : self.first[session + 1], : self.shapes[session].units]
+        return self.inputs.part(slice(*self.first[session : session + 2]), self.shapes[session].units)
 
     def units(self, members: Sequence[int]) -> list[int]:
         """Return by member of the stack how many units it sees; ``members``: how many each session has."""
@@ -92,9 +87,14 @@ class SideBySide:
         return found
 
 
-def shares_memory(recordings: Sequence[Floats], width: int) -> bool:
+def shares_memory(recordings: Sequence[Values], width: int) -> bool:
     """Return whether recordings side by side are the array that they come from: on the processor no copy is made."""
     return len(recordings) == 1 and recordings[0].shape[1] == width
+
+
+def common_type(recordings: Sequence[Values]) -> np.dtype:
+    """Return the smallest type that holds all ``recordings`` exactly."""
+    return np.result_type(*(own.dtype for own in recordings))
 
 
 def stacks(shapes: Sequence[Architecture], members: Sequence[int]) -> list[list[int]]:
