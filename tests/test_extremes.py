@@ -52,6 +52,13 @@ def test_a_batch_of_more_than_there_is_to_train_on_is_refused_with_both_numbers(
     assert [file.name for file in place.iterdir()] == ["session.nc"]
 
 
+def test_a_precision_that_the_device_does_not_have_is_said(place: Path, caplog: pytest.LogCaptureFixture) -> None:
+    train(place, config.validate({"training": ONE}))
+    assert "precision" not in caplog.text
+    train(place, config.validate({"training": ONE | {"precision": "tf32"}}))
+    assert caplog.text.count("training.precision: tf32 is for CUDA cards: cpu computes in float32") == 1
+
+
 def test_memory_is_measured_again_when_it_ran_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free, sizes = [800.0], []
     monkeypatch.setattr(memory, "free_bytes", lambda device: free[0] / member_groups.SHARE)

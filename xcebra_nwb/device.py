@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from filelock import FileLock
 
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.memory import keep_freed
+
+logger = logging.getLogger("xcebra_nwb")
 
 
 @contextmanager
@@ -32,6 +35,12 @@ def device(name: str, threads: int) -> Iterator[torch.device]:
     index = chosen.index if chosen.index is not None else torch.cuda.current_device()
     with FileLock(Path(tempfile.gettempdir()) / f"xcebra-nwb-gpu-{index}.lock"), torch.cuda.device(index):
         yield chosen
+
+
+def say_precision(precision: str, place: torch.device) -> None:
+    """Tell the user where ``place`` computes more exactly than was asked for."""
+    if precision != "float32" and place.type != "cuda":
+        logger.warning("training.precision: %s is for CUDA cards: %s computes in float32", precision, place)
 
 
 def _chosen(name: str) -> torch.device:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xcebra_nwb import training_files
 from xcebra_nwb.checkpoint import Checkpoint, identity
 from xcebra_nwb.config import Config
-from xcebra_nwb.device import device
+from xcebra_nwb.device import device, say_precision
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.fitted import Fitted, contrasted, joined, one_step, options
 from xcebra_nwb.inputs import encoder_inputs
@@ -62,6 +62,7 @@ def align(directory: Path, references: Sequence[Path], threads: int = 1) -> list
     ready.say()
     started = time.monotonic()
     with device(config.training.device, threads) as place:
+        say_precision(config.training.precision, place)
         inputs, chosen = encoder_inputs(own, place, directory, ready.bytes_a_step(config)), options(config)
         files = [directory / "session.nc", *(where / name for where in references for name in REFERENCE_FILES)]
         same = identity("align", config, files, place.type)

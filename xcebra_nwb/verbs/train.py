@@ -17,7 +17,7 @@ from xcebra_nwb import targets, training_files
 from xcebra_nwb.checkpoint import Checkpoint, identity, remove
 from xcebra_nwb.cohort import Cohort
 from xcebra_nwb.config import Config
-from xcebra_nwb.device import device
+from xcebra_nwb.device import device, say_precision
 from xcebra_nwb.errors import Failure, Refusal, UsageError, as_refusal
 from xcebra_nwb.fitted import Fitted, contrasted, joined, one_step, options, space
 from xcebra_nwb.inputs import input_array
@@ -99,6 +99,7 @@ def _made_of(directory: Path, config: Config) -> str:
 def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[Path, list[Path] | Failure]:
     started, chosen = time.monotonic(), options(config)
     with device(config.training.device, threads) as place:
+        say_precision(config.training.precision, place)
         recordings = {directory: input_array(one.session, directory) for directory, one in ready.items()}
         cohort = Cohort.of(ready, recordings, place)
         cohort.tell(config, place)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xcebra_nwb import training_files
 from xcebra_nwb.checkpoint import Checkpoint, identity
 from xcebra_nwb.config import Config
-from xcebra_nwb.device import device
+from xcebra_nwb.device import device, say_precision
 from xcebra_nwb.errors import Refusal, UsageError, as_refusal
 from xcebra_nwb.fitted import Fitted, contrasted, joined, one_step, options, space
 from xcebra_nwb.inputs import encoder_inputs
@@ -103,6 +103,7 @@ def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[
     chosen, sessions = options(config), list(ready.values())
     started = time.monotonic()
     with device(config.training.device, threads) as place:
+        say_precision(config.training.precision, place)
         inputs = [
             encoder_inputs(one.session, place, directory, one.bytes_a_step(config)) for directory, one in ready.items()
         ]
