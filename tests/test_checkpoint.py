@@ -1,5 +1,6 @@
 """Checkpoints and groups of members: a killed training goes on as if nothing had been, and memory may be scarce."""
 
+import errno
 import platform
 import resource
 import signal
@@ -231,6 +232,19 @@ def test_supervised_training_goes_on_too(place: Path, monkeypatch: pytest.Monkey
     found = trained(place, loss="supervised")
     assert max(calls) == 32
     assert_equal(found, trained(place, loss="supervised"))
+
+
+def test_a_disk_without_room_for_a_checkpoint_costs_no_training_and_is_said_once(
+    place: Path, never_killed: dict, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(arrays: object, metadata: object) -> bytes:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "SECONDS", 0.0)
+    monkeypatch.setattr(module, "serialize", full)
+    assert_equal(trained(place), never_killed)
+    assert caplog.text.count(f"{NAME} cannot be written ([Errno {errno.ENOSPC}] ") == 1
+    assert not (place / NAME).exists()
 
 
 def memory_for(monkeypatch: pytest.MonkeyPatch, members: int) -> None:

@@ -1,5 +1,6 @@
 """The command line: one line on every error, and the exit codes of the contract."""
 
+import errno
 import json
 import logging
 import re
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from xcebra_nwb import cli, config
+from xcebra_nwb.files import atomic
 
 from . import nwb_builders
 
@@ -153,6 +155,21 @@ def test_an_unexpected_error_is_one_line_and_a_traceback_only_for_debug(
     assert "unexpected ZeroDivisionError: in the middle" in one_line(errors)
     _, _, errors = run(capsys, "inspect", tmp_path / "a.nwb", "--debug")
     assert "Traceback" in errors
+
+
+def test_a_full_disk_is_one_line_that_names_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path) -> None:
+        with atomic(path) as temporary:
+            temporary.write_text("half")
+            raise OSError(errno.ENOSPC, "something long of a library")
+
+    monkeypatch.setattr("xcebra_nwb.verbs.inspect.inspect", full)
+    code, _, errors = run(capsys, "inspect", tmp_path / "a.nwb")
+    assert code == 1
+    assert f"failed: {tmp_path / 'a.nwb'}: No space left on device (make room there" in one_line(errors)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_out_of_memory_is_one_line_that_says_what_would_help(

@@ -1,15 +1,21 @@
 """Receipts: a refusal travels down the verbs, an old file never stands beside a new failure."""
 
+import errno
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import xarray as xr
 
 from xcebra_nwb import receipt
 from xcebra_nwb.errors import Failure, NotInFile, Refusal
-from xcebra_nwb.files import atomic, sha256, write_json
+from xcebra_nwb.files import BESIDE, atomic, sha256, write_json
+from xcebra_nwb.over_time import OverTimeFile
 from xcebra_nwb.refusals import Code
+from xcebra_nwb.session import save_dataset
 
 
 def writes(directory: Path, name: str):
@@ -93,6 +99,21 @@ def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
         temporary.write_text("half")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_without_room_is_found_before_hdf5_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = xr.Dataset({"map": ("unit", np.zeros(1000))})
+    free = BESIDE + values.nbytes
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(2 * free, free, free))
+    save_dataset(values, tmp_path / "a.nc")
+    OverTimeFile(tmp_path / "b.nc", ["inverse"], (1, 20, 100), np.zeros(100, dtype=bool))._file.close()
+    free -= 1
+    with pytest.raises(OSError, match=f"{tmp_path / 'a.nc'}") as caught:
+        save_dataset(values, tmp_path / "a.nc")
+    assert caught.value.errno == errno.ENOSPC
+    with pytest.raises(OSError, match="No space left"):
+        OverTimeFile(tmp_path / "c.nc", ["inverse"], (1, 20, 101), np.zeros(101, dtype=bool))
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.nc", "b.nc"]
 
 
 def test_json_knows_no_nan(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ class Checkpoint:
         if found:
             begun = max((group.state.step for group in found if group.state is not None), default=0)
             logger.info("going on from %s, where step %d was reached", NAME, begun)
-        self._on_disk, self._written = bool(found), time.monotonic()
+        self._on_disk, self._refused, self._written = bool(found), False, time.monotonic()
         self.groups = found or [Group(members) for members in stacks]
 
     def survival(self, number: int) -> Survival:
@@ -89,7 +89,16 @@ class Checkpoint:
         due, last = time.monotonic() - self._written >= SECONDS, step == self._steps
         if due or (last and (self._on_disk or len(self.groups) > 1)):
             self.groups[number] = replace(self.groups[number], state=take())
+            self._try_to_save()
+
+    def _try_to_save(self) -> None:
+        """Write the file; a disk without room for it is no reason to lose what was learnt."""
+        try:
             self._save()
+        except OSError as error:
+            if not self._refused:
+                logger.warning("%s cannot be written (%s): a kill now costs all steps since the last one", NAME, error)
+            self._refused, self._written = True, time.monotonic()
 
     def _save(self) -> None:
         arrays: dict[str, NDArray] = {}
@@ -99,7 +108,7 @@ class Checkpoint:
         about = {"identity": self._identity, "groups": json.dumps([_fields(group) for group in self.groups])}
         with atomic(self._path) as temporary:
             temporary.write_bytes(serialize(arrays, metadata=about))
-        self._on_disk, self._written = True, time.monotonic()
+        self._on_disk, self._refused, self._written = True, False, time.monotonic()
 
     def _load(self) -> list[Group]:
         """The groups of the file; none if there is none, or none that can be taken up."""

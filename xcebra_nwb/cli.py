@@ -16,6 +16,7 @@ import typer
 
 from xcebra_nwb import __version__
 from xcebra_nwb.errors import Exit, Refusal, UsageError, XcebraError
+from xcebra_nwb.files import NO_ROOM
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -71,6 +72,10 @@ def _say(error: Exception) -> int:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's
         hint = "fewer units by neural.where, a larger time.bin_width, or a machine with more memory"
         print(f"xcebra-nwb: failed: out of memory: {text} ({hint})", file=sys.stderr)
+        return int(Exit.FAILED)
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"xcebra-nwb: failed: {where}{error.strerror} (make room there, and run it again)", file=sys.stderr)
         return int(Exit.FAILED)
     hint = "--debug shows where; please report it"
     print(f"xcebra-nwb: failed: unexpected {type(error).__name__}: {text} ({hint})", file=sys.stderr)

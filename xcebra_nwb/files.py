@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -14,12 +15,19 @@ from typing import Any
 
 from xcebra_nwb.errors import UsageError
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what a system says when there is none for more bytes
+BESIDE = 1_000_000  # bytes that HDF5 takes beside values
+TRIED = 64_000_000  # bytes that are set aside to see; some systems write them out
+
 
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; rename it to ``path`` on success, remove it on any error.
 
     The temporary name keeps the ending of ``path``, which libraries read the format from.
+
+    Raises:
+        OSError: as it came; where there is no room (:data:`NO_ROOM`) it names ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,6 +35,10 @@ def atomic(path: Path | str) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary)
@@ -35,14 +47,17 @@ def atomic(path: Path | str) -> Iterator[Path]:
 
 
 def make_room(directory: Path, size: int) -> None:
-    """Raise :class:`OSError` if ``directory`` has no room for ``size`` bytes, its disk being full or a quota used up.
+    """Raise :class:`OSError` if ``directory`` has no room for ``size`` bytes of values: a full disk, a quota used up.
 
     HDF5 is not to find out: where a disk fills up under a file that it writes it may end the process, and with it all
     that other files were to hold. Systems that cannot set bytes aside are believed to have them.
     """
+    size += BESIDE
+    if shutil.disk_usage(directory).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(directory))
     with tempfile.TemporaryFile(dir=directory) as file:
         if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)
+            os.posix_fallocate(file.fileno(), 0, min(size, TRIED))
 
 
 def unfinished(name: str) -> str:

@@ -30,7 +30,7 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 
 from xcebra_nwb.errors import Failure, UsageError
-from xcebra_nwb.files import atomic
+from xcebra_nwb.files import atomic, make_room
 from xcebra_nwb.moments import Moments
 from xcebra_nwb.scratch import Rows
 
@@ -155,6 +155,7 @@ def _write_activity(session: xr.Dataset, path: Path) -> None:
     """Write the activity to the new file ``path`` block by block: it may not fit the memory."""
     activity = session["activity"]
     rows, units = activity.shape
+    make_room(path.parent, activity.nbytes)
     with h5netcdf.File(path, "w") as file:
         file.dimensions = {"time": rows, "unit": units}
         stored = new_variable(file, "activity", ("time", "unit"), activity.dtype)
@@ -197,6 +198,7 @@ def add_dataset(dataset: xr.Dataset, path: Path) -> None:
         for name, variable in dataset.variables.items()
         if variable.dtype.kind in "fiub" and variable.ndim
     }
+    make_room(path.parent, dataset.nbytes)
     dataset.to_netcdf(path, mode="a", engine="h5netcdf", encoding=encoding)
 
 

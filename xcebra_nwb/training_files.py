@@ -26,7 +26,6 @@ from xcebra_nwb.stack import Member
 from xcebra_nwb.trainee import Trainee
 
 FLOAT = 4  # bytes
-BESIDE = 1_000_000  # bytes that HDF5 takes beside values
 NAMES = ("model.safetensors", "training.nc", "embedding.nc")
 TRAINING_SECTIONS = {"encoder", "objectives", "training", "random_seed"}
 
@@ -46,7 +45,7 @@ def save(
     members, bins, outputs = len(trainee.stack), trainee.session.sizes["time"], latents[0].shape[-1]
     try:
         model_file.save(fitted.trained.layers, trainee.shape, paths[0])
-        make_room(directory, history.nbytes + FLOAT * members * bins * outputs + BESIDE)
+        make_room(directory, history.nbytes + FLOAT * members * bins * outputs)
         save_dataset(history, paths[1])
         _save_embedding(trainee, latents, paths[2])
     except OSError as error:

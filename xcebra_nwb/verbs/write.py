@@ -6,7 +6,7 @@ from pathlib import Path
 
 from xcebra_nwb.archive import pinned
 from xcebra_nwb.errors import Failure, UsageError
-from xcebra_nwb.files import atomic, sha256
+from xcebra_nwb.files import atomic, make_room, sha256
 from xcebra_nwb.nwb.writer import export
 from xcebra_nwb.results import Results, load
 
@@ -29,6 +29,7 @@ def write(source: Path, directory: Path, session: str) -> list[Path]:
         raise Failure(f"{source}: not the file that {session} was extracted from", "run the session again from extract")
     target = directory / f"{session}_desc-xcebra.nwb"
     with pinned.opened(source) as file, atomic(target) as temporary:
+        make_room(directory, results.attribution.nbytes + results.embedding.nbytes)
         export(file, temporary, results)
     return [target]
 
