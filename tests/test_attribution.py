@@ -22,6 +22,7 @@ from xcebra_nwb.xcebra.jacobian import jacobian
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
 from xcebra_nwb.xcebra.samples import Block
+from xcebra_nwb.xcebra.workspace import Workspace
 
 from . import nwb_builders
 
@@ -97,22 +98,21 @@ def test_memory_is_bounded_by_the_chunk_not_by_the_recording(monkeypatch: pytest
 
 
 def test_out_of_memory_halves_the_chunks_and_says_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(attribution.CHUNK_ELEMENTS, "cpu", 64 * MEMBERS * OUTPUTS * 10 * UNITS)
+    monkeypatch.setitem(attribution.CHUNK_ELEMENTS, "cpu", 64 * OUTPUTS * 10 * UNITS)  # a member at a time
     whole, (before, over_time), done = maps(), collected([1]), []
     maps(over_time=over_time)
     original, sizes = Model.jacobian, []
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)  # one chunk after the other
 
-    def limited(self: Model, bins: np.ndarray) -> torch.Tensor:
+    def limited(self: Model, bins: np.ndarray, *space: Workspace) -> torch.Tensor:
         sizes.append(len(bins))
-        if len(bins) > 20 or sizes == [64, 32, 16, 16]:  # the last in the middle, after some chunks went well
+        if len(bins) > 20 or sizes == [64, 32, 16, 16, 16]:  # the last in the middle, after a chunk went well
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return original(self, bins)
+        return original(self, bins, *space)
 
     monkeypatch.setattr(Model, "jacobian", limited)
     after, over_time = collected([1])
     found = maps(over_time=over_time, progress=done.append)
-    assert sizes == [64, 32, 16, 16, *[8] * 8, 6]
+    assert sizes == [64, 32, 16, 16, 16, *[8] * 8 * MEMBERS, *[6] * MEMBERS]
     assert sum(done) == 70
     for method in METHODS:
         np.testing.assert_allclose(found.label[method], whole.label[method], rtol=1e-10)
@@ -123,14 +123,20 @@ def test_out_of_memory_halves_the_chunks_and_says_nothing_twice(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("name", ["mlp", "conv10"])
-def test_one_thread_and_two_give_the_same_bits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(attribution.CHUNK_ELEMENTS, "cpu", 5000)
+@pytest.mark.parametrize("gaps", [False, True])
+def test_one_thread_and_two_give_the_same_bits(name: str, gaps: bool) -> None:
+    rng, shape = np.random.default_rng(0), encoder.architecture(name, 40, hidden=64, outputs=OUTPUTS)
+    inputs = torch.as_tensor(rng.normal(size=(2000, 40)), dtype=torch.float32)
+    layers = encoder.initialize(shape, [rng, rng], torch.device("cpu"))
+    bins = np.arange(10, 1300) if not gaps else np.sort(rng.choice(np.arange(10, 1900), 1300, replace=False))
     threads, found, resolved = torch.get_num_threads(), [], []
     for count in (1, 2):
         by_method, over_time = collected([0, 1])
         torch.set_num_threads(count)
         try:
-            found.append(maps(name, over_time=over_time))
+            found.append(
+                attribution.attribute(inputs, shape, layers, LABELS, bins, Contrast(), 0.05, over_time=over_time)
+            )
         finally:
             torch.set_num_threads(threads)
         resolved.append(np.concatenate([np.concatenate(by_method[method], axis=1) for method in METHODS]))
@@ -152,7 +158,7 @@ def test_the_condition_is_the_median_over_bins_that_are_even_over_all(monkeypatc
 
 
 def test_a_bin_that_does_not_fit_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Model, bins: np.ndarray) -> torch.Tensor:
+    def refuse(self: Model, bins: np.ndarray, *space: Workspace) -> torch.Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Model, "jacobian", refuse)

@@ -13,6 +13,7 @@ from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
 from xcebra_nwb.xcebra.samples import Block
 from xcebra_nwb.xcebra.tangents import Tangents, tangents
+from xcebra_nwb.xcebra.workspace import Workspace
 
 BINS = 3000
 
@@ -158,8 +159,9 @@ def test_a_class_latent_has_its_mean_gradient_and_saturated_bins_stay_without(mo
     assert (replaced[0, :, 1] == 1).all()
     model = linear(np.ones((7, 2)), np.zeros((5, 7)), kept.blocks)
     jacobian[:, 3] = 0.0
-    monkeypatch.setattr(Model, "jacobian", lambda self, bins: jacobian[:, bins])
-    found = bin_maps.of_jacobian(model, kept, [bin_maps.INVERSE], 1, 0, np.arange(5)).maps[bin_maps.INVERSE].squares
+    monkeypatch.setattr(Model, "jacobian", lambda self, bins, *space: jacobian[:, bins])
+    wanted = bin_maps.Wanted(kept, [bin_maps.INVERSE], resolved=True, every=1)
+    found = bin_maps.of_jacobian(model, wanted, 0, np.arange(5), Workspace()).maps[bin_maps.INVERSE].squares
     assert (found[0, 1, 3] == 0).all()
     assert (found[0, 1, [0, 1, 2, 4]].sum(dim=-1) > 0.99).all()
 

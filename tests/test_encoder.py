@@ -23,7 +23,7 @@ def make(name: str, clip: float | None = None) -> tuple[encoder.Architecture, li
 def rows_of(shape: encoder.Architecture, layers: list[encoder.Layer], windows: torch.Tensor) -> torch.Tensor:
     """The Jacobian (member, window, latent, bin, unit), by the vector-Jacobian product with every latent's own row."""
     latents, pre_activations = encoder.forward(shape, layers, windows)
-    return encoder.vector_jacobian(shape, layers, pre_activations, identity(latents))
+    return encoder.vector_jacobian(shape, layers, pre_activations, identity(latents).expand(*latents.shape, -1))
 
 
 @pytest.mark.parametrize(("name", "window"), [("mlp", 1), ("conv10", 10)])

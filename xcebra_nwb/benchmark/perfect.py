@@ -21,6 +21,7 @@ from xcebra_nwb.xcebra.encoder import architecture
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
 from xcebra_nwb.xcebra.samples import Block
+from xcebra_nwb.xcebra.workspace import Workspace
 
 LEAST = 0.995
 METHOD = "inverted_neuron_gradient"
@@ -74,7 +75,7 @@ class TrueInverse(Model):
         """One."""
         return 1
 
-    def jacobian(self, bins: NDArray[np.int64]) -> Tensor:
+    def jacobian(self, bins: NDArray[np.int64], space: Workspace | None = None) -> Tensor:
         """Return the pseudo-inverse (1, B, K, 1, D) of the generator's Jacobian at the true latents of ``bins``."""
         generator = standardized_jacobian(self.data, self.data.latents[bins])
         return torch.as_tensor(np.linalg.pinv(generator))[None, :, :, None]

@@ -20,22 +20,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.xcebra import baselines, support
-from xcebra_nwb.xcebra.bin_maps import FORWARD, INVERSE, PLAIN, BinMaps, Part, of_jacobian
+from xcebra_nwb.xcebra.bin_maps import FORWARD, INVERSE, PLAIN, BinMaps, Part, Wanted, of_jacobian
 from xcebra_nwb.xcebra.directions import Directions
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
-from xcebra_nwb.xcebra.in_order import in_order, threads_of
 from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
 from xcebra_nwb.xcebra.out_of_memory import Once, halving
 from xcebra_nwb.xcebra.support import Observed
 from xcebra_nwb.xcebra.training import Block
+from xcebra_nwb.xcebra.workspace import Workspace
 
 JACOBIAN_METHODS = (INVERSE, PLAIN, FORWARD)
 METHODS = (*JACOBIAN_METHODS, support.METHOD, *baselines.METHODS)
 DEFAULT_METHODS = (INVERSE, FORWARD)
 CHUNK_ELEMENTS = {
-    "cpu": 300_000,
+    "cpu": 1_200_000,
     "cuda": 4_000_000,
 }  # of the Jacobians held at once: a processor's cache, a card's cores
 CONDITIONS = 1000  # bins at most whose Gram's eigenvalues are looked at, evenly over all
@@ -161,7 +161,7 @@ def _mean_maps(
     model: Model,
     bins: int,
     progress: Callable[[int], None],
-    keep: Callable[[int, Tensor], None] = lambda first, squares: None,
+    keep: Callable[[int, Tensor | None], None] = lambda first, squares: None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The label maps (M, L, D) and latent maps (M, K, D) of ``values`` (M, B, K, T, D), chunk by chunk.
 
@@ -169,7 +169,7 @@ def _mean_maps(
     """
     sums, first = _MapSums(model), 0
     for chunk in values:
-        maps = BinMaps.of_blocks(chunk, model.labels)
+        maps = BinMaps.of_blocks(chunk, model.labels, True)
         sums.add(maps)
         keep(first, maps.squares)
         first += chunk.shape[1]
@@ -204,27 +204,36 @@ def maps_of_jacobian(
             resolved[method].add(first, part.maps[method].squares)
         progress(told.new(first, part.bins))
 
-    of_chunks = partial(_of_chunks, model, bins, rank_tolerance, methods, keep)
+    wanted = Wanted(rank_tolerance, methods, over_time is not None, math.ceil(len(bins) / CONDITIONS))
+    stacks = [(model.only(some), wanted.only(some)) for some in _at_once(model)]
+    of_chunks = partial(_of_chunks, model, stacks, bins, keep)
     elements = CHUNK_ELEMENTS.get(model.inputs.device.type, CHUNK_ELEMENTS["cuda"])
-    return halving(of_chunks, elements, least=elements_a_bin(model))
+    return halving(of_chunks, elements, least=elements_a_bin(stacks[0][0]))
+
+
+def _at_once(model: Model) -> list[range]:
+    """The members whose Jacobians are made together: all on a card, one on a processor, whose cache holds no more."""
+    return (
+        [range(m, m + 1) for m in range(model.members)] if model.inputs.device.type == "cpu" else [range(model.members)]
+    )
 
 
 def _of_chunks(
     model: Model,
+    stacks: Sequence[tuple[Model, Wanted]],
     bins: NDArray[np.int64],
-    rank_tolerance: float | Directions,
-    methods: Sequence[str],
     keep: Callable[[int, Part], None],
     elements: int,
 ) -> Maps:
-    """The maps by chunks whose Jacobians have so many ``elements``; ``keep`` is told of each, in their order."""
-    sums, every = _Sums(model, methods), math.ceil(len(bins) / CONDITIONS)
-    firsts = range(0, len(bins), max(1, elements // elements_a_bin(model)))
+    """The maps by chunks whose Jacobians have so many ``elements``; ``keep`` is told of each, in their order.
 
-    def part(first: int) -> Part:
-        return of_jacobian(model, rank_tolerance, methods, every, first, bins[first : first + firsts.step])
-
-    for first, found in zip(firsts, in_order(part, firsts, threads_of(model.inputs.device)), strict=True):
+    ``stacks`` are the members of ``model``, those that are taken together, and what is wanted of them.
+    """
+    sums, space = _Sums(model, stacks[0][1].methods), Workspace()
+    size = max(1, elements // elements_a_bin(stacks[0][0]))
+    for first in range(0, len(bins), size):
+        some = bins[first : first + size]
+        found = Part.joined([of_jacobian(few, wanted, first, some, space) for few, wanted in stacks])
         sums.add(found)
         keep(first, found)
     return sums.result(len(bins))
@@ -266,11 +275,13 @@ class _Resolved:
         self._method, self._over_time, self._told = method, over_time, Once()
         self._rows = [list(members).index(m) for m in over_time.members] if over_time is not None else []
 
-    def add(self, first: int, squares: Tensor) -> None:
-        """Pass on the squared label maps (M, L, B, D) from bin ``first`` on, unless it was done before."""
+    def add(self, first: int, squares: Tensor | None) -> None:
+        """Pass on the squared label maps (M, L, B, D) from bin ``first`` on, unless it was done before or is no use."""
+        if self._over_time is None or squares is None or not self._rows:
+            return
         count = squares.shape[2]
         new = self._told.new(first, count)
-        if self._over_time is not None and self._rows and new:
+        if new:
             maps = squares[self._rows, :, count - new :].sqrt().sum(dim=0)
             self._over_time.keep(self._method, first + count - new, maps.float().cpu().numpy())
 

@@ -9,7 +9,7 @@ Shapes: M members, N bins, K latents, T bins of a window, D units.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import NamedTuple
 
@@ -57,6 +57,15 @@ class Directions:
     def new_count(self) -> NDArray[np.int64]:
         """How many directions of the latents that no label owns are kept, (M,)."""
         return np.array([round(projector.trace()) for projector in self.new], dtype=np.int64)
+
+    def only(self, members: Sequence[int]) -> Directions:
+        """Return what is kept of these ``members``."""
+        return replace(
+            self,
+            tangents=[[by_member[member] for member in members] for by_member in self.tangents],
+            new=[self.new[member] for member in members],
+            secants={latent: mean[list(members)] for latent, mean in self.secants.items()},
+        )
 
     def replaced(self, jacobian: Tensor) -> Tensor:
         """Return the Jacobian (M, B, K, T, D) that is inverted: that of class latents is their mean gradient.

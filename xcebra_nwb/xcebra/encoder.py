@@ -19,7 +19,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xcebra_nwb.xcebra.in_order import in_order, threads_of
 from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.windows import window_offsets
 
@@ -167,14 +166,9 @@ def embed(shape: Architecture, layers: list[Layer], inputs: Inputs, bins: NDArra
     members = layers[0][0].shape[0]
     size = max(1, ELEMENTS.get(inputs.device.type, ELEMENTS["cuda"]) // (members * shape.window * max(shape.widths)))
     latents = torch.empty(members, len(bins), shape.outputs, dtype=torch.float32)
-    starts = range(0, len(bins), size)
-
-    @torch.no_grad()
-    def of_chunk(start: int) -> Tensor:
-        return encoded(shape, layers, inputs, bins[start : start + size])[0].cpu()
-
-    for start, found in zip(starts, in_order(of_chunk, starts, threads_of(inputs.device)), strict=True):
-        latents[:, start : start + size] = found
+    with torch.no_grad():
+        for start in range(0, len(bins), size):
+            latents[:, start : start + size] = encoded(shape, layers, inputs, bins[start : start + size])[0].cpu()
     return latents.numpy()
 
 
@@ -287,16 +281,22 @@ def _convolved(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return result.view(members, left, batch, -1)
 
 
-def _folded(gradient: Tensor, weight: Tensor, kernel: int) -> Tensor:
-    """What every lag's weight makes of ``gradient`` (M, T', B, H), added up where the lag reads: (M, T, B, C)."""
+def folded(gradient: Tensor, weight: Tensor, result: Tensor) -> Tensor:
+    """Fill ``result`` (M, T, B, C) with what every lag's weight makes of ``gradient`` (M, T', B, H), where it reads."""
     members, left, batch, _ = gradient.shape
-    result = gradient.new_empty(members, left + kernel - 1, batch, weight.shape[1] // kernel)
+    kernel = result.shape[1] - left + 1
     result[:, left:] = 0
     for lag, by_lag in enumerate(weight.chunk(kernel, dim=1)):
         # view, not flatten: a copy would be added to in vain.
         stretch = result[:, lag : lag + left].view(members, left * batch, -1)
         stretch.baddbmm_(gradient.flatten(1, 2), by_lag.mT, beta=min(lag, 1))
     return result
+
+
+def _folded(gradient: Tensor, weight: Tensor, kernel: int) -> Tensor:
+    """:func:`folded` in memory of its own."""
+    members, left, batch, _ = gradient.shape
+    return folded(gradient, weight, gradient.new_empty(members, left + kernel - 1, batch, weight.shape[1] // kernel))
 
 
 def _correlated(x: Tensor, gradient: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from xcebra_nwb.xcebra.workspace import Workspace
+
 # Below this share of the largest eigenvalue of the Gram matrix a direction is the rounding of float32 gradients,
 # whatever cut was asked for.
 ROUNDING = 1e-11
@@ -21,16 +23,27 @@ MATRICES = 16_384  # whose eigenvalues are asked for at once: the libraries of a
 def pseudo_inverse(gram: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
     """Return the pseudo-inverse (..., K, K) of Gram matrices (..., K, K), and what it keeps of each row, (..., K).
 
-    They are those of :meth:`Spectrum.inverse`. The product of the norms of a matrix and its inverse is at least the
-    largest over the smallest eigenvalue: where it stays within what the cut allows, no direction is dropped.
+    They are those of :meth:`Spectrum.inverse`, which is asked where a direction could be dropped.
     """
     inverse, singular = torch.linalg.inv_ex(gram)
-    spread = torch.linalg.matrix_norm(gram) * torch.linalg.matrix_norm(inverse)
-    unsure = ~(spread * max(tolerance, ROUNDING) < 1) | (singular != 0)
-    kept = torch.ones_like(gram[..., 0])
+    kept, most = torch.ones_like(gram[..., 0]), 1 / max(tolerance, ROUNDING)
+    unsure = ~_within(most, gram, inverse)
+    if unsure.any():
+        here, there = gram[unsure], inverse[unsure]
+        unsure[unsure.clone()] = ~_within(most**2, here @ here, there @ there)  # costs more, and says more
+    unsure |= singular != 0
     if unsure.any():
         inverse[unsure], kept[unsure] = Spectrum.of(gram[unsure]).inverse(tolerance)
     return inverse, kept
+
+
+def _within(most: float, matrices: Tensor, inverses: Tensor) -> Tensor:
+    """Whether the largest eigenvalue is surely less than ``most`` times the smallest, (...).
+
+    The product of the norms of a matrix and its inverse is at least that, and the nearer the more the eigenvalues
+    differ.
+    """
+    return torch.linalg.matrix_norm(matrices) * torch.linalg.matrix_norm(inverses) < most
 
 
 def inverse_along(gram: Tensor, projector: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,9 +84,9 @@ class Spectrum(NamedTuple):
         return (self.vectors * inverse_values) @ self.vectors.mT, (self.vectors.square() * kept.unsqueeze(-2)).sum(-1)
 
 
-def gram(jacobian: Tensor) -> Tensor:
-    """Return ``J J^T`` (..., K, K), in float64, of ``jacobian`` (..., K, N)."""
-    rows = jacobian.double()
+def gram(jacobian: Tensor, space: Workspace | None = None) -> Tensor:
+    """Return ``J J^T`` (..., K, K), in float64, of ``jacobian`` (..., K, N); ``space`` takes a copy."""
+    rows = (space or Workspace()).array("gram", jacobian.shape, jacobian, torch.float64).copy_(jacobian)
     return rows @ rows.mT
 
 

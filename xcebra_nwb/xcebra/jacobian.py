@@ -1,12 +1,14 @@
 """The Jacobian of the latents at many bins, for maps: no gradient goes back through it.
 
 The windows of neighbouring bins share most of their activity: it is encoded once, as one stretch of time, and so are
-the slopes of the activation functions, which every window then looks up.
+the slopes of the activation functions, which every window then looks up. What training does in memory of its own, to
+be differentiated, is done here in a workspace.
 Shapes: M members, B windows, T bins, D units, H hidden, K latents, R rows of the Jacobian.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -14,13 +16,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xcebra_nwb.xcebra.encoder import Architecture, Layer, encoded, pulled_back, slopes_of
+from xcebra_nwb.xcebra.encoder import Architecture, Layer, encoded, folded, slopes_of
 from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.workspace import Workspace
+
+BLOCK = {
+    "cpu": 400_000,
+    "cuda": 16_000_000,
+}  # elements of a gradient between two layers: what the processors' caches hold, what keeps a card busy
 
 
 def identity(latents: Tensor) -> Tensor:
-    """Return a row (M, B, K, K) for each of the ``latents`` (M, B, K)."""
-    return torch.eye(latents.shape[-1], dtype=latents.dtype, device=latents.device).expand(*latents.shape, -1)
+    """Return the rows (M, 1, K, K) that every one of the ``latents`` (M, B, K) has in common."""
+    return torch.eye(latents.shape[-1]).to(latents).expand(len(latents), 1, -1, -1)
 
 
 @torch.no_grad()
@@ -30,6 +38,7 @@ def jacobian(
     inputs: Inputs,
     bins: NDArray[np.int64],
     rows: Callable[[Tensor], Tensor] = identity,
+    space: Workspace | None = None,
 ) -> Tensor:
     """Return the Jacobian (M, B, R, T, D) at the windows around ``bins`` of ``inputs`` (time, D).
 
@@ -38,15 +47,62 @@ def jacobian(
         layers: of all members.
         inputs: what the encoders see.
         bins: B of them, in any order.
-        rows: what is wanted of the latents (M, B, K) there: its own derivatives (M, B, R, K) by them.
+        rows: what is wanted of the latents (M, B, K) there: its own derivatives (M, B, R, K) by them, or (M, 1, R, K)
+            if they are the same for all.
+        space: where it is computed, and where what is returned lies.
     """
     latents, along, starts = encoded(shape, layers, inputs, bins)
     left = shape.window - np.cumsum([kernel - 1 for kernel in shape.kernels])  # bins of every layer's output
-    slopes = [_of_windows(s, starts, int(b)) for s, b in zip(slopes_of(shape, along), left, strict=False)]
-    return pulled_back(shape, layers, slopes, rows(latents)).contiguous()
+    consecutive = bool((np.diff(bins) == 1).all())
+    slopes = [_of_windows(s, starts, int(b), consecutive) for s, b in zip(slopes_of(shape, along), left, strict=False)]
+    asked, space = rows(latents), space or Workspace()
+    found = space.array("jacobian", (*asked.shape[:1], len(bins), asked.shape[2], shape.window, shape.units), asked)
+    size = _evenly(len(bins), BLOCK.get(latents.device.type, BLOCK["cuda"]) // _elements(shape, asked))
+    for first in range(0, len(bins), size):
+        some = slice(first, first + size)
+        near = [slope[:, :, some] for slope in slopes]
+        found[:, some] = _pulled_back(shape, layers, near, asked[:, some] if asked.shape[1] > 1 else asked, space)
+    return found
 
 
-def _of_windows(along: Tensor, starts: Tensor, bins: int) -> Tensor:
-    """``bins`` of ``along`` (M, time, H) from each of ``starts`` on: (M, bins, B, H)."""
+def _elements(shape: Architecture, rows: Tensor) -> int:
+    """How many elements a window's gradients of ``rows`` (M, ..., R, K) have between two layers, at most."""
+    return len(rows) * rows.shape[2] * max(1, shape.window - 1) * max(shape.widths[1:])
+
+
+def _evenly(count: int, most: int) -> int:
+    """The size of equal parts of ``count`` that are hardly larger than ``most``."""
+    return math.ceil(count / max(1, round(count / max(1, most))))
+
+
+def _pulled_back(
+    shape: Architecture, layers: list[Layer], slopes: list[Tensor], rows: Tensor, space: Workspace
+) -> Tensor:
+    """``rows`` (M, B or 1, R, K) times the Jacobian at windows with these ``slopes`` (M, T', B, C): (M, B, R, T, D).
+
+    It is :func:`.encoder.pulled_back`, but for where it is done.
+    """
+    gradient = rows.transpose(1, 2).unsqueeze(1)  # (M, T = 1, R, B, K)
+    for number in range(len(layers) - 1, -1, -1):
+        passed = gradient
+        if number < len(slopes):
+            slope = slopes[number].unsqueeze(2)
+            sizes = torch.broadcast_shapes(gradient.shape, slope.shape)
+            gradient = torch.mul(gradient, slope, out=space.array("sloped", sizes, slope))
+        weight, kernel = layers[number][0], shape.kernels[number]
+        members, left, count, windows, _ = gradient.shape
+        sizes = (members, left + kernel - 1, count, windows, weight.shape[1] // kernel)
+        result = space.array(f"layer {number % 2}", sizes, weight)
+        folded(gradient.flatten(2, 3), weight, result.flatten(2, 3))
+        if shape.residual[number]:
+            result[:, 1:-1] += passed
+        gradient = result
+    return gradient.permute(0, 3, 2, 1, 4)
+
+
+def _of_windows(along: Tensor, starts: Tensor, bins: int, consecutive: bool) -> Tensor:
+    """``bins`` of ``along`` (M, time, H) from each of ``starts`` on, (M, bins, B, H); ``consecutive``: a view."""
+    if consecutive:
+        return along.unfold(1, len(starts), 1)[:, :bins].transpose(2, 3)
     where = torch.arange(bins, device=starts.device).unsqueeze(1) + starts
     return along.index_select(1, where.flatten()).unflatten(1, where.shape)

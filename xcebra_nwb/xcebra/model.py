@@ -20,6 +20,7 @@ from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.jacobian import identity, jacobian
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.samples import Block
+from xcebra_nwb.xcebra.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,10 @@ class Model:
         own = windows.expand(self.members, *windows.shape[-3:])
         return prepared(encoder.forward(self.shape, self.layers, own)[0], self.labels, self.contrast)
 
-    def jacobian(self, bins: NDArray[np.int64]) -> Tensor:
-        """Return the Jacobian (M, B, K, T, D) of the prepared latents at the windows around ``bins``."""
+    def jacobian(self, bins: NDArray[np.int64], space: Workspace | None = None) -> Tensor:
+        """Return the Jacobian (M, B, K, T, D) of the prepared latents at the windows around ``bins``, in ``space``."""
         rows = partial(prepared_rows, labels=self.labels, contrast=self.contrast)
-        return jacobian(self.shape, self.layers, self.inputs, bins, rows)
+        return jacobian(self.shape, self.layers, self.inputs, bins, rows, space)
 
 
 def prepared(latents: Tensor, labels: Sequence[Block], contrast: Contrast) -> Tensor:
@@ -76,11 +77,14 @@ def prepared(latents: Tensor, labels: Sequence[Block], contrast: Contrast) -> Te
 
 
 def prepared_rows(latents: Tensor, labels: Sequence[Block], contrast: Contrast) -> Tensor:
-    """Return the derivatives (M, B, K, K) of the :func:`prepared` latents by ``latents`` (M, B, K), row by row."""
+    """Return the derivatives (M, B, K, K) of the :func:`prepared` latents by ``latents`` (M, B, K), row by row.
+
+    They are (M, 1, K, K) where they are the same for all latents.
+    """
     rows = identity(latents)
     if contrast.similarity == "euclidean":
         return rows
-    changed = rows.clone()
+    changed = rows.repeat(1, latents.shape[1], 1, 1)
     for columns in disjoint_blocks(labels, latents.shape[-1]):
         block, own = torch.as_tensor(columns, device=latents.device), latents[..., columns]
         changed[:, :, block[:, None], block] = contrast.pull_back(own.unsqueeze(2), identity(own))
