@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import nwb_builders as build
-from xcebra_nwb.cli import _say
+from xcebra_nwb.cli.ending import say
 from xcebra_nwb.errors import NotInFile, Refusal
 from xcebra_nwb.refusals import Code, page
 
@@ -44,7 +44,7 @@ def test_no_two_codes_mean_the_same() -> None:
 
 
 def test_the_code_stands_at_the_end_of_the_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _say(Refusal(Code.NO_LABEL, "a.nwb: no behaviour", "name a label")) == 3
+    assert say(Refusal(Code.NO_LABEL, "a.nwb: no behaviour", "name a label")) == 3
     assert capsys.readouterr().err == "xcebra-nwb: refused: a.nwb: no behaviour (name a label) [no-label]\n"
 
 

@@ -1,0 +1,5 @@
+"""The command line, where ``python -m xcebra_nwb.cli`` starts it."""
+
+from xcebra_nwb.cli.app import main
+
+main()

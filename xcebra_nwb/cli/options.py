@@ -1,0 +1,37 @@
+"""Arguments and options that several verbs take, each declared once, and what is made of them."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:  # pydantic takes longer to load than the help to print
+    from xcebra_nwb.config import Config
+
+INPUTS = (
+    "NWB files, folders of them, dandisets (DANDI:000207/0.220216.0323), addresses of any DANDI archive, asset ids."
+)
+TABLE, RESULTS = Path("config/sessions.tsv"), Path("results")  # where they are unless it is said
+Source = Annotated[Path, typer.Argument(help="NWB file of the session, or its source.json; it is never changed.")]
+Directory = Annotated[Path, typer.Argument(help="Results folder of the session; its name is the session's.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="YAML file; without one, every default.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
+Cores = Annotated[int, typer.Option(min=1, help="CPU cores.")]
+Batch = Annotated[bool, typer.Option("--batch", help="A refusal is noted in the receipt and is no error (workflow).")]
+Table = Annotated[Path, typer.Option(help="Table of the sessions.")]
+Results = Annotated[Path, typer.Option(help="Folder of the results.")]
+
+
+def config_of(path: Path | None) -> Config:
+    """Return the config of a file, or every default."""
+    from xcebra_nwb import config
+
+    return config.validate({}) if path is None else config.load(path)
+
+
+def info(message: str, *values: object) -> None:
+    """Say what was done, unless the user asked for quiet."""
+    logging.getLogger("xcebra_nwb").info(message, *values)
