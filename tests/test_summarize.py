@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import h5netcdf
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +21,7 @@ from xcebra_nwb.receipt import ORDER, Receipt, save
 from xcebra_nwb.refusals import Code
 from xcebra_nwb.report import summary_page
 from xcebra_nwb.report.atlas import COLUMNS
+from xcebra_nwb.report.ending import ending
 from xcebra_nwb.report.overview import say
 from xcebra_nwb.verbs.summarize import summarize
 
@@ -155,6 +157,17 @@ def test_broken_files_are_failures_with_a_line(tmp_path: Path, name: str, conten
     assert status["reason"] and "\n" not in status["reason"]
     assert read_json(tmp_path / "sub-b" / "status.json")["state"] == "done"
     assert set(pd.read_parquet(tmp_path / "atlas.parquet")["session"]) == {"sub-b"}
+
+
+def test_a_recording_is_not_read_for_who_it_is_of(tmp_path: Path) -> None:
+    row = done(tmp_path, "a")
+    with h5netcdf.File(tmp_path / "a" / "session.nc", "w") as file:
+        file.dimensions = {"time": 10**7, "unit": 10**6}
+        contract.new_variable(file, "activity", ("time", "unit"), np.uint8)  # 10 TB, of which nothing is written
+        file.attrs["subject"] = "Ada"
+    found = ending(tmp_path, row)
+    assert found.atlas is not None
+    assert set(found.atlas["subject"]) == {"Ada"}
 
 
 def test_nothing_at_all_still_gives_a_summary(tmp_path: Path) -> None:

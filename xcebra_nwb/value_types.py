@@ -25,5 +25,10 @@ def recorded(session: xr.Dataset) -> np.dtype:
 
 def seen(session: xr.Dataset) -> np.dtype:
     """Return the type that what the encoders see of ``session`` is kept in: that of raw counts, else float32."""
+    return recorded(session) if raw(session) else WIDE
+
+
+def raw(session: xr.Dataset) -> bool:
+    """Return whether the encoders see the activity as it was recorded, but for bins that are not valid: those are 0."""
     how = session["activity"].attrs
-    return WIDE if how["standardize"] or how["smoothing"] > 0 else recorded(session)
+    return not how["standardize"] and how["smoothing"] == 0

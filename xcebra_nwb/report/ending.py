@@ -37,7 +37,7 @@ def ending(results: Path, row: Session) -> Ending:
     try:
         verdicts, across = read_verdicts(results / row.session), read_across(results / row.session)
         attribution = load_dataset(results / row.session / "attribution.nc")
-        subject = str(load_dataset(results / row.session / "session.nc").attrs["subject"])
+        subject = str(load_dataset(results / row.session / "session.nc", ("activity",)).attrs["subject"])
         atlas = session_atlas(attribution, row.session, subject, verdicts)
     except Exception as error:  # a broken file, whatever the library that reads it says, must not end the summary
         reason = f"results cannot be read: {type(error).__name__}: {one_line(error)}"

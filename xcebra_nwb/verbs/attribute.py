@@ -14,7 +14,7 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb import member_maps, members, model_file
+from xcebra_nwb import member_maps, members, model_file, value_types
 from xcebra_nwb.assess.compared import partner
 from xcebra_nwb.assess.consistency import map_agreement
 from xcebra_nwb.assess.moderated import half_interval
@@ -70,7 +70,7 @@ def _attributed(
     silent = _silent_units(inputs, bins)
     layers = without_units(shape, layers, silent)  # what their weights say was never trained
     model = Model(inputs, shape, layers, blocks, _contrast_of(history))
-    observed = _observed(directory, session, history, config, inputs.device) if support.METHOD in methods else None
+    observed = _observed(directory, session, history, config, inputs) if support.METHOD in methods else None
     with _over_time_file(file, config, (len(blocks), len(bins), shape.units), silent) as resolved:
         maps, new = _maps(model, bins, session, history, config, observed, resolved)
     for by_method in (maps.label, maps.latent):
@@ -166,14 +166,16 @@ def _over_time_file(
         yield opened
 
 
-def _observed(
-    directory: Path, session: xr.Dataset, history: xr.Dataset, config: Config, place: torch.device
-) -> Observed:
-    """What generators explain: the activity as recorded, fitted and tested on the parts of the encoders' split."""
+def _observed(directory: Path, session: xr.Dataset, history: xr.Dataset, config: Config, inputs: Inputs) -> Observed:
+    """What generators explain: the activity as recorded, fitted and tested on the parts of the encoders' split.
+
+    Those are valid bins, in which encoders may see the same: then it is not there twice.
+    """
     split, activity = history["split"].values, session["activity"]
+    recorded = inputs if value_types.raw(session) else recorded_inputs(session, inputs.device, directory)
     numbers, broken = history["number"].values, history["broken"].values.astype(str)
     return Observed(
-        recorded_inputs(session, place, directory),
+        recorded,
         activity.attrs["kind"] == "spikes",
         np.flatnonzero(split == TRAIN),
         np.flatnonzero(split == HELD_OUT),

@@ -77,10 +77,10 @@ def _chosen(results: Path, table: Path) -> tuple[dict[str, Path], dict[str, str]
 
 
 def _placed(directory: Path, file: Path, exported: Exported, folder: Path) -> Path:
-    attrs = load_dataset(directory / "session.nc").attrs
-    kind = str(load_dataset(directory / "session.nc")["activity"].attrs.get("kind", ""))
+    described = load_dataset(directory / "session.nc", ("activity",))
+    kind = str(described["activity"].attrs.get("kind", ""))
     session = exported.session_id or directory.name.rsplit("ses-", 1)[-1]
-    path = publication.asset_path(str(attrs["subject"]), session, MODALITIES.get(kind, "ecephys"))
+    path = publication.asset_path(str(described.attrs["subject"]), session, MODALITIES.get(kind, "ecephys"))
     if (folder / path).exists() and read_export(folder / path).lineage["session"] != directory.name:
         raise UsageError(f"{path} is another session already", "give the sessions different identifiers")
     placed = publication.place(file, path, folder)

@@ -143,10 +143,11 @@ def _bytes_a_step(cohort: Cohort, config: Config, place: torch.device) -> Callab
         (one,) = cohort.sessions(first).values()
         return _learn(beside, [one], config, one_step(options(config)), lambda steps: None, Survival())
 
-    by_stack = {}
-    for stack in cohort.stacks:
-        beside = cohort.side_by_side(stack[:1], place)  # there before, so that it is not counted
-        by_stack[stack] = of_each(partial(step_of_one, stack[:1], beside), place)
+    def measured(first: range) -> Callable[[range], int]:
+        beside = cohort.side_by_side(first, place)  # there before, so that it is not counted
+        return of_each(partial(step_of_one, first, beside), place)
+
+    by_stack = {stack: measured(stack[:1]) for stack in cohort.stacks}
     return lambda members: by_stack[cohort.stack_of(members)](members)
 
 
