@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from xcebra_nwb.xcebra.device_neighbours import DeviceSearch, device_search
-from xcebra_nwb.xcebra.device_steps import DeviceSteps, device_steps
+from xcebra_nwb.xcebra.device_steps import DeviceSteps, FromNumbers, device_steps
 from xcebra_nwb.xcebra.device_tables import GroupTables, Tables
 from xcebra_nwb.xcebra.groups import Integers
 from xcebra_nwb.xcebra.pairs import DiscretePairs, NearPairs, PositiveRule, TimePairs
@@ -26,24 +26,11 @@ from xcebra_nwb.xcebra.pairs import DiscretePairs, NearPairs, PositiveRule, Time
 DEVICE_STEPS_A_DRAW = 64  # steps whose batches a device draws together; part of what a seed means there
 
 
-class DevicePairs(Protocol):
+class DevicePairs(FromNumbers, Protocol):
     """Draws a positive for every reference of every member."""
 
-    @property
-    def uniforms(self) -> int:
-        """Numbers in [0, 1) that a positive takes."""
-
-    @property
-    def normals(self) -> int:
-        """Standard normal numbers that a positive takes."""
-
     def draw(self, references: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
-        """Return a positive sample number for each of ``references`` (M, S, B).
-
-        Args:
-            uniform: (M, uniforms, S, B).
-            normal: (M, normals, S, B).
-        """
+        """Return a positive sample number for each of ``references`` (M, S, B)."""
         ...
 
 

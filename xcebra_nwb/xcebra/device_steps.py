@@ -24,24 +24,23 @@ KNOTS = 8193  # of a table of angles: its distribution function is right to 1e-6
 TAIL = 80  # exp(-TAIL / 2) is what is left out beyond the largest angle of a table
 
 
-class DeviceSteps(Protocol):
-    """Moves labels by random steps."""
+class FromNumbers(Protocol):
+    """Draws by random numbers that are there before: ``uniform`` (M, uniforms, S, B), ``normal`` (M, normals, S, B)."""
 
     @property
     def uniforms(self) -> int:
-        """Numbers in [0, 1) that a step takes."""
+        """Numbers in [0, 1) that one draw takes."""
 
     @property
     def normals(self) -> int:
-        """Standard normal numbers that a step takes."""
+        """Standard normal numbers that one draw takes."""
+
+
+class DeviceSteps(FromNumbers, Protocol):
+    """Moves labels by random steps."""
 
     def moved(self, values: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
-        """Return ``values`` (M, S, B, axis), each moved by a step of its own.
-
-        Args:
-            uniform: (M, uniforms, S, B).
-            normal: (M, normals, S, B).
-        """
+        """Return ``values`` (M, S, B, axis), each moved by a step of its own."""
         ...
 
 
