@@ -12,9 +12,10 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xcebra_nwb import config, inputs, scratch, session
+from xcebra_nwb import config, scratch, session
 from xcebra_nwb.errors import Failure
-from xcebra_nwb.inputs import encoder_inputs, input_array, recorded_inputs
+from xcebra_nwb.input_array import input_array
+from xcebra_nwb.inputs import encoder_inputs, recorded_inputs
 from xcebra_nwb.moments import Moments
 from xcebra_nwb.verbs.assess import assess
 from xcebra_nwb.verbs.attribute import attribute
@@ -72,7 +73,7 @@ def test_all_of_a_run_is_the_same_with_the_recording_on_disk(
     chosen = config.validate({"training": few, "encoder": {"architecture": "conv10", "hidden": 8}})
     found = []
     for name, share in (("memory", 0.5), ("disk", 0.0)):
-        monkeypatch.setattr(inputs, "SHARE", share)
+        monkeypatch.setattr("xcebra_nwb.input_array.SHARE", share)
         session.save(made(), tmp_path / name / "session.nc")
         train(tmp_path / name, chosen)
         attribute(tmp_path / name, chosen)

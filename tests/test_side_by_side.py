@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 from safetensors.numpy import load_file
 
-from xcebra_nwb import checkpoint, cohort, config, inputs, member_groups, memory, session
+from xcebra_nwb import checkpoint, cohort, config, member_groups, memory, session
 from xcebra_nwb.checkpoint import Checkpoint
 from xcebra_nwb.errors import Failure, Refusal
 from xcebra_nwb.refusals import Code
@@ -259,7 +259,7 @@ def room_for(monkeypatch: pytest.MonkeyPatch, members: float) -> None:
         return needed[-1]
 
     recordings = 4 * 600 * 3 * 12
-    monkeypatch.setattr(inputs, "SHARE", math.inf)  # what encoders see fits
+    monkeypatch.setattr("xcebra_nwb.input_array.SHARE", math.inf)  # what encoders see fits
     monkeypatch.setattr(memory, "peak_bytes", measured)
     monkeypatch.setattr(
         memory, "free_bytes", lambda device: int((needed[-1] * members + recordings) / member_groups.SHARE) + 1
@@ -285,7 +285,7 @@ def test_a_recording_without_room_is_a_stack_of_its_own_and_leaves_the_same(
     for directory in three:
         train(directory, SETTINGS)
     alone = kept(three)
-    monkeypatch.setattr(inputs, "SHARE", 0.0)
+    monkeypatch.setattr("xcebra_nwb.input_array.SHARE", 0.0)
     train_each(three, SETTINGS)
     assert caplog.text.count("memory has no room for: it is read from the disk") == 3
     assert_equal(kept(three), alone)  # to the bit, as nothing is padded

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from xcebra_nwb import config, inputs, session, value_types
+from xcebra_nwb import config, session, value_types
 from xcebra_nwb.cohort import Cohort
-from xcebra_nwb.inputs import encoder_inputs, input_array, recorded_inputs
+from xcebra_nwb.input_array import input_array
+from xcebra_nwb.inputs import encoder_inputs, recorded_inputs
 from xcebra_nwb.trainee import trainee
 from xcebra_nwb.verbs import attribute as verb
 from xcebra_nwb.verbs.align import align
@@ -151,7 +152,7 @@ def test_what_generators_explain_is_not_kept_twice(
 def test_all_of_a_run_is_the_same_as_with_counts_in_float32(
     share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inputs, "SHARE", share)
+    monkeypatch.setattr("xcebra_nwb.input_array.SHARE", share)
     (narrow,), (wide,) = (made_in(tmp_path / stored.__name__, {"a": stored}) for stored in (np.uint8, np.float32))
     for directory in (narrow, wide):
         train(directory, SETTINGS)

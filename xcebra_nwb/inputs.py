@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +11,12 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb import memory, value_types
-from xcebra_nwb.scratch import GIGABYTE, Rows, filled
+from xcebra_nwb import input_array, memory, value_types
+from xcebra_nwb.input_array import made_array
+from xcebra_nwb.scratch import GIGABYTE, Rows
 from xcebra_nwb.session import fill_encoder_input, fill_recorded
 from xcebra_nwb.xcebra.inputs import Recording, Values, torch_type
 
-SHARE = 0.5  # of the free memory that the recording may take: the rest is for what is made of it
-SEEN = "what the encoders see"
-CPU = torch.device("cpu")
 logger = logging.getLogger("xcebra_nwb")
 
 
@@ -39,18 +36,12 @@ def encoder_inputs(
         Failure: it fits neither memory nor disk.
     """
     dtype = value_types.seen(session)
-    return _kept(SEEN, session, dtype, fill_encoder_input, device, folder, a_step, most)
+    return _kept(input_array.SEEN, session, dtype, fill_encoder_input, device, folder, a_step, most)
 
 
 def recorded_inputs(session: xr.Dataset, device: torch.device, folder: Path, most: float | None = None) -> Recording:
     """Return the activity (time, unit) as it was recorded; see :func:`encoder_inputs`."""
     return _kept("the activity", session, value_types.recorded(session), fill_recorded, device, folder, 0, most)
-
-
-def input_array(session: xr.Dataset, folder: Path, most: float | None = None) -> Values:
-    """Return what the encoders see, (time, unit), in memory or as a map of a file; see :func:`encoder_inputs`."""
-    most, dtype = room(CPU) if most is None else most, value_types.seen(session)
-    return filled(SEEN, _shape(session), dtype, partial(fill_encoder_input, session), folder, most)
 
 
 def _kept(
@@ -64,19 +55,15 @@ def _kept(
     most: float | None,
 ) -> Recording:
     """What ``fill`` makes of a session, where there is room for it."""
-    shape = _shape(session)
+    shape = session.sizes["time"], session.sizes["unit"]
     if device.type != "cpu" and fits(shape[0] * shape[1] * dtype.itemsize, device, most):
         on_device = torch.empty(shape, dtype=torch_type(dtype), device=device)
         fill(session, _DeviceRows(on_device))
         return Recording(on_device)
-    array = filled(what, shape, dtype, partial(fill, session), folder, room(CPU) if most is None else most)
+    array = made_array(what, session, dtype, fill, folder, most)
     if device.type != "cpu" or stays(array, device):
         tell(array, device, a_step)
     return Recording(torch.from_numpy(array), device)
-
-
-def _shape(session: xr.Dataset) -> tuple[int, int]:
-    return session.sizes["time"], session.sizes["unit"]
 
 
 def stays(recording: Values, device: torch.device) -> bool:
@@ -103,7 +90,7 @@ def fits(size: int, device: torch.device, most: float | None = None) -> bool:
 
 def room(device: torch.device) -> float:
     """Return how many bytes a recording may take on ``device``."""
-    return SHARE * memory.free_bytes(device)
+    return input_array.SHARE * memory.free_bytes(device)
 
 
 class _DeviceRows:

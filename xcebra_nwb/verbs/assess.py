@@ -22,7 +22,7 @@ from xcebra_nwb.assess.numbers import Numbers
 from xcebra_nwb.assess.rules import RULES
 from xcebra_nwb.assess.verdict import MOST_PREDICTED, READABLE, Evidence, verdict
 from xcebra_nwb.files import write_json
-from xcebra_nwb.inputs import input_array
+from xcebra_nwb.input_array import input_array
 from xcebra_nwb.provenance import software
 from xcebra_nwb.session import label_axes, labels, load, load_dataset
 

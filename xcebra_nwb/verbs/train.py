@@ -20,7 +20,7 @@ from xcebra_nwb.config import Config
 from xcebra_nwb.device import device, say_precision
 from xcebra_nwb.errors import Failure, Refusal, UsageError, as_refusal
 from xcebra_nwb.fitted import Fitted, contrasted, joined, one_step, options, space
-from xcebra_nwb.inputs import input_array
+from xcebra_nwb.input_array import input_array
 from xcebra_nwb.member_groups import of_each, train_in_groups
 from xcebra_nwb.progress import Advance, progress
 from xcebra_nwb.session import load
