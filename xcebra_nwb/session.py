@@ -2,8 +2,9 @@
 
 Dimensions: ``time`` (bin centres, s from the session's start), ``unit``, and ``<label>_axis`` for a vector label.
 
-- ``activity(time, unit)``: attrs ``units`` (count, Hz, dF/F, ...), ``kind`` (spikes, rates or calcium), and how the
-  encoder is to see it: ``smoothing`` (s, standard deviation of a Gaussian) and ``standardize`` (0 or 1).
+- ``activity(time, unit)``, counts in the smallest type that holds them: attrs ``units`` (count, Hz, dF/F, ...),
+  ``kind`` (spikes, rates or calcium), and how the encoder is to see it: ``smoothing`` (s, standard
+  deviation of a Gaussian) and ``standardize`` (0 or 1).
 - one variable per label, attrs ``role="label"``, ``kind``, ``units``, ``source``, ``reference_frame``:
   continuous ``(time)`` or ``(time, <label>_axis)``, NaN where missing; circular ``(time)`` in rad, NaN where missing;
   discrete ``(time)`` codes 0, 1, ... with attr ``classes`` (their names), -1 where missing.
