@@ -34,7 +34,8 @@ def _only_one(folder: Path) -> Iterator[None]:
         lock = FileLock(folder / NAME, timeout=0).acquire()
     except Timeout:
         raise UsageError(f"{folder}: another process is working there", "wait for it, or stop it") from None
-    except OSError:  # a file system without locks; or a folder that cannot be written to, as who writes will say
+    # A file system without locks; or a folder that cannot be written to, as who writes will say.
+    except (OSError, NotImplementedError):
         yield
         return
     with lock:
