@@ -88,7 +88,7 @@ class Wanted:
 
     def only(self, members: Sequence[int]) -> Wanted:
         """Return what is wanted of these members."""
-        return self if isinstance(self.cut, float) else replace(self, cut=self.cut.only(members))
+        return replace(self, cut=self.cut.only(members)) if isinstance(self.cut, Directions) else self
 
 
 @torch.no_grad()

@@ -132,10 +132,19 @@ def vector_jacobian(
     """Return ``cotangents`` (M, B, R, K) times the Jacobian of the latents at the windows: (M, B, R, T, D).
 
     Built of ordinary tensor operations: its own gradient with respect to the layers is a single backward pass. The
-    rows of a window share its slopes, which are computed once.
+    rows of a window share its slopes, which are computed once. In memory all rows of all windows come before the next
+    bin of any: slopes multiply long stretches.
     """
-    slopes = [slope.transpose(1, 2) for slope in slopes_of(shape, pre_activations)]
-    return pulled_back(shape, layers, slopes, cotangents)
+    slopes = [slope.transpose(1, 2).unsqueeze(2) for slope in slopes_of(shape, pre_activations)]  # (M, T', 1, B, C)
+    gradient = cotangents.transpose(1, 2).unsqueeze(1)  # (M, T = 1, R, B, K)
+    for number in range(len(layers) - 1, -1, -1):
+        passed, sizes = gradient, gradient.shape[2:4]
+        if number < len(slopes):
+            gradient = gradient * slopes[number]
+        gradient = convolve_back(gradient.flatten(2, 3), layers[number][0], shape.kernels[number]).unflatten(2, sizes)
+        if shape.residual[number]:
+            gradient = gradient + torch.nn.functional.pad(passed, (0, 0, 0, 0, 0, 0, 1, 1))
+    return gradient.permute(0, 3, 2, 1, 4)
 
 
 def slopes_of(shape: Architecture, pre_activations: list[Tensor]) -> list[Tensor]:
@@ -143,22 +152,6 @@ def slopes_of(shape: Architecture, pre_activations: list[Tensor]) -> list[Tensor
     *hidden, outputs = pre_activations
     inside = [] if shape.clip is None else [(outputs.abs() < shape.clip).to(outputs.dtype)]
     return [*map(gelu_derivative, hidden), *inside]
-
-
-def pulled_back(shape: Architecture, layers: list[Layer], slopes: list[Tensor], rows: Tensor) -> Tensor:
-    """Return ``rows`` (M, B, R, K) times the Jacobian at windows with these ``slopes`` (M, T', B, C): (M, B, R, T, D).
-
-    In memory all rows of all windows come before the next bin of any: slopes multiply long stretches.
-    """
-    gradient = rows.transpose(1, 2).unsqueeze(1)  # (M, T = 1, R, B, K)
-    for number in range(len(layers) - 1, -1, -1):
-        passed, sizes = gradient, gradient.shape[2:4]
-        if number < len(slopes):
-            gradient = gradient * slopes[number].unsqueeze(2)
-        gradient = convolve_back(gradient.flatten(2, 3), layers[number][0], shape.kernels[number]).unflatten(2, sizes)
-        if shape.residual[number]:
-            gradient = gradient + torch.nn.functional.pad(passed, (0, 0, 0, 0, 0, 0, 1, 1))
-    return gradient.permute(0, 3, 2, 1, 4)
 
 
 def embed(shape: Architecture, layers: list[Layer], inputs: Inputs, bins: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -80,14 +80,14 @@ def _pulled_back(
 ) -> Tensor:
     """``rows`` (M, B or 1, R, K) times the Jacobian at windows with these ``slopes`` (M, T', B, C): (M, B, R, T, D).
 
-    It is :func:`.encoder.pulled_back`, but for where it is done.
+    It is :func:`.encoder.vector_jacobian`, but for where it is done, and that the slopes are known.
     """
     gradient = rows.transpose(1, 2).unsqueeze(1)  # (M, T = 1, R, B, K)
     for number in range(len(layers) - 1, -1, -1):
         passed = gradient
         if number < len(slopes):
             slope = slopes[number].unsqueeze(2)
-            sizes = torch.broadcast_shapes(gradient.shape, slope.shape)
+            sizes = (*gradient.shape[:3], *slope.shape[3:])
             gradient = torch.mul(gradient, slope, out=space.array("sloped", sizes, slope))
         weight, kernel = layers[number][0], shape.kernels[number]
         members, left, count, windows, _ = gradient.shape
