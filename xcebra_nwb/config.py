@@ -6,15 +6,15 @@ The JSON schema, the default YAML and the table in ``config/README.md`` are gene
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from xcebra_nwb.config_label import Auto, Label
 from xcebra_nwb.config_objective import Objective
+from xcebra_nwb.config_problem import first_problem
 from xcebra_nwb.config_section import LABEL_NAME, Section
 from xcebra_nwb.errors import UsageError
 
@@ -296,46 +296,9 @@ def validate(content: Any, where: str = "config") -> Config:
     try:
         return Config.model_validate(content)
     except ValidationError as error:
-        raise UsageError(f"{where}: {_first_problem(error)}") from None
+        raise UsageError(f"{where}: {first_problem(error, Config)}") from None
 
 
 def dump(config: Config) -> str:
     """Return the config as YAML, every key present."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-
-
-def _first_problem(error: ValidationError) -> str:
-    """The most telling of pydantic's findings, in one line."""
-    problems = error.errors(include_url=False)
-    problem = max(problems, key=lambda p: (p["type"] == "extra_forbidden", len(p["loc"])))
-    location = [str(part) for part in problem["loc"] if not _is_branch_tag(part)]
-    key = ".".join(location)
-    if problem["type"] == "extra_forbidden":
-        known = _keys_at(tuple(location[:-1]))
-        near = difflib.get_close_matches(location[-1], known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"valid keys: {', '.join(known)}"
-        return f"unknown key {key} ({hint})"
-    message = problem["msg"].removeprefix("Value error, ")
-    value = problem["input"]
-    shown = f", got {value!r}" if isinstance(value, str | int | float | bool | list | None) else ""
-    return f"{key}: {message}{shown}" if key else message
-
-
-def _is_branch_tag(part: object) -> bool:
-    """Pydantic names the branch of a union in the location; users never wrote it."""
-    text = str(part)
-    return "[" in text or text in {"float", "str", "function-after", "constrained-str", "dict", "list"}
-
-
-def _keys_at(location: tuple[str, ...]) -> list[str]:
-    """The valid keys of the section at ``location``."""
-    if location[:1] == ("labels",):
-        return list(Label.model_fields)
-    if location[:1] == ("objectives",):
-        return list(Objective.model_fields)
-    model: type[BaseModel] = Config
-    for part in location:
-        annotation = model.model_fields[part].annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
-    return list(model.model_fields)
