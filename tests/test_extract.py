@@ -12,7 +12,7 @@ import xarray as xr
 
 from tests import nwb_builders as build
 from xcebra_nwb import session as contract
-from xcebra_nwb.config import validate
+from xcebra_nwb.config import EXTRACTION, Config, Encoder, Training, validate
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.files import read_json, sha256
 from xcebra_nwb.nwb.extract import extract_session
@@ -396,3 +396,24 @@ def test_misplaced_samples_are_sorted_and_times_within_trials_refused(tmp_path: 
         h5["processing/behavior/Position/position/timestamps"][...] = np.tile(times[:40], 30)
     with pytest.raises(Refusal, match="start again half way"):
         extract_session(path, wanted, "one")
+
+
+def test_what_extraction_reads_of_the_config_is_what_the_workflow_takes_it_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nwb = build.new()
+    build.add_units(nwb, [np.sort(np.random.default_rng(unit).uniform(0, 60, 600)) for unit in range(5)])
+    build.add_position(nwb, TIMES, POSITION)
+    path, chosen = build.save(nwb, tmp_path / "a.nwb"), validate({})
+    ours, read = {id(one) for one in (chosen, chosen.encoder, chosen.training)}, dict[str, set[str]]()
+
+    def watched(section: Any, name: str) -> Any:
+        if id(section) in ours and name in type(section).model_fields:
+            read.setdefault(type(section).__name__.lower(), set()).add(name)
+        return object.__getattribute__(section, name)
+
+    for section in (Config, Encoder, Training):
+        monkeypatch.setattr(section, "__getattribute__", watched, raising=False)
+    extract(path, tmp_path / "one", chosen, "one")
+    assert read["config"] == EXTRACTION.keys()
+    assert {name: read[name] for name in ("encoder", "training")} == {k: EXTRACTION[k] for k in ("encoder", "training")}

@@ -34,6 +34,24 @@ def test_the_log_of_a_job_for_all_sessions_is_said_once(tmp_path: Path, caplog: 
     assert caplog.messages == said
 
 
+def test_what_is_done_again_is_said_and_what_an_earlier_run_did_is_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for verb in ("extract", "assess"):
+        write_log(tmp_path, "a", verb, "old\n")
+        receipt.save(Receipt(verb=verb, session="a", state="done"), tmp_path / "a")
+    follower = Follower(tmp_path, ["a"])
+    with caplog.at_level(logging.INFO, logger="xcebra_nwb"):
+        follower.look()
+        receipt.path(tmp_path / "a", "assess").unlink()  # as the workflow does before it runs a job
+        follower.look()
+        write_log(tmp_path, "a", "assess", "position: supported\n")
+        receipt.save(Receipt(verb="assess", session="a", state="done"), tmp_path / "a")
+        follower.look()
+        follower.look()
+    assert caplog.messages == ["a: assess: position: supported"]
+
+
 def test_a_session_has_the_log_of_the_job_that_was_last(tmp_path: Path) -> None:
     own = write_log(tmp_path, "a", "train", "alone", time=1)
     assert log_path(tmp_path, "a", "train") == own

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from xcebra_nwb import config
+from xcebra_nwb import config, receipt
 from xcebra_nwb.verbs.simulate import simulate
 
 from . import nwb_builders
@@ -93,11 +93,15 @@ def test_it_runs_from_the_root_and_does_nothing_the_second_time(project: Path) -
     again = snakemake(*start(project), "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr
     changed = yaml.safe_load((project / "project.yaml").read_text())
-    changed["attribution"]["rank_tolerance"] = 0.1
-    (project / "project.yaml").write_text(yaml.safe_dump(changed))
-    planned = snakemake(*start(project), "--dry-run")
-    assert jobs(planned)["attribute"] == 3
-    assert "train" not in jobs(planned)
+    for section, key, value, first in (
+        ("attribution", "rank_tolerance", 0.1, "attribute"),
+        ("training", "steps", 31, "train"),
+    ):
+        changed[section][key] = value
+        (project / "project.yaml").write_text(yaml.safe_dump(changed))
+        planned = jobs(snakemake(*start(project), "--dry-run"))
+        assert planned[first] == 3
+        assert not planned.keys() & set(receipt.ORDER[: receipt.ORDER.index(first)])
 
 
 def test_it_runs_from_the_workflow_folder_and_one_failure_stops_no_other(project: Path) -> None:

@@ -32,6 +32,11 @@ Method = Literal[
 ]
 JACOBIAN_METHODS = ("inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient")
 WINDOWS = {"mlp": 1, "conv10": 10}  # bins that an encoder sees at once
+EXTRACTION: dict[str, set[str] | bool] = {  # what extraction reads: sections, or keys of them
+    **dict.fromkeys(("neural", "time", "labels"), True),
+    "encoder": {"architecture"},  # for smoothing, and windows
+    "training": {"batch_size", "held_out", "held_out_blocks"},  # for whether there is enough to train on
+}
 AT_EVERY_BIN = (*JACOBIAN_METHODS, "generator_support")
 
 

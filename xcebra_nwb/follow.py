@@ -20,14 +20,14 @@ class Follower:
     def __init__(self, results: Path, sessions: list[str]) -> None:
         self._results = results
         self._waiting = {(session, verb) for session in sessions for verb in receipt.ORDER}
-        # What an earlier run did is no news.
-        self._waiting -= {one for one in self._waiting if self._receipt(*one).exists()}
+        # What an earlier run did is no news, but what is done again is.
+        self._earlier = {one: _stamp(self._receipt(*one)) for one in self._waiting}
         self._said: set[Path] = set()  # logs of a job for all sessions are theirs alike
         self._said_progress = time.monotonic()
 
     def look(self) -> None:
         """Say what has happened since the last look."""
-        finished = sorted((one for one in self._waiting if self._receipt(*one).exists()), key=_order)
+        finished = sorted((one for one in self._waiting if self._is_new(*one)), key=_order)
         for session, verb in finished:
             self._waiting.discard((session, verb))
             log = log_path(self._results, session, verb)
@@ -46,8 +46,21 @@ class Follower:
             if lines and lines[-1].endswith(PROGRESS):
                 logger.info("%s: %s", log.parent.name, lines[-1])
 
+    def _is_new(self, session: str, verb: str) -> bool:
+        now = _stamp(self._receipt(session, verb))
+        return now is not None and now != self._earlier[session, verb]
+
     def _receipt(self, session: str, verb: str) -> Path:
         return receipt.path(self._results / session, verb)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when a file is written anew, also with the same content; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _lines(log: Path) -> list[str]:
