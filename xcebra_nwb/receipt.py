@@ -202,7 +202,8 @@ def _end(verb: str, directory: Path, outcome: Outcome, known: bool) -> Outcome:
     except OSError as error:
         with suppress(OSError):
             _remove_later(verb, directory)
-        return Failure(f"{session}: its receipt cannot be written: {error}", "make room there, and run it again")
+        if not isinstance(outcome, Failure):
+            return Failure(f"{session}: its receipt cannot be written: {error}", "make room there, and run it again")
     return outcome
 
 
