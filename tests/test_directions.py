@@ -166,6 +166,47 @@ def test_a_class_latent_has_its_mean_gradient_and_saturated_bins_stay_without(mo
     assert (found[0, 1, [0, 1, 2, 4]].sum(dim=-1) > 0.99).all()
 
 
+def test_members_together_have_the_maps_of_each_alone() -> None:
+    """With classes, whose mean gradient is a member's own, and directions that only some members keep."""
+    rng, latents = np.random.default_rng(0), walk(2)
+    inputs = np.hstack([latents, rng.normal(size=(BINS, 4))])
+    shape = encoder.architecture("mlp", 6, hidden=4, outputs=4)
+    layers = encoder.initialize(shape, rng.spawn(3), torch.device("cpu"))
+    blocks = [Block("position", 0, 2), Block("choice", 2, 3)]
+    model = Model(torch.as_tensor(inputs, dtype=torch.float32), shape, layers, blocks, Contrast())
+    shifted = [np.roll(latents, shift, axis=0) for shift in (0, 700, 1500)]
+    labels = [
+        LabelValues("continuous", shifted),
+        LabelValues("discrete", [(place[:, 0] > 0).astype(np.int64) for place in shifted]),
+    ]
+    bins = np.arange(BINS)
+    kept = directions.directions(model, bins, labels)
+    whole = attribution.maps_of_jacobian(model, bins, kept)
+    for member in range(3):
+        alone = attribution.maps_of_jacobian(model.only([member]), bins, kept.only([member]))
+        for method in alone.label:
+            np.testing.assert_array_equal(alone.label[method][0], whole.label[method][member])
+            np.testing.assert_array_equal(alone.latent[method][0], whole.latent[method][member])
+    assert kept.only([1, 2]).secants[2].equal(kept.secants[2][1:])
+
+
+def test_latent_maps_are_the_inverse_along_what_is_kept() -> None:
+    jacobian = torch.as_tensor(np.random.default_rng(0).normal(size=(1, 5, 3, 2, 7)))
+    kept = kept_of([Block("a", 0, 2), Block("b", 2, 3)], [np.diag([1.0, 0]), np.eye(1)], {})
+    restricted = jacobian.flatten(3).clone()
+    restricted[:, :, 1] = 0
+    expected = torch.linalg.pinv(restricted).mT.unflatten(3, (2, 7)).square().sum(dim=3).sqrt().sum(dim=1)
+
+    class Known(Model):
+        def jacobian(self, bins: np.ndarray, space: Workspace | None = None) -> torch.Tensor:
+            return jacobian[:, bins].clone()
+
+    model = Known(torch.zeros(5, 7), linear(np.ones((7, 3)), np.zeros((5, 7)), []).shape, [], kept.blocks, Contrast())
+    wanted = bin_maps.Wanted(kept, [bin_maps.INVERSE], resolved=False, every=1)
+    found = bin_maps.of_jacobian(model, wanted, 0, np.arange(5), Workspace()).maps[bin_maps.INVERSE]
+    np.testing.assert_allclose(found.latent, expected, atol=1e-12)
+
+
 def test_the_mean_gradient_is_that_of_automatic_differentiation() -> None:
     rng = np.random.default_rng(0)
     shape = encoder.architecture("mlp", 6, hidden=4, outputs=2)

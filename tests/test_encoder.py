@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from xcebra_nwb.xcebra import encoder
-from xcebra_nwb.xcebra.jacobian import identity, jacobian
+from xcebra_nwb.xcebra.jacobian import BLOCK, identity, jacobian
+from xcebra_nwb.xcebra.workspace import Workspace
 
 MEMBERS, BATCH, UNITS = 2, 5, 7
 
@@ -45,6 +46,24 @@ def test_the_jacobian_is_that_of_automatic_differentiation(name: str, clip: floa
                 lambda x, one=one: encoder.forward(shape, one, x[None, None])[0][0, 0], windows[member, sample]
             )
             torch.testing.assert_close(rows[member, sample], expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", ["mlp", "conv10"])
+@pytest.mark.parametrize("own_rows", [False, True])
+def test_a_jacobian_made_block_by_block_in_used_memory_is_the_same(
+    name: str, own_rows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape, layers, _ = make(name)
+    inputs = torch.as_tensor(np.random.default_rng(0).normal(size=(60, UNITS)))
+    space, bins = Workspace(), np.arange(10, 45)
+
+    def rows(latents: torch.Tensor) -> torch.Tensor:
+        return identity(latents) * latents.unsqueeze(2) if own_rows else identity(latents)
+
+    whole = jacobian(shape, layers, inputs, bins, rows)
+    monkeypatch.setitem(BLOCK, "cpu", 700)
+    jacobian(shape, layers, inputs, bins[:20], rows, space)[:] = torch.nan
+    torch.testing.assert_close(jacobian(shape, layers, inputs, bins, rows, space), whole, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", ["mlp", "conv10"])

@@ -68,6 +68,23 @@ def test_with_and_without_eigenvalues_it_is_the_same(
     torch.testing.assert_close(kept, kept_expected, rtol=0, atol=1e-7)
 
 
+def test_eigenvalues_are_looked_for_where_a_direction_could_be_dropped_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of matrices whose condition number is 19, 100 times, and 21, three times; the cut is at 20."""
+    directions, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(103, 6, 6)))
+    values = np.full((103, 6), 1.0)
+    values[:100, 0], values[100:, 0] = 1 / 19, 1 / 21
+    asked, original = [], Spectrum.of
+    monkeypatch.setattr(Spectrum, "of", lambda gram: asked.append(len(gram)) or original(gram))
+    _, kept = inverse_of(torch.as_tensor((directions * values[:, None]) @ directions.swapaxes(1, 2)), 0.05)
+    assert asked == [103]  # all other directions are alike: the norms say the least
+    np.testing.assert_allclose(kept.sum(dim=1), [6] * 100 + [5] * 3)
+    asked.clear()
+    values[:, 1:] = np.linspace(0.15, 1, 5)
+    values[:100, 0] = 1 / 15
+    inverse_of(torch.as_tensor((directions * values[:, None]) @ directions.swapaxes(1, 2)), 0.05)
+    assert asked == [3]
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 6), st.integers(0, 6), st.floats(-6, 6), st.integers(0, 99))
 def test_along_some_directions_it_is_the_pseudo_inverse_of_the_projection(
