@@ -207,6 +207,14 @@ def test_units_are_chosen_by_spikes_and_by_a_query(tmp_path: Path) -> None:
         run(path, neural={"min_spikes": 100_000})
 
 
+def test_a_single_unit_is_refused_by_what_the_file_holds(tmp_path: Path) -> None:
+    nwb = build.new()
+    build.add_units(nwb, [TIMES])
+    build.add_position(nwb, TIMES, POSITION)
+    with pytest.raises(Refusal, match=r"^units in the neural data: 1; at least 2 are needed \(name other neural data"):
+        run(build.save(nwb, tmp_path / "one.nwb"))
+
+
 def test_rates_sit_in_their_bins(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     times = np.r_[0.05 + 0.1 * np.arange(100), 20.05 + 0.1 * np.arange(100)]

@@ -230,7 +230,9 @@ def test_auto_falls_back_on_the_table_that_covers_the_most_time(tmp_path: Path) 
     nwb = build.new()
     rows = np.stack([np.arange(20.0), np.arange(20.0) + 0.8], axis=1)
     two, rare = ["a", "b"] * 10, [0] * 19 + [1]
-    build.add_intervals(nwb, "trials", rows, side=two, rare=rare, twin=[2, 3] * 10, number=list(range(20)))
+    build.add_intervals(
+        nwb, "trials", rows, side=two, rare=rare, twin=[2, 3] * 10, number=list(range(20)), same=["a"] * 20
+    )
     build.add_intervals(nwb, "short", rows * 0.1 + 50, side=two)
     build.add_intervals(nwb, "invalid_times", rows + 100, side=two)
     labels, notes = choose(build.save(nwb, tmp_path / "trials.nwb"))
@@ -239,6 +241,7 @@ def test_auto_falls_back_on_the_table_that_covers_the_most_time(tmp_path: Path) 
     assert "trials#rare: its rarest class has 5% of the rows" in said
     assert "trials#twin: the same classes as another column" in said
     assert "trials#number: 20 different values" in said
+    assert "trials#same: a single value" in said
     assert "table not taken: /intervals/short" in said
 
 

@@ -84,7 +84,9 @@ def test_the_command_leaves_tables_and_a_figure(tmp_path: Path, monkeypatch: pyt
     assert (rows["rate"] > 0).all()
     assert (rows["memory"] > 0).all()
     assert methods["row_auroc"].between(0, 1).all()
-    assert peer.MISSING in (tmp_path / "table.md").read_text()
+    page = (tmp_path / "table.md").read_text()
+    assert peer.MISSING in page
+    assert "Measured by `--quick`" in page
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -78,6 +78,6 @@ def _fit_columns(file: NwbFile, path: str) -> tuple[list[str], dict[str, str]]:
 
 def _reason_against(codes: np.ndarray, classes: int) -> str:
     if not 2 <= classes <= FEW_CLASSES:
-        return f"{classes} different values"
+        return "a single value" if classes == 1 else f"{classes} different values"
     rarest = np.bincount(codes[codes >= 0]).min() / len(codes)
     return f"its rarest class has {rarest:.0%} of the rows" if rarest < LEAST_SHARE else ""

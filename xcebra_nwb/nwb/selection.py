@@ -42,10 +42,13 @@ def worthwhile(activity: Activity, neural: Neural, base: Masks) -> tuple[Activit
     else:
         activity = _drop(activity, activity.varying(_valid(activity, base)), notes, "constant in the valid bins")
     kept = len(activity.table)
+    if total < FEWEST_UNITS:
+        problem = f"units in the neural data: {total}; at least {FEWEST_UNITS} are needed"
+        raise Refusal(Code.TOO_FEW_UNITS, problem, "name other neural data by neural.source, if the file has any")
     if kept < FEWEST_UNITS:
         raise Refusal(
             Code.TOO_FEW_UNITS,
-            f"{kept} of {total} units left, at least {FEWEST_UNITS} are needed; {'; '.join(notes) or 'that is all'}",
+            f"{kept} of {total} units left, at least {FEWEST_UNITS} are needed; {'; '.join(notes)}",
             "lower neural.min_spikes or neural.min_coverage, or loosen neural.where",
         )
     return activity, notes

@@ -13,6 +13,7 @@ from xcebra_nwb.files import write_text
 from xcebra_nwb.launch import INTERRUPTED, last_line, launch, packaged
 
 logger = logging.getLogger("xcebra_nwb")
+SHORT = ". Measured by `--quick`: it runs; rates of a moment and scores of a hardly trained encoder say nothing more"
 
 
 def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None = None, device: str = "cpu") -> int:
@@ -64,7 +65,7 @@ def _speed(size: str, output: Path, threads: int, name: str) -> int:
 
     with device(name, threads) as place:
         rows, methods, top = speed.measure(size, place)
-        machine = speed.machine(place, top)
+        machine = speed.machine(place, top) + (SHORT if size == "quick" else "")
     for table, name in ((rows, "speed.csv"), (methods, "methods.csv")):
         write_text(output / name, table.to_csv(index=False))
     write_text(output / "table.md", speed_page.markdown(rows, methods, machine))

@@ -35,7 +35,8 @@ def run(inputs: Sequence[Path | str], output: Path, config: Config, cores: int, 
     chosen = config.model_copy(update={"sessions": "sessions.tsv", "results": "."})
     settings, log = output / "config.yaml", output / "logs" / "workflow.log"
     write_text(settings, dump(chosen))
-    logger.info("%d sessions in %s; the workflow's own log is %s", len(rows), output / "sessions.tsv", log)
+    count = "1 session" if len(rows) == 1 else f"{len(rows)} sessions"
+    logger.info("%s in %s; the workflow's own log is %s", count, output / "sessions.tsv", log)
     follower = Follower(output, [row.session for row in rows if row.include])
     code = launch(packaged("workflow") / "Snakefile", settings, cores, log, follower.look)
     if code not in (0, INTERRUPTED) and not (output / "summary.html").exists():
