@@ -27,8 +27,8 @@ from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.loss import Contrast
 from xcebra_nwb.xcebra.model import Model
 from xcebra_nwb.xcebra.out_of_memory import Once, halving
+from xcebra_nwb.xcebra.samples import Block
 from xcebra_nwb.xcebra.support import Observed
-from xcebra_nwb.xcebra.training import Block
 from xcebra_nwb.xcebra.workspace import Workspace
 
 JACOBIAN_METHODS = (INVERSE, PLAIN, FORWARD)

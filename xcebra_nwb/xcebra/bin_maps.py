@@ -17,7 +17,7 @@ from torch import Tensor
 from xcebra_nwb.xcebra.directions import Directions
 from xcebra_nwb.xcebra.inverse import condition, gram, pseudo_inverse, times
 from xcebra_nwb.xcebra.model import Model
-from xcebra_nwb.xcebra.training import Block
+from xcebra_nwb.xcebra.samples import Block
 from xcebra_nwb.xcebra.workspace import Workspace
 
 Floats = NDArray[np.float64]

@@ -17,8 +17,7 @@ import torch
 from xcebra_nwb.xcebra.encoder import Architecture, narrowed
 from xcebra_nwb.xcebra.inputs import Recording, Values, torch_type
 from xcebra_nwb.xcebra.optimization import Trained
-from xcebra_nwb.xcebra.supervised import Targets
-from xcebra_nwb.xcebra.training import Samples
+from xcebra_nwb.xcebra.samples import Samples, Targets
 
 MOST = 1.25  # times the multiplications of its sessions trained alone that a stack may take
 Data = TypeVar("Data", Samples, Targets)
