@@ -23,7 +23,7 @@ from xcebra_nwb.report.attribution_figures import map_figure
 from xcebra_nwb.report.ground_truth import auroc_against_cell_types
 from xcebra_nwb.report.style import number, of_median_unit, plain
 from xcebra_nwb.report.unit_map import method_name, unit_columns, unit_map, unit_rows
-from xcebra_nwb.report.wording import training_words
+from xcebra_nwb.report.wording import ASSESSMENT_COLUMNS, score_words, training_words
 from xcebra_nwb.verbs.report import report
 
 SECTIONS = ["verdicts", "attribution", "decoding", "conditions", "embedding", "training", "extraction", "provenance"]
@@ -161,6 +161,21 @@ def test_page_without_enough_nulls_says_so(tmp_path: Path, seeds: int, nulls: in
     report(tmp_path)
     text = Page(tmp_path / "report.html").text
     assert ("No unit was tested" in text) == (nulls < 2)
+
+
+@pytest.mark.parametrize("nulls", [4, 8])
+def test_a_p_stands_beside_the_smallest_that_so_many_nulls_can_give(nulls: int, tmp_path: Path) -> None:
+    make_results(tmp_path, session=small(), nulls=nulls)
+    decoding = read_json(tmp_path / "assessment.json")["labels"]["choice"]["decoding"]
+    least = number(1 / (nulls + 1), 2)
+    assert score_words(decoding).endswith(f"p {least}\nwith {nulls} nulls p ≥ {least}")
+    decoding["nulls"][0] = None  # could not be scored
+    assert score_words(decoding).endswith(f"with {nulls - 1} nulls p ≥ {number(1 / nulls, 2)}")
+    assert score_words({"z": None, "p": None, "nulls": []}) == ""
+    report(tmp_path)
+    page = Page(tmp_path / "report.html")
+    assert f"it cannot be under 1/{nulls + 1} ({least}) with {nulls} nulls" in page.text
+    assert page.stored[1][0][ASSESSMENT_COLUMNS.index("smallest p")] == pytest.approx(1 / (nulls + 1))
 
 
 def test_only_the_foremost_of_many_units_are_drawn(tmp_path: Path) -> None:

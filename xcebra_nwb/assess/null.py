@@ -121,10 +121,15 @@ def bulk(scores: Floats) -> tuple[float, float]:
     return float(fitted.location_[0]), float(fitted.covariance_[0, 0])
 
 
+def smallest_p(nulls: int) -> float:
+    """Return the smallest p that one score can have among those of so many ``nulls``: its own rank is counted too."""
+    return 1 / (1 + nulls)
+
+
 def smallest_q(nulls: int, units: int) -> tuple[float, float]:
     """Return the smallest q that can be reached: by all ``units`` together, and by one that stands out alone."""
-    smallest_p = 1 / (1 + nulls * units)
-    return smallest_p, min(1.0, units * smallest_p)
+    smallest = smallest_p(nulls * units)
+    return smallest, min(1.0, units * smallest)
 
 
 def resolution(nulls: int, units: int) -> str:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from xcebra_nwb.report.style import FORWARD, INK, MUTED, NULL, SEED, figure, number, plain, verdict_style
+from xcebra_nwb.report.wording import score_words
 
 LOWEST = -1.0  # scores under this are drawn at the edge
 CONSISTENCY = {
@@ -53,8 +54,8 @@ def _draw_scores(axes: Axes, row: int, decoding: dict[str, Any]) -> None:
     axes.plot(seeds, np.full(len(seeds), row), "o", mfc=SEED, mec="white", ms=7.5, ls="none")
     if decoding.get("score") is not None:
         axes.plot(clipped([decoding["score"]]), [row], "|", color=INK, ms=20, mew=1.6)
-    known = [f"{name} {number(decoding[name], 2)}" for name in ("z", "p") if decoding.get(name) is not None]
-    axes.text(1, row, "   ".join(known), ha="right", va="center", fontsize=8, transform=axes.get_yaxis_transform())
+    said = score_words(decoding)
+    axes.text(1, row, said, ha="right", va="center", fontsize=8, transform=axes.get_yaxis_transform())
 
 
 def clipped(values: Any) -> np.ndarray:

@@ -104,6 +104,7 @@ def _decoding(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str
     return {
         "picture": picture(lambda: decoding_figure(assessed), f"Held-out scores, seeds and nulls: {scores}."),
         "metrics": [f"{label}: {(result.get('decoding') or {}).get('metric')}" for label, result in assessed.items()],
+        "p": wording.smallest_p_words(assessed),
         "columns": wording.ASSESSMENT_COLUMNS,
         "rows": rows,
         "reasons": wording.reasons(assessed),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from xcebra_nwb.assess.null import smallest_p
 from xcebra_nwb.report.style import VERDICTS, latents, number
 from xcebra_nwb.report.unit_map import UnitMap, method_name
 
@@ -48,10 +49,35 @@ def _readable(label: str) -> str:
     return label.replace("_", " ")
 
 
+def score_words(decoding: dict[str, Any]) -> str:
+    """Return z and p of a held-out score, and under them the smallest p that so many nulls can give."""
+    known = [f"{name} {number(decoding[name], 2)}" for name in ("z", "p") if decoding.get(name) is not None]
+    nulls = _known_nulls(decoding)
+    if decoding.get("p") is None or not nulls:
+        return "   ".join(known)
+    return f"{'   '.join(known)}\nwith {len(nulls)} nulls p ≥ {number(smallest_p(len(nulls)), 2)}"
+
+
+def smallest_p_words(assessed: dict[str, dict[str, Any]]) -> str:
+    """Return what p of the held-out scores is, and how small it can get with the nulls that there are."""
+    counts = {len(_known_nulls(result.get("decoding") or {})) for result in assessed.values()} - {0}
+    if not counts:
+        return ""
+    floors = listed([f"1/{count + 1} ({number(smallest_p(count), 2)}) with {count} nulls" for count in sorted(counts)])
+    return (
+        "z: how far the mean lies from that of the nulls, in their standard deviations. p: its rank among the nulls, "
+        f"itself counted; it cannot be under {floors}, however far below all nulls lie."
+    )
+
+
+def _known_nulls(decoding: dict[str, Any]) -> list[float]:
+    return [value for value in decoding.get("nulls") or [] if value is not None]
+
+
 def card_facts(result: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the few numbers of a label's assessment that a verdict rests on."""
     decoding, consistency = result.get("decoding") or {}, result.get("consistency") or {}
-    nulls = [value for value in decoding.get("nulls") or [] if value is not None]
+    nulls = _known_nulls(decoding)
     best = f" (nulls up to {number(max(nulls), 2)})" if nulls else " (no nulls)"
     significant = result.get("significant_units")
     tested = number(result.get("tested_units"))
@@ -124,7 +150,7 @@ def assessment_rows(assessed: dict[str, dict[str, Any]]) -> list[list[Any]]:
 
 
 ASSESSMENT_COLUMNS = (
-    "label", "verdict", "score", "z", "p", "maps agree", "null maps agree", "null-corrected agree",
+    "label", "verdict", "score", "z", "p", "smallest p", "maps agree", "null maps agree", "null-corrected agree",
     "embedding R²", "leak R²", "effective rank", "condition", "usable bins",
 )  # fmt: skip
 
@@ -132,7 +158,8 @@ ASSESSMENT_COLUMNS = (
 def _assessment_row(label: str, result: dict[str, Any]) -> list[Any]:
     decoding, consistency = result.get("decoding") or {}, result.get("consistency") or {}
     row = [label, result.get("verdict", "not known")]
-    row += [decoding.get(key) for key in ("score", "z", "p")]
+    nulls = len(_known_nulls(decoding))
+    row += [*(decoding.get(key) for key in ("score", "z", "p")), smallest_p(nulls) if nulls else None]
     row += [consistency.get(key) for key in ("maps", "null_maps", "null_corrected_maps", "embedding_r2")]
     row += [(result.get("leak") or {}).get("score")]
     return row + [result.get(key) for key in ("effective_rank", "condition", "usable_bins")]
