@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from xcebra_nwb.xcebra import encoder
-from xcebra_nwb.xcebra.jacobian import BLOCK, identity, jacobian
-from xcebra_nwb.xcebra.workspace import Workspace
+from xcebra_nwb.xcebra.jacobian import identity, jacobian
+from xcebra_nwb.xcebra.workspace import NEAR, Workspace
 
 MEMBERS, BATCH, UNITS = 2, 5, 7
 
@@ -61,7 +61,7 @@ def test_a_jacobian_made_block_by_block_in_used_memory_is_the_same(
         return identity(latents) * latents.unsqueeze(2) if own_rows else identity(latents)
 
     whole = jacobian(shape, layers, inputs, bins, rows)
-    monkeypatch.setitem(BLOCK, "cpu", 700)
+    monkeypatch.setitem(NEAR, "cpu", 700)
     jacobian(shape, layers, inputs, bins[:20], rows, space)[:] = torch.nan
     torch.testing.assert_close(jacobian(shape, layers, inputs, bins, rows, space), whole, rtol=1e-12, atol=1e-14)
 

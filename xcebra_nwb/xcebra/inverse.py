@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from xcebra_nwb.xcebra.workspace import Workspace
+from xcebra_nwb.xcebra.workspace import Workspace, pieces
 
 # Below this share of the largest eigenvalue of the Gram matrix a direction is the rounding of float32 gradients,
 # whatever cut was asked for.
@@ -85,9 +85,13 @@ class Spectrum(NamedTuple):
 
 
 def gram(jacobian: Tensor, space: Workspace | None = None) -> Tensor:
-    """Return ``J J^T`` (..., K, K), in float64, of ``jacobian`` (..., K, N); ``space`` takes a copy."""
-    rows = (space or Workspace()).array("gram", jacobian.shape, jacobian, torch.float64).copy_(jacobian)
-    return rows @ rows.mT
+    """Return ``J J^T`` (..., K, K), in float64, of ``jacobian`` (..., K, N); ``space`` takes copies."""
+    flat, space = jacobian.flatten(0, -3), space or Workspace()
+    found = flat.new_empty(len(flat), *flat.shape[1:2] * 2, dtype=torch.float64)
+    for some in pieces(len(flat), flat[0].numel(), flat.device):
+        rows = space.array("gram", flat[some].shape, flat, torch.float64).copy_(flat[some])
+        torch.bmm(rows, rows.mT, out=found[some])
+    return found.unflatten(0, jacobian.shape[:-2])
 
 
 def condition(gram: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ Shapes: M members, B windows, T bins, D units, H hidden, K latents, R rows of th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -18,12 +17,7 @@ from torch import Tensor
 
 from xcebra_nwb.xcebra.encoder import Architecture, Layer, encoded, folded, slopes_of
 from xcebra_nwb.xcebra.inputs import Inputs
-from xcebra_nwb.xcebra.workspace import Workspace
-
-BLOCK = {
-    "cpu": 400_000,
-    "cuda": 16_000_000,
-}  # elements of a gradient between two layers: what the processors' caches hold, what keeps a card busy
+from xcebra_nwb.xcebra.workspace import Workspace, pieces
 
 
 def identity(latents: Tensor) -> Tensor:
@@ -57,9 +51,7 @@ def jacobian(
     slopes = [_of_windows(s, starts, int(b), consecutive) for s, b in zip(slopes_of(shape, along), left, strict=False)]
     asked, space = rows(latents), space or Workspace()
     found = space.array("jacobian", (*asked.shape[:1], len(bins), asked.shape[2], shape.window, shape.units), asked)
-    size = _evenly(len(bins), BLOCK.get(latents.device.type, BLOCK["cuda"]) // _elements(shape, asked))
-    for first in range(0, len(bins), size):
-        some = slice(first, first + size)
+    for some in pieces(len(bins), _elements(shape, asked), latents.device):
         near = [slope[:, :, some] for slope in slopes]
         found[:, some] = _pulled_back(shape, layers, near, asked[:, some] if asked.shape[1] > 1 else asked, space)
     return found
@@ -68,11 +60,6 @@ def jacobian(
 def _elements(shape: Architecture, rows: Tensor) -> int:
     """How many elements a window's gradients of ``rows`` (M, ..., R, K) have between two layers, at most."""
     return len(rows) * rows.shape[2] * max(1, shape.window - 1) * max(shape.widths[1:])
-
-
-def _evenly(count: int, most: int) -> int:
-    """The size of equal parts of ``count`` that are hardly larger than ``most``."""
-    return math.ceil(count / max(1, round(count / max(1, most))))
 
 
 def _pulled_back(
