@@ -202,8 +202,7 @@ def make_training(session: xr.Dataset, rng: np.random.Generator, seeds: int, nul
             "step": step,
             "time": session["time"],
         },
-        attrs=_attrs(session)
-        | {"seconds": 12.5, "device": "cpu", "nulls": json.dumps(nulls_by_label), "remarks": json.dumps([REMARK])},
+        attrs=_attrs(session) | {"device": "cpu", "nulls": json.dumps(nulls_by_label), "remarks": json.dumps([REMARK])},
     )
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import platform
+import re
 import resource
 import signal
 import subprocess
@@ -87,11 +88,12 @@ def test_a_training_by_recorded_steps_is_the_plain_one_and_goes_on_from_a_snapsh
 
 
 def trained(directory: Path, **changes: object) -> dict[str, bytes | object]:
-    """The weights and the datasets that training leaves, without what says how long it took."""
+    """The weights and the datasets that training leaves, and the bytes of its files."""
     train(directory, config.validate({"training": FEW | changes}))
     found: dict[str, object] = {"layers": load_file(directory / FILES[0])}
     for name in FILES[1:]:
-        found[name] = session.load_dataset(directory / name).drop_attrs()
+        found[name] = session.load_dataset(directory / name)
+    found["bytes"] = [(directory / name).read_bytes() for name in FILES]
     return found
 
 
@@ -101,6 +103,7 @@ def assert_equal(one: dict, other: dict) -> None:
         np.testing.assert_array_equal(weights, other["layers"][name])
     for name in FILES[1:]:
         assert one[name].identical(other[name])
+    assert one["bytes"] == other["bytes"]
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +168,14 @@ def test_a_killed_verb_goes_on_and_leaves_what_one_never_killed_leaves(
     assert [step for _, step in begun] == [0, 32]
     assert f"going on from {NAME}, where step 32 was reached" in caplog.text
     assert {file.name for file in place.iterdir()} == {"session.nc", *FILES}
+
+
+def test_trained_twice_it_leaves_the_same_bytes_and_the_log_says_what_it_took(
+    place: Path, never_killed: dict, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "xcebra_nwb")
+    assert_equal(trained(place), never_killed)
+    assert re.search(r"5 members in \d+\.\d s on cpu, threads: 1$", caplog.text, re.MULTILINE)
 
 
 def test_killed_from_outside_it_goes_on_and_leaves_the_same(place: Path, never_killed: dict) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -27,7 +28,7 @@ def train_in_groups(
     taken: Callable[[range], int],
     work: Callable[[range, Survival], Result],
 ) -> list[Result]:
-    """Return what ``work`` returns of every group of members, in the order of the members.
+    """Return what ``work`` returns of every group of members, in the order of the members; say how long it took.
 
     The groups are those of ``checkpoint``, split where they do not fit the memory. A group that runs out of memory all
     the same is halved, and its halves go on from its last snapshot.
@@ -41,6 +42,7 @@ def train_in_groups(
     Raises:
         Failure: the memory is too small for a single member.
     """
+    started = time.monotonic()
     _fit(checkpoint, device, taken)
     done: list[Result] = []
     while len(done) < len(checkpoint.groups):
@@ -58,6 +60,7 @@ def train_in_groups(
         halves = _halves(members, taken, SHARE * free)
         logger.warning("out of memory with %d encoders at once, going on with %d", len(members), _most(halves))
         checkpoint.split(len(done), halves)
+    _say_how_long(checkpoint, device, time.monotonic() - started)
     return done
 
 
@@ -77,6 +80,12 @@ def pieces(members: range, fits: Callable[[range], bool]) -> list[range]:
         else:
             found.append(range(number, number + 1))
     return found
+
+
+def _say_how_long(checkpoint: Checkpoint, device: torch.device, seconds: float) -> None:
+    """In the log, and in no file: what it takes is no result, and files of equal results are equal."""
+    members, threads = checkpoint.groups[-1].members.stop, torch.get_num_threads()
+    logger.info("%d members in %.1f s on %s, threads: %d", members, seconds, device, threads)
 
 
 def _halves(members: range, taken: Callable[[range], int], budget: float) -> list[range]:

@@ -131,8 +131,6 @@ def _embedding(results: Results, label: str) -> dict[str, Any]:
 
 def _training(results: Results) -> dict[str, Any]:
     training = results.training
-    seconds, device = training.attrs.get("seconds"), training.attrs.get("device", "not known")
-    beside = len(from_json(training.attrs.get("trained_beside", "[]")))
     held_out = training["held_out_loss"].values[training["role"].values.astype(str) == "seed"].mean(0)
     names, units = [str(name) for name in training["objective"].values], training["loss"].attrs["units"]
     pairs = zip(names, held_out, training["chance"].values, strict=True)
@@ -142,8 +140,7 @@ def _training(results: Results) -> dict[str, Any]:
         "picture": picture(lambda: training_figure(training), f"Loss per objective over training. {alt}."),
         "words": wording.training_words(names, [str(rule) for rule in training["positive"].values]),
         "facts": [
-            ("device", device),
-            ("time", f"{number(seconds)} s" + (f" for {beside + 1} sessions" if beside else "")),
+            ("device", training.attrs.get("device", "not known")),
             ("members", training.sizes["member"]),
             *remarks,
         ],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,7 +59,6 @@ def align(directory: Path, references: Sequence[Path], threads: int = 1) -> list
     ready = with_members(ready, [{member.key for member in one.stack} for one in opened])
     ready = measured_by(ready, recorded_scales(first))
     ready.say()
-    started = time.monotonic()
     with device(config.training.device, threads) as place:
         say_precision(config.training.precision, place)
         inputs, chosen = encoder_inputs(own, place, directory, ready.bytes_a_step(config)), options(config)
@@ -86,8 +84,7 @@ def align(directory: Path, references: Sequence[Path], threads: int = 1) -> list
         parts = train_in_groups(checkpoint, place, of_each(step_of_one, place), work)
     fitted, latents = joined([part for part, _ in parts]), [found for _, found in parts]
     where = {one.name: os.path.relpath(folder, directory) for one, folder in zip(opened, references, strict=True)}
-    fitted.attrs.update(seconds=time.monotonic() - started, device=str(place), threads=threads)
-    fitted.attrs.update(space=first.attrs["space"], aligned_to=json.dumps(where))
+    fitted.attrs.update(device=str(place), space=first.attrs["space"], aligned_to=json.dumps(where))
     paths = training_files.save(directory, ready, fitted, latents, config)
     checkpoint.remove()
     return paths

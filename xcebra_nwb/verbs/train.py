@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -97,7 +96,7 @@ def _made_of(directory: Path, config: Config) -> str:
 
 
 def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[Path, list[Path] | Failure]:
-    started, chosen = time.monotonic(), options(config)
+    chosen = options(config)
     with device(config.training.device, threads) as place:
         say_precision(config.training.precision, place)
         recordings = {directory: input_array(one.session, directory) for directory, one in ready.items()}
@@ -120,14 +119,12 @@ def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[
 
         groups = train_in_groups(checkpoint, place, taken, work)
     found = [part for group in groups for part in group]
-    about = {"seconds": time.monotonic() - started, "device": str(place), "threads": threads}
     written: dict[Path, list[Path] | Failure] = {}
     for number, (directory, one) in enumerate(zip(cohort.directories, cohort.trainees, strict=True)):
         own = [(fitted, latents) for session, fitted, latents in found if session == number]
         fitted, latents = joined([fitted for fitted, _ in own]), [latents for _, latents in own]
-        others = [other.resolve().name for other in ready if other != directory]
-        fitted.attrs.update(about, space=space([fitted.trained.layers]), made_of=_made_of(directory, config))
-        fitted.attrs.update({"trained_beside": json.dumps(others)} if others else {})
+        fitted.attrs.update(device=str(place), space=space([fitted.trained.layers]))
+        fitted.attrs.update(made_of=_made_of(directory, config))
         try:
             written[directory] = training_files.save(directory, one, fitted, latents, config)
             remove(directory)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -101,7 +100,6 @@ def _named(name: str, error: Refusal | UsageError) -> Refusal | UsageError:
 def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[Path, list[Path] | Refusal]:
     together = config.model_copy(update={"training": config.training.model_copy(update={"together": True})})
     chosen, sessions = options(config), list(ready.values())
-    started = time.monotonic()
     with device(config.training.device, threads) as place:
         say_precision(config.training.precision, place)
         inputs = [
@@ -127,13 +125,11 @@ def _train(ready: Mapping[Path, Trainee], config: Config, threads: int) -> dict[
         groups = train_in_groups(checkpoint, place, of_each(step_of_one, place), work)
         by_session = zip(*groups, strict=True)
         found = [(joined([f for f, _ in own]), [z for _, z in own]) for own in by_session]
-    seconds = time.monotonic() - started
     shared = space([fitted.trained.layers for fitted, _ in found])
     written: dict[Path, list[Path] | Refusal] = {}
     for (directory, one), (fitted, latents) in zip(ready.items(), found, strict=True):
         others = {other.resolve().name: os.path.relpath(other, directory) for other in ready if other != directory}
-        fitted.attrs.update(seconds=seconds, device=str(place), threads=threads)
-        fitted.attrs.update(space=shared, trained_with=json.dumps(others))
+        fitted.attrs.update(device=str(place), space=shared, trained_with=json.dumps(others))
         written[directory] = training_files.save(directory, one, fitted, latents, together)
     checkpoint.remove()
     return written
