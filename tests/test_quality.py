@@ -47,7 +47,7 @@ def test_correlations_of_labels_of_every_kind() -> None:
     assert matrix[3, 4] == pytest.approx(pearson)
     words = correlation_words(names, matrix)
     assert words.startswith("Hard to tell apart: angle and place (1.00), ") and "noise" not in words
-    assert correlation_words(names[3:], np.eye(2)) == "No two labels correlate by 0.7 or more."
+    assert correlation_words(names[3:], np.eye(2)) == "No two labels correlate along a line by 0.7 or more."
 
 
 def test_every_masked_bin_says_by_what(tmp_path: Path) -> None:

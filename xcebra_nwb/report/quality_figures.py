@@ -102,6 +102,6 @@ def correlation_words(names: list[str], matrix: NDArray[np.float64]) -> str:
     """Return which labels are hard to tell apart, in words."""
     pairs = [(matrix[i, j], names[j], names[i]) for i in range(len(names)) for j in range(i) if matrix[i, j] >= ALIKE]
     if not pairs:
-        return f"No two labels correlate by {ALIKE:g} or more."
+        return f"No two labels correlate along a line by {ALIKE:g} or more."
     said = ", ".join(f"{one} and {other} ({value:.2f})" for value, one, other in sorted(pairs, reverse=True))
     return f"Hard to tell apart: {said}. The code of one may be borrowed from the other."

@@ -48,7 +48,7 @@ def session_page(results: Results, directory: Path) -> str:
         across=_across(results, assessed),
         embeddings=[_embedding(results, label) for label in results.labels],
         training=_training(results),
-        extraction=_extraction(results),
+        extraction=_extraction(results, assessed),
         provenance=_provenance(results, directory),
     )
 
@@ -91,6 +91,7 @@ def _map(results: Results, label: str, result: dict[str, Any]) -> dict[str, Any]
         "words": words,
         "warning": wording.disagreement(shown),
         "picture": picture(lambda: map_figure(shown), f"{alt} {words}"),
+        "caption": wording.map_caption(shown, results.attribution.sizes["seed"]),
         "columns": columns,
         "numbers": columns[2:-1],
         "rows": unit_rows(shown),
@@ -103,7 +104,7 @@ def _decoding(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str
     scores = "; ".join(f"{row[0]} {number(row[2], 2)}" for row in rows)
     return {
         "picture": picture(lambda: decoding_figure(assessed), f"Held-out scores, seeds and nulls: {scores}."),
-        "metrics": [f"{label}: {(result.get('decoding') or {}).get('metric')}" for label, result in assessed.items()],
+        "metrics": wording.metrics(assessed),
         "p": wording.smallest_p_words(assessed),
         "columns": wording.ASSESSMENT_COLUMNS,
         "rows": rows,
@@ -138,6 +139,7 @@ def _training(results: Results) -> dict[str, Any]:
     remarks = [("remark", remark) for remark in from_json(training.attrs.get("remarks", "[]"))]
     return {
         "picture": picture(lambda: training_figure(training), f"Loss per objective over training. {alt}."),
+        "warning": wording.above_chance(names, held_out, training["chance"].values, units),
         "words": wording.training_words(names, [str(rule) for rule in training["positive"].values]),
         "facts": [
             ("device", training.attrs.get("device", "not known")),
@@ -147,7 +149,7 @@ def _training(results: Results) -> dict[str, Any]:
     }
 
 
-def _extraction(results: Results) -> dict[str, Any]:
+def _extraction(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str, Any]:
     session = results.session
     choices, masks = from_json(session.attrs["choices"]), from_json(session.attrs["masks"])
     valid = float(session["valid"].mean())
@@ -162,19 +164,19 @@ def _extraction(results: Results) -> dict[str, Any]:
         "masked": picture(lambda: masks_figure(session), f"When bins were taken out, by reason: {'; '.join(masks)}.")
         if "masked_by" in session and masks
         else None,
-        "correlations": _correlations(session),
+        "correlations": _correlations(session, assessed),
         "rates": picture(lambda: rates_figure(session), "Histogram of the units' mean activity."),
         "labels": [_label(session, name) for name in contract.labels(session)],
         "inventory": results.inventory,
     }
 
 
-def _correlations(session: xr.Dataset) -> dict[str, Any] | None:
+def _correlations(session: xr.Dataset, assessed: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
     """How much labels go along with each other; None where there is only one."""
     names, matrix = correlations(session)
     if len(names) < 2:
         return None
-    words = correlation_words(names, matrix)
+    words = f"{correlation_words(names, matrix)} {wording.prediction_words(assessed)}".rstrip()
     alt = f"Correlations between {wording.listed(names)}. {words}"
     return {"words": words, "picture": picture(lambda: correlation_figure(names, matrix), alt)}
 
@@ -215,7 +217,7 @@ def _provenance(results: Results, directory: Path) -> dict[str, Any]:
         "config": _merged("config", results.training, results.attribution),
         "files": files,
         "findings": results.findings,
-        "usable": results.assessment.get("usable_bins"),
+        "usable": f"{usable:.1%}" if (usable := results.assessment.get("usable_bins")) is not None else None,
     }
 
 

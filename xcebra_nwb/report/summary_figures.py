@@ -100,7 +100,7 @@ def _draw_shares(axes: Axes, atlas: pd.DataFrame) -> None:
     many = share.shape[1] > 4
     label_ticks(axes, list(share.columns), rotation=30 if many else 0, ha="right" if many else "center")
     label_ticks(axes, [region or "unknown" for region in share.index], axis="y")
-    axes.set_title(f"units that stand out for a label (q ≤ {SIGNIFICANT}), by region")
+    axes.set_title(f"units that stand out (q ≤ {SIGNIFICANT}), by region")
     _bare(axes)
     return None
 

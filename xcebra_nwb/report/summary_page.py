@@ -61,7 +61,7 @@ def _sentence(counts: Counter[str], verdicts: Counter[tuple[str, str]]) -> str:
     run = counts.total() - counts["left out"]
     found = [f"{label} in {count}" for (label, word), count in sorted(verdicts.items()) if word == "supported"]
     text = f"{counts['done']} of {run} sessions {'is' if counts['done'] == 1 else 'are'} done"
-    return f"{text}; a code is supported for {', '.join(found)}." if found else f"{text}; no code is supported yet."
+    return f"{text}; a code is supported for {', '.join(found)}." if found else f"{text}; no code is supported."
 
 
 def _refusals(endings: list[Ending]) -> list[str]:

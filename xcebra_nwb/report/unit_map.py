@@ -18,7 +18,7 @@ BAND = (5, 95)  # percentiles of the nulls that figures show
 NAMES = {
     "inverted_neuron_gradient": "inverse",
     "inverted_neuron_gradient_plain": "plain inverse",
-    "neuron_gradient": "forward gradient",
+    "neuron_gradient": "neuron gradient",
     "generator_support": "generator's support",
     "gradient_shap": "gradient SHAP",
     "shapley_sampling": "Shapley sampling",
@@ -96,14 +96,15 @@ def unit_map(attribution: xr.Dataset, label: str, verdict: str) -> UnitMap:
 def unit_columns(shown: UnitMap) -> list[str]:
     """Return the names of the columns of :func:`unit_rows`."""
     others = [method_name(method) for method in shown.methods[1:]]
-    tested = ["z", "z low", "z high", "p", "q", f"q ≤ {SIGNIFICANT}"]
+    tested = ["z", "z low", "z high", "p", "q", "stands out"]
     return ["unit", "region", "attribution", "low", "high", *others, *tested]
 
 
 def unit_rows(shown: UnitMap) -> list[list[Any]]:
     """Return a row a unit, in order of attribution, None where a number is not known."""
     first = [shown.mean[0], shown.low[0], shown.high[0]]
-    columns = [*first, *shown.mean[1:], shown.z, shown.z_low, shown.z_high, shown.p, shown.q]
+    scores = [values.round(2) for values in (shown.z, shown.z_low, shown.z_high)]
+    columns = [*first, *shown.mean[1:], *scores, shown.p, shown.q]
     rows: list[list[Any]] = []
     for unit in np.argsort(-shown.mean[0], kind="stable"):
         values = [rounded(column[unit]) for column in columns]

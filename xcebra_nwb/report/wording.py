@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xcebra_nwb.assess.null import smallest_p
+from xcebra_nwb.assess.verdict import READABLE
 from xcebra_nwb.report.style import VERDICTS, latents, number
-from xcebra_nwb.report.unit_map import UnitMap, method_name
+from xcebra_nwb.report.unit_map import SIGNIFICANT, UnitMap, method_name
 
 AGREE = 0.5  # Spearman correlation under which the two methods are said to disagree
 RANK = list(VERDICTS)
@@ -79,20 +81,36 @@ def card_facts(result: dict[str, Any]) -> list[tuple[str, str]]:
     decoding, consistency = result.get("decoding") or {}, result.get("consistency") or {}
     nulls = _known_nulls(decoding)
     best = f" (nulls up to {number(max(nulls), 2)})" if nulls else " (no nulls)"
-    significant = result.get("significant_units")
-    tested = number(result.get("tested_units"))
     return [
         ("held-out score", number(decoding.get("score"), 2) + best),
-        ("units that stand out", f"{number(significant)} of {tested}" if significant is not None else "not known"),
+        ("units that stand out", _standing_out(result)),
         ("null-corrected maps agree", number(consistency.get("null_corrected_maps"), 2)),
         ("other labels that predict it", listed(_predictors(result)) or "none"),
         ("kind", _kind(result)),
     ]
 
 
-def _predictors(result: dict[str, Any]) -> list[str]:
+def _standing_out(result: dict[str, Any]) -> str:
+    if result.get("significant_units") is not None:
+        return f"{number(result['significant_units'])} of {number(result.get('tested_units'))} (q ≤ {SIGNIFICANT})"
+    return "not tested" if result.get("verdict") in READABLE else "not counted: the verdict speaks against a map"
+
+
+def prediction_words(assessed: dict[str, dict[str, Any]]) -> str:
+    """Return which labels others predict however they depend on each other, which a correlation does not see."""
+    said = [
+        f"{_readable(label)} follows from {listed(found)}"
+        for label, result in assessed.items()
+        if (found := _predictors(result, "held-out score "))
+    ]
+    return f"By nearest neighbours, which need no line, {'; '.join(said)}." if said else ""
+
+
+def _predictors(result: dict[str, Any], what: str = "") -> list[str]:
     scores = result.get("predicted_by") or {}
-    return [f"{_readable(other)} ({number(scores.get(other), 2)})" for other in result.get("confounded_with") or []]
+    return [
+        f"{_readable(other)} ({what}{number(scores.get(other), 2)})" for other in result.get("confounded_with") or []
+    ]
 
 
 def _kind(result: dict[str, Any]) -> str:
@@ -114,11 +132,23 @@ def map_words(shown: UnitMap, reason: str, resolution: str) -> str:
     first = carriers[np.argsort(-shown.z[carriers])][:5]
     names = listed([shown.units[unit] for unit in first])
     which = f"foremost {names}" if len(carriers) > len(first) else names
-    plural = "unit carries" if len(carriers) == 1 else "units carry"
+    plural = "unit stands out for" if len(carriers) == 1 else "units stand out for"
     return (
         f"{len(carriers):,} of {len(shown.units):,} {plural} {_readable(shown.label)} at a false discovery rate of "
         f"5 %: {which} (largest z {number(float(np.nanmax(shown.z)))}). {_sentence(resolution)}"
     ).rstrip()
+
+
+def map_caption(shown: UnitMap, seeds: int) -> str:
+    """Return what the intervals of a map are over, and what its methods are called in the config."""
+    called = [
+        f"{name} is {method}" for method in shown.methods if (name := method_name(method)) != method.replace("_", " ")
+    ]
+    named = f"In the config and the files {listed(called)}. " if called else ""
+    if seeds < 2:
+        return f"A single seed: no interval. {named}"
+    meaning = "what other seeds would give on this recording, not what another recording would"
+    return f"Whiskers: 95 % interval over {seeds} seeds: {meaning}. {named}"
 
 
 def _sentence(words: str) -> str:
@@ -144,6 +174,27 @@ def training_words(objectives: Sequence[str], rules: Sequence[str]) -> str:
     return f"Rules for positive pairs: {'; '.join(map(': '.join, zip(objectives, rules, strict=True)))}."
 
 
+def above_chance(objectives: Sequence[str], held_out: NDArray[Any], chance: NDArray[Any], units: str) -> str:
+    """Return a warning of the objectives whose held-out loss (mean over seeds) is no better than chance."""
+    above = [
+        f"{_readable(name)} ({number(loss)} against {number(level)} {units})"
+        for name, loss, level in zip(objectives, held_out, chance, strict=True)
+        if loss >= level
+    ]
+    if not above:
+        return ""
+    return (
+        f"On held-out bins the loss of {listed(above)} is no better than chance: what was learnt there does not hold "
+        "beyond the training bins. A verdict asks this of its own label only."
+    )
+
+
+def metrics(assessed: dict[str, dict[str, Any]]) -> list[str]:
+    """Return what the held-out score of each label is."""
+    named = {label: str((result.get("decoding") or {}).get("metric")) for label, result in assessed.items()}
+    return [f"{label}: {metric.replace('R2', 'R²')}" for label, metric in named.items()]
+
+
 def assessment_rows(assessed: dict[str, dict[str, Any]]) -> list[list[Any]]:
     """Return a row a label: the columns of :data:`ASSESSMENT_COLUMNS`."""
     return [_assessment_row(label, result) for label, result in assessed.items()]
@@ -151,7 +202,7 @@ def assessment_rows(assessed: dict[str, dict[str, Any]]) -> list[list[Any]]:
 
 ASSESSMENT_COLUMNS = (
     "label", "verdict", "score", "z", "p", "smallest p", "maps agree", "null maps agree", "null-corrected agree",
-    "embedding R²", "leak R²", "effective rank", "condition", "usable bins",
+    "embedding R²", "leak R²", "effective rank", "condition number", "share of usable bins",
 )  # fmt: skip
 
 
