@@ -20,6 +20,8 @@ from xcebra_nwb.files import read_json, write_json
 from xcebra_nwb.receipt import Receipt, save
 from xcebra_nwb.refusals import Code
 from xcebra_nwb.report.attribution_figures import map_figure
+from xcebra_nwb.report.decoding_figures import decoding_figure
+from xcebra_nwb.report.extraction_figures import rates_figure
 from xcebra_nwb.report.ground_truth import auroc_against_cell_types
 from xcebra_nwb.report.style import number, of_median_unit, plain
 from xcebra_nwb.report.unit_map import method_name, unit_columns, unit_map, unit_rows
@@ -280,6 +282,45 @@ def test_the_page_says_what_its_intervals_are_over_and_what_methods_are_called(
     assert said in page.text
     assert "In the config and the files inverse is inverted_neuron_gradient." in page.text
     assert "98.0%" in page.text  # of bins are usable: a share, not a number of bins
+
+
+@pytest.mark.parametrize("mean", [np.geomspace(0.17, 8.9, 12), np.linspace(-0.0011, 0.0011, 12), np.full(12, 2.0)])
+def test_numbers_on_the_axis_of_mean_activity_do_not_overlap(mean: np.ndarray) -> None:
+    session = small()
+    units = "count" if mean.max() > 8 else "none"
+    activity = np.broadcast_to(mean * (float(session.attrs["bin_width"]) if units == "count" else 1), (600, 12))
+    session["activity"] = session["activity"].copy(data=activity.astype(np.float32)).assign_attrs(units=units)
+    drawn = rates_figure(session)
+    drawn.canvas.draw()
+    axes = drawn.axes[0]
+    low, high = axes.get_xlim()
+    ticks = [*zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)]
+    ticks += zip(axes.get_xticks(minor=True), axes.get_xticklabels(minor=True), strict=True)
+    shown = [text.get_window_extent() for place, text in ticks if low <= place <= high and text.get_text()]
+    assert len(shown) >= 2
+    assert not any(one.overlaps(other) for n, one in enumerate(shown) for other in shown[:n])
+    assert "none" not in axes.get_xlabel()
+
+
+@pytest.mark.parametrize("score", [0.02, 0.4, 0.95])
+def test_z_and_p_of_a_score_hide_no_dot(score: float) -> None:
+    seeds, nulls = [score - 0.01, score + 0.01], list(np.linspace(-0.03, 0.02, 8))
+    decoding = {"score": score, "seeds": seeds, "nulls": nulls, "z": 31.7, "p": 1 / 9}
+    drawn = decoding_figure({"position": {"verdict": "weak", "decoding": decoding}})
+    drawn.canvas.draw()
+    axes = drawn.axes[0]
+    text = next(text for text in axes.texts if "nulls" in text.get_text()).get_window_extent()
+    rightmost = axes.transData.transform((max(seeds), 0))[0]
+    assert text.x0 > rightmost + 5
+
+
+def test_shares_of_regions_are_shown_only_where_units_are_counted(tmp_path: Path) -> None:
+    make_results(tmp_path, session=small(["position"]))
+    attribution = contract.load_dataset(tmp_path / "attribution.nc")
+    title = "share of units that stand out"
+    for verdict, counted in (("supported", True), ("not encoded", False)):
+        titles = [axes.get_title() for axes in map_figure(unit_map(attribution, "position", verdict)).axes]
+        assert (title in titles) == counted
 
 
 def test_one_latent_and_many_classes_can_be_drawn(tmp_path: Path) -> None:

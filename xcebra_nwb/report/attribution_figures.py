@@ -114,8 +114,8 @@ def _draw_regions(axes: Axes, shown: UnitMap) -> None:
     """Share of the units that stand out for the label, by region."""
     regions = np.asarray(shown.regions)
     names, counts = np.unique(regions, return_counts=True)
-    if len(names) < 2:
-        axes.set_axis_off()
+    if len(names) < 2 or not shown.readable or not np.isfinite(shown.q).any():
+        axes.set_axis_off()  # 0 of so many units would be said of units that nobody counted
         return
     names = names[np.argsort(-counts, kind="stable")][:MOST_REGIONS]
     shares = [shown.significant[regions == name].mean() for name in names]

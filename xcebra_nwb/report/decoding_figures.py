@@ -35,10 +35,10 @@ def decoding_figure(assessed: dict[str, dict[str, Any]]) -> Figure:
     scores.set_ylim(len(assessed) - 0.4, -0.75)
     scores.axvline(0, color=MUTED, lw=0.8, ls=":")
     left, right = scores.get_xlim()
-    scores.set_xlim(left, right + 0.3 * (right - left))  # room for z and p
+    scores.set_xlim(left, right + 0.45 * (right - left))  # room for z and p
     scores.set(title="held-out decoding from the label's block", xlabel="score (0: by chance, 1: perfect)")
-    maps.set(title="agreement of maps", xlabel="Spearman correlation", xlim=(-0.55, 1.08))
-    leak.set(title="leak", xlabel="R² from the other latents", xlim=(-0.05, 1.08))
+    maps.set(title="agreement of maps", xlabel="Spearman correlation", xlim=(-0.55, 1.08), xticks=(-0.5, 0, 0.5, 1))
+    leak.set(title="leak", xlabel="R² from the other latents", xlim=(-0.05, 1.25), xticks=(0, 0.5, 1))
     for axes in (scores, maps, leak):
         axes.grid(axis="y", color="#eceff2", lw=1)
         axes.set_axisbelow(True)

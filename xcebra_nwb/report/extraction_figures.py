@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from xcebra_nwb.report.label_colors import axis_names, colors_of, limits
@@ -40,7 +40,7 @@ def coverage_figure(session: xr.Dataset, training: xr.Dataset) -> Figure:
     _name_regions(raster, session["region"].values.astype(str)[order])
     raster.set_facecolor("#e9ecef")
     raster.set_title("activity, z-scored per unit")
-    drawn.colorbar(image, ax=raster, pad=0.01, aspect=18, label="z")
+    drawn.colorbar(image, ax=raster, pad=0.01, aspect=18, label="z", extend="both")
     return drawn
 
 
@@ -48,7 +48,7 @@ def _name_regions(axes: Axes, regions: NDArray[np.str_]) -> None:
     """Name the groups of rows, which come in the order of their regions."""
     names, first, counts = np.unique(regions, return_index=True, return_counts=True)
     if not 1 < len(names) <= MOST_REGIONS:
-        axes.set_ylabel("unit")
+        axes.set_ylabel("unit (n-th, from 0)")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         return
     axes.set_yticks(first + counts / 2 - 0.5, [plain(name, 14) or "unknown" for name in names], fontsize=7.5)
@@ -105,11 +105,22 @@ def rates_figure(session: xr.Dataset) -> Figure:
     axes.hist(positive if spread else mean, edges, color=SEED, edgecolor="white", lw=0.6)
     if spread:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=7))
         axes.xaxis.set_major_formatter(lambda value, place: f"{value:g}")
-    units = "spikes per s" if counts else plain(activity.attrs["units"], 16) or "no unit"
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.ticklabel_format(axis="x", scilimits=(-3, 4))
+    units = "spikes per s" if counts else _unit_of_measurement(activity, 16) or "no unit"
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel=f"mean activity in valid bins ({units})", ylabel="units")
     return drawn
+
+
+def _unit_of_measurement(values: xr.DataArray, longest: int) -> str:
+    """The unit of ``values``; empty where the file says that there is none."""
+    units = plain(values.attrs["units"], longest)
+    return "" if units.lower() == "none" else units
 
 
 def label_figure(session: xr.Dataset, name: str) -> Figure:
@@ -129,14 +140,26 @@ def label_figure(session: xr.Dataset, name: str) -> Figure:
         visits = np.histogram2d(valid[:, 0], valid[:, 1], (x, y))[0].T
         occupancy.pcolormesh(x, y, np.ma.masked_equal(visits, 0), cmap=SEQUENCE, norm=LogNorm())
         occupancy.set_aspect("equal", adjustable="box")
+        _name_axes(occupancy, label)
     else:
         span = (0, 2 * np.pi) if circular else limits(valid)
         visits, edges = np.histogram(np.mod(valid, 2 * np.pi) if circular else valid, 24, span)
         occupancy.bar(edges[:-1], visits, np.diff(edges), align="edge", color=SEED, edgecolor="white", lw=0.4)
         occupancy.set_yticks([])
+        if not circular:
+            occupancy.set_xlabel(_unit_of_measurement(label, 16), fontsize=7.5)
     occupancy.set_title("occupancy")
     occupancy.tick_params(labelsize=7)
     return drawn
+
+
+def _name_axes(axes: Axes, label: xr.DataArray) -> None:
+    """Name the two axes of a vector label's occupancy, with their unit."""
+    units = _unit_of_measurement(label, 10)
+    x, y = (f"{plain(name, 10)} ({units})" if units else plain(name, 10) for name in axis_names(label)[:2])
+    axes.set_xlabel(x, fontsize=7.5)
+    axes.set_ylabel(y, fontsize=7.5)
+    axes.locator_params(nbins=4)
 
 
 def _draw_trace(axes: Axes, session: xr.Dataset, label: xr.DataArray) -> None:
@@ -157,8 +180,7 @@ def _draw_trace(axes: Axes, session: xr.Dataset, label: xr.DataArray) -> None:
             label_ticks(axes, classes, axis="y", longest=14)
     axes.set_title(plain(label.name))
     axes.set(xlabel="time (s)", xlim=(session["time"].values[0], session["time"].values[-1]))
-    if label.attrs["units"]:
-        axes.set_ylabel(plain(label.attrs["units"], 16))
+    axes.set_ylabel(_unit_of_measurement(label, 16))
 
 
 def _draw_classes(axes: Axes, codes: NDArray[np.int64], classes: list[str]) -> None:

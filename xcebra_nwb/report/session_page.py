@@ -188,6 +188,8 @@ def _label(session: xr.Dataset, name: str) -> dict[str, Any]:
         "label": name,
         "attrs": " · ".join(str(part) for part in (attrs["kind"], attrs["units"], attrs["source"], frame) if part),
         "picture": picture(lambda: label_figure(session, name), f"{name} over time and its occupancy."),
+        "caption": "Left: the bins in use. Right: how many of them lie at each value"
+        + (", by colour: dark where few do, bright where many do." if contract.label_axes(session[name]) > 1 else "."),
     }
 
 
