@@ -23,7 +23,7 @@ from xcebra_nwb.report.attribution_figures import map_figure
 from xcebra_nwb.report.decoding_figures import decoding_figure
 from xcebra_nwb.report.extraction_figures import rates_figure
 from xcebra_nwb.report.ground_truth import auroc_against_cell_types
-from xcebra_nwb.report.style import number, of_median_unit, plain
+from xcebra_nwb.report.style import number, of_median_unit, plain, told_apart
 from xcebra_nwb.report.unit_map import method_name, unit_columns, unit_map, unit_rows
 from xcebra_nwb.report.wording import (
     ASSESSMENT_COLUMNS,
@@ -284,10 +284,10 @@ def test_the_page_says_what_its_intervals_are_over_and_what_methods_are_called(
     assert "98.0%" in page.text  # of bins are usable: a share, not a number of bins
 
 
-@pytest.mark.parametrize("mean", [np.geomspace(0.17, 8.9, 12), np.linspace(-0.0011, 0.0011, 12), np.full(12, 2.0)])
+@pytest.mark.parametrize("mean", [np.geomspace(0.25, 6.0, 12), np.linspace(-0.0011, 0.0011, 12), np.full(12, 2.0)])
 def test_numbers_on_the_axis_of_mean_activity_do_not_overlap(mean: np.ndarray) -> None:
     session = small()
-    units = "count" if mean.max() > 8 else "none"
+    units = "count" if mean.max() > 5 else "none"
     activity = np.broadcast_to(mean * (float(session.attrs["bin_width"]) if units == "count" else 1), (600, 12))
     session["activity"] = session["activity"].copy(data=activity.astype(np.float32)).assign_attrs(units=units)
     drawn = rates_figure(session)
@@ -321,6 +321,16 @@ def test_shares_of_regions_are_shown_only_where_units_are_counted(tmp_path: Path
     for verdict, counted in (("supported", True), ("not encoded", False)):
         titles = [axes.get_title() for axes in map_figure(unit_map(attribution, "position", verdict)).axes]
         assert (title in titles) == counted
+
+
+def test_long_names_that_begin_and_end_alike_are_told_apart() -> None:
+    names = [f"probe_imec{n % 4}_cluster_{n:05d}_good_isolated" for n in range(60)]
+    cut = told_apart(names, 14)
+    assert len(set(cut)) == 60 and max(map(len, cut)) <= 24
+    assert cut[6] == "…2_cluster_00006…"
+    assert told_apart(["Activity_0001", "Activity_0002"], 14) == ["Activity_0001", "Activity_0002"]
+    assert told_apart(["a" * 30, "a" * 30], 14) == [plain("a" * 30, 14)] * 2
+    assert told_apart([], 14) == []
 
 
 def test_one_latent_and_many_classes_can_be_drawn(tmp_path: Path) -> None:

@@ -117,6 +117,8 @@ def _draw_regions(axes: Axes, shown: UnitMap) -> None:
     if len(names) < 2 or not shown.readable or not np.isfinite(shown.q).any():
         axes.set_axis_off()  # 0 of so many units would be said of units that nobody counted
         return
+    if len(names) > MOST_REGIONS:
+        axes.set_xlabel(f"the {MOST_REGIONS} regions with most units, of {len(names)}", fontsize=7.5)
     names = names[np.argsort(-counts, kind="stable")][:MOST_REGIONS]
     shares = [shown.significant[regions == name].mean() for name in names]
     axes.barh(range(len(names)), shares, 0.6, color=SEED)

@@ -8,6 +8,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import matplotlib as mpl
@@ -39,6 +40,7 @@ STATES = {
 }
 UNKNOWN = ("#56606b", "?")
 DOTS_PER_INCH = 132
+LONGEST_APART = 24  # characters of a name that is cut to what tells it from the others
 SETTINGS: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
@@ -122,7 +124,25 @@ def label_ticks(axes: Axes, names: Sequence[Any], *, axis: str = "x", longest: i
     """Put ``names`` on the ticks 0, 1, 2, ... of an axis."""
     ticks = range(len(names))
     setter = axes.set_xticks if axis == "x" else axes.set_yticks
-    setter(list(ticks), [plain(name, longest) for name in names], **style)
+    setter(list(ticks), told_apart([str(name) for name in names], longest), **style)
+
+
+def told_apart(names: Sequence[str], longest: int) -> list[str]:
+    """Return ``names`` ready to be drawn, cut so that two that differ look different where that is possible.
+
+    Where cutting in the middle makes two alike (``probe_0_unit_17_good``), what all of them begin and end with goes.
+    """
+    cut = [plain(name, longest) for name in names]
+    if len(set(cut)) == len(set(names)):
+        return cut
+    first = _alike(names)
+    last = _alike([name[first:][::-1] for name in names])
+    return [plain(f"…{name[first : len(name) - last]}…", max(longest, LONGEST_APART)) for name in names]
+
+
+def _alike(names: Sequence[str]) -> int:
+    """How many characters all ``names`` begin with in common."""
+    return sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
 
 
 @dataclass(frozen=True)
