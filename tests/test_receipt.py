@@ -1,6 +1,7 @@
 """Receipts: a refusal travels down the verbs, an old file never stands beside a new failure."""
 
 import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import xarray as xr
 
 from xcebra_nwb import receipt
 from xcebra_nwb.errors import Failure, NotInFile, Refusal
-from xcebra_nwb.files import BESIDE, atomic, sha256, write_json
+from xcebra_nwb.files import BESIDE, atomic, sha256, write_json, write_text
 from xcebra_nwb.over_time import OverTimeFile
 from xcebra_nwb.refusals import Code
 from xcebra_nwb.session import save_dataset
@@ -98,6 +99,36 @@ def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), atomic(tmp_path / "page.html") as temporary:
         temporary.write_text("half")
         raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, synced = tmp_path / "page.html", []
+    original = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        original(descriptor)
+        synced.append((os.fstat(descriptor), page.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_text(page, "whole")
+    (file, named_before), (folder, named_after) = synced
+    assert os.path.samestat(file, page.stat()) and not named_before
+    assert file.st_size == len("whole")
+    assert os.path.samestat(folder, tmp_path.stat()) and named_after
+
+
+def test_a_disk_that_has_no_room_when_it_has_to_write_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.EDQUOT, "quota")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"page\.html"):
+        write_text(tmp_path / "page.html", "whole")
     assert list(tmp_path.iterdir()) == []
 
 

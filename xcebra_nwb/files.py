@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ TRIED = 64_000_000  # bytes that are set aside to see; some systems write them o
 def atomic(path: Path | str) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; rename it to ``path`` on success, remove it on any error.
 
+    What was written is on the disk before it gets its name: no power cut leaves the name with half of the content.
     The temporary name keeps the ending of ``path``, which libraries read the format from.
 
     Raises:
@@ -34,7 +35,10 @@ def atomic(path: Path | str) -> Iterator[Path]:
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         yield temporary
+        _to_disk(temporary)
         temporary.replace(path)
+        with suppress(OSError):  # of a system that does so by files only
+            _to_disk(path.parent)
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
@@ -44,6 +48,15 @@ def atomic(path: Path | str) -> Iterator[Path]:
             shutil.rmtree(temporary)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Have the system write out what it still holds of a file, or of the names in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def make_room(directory: Path, size: int) -> None:
