@@ -12,11 +12,11 @@ import pytest
 import xarray as xr
 
 from xcebra_nwb import receipt
-from xcebra_nwb.errors import Failure, NotInFile, Refusal
-from xcebra_nwb.files import BESIDE, atomic, sha256, write_json, write_text
+from xcebra_nwb.errors import Failure, NotInFile, Refusal, UsageError
+from xcebra_nwb.files import BESIDE, atomic, read_json, sha256, write_json, write_text
 from xcebra_nwb.over_time import OverTimeFile
 from xcebra_nwb.refusals import Code
-from xcebra_nwb.session import save_dataset
+from xcebra_nwb.session import load_dataset, save_dataset
 
 
 def writes(directory: Path, name: str):
@@ -93,6 +93,40 @@ def test_what_one_file_does_not_hold_is_a_refusal_in_a_batch_and_a_mistake_alone
     assert not receipt.path(tmp_path, "extract").exists()
     receipt.carry_out("extract", tmp_path, asks_for_too_much, batch=True)
     assert receipt.load(tmp_path, "extract").state == "refused"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("training.nc", "xcebra-nwb train"),
+        ("a_desc-xcebra.nwb", "xcebra-nwb write"),
+        ("receipts/check.json", "xcebra-nwb check"),
+        ("else.json", "the verb that makes it"),
+    ],
+)
+def test_a_file_that_is_missing_or_damaged_is_said_with_the_verb_that_makes_it(
+    name: str, words: str, tmp_path: Path
+) -> None:
+    reads = load_dataset if name.endswith((".nc", ".nwb")) else read_json
+    with pytest.raises(UsageError, match=rf"no such file \(run {words} first\)"):
+        reads(tmp_path / name)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("damaged")
+    with pytest.raises(UsageError, match=rf"not .*\(delete it and run {words} again\)"):
+        reads(tmp_path / name)
+
+
+@pytest.mark.parametrize("error", [KeyError("bad header"), RuntimeError("bad header")])
+def test_damage_inside_a_file_is_said_in_one_line(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*arguments: object, **options: object) -> xr.Dataset:
+        raise error  # as HDF5 does, by where the damage is
+
+    save_dataset(xr.Dataset({"map": ("unit", np.zeros(3))}), tmp_path / "training.nc")
+    monkeypatch.setattr(xr, "open_dataset", damaged)
+    with pytest.raises(UsageError, match=r"training\.nc: not a netCDF4 file: .*bad header"):
+        load_dataset(tmp_path / "training.nc")
 
 
 def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from xcebra_nwb.errors import UsageError
+from xcebra_nwb.made_by import maker
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what a system says when there is none for more bytes
 BESIDE = 1_000_000  # bytes that HDF5 takes beside values
@@ -98,9 +99,9 @@ def read_json(path: Path | str) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"{path}: no such file", "run the verb that makes it first") from None
+        raise UsageError(f"{path}: no such file", f"run {maker(path)} first") from None
     except ValueError as error:
-        raise UsageError(f"{path}: not JSON: {error}", "delete it and run the verb that makes it again") from None
+        raise UsageError(f"{path}: not JSON: {error}", f"delete it and run {maker(path)} again") from None
 
 
 def sha256(path: Path | str) -> str:

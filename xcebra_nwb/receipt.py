@@ -18,19 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from xcebra_nwb.alone import alone
 from xcebra_nwb.errors import Failure, NotInFile, Refusal, UsageError
 from xcebra_nwb.files import read_json, sha256, unfinished, write_json
+from xcebra_nwb.made_by import FILES
 from xcebra_nwb.refusals import Code
 
-# The verbs of a session in their order, and the names of the files that each writes.
-FILES: dict[str, tuple[str, ...]] = {
-    "fetch": ("source.json",),
-    "extract": ("session.nc", "inventory.json", "sizes.json"),
-    "train": ("model.safetensors", "training.nc", "embedding.nc"),
-    "attribute": ("attribution.nc",),
-    "assess": ("assessment.json",),
-    "write": ("*_desc-xcebra.nwb",),
-    "check": ("check.json",),
-    "report": ("report.html",),
-}
 ORDER = tuple(FILES)
 State = Literal["done", "refused"]
 Outcome = list[Path] | Refusal | Failure  # of a session: the files written, or why there are none

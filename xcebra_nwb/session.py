@@ -26,12 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import h5netcdf
+import h5py
 import numpy as np
 import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 
 from xcebra_nwb.errors import Failure, UsageError
 from xcebra_nwb.files import atomic, make_room
+from xcebra_nwb.made_by import maker
 from xcebra_nwb.moments import Moments
 from xcebra_nwb.scratch import Rows
 
@@ -213,8 +215,10 @@ def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
         UsageError: there is no such file, or it is not netCDF4.
     """
     if not Path(path).exists():
-        raise UsageError(f"{path}: no such file", "run the verb that makes it first")
+        raise UsageError(f"{path}: no such file", f"run {maker(path)} first")
     try:
+        with h5py.File(path):  # what is no HDF5 file at all h5netcdf says in many lines
+            pass
         stored = xr.open_dataset(path, engine="h5netcdf")
         found = stored.drop_vars([n for n, v in stored.data_vars.items() if v.attrs.get("role") == ON_DISK])
         for name, variable in found.variables.items():
@@ -223,8 +227,8 @@ def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
         if not lazily:
             stored.close()
         return found
-    except OSError as error:
-        raise UsageError(f"{path}: not a netCDF4 file: {error}", "delete it and run the verb again") from None
+    except (OSError, KeyError, RuntimeError, ValueError) as error:  # HDF5's, by where the damage is
+        raise UsageError(f"{path}: not a netCDF4 file: {error}", f"delete it and run {maker(path)} again") from None
 
 
 def encoder_input(session: xr.Dataset) -> np.ndarray:
