@@ -176,6 +176,23 @@ def test_one_session_that_is_refused_stops_no_other(three: list[Path], alone: di
     assert_as_alone(three[2], alone["c"])
 
 
+@pytest.mark.parametrize("left", [20_000, 0, None])
+def test_one_session_that_cannot_be_read_stops_no_other(
+    left: int | None, three: list[Path], alone: dict[str, Path]
+) -> None:
+    file = three[0] / "session.nc"
+    if left is None:
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:left])
+    written = train_each(three, SETTINGS)
+    failure = written.pop(three[0])
+    assert isinstance(failure, Failure)
+    assert str(failure).startswith(f"{file}: ") and "extract" in failure.remedy
+    assert set(written) == set(three[1:])
+    assert_as_alone(three[2], alone["c"])
+
+
 def test_one_session_that_cannot_be_written_stops_no_other(three: list[Path], alone: dict[str, Path]) -> None:
     (three[0] / FILES[2] / "in the way").mkdir(parents=True)
     written = train_each(three, SETTINGS)

@@ -60,23 +60,37 @@ def train_each(
     """Train every session of ``directories`` in a space of its own, all members of all sessions side by side.
 
     Returns:
-        the files written for each session, or why it is left out or could not be written, which stops no other.
+        the files written for each session, or why it is left out or could not be read or written, which stops no other.
 
     Raises:
         Failure: the memory does not hold a single member.
     """
     ready: dict[Path, Trainee] = {}
-    refused: dict[Path, Refusal] = {}
-    in_order = sorted(directories, key=lambda where: where.resolve().name)
-    for directory, session in [(directory, load(directory / "session.nc")) for directory in in_order]:
-        try:
-            ready[directory] = trainee(session, config)
-        except (Refusal, UsageError) as error:
-            refused[directory] = as_refusal(error)
+    left_out: dict[Path, Refusal | Failure] = {}
+    for directory in sorted(directories, key=lambda where: where.resolve().name):
+        one = _ready(directory, config)
+        if isinstance(one, Trainee):
+            ready[directory] = one
+        else:
+            left_out[directory] = one
     for directory, one in ready.items():
         logger.info("%s:", directory.resolve().name)
         one.say()
-    return {**(_train(ready, config, threads) if ready else {}), **refused}
+    return {**(_train(ready, config, threads) if ready else {}), **left_out}
+
+
+def _ready(directory: Path, config: Config) -> Trainee | Refusal | Failure:
+    """The session of ``directory`` made ready, or why not: a file that cannot be read is no answer of the data."""
+    try:
+        session = load(directory / "session.nc")
+    except Failure as failure:
+        return failure
+    except UsageError as error:
+        return Failure(error.message, error.remedy)
+    try:
+        return trainee(session, config)
+    except (Refusal, UsageError) as error:
+        return as_refusal(error)
 
 
 def current(directory: Path, config: Config) -> list[Path]:
