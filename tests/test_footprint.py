@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from xcebra_nwb import config, footprint, memory
 from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.footprint import MEGABYTE, Sizes
-from xcebra_nwb.nwb.activity import SHARE
+from xcebra_nwb.input_array import SHARE
 from xcebra_nwb.xcebra import encoder, training
 from xcebra_nwb.xcebra.samples import Block, Samples
 

@@ -1,3 +1,3 @@
 """Attribution maps of neural populations, from NWB files and back."""
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
