@@ -52,8 +52,14 @@ def atomic(path: Path | str) -> Iterator[Path]:
 
 
 def _to_disk(path: Path) -> None:
-    """Have the system write out what it still holds of a file, or of the names in a folder."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Have the system write out what it still holds of a file, or of the names in a folder.
+
+    Windows does so for who may write the file, and for no folder.
+    """
+    windows = os.name == "nt"
+    if windows and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDWR if windows else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -213,9 +213,8 @@ def maps_of_jacobian(
 
 def _at_once(model: Model) -> list[range]:
     """The members whose Jacobians are made together: all on a card, one on a processor, whose cache holds no more."""
-    return (
-        [range(m, m + 1) for m in range(model.members)] if model.inputs.device.type == "cpu" else [range(model.members)]
-    )
+    everyone = range(model.members)
+    return [range(m, m + 1) for m in everyone] if model.inputs.device.type == "cpu" else [everyone]
 
 
 def _of_chunks(

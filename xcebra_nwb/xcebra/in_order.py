@@ -14,11 +14,6 @@ Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
 
-def threads_of(device: torch.device) -> int:
-    """Return how many threads there are for what is computed on ``device``; a card is told what to do by one."""
-    return torch.get_num_threads() if device.type == "cpu" else 1
-
-
 def in_order(work: Callable[[Piece], Result], pieces: Iterable[Piece], threads: int) -> Iterator[Result]:
     """Yield ``work`` of every piece, in their order; as many as ``threads`` are worked on at once.
 
