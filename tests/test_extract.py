@@ -201,7 +201,7 @@ def test_units_are_chosen_by_spikes_and_by_a_query(tmp_path: Path) -> None:
     dataset = run(path, neural={"where": query, "min_spikes": 0})
     assert list(dataset["row"].values) == [0, 2, 3]
     assert f"3 units left out (not {query}): 1, 4, 5" in choices(dataset)
-    with pytest.raises(UsageError, match=r"neural.where: 'qualty == 1' does not work: .*columns: quality, unit_id"):
+    with pytest.raises(UsageError, match=r"neural.where: 'qualty == 1' at character 1: .*columns: quality, unit_id"):
         run(path, neural={"where": "qualty == 1"})
     with pytest.raises(Refusal, match="0 of 6 units left, at least 2 are needed"):
         run(path, neural={"min_spikes": 100_000})

@@ -48,9 +48,10 @@ class Neural(Section):
     )
     where: str = Field(
         "",
-        description="pandas query over the unit table's columns, `region`, and over the valid bins `n_spikes`, `rate` "
-        "(Hz), `presence` (share of 100 parts of the time with a spike) and `isi_violations` (share of intervals under "
-        "1.5 ms); a column of the file with one of these four names is `own_<name>`",
+        description="a query (docs/labels.md) such as `region == 'CA1' and rate > 1` over the unit table's columns, "
+        "`region`, and over the valid bins `n_spikes`, `rate` (Hz), `presence` (share of 100 parts of the time with a "
+        "spike) and `isi_violations` (share of intervals under 1.5 ms); a column of the file with one of these four "
+        "names is `own_<name>`",
     )
     rows: str = Field(
         "", description="path of a table region of the file: only the units are taken whose rows it points to"
@@ -73,7 +74,7 @@ class Time(Section):
         "auto", description="s; auto: 0.05, or the sample period of neural data sampled more slowly"
     )
     within: str | tuple[float, float] | None = Field(
-        None, description="null, [start, stop] in s, or \"/intervals/epochs: label == 'run'\""
+        None, description="null, [start, stop] in s, or a table and a query: \"/intervals/epochs: label == 'run'\""
     )
     max_gap: float = Field(0.5, gt=0, description="s; samples further apart than this are not bridged")
     max_still: float | None = Field(

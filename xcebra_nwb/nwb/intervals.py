@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from textwrap import shorten
 
 import h5py
 import numpy as np
@@ -10,12 +10,12 @@ import pandas as pd
 
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.nwb.file import NwbFile, dataset, neurodata_type, unknown_path
+from xcebra_nwb.nwb.query import QueryError, rows_where
 from xcebra_nwb.nwb.table import data_frame
 from xcebra_nwb.nwb.values import numbers
 
 TRIALS = "/intervals/trials"
 INVALID = "/intervals/invalid_times"
-QUERY = re.compile(r"^(?P<path>/.*?\S)\s*:\s+(?P<query>.+)$")
 
 
 def interval_tables(file: NwbFile) -> dict[str, h5py.Group]:
@@ -65,24 +65,28 @@ def within_intervals(file: NwbFile, within: str | tuple[float, float] | None) ->
         if within[1] <= within[0]:
             raise UsageError(f"time.within: [{within[0]:g}, {within[1]:g}] is empty", "give [start, stop] in s")
         return np.array([within], dtype=np.float64)
-    match = QUERY.match(within)
-    if match is None:
+    path, _, query = (part.strip() for part in within.partition(": "))
+    if not path.startswith("/") or not query:
         raise UsageError(f"time.within: cannot read {within!r}", "write \"/intervals/epochs: label == 'run'\"")
     tables = interval_tables(file)
-    if match["path"] not in tables:
-        raise unknown_path("time.within", match["path"], tables)
-    table = tables[match["path"]]
-    rows = select(data_frame(table), match["query"], "time.within")
+    if path not in tables:
+        raise unknown_path("time.within", path, tables)
+    table = tables[path]
+    rows = select(data_frame(table), query, "time.within")
     if not rows.any():
-        raise UsageError(f"time.within: no row of {match['path']} where {match['query']}", "change the query")
+        raise UsageError(f"time.within: no row of {path} where {query}", "change the query")
     return merged(read_intervals(table)[rows])
 
 
 def select(frame: pd.DataFrame, query: str, key: str) -> np.ndarray:
-    """Return which rows (row,) of ``frame`` a pandas query picks; a bad query is a :class:`UsageError`."""
+    """Return which rows (row,) of ``frame`` a query picks (:mod:`xcebra_nwb.nwb.query`).
+
+    Raises:
+        UsageError: the query, which the config has at ``key``, cannot be read or does not fit the columns.
+    """
+    columns = {str(name): frame[name].to_numpy() for name in frame.columns}
     try:
-        picked = frame.query(query, engine="python").index
-    except Exception as error:  # a query can fail in any way that Python can
-        columns = ", ".join(map(str, frame.columns))
-        raise UsageError(f"{key}: {query!r} does not work: {error}", f"columns: {columns}") from None
-    return frame.index.isin(picked)
+        return rows_where(query, columns, len(frame))
+    except QueryError as error:
+        shown = shorten(", ".join(columns), 300, placeholder=" ...")
+        raise UsageError(f"{key}: {shorten(query, 200, placeholder=' ...')!r} {error}", f"columns: {shown}") from None
