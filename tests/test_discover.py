@@ -58,7 +58,7 @@ def row(session: str = "a", include: str = "true", source: str = "a.nwb") -> str
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     rows = [
-        Session(session="sub-a_ses-1", include=True, source="x/a.nwb", size=12, sha256="ab", found='3 "units"'),
+        Session(session="sub-a_ses-1", include=True, source="x/a.nwb", size=12, sha256="ab" * 32, found='3 "units"'),
         Session(session="b", include=False, reason="drift", source="/b.nwb"),
     ]
     sessions.write(rows, tmp_path / "sessions.tsv")

@@ -39,7 +39,7 @@ HEAVY = (
 COMPUTING = {"train", "align", "attribute", "verify", "tune"}  # with torch, which takes a second to load
 CONDA_NAMES = {"torch": "pytorch", "snakemake": "snakemake-minimal", "matplotlib": "matplotlib-base"}
 PIP_ONLY = {"ratinabox"}
-MACHINE_PATH = re.compile(r"(?<![\w.*<>-])/(?:work|tmp|home|root|opt|mnt|Users)/\w|file://|--(?:extra-)?index-url")
+MACHINE_PATH = re.compile(r"(?<![\w.*<>-])/(?:work|tmp|home|root|opt|mnt|Users)/\w|--(?:extra-)?index-url")
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 
 

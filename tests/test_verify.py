@@ -23,7 +23,7 @@ from xcebra_nwb.verbs.discover import discover
 from xcebra_nwb.verbs.extract import extract
 from xcebra_nwb.verbs.fetch import fetch
 from xcebra_nwb.verbs.train import train
-from xcebra_nwb.verbs.verify import verify
+from xcebra_nwb.verbs.verify import planned, verify
 from xcebra_nwb.verbs.write import write
 
 from . import nwb_builders
@@ -68,7 +68,7 @@ def test_a_result_names_its_source_and_comes_out_again(
     assert (lineage["address"], lineage["source_file"]) == (source.source, f"{NAME}.nwb")
     assert {"software.torch", "code.train", "code.attribute", "config_hash"} <= set(lineage)
     shutil.rmtree(tmp_path / "cache")
-    monkeypatch.setattr(sys, "argv", ["xcebra-nwb", "verify", str(result)])
+    monkeypatch.setattr(sys, "argv", ["xcebra-nwb", "verify", str(result), "--archive", archive.site])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     said = capsys.readouterr()
@@ -77,7 +77,7 @@ def test_a_result_names_its_source_and_comes_out_again(
     assert "verified: " in said.out and "not as it was" not in said.out
     with nwb_builders.edited(result) as h5:
         h5["processing/misc/xcebra_attribution/attribution"][:] *= -1
-    agreements, _ = verify(result)
+    agreements, _ = verify(planned(result, archive=archive.site))
     assert not any(one.agrees for one in agreements)
 
 
@@ -86,11 +86,11 @@ def test_a_local_source_is_named_and_must_be_the_one(tmp_path: Path) -> None:
     result = made(source, tmp_path / NAME)
     assert str(tmp_path) not in "".join(read_export(result).lineage.values())
     with pytest.raises(UsageError, match=r"local file, here.nwb \(name it with --source\)"):
-        verify(result)
+        planned(result)
     with pytest.raises(UsageError, match="not the file that the results were made from"):
-        verify(result, nwb_builders.tiny(tmp_path / "other.nwb", seed=5))
+        planned(result, nwb_builders.tiny(tmp_path / "other.nwb", seed=5))
     with pytest.raises(UsageError, match="no results of xcebra-nwb are in it"):
-        verify(source)
+        planned(source)
 
 
 def test_a_config_in_a_table_is_read_as_it_was() -> None:

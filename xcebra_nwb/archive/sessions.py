@@ -39,13 +39,15 @@ class Session(BaseModel):
     include: Annotated[bool, BeforeValidator(_as_bool)] = Field(strict=True, description="whether a run uses it")
     reason: str = Field(default="", description="why it is left out; free text")
     source: str = Field(min_length=1, description="path or URL of the NWB file")
-    dandiset: str = Field(default="", description="identifier of the dandiset, six digits")
+    dandiset: str = Field(default="", pattern=r"^(\d{6})?$", description="identifier of the dandiset, six digits")
     version: str = Field(default="", description="version of the dandiset")
-    asset_id: str = Field(default="", description="identifier of the asset")
+    asset_id: str = Field(default="", pattern=r"^([0-9A-Fa-f-]{36})?$", description="identifier of the asset, a UUID")
     path: str = Field(default="", description="path of the asset in the dandiset, or name of the local file")
     size: Annotated[int | None, BeforeValidator(_as_size)] = Field(default=None, ge=0, description="bytes")
-    sha256: str = Field(default="", description="SHA-256 of the file, hexadecimal")
-    etag: str = Field(default="", description="dandi-etag of the asset, or tree checksum of a Zarr")
+    sha256: str = Field(default="", pattern=r"^([0-9A-Fa-f]{64})?$", description="SHA-256 of the file, hexadecimal")
+    etag: str = Field(
+        default="", pattern=r"^[0-9A-Za-z-]*$", description="dandi-etag of the asset, or tree checksum of a Zarr"
+    )
     found: str = Field(default="", description="what the file holds, in one line")
 
     @field_validator("session")

@@ -93,12 +93,18 @@ def verify(
     result: Annotated[Path, typer.Argument(help="A file *_desc-xcebra.nwb that this package wrote.")],
     source: Annotated[Path | None, typer.Option(help="The recording, where it was a local file.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Keep what is made in this folder.")] = None,
+    archive: Annotated[str | None, typer.Option(help="Trust this archive, too: http(s)://its.host.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done.")] = False,
     threads: Threads = 1,
 ) -> None:
     """Fetch the source that a result names, make its maps again, and say how closely they agree."""
-    from xcebra_nwb.verbs.verify import verify as work
+    from xcebra_nwb.verbs import verify as verb
 
-    agreements, changed = work(result, source, output, threads)
+    asked = verb.planned(result, source, output, archive)
+    print(asked)
+    if plan:
+        return
+    agreements, changed = verb.verify(asked, threads)
     for line in changed:
         print(f"not as it was: {line}")
     for one in agreements:

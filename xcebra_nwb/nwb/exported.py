@@ -11,10 +11,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from xcebra_nwb.errors import UsageError
+from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.nwb.file import text as text_of
+from xcebra_nwb.nwb.values import numbers, values
+from xcebra_nwb.nwb.walk import UNREADABLE
 
 PLACE = "/processing/misc"
+MAKERS = ("extract", "train", "attribute", "assess")  # verbs whose code results depend on, named in their lineage
+MOST_TEXT = 2**20  # characters of a config
 
 
 @dataclass(frozen=True)
@@ -36,29 +40,34 @@ def read_export(path: Path) -> Exported:
     try:
         with h5py.File(path, "r") as h5:
             tables = h5[PLACE]
-            lineage = dict(
-                zip(_texts(tables["xcebra_lineage/key"]), _texts(tables["xcebra_lineage/value"]), strict=True)
-            )
+            keys, said = (_texts(tables[f"xcebra_lineage/{column}"]) for column in ("key", "value"))
+            lineage = dict(zip(keys, said, strict=True))
             config = _texts(tables["xcebra_runs/config"])[0] if "xcebra_runs" in tables else lineage["run.config"]
             session_id = text_of(h5["general/session_id"][()]) if "general/session_id" in h5 else ""
-            return Exported(lineage, nested(json.loads(config)), _maps(tables["xcebra_attribution"]), session_id)
-    except (OSError, KeyError, ValueError) as error:
+            return Exported(lineage, _config(config), _maps(tables["xcebra_attribution"]), session_id)
+    except (*UNREADABLE, IndexError, RecursionError, Refusal) as error:  # a stranger's file may say anything
         problem = f"{path}: no results of xcebra-nwb are in it: {error}"
         raise UsageError(problem, "give a file *_desc-xcebra*.nwb") from None
 
 
+def _config(text: str) -> dict[str, Any]:
+    if len(text) > MOST_TEXT:
+        raise ValueError(f"a config of {len(text)} characters; at most {MOST_TEXT} are read")
+    return nested(json.loads(text))
+
+
 def _texts(data: h5py.Dataset) -> list[str]:
-    return [str(text) for text in data.asstr()[()]]
+    return [str(text) for text in values(data)]
 
 
 def _maps(table: h5py.Group) -> dict[tuple[str, str], np.ndarray]:
     """The rows of a map lie together, in the order of the units."""
     keys = list(zip(_texts(table["method"]), _texts(table["label"]), strict=True))
-    values = table["attribution"][()]
+    attribution = numbers(table["attribution"])
     rows: dict[tuple[str, str], list[int]] = {}
     for row, key in enumerate(keys):
         rows.setdefault(key, []).append(row)
-    return {key: values[where] for key, where in rows.items()}
+    return {key: attribution[where] for key, where in rows.items()}
 
 
 def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

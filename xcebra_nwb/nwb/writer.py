@@ -17,6 +17,7 @@ from pynwb import NWBHDF5IO, NWBFile, ProcessingModule
 from xcebra_nwb import provenance
 from xcebra_nwb.errors import Failure, XcebraError
 from xcebra_nwb.fingerprint import fingerprint
+from xcebra_nwb.nwb.exported import MAKERS
 from xcebra_nwb.nwb.in_hdf5 import in_hdf5
 from xcebra_nwb.nwb.objects import attribution_table, embedding_series, lineage_table, runs_table, unit_table
 from xcebra_nwb.nwb.quiet import quiet
@@ -28,8 +29,6 @@ MODULE = "misc"  # one of the module names that nwbinspector expects
 SOURCE_ATTRIBUTES = (
     "session", "dandiset", "version", "path", "asset_id", "sha256", "etag", "nwb_identifier", "neural_source",
 )  # fmt: skip
-
-MAKERS = ("extract", "train", "attribute", "assess")  # verbs whose code the results depend on
 
 
 def export(source: Source, target: Path, results: Results) -> None:

@@ -11,18 +11,20 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from xcebra_nwb.archive import pinned
+from xcebra_nwb.archive.lineage import LOCAL, check_archive, row_of
 from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.config import Config, validate
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.files import sha256
 from xcebra_nwb.fingerprint import fingerprint
-from xcebra_nwb.nwb.exported import Exported, read_export
+from xcebra_nwb.nwb.exported import MAKERS, Exported, read_export
 from xcebra_nwb.provenance import software
 from xcebra_nwb.session import load_dataset
 from xcebra_nwb.verbs.attribute import attribute
 from xcebra_nwb.verbs.extract import extract
 from xcebra_nwb.verbs.train import train
 
+SECTIONS = ("neural", "time", "labels", "encoder", "objectives", "training", "attribution", "random_seed")
 CLOSE = 0.95  # rank correlation over units from which on two maps agree
 
 
@@ -47,42 +49,78 @@ class Agreement:
         return f"{self.label}, {self.method}: {how}{far}"
 
 
-def verify(
-    result: Path, source: Path | None = None, output: Path | None = None, threads: int = 1
-) -> tuple[list[Agreement], list[str]]:
-    """Make the maps of ``result`` again from its source; return how they agree, and what is not as it was then.
+@dataclass(frozen=True)
+class Plan:
+    """What a result asks for, checked: the row of its session, its config, and where its maps are made again."""
 
-    The source is fetched from the archive that the result names, or is the local file ``source``. What is made goes
-    into the folder ``output`` if one is given.
+    result: Path
+    exported: Exported
+    row: Session
+    config: Config
+    source: Path | None
+    output: Path | None
+
+    def __str__(self) -> str:
+        """Return it as lines for whoever has to agree with it."""
+        training = self.config.training
+        lines = {
+            "session": self.row.session,
+            "source": self.source or self.row.source,
+            "encoders": f"seeds: {training.seeds}, nulls a label: {training.nulls}, device: {training.device}",
+            "training": f"steps: {training.steps}, batch size: {training.batch_size}",
+            "written into": self.output or "a temporary folder, which is deleted",
+        }
+        return "\n".join(f"{name}: {value}" for name, value in lines.items())
+
+
+def planned(result: Path, source: Path | None = None, output: Path | None = None, archive: str | None = None) -> Plan:
+    """Return what verifying ``result`` will do, before anything is done or any server is asked.
+
+    Args:
+        result: an exported NWB file, which may be a stranger's.
+        source: the recording, if it was a local file.
+        output: the folder to keep what is made in; None for none.
+        archive: an archive that the source may be fetched from, beside the public ones.
 
     Raises:
-        UsageError: ``result`` is no export, its source is not named or not this one, or it was trained with others.
-        Failure: the archive is out of reach, or holds something else than it did.
+        UsageError: ``result`` is no export, its lineage or config is not what this package writes, its source is not
+            named or not this one, lies in an archive that is not trusted, or it was trained with others.
     """
     exported = read_export(result)
+    row = row_of(exported.lineage, result)
     if others := exported.lineage.get("trained_with") or exported.lineage.get("aligned_to"):
         raise UsageError(f"{result}: its encoders share a space with {others}", "verify sessions that stand alone")
-    config = validate(dict(exported.config))
-    with tempfile.TemporaryDirectory() as temporary:
-        directory = output or Path(temporary) / exported.lineage["session"]
-        directory.mkdir(parents=True, exist_ok=True)
-        _make(_source(exported, source, directory), directory, config, exported.lineage["session"], threads)
-        again = _maps(directory / "attribution.nc")
-    return _compared(result, exported.maps, again), changes(exported.lineage)
-
-
-def _source(exported: Exported, source: Path | None, directory: Path) -> Path:
-    lineage = exported.lineage
     if source is not None:
-        if sha256(source) != lineage.get("sha256"):
+        if sha256(source) != row.sha256:
             raise UsageError(f"{source}: not the file that the results were made from", "its SHA-256 is another one")
-        return source
-    if "address" not in lineage:
-        problem = f"the results were made from a local file, {lineage.get('source_file', 'not named')}"
+    elif row.source == LOCAL:
+        problem = f"the results were made from a local file, {exported.lineage.get('source_file', 'not named')}"
         raise UsageError(problem, "name it with --source")
-    named = {name: lineage.get(name, "") for name in pinned.LINEAGE if name != "source"}
-    row = Session(session=lineage["session"], include=True, source=lineage["address"], **named)
-    return pinned.save(pinned.Pinned(access="download", session=row), directory)
+    else:
+        check_archive(row.source, archive, result)
+    return Plan(result, exported, row, _config(exported, result), source, output)
+
+
+def _config(exported: Exported, result: Path) -> Config:
+    """The config of the result, without what is the user's own to say: files, folders, and how assets are read."""
+    asked = {name: value for name, value in exported.config.items() if name in SECTIONS}
+    return validate(asked, where=str(result))
+
+
+def verify(plan: Plan, threads: int = 1) -> tuple[list[Agreement], list[str]]:
+    """Make the maps of a result again from its source; return how they agree, and what is not as it was then.
+
+    Raises:
+        UsageError: the source is not in its archive any more, or a key is missing.
+        Failure: the archive is out of reach, or holds something else than it did.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = plan.output or Path(temporary) / plan.row.session
+        directory.mkdir(parents=True, exist_ok=True)
+        source = plan.source or pinned.save(pinned.Pinned(access="download", session=plan.row), directory)
+        _make(source, directory, plan.config, plan.row.session, threads)
+        again = _maps(directory / "attribution.nc")
+    return _compared(plan.result, plan.exported.maps, again), changes(plan.exported.lineage)
 
 
 def _make(source: Path, directory: Path, config: Config, session: str, threads: int) -> None:
@@ -126,8 +164,7 @@ def changes(lineage: Mapping[str, str]) -> list[str]:
         then = lineage.get(f"software.{name}")
         if then is not None and then != version:
             lines.append(f"{name} {version}, then {then}")
-    for key, then in lineage.items():
-        verb = key.removeprefix("code.")
-        if verb != key and fingerprint(verb) != then:
-            lines.append(f"the code of {verb} is another")
-    return lines
+    codes = {verb: lineage.get(f"code.{verb}") for verb in MAKERS}
+    return lines + [
+        f"the code of {verb} is another" for verb, then in codes.items() if then not in (None, fingerprint(verb))
+    ]

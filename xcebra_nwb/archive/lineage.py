@@ -1,0 +1,65 @@
+"""Where a result says that it comes from. The result may be a stranger's: everything is checked before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from xcebra_nwb.archive.pinned import LINEAGE
+from xcebra_nwb.archive.sessions import Session
+from xcebra_nwb.errors import UsageError
+
+LOCAL = "a local file"  # the source of a row whose recording the result does not give an address of
+OWN_MACHINE = {"localhost", "127.0.0.1", "::1"}
+
+
+def row_of(lineage: Mapping[str, str], where: Path) -> Session:
+    """Return the row of a table of sessions that a result stands for, checked as the row of a table is.
+
+    Raises:
+        UsageError: the lineage names no session, or its name, identifiers or digests have another form.
+    """
+    named = {name: lineage.get(name, "") for name in LINEAGE if name != "source"}
+    address = lineage.get("address") or LOCAL
+    try:
+        return Session(session=lineage.get("session", ""), include=True, source=address, **named)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        column, value = ".".join(map(str, problem["loc"])), str(problem["input"])[:80]
+        remedy = "these are not results that xcebra-nwb wrote"
+        raise UsageError(f"{where}: its lineage says {column} {value!r}: {problem['msg']}", remedy) from None
+
+
+def check_archive(address: str, allowed: str | None, where: Path) -> None:
+    """Check that an address that a result names lies in a public DANDI archive, or in the one that is ``allowed``.
+
+    Nothing is asked of a server before: a stranger's result must not send requests to any host that it likes.
+
+    Raises:
+        UsageError: the address lies elsewhere; the line names its archive.
+    """
+    from dandi.consts import known_instances
+
+    parts = urlsplit(address)
+    if parts.scheme == "dandi":
+        known = parts.netloc in known_instances and not _own(known_instances[parts.netloc].api)
+    else:
+        public = {_origin(one) for instance in known_instances.values() for one in (instance.api, instance.gui) if one}
+        known = _origin(address) in {one for one in public if not _own(one)}
+    if known or (allowed is not None and _origin(allowed) == _origin(address)):
+        return
+    shown = _origin(address)[:200]
+    raise UsageError(f"{where}: its source is in {shown}, no public archive", f"trust it with --archive {shown}")
+
+
+def _origin(address: str) -> str:
+    """The scheme and the host of an address, which say whose server it is; the address itself where it has none."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}".lower() if parts.netloc else address
+
+
+def _own(address: str) -> bool:
+    return urlsplit(address).hostname in OWN_MACHINE
