@@ -84,16 +84,20 @@ def _run_and_follow(command: list[str], output: Path, log: IO[str], look: Callab
 
 def _command(snakefile: Path, config: Path, cores: int) -> list[str]:
     return [
-        *(sys.executable, "-m", "snakemake"),
+        *(sys.executable, "-P", "-m", "snakemake"),
         *("--snakefile", str(snakefile)),
         *("--configfile", str(config)),
         *("--directory", str(config.parent)),
         *("--cores", str(cores)),
-        *("--keep-going", "--rerun-incomplete"),
+        *("--keep-going", "--rerun-incomplete", "--printshellcmds"),
+        *("--workflow-profile", "none"),  # a profile can run code, and a folder of results may hold a stranger's
     ]
 
 
 def _environment() -> dict[str, str]:
-    """The rules call the command that is installed beside this Python, whether or not its environment is active."""
+    """The rules call the command that is installed beside this Python, whether or not its environment is active.
+
+    Snakemake starts Python in the folder of results, which may hold a stranger's modules: none is imported from there.
+    """
     here = str(Path(sys.executable).parent)
-    return os.environ | {"PATH": os.pathsep.join([here, os.environ.get("PATH", "")])}
+    return os.environ | {"PATH": os.pathsep.join([here, os.environ.get("PATH", "")]), "PYTHONSAFEPATH": "1"}
