@@ -98,7 +98,7 @@ def _bystanders(h5: h5py.File) -> None:
     _group(h5, "acquisition/odd", "NeverSeenSeries")["values"] = np.arange(3)
     _group(h5, "processing/behavior/empty", "BehavioralTimeSeries")
     h5["acquisition/again"] = h5py.SoftLink("/units")
-    h5["acquisition/away"] = h5py.ExternalLink("nowhere.nwb", "/")
+    h5["acquisition/gone"] = h5py.SoftLink("/nowhere")
     h5["units/waveform_mean"] = np.zeros((UNITS, 30, 4))
 
 

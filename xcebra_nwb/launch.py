@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -34,10 +34,18 @@ def packaged(folder: str) -> Path:
     raise Failure(f"the Snakefile of {folder} is not installed with the package", "install xcebra-nwb again")
 
 
-def launch(snakefile: Path, config: Path, cores: int, log: Path, look: Callable[[], None]) -> int:
+def launch(
+    snakefile: Path,
+    config: Path,
+    cores: int,
+    log: Path,
+    look: Callable[[], None],
+    variables: Mapping[str, str] | None = None,
+) -> int:
     """Run ``snakefile`` in the folder of ``config`` and return its exit code, 130 when interrupted.
 
-    ``look`` is called about every second, and once at the end. What a killed run left locked is unlocked.
+    ``look`` is called about every second, and once at the end. What a killed run left locked is unlocked. ``variables``
+    are added to the environment.
 
     Raises:
         UsageError: another run is using the folder.
@@ -48,7 +56,7 @@ def launch(snakefile: Path, config: Path, cores: int, log: Path, look: Callable[
     with _alone(output), log.open("w") as stream:
         if any((output / ".snakemake" / "locks").glob("*")):  # nobody else is here, so a run before was killed
             subprocess.run([*command, "--unlock"], cwd=output, stdout=stream, stderr=stream, check=True)
-        return _run_and_follow(command, output, stream, look)
+        return _run_and_follow(command, _environment() | dict(variables or {}), output, stream, look)
 
 
 def last_line(log: Path) -> str:
@@ -66,9 +74,11 @@ def _alone(output: Path) -> Iterator[None]:
         raise UsageError(f"{output}: another run is using this folder", "wait for it, or name another") from None
 
 
-def _run_and_follow(command: list[str], output: Path, log: IO[str], look: Callable[[], None]) -> int:
+def _run_and_follow(
+    command: list[str], environment: dict[str, str], output: Path, log: IO[str], look: Callable[[], None]
+) -> int:
     """Return the exit code of the workflow; Ctrl-C reaches it too, and it is given the time to end well."""
-    process = subprocess.Popen(command, cwd=output, env=_environment(), stdout=log, stderr=log)
+    process = subprocess.Popen(command, cwd=output, env=environment, stdout=log, stderr=log)
     interrupted = False
     while True:
         try:

@@ -49,6 +49,18 @@ class Code(StrEnum):
         "The file is truncated, encrypted or damaged, at least where data are needed.",
         "Download or copy it again and compare its size or digest; name other data in the config.",
     )
+    LEADS_ELSEWHERE = (
+        "leads-elsewhere",
+        "Something in the file is a link into another file, or is kept in one, and is not followed: never in a file of "
+        "an archive or an address, and in a local one only inside its own folder.",
+        "Take a file that holds its data itself. Of a local one that you trust, copy what it names beside it, or give "
+        "`--follow-links`.",
+    )
+    OUT_OF_BOUNDS = (
+        "out-of-bounds",
+        "The file holds more than any recording does: objects, groups inside one another, attributes, or a text.",
+        "Such a file is made by mistake or to do harm: ask who made it.",
+    )
     UNREADABLE_LAYOUT = (
         "unreadable-layout",
         "Data stand in the file in a way that has no one meaning: lengths that differ, no numbers, no sampling rate.",

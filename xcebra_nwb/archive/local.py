@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
+from xcebra_nwb.archive import pinned
 from xcebra_nwb.archive.sessions import RESERVED, UNPLANNABLE, Session, unplannable
 from xcebra_nwb.errors import UsageError, XcebraError
 from xcebra_nwb.files import sha256
+from xcebra_nwb.nwb.foreign import Follow
 from xcebra_nwb.nwb.inventory import Inventory, inventory
 
 ENDINGS = (".nwb", ".nwb.zarr", ".nwb.zarr.zip")
@@ -67,15 +69,20 @@ def _is_zarr_root(path: Path) -> bool:
 
 
 def rows(
-    paths: Sequence[Path], base: Path, known: Mapping[str, Session] | None = None, taken: Set[str] = frozenset()
+    paths: Sequence[Path],
+    base: Path,
+    known: Mapping[str, Session] | None = None,
+    taken: Set[str] = frozenset(),
+    follow: Follow = Follow.FOLDER,
 ) -> list[Session]:
     """Return a row for every file; sources under the folder ``base`` are relative to it, the others absolute.
 
     A source in ``known`` keeps its name, ``include`` and ``reason``. No other is called by a name in ``taken``.
+    ``follow`` says where a file may lead to other files (:mod:`xcebra_nwb.nwb.foreign`).
     """
     known = known or {}
     sources = [str(path.relative_to(base)) if path.is_relative_to(base) else str(path) for path in paths]
-    looks = [_look(path) for path in paths]
+    looks = [_look(path, follow) for path in paths]
     decided = {path: known[source].session for path, source in zip(paths, sources, strict=True) if source in known}
     names = session_names({path: look.name for path, look in zip(paths, looks, strict=True)}, decided, taken)
     return [
@@ -148,9 +155,9 @@ def _without_ending(path: Path) -> str:
     return ENDING.sub("", path.name, count=1) if path.name.endswith(ENDINGS) else path.stem
 
 
-def _look(path: Path) -> Look:
+def _look(path: Path, follow: Follow) -> Look:
     try:
-        seen = inventory(path)
+        seen = inventory(path, pinned.followed(path, follow))
     except XcebraError as error:
         return Look("", f"refused: {error.message.removeprefix(f'{path}: ')}")
     subject, session = _clean(seen.file.subject), _clean(seen.file.session_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import BinaryIO, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from xcebra_nwb.archive import cache
 from xcebra_nwb.archive.download import downloaded
 from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.archive.stream import streamed
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.files import read_json, write_json
+from xcebra_nwb.nwb.foreign import Follow
 from xcebra_nwb.nwb.source import Source
 
 FILE = "source.json"
@@ -49,6 +52,12 @@ def load(source: Path) -> Pinned | None:
         return Pinned.model_validate(read_json(source))
     except ValidationError as error:
         raise UsageError(f"{source}: {error.error_count()} wrong fields", "run `xcebra-nwb fetch` again") from None
+
+
+def followed(source: Path, follow: Follow) -> Follow:
+    """Return where a recording may lead to other files: what comes from an archive nowhere, whatever the user says."""
+    cached = Path(os.path.realpath(source)).is_relative_to(os.path.realpath(cache.root()))
+    return Follow.NOWHERE if source.name == FILE or cached else follow
 
 
 @contextmanager

@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from xcebra_nwb.cli.options import TABLE, Batch, ConfigFile, Directory, Source, Table, Threads, config_of
+from xcebra_nwb.cli.options import (
+    TABLE,
+    Batch,
+    ConfigFile,
+    Directory,
+    FollowLinks,
+    Source,
+    Table,
+    Threads,
+    config_of,
+    follow,
+)
 
 
 def fetch(
@@ -27,13 +38,19 @@ def fetch(
     _carry_out("fetch", directory, work, batch)
 
 
-def extract(source: Source, directory: Directory, config: ConfigFile = None, batch: Batch = False) -> None:
+def extract(
+    source: Source,
+    directory: Directory,
+    config: ConfigFile = None,
+    batch: Batch = False,
+    follow_links: FollowLinks = False,
+) -> None:
     """Bring neural activity and behaviour to one bin grid: session.nc."""
 
     def work() -> list[Path]:
         from xcebra_nwb.verbs.extract import extract
 
-        return extract(source, directory, settings, session)
+        return extract(source, directory, settings, session, follow(follow_links))
 
     settings, session = config_of(config), directory.resolve().name
     _carry_out("extract", directory, work, batch)
@@ -118,24 +135,24 @@ def assess(directory: Directory, batch: Batch = False) -> None:
     _carry_out("assess", directory, work, batch)
 
 
-def write(source: Source, directory: Directory, batch: Batch = False) -> None:
+def write(source: Source, directory: Directory, batch: Batch = False, follow_links: FollowLinks = False) -> None:
     """Write the results into a slim, self-contained NWB file."""
 
     def work() -> list[Path]:
         from xcebra_nwb.verbs.write import write
 
-        return write(source, directory, directory.resolve().name)
+        return write(source, directory, directory.resolve().name, follow(follow_links))
 
     _carry_out("write", directory, work, batch)
 
 
-def check(source: Source, directory: Directory, batch: Batch = False) -> None:
+def check(source: Source, directory: Directory, batch: Batch = False, follow_links: FollowLinks = False) -> None:
     """Validate and inspect the results file; fail on findings that the source did not have."""
 
     def work() -> list[Path]:
         from xcebra_nwb.verbs.check import check
 
-        return check(source, directory, directory.resolve().name)
+        return check(source, directory, directory.resolve().name, follow(follow_links))
 
     _carry_out("check", directory, work, batch)
 

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:  # pydantic takes longer to load than the help to print
     from xcebra_nwb.config import Config
+    from xcebra_nwb.nwb.foreign import Follow
 
 INPUTS = (
     "NWB files, folders of them, dandisets (DANDI:000207/0.220216.0323), addresses of any DANDI archive, asset ids."
@@ -21,6 +22,14 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="YAML fi
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 Cores = Annotated[int, typer.Option(min=1, help="CPU cores.")]
 Batch = Annotated[bool, typer.Option("--batch", help="A refusal is noted in the receipt and is no error (workflow).")]
+FollowLinks = Annotated[
+    bool,
+    typer.Option(
+        "--follow-links",
+        envvar="XCEBRA_NWB_FOLLOW_LINKS",
+        help="Read what a local file keeps in other files wherever that is, not only in its own folder.",
+    ),
+]
 Table = Annotated[Path, typer.Option(help="Table of the sessions.")]
 Results = Annotated[Path, typer.Option(help="Folder of the results.")]
 
@@ -35,3 +44,10 @@ def config_of(path: Path | None) -> Config:
 def info(message: str, *values: object) -> None:
     """Say what was done, unless the user asked for quiet."""
     logging.getLogger("xcebra_nwb").info(message, *values)
+
+
+def follow(links: bool) -> Follow:
+    """Return where a local file may lead to other files, given whether --follow-links is."""
+    from xcebra_nwb.nwb.foreign import Follow
+
+    return Follow.local(links)

@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from xcebra_nwb.cli.options import INPUTS, RESULTS, TABLE, ConfigFile, Cores, Results, Table, Threads, config_of, info
+from xcebra_nwb.cli.options import (
+    INPUTS,
+    RESULTS,
+    TABLE,
+    ConfigFile,
+    Cores,
+    FollowLinks,
+    Results,
+    Table,
+    Threads,
+    config_of,
+    follow,
+    info,
+)
 from xcebra_nwb.errors import Failure, UsageError
 
 
@@ -40,11 +53,12 @@ def run(
     config: ConfigFile = None,
     cores: Cores = 1,
     draft: Annotated[bool, typer.Option("--draft", help="Take a draft of a dandiset too, pinned by digest.")] = False,
+    follow_links: FollowLinks = False,
 ) -> None:
     """Discover the sessions and run the whole workflow on them."""
     from xcebra_nwb.verbs.run import run as work
 
-    raise typer.Exit(work(inputs, output, config_of(config), cores, draft))
+    raise typer.Exit(work(inputs, output, config_of(config), cores, draft, follow(follow_links)))
 
 
 def publish(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from xcebra_nwb.cli.options import INPUTS, TABLE, info
+from xcebra_nwb.cli.options import INPUTS, TABLE, FollowLinks, follow, info
 
 
 def discover(
@@ -19,6 +19,7 @@ def discover(
     max_size: Annotated[float | None, typer.Option(min=0, help="Take assets of at most so many GB.")] = None,
     draft: Annotated[bool, typer.Option("--draft", help="Take a draft too, pinned by digest.")] = False,
     update: Annotated[bool, typer.Option("--update", help="Show what changed since, and pin it anew.")] = False,
+    follow_links: FollowLinks = False,
 ) -> None:
     """List the sessions that a run is made of in a table to review."""
     from xcebra_nwb.archive.remote import Screen
@@ -30,7 +31,8 @@ def discover(
                 print(f"{kind}\t{row.session}\t{row.path}\t{row.version}")
         return
     size = None if max_size is None else int(max_size * 1e9)
-    for row in verb.discover(inputs or [], output, screen=Screen(species, region, tuple(variable or ()), size, draft)):
+    screen = Screen(species, region, tuple(variable or ()), size, draft)
+    for row in verb.discover(inputs or [], output, screen=screen, follow=follow(follow_links)):
         info("%s: %s", row.session, row.reason or row.found)
     info("wrote %s", output)
 
@@ -39,12 +41,13 @@ def inspect(
     file: Annotated[Path, typer.Argument(help="An NWB file.")],
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     config: Annotated[bool, typer.Option("--config", help="Only a config to start from, in YAML.")] = False,
+    follow_links: FollowLinks = False,
 ) -> None:
     """Print what a file holds, what would be extracted from it, and what is wrong with it."""
     from xcebra_nwb.verbs.inspect import config_of, render
     from xcebra_nwb.verbs.inspect import inspect as work
 
-    inventory = work(file)
+    inventory = work(file, follow(follow_links))
     if config:
         print(config_of(inventory), end="")
     elif json:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePath, PurePosixPath
 import pynwb
 from nwbinspector import InspectorMessage, inspect_nwbfile, inspect_nwbfile_object
 
+from xcebra_nwb.nwb.foreign import Follow
 from xcebra_nwb.nwb.in_hdf5 import in_hdf5
 from xcebra_nwb.nwb.quiet import quiet
 from xcebra_nwb.nwb.source import Source, place_of
@@ -47,14 +48,14 @@ class Report:
     validation: str = ""
 
 
-def report(source: Source) -> Report:
+def report(source: Source, follow: Follow = Follow.FOLDER) -> Report:
     """Return the findings on the file of a path, or on an open binary file, which may have any fault.
 
     Validation is against the schema that the file carries and against the installed one: the schema grows, and what
-    a copy is found to lack under the new one, the original lacks as well. Of a recording in
-    Zarr, that is looked at which :mod:`xcebra_nwb.nwb.in_hdf5` carries.
+    a copy is found to lack under the new one, the original lacks as well. Of a recording in Zarr, or in several files,
+    that is looked at which :mod:`xcebra_nwb.nwb.in_hdf5` carries.
     """
-    with quiet(), in_hdf5(source) as path:
+    with quiet(), in_hdf5(source, follow) as path:
         inspected = Counter(_inspected(path))
         try:
             carried, problem = _validated(path, carried=True), ""

@@ -13,6 +13,7 @@ import numpy as np
 
 from xcebra_nwb.errors import Refusal, UsageError
 from xcebra_nwb.nwb.file import text as text_of
+from xcebra_nwb.nwb.foreign import check_alone
 from xcebra_nwb.nwb.values import numbers, values
 from xcebra_nwb.nwb.walk import UNREADABLE
 
@@ -36,9 +37,11 @@ def read_export(path: Path) -> Exported:
 
     Raises:
         UsageError: there is no such file, or this package did not write it.
+        Refusal: it leads into other files.
     """
     try:
         with h5py.File(path, "r") as h5:
+            check_alone(h5, path.as_posix())
             tables = h5[PLACE]
             keys, said = (_texts(tables[f"xcebra_lineage/{column}"]) for column in ("key", "value"))
             lineage = dict(zip(keys, said, strict=True))

@@ -16,6 +16,7 @@ from xcebra_nwb.nwb.activity import binned
 from xcebra_nwb.nwb.assemble import assemble
 from xcebra_nwb.nwb.clocks import check_same_unit
 from xcebra_nwb.nwb.file import open_nwb
+from xcebra_nwb.nwb.foreign import Follow
 from xcebra_nwb.nwb.grid import Grid, bin_width, check_outliers, common_range, make_grid
 from xcebra_nwb.nwb.labels import Label, check_axes_vary
 from xcebra_nwb.nwb.masks import Masks, inside, touching
@@ -30,17 +31,22 @@ SECTIONS = {"neural", "time", "labels"}  # of the config: what extraction reads
 
 
 def extract_session(
-    source: Source, config: Config, session: str, folder: Path | None = None, most: float | None = None
+    source: Source,
+    config: Config,
+    session: str,
+    folder: Path | None = None,
+    most: float | None = None,
+    follow: Follow = Follow.FOLDER,
 ) -> xr.Dataset:
     """Return the session dataset of an NWB file; its activity is made when some of it is asked for.
 
-    ``folder`` and ``most``: see :func:`.activity.binned`.
+    ``folder`` and ``most``: see :func:`.activity.binned`; ``follow``: see :func:`.file.open_nwb`.
 
     Raises:
         UsageError: the config names what the file does not hold.
         Refusal: the file cannot answer: no neural data, no behaviour, nothing valid in common, ...
     """
-    with open_nwb(source) as file:
+    with open_nwb(source, follow) as file:
         recording = read_recording(file, config)
     grid = _grid(recording, config.time)
     recording = _without_slow_labels(recording, grid, config)

@@ -14,8 +14,12 @@ import h5py
 import numpy as np
 
 from xcebra_nwb.errors import NotInFile, Refusal
+from xcebra_nwb.nwb import foreign
+from xcebra_nwb.nwb.foreign import Follow
+from xcebra_nwb.nwb.leads import Lead, address_of, holds_its_own
+from xcebra_nwb.nwb.scan import Seen
 from xcebra_nwb.nwb.source import Source, opened, place_of
-from xcebra_nwb.nwb.walk import UNREADABLE, identity_of, is_group, member, walk
+from xcebra_nwb.nwb.walk import UNREADABLE, identity_of, is_group, walk
 from xcebra_nwb.refusals import Code
 
 RAW = {"ElectricalSeries", "SpikeEventSeries", "ImageSeries", "OpticalSeries", "IndexSeries", "ImageMaskSeries"}
@@ -26,18 +30,35 @@ class NwbFile:
     """An open NWB file.
 
     ``place`` is the path or address that was given. ``groups`` holds every group outside /general by its path;
-    ``problems`` says, by path, what could not be read.
+    ``problems`` says, by path, what could not be read. ``seen`` is what a scan of an HDF5 file found.
     """
 
     place: str
     h5: h5py.File
     groups: dict[str, h5py.Group]
     problems: dict[str, str]
+    seen: Seen | None = None
 
     @property
     def path(self) -> PurePath:
         """The place as a path, to take the file's name from."""
         return PurePosixPath(self.place)
+
+    @property
+    def leads(self) -> tuple[Lead, ...]:
+        """What is read from other files."""
+        return self.seen.leads if self.seen is not None else ()
+
+    def referred(self, reference: Any) -> h5py.Group | h5py.Dataset:
+        """Return the object that a reference leads to.
+
+        Raises:
+            KeyError: no link leads to it, so that nobody has looked at it.
+        """
+        item = self.h5[reference]
+        if self.seen is not None and address_of(item) not in self.seen.addresses:
+            raise KeyError("a reference to what no link leads to")
+        return item
 
     @cached_property
     def series(self) -> dict[str, h5py.Group]:
@@ -56,28 +77,37 @@ class NwbFile:
         return next((p for p, group in self.groups.items() if linked and identity_of(group) == linked), path)
 
     def scalar(self, path: str) -> str:
-        """Return the text of the scalar dataset at ``path``, "" where there is none."""
+        """Return the text of the scalar dataset at ``path``, "" where there is none in this file itself."""
         try:
-            return first_text(self.h5[path]) if path in self.h5 else ""
+            return first_text(self.h5[path]) if path in self.h5 and self.is_its_own(path) else ""
         except UNREADABLE:
             return ""
 
+    def is_its_own(self, path: str) -> bool:
+        """Return whether nothing of what stands at ``path`` is read from another file."""
+        return not self.leads or holds_its_own(self.h5, path)
+
 
 @contextmanager
-def open_nwb(source: Source) -> Iterator[NwbFile]:
+def open_nwb(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[NwbFile]:
     """Yield the NWB file at a path, at an ``http(s)://`` address, or in an open binary file, for reading.
+
+    Args:
+        source: the file.
+        follow: where that is followed which leads into other files; out of an address or an open file nothing is.
 
     Raises:
         UsageError: there is no such file.
         Failure: an address does not answer.
-        Refusal: not HDF5, truncated or damaged, not NWB, NWB 1.x, or a Zarr directory.
+        Refusal: not HDF5, truncated or damaged, not NWB, NWB 1.x, or not read from itself alone.
     """
     place = place_of(source)
     with opened(source) as h5:
+        seen = foreign.look(h5, place, foreign.own_path(source), follow) if isinstance(h5, h5py.Group) else None
         _check_version(place, h5)
         groups, problems = walk(h5)
         try:
-            yield NwbFile(place, h5, groups, problems)
+            yield NwbFile(place, h5, groups, problems, seen)
         except (OSError, RuntimeError) as error:  # what HDF5 raises when data that are asked for cannot be read
             raise Refusal(
                 Code.DAMAGED, f"{place}: damaged: {error}", "download or copy it again, or name other data"
@@ -132,7 +162,7 @@ def neurodata_type(item: h5py.Group | h5py.Dataset) -> str:
 def dataset(group: h5py.Group, name: str) -> h5py.Dataset | None:
     """Return the dataset ``name`` of ``group``; None where there is none that holds values or can be read."""
     try:
-        item = member(group, name)
+        item = group[name]
     except UNREADABLE:
         return None
     return None if is_group(item) or item.shape is None else item

@@ -1,4 +1,7 @@
-"""A recording in Zarr as a small NWB file in HDF5, which pynwb reads, writes and validates without unpickling anything.
+"""What pynwb may see of a recording: an HDF5 file that is read from itself alone.
+
+A recording in Zarr becomes a small one, so that nothing is unpickled, and so does one that is kept in several files:
+pynwb would follow every link, and copy what it leads to. Of the latter nothing is carried that stands in another file.
 
 It carries who and what was recorded, the units and the tables of intervals. Series, devices and electrodes stay behind,
 and so do columns of references, which hdmf-zarr pickles.
@@ -24,6 +27,7 @@ from pynwb.misc import Units
 from xcebra_nwb.errors import Refusal, XcebraError
 from xcebra_nwb.nwb import file as nwb
 from xcebra_nwb.nwb.file import open_nwb
+from xcebra_nwb.nwb.foreign import Follow, followed
 from xcebra_nwb.nwb.intervals import interval_tables
 from xcebra_nwb.nwb.quiet import quiet
 from xcebra_nwb.nwb.source import Source, is_zarr, place_of
@@ -42,24 +46,25 @@ NAMED_TABLES = ("epochs", "trials", "invalid_times")
 
 
 @contextmanager
-def in_hdf5(source: Source) -> Iterator[Source]:
-    """Yield ``source`` itself if it is HDF5, else the path of what of it HDF5 can hold, which is deleted afterwards.
+def in_hdf5(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[Source]:
+    """Yield ``source`` itself if it is one HDF5 file, else the path of what is carried, which is deleted afterwards.
 
     Raises:
-        Refusal: what is carried is damaged or missing, such as the time when the recording started.
+        Refusal: something leads where it is not followed (see :func:`xcebra_nwb.nwb.file.open_nwb`), or what is carried
+            is damaged or missing, such as the time when the recording started.
     """
-    if not is_zarr(source):
+    if not (is_zarr(source) or followed(source, follow)):
         yield source
         return
     name = PurePosixPath(place_of(source)).name.partition(".nwb")[0]
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / f"{name}.nwb"
-        _carry(source, target)
+        _carry(source, target, follow)
         yield target
 
 
-def _carry(source: Source, target: Path) -> None:
-    with quiet(), open_nwb(source) as file, NWBHDF5IO(target, "w") as writer:
+def _carry(source: Source, target: Path, follow: Follow) -> None:
+    with quiet(), open_nwb(source, follow) as file, NWBHDF5IO(target, "w") as writer:
         try:
             writer.write(_carried(file))
         except XcebraError:
@@ -70,9 +75,9 @@ def _carry(source: Source, target: Path) -> None:
 
 
 def _carried(file: nwb.NwbFile) -> NWBFile:
-    found = {PurePosixPath(path): table for path, table in interval_tables(file).items()}
+    found = {PurePosixPath(path): table for path, table in interval_tables(file).items() if file.is_its_own(path)}
     tables = {p.name: _table(TimeIntervals, p.name, t) for p, t in found.items() if str(p.parent) == "/intervals"}
-    units = file.groups.get("/units")
+    units = file.groups.get("/units") if file.is_its_own("/units") else None
     return NWBFile(
         session_description=file.scalar("/session_description") or "not described",
         identifier=file.scalar("/identifier"),
@@ -105,7 +110,9 @@ def _subject(file: nwb.NwbFile) -> Subject | None:
 
 
 def _list(file: nwb.NwbFile, path: str) -> list[str] | None:
-    return [str(text) for text in values(file.h5[path]).reshape(-1)] if path in file.h5 else None
+    if path not in file.h5 or not file.is_its_own(path):
+        return None
+    return [str(text) for text in values(file.h5[path]).reshape(-1)]
 
 
 def _table(kind: type[DynamicTable], name: str, table: h5py.Group) -> DynamicTable:

@@ -252,7 +252,7 @@ def column_values(file: NwbFile, table: h5py.Group, column: str) -> np.ndarray:
         return np.array([", ".join(map(text, texts[start:stop])) for start, stop in pairwise(ends)], dtype=object)
     values = read_column(table, column)
     try:
-        names = stored(file.h5[table[column].attrs["elements"]]) if "elements" in table[column].attrs else ()
+        names = stored(file.referred(table[column].attrs["elements"])) if "elements" in table[column].attrs else ()
     except (*UNREADABLE, Refusal):
         return values  # the reference leads nowhere: codes without names
     return named(values, [text(one) for one in names])

@@ -13,6 +13,7 @@ from xcebra_nwb.errors import XcebraError
 from xcebra_nwb.nwb import describe, neural
 from xcebra_nwb.nwb.events import is_events
 from xcebra_nwb.nwb.file import NwbFile, open_nwb, text
+from xcebra_nwb.nwb.foreign import Follow
 from xcebra_nwb.nwb.foreseen import foreseen_refusal
 from xcebra_nwb.nwb.intervals import interval_tables
 from xcebra_nwb.nwb.inventory_models import (
@@ -32,14 +33,14 @@ from xcebra_nwb.refusals import Code
 Told = TypeVar("Told")
 
 
-def inventory(path: Source) -> Inventory:
-    """Return what the file holds.
+def inventory(path: Source, follow: Follow = Follow.FOLDER) -> Inventory:
+    """Return what the file holds; for ``follow``, and what is refused, see :func:`xcebra_nwb.nwb.file.open_nwb`.
 
     Raises:
         UsageError: there is no such file.
-        Refusal: it cannot be opened as NWB 2 (see :func:`xcebra_nwb.nwb.file.open_nwb`).
+        Refusal: it cannot be opened as NWB 2.
     """
-    with open_nwb(path) as file:
+    with open_nwb(path, follow) as file:
         problems = [Remark(path=p, what=what) for p, what in file.problems.items()]
         candidates = _candidates(file, problems)
         taken = {p for candidate in candidates for p in neural.matching(file, candidate.path)}
@@ -51,13 +52,14 @@ def inventory(path: Source) -> Inventory:
         labels += _each(events, lambda p: describe.event_list(file, p), str, problems)
         tables = _each(interval_tables(file), lambda p: describe.interval_table(file, p), str, problems)
         suspicious = [told[2] for told in sources] + [told[2] for told in labels] + [told[1] for told in tables]
+        elsewhere = [Remark(path=lead.path, what=f"{lead.kind}: {lead.target}") for lead in file.leads]
         told = Inventory(
             file=_identity(file),
             neural=[source for source, _, _ in sources],
             series=[one for one, _, _ in labels],
             intervals=[table for table, _ in tables],
             gaps=[gap for found in (sources, labels) for _, gaps, _ in found for gap in gaps],
-            suspicious=[remark for remarks in suspicious for remark in remarks],
+            suspicious=elsewhere + [remark for remarks in suspicious for remark in remarks],
             problems=problems,
             automatic=automatic,
             refusal=refusal,

@@ -86,11 +86,14 @@ def _blocks(training: xr.Dataset) -> str:
     return f"latents by objective: {', '.join(blocks)}"
 
 
-def unit_table(attribution: xr.Dataset, neural_source: str) -> DynamicTable:
-    """Return the units as a table of their own, for activity that is not in the root's units table."""
+def unit_table(attribution: xr.Dataset, neural_source: str, named: bool = True) -> DynamicTable:
+    """Return the units as a table of their own, for activity that is not in the root's units table.
+
+    They are called by their rows unless ``named``: what they are called may be no part of the file that is exported.
+    """
     rows = attribution["row"].values
     columns = {
-        "unit_id": [str(unit) for unit in attribution["unit_id"].values],
+        "unit_id": [str(unit) for unit in (attribution["unit_id"].values if named else rows)],
         "source": [neural_source] * len(rows),
         "row": rows.astype(np.min_scalar_type(int(rows.max()))),  # nwbinspector takes wide 0 and 1 for truth values
     }

@@ -47,6 +47,7 @@ def read_recording(file: NwbFile, config: Config) -> Recording:
     trials = [read_intervals(tables[TRIALS]).reshape(-1)] if TRIALS in tables else []
     notes = [note for population in populations for note in population.notes]
     notes += [note for label in labels for note in label.notes]
+    notes += [f"followed: {lead}" for lead in file.leads]
     return Recording(
         populations=populations,
         labels=labels,

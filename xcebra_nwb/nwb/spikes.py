@@ -122,7 +122,7 @@ def _electrode_regions(file: NwbFile, table: h5py.Group) -> list[str] | None:
     region = dataset(table, "electrodes")
     if region is None:
         return None
-    electrodes = file.h5[region.attrs["table"]] if "table" in region.attrs else file.h5[ELECTRODES]
+    electrodes = file.referred(region.attrs["table"]) if "table" in region.attrs else file.h5[ELECTRODES]
     if dataset(electrodes, "location") is None:
         return None
     locations = read_column(electrodes, "location")
@@ -134,7 +134,7 @@ def _group_regions(file: NwbFile, table: h5py.Group) -> list[str] | None:
     references = dataset(table, "electrode_group")
     if references is None:
         return None
-    return [_location(file.h5[reference]) for reference in references[()]]
+    return [_location(file.referred(reference)) for reference in references[()]]
 
 
 def _location(group: h5py.Group) -> str:

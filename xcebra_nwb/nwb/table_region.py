@@ -39,6 +39,6 @@ def _regions(file: NwbFile) -> list[str]:
 def _target(file: NwbFile, path: str) -> str:
     """The path of the table that a region points into, "" for what is no region."""
     try:
-        return str(file.h5[file.h5[path].attrs["table"]].name)
+        return str(file.referred(file.h5[path].attrs["table"]).name)
     except UNREADABLE:
         return ""

@@ -7,7 +7,6 @@ from collections import deque
 import h5py
 
 SKIPPED = {"specifications", "general"}
-STREAM = "fileobj"  # the name of h5py's driver of open files
 UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
 """What h5py raises for damaged or unknown objects: it has no error class of its own."""
 
@@ -67,31 +66,12 @@ def _names(path: str, group: h5py.Group, problems: dict[str, str]) -> list[str]:
 def _target(path: str, group: h5py.Group, name: str, problems: dict[str, str]) -> dict[str, h5py.Group]:
     """The group that a link leads to, if it leads to one."""
     try:
-        item = member(group, name)
+        item = group[name]
     except UNREADABLE:
         link = group.get(name, getlink=True)
         problems[path] = f"dangling link to {getattr(link, 'filename', '')}{getattr(link, 'path', '')}"
         return {}
     return {path: item} if is_group(item) else {}
-
-
-def member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
-    """Return what ``group`` holds under ``name``.
-
-    HDF5 takes an external link in an open stream for a link into that stream itself, whatever file it names, and goes
-    round in it without end. There it leads nowhere.
-
-    Raises:
-        KeyError: there is no such object, or it lies in another file than a stream.
-    """
-    item = group[name]
-    if isinstance(group, h5py.Group) and group.file.driver == STREAM and _file_of(item) != _file_of(group):
-        raise KeyError(f"{name} lies in another file")
-    return item
-
-
-def _file_of(item: h5py.Group | h5py.Dataset) -> int:
-    return int(h5py.h5o.get_info(item.id).fileno)
 
 
 def is_group(item: object) -> bool:

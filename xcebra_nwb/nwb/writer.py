@@ -18,11 +18,12 @@ from xcebra_nwb import provenance
 from xcebra_nwb.errors import Failure, XcebraError
 from xcebra_nwb.fingerprint import fingerprint
 from xcebra_nwb.nwb.exported import MAKERS
+from xcebra_nwb.nwb.foreign import Follow, check_alone
 from xcebra_nwb.nwb.in_hdf5 import in_hdf5
 from xcebra_nwb.nwb.objects import attribution_table, embedding_series, lineage_table, runs_table, unit_table
 from xcebra_nwb.nwb.quiet import quiet
 from xcebra_nwb.nwb.slim import slim
-from xcebra_nwb.nwb.source import Source, place_of
+from xcebra_nwb.nwb.source import Source, is_zarr, place_of
 from xcebra_nwb.results import Results
 
 MODULE = "misc"  # one of the module names that nwbinspector expects
@@ -31,35 +32,43 @@ SOURCE_ATTRIBUTES = (
 )  # fmt: skip
 
 
-def export(source: Source, target: Path, results: Results) -> None:
+def export(source: Source, target: Path, results: Results, follow: Follow = Follow.FOLDER) -> None:
     """Write a slim copy of the NWB file ``source`` with ``results`` in processing/misc to the new file ``target``.
 
     The source, a path or an open binary file, is only read. The target keeps its identifier and creation dates, and
-    adds a date. Of a source in Zarr it holds what :mod:`xcebra_nwb.nwb.in_hdf5` carries.
+    adds a date. Of a source in Zarr, or in several files, it holds what :mod:`xcebra_nwb.nwb.in_hdf5` carries.
 
     Raises:
         Failure: pynwb cannot read the source or export it, or the results do not belong to it.
     """
-    with _explained(place_of(source)), quiet(), in_hdf5(source) as file, nwb_reader(file) as reader:
+    with _explained(place_of(source)), quiet(), in_hdf5(source, follow) as file, nwb_reader(file) as reader:
         nwbfile = reader.read()
         slim(nwbfile, reader._file, MODULE)
         _decode(nwbfile)
         _sign(nwbfile)
-        _add(nwbfile, results, PurePosixPath(place_of(source)).name)
+        _add(nwbfile, results, PurePosixPath(place_of(source)).name, file is not source and not is_zarr(source))
         with NWBHDF5IO(target, "w") as writer:
             writer.export(src_io=reader, nwbfile=nwbfile)
 
 
 @contextmanager
 def nwb_reader(source: Source) -> Iterator[NWBHDF5IO]:
-    """Yield pynwb's reader of the path of an HDF5 file, or of an open binary one."""
+    """Yield pynwb's reader of the path of an HDF5 file, or of an open binary one, that is read from itself alone.
+
+    Raises:
+        Refusal: it leads into other files.
+    """
     if isinstance(source, Path | str):
+        with h5py.File(source, "r") as h5:
+            check_alone(h5, place_of(source))
         with NWBHDF5IO(source, "r") as reader:
             yield reader
     else:
         # The name that h5py makes up is the path, too: without one an export would link to the source, not copy it.
-        with h5py.File(source, "r") as h5, NWBHDF5IO(path=h5.filename, file=h5, mode="r") as reader:
-            yield reader
+        with h5py.File(source, "r") as h5:
+            check_alone(h5, place_of(source))
+            with NWBHDF5IO(path=h5.filename, file=h5, mode="r") as reader:
+                yield reader
 
 
 @contextmanager
@@ -94,7 +103,7 @@ def _sign(nwbfile: NWBFile) -> None:
     nwbfile.generate_new_id(recurse=False)
 
 
-def _add(nwbfile: NWBFile, results: Results, source_name: str) -> None:
+def _add(nwbfile: NWBFile, results: Results, source_name: str, elsewhere: bool) -> None:
     if MODULE not in nwbfile.processing:
         nwbfile.create_processing_module(MODULE, "which units carry the population's code of which label (xCEBRA)")
     module = nwbfile.processing[MODULE]
@@ -106,15 +115,17 @@ def _add(nwbfile: NWBFile, results: Results, source_name: str) -> None:
     else:
         module.add(runs)
     module.add(embedding_series(results.embedding, results.training, float(results.session.attrs["bin_width"])))
-    module.add(attribution_table(results.attribution, *_units(nwbfile, module, results)))
+    module.add(attribution_table(results.attribution, *_units(nwbfile, module, results, elsewhere)))
     module.add(lineage_table(lineage))
 
 
-def _units(nwbfile: NWBFile, module: ProcessingModule, results: Results) -> tuple[DynamicTable, np.ndarray]:
-    """The table that attributions point into, and each unit's row of it."""
+def _units(
+    nwbfile: NWBFile, module: ProcessingModule, results: Results, elsewhere: bool
+) -> tuple[DynamicTable, np.ndarray]:
+    """The table that attributions point into, and each unit's row of it; ``elsewhere``: the source is several files."""
     rows = results.attribution["row"].values.astype(np.int64)
-    if str(results.session.attrs["neural_source"]) != "/units":
-        own = unit_table(results.attribution, str(results.session.attrs["neural_source"]))
+    if str(results.session.attrs["neural_source"]) != "/units" or (nwbfile.units is None and elsewhere):
+        own = unit_table(results.attribution, str(results.session.attrs["neural_source"]), named=not elsewhere)
         module.add(own)
         return own, np.arange(len(rows))
     if nwbfile.units is None or rows.max() >= len(nwbfile.units):

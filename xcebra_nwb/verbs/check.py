@@ -12,10 +12,11 @@ from xcebra_nwb.archive import pinned
 from xcebra_nwb.errors import Failure, UsageError
 from xcebra_nwb.files import write_json
 from xcebra_nwb.nwb.checker import Finding, Report, new_findings, report, waived
+from xcebra_nwb.nwb.foreign import Follow
 from xcebra_nwb.nwb.source import place_of
 
 
-def check(source: Path, directory: Path, session: str) -> list[Path]:
+def check(source: Path, directory: Path, session: str, follow: Follow = Follow.FOLDER) -> list[Path]:
     """Compare pynwb's and nwbinspector's findings on ``source`` and on the export in the results ``directory``.
 
     Writes check.json, whatever comes out, and returns its path in a list.
@@ -29,7 +30,7 @@ def check(source: Path, directory: Path, session: str) -> list[Path]:
         if not path.exists():
             raise UsageError(f"{path}: no such file", remedy)
     with pinned.opened(source) as file:
-        before, name = report(file), PurePosixPath(place_of(file)).name
+        before, name = report(file, pinned.followed(source, follow)), PurePosixPath(place_of(file)).name
     after = report(result)
     new = new_findings(before, after)
     target = Path(directory) / "check.json"

@@ -9,19 +9,25 @@ from pathlib import Path
 from xcebra_nwb.archive import local, newer, remote, sessions
 from xcebra_nwb.archive.remote import Screen
 from xcebra_nwb.archive.sessions import Session
+from xcebra_nwb.nwb.foreign import Follow
 
 logger = logging.getLogger("xcebra_nwb")
 
 
 def discover(
-    inputs: Sequence[Path | str], table: Path, base: Path | None = None, screen: Screen | None = None
+    inputs: Sequence[Path | str],
+    table: Path,
+    base: Path | None = None,
+    screen: Screen | None = None,
+    follow: Follow = Follow.FOLDER,
 ) -> list[Session]:
     """Write a row for every recording of ``inputs`` to ``table``; return the rows.
 
     ``inputs`` are files, folders, and what archives hold: dandisets, folders, globs and assets by their addresses, and
     asset ids beside them. Every asset gets a row, pinned by version, id and digests, with the reason if ``screen``
     leaves it out. What the user decided about a recording that the table lists already stays: its name, ``include``
-    and ``reason``. Local files under ``base`` (default: the working folder) are written relative to it.
+    and ``reason``. Local files under ``base`` (default: the working folder) are written relative to it,
+    and looked into as far as ``follow`` lets them lead to other files (:mod:`xcebra_nwb.nwb.foreign`).
 
     Raises:
         UsageError: an input is missing, nothing was found, a key is missing, or ``table`` is no such table.
@@ -34,7 +40,7 @@ def discover(
     here = [given for given in inputs if not remote.is_remote(given)]
     if here or not addresses:
         known, taken = {row.source: row for row in before}, {row.session for row in rows}
-        rows += local.rows(local.find(here), (base or Path.cwd()).absolute(), known, taken)
+        rows += local.rows(local.find(here), (base or Path.cwd()).absolute(), known, taken, follow)
     sessions.write(rows, table)
     return rows
 

@@ -15,6 +15,7 @@ from xcebra_nwb.errors import Refusal
 from xcebra_nwb.files import write_json
 from xcebra_nwb.footprint import Sizes
 from xcebra_nwb.nwb.extract import extract_session
+from xcebra_nwb.nwb.foreign import Follow, followed
 from xcebra_nwb.nwb.inventory import inventory
 from xcebra_nwb.nwb.source import Source, is_zarr
 from xcebra_nwb.session import decode_list, labels, save
@@ -23,10 +24,11 @@ from xcebra_nwb.trainable import check_trainable
 logger = logging.getLogger("xcebra_nwb")
 
 
-def extract(source: Path, directory: Path, config: Config, session: str) -> list[Path]:
+def extract(source: Path, directory: Path, config: Config, session: str, follow: Follow = Follow.FOLDER) -> list[Path]:
     """Write the session dataset, the inventory of an NWB file and its sizes into ``directory``; return the files.
 
-    ``source`` is the file, or the source.json of an asset; what it was is then in the dataset's attributes.
+    ``source`` is the file, or the source.json of an asset; what it was is then in the dataset's attributes. ``follow``
+    says where a local file may lead to other files (:mod:`xcebra_nwb.nwb.foreign`).
 
     Raises:
         UsageError: no such file, or the config names what it does not hold.
@@ -34,19 +36,22 @@ def extract(source: Path, directory: Path, config: Config, session: str) -> list
     """
     source, directory = Path(source), Path(directory)
     asset = pinned.load(source)
+    lineage, follow = asset.lineage if asset else {}, pinned.followed(source, follow)
     with pinned.opened(source) as file:
-        return _extract(file, directory, config, session, asset.lineage if asset else {})
+        return _extract(file, directory, config, session, lineage, follow)
 
 
-def _extract(source: Source, directory: Path, config: Config, session: str, lineage: dict[str, str]) -> list[Path]:
+def _extract(
+    source: Source, directory: Path, config: Config, session: str, lineage: dict[str, str], follow: Follow
+) -> list[Path]:
     dataset, report = directory / "session.nc", directory / "inventory.json"
-    seen = inventory(source).model_dump(mode="json")
+    seen = inventory(source, follow).model_dump(mode="json")
     seen["file"]["path"] = lineage.get("source", seen["file"]["path"])
     write_json(report, seen)
     try:
-        extracted = extract_session(source, config, session, directory)
+        extracted = extract_session(source, config, session, directory, follow=follow)
         check_trainable(extracted, config)
-        _check_writable(source)
+        _check_writable(source, follow)
     except Refusal as refusal:
         refusal.files = [report]  # what the file does hold belongs to the answer
         raise
@@ -78,10 +83,10 @@ def _sizes(session: xr.Dataset) -> Sizes:
     )
 
 
-def _check_writable(source: Source) -> None:
+def _check_writable(source: Source, follow: Follow) -> None:
     """Refuse results that could not be written now, not after the training."""
-    if is_zarr(source):
-        from xcebra_nwb.nwb.in_hdf5 import in_hdf5  # pynwb is slow to import, and most recordings are HDF5
+    if is_zarr(source) or followed(source, follow):
+        from xcebra_nwb.nwb.in_hdf5 import in_hdf5  # pynwb is slow to import, and most recordings are one HDF5 file
 
-        with in_hdf5(source):
+        with in_hdf5(source, follow):
             pass

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from xcebra_nwb.archive import pinned
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.nwb import inventory as nwb_inventory
+from xcebra_nwb.nwb.foreign import Follow
 from xcebra_nwb.nwb.inventory_models import Gap, IntervalTable, Inventory, LabelSeries, NeuralSource, TimeRange
 from xcebra_nwb.refusals import Code
 
 
-def inspect(path: Path | str) -> Inventory:
+def inspect(path: Path | str, follow: Follow = Follow.FOLDER) -> Inventory:
     """Return what the file holds.
 
     Raises:
         UsageError: there is no such file.
         Refusal: it cannot be opened as NWB 2.
     """
-    return nwb_inventory.inventory(path)
+    return nwb_inventory.inventory(path, pinned.followed(Path(path), follow))
 
 
 def config_of(inventory: Inventory) -> str:

@@ -12,16 +12,25 @@ from xcebra_nwb.errors import Exit, Failure
 from xcebra_nwb.files import write_text
 from xcebra_nwb.follow import Follower
 from xcebra_nwb.launch import INTERRUPTED, last_line, launch, packaged
+from xcebra_nwb.nwb.foreign import VARIABLE, Follow
 from xcebra_nwb.verbs.discover import discover
 
 logger = logging.getLogger("xcebra_nwb")
 
 
-def run(inputs: Sequence[Path | str], output: Path, config: Config, cores: int, draft: bool = False) -> int:
+def run(
+    inputs: Sequence[Path | str],
+    output: Path,
+    config: Config,
+    cores: int,
+    draft: bool = False,
+    follow: Follow = Follow.FOLDER,
+) -> int:
     """Run the workflow on ``inputs``, files, folders and dandisets; everything goes into the folder ``output``.
 
     ``output`` then holds sessions.tsv, config.yaml, a folder a session, summary.html and atlas.parquet. Run again, it
-    does what is missing or out of date, also after an interruption.
+    does what is missing or out of date, also after an interruption. ``follow`` says where local files may lead to
+    other files (:mod:`xcebra_nwb.nwb.foreign`).
 
     Returns:
         0 when every session is done or refused, 130 when interrupted, else 1.
@@ -31,14 +40,15 @@ def run(inputs: Sequence[Path | str], output: Path, config: Config, cores: int, 
     """
     output = Path(output).absolute()
     _check_device(config)
-    rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft))
+    rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft), follow)
     chosen = config.model_copy(update={"sessions": "sessions.tsv", "results": "."})
     settings, log = output / "config.yaml", output / "logs" / "workflow.log"
     write_text(settings, dump(chosen))
     count = "1 session" if len(rows) == 1 else f"{len(rows)} sessions"
     logger.info("%s in %s; the workflow's own log is %s", count, output / "sessions.tsv", log)
     follower = Follower(output, [row.session for row in rows if row.include])
-    code = launch(packaged("workflow") / "Snakefile", settings, cores, log, follower.look)
+    told = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # to the jobs
+    code = launch(packaged("workflow") / "Snakefile", settings, cores, log, follower.look, told)
     if code not in (0, INTERRUPTED) and not (output / "summary.html").exists():
         raise Failure(f"the workflow did not start: {last_line(log)}", f"read {log}")
     return code if code == INTERRUPTED else _say_how_it_ended(output, code)

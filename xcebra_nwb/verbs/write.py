@@ -7,15 +7,16 @@ from pathlib import Path
 from xcebra_nwb.archive import pinned
 from xcebra_nwb.errors import Failure, UsageError
 from xcebra_nwb.files import atomic, make_room, sha256
+from xcebra_nwb.nwb.foreign import Follow
 from xcebra_nwb.nwb.writer import export
 from xcebra_nwb.results import Results, load
 
 
-def write(source: Path, directory: Path, session: str) -> list[Path]:
+def write(source: Path, directory: Path, session: str, follow: Follow = Follow.FOLDER) -> list[Path]:
     """Write ``<session>_desc-xcebra.nwb`` into the session's results ``directory``; return its path in a list.
 
     The file, HDF5 also where ``source`` is Zarr, holds what ``source`` says of itself, without its series, and the
-    results. ``source`` is never changed.
+    results, and nothing that ``source`` reads from other files. ``source`` is never changed.
 
     Raises:
         UsageError: there is no source, or a result is missing.
@@ -30,7 +31,7 @@ def write(source: Path, directory: Path, session: str) -> list[Path]:
     target = directory / f"{session}_desc-xcebra.nwb"
     with pinned.opened(source) as file, atomic(target) as temporary:
         make_room(directory, results.attribution.nbytes + results.embedding.nbytes)
-        export(file, temporary, results)
+        export(file, temporary, results, pinned.followed(source, follow))
     return [target]
 
 

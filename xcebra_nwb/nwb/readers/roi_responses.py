@@ -82,7 +82,7 @@ def _cells(file: NwbFile, path: str) -> str:
     """Which regions of interest a series is of; those of which nothing is known are its own."""
     try:
         rois = file.groups[path]["rois"]
-        return f"{file.h5[rois.attrs['table']].name} from {numbers(rois, slice(0, 1))} on, {rois.shape[0]}"
+        return f"{file.referred(rois.attrs['table']).name} from {numbers(rois, slice(0, 1))} on, {rois.shape[0]}"
     except (*UNREADABLE, Refusal):
         return path
 
@@ -97,7 +97,7 @@ def _roi_table(file: NwbFile, group: h5py.Group, units: int, wanted: bool) -> pd
     region = ""
     try:
         rois = group["rois"]
-        plane = file.h5[rois.attrs["table"]]
+        plane = file.referred(rois.attrs["table"])
         location = dataset(plane["imaging_plane"], "location")
         region = first_text(location) if location is not None else ""
         if wanted:

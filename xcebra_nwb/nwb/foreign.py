@@ -1,0 +1,127 @@
+"""A file reads itself only: what of it leads into other files, and where that is followed.
+
+Nowhere in a stranger's file. In a local one into the folder that the file lies in, and everywhere for a user who says
+so. What is followed is scanned like the file itself, and may lead no further than the file may.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+from pathlib import Path
+
+import h5py
+
+from xcebra_nwb.errors import Refusal
+from xcebra_nwb.nwb.bounds import MOST_FILES
+from xcebra_nwb.nwb.leads import Kind, Lead
+from xcebra_nwb.nwb.scan import Scan, Seen
+from xcebra_nwb.nwb.source import Source, is_remote, opened, place_of
+from xcebra_nwb.refusals import Code
+
+# Where HDF5 looks for other files before it looks beside the file that names them.
+PREFIXES = {Kind.LINK: "HDF5_EXT_PREFIX", Kind.VIRTUAL: "HDF5_VDS_PREFIX", Kind.STORAGE: "HDF5_EXTFILE_PREFIX"}
+VARIABLE = "XCEBRA_NWB_FOLLOW_LINKS"  # of the environment: the user's word, never a file's or a config's
+UNPRINTABLE = {"\0", "\ufffd"}  # what stands in the name of a file that is not told as it is
+PATTERN = "%"  # what begins a number to fill in, in the name of a virtual dataset's source
+
+
+class Follow(Enum):
+    """Where that is followed which leads out of a file."""
+
+    NOWHERE = "nowhere"
+    FOLDER = "folder"
+    ANYWHERE = "anywhere"
+
+    @classmethod
+    def local(cls, everywhere: bool) -> Follow:
+        """Return where a local file is followed, given whether the user says everywhere."""
+        return cls.ANYWHERE if everywhere else cls.FOLDER
+
+
+def look(h5: h5py.File, place: str, own: Path | None, follow: Follow) -> Seen:
+    """Return what there is in an open file; all of it that leads elsewhere may be followed.
+
+    Args:
+        h5: the file.
+        place: what messages call it.
+        own: its path; None for one that has none here, of which nothing is followed.
+        follow: where to.
+
+    Raises:
+        Refusal: something leads where it is not followed, or the file is none that :mod:`.scan` lets pass.
+    """
+    scan = Scan()
+    seen = scan.of(h5, place)
+    if own is None or follow is Follow.NOWHERE:
+        if seen.leads:
+            raise _refused(place, seen.leads[0], "a file from elsewhere is read only if it holds all its data itself")
+    elif follow is Follow.FOLDER:
+        _check_folder(scan, place, seen.leads, own)
+    return seen
+
+
+def own_path(source: Source) -> Path | None:
+    """Return the path of a recording on this machine; None for an address or an open file."""
+    return Path(source) if isinstance(source, Path | str) and not is_remote(source) else None
+
+
+def followed(source: Source, follow: Follow) -> tuple[Lead, ...]:
+    """Return what of a recording is read from other files, which the Zarr ones have none of.
+
+    Raises:
+        Refusal: something leads where it is not followed.
+    """
+    with opened(source) as h5:
+        return look(h5, place_of(source), own_path(source), follow).leads if isinstance(h5, h5py.Group) else ()
+
+
+def check_alone(h5: h5py.File, place: str) -> None:
+    """Raise :class:`Refusal` where an open file, which messages call ``place``, is not read from itself alone."""
+    look(h5, place, None, Follow.NOWHERE)
+
+
+def _check_folder(scan: Scan, place: str, found: tuple[Lead, ...], own: Path) -> None:
+    """Refuse what leads out of the folder of ``own``, directly or through what it leads to."""
+    folder = Path(os.path.realpath(own)).parent
+    pending, seen = [(lead, own) for lead in found], {os.path.realpath(own)}
+    while pending:
+        lead, holder = pending.pop()
+        target = _target(lead, holder)
+        if target is None or not Path(os.path.realpath(target)).is_relative_to(folder):
+            raise _refused(place, lead, "copy it beside the file, or give --follow-links if you trust the file")
+        if os.path.realpath(target) not in seen and lead.kind is not Kind.STORAGE and _is_hdf5(target):
+            seen.add(os.path.realpath(target))
+            if len(seen) > MOST_FILES:
+                raise _refused(place, lead, f"it is one of more than {MOST_FILES} files")
+            pending += [(further, target) for further in _leads_of(scan, target)]
+
+
+def _leads_of(scan: Scan, path: Path) -> tuple[Lead, ...]:
+    try:
+        with h5py.File(path, "r") as h5:
+            return scan.of(h5, path.as_posix()).leads
+    except OSError as error:
+        raise Refusal(Code.DAMAGED, f"{path}: not readable as HDF5: {error}", "copy it again") from None
+
+
+def _target(lead: Lead, holder: Path) -> Path | None:
+    """Which file HDF5 takes; None where that cannot be told."""
+    unclear = UNPRINTABLE.intersection(lead.target) or (lead.kind is Kind.VIRTUAL and PATTERN in lead.target)
+    if unclear or lead.kind is Kind.UNKNOWN_LINK or os.environ.get(PREFIXES[lead.kind]):
+        return None
+    named = Path(lead.target)
+    if lead.kind is Kind.STORAGE:
+        return Path.cwd() / named
+    left = Path(named.name) if named.is_absolute() else named  # what HDF5 looks for where an absolute name fails
+    beside, really = holder.absolute().parent, Path(os.path.realpath(holder)).parent
+    places = [beside / named, beside / left, Path.cwd() / left, really / left]
+    return next((place for place in places if _is_hdf5(place)), places[0])
+
+
+def _is_hdf5(path: Path) -> bool:
+    return path.is_file() and bool(h5py.is_hdf5(path))
+
+
+def _refused(place: str, lead: Lead, remedy: str) -> Refusal:
+    return Refusal(Code.LEADS_ELSEWHERE, f"{place}: {lead}", remedy)

@@ -1,0 +1,134 @@
+"""A look at every object of an HDF5 file before anything is read of it: is it a tree of sane size, and its own?
+
+No recursion, and no value is read: as many steps as there are links, and never more than :mod:`.bounds` allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import h5py
+from h5py import h5a, h5d, h5g, h5l, h5o
+
+from xcebra_nwb.errors import Refusal
+from xcebra_nwb.nwb.bounds import MOST_ATTRIBUTE_BYTES, MOST_ATTRIBUTES, MOST_DEPTH, MOST_OBJECTS
+from xcebra_nwb.nwb.leads import Lead, of_dataset, of_link, readable
+from xcebra_nwb.nwb.walk import UNREADABLE
+from xcebra_nwb.refusals import Code
+
+Link = tuple[bytes, int, int]  # its name, its type, and the address of the object that a hard link leads to
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What leads out of a file, and the addresses of all objects that its links lead to."""
+
+    leads: tuple[Lead, ...] = ()
+    addresses: frozenset[int] = frozenset()
+
+
+@dataclass
+class Scan:
+    """Looks at one file, and at those that it leads to; ``links`` counts what was looked at in all of them."""
+
+    links: int = 0
+
+    def of(self, h5: h5py.File, place: str) -> Seen:
+        """Return what there is in ``h5``, which messages call ``place``.
+
+        An object that cannot be opened is passed over: nothing is read of it later either.
+
+        Raises:
+            Refusal: too many or too deeply nested objects, a group inside itself, or too much in attributes; or damage
+                behind which more may lie than can be seen.
+        """
+        one = _File(place, MOST_OBJECTS - self.links)
+        one.look_at(h5)
+        self.links += one.links
+        return Seen(tuple(one.leads), frozenset(one.seen))
+
+
+class _File:
+    def __init__(self, place: str, most: int) -> None:
+        self.leads: list[Lead] = []
+        self.links = 0
+        self._place, self._most = place, most
+        self.seen: set[int] = set()
+
+    def look_at(self, h5: h5py.File) -> None:
+        root = h5g.open(h5.id, b"/")
+        trail = [("", root, h5o.get_info(root).addr, self._links_of(root, "/"))]
+        self.seen.add(trail[0][2])
+        while trail:  # the groups that lie inside one another, and what is left to see in each
+            path, group, _, left = trail[-1]
+            link = next(left, None)
+            if link is None:
+                trail.pop()
+                continue
+            name, kind, address = link
+            below = f"{path}/{readable(name)}"
+            if any(address == around for _, _, around, _ in trail) and kind == h5l.TYPE_HARD:
+                raise self._refused(f"{below} is a group that holds itself")
+            item = self._item(group, link, below)
+            if isinstance(item, h5g.GroupID):
+                if len(trail) > MOST_DEPTH:
+                    raise self._refused(f"more than {MOST_DEPTH} groups inside one another")
+                trail.append((below, item, address, self._links_of(item, below)))
+
+    def _item(self, group: h5g.GroupID, link: Link, path: str) -> h5g.GroupID | h5d.DatasetID | None:
+        """What a hard link leads to, if it was not seen yet and can be opened; all that leads elsewhere is noted."""
+        name, kind, address = link
+        if kind not in (h5l.TYPE_HARD, h5l.TYPE_SOFT):
+            self.leads.append(of_link(group, name, kind, path))
+        if kind != h5l.TYPE_HARD or address in self.seen:
+            return None
+        self.seen.add(address)
+        try:
+            item = h5o.open(group, name)
+        except UNREADABLE:
+            return None
+        if isinstance(item, h5d.DatasetID):
+            with self._whole(path):
+                self.leads += of_dataset(item, path)
+            self._check_attributes(item, path)
+        return item
+
+    def _links_of(self, group: h5g.GroupID, path: str) -> Iterator[Link]:
+        found: list[Link] = []
+
+        def note(name: bytes, link: h5l.LinkInfo) -> bool | None:
+            found.append((name, link.type, link.u))
+            return True if len(found) > self._most - self.links else None
+
+        self._check_attributes(group, path)
+        with self._whole(path):
+            group.links.iterate(note, info=True)
+        self.links += len(found)
+        if self.links > self._most:
+            raise self._refused(f"more than {MOST_OBJECTS} objects")
+        return iter(found)
+
+    @contextmanager
+    def _whole(self, path: str) -> Iterator[None]:
+        """What is found by its name may be hidden from a look at everything, so damage is not passed over."""
+        try:
+            yield
+        except UNREADABLE as error:
+            problem = f"{self._place}: {path} is damaged: {error}"
+            raise Refusal(Code.DAMAGED, problem, "download or copy it again") from error
+
+    def _check_attributes(self, item: h5g.GroupID | h5d.DatasetID, path: str) -> None:
+        try:
+            number = h5a.get_num_attrs(item)
+            if number > MOST_ATTRIBUTES:
+                raise self._refused(f"{path} has {number} attributes, more than {MOST_ATTRIBUTES}")
+            sizes = [h5a.open(item, index=index).get_storage_size() for index in range(number)]
+        except UNREADABLE:
+            return
+        if max(sizes, default=0) > MOST_ATTRIBUTE_BYTES:
+            raise self._refused(f"{path} has an attribute of {max(sizes)} bytes, more than {MOST_ATTRIBUTE_BYTES}")
+
+    def _refused(self, what: str) -> Refusal:
+        return Refusal(Code.OUT_OF_BOUNDS, f"{self._place}: {what}", "that is no recording: ask who made the file")
