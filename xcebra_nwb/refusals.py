@@ -61,6 +61,12 @@ class Code(StrEnum):
         "The file holds more than any recording does: objects, groups inside one another, attributes, or a text.",
         "Such a file is made by mistake or to do harm: ask who made it.",
     )
+    UNKNOWN_CODEC = (
+        "unknown-codec",
+        "Values are stored by a filter or compressor that is not read, as it is none of the well-known ones, or is not "
+        "installed.",
+        "Install `hdf5plugin` where the line says that it helps; else store the values by another one (`h5repack`).",
+    )
     UNREADABLE_LAYOUT = (
         "unreadable-layout",
         "Data stand in the file in a way that has no one meaning: lengths that differ, no numbers, no sampling rate.",

@@ -15,10 +15,12 @@ import numpy as np
 
 from xcebra_nwb.errors import NotInFile, Refusal
 from xcebra_nwb.nwb import foreign
+from xcebra_nwb.nwb.bounds import MOST_NAME, MOST_TEXT
 from xcebra_nwb.nwb.foreign import Follow
 from xcebra_nwb.nwb.leads import Lead, address_of, holds_its_own
 from xcebra_nwb.nwb.scan import Seen
 from xcebra_nwb.nwb.source import Source, opened, place_of
+from xcebra_nwb.nwb.values import check_readable
 from xcebra_nwb.nwb.walk import UNREADABLE, identity_of, is_group, walk
 from xcebra_nwb.refusals import Code
 
@@ -134,16 +136,23 @@ def _check_version(place: str, h5: h5py.File) -> None:
 
 
 def text(value: Any) -> str:
-    """Return a text read from a file (bytes, str, or an array of one of them) as ``str`` that can be stored again."""
+    """Return a text read from a file (bytes, str, or an array of one of them) as ``str`` that can be stored again.
+
+    What lies beyond the first :data:`.bounds.MOST_TEXT` characters is cut off.
+    """
     if isinstance(value, np.ndarray):
         value = value.reshape(-1)[0] if value.size else ""
-    stored = value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+    stored = value[:MOST_TEXT] if isinstance(value, bytes) else str(value)[:MOST_TEXT].encode("utf-8", "replace")
     return stored.decode("utf-8", "replace").replace("\0", "")
 
 
 def first_text(data: h5py.Dataset) -> str:
     """Return the text of a dataset, or of the first of its values."""
-    return text(data[(0,) * len(data.shape)]) if 0 not in data.shape else ""
+    if 0 in data.shape:
+        return ""
+    first = (0,) * len(data.shape)
+    check_readable(data, first)
+    return text(data[first])
 
 
 def attribute(item: h5py.Group | h5py.Dataset, name: str) -> str:
@@ -165,7 +174,7 @@ def dataset(group: h5py.Group, name: str) -> h5py.Dataset | None:
         item = group[name]
     except UNREADABLE:
         return None
-    return None if is_group(item) or item.shape is None else item
+    return None if is_group(item) or item.shape is None or len(name) > MOST_NAME else item
 
 
 def _is_series(group: h5py.Group) -> bool:

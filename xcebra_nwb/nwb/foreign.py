@@ -14,6 +14,7 @@ import h5py
 
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.nwb.bounds import MOST_FILES
+from xcebra_nwb.nwb.filters import forget_plugin_folders
 from xcebra_nwb.nwb.leads import Kind, Lead
 from xcebra_nwb.nwb.scan import Scan, Seen
 from xcebra_nwb.nwb.source import Source, is_remote, opened, place_of
@@ -51,6 +52,7 @@ def look(h5: h5py.File, place: str, own: Path | None, follow: Follow) -> Seen:
     Raises:
         Refusal: something leads where it is not followed, or the file is none that :mod:`.scan` lets pass.
     """
+    forget_plugin_folders()
     scan = Scan()
     seen = scan.of(h5, place)
     if own is None or follow is Follow.NOWHERE:

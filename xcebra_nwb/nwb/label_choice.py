@@ -10,6 +10,7 @@ import numpy as np
 from xcebra_nwb.config_label import Auto
 from xcebra_nwb.config_label import Label as LabelConfig
 from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.nwb.bounds import MOST_LABEL
 from xcebra_nwb.nwb.clocks import lasting
 from xcebra_nwb.nwb.column_choice import automatic_columns
 from xcebra_nwb.nwb.configured_label import RESERVED, configured_label, known_sources
@@ -88,7 +89,7 @@ def _moving(name: str) -> str:
 
 def clean_name(name: str, taken: Iterable[str] = ()) -> str:
     """Return ``name`` as a valid label name that is not ``taken``."""
-    cleaned = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") or "label"
+    cleaned = re.sub(r"[^A-Za-z0-9]+", "_", name[:MOST_LABEL]).strip("_") or "label"
     cleaned = cleaned if cleaned[0].isalpha() else f"label_{cleaned}"
     taken = set(taken) | RESERVED
     unique, number = cleaned, 2

@@ -11,6 +11,7 @@ import numpy as np
 from xcebra_nwb.config import Time
 from xcebra_nwb.config_label import Kind
 from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.nwb.bounds import MOST_LABEL
 from xcebra_nwb.nwb.file import text
 from xcebra_nwb.nwb.grid import Grid, Range
 from xcebra_nwb.refusals import Code
@@ -125,4 +126,4 @@ def empty(label: Label) -> Refusal:
 
 
 def _class_name(value: object) -> str:
-    return f"{value:.15g}" if isinstance(value, float | np.floating) else text(value)
+    return f"{value:.15g}" if isinstance(value, float | np.floating) else text(value)[:MOST_LABEL]

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from xcebra_nwb.errors import Refusal
+from xcebra_nwb.nwb.bounds import MOST_LABEL
 from xcebra_nwb.nwb.file import NwbFile, attribute, dataset, first_text, neurodata_type
 from xcebra_nwb.nwb.table import bounds, data_frame, length, ragged, read_column, scalar_columns
 from xcebra_nwb.nwb.times import restarts
-from xcebra_nwb.nwb.values import numbers
+from xcebra_nwb.nwb.values import check_size, numbers
 from xcebra_nwb.nwb.walk import UNREADABLE
 from xcebra_nwb.refusals import Code
 
@@ -71,6 +72,7 @@ def cleaned(every: Iterable[np.ndarray]) -> tuple[list[np.ndarray], tuple[str, .
 def spike_numbers(table: h5py.Group) -> np.ndarray:
     """Return the number of spikes of every unit, (unit,), without reading them."""
     ends = bounds(table, "spike_times")
+    check_size(table["spike_times"])
     return np.ones(table["spike_times"].shape[0], dtype=np.int64) if ends is None else np.diff(ends)
 
 
@@ -101,9 +103,9 @@ def unit_table(file: NwbFile, table: h5py.Group, columns: bool) -> pd.DataFrame:
     rows = length(table)
     frame = data_frame(table) if columns else pd.DataFrame(index=range(rows))
     identifiers = read_column(table, "id") if dataset(table, "id") is not None else np.arange(rows)
-    frame["unit_id"] = [str(identifier) for identifier in identifiers]
+    frame["unit_id"] = [str(identifier)[:MOST_LABEL] for identifier in identifiers]
     frame["row"] = np.arange(rows)
-    frame["region"] = regions(file, table)
+    frame["region"] = [region[:MOST_LABEL] for region in regions(file, table)]
     return frame
 
 

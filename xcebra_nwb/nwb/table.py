@@ -11,7 +11,7 @@ import pandas as pd
 
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.nwb.file import dataset
-from xcebra_nwb.nwb.values import numbers, values
+from xcebra_nwb.nwb.values import check_size, numbers, values
 from xcebra_nwb.refusals import Code
 
 
@@ -19,6 +19,7 @@ def length(table: h5py.Group) -> int:
     """Return the number of rows."""
     identifiers = dataset(table, "id")
     if identifiers is not None:
+        check_size(identifiers)
         return int(identifiers.shape[0])
     first = next((table[name] for name in column_names(table) if _is_scalar(table, name, None)), None)
     return 0 if first is None else int(first.shape[0])
@@ -78,6 +79,7 @@ def bounds(table: h5py.Group, name: str) -> np.ndarray | None:
 def ragged(table: h5py.Group, name: str, step: int = 1) -> Iterator[np.ndarray]:
     """Yield each row's, or every ``step``-th row's, part of a column of numbers as float64, reading only that part."""
     data, ends = table[name], bounds(table, name)
+    check_size(data)
     if ends is None:
         ends = np.arange(data.shape[0] + 1)
     for start, stop in list(pairwise(ends))[::step]:

@@ -7,12 +7,12 @@ from typing import Any
 import h5py
 import numpy as np
 
+from xcebra_nwb import host_memory
 from xcebra_nwb.errors import Refusal
+from xcebra_nwb.nwb.bounds import MOST_CHUNK_BYTES, MOST_COMPRESSED, MOST_MEMORY, PLAUSIBLE
+from xcebra_nwb.nwb.filters import check_filters
 from xcebra_nwb.nwb.walk import UNREADABLE
 from xcebra_nwb.refusals import Code
-
-PLAUSIBLE = 2**28  # bytes: what takes less memory is read, whatever it takes on disk
-MOST_COMPRESSED = 1000  # times smaller on disk than in memory: gzip's own limit for one repeated value
 
 
 def values(data: h5py.Dataset, selection: Any = ()) -> np.ndarray:
@@ -21,8 +21,7 @@ def values(data: h5py.Dataset, selection: Any = ()) -> np.ndarray:
     Raises:
         Refusal: they cannot be read, or are declared far larger than what is stored.
     """
-    if isinstance(selection, tuple) and not selection:
-        check_size(data)
+    check_readable(data, selection)
     try:
         stored = data.asstr(errors="replace") if is_text(data) else data
         return np.asarray(stored[selection], dtype=object if is_text(data) else None)
@@ -67,15 +66,53 @@ def _said(data: h5py.Dataset) -> str:
     return "nothing" if data.shape is None else "texts" if is_text(data) else f"values of type {data.dtype}"
 
 
+def check_readable(data: h5py.Dataset, selection: Any = ()) -> None:
+    """Raise :class:`Refusal` where ``selection`` of a dataset is stored by what is not read, or is absurdly large."""
+    if isinstance(data, h5py.Dataset):
+        check_filters(data)
+        chunk = _bytes(data.chunks or (), data)
+        if chunk > MOST_CHUNK_BYTES:
+            raise _too_large(f"{data.name}: a chunk of {chunk:.3g} bytes, more than {MOST_CHUNK_BYTES:.3g}")
+    asked = _bytes(_selected(data.shape or (), selection), data)
+    if asked > PLAUSIBLE:
+        check_size(data)
+        free = host_memory.free_bytes()
+        if asked > MOST_MEMORY * free:
+            raise _too_large(f"{data.name}: {asked:.3g} bytes, where {free:.3g} bytes of memory are free")
+
+
 def check_size(data: h5py.Dataset) -> None:
     """Raise :class:`Refusal` where a dataset declares far more than can be stored in what it holds."""
-    declared = float(np.prod(data.shape or (), dtype=np.float64)) * data.dtype.itemsize
+    declared = _bytes(data.shape or (), data)
     if declared > PLAUSIBLE and declared > MOST_COMPRESSED * stored_bytes(data):
         raise Refusal(
             Code.DAMAGED,
             f"{data.name}: declares {declared:.3g} bytes and holds {stored_bytes(data):.3g}",
             "download or copy it again, or name other data",
         )
+
+
+def _bytes(shape: tuple[int, ...], data: h5py.Dataset) -> float:
+    return float(np.prod(shape, dtype=np.float64)) * data.dtype.itemsize
+
+
+def _selected(shape: tuple[int, ...], selection: Any) -> tuple[int, ...]:
+    """How many values of each axis a selection takes."""
+    parts = selection if isinstance(selection, tuple) else (selection,)
+    if Ellipsis in [part for part in parts if not isinstance(part, np.ndarray)]:
+        return shape
+    taken = [_count(part, length) for part, length in zip(parts, shape, strict=False)]
+    return (*taken, *shape[len(taken) :])
+
+
+def _count(part: Any, length: int) -> int:
+    if isinstance(part, slice):
+        return len(range(*part.indices(length)))
+    return int(np.size(part))
+
+
+def _too_large(what: str) -> Refusal:
+    return Refusal(Code.OUT_OF_BOUNDS, what, "name other data, or write it in smaller pieces")
 
 
 def stored_bytes(data: h5py.Dataset) -> int:

@@ -6,6 +6,8 @@ from collections import deque
 
 import h5py
 
+from xcebra_nwb.nwb.bounds import MOST_NAME, MOST_SHOWN
+
 SKIPPED = {"specifications", "general"}
 UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
 """What h5py raises for damaged or unknown objects: it has no error class of its own."""
@@ -57,10 +59,14 @@ def _members(
 
 def _names(path: str, group: h5py.Group, problems: dict[str, str]) -> list[str]:
     try:
-        return [name for name in group if path or name not in SKIPPED]
+        names = [name for name in group if path or name not in SKIPPED]
     except UNREADABLE as error:
         problems[path or "/"] = f"unreadable: {error}"
         return []
+    for name in names:
+        if len(name) > MOST_NAME:
+            problems[f"{path}/{name[:MOST_SHOWN]}..."] = f"its name has {len(name)} characters, more than {MOST_NAME}"
+    return [name for name in names if len(name) <= MOST_NAME]
 
 
 def _target(path: str, group: h5py.Group, name: str, problems: dict[str, str]) -> dict[str, h5py.Group]:
