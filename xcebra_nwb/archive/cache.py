@@ -1,9 +1,12 @@
-"""The cache that all projects on a machine share: an asset by its digest, whole or not there, fetched by one at a time.
+"""The cache that all projects of a user share: an asset by its digest, whole or not there, fetched by one at a time.
 
 - ``objects/<digest>/<name>``: whole files, verified, never changed; a name for every asset of that content
+- ``stamps/<digest>``: the signature of what was verified there: sizes, times and inodes of all files
 - ``incoming/<digest>/``: what a download has so far; it goes on from there
-- ``ranges/<digest>/``: blocks of files that were streamed
+- ``ranges/<digest>/``: blocks of files that were streamed, each with its signature
 - ``locks/<digest>``: held while something is made; a killed process lets go of it
+
+All folders are the user's alone. What lies in them is used when its signature fits, else when its digest does.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -18,19 +22,46 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock
 
 from xcebra_nwb.archive.sessions import Session
+from xcebra_nwb.archive.signing import is_signed, signature
 from xcebra_nwb.errors import Failure, UsageError
+from xcebra_nwb.files import atomic
+from xcebra_nwb.private import NAME, base, own_folder
 
 VARIABLE = "XCEBRA_NWB_CACHE"
+REMEDY = f"let {VARIABLE} name a folder of your own"
 SPARE = 1.05  # of an asset's size that must be free
 UNFIT = re.compile(r"[^A-Za-z0-9_.+-]+")
 PLAIN = re.compile(r"[0-9a-zA-Z-]+")
 
 
 def root() -> Path:
-    """Return the folder of the cache: $XCEBRA_NWB_CACHE, else xcebra-nwb in the user's folder for caches."""
+    """Return the folder of the cache: $XCEBRA_NWB_CACHE, else xcebra-nwb in the user's folder for caches.
+
+    Raises:
+        UsageError: no home is known.
+    """
     named = os.environ.get(VARIABLE)
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(named).expanduser().absolute() if named else Path(home) / "xcebra-nwb"
+    if not named:
+        return base("XDG_CACHE_HOME", ".cache") / NAME
+    try:
+        return Path(named).expanduser().absolute()
+    except RuntimeError:
+        raise UsageError(f"{VARIABLE}: {named}: no such user", REMEDY) from None
+
+
+def own(path: Path) -> Path:
+    """Return a folder of the cache, made if it is not there; it and all above it in the cache are the user's alone.
+
+    Raises:
+        UsageError: one is not, or cannot be made.
+    """
+    folder = own_folder(root(), REMEDY)
+    for part in path.relative_to(folder).parts:
+        folder = folder / part
+        if folder.is_symlink():
+            raise UsageError(f"{folder}: a link in the cache", f"remove it, or {REMEDY}")
+        own_folder(folder, REMEDY)
+    return path
 
 
 def key(row: Session) -> str:
@@ -52,14 +83,64 @@ def place(row: Session) -> Path:
     return root() / "objects" / key(row) / (UNFIT.sub("-", PurePosixPath(row.path).name).strip("-.") or "asset.nwb")
 
 
-def named(row: Session) -> bool:
-    """Return whether an asset is there; where its content is, under another name, it gets its own name, too."""
-    wanted = place(row)
-    held = sorted(p for p in wanted.parent.iterdir() if p.exists()) if wanted.parent.is_dir() else []
-    if held and wanted not in held:
-        wanted.unlink(missing_ok=True)  # a link whose file is gone
-        wanted.symlink_to(held[0].name)
-    return bool(held)
+def held(row: Session) -> list[Path]:
+    """Return what is there of an asset's content, under any name, verified or not."""
+    folder = place(row).parent
+    return sorted(own(folder).iterdir()) if os.path.lexists(folder) else []
+
+
+def is_stamped(row: Session) -> bool:
+    """Return whether what is there was verified by the digests of ``row``, and nothing of it has changed since."""
+    try:
+        found = _stamp(row).read_bytes()
+    except FileNotFoundError:
+        return False
+    return bool(held(row)) and is_signed(found, *_seen(row))
+
+
+def stamp(row: Session) -> None:
+    """Sign what is there as verified by the digests of ``row``."""
+    own(_stamp(row).parent)
+    with atomic(_stamp(row)) as temporary:
+        temporary.write_bytes(signature(*_seen(row)))
+
+
+def _stamp(row: Session) -> Path:
+    return root() / "stamps" / key(row)
+
+
+def _seen(row: Session) -> tuple[str, ...]:
+    """What a stamp is about: the digests, and every file with what changes when it does."""
+    lines, folder = [], place(row).parent
+    for path, found in entries(folder):
+        lines += [str(path.relative_to(folder)), f"{found.st_mode} {found.st_uid}"]
+        if not stat.S_ISDIR(found.st_mode):
+            lines += [f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino} {found.st_dev}"]
+    return ("object", row.etag, row.sha256, str(row.size), *lines)
+
+
+def entries(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield ``path`` and all that is in it, at any depth, with what the system says of it; no link is followed."""
+    found = path.lstat()
+    yield path, found
+    if stat.S_ISDIR(found.st_mode):
+        for one in sorted(path.iterdir()):
+            yield from entries(one)
+
+
+def give_name(path: Path, wanted: Path) -> None:
+    """Give what is at ``path`` a second name: the same files, or copies on a system that has no hard links."""
+    if path.is_dir():
+        shutil.copytree(path, wanted, copy_function=_link)
+    else:
+        _link(path, wanted)
+
+
+def _link(path: Path | str, wanted: Path | str) -> None:
+    try:
+        os.link(path, wanted, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        shutil.copy2(path, wanted, follow_symlinks=False)
 
 
 def incoming(row: Session) -> Path:
@@ -75,16 +156,13 @@ def ranges(row: Session) -> Path:
 @contextmanager
 def alone(row: Session) -> Iterator[None]:
     """Wait until no other process makes the asset, and keep the others waiting."""
-    lock = root() / "locks" / key(row)
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
+    with FileLock(own(root() / "locks") / key(row)):
         yield
 
 
 def check_space(row: Session) -> None:
     """Raise :class:`Failure` when the cache's disk has no room for an asset."""
-    folder = incoming(row)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = own(incoming(row))
     free, needed = shutil.disk_usage(folder).free, int((row.size or 0) * SPARE)
     if free < needed:
         problem = f"{row.session}: {needed / 1e9:.1f} GB needed in {root()}, {free / 1e9:.1f} GB free"
@@ -92,8 +170,8 @@ def check_space(row: Session) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
-    if path.is_dir():
+    """Remove a file, a link or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,11 +14,13 @@ from xcebra_nwb.archive.listing import is_plain
 from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.errors import Failure
 from xcebra_nwb.files import sha256
+from xcebra_nwb.private import user
 
 PARTIAL = ".dandidownload"  # where the client keeps what it has so far
 GAVE_UP = "download failed"
 TOO_SHORT = "Not all part hashes submitted"  # how the client says that the end is missing
 TRIES = 2  # a wrong digest may be an accident of the way, but not twice
+logger = logging.getLogger("xcebra_nwb")
 
 
 def downloaded(row: Session) -> Path:
@@ -30,14 +34,34 @@ def downloaded(row: Session) -> Path:
     """
     place = cache.place(row)
     with cache.alone(row):
-        if not cache.named(row):
-            cache.check_space(row)
-            fetched = _verified(row)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _protect(fetched)
-            fetched.replace(place)
-            cache.remove(cache.incoming(row))
+        verified = cache.is_stamped(row)
+        if not verified:
+            _discard_wrong(row)
+        names = cache.held(row)
+        if not names:
+            _fetch(row, place)
+        elif place not in names:
+            cache.give_name(names[0], place)
+        if not verified or place not in names:
+            cache.stamp(row)
     return place
+
+
+def _discard_wrong(row: Session) -> None:
+    """Leave of what is there only what has the right digests."""
+    for path in cache.held(row):
+        if problem := _wrong(row, path):
+            logger.warning("%s: %s is not what was put there (%s): removed", row.session, path, problem)
+            cache.remove(path)
+
+
+def _fetch(row: Session, place: Path) -> None:
+    cache.check_space(row)
+    fetched = _verified(row)
+    _protect(fetched)
+    cache.own(place.parent)
+    fetched.replace(place)
+    cache.remove(cache.incoming(row))
 
 
 def _verified(row: Session) -> Path:
@@ -51,7 +75,7 @@ def _verified(row: Session) -> Path:
                 return fetched
         if not problem.startswith(GAVE_UP):  # what arrived before the client gave up may be right
             cache.remove(cache.incoming(row))
-            cache.incoming(row).mkdir(parents=True)
+            cache.own(cache.incoming(row))
     raise Failure(f"{row.session}: {row.path}: {problem}, twice", "nothing of it is used; the same command tries again")
 
 
@@ -96,9 +120,9 @@ def _reports(row: Session) -> Iterator[dict[str, Any]]:
 
 
 def _remove_others(folder: Path, name: str) -> None:
-    """The same content may have begun to come under another name."""
+    """The same content may have begun to come under another name; and what was planted may lead elsewhere."""
     for path in folder.iterdir():
-        if path.name not in {name, f"{name}{PARTIAL}"}:
+        if path.name not in {name, f"{name}{PARTIAL}"} or _foreign(path):
             cache.remove(path)
 
 
@@ -106,9 +130,11 @@ def _wrong(row: Session, path: Path) -> str:
     """What is wrong with a file by the table, "" if nothing."""
     from dandi.support.digests import get_digest, get_zarr_checksum
 
+    if problem := _foreign(path):
+        return problem
     if path.is_dir():
-        found = get_zarr_checksum(path)
-        return "" if found == row.etag else f"Zarr checksum {found}, not {row.etag}"
+        checksum = get_zarr_checksum(path)
+        return "" if checksum == row.etag else f"Zarr checksum {checksum}, not {row.etag}"
     size = path.stat().st_size
     if row.size is not None and size != row.size:
         return f"{size} bytes, not {row.size}"
@@ -119,8 +145,17 @@ def _wrong(row: Session, path: Path) -> str:
     return ""
 
 
+def _foreign(path: Path) -> str:
+    """Why a file or folder is not all this user's own, "" if it is: links lead elsewhere, and others change theirs."""
+    for one, found in cache.entries(path):
+        if not stat.S_ISDIR(found.st_mode) and not stat.S_ISREG(found.st_mode):
+            return f"{one} is a link, or no file"
+        if user() is not None and found.st_uid != user():
+            return f"{one} belongs to another user"
+    return ""
+
+
 def _protect(path: Path) -> None:
     """No program shall change what all projects share."""
-    for file in path.rglob("*") if path.is_dir() else [path]:
-        if file.is_file():
-            file.chmod(0o444)
+    for one, found in cache.entries(path):
+        one.chmod(0o700 if stat.S_ISDIR(found.st_mode) else 0o444)

@@ -1,14 +1,16 @@
-"""A file in an archive, read by ranges of bytes: only what is asked for, each block once, kept on disk by digest."""
+"""A file in an archive, read by ranges of bytes: only what is asked for, each block once, kept signed on disk."""
 
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 
 from fsspec.caching import BlockCache
 
+from xcebra_nwb.archive.signing import SIZE, is_signed, signature
 from xcebra_nwb.errors import Failure
 from xcebra_nwb.files import atomic
 
@@ -16,6 +18,7 @@ BLOCK = 256 * 1024  # bytes
 BLOCKS_IN_MEMORY = 128  # 32 MiB
 BLOCKS_AT_ONCE = 32  # 8 MiB in one request
 
+logger = logging.getLogger("xcebra_nwb")
 Fetch = Callable[[int, int], bytes]
 
 
@@ -72,22 +75,40 @@ class RangeFile(io.RawIOBase):
         """Bring the blocks of a stretch that are not on disk there, neighbours in one request."""
         missing = [b for b in range(start // BLOCK, (stop - 1) // BLOCK + 1) if not self._is_there(b)]
         for run in _runs(missing):
-            first = run[0] * BLOCK
-            content = self._fetch(first, min((run[-1] + 1) * BLOCK, self.size))
-            self.bytes_read += len(content)
-            for block in run:
-                begin = block * BLOCK - first
-                with atomic(self._path(block)) as temporary:
-                    temporary.write_bytes(content[begin : begin + BLOCK])
+            self._fetched(run)
+
+    def _fetched(self, run: list[int]) -> bytes:
+        """Neighbouring blocks, in one request; each is put on disk, and its signature behind it."""
+        first = run[0] * BLOCK
+        content = self._fetch(first, min((run[-1] + 1) * BLOCK, self.size))
+        self.bytes_read += len(content)
+        for block in run:
+            begin = block * BLOCK - first
+            part = content[begin : begin + BLOCK]
+            with atomic(self._path(block)) as temporary:
+                temporary.write_bytes(part + signature(*self._about(block), part))
+        return content
 
     def _from_disk(self, start: int, stop: int) -> bytes:
-        """A whole block, which is there unless somebody empties the cache at this moment."""
+        """A whole block: that on disk, unless it is not the one that was put there."""
         self._to_disk(start, stop)
-        return self._path(start // BLOCK).read_bytes()
+        block = start // BLOCK
+        try:
+            found = self._path(block).read_bytes()
+        except FileNotFoundError:  # somebody empties the cache at this moment
+            return self._fetched([block])
+        if is_signed(found[-SIZE:], *self._about(block), found[:-SIZE]):
+            return found[:-SIZE]
+        logger.warning("%s: block %d in the cache is not what was put there: fetched again", self.name, block)
+        return self._fetched([block])
+
+    def _about(self, block: int) -> tuple[str, ...]:
+        """What the signature of a block is about, beside its content: its place in which file."""
+        return ("block", self._folder.name, str(self.size), str(block))
 
     def _is_there(self, block: int) -> bool:
         try:
-            return self._path(block).stat().st_size == min(BLOCK, self.size - block * BLOCK)
+            return self._path(block).stat().st_size == min(BLOCK, self.size - block * BLOCK) + SIZE
         except FileNotFoundError:
             return False
 

@@ -1,0 +1,80 @@
+"""Signatures by which what the cache holds is known again; the key is the user's, and lies outside the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import os
+import stat
+from functools import lru_cache
+from pathlib import Path
+
+from filelock import FileLock
+
+from xcebra_nwb.errors import UsageError
+from xcebra_nwb.files import atomic
+from xcebra_nwb.private import NAME, base, own_folder, user
+
+KEY, SIZE = "cache.key", 32  # bytes of a key and of a signature
+REMEDY = "let XDG_STATE_HOME name a folder of your own"
+logger = logging.getLogger("xcebra_nwb")
+
+
+def signature(*parts: str | bytes) -> bytes:
+    """Return the signature of ``parts``, told apart from every other division of the same bytes."""
+    made = hashlib.blake2b(key=_key(str(_folder())), digest_size=SIZE)
+    for part in parts:
+        content = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
+        made.update(len(content).to_bytes(8, "big") + content)
+    return made.digest()
+
+
+def is_signed(found: bytes, *parts: str | bytes) -> bool:
+    """Return whether ``found`` is the signature of ``parts``."""
+    return hmac.compare_digest(found, signature(*parts))
+
+
+def _folder() -> Path | str:
+    try:
+        return base("XDG_STATE_HOME", ".local/state") / NAME
+    except UsageError:
+        return ""
+
+
+@lru_cache
+def _key(folder: str) -> bytes:
+    """The user's key, made at the first call; one for this process alone where none can be kept."""
+    try:
+        return _kept(own_folder(Path(folder), REMEDY) / KEY) if folder else _unkept("this user has no home folder")
+    except (UsageError, OSError) as error:
+        return _unkept(error.message if isinstance(error, UsageError) else f"{folder}: {error.strerror}")
+
+
+def _unkept(problem: str) -> bytes:
+    logger.warning("%s: no key of the cache is kept, and every file is verified by its digest (%s)", problem, REMEDY)
+    return os.urandom(SIZE)
+
+
+def _kept(place: Path) -> bytes:
+    with FileLock(place.with_suffix(".lock")):
+        held = _read(place)
+        if held is None:  # one that others could read or write may have signed anything
+            held = os.urandom(SIZE)
+            with atomic(place) as temporary:
+                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "wb") as stream:
+                    stream.write(held)
+        return held
+
+
+def _read(place: Path) -> bytes | None:
+    try:
+        descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as stream:
+        found = os.fstat(descriptor)
+        foreign = user() is not None and (found.st_uid != user() or found.st_mode & 0o077)
+        content = stream.read(SIZE + 1) if stat.S_ISREG(found.st_mode) and not foreign else b""
+    return content if len(content) == SIZE else None
