@@ -6,11 +6,30 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from xcebra_nwb.errors import UsageError
 
 NAME = ".lock"
+
+
+def taken(lock: Path, busy: str, remedy: str) -> AcquireReturnProxy:
+    """Take the lock ``lock`` and return it, to be used in a ``with`` statement.
+
+    Args:
+        lock: a file in the folder that is worked on.
+        busy: what to say where another process has it.
+        remedy: what would help then.
+
+    Raises:
+        UsageError: another process has it, or this user may not take it.
+    """
+    try:
+        return FileLock(lock, timeout=0).acquire()
+    except Timeout:
+        raise UsageError(busy, remedy) from None
+    except OSError as error:  # made by another user, or a link
+        raise UsageError(f"{lock}: cannot be locked: {error.strerror}", "name a folder of your own") from None
 
 
 @contextmanager

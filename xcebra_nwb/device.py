@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 from filelock import FileLock
 
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.memory import keep_freed
+from xcebra_nwb.private import runtime_folder
 
 logger = logging.getLogger("xcebra_nwb")
 
@@ -21,10 +20,10 @@ logger = logging.getLogger("xcebra_nwb")
 def device(name: str, threads: int) -> Iterator[torch.device]:
     """Yield the device called ``name`` (auto: a CUDA card if there is one, else the CPU) and use ``threads`` threads.
 
-    A CUDA card is held under a file lock, so that sessions running side by side on one machine take turns.
+    A CUDA card is held under a file lock, so that a user's sessions running side by side on one machine take turns.
 
     Raises:
-        UsageError: there is no such kind of device, or the card asked for is not there.
+        UsageError: there is no such kind of device, the card asked for is not there, or it cannot be locked.
     """
     torch.set_num_threads(threads)
     keep_freed()
@@ -33,8 +32,17 @@ def device(name: str, threads: int) -> Iterator[torch.device]:
         yield chosen
         return
     index = chosen.index if chosen.index is not None else torch.cuda.current_device()
-    with FileLock(Path(tempfile.gettempdir()) / f"xcebra-nwb-gpu-{index}.lock"), torch.cuda.device(index):
+    with card_lock(index), torch.cuda.device(index):
         yield chosen
+
+
+def card_lock(index: int) -> FileLock:
+    """Return the lock of a card. It is the user's own: a shared one could be kept by anybody for ever.
+
+    Raises:
+        UsageError: there is no folder to put it into.
+    """
+    return FileLock(runtime_folder() / f"gpu-{index}.lock")
 
 
 def say_precision(precision: str, place: torch.device) -> None:

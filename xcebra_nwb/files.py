@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -26,14 +27,15 @@ def atomic(path: Path | str) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; rename it to ``path`` on success, remove it on any error.
 
     What was written is on the disk before it gets its name: no power cut leaves the name with half of the content.
-    The temporary name keeps the ending of ``path``, which libraries read the format from.
+    The temporary name keeps the ending of ``path``, which libraries read the format from. Nobody can foresee it: in a
+    folder that others write to, too, a link of that name would lead what is written elsewhere.
 
     Raises:
         OSError: as it came; where there is no room (:data:`NO_ROOM`) it names ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    temporary = path.with_name(f".{secrets.randbits(64)}-{path.name}")
     try:
         yield temporary
         _to_disk(temporary)

@@ -7,14 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
-from filelock import FileLock, Timeout
-
-from xcebra_nwb.errors import Failure, UsageError
+from xcebra_nwb.alone import taken
+from xcebra_nwb.errors import Failure
 
 logger = logging.getLogger("xcebra_nwb")
 PACKAGE = Path(__file__).parent
@@ -48,12 +46,13 @@ def launch(
     are added to the environment.
 
     Raises:
-        UsageError: another run is using the folder.
+        UsageError: another run is using the folder, or it is another user's.
     """
     output = config.parent
     command = _command(snakefile, config, cores)
     log.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(output), log.open("w") as stream:
+    busy = f"{output}: another run is using this folder"
+    with taken(output / ".run.lock", busy, "wait for it, or name another"), log.open("w") as stream:
         if any((output / ".snakemake" / "locks").glob("*")):  # nobody else is here, so a run before was killed
             subprocess.run([*command, "--unlock"], cwd=output, stdout=stream, stderr=stream, check=True)
         return _run_and_follow(command, _environment() | dict(variables or {}), output, stream, look)
@@ -63,15 +62,6 @@ def last_line(log: Path) -> str:
     """Return the last line of a log that says something."""
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     return lines[-1] if lines else "it said nothing"
-
-
-@contextmanager
-def _alone(output: Path) -> Iterator[None]:
-    try:
-        with FileLock(output / ".run.lock", timeout=0):
-            yield
-    except Timeout:
-        raise UsageError(f"{output}: another run is using this folder", "wait for it, or name another") from None
 
 
 def _run_and_follow(

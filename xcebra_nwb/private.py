@@ -79,7 +79,7 @@ def runtime_folder() -> Path:
         UsageError: others made a folder of that name, and nothing else can be used.
     """
     named = os.environ.get("XDG_RUNTIME_DIR", "")
-    if named:
+    if named and Path(named).is_dir():
         try:
             own = own_folder(Path(named), "")
             return own_folder(own / NAME, "")

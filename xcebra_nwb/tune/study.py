@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import optuna
-from filelock import FileLock, Timeout
 from optuna.distributions import CategoricalDistribution
 
+from xcebra_nwb.alone import taken
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.tune.choice import Trial, as_record, from_record
 from xcebra_nwb.tune.grid import Grid
@@ -37,18 +37,16 @@ def explore(
         UsageError: ``folder`` holds the study of another question, or another process is at work there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".tune.lock", blocking=False):
-            study = _open(folder, question)
-            done = {(trial.outputs, trial.weight) for trial in _done(study)}
-            missing = [setting for setting in settings.shuffled(seed) if setting not in done]
-            left = missing[: max(0, trials - len(done))]
-            logger.info("%d settings are tried, %d to go", len(done), len(left))
-            for setting in left:
-                _add(study, settings, attempt(*setting))
-            return _done(study)
-    except Timeout:
-        raise UsageError(f"{folder}: another process is tuning here", "wait for it, or another --output") from None
+    busy = f"{folder}: another process is tuning here"
+    with taken(folder / ".tune.lock", busy, "wait for it, or another --output"):
+        study = _open(folder, question)
+        done = {(trial.outputs, trial.weight) for trial in _done(study)}
+        missing = [setting for setting in settings.shuffled(seed) if setting not in done]
+        left = missing[: max(0, trials - len(done))]
+        logger.info("%d settings are tried, %d to go", len(done), len(left))
+        for setting in left:
+            _add(study, settings, attempt(*setting))
+        return _done(study)
 
 
 def _open(folder: Path, question: dict[str, str]) -> optuna.Study:
