@@ -68,6 +68,8 @@ class Archive:
         self.api = self.store = ""  # addresses, set by the server
         self.dandisets: dict[str, Dandiset] = {}
         self.keys: set[str] = set()
+        self.keys_of_others: set[str] = set()  # good ones, of users who own nothing
+        self.taken_out: set[str] = set()  # assets of embargoed dandisets, kept and shown to nobody
         self.after_page: Callable[[], None] = lambda: None
         self.uploaded: dict[str, Content] = {}
 
@@ -93,6 +95,14 @@ class Archive:
                 if asset_id in version.assets:
                     return dandiset, version.assets[asset_id]
         return None
+
+    def take_out(self, asset_id: str) -> None:
+        """Remove an asset from its dandiset: the archive keeps it, and goes on showing what was open."""
+        dandiset, _ = self.asset(asset_id)
+        for version in dandiset.versions.values():
+            version.assets.pop(asset_id, None)
+        if dandiset.embargoed:
+            self.taken_out.add(asset_id)
 
     def metadata(self, asset: Asset) -> dict[str, Any]:
         return {

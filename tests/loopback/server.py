@@ -186,6 +186,9 @@ class _Api(_Handler):
         return (self.headers.get("Authorization") or "").removeprefix("token ")
 
     def barred(self, embargoed: bool) -> bool:
+        if embargoed and self.token() in self.archive.keys_of_others:
+            self.reply(403, {"detail": "You do not have permission to perform this action."})
+            return True
         if embargoed and self.token() not in self.archive.keys:
             self.reply(401, {"detail": "Authentication credentials were not provided."})
             return True
@@ -205,7 +208,7 @@ class _Api(_Handler):
         self.reply(200, self.archive.info())
 
     def auth(self) -> None:
-        known = self.token() in self.archive.keys
+        known = self.token() in self.archive.keys | self.archive.keys_of_others
         self.reply(200 if known else 401, {"token": self.token()} if known else {"detail": "Invalid token."})
 
     def dandisets(self) -> None:
@@ -269,6 +272,10 @@ class _Api(_Handler):
 
     def _asset(self, asset_id: str) -> Asset | None:
         found = self.archive.asset(asset_id)
+        if asset_id in self.archive.taken_out:
+            known = self.token() in self.archive.keys | self.archive.keys_of_others
+            self.reply(403 if known else 401, {"detail": "You do not have permission to perform this action."})
+            return None
         if found is None:
             self.reply(404, {"detail": "Not found."})
             return None

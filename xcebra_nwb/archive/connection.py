@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from xcebra_nwb.errors import Failure, UsageError, XcebraError
 
 if TYPE_CHECKING:
+    import requests
     from dandi.consts import DandiInstance
     from dandi.dandiapi import DandiAPIClient
     from dandi.dandiarchive import ParsedDandiURL
@@ -43,7 +44,7 @@ def explained(what: str) -> Iterator[None]:
     except (NotFoundError, UnknownURLError) as error:
         raise UsageError(f"{what}: {first_line(error)}", "see `dandi ls` for what there is") from None
     except requests.HTTPError as error:
-        raise _refused(what, error.response.status_code if error.response is not None else 0) from None
+        raise _refused(what, error) from None
     except requests.RequestException as error:
         problem = f"{what}: the archive cannot be reached ({type(error).__name__})"
         raise Failure(problem, "the same command goes on from here") from None
@@ -59,12 +60,27 @@ def first_line(error: BaseException | str) -> str:
     return QUERY.sub("", lines[0])
 
 
-def _refused(what: str, status: int) -> XcebraError:
+def _refused(what: str, error: requests.HTTPError) -> XcebraError:
+    status = error.response.status_code if error.response is not None else 0
+    sent = error.request.headers if error.request is not None else {}
+    if status == 403 and "Authorization" in sent:
+        return _forbidden(what, "" if error.request is None else str(error.request.method))
     if status == 404:
         return UsageError(f"{what}: not in the archive", "see `dandi ls` for what there is")
     if status in KEY_WANTED:
         return UsageError(f"{what}: the archive wants a key, or another one", "see docs/archive.md on keys")
     return Failure(f"{what}: the archive answers {status}, again and again", "the same command goes on from here")
+
+
+def _forbidden(what: str, method: str) -> XcebraError:
+    """The archive knows the key (else it says 401), and what was asked for is not for its user.
+
+    An asset that was taken out of an embargoed dandiset is kept, and shown to nobody.
+    """
+    if method in {"GET", "HEAD"}:
+        problem = f"{what}: the key is accepted, and yet the archive does not show this: gone from the dandiset?"
+        return UsageError(problem, "run `xcebra-nwb discover` again, or ask an owner of the dandiset")
+    return UsageError(f"{what}: the key is accepted, but its user may not write there", "ask an owner of the dandiset")
 
 
 def parsed(address: str, *, glob: bool = False) -> ParsedDandiURL:
@@ -94,6 +110,7 @@ def connected(instance: DandiInstance | str, dandiset: str = "", *, key: bool = 
         with explained(f"{name}:{dandiset}" if dandiset else name):
             if key or (dandiset and _is_closed(client, dandiset)):
                 authenticate(client, f"{name}:{dandiset}" if dandiset else name)
+                _check_entry(client, dandiset)
         yield client
 
 
@@ -109,6 +126,15 @@ def _is_closed(client: DandiAPIClient, dandiset: str) -> bool:
     return False
 
 
+def _check_entry(client: DandiAPIClient, dandiset: str) -> None:
+    """Raise :class:`UsageError` if the key's user may not see ``dandiset``: later, a 403 is about an asset."""
+    if dandiset and _is_closed(client, dandiset):
+        problem = (
+            f"{client.dandi_instance.name}:{dandiset}: the key is accepted, but its user may not see this dandiset"
+        )
+        raise UsageError(problem, "ask one of its owners to add you, or use the key of one who is")
+
+
 def authenticate(client: DandiAPIClient, what: str) -> None:
     """Give ``client`` the user's key from the environment or the keyring; never ask for it.
 
@@ -122,7 +148,7 @@ def authenticate(client: DandiAPIClient, what: str) -> None:
     if not key:
         key, place = _from_keyring(service), f"the keyring ({service})"
     if not key:
-        raise UsageError(f"{what} needs a key", f"set {variable}, or store one with `keyring set {service} key`")
+        raise UsageError(f"{what} needs a key", _where_to_put_it(variable, service))
     try:
         client.authenticate(key)
     except requests.HTTPError as error:
@@ -130,6 +156,14 @@ def authenticate(client: DandiAPIClient, what: str) -> None:
         if status not in KEY_WANTED:
             raise
         raise UsageError(f"{what}: the key in {place} is not accepted", "get one on the archive's site") from None
+
+
+def _where_to_put_it(variable: str, service: str) -> str:
+    """What to do with a key. Of an archive that the client does not know, the variable is named after its address."""
+    said = f"set {variable}, or store one with `keyring set {service} key`"
+    if variable.isidentifier():
+        return said
+    return f"{said}; no shell sets that name, but `env '{variable}=...' xcebra-nwb ...` does"
 
 
 def _from_keyring(service: str) -> str | None:

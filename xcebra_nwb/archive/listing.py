@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from xcebra_nwb.archive.connection import connected, explained, parsed
+from xcebra_nwb.archive.embargo import access_of
 from xcebra_nwb.errors import Failure, UsageError
 
 if TYPE_CHECKING:
@@ -23,13 +24,17 @@ DRAFT = "draft"
 
 @dataclass(frozen=True)
 class Place:
-    """A version of a dandiset in an archive; ``known`` is whether ``dandi://`` addresses know the archive's name."""
+    """A version of a dandiset in an archive; ``known`` is whether ``dandi://`` addresses know the archive's name.
+
+    ``access`` is who may see it (:mod:`.embargo`).
+    """
 
     instance: str
     api: str
     known: bool
     dandiset: str
     version: str
+    access: str
 
     def address(self, path: str, asset_id: str) -> str:
         """Return an address of an asset that the dandi client understands, without characters that need care."""
@@ -119,7 +124,8 @@ def _place(client: DandiAPIClient, url: ParsedDandiURL, address: str, draft: boo
         raise UsageError(f"{address}: a draft changes", f"{remedy}; its assets are then pinned by digest")
     instance = client.dandi_instance
     known = instance.name in known_instances
-    return Place(instance.name, client.api_url.rstrip("/"), known, dandiset.identifier, dandiset.version_id)
+    api, access = client.api_url.rstrip("/"), access_of(dandiset)
+    return Place(instance.name, api, known, dandiset.identifier, dandiset.version_id, access)
 
 
 def _filter(url: ParsedDandiURL) -> dict[str, str]:

@@ -20,7 +20,8 @@ from xcebra_nwb.nwb.foreign import Follow
 from xcebra_nwb.nwb.source import Source
 
 FILE = "source.json"
-LINEAGE = ("source", "dandiset", "version", "asset_id", "path", "sha256", "etag")
+PINNED = ("source", "dandiset", "version", "asset_id", "path", "sha256", "etag")
+LINEAGE = (*PINNED, "source_access")
 Access = Literal["download", "stream"]
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from xcebra_nwb.archive.connection import connected, explained, parsed
+from xcebra_nwb.archive.embargo import UNKNOWN, access_of
+from xcebra_nwb.archive.listing import DRAFT
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.files import atomic, write_text
 
+if TYPE_CHECKING:
+    from dandi.dandiarchive import ParsedDandiURL
+
+logger = logging.getLogger("xcebra_nwb")
 UNNAMED = "000000"  # identifier of a dandiset that does not exist yet
 RELATION = "dcite:IsDerivedFrom"
 LICENSES = ("spdx:CC0-1.0", "spdx:CC-BY-4.0")  # from free to bound: those that archives take
@@ -24,13 +31,15 @@ UNFIT = re.compile(r"[^A-Za-z0-9+]+")
 
 @dataclass(frozen=True)
 class Origin:
-    """A version of a dandiset that results are derived from."""
+    """A version of a dandiset that results are derived from; ``access`` is who may see it now (:mod:`.embargo`)."""
 
     identifier: str
     name: str
     url: str
     citation: str
     licenses: tuple[str, ...]
+    access: str = UNKNOWN
+    draft: bool = False
 
     @property
     def resource(self) -> dict[str, str]:
@@ -42,8 +51,9 @@ class Origin:
 def origins(addresses: Iterable[str]) -> list[Origin]:
     """Return the versions of dandisets that the addresses of assets lie in, with their licences and citations.
 
+    Of one that is gone, or needs a key that is not there, all but its identifier is unknown; that is said.
+
     Raises:
-        UsageError: one is not in its archive, or needs a key.
         Failure: an archive is out of reach.
     """
     found: dict[str, Origin] = {}
@@ -51,18 +61,28 @@ def origins(addresses: Iterable[str]) -> list[Origin]:
         url = parsed(address)
         place = f"{url.instance.name}:{url.dandiset_id}/{url.version_id}"
         if place not in found and url.dandiset_id is not None:
-            with connected(url.instance, url.dandiset_id) as client, explained(place):
-                found[place] = _origin(place, client.get_dandiset(url.dandiset_id, url.version_id).get_raw_metadata())
+            found[place] = _origin(place, url)
     return list(found.values())
 
 
-def _origin(place: str, metadata: Mapping[str, Any]) -> Origin:
+def _origin(place: str, url: ParsedDandiURL) -> Origin:
+    assert url.dandiset_id is not None
+    try:
+        with connected(url.instance, url.dandiset_id) as client, explained(place):
+            dandiset = client.get_dandiset(url.dandiset_id, url.version_id, lazy=False)
+            metadata: Mapping[str, Any] = dandiset.get_raw_metadata()
+            access = access_of(dandiset)
+    except UsageError as error:
+        logger.warning("%s", error)
+        metadata, access = {}, UNKNOWN
     return Origin(
         identifier=str(metadata.get("id") or place),
         name=str(metadata.get("name") or place),
         url=f"https://doi.org/{metadata['doi']}" if metadata.get("doi") else str(metadata.get("url") or ""),
         citation=str(metadata.get("citation") or ""),
         licenses=tuple(str(one) for one in metadata.get("license") or ()),
+        access=access,
+        draft=url.version_id == DRAFT,
     )
 
 

@@ -116,6 +116,7 @@ def row(asset: Listed, name: str, reason: str = "") -> Session:
         size=asset.size,
         sha256=asset.sha256,
         etag=asset.etag,
+        source_access=asset.place.access,
         found=_one_line("; ".join(filter(None, [", ".join(asset.variables), ", ".join(asset.species)]))),
     )
 

@@ -49,6 +49,7 @@ class Session(BaseModel):
         default="", pattern=r"^[0-9A-Za-z-]*$", description="dandi-etag of the asset, or tree checksum of a Zarr"
     )
     found: str = Field(default="", description="what the file holds, in one line")
+    source_access: str = Field(default="", description="whether everybody may see it: open or embargoed")
 
     @field_validator("session")
     @classmethod

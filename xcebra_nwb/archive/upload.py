@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xcebra_nwb import __version__
+from xcebra_nwb.archive import secrecy
 from xcebra_nwb.archive.connection import connected, explained
+from xcebra_nwb.archive.embargo import OPEN, access_of
+from xcebra_nwb.archive.publication import Origin, origins
 from xcebra_nwb.errors import UsageError
+from xcebra_nwb.nwb.exported import read_export
 
 if TYPE_CHECKING:
     from dandi.dandiapi import RemoteAsset, RemoteDandiset
@@ -18,18 +22,38 @@ AUTHOR = "xcebra-nwb"
 SANDBOX = "dandi-sandbox"
 
 
-def upload(folder: Path, files: Sequence[Path], dandiset: str, instance: str = SANDBOX) -> dict[str, list[str]]:
+def upload(
+    folder: Path,
+    files: Sequence[Path],
+    dandiset: str,
+    instance: str = SANDBOX,
+    sources: Sequence[Origin] = (),
+    public: bool = False,
+) -> dict[str, list[str]]:
     """Send ``files`` of the dandiset in ``folder`` to the draft of ``dandiset``; return paths by what became of them.
 
     All files are looked up before the first is sent. ``relatedResource`` of the dandiset is added to; nothing else of
     its metadata is changed. Interrupted, the same call goes on: what has arrived is ``there``.
 
+    Args:
+        folder: the dandiset on disk.
+        files: of it.
+        dandiset: identifier of the one to send them to.
+        instance: name or address of its archive.
+        sources: what the files were made of, beside what they name themselves.
+        public: make public what not everybody may see.
+
     Raises:
-        UsageError: no key, no such dandiset, or an asset of that name is not ours.
+        UsageError: no key, no such dandiset, an asset of that name is not ours, or the dandiset is open and a source is
+            not, and ``public`` is not set.
         Failure: the archive is out of reach.
     """
+    lineages = [read_export(file).lineage for file in files]
+    sources = [*sources, *origins(one["address"] for one in lineages if "address" in one)]
     with connected(instance, dandiset, key=True) as client, explained(f"{instance}:{dandiset}"):
         remote = client.get_dandiset(dandiset, "draft", lazy=False)
+        if access_of(remote) == OPEN:
+            secrecy.check(list(dict.fromkeys(sources)), lineages, f"{instance}:{dandiset}", public)
         held = {path: _held(remote, path) for path in (_path(file, folder) for file in files)}
         foreign = [path for path, asset in held.items() if asset is not None and not _is_ours(asset)]
         if foreign:

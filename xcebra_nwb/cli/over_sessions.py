@@ -71,6 +71,9 @@ def publish(
     upload: Annotated[bool, typer.Option("--upload", help="Send it to an archive, too.")] = False,
     dandiset: Annotated[str | None, typer.Option(help="Identifier of the dandiset to send it to.")] = None,
     instance: Annotated[str, typer.Option(help="Name or address of the archive.")] = "dandi-sandbox",
+    public: Annotated[
+        bool, typer.Option("--make-embargoed-data-public", help="Send results of embargoed data into an open dandiset.")
+    ] = False,
 ) -> None:
     """Prepare a dandiset of the results; with --upload, send it to the draft of --dandiset (in the sandbox)."""
     from xcebra_nwb.archive.publication import UNNAMED
@@ -85,7 +88,7 @@ def publish(
     if upload and dandiset is not None:
         from xcebra_nwb.archive.upload import upload as send
 
-        for what, paths in send(output, made.files, dandiset, instance).items():
+        for what, paths in send(output, made.files, dandiset, instance, made.origins, public).items():
             info("%s: %d", what, len(paths))
 
 

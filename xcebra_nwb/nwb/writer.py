@@ -28,7 +28,8 @@ from xcebra_nwb.results import Results
 
 MODULE = "misc"  # one of the module names that nwbinspector expects
 SOURCE_ATTRIBUTES = (
-    "session", "dandiset", "version", "path", "asset_id", "sha256", "etag", "nwb_identifier", "neural_source",
+    "session", "dandiset", "version", "path", "asset_id", "sha256", "etag", "source_access", "nwb_identifier",
+    "neural_source",
 )  # fmt: skip
 
 

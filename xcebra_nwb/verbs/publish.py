@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xcebra_nwb.archive import publication, sessions
+from xcebra_nwb.archive import publication, secrecy, sessions
 from xcebra_nwb.archive.cache import remove
 from xcebra_nwb.archive.publication import UNNAMED, Origin
 from xcebra_nwb.errors import Failure, UsageError, XcebraError
@@ -15,6 +17,7 @@ from xcebra_nwb.report.status import session_status
 from xcebra_nwb.session import load_dataset
 
 logger = logging.getLogger("xcebra_nwb")
+SESSION = "session.nc"
 MODALITIES = {"calcium": "ophys"}  # by kind of activity; all else is ecephys
 
 
@@ -46,8 +49,13 @@ def publish(
     """
     chosen, left_out = _chosen(results, table)
     exports = {session: read_export(file) for session, file in chosen.items()}
+    for session, reason in _in_the_dark(exports, results).items():
+        left_out[session] = reason
+        del chosen[session], exports[session]
+    _check_any(list(exports), left_out)
     addresses = [one.lineage["address"] for one in exports.values() if "address" in one.lineage]
-    sources = publication.origins(addresses)
+    sources = publication.origins([*addresses, *_addresses_of_partners(exports, results)])
+    secrecy.say(sources, (one.lineage for one in exports.values()))
     chosen_license = publication.license_of(sources, len(exports) - len(addresses), license)
     publication.write_metadata(publication.metadata(name, contact, chosen_license, sources, dandiset), folder)
     files = []
@@ -56,11 +64,15 @@ def publish(
             files.append(_placed(results / session, file, exports[session], folder))
         except XcebraError as error:
             left_out[session] = str(error)
-    if not files:
-        raise UsageError("no session can be published", next(iter(left_out.values()), "run the workflow first"))
+    _check_any(files, left_out)
     if problems := publication.faults(folder):
         raise Failure(f"{folder}: dandi validate: {problems[0]}", "please report this")
     return Published(files, left_out, sources)
+
+
+def _check_any(left: Sequence[object], left_out: Mapping[str, str]) -> None:
+    if not left:
+        raise UsageError("no session can be published", next(iter(left_out.values()), "run the workflow first"))
 
 
 def _chosen(results: Path, table: Path) -> tuple[dict[str, Path], dict[str, str]]:
@@ -76,8 +88,33 @@ def _chosen(results: Path, table: Path) -> tuple[dict[str, Path], dict[str, str]
     return chosen, left_out
 
 
+def _partners(exported: Exported) -> list[str]:
+    """The sessions whose data made the space that a session's encoders are in."""
+    named = (exported.lineage.get(key, "") for key in ("trained_with", "aligned_to"))
+    return [name for names in named for name in names.split(", ") if name]
+
+
+def _in_the_dark(exports: Mapping[str, Exported], results: Path) -> dict[str, str]:
+    """Why sessions are left out whose encoders learned from others of which nothing is known."""
+    gone = {
+        session: next((name for name in _partners(one) if not _is_here(name, results)), "")
+        for session, one in exports.items()
+    }
+    return {session: f"trained with {name}, whose results are not here" for session, name in gone.items() if name}
+
+
+def _is_here(name: str, results: Path) -> bool:
+    return re.fullmatch(sessions.SESSION_NAME, name) is not None and (results / name / SESSION).exists()
+
+
+def _addresses_of_partners(exports: Mapping[str, Exported], results: Path) -> list[str]:
+    names = {name for one in exports.values() for name in _partners(one)} - set(exports)
+    described = [load_dataset(results / name / SESSION, ("activity",)).attrs for name in sorted(names)]
+    return [str(attrs["source"]) for attrs in described if attrs.get("asset_id")]
+
+
 def _placed(directory: Path, file: Path, exported: Exported, folder: Path) -> Path:
-    described = load_dataset(directory / "session.nc", ("activity",))
+    described = load_dataset(directory / SESSION, ("activity",))
     kind = str(described["activity"].attrs.get("kind", ""))
     session = exported.session_id or directory.name.rsplit("ses-", 1)[-1]
     path = publication.asset_path(str(described.attrs["subject"]), session, MODALITIES.get(kind, "ecephys"))

@@ -38,5 +38,5 @@ def write(source: Path, directory: Path, session: str, follow: Follow = Follow.F
 def _is_the_source(source: Path, results: Results) -> bool:
     attrs, asset = results.session.attrs, pinned.load(source)
     if asset is not None:
-        return asset.lineage == {name: str(attrs.get(name, "")) for name in asset.lineage}
+        return all(asset.lineage[name] == str(attrs.get(name, "")) for name in pinned.PINNED)
     return attrs["sha256"] in {"", sha256(source)}

@@ -60,8 +60,12 @@ class Listing:
 
 def _said(error: requests.HTTPError, client: DandiAPIClient) -> str:
     status = error.response.status_code if error.response is not None else 0
+    if status == 403 and "Authorization" in client.session.headers:
+        return "the key is accepted, but its user may not see this"
     if status in (401, 403):
-        return f"a key is needed, or another one: set {client.api_key_env_var}"
+        variable = client.api_key_env_var
+        how = "" if variable.isidentifier() else f" (no shell sets that name: `env '{variable}=...' snakemake ...`)"
+        return f"a key is needed, or another one: set {variable}{how}"
     return "there is none" if status == 404 else f"the archive answers {status}"
 
 
