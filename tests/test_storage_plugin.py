@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +97,29 @@ class TestDandiStorage(TestStorageBase):
     @pytest.mark.parametrize("query", ["dandi://dandi/000207/sub-4", "http://x/y", "dandi://dandi/7@0.1.2/x"])
     def test_other_queries_are_told_apart(self, query: str) -> None:
         assert not self.get_storage_provider_cls().is_valid_query(query)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_readme_works_as_it_is_written(number: int, held: Loopback, tmp_path: Path) -> None:
+    held.add("sub-4/sub-4_ses-4_ecephys+image.nwb", b"4", "000207", "0.220216.0323")
+    example = re.findall(r"```\n(.*?)```", (PLUGIN / "README.md").read_text(), re.DOTALL)[number]
+    (tmp_path / "Snakefile").write_text(example.replace("https://host", held.site))
+    command = tmp_path / "bin" / "analyse"
+    command.parent.mkdir()
+    command.write_text('#!/bin/sh\ncat "$1"\n')
+    command.chmod(0o755)
+    path = os.pathsep.join([str(command.parent), os.environ["PATH"]])
+    elsewhere = [] if "api_url" in example else ["--storage-dandi-api-url", held.api]  # the example names the real one
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "1", *elsewhere],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": path, "PYTHONPATH": os.pathsep.join([str(PLUGIN), os.environ.get("PYTHONPATH", "")])},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [one.read_text() for one in (tmp_path / "results").iterdir()] == [["4", PATHS[0]][number]]
 
 
 def test_a_workflow_globs_and_fetches(held: Loopback, tmp_path: Path) -> None:
