@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from xcebra_nwb.config_label import Auto, Label
 from xcebra_nwb.config_objective import Objective
 from xcebra_nwb.config_problem import first_problem
 from xcebra_nwb.config_section import LABEL_NAME, Section
 from xcebra_nwb.errors import UsageError
+from xcebra_nwb.path_name import unfit
 
+LARGEST = 1_000_000  # bytes of a config
+MOST_VALUES = 100_000  # in a config, each as often as it is referred to
+LONGEST_NUMBER = 1_000  # bits
 NullKind = Literal["auto", "shift", "reverse", "permute"]
 Method = Literal[
     "inverted_neuron_gradient",
@@ -227,11 +231,20 @@ class Attribution(Section):
     generator: Generator = Field(default_factory=Generator, description="what generator_support is the support of")
 
 
+def _fit(path: str) -> str:
+    if why := unfit(path):
+        raise ValueError(why)
+    return path
+
+
+PathName = Annotated[str, AfterValidator(_fit)]
+
+
 class Config(Section):
     """The whole config."""
 
-    sessions: str = Field("config/sessions.tsv", description="table of the sessions, written by `discover`")
-    results: str = Field("results", description="folder of the results")
+    sessions: PathName = Field("config/sessions.tsv", description="table of the sessions, written by `discover`")
+    results: PathName = Field("results", description="folder of the results")
     access: Literal["download", "stream"] = Field(
         "download", description="how assets of archives are read (docs/archive.md)"
     )
@@ -288,21 +301,53 @@ def load(path: Path | str) -> Config:
     Raises:
         UsageError: no such file, not YAML, or a key or value is wrong; one line, with the nearest valid key.
     """
+    return validate(read(path), where=str(path))
+
+
+def read(path: Path | str) -> dict[str, Any]:
+    """Return what a YAML file says, unchecked but for its size; nothing in it is evaluated.
+
+    Raises:
+        UsageError: no such file, not YAML, or too large.
+    """
+    path = Path(path)
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        if path.stat().st_size > LARGEST or not path.is_file():
+            raise UsageError(f"{path}: no config is a file like this", f"give a YAML file of at most {LARGEST:,} bytes")
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such config file", "give the path of a YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", "give the path of a YAML file that can be read") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date such as 2024-99-99 is a ValueError
         raise UsageError(f"{path}: not YAML: {error}", "mend the line it names") from None
-    return validate(content or {}, where=str(path))
+    if not isinstance(content or {}, dict):
+        raise UsageError(f"{path}: no keys at its top level", "such as `results: results`")
+    return content or {}
 
 
 def validate(content: Any, where: str = "config") -> Config:
     """Return ``content`` as a :class:`Config`; raise :class:`UsageError` in one line."""
+    _check_size(content, where)
     try:
         return Config.model_validate(content)
     except ValidationError as error:
         raise UsageError(f"{where}: {first_problem(error, Config)}") from None
+
+
+def _check_size(content: Any, where: str) -> None:
+    """Raise :class:`UsageError` for lists of lists that YAML's aliases make endless, or too many to be shown."""
+    left, seen = [content], 0
+    while left:
+        value = left.pop()
+        seen += 1
+        if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
+            raise UsageError(f"{where}: a number of {value.bit_length():,} bits", "give one that can be counted with")
+        if seen > MOST_VALUES:
+            raise UsageError(
+                f"{where}: over {MOST_VALUES:,} values", "leave out the aliases (*name) that repeat others"
+            )
+        left.extend(value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ())
 
 
 def dump(config: Config) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from pathlib import Path
 
+from xcebra_nwb.printable import LONGEST, cut, printable
 from xcebra_nwb.refusals import Code
 
 
@@ -28,12 +29,16 @@ class XcebraError(Exception):
     exit_code = Exit.FAILED
 
     def __init__(self, message: str, remedy: str = "") -> None:
-        self.message = " ".join(str(message).split())
-        self.remedy = " ".join(str(remedy).split())
+        self.message, self.remedy = one_line(message), one_line(remedy)
         super().__init__(str(self))
 
     def __str__(self) -> str:
         return f"{self.message} ({self.remedy})" if self.remedy else self.message
+
+
+def one_line(text: object) -> str:
+    """Return a text of a file or a library as one line that is not endless and steers no terminal."""
+    return cut(printable(" ".join(str(text).split())), LONGEST)
 
 
 class Failure(XcebraError):

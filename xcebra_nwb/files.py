@@ -16,6 +16,7 @@ from typing import Any
 
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.made_by import maker
+from xcebra_nwb.printable import printable_lines
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what a system says when there is none for more bytes
 BESIDE = 1_000_000  # bytes that HDF5 takes beside values
@@ -88,14 +89,19 @@ def unfinished(name: str) -> str:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write ``text`` (UTF-8) to ``path``, whole or not at all."""
+    """Write ``text`` (UTF-8; what that cannot hold, as its escape) to ``path``, whole or not at all."""
     with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path | str, content: Any) -> None:
     """Write ``content`` as indented, strict JSON (NaN is refused: say ``None`` and why)."""
-    write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+    write_text(path, json_text(content) + "\n")
+
+
+def json_text(content: Any) -> str:
+    """Return ``content`` as indented, strict JSON that can be shown on a terminal as it stands."""
+    return printable_lines(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False))
 
 
 def read_json(path: Path | str) -> Any:

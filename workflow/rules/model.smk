@@ -6,7 +6,7 @@ TRAINING = dict(
     settings=section("encoder", "objectives", "training", "random_seed"),
     code=fingerprint("train_together" if CONFIG.training.together else "train"),
 )
-TRAIN = "xcebra-nwb train {params.directories:q} --config {params.config:q} --threads {threads} --batch > {log} 2>&1"
+TRAIN = "xcebra-nwb train --config={params.config:q} --threads {threads} --batch -- {params.directories:q} > {log:q} 2>&1"
 
 
 rule train:
@@ -88,7 +88,7 @@ rule attribute:
     message:
         "{wildcards.session}: attribute"
     shell:
-        "xcebra-nwb attribute {params.directory:q} --config {params.config:q} --threads {threads} --batch > {log} 2>&1"
+        "xcebra-nwb attribute --config={params.config:q} --threads {threads} --batch -- {params.directory:q} > {log:q} 2>&1"
 
 
 rule assess:
@@ -111,4 +111,4 @@ rule assess:
     message:
         "{wildcards.session}: assess"
     shell:
-        "xcebra-nwb assess {params.directory:q} --batch > {log} 2>&1"
+        "xcebra-nwb assess --batch -- {params.directory:q} > {log:q} 2>&1"

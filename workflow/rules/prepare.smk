@@ -16,7 +16,7 @@ rule simulate:
     params:
         code=fingerprint("simulate"),
     shell:
-        "xcebra-nwb simulate {output} --seed {wildcards.seed} > {log} 2>&1"
+        "xcebra-nwb simulate --seed {wildcards.seed} -- {output:q} > {log:q} 2>&1"
 
 
 rule fetch:
@@ -40,7 +40,7 @@ rule fetch:
     message:
         "{wildcards.session}: fetch"
     shell:
-        "xcebra-nwb fetch {params.directory:q} --sessions {params.table:q} {params.how} > {log} 2>&1"
+        "xcebra-nwb fetch --sessions={params.table:q} {params.how} -- {params.directory:q} > {log:q} 2>&1"
 
 
 rule extract:
@@ -66,4 +66,4 @@ rule extract:
     message:
         "{wildcards.session}: extract"
     shell:
-        "xcebra-nwb extract {params.source:q} {params.directory:q} --config {params.config:q} --batch > {log} 2>&1"
+        "xcebra-nwb extract --config={params.config:q} --batch -- {params.source:q} {params.directory:q} > {log:q} 2>&1"

@@ -23,7 +23,7 @@ rule write:
     message:
         "{wildcards.session}: write"
     shell:
-        "xcebra-nwb write {params.source:q} {params.directory:q} --batch > {log} 2>&1"
+        "xcebra-nwb write --batch -- {params.source:q} {params.directory:q} > {log:q} 2>&1"
 
 
 rule check:
@@ -48,7 +48,7 @@ rule check:
     message:
         "{wildcards.session}: check"
     shell:
-        "xcebra-nwb check {params.source:q} {params.directory:q} --batch > {log} 2>&1"
+        "xcebra-nwb check --batch -- {params.source:q} {params.directory:q} > {log:q} 2>&1"
 
 
 rule report:
@@ -71,7 +71,7 @@ rule report:
     message:
         "{wildcards.session}: report"
     shell:
-        "xcebra-nwb report {params.directory:q} --batch > {log} 2>&1"
+        "xcebra-nwb report --batch -- {params.directory:q} > {log:q} 2>&1"
 
 
 rule summarize:
@@ -96,4 +96,4 @@ rule summarize:
         results=lambda wildcards, output: Path(output.page).parent,
         code=fingerprint("summarize"),
     shell:
-        "xcebra-nwb summarize --results {params.results:q} --sessions {input.table:q} > {log} 2>&1"
+        "xcebra-nwb summarize --results={params.results:q} --sessions={input.table:q} > {log:q} 2>&1"

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import stat
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
 from xcebra_nwb.archive import pinned
-from xcebra_nwb.archive.sessions import RESERVED, UNPLANNABLE, Session, unplannable
-from xcebra_nwb.errors import UsageError, XcebraError
+from xcebra_nwb.archive.sessions import LONGEST_NAME, RESERVED, Session, is_device
+from xcebra_nwb.errors import UsageError, XcebraError, one_line
 from xcebra_nwb.files import sha256
 from xcebra_nwb.nwb.foreign import Follow
 from xcebra_nwb.nwb.inventory import Inventory, inventory
+from xcebra_nwb.path_name import REASONS, unfit
+from xcebra_nwb.printable import printable
+
+logger = logging.getLogger("xcebra_nwb")
 
 ENDINGS = (".nwb", ".nwb.zarr", ".nwb.zarr.zip")
 ENDING = re.compile(r"(\.nwb)?(\.zarr)?(\.zip)?$")
@@ -22,13 +28,18 @@ ZARR_METADATA = (".zmetadata", ".zgroup", "zarr.json")
 OWN_EXPORT = "_desc-xcebra.nwb"  # our results are not new sessions
 NAMED = re.compile(r"^sub-(?P<subject>[A-Za-z0-9+-]+)_ses-(?P<session>[A-Za-z0-9+-]+)(_|$)")
 MISSING = "a link to a file that is not here"
+NO_FILE = "neither a file nor a folder"
+UNREADABLE = "cannot be read"
+OWN_REASONS = (MISSING, NO_FILE, UNREADABLE, *REASONS)  # to leave a row out, while they last; all others are the user's
+ROOM_FOR_A_NUMBER = 8  # characters
 
 
 class Look(NamedTuple):
-    """What a file says: the name of its session ("" if none), and what it holds, in one line."""
+    """What a file says: the name of its session, and what it holds, in one line; or why it is left out."""
 
-    name: str
-    found: str
+    name: str = ""
+    found: str = ""
+    reason: str = ""
 
 
 def find(inputs: Iterable[Path | str]) -> list[Path]:
@@ -37,31 +48,57 @@ def find(inputs: Iterable[Path | str]) -> list[Path]:
     They are ``*.nwb``, and ``*.nwb.zarr`` and ``*.nwb.zarr.zip``; a folder is one where it holds the root of a Zarr.
 
     Hidden files and this package's own exports are passed over in folders; a file that is named is always taken.
+    Folders that cannot be read are said; links to folders are not followed.
 
     Raises:
         UsageError: an input does not exist, or no folder holds a file.
     """
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     for given in inputs:
         for path in _under(given):
-            found.setdefault(path.resolve(), path)
+            found.setdefault(os.path.realpath(path), path)
     if not found:
         raise UsageError("no NWB file found", "give NWB files, or folders that hold *.nwb files")
     return sorted(found.values())
 
 
-def _under(given: Path | str) -> list[Path]:
-    path = Path(os.path.normpath(Path(given).expanduser().absolute()))  # links are kept: their names mean more
+def _under(given: Path | str) -> Iterator[Path]:
+    path = _absolute(given)
+    try:
+        path.lstat()
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        why = "no such file or folder" if missing else getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{given}: {why}", "give NWB files, or folders that hold them") from None
     if path.is_dir() and not _is_zarr_root(path):
-        return [p for ending in ENDINGS for p in path.rglob(f"*{ending}") if _is_recording(p, path)]
-    if not path.exists():
-        raise UsageError(f"{given}: no such file or folder", "give NWB files, or folders that hold them")
-    return [path]
+        yield from _in_folder(path)
+    elif os.path.lexists(path):
+        yield path
 
 
-def _is_recording(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and (_is_zarr_root(path) or not path.is_dir()) and not path.name.endswith(OWN_EXPORT)
+def _absolute(given: Path | str) -> Path:
+    """A path whose links are kept: their names mean more. A tilde that is no name stands for the home folder."""
+    if not str(given):
+        raise UsageError("an empty path", "give NWB files, or folders that hold them")
+    path = given if os.path.lexists(given) else os.path.expanduser(given)  # noqa: PTH111 - this one never raises
+    return Path(os.path.normpath(Path(path).absolute()))
+
+
+def _in_folder(folder: Path) -> Iterator[Path]:
+    for where, folders, files in os.walk(folder, onerror=_say_unreadable):
+        inside = [Path(where, name) for name in folders if not name.startswith(".")]
+        zarrs = [path for path in inside if path.name.endswith(ENDINGS) and _is_zarr_root(path)]
+        yield from zarrs
+        folders[:] = [path.name for path in inside if path not in zarrs]
+        yield from (Path(where, name) for name in files if _is_recording(name))
+
+
+def _say_unreadable(error: OSError) -> None:
+    logger.warning("%s: passed over: %s", error.filename, error.strerror)
+
+
+def _is_recording(name: str) -> bool:
+    return name.endswith(ENDINGS) and not name.startswith(".") and not name.endswith(OWN_EXPORT)
 
 
 def _is_zarr_root(path: Path) -> bool:
@@ -82,29 +119,27 @@ def rows(
     """
     known = known or {}
     sources = [str(path.relative_to(base)) if path.is_relative_to(base) else str(path) for path in paths]
-    looks = [_look(path, follow) for path in paths]
+    looks = [_look(path, source, follow) for path, source in zip(paths, sources, strict=True)]
     decided = {path: known[source].session for path, source in zip(paths, sources, strict=True) if source in known}
     names = session_names({path: look.name for path, look in zip(paths, looks, strict=True)}, decided, taken)
     return [
-        _row(path, look, _first_row(name, source), known.get(source))
+        _row(path, look, Session(session=name, include=False, source=printable(source)), known.get(source))
         for path, look, name, source in zip(paths, looks, names, sources, strict=True)
     ]
 
 
-def _first_row(name: str, source: str) -> Session:
-    if unplannable(source):
-        return Session(session=name, include=False, reason=UNPLANNABLE, source=source)
-    return Session(session=name, include=True, source=source)
-
-
 def _row(path: Path, look: Look, row: Session, known: Session | None) -> Session:
-    if not path.exists():  # git-annex and DataLad keep a dangling link for what was not fetched
-        return row.model_copy(update={"include": False, "reason": MISSING, "path": path.name})
-    decided = known is not None and known.reason != MISSING
-    kept = known.model_dump(include={"include", "reason"}) if known is not None and decided else {}
-    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-    size, digest = sum(file.stat().st_size for file in files), sha256(path)
-    return row.model_copy(update={"path": path.name, "size": size, "sha256": digest, "found": look.found, **kept})
+    row = row.model_copy(update={"path": printable(path.name), "found": look.found, "reason": look.reason})
+    if look.reason:
+        return row
+    try:
+        files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+        size, digest = sum(file.stat().st_size for file in files), sha256(path)
+    except OSError as error:
+        return row.model_copy(update={"reason": f"{UNREADABLE}: {error.strerror}"})
+    decided = known is not None and not known.reason.startswith(OWN_REASONS)
+    kept = known.model_dump(include={"include", "reason"}) if known is not None and decided else {"include": True}
+    return row.model_copy(update={"size": size, "sha256": digest, **kept})
 
 
 def session_names(
@@ -119,22 +154,28 @@ def session_names(
     decided = decided or {}
     wanted = {path: name or _name_in_file_name(path) or _stem(path) for path, name in stated.items()}
     shared = {name for name, count in Counter(name.lower() for name in wanted.values()).items() if count > 1}
-    taken = {name.lower() for name in [*decided.values(), *taken]} | RESERVED
-    names = []
-    for path, name in wanted.items():
-        free = decided.get(path) or _free(_stem(path) if name.lower() in shared else name, taken)
-        taken = taken | {free.lower()}
-        names.append(free)
-    return names
+    free = _Names({name.lower() for name in [*decided.values(), *taken]} | RESERVED)
+    return [
+        decided.get(path) or free.take(_stem(path) if name.lower() in shared else name) for path, name in wanted.items()
+    ]
 
 
-def _free(name: str, taken: Set[str]) -> str:
-    """``name``, numbered if it is taken; folders may not tell upper from lower case."""
-    candidate, number = name, 1
-    while candidate.lower() in taken:
-        number += 1
-        candidate = f"{name}-{number}"
-    return candidate
+class _Names:
+    """Names that are taken, in lower case: folders may not tell it from upper case."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self._taken = taken
+        self._last: dict[str, int] = {}  # number that a name was given with
+
+    def take(self, name: str) -> str:
+        """Return ``name``, numbered if it is taken; it is so from now on."""
+        name = f"session-{name}" if is_device(name) else name
+        name = candidate = name[: LONGEST_NAME - ROOM_FOR_A_NUMBER].rstrip(".")
+        while candidate.lower() in self._taken:
+            number = self._last[name.lower()] = self._last.get(name.lower(), 1) + 1
+            candidate = f"{name}-{number}"
+        self._taken.add(candidate.lower())
+        return candidate
 
 
 def _name_in_file_name(path: Path) -> str:
@@ -155,13 +196,30 @@ def _without_ending(path: Path) -> str:
     return ENDING.sub("", path.name, count=1) if path.name.endswith(ENDINGS) else path.stem
 
 
-def _look(path: Path, follow: Follow) -> Look:
+def _look(path: Path, source: str, follow: Follow) -> Look:
+    if why := unfit(source) or _unreadable(path):
+        return Look(reason=why)
     try:
         seen = inventory(path, pinned.followed(path, follow))
+        subject, session = _clean(seen.file.subject), _clean(seen.file.session_id)
+        return Look(f"sub-{subject}_ses-{session}" if subject and session else "", printable(describe(seen)))
     except XcebraError as error:
-        return Look("", f"refused: {error.message.removeprefix(f'{path}: ')}")
-    subject, session = _clean(seen.file.subject), _clean(seen.file.session_id)
-    return Look(f"sub-{subject}_ses-{session}" if subject and session else "", describe(seen))
+        return Look(found=f"refused: {error.message.removeprefix(f'{path}: ')}")
+    except Exception as error:  # whatever a library says of one file must not keep the others from being listed
+        return Look(found=one_line(f"refused: {type(error).__name__}: {error}"))
+
+
+def _unreadable(path: Path) -> str:
+    """Why nothing can be read from a path; empty where something can. What has no end is not opened."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode):
+            path.open("rb").close()
+    except FileNotFoundError:  # git-annex and DataLad keep a dangling link for what was not fetched
+        return MISSING
+    except OSError as error:
+        return f"{UNREADABLE}: {error.strerror}"
+    return "" if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else NO_FILE
 
 
 def describe(seen: Inventory) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -15,8 +16,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.files import atomic
+from xcebra_nwb.path_name import unfit
+from xcebra_nwb.printable import printable
 
-SESSION_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$"
+SESSION_NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.+-]*[A-Za-z0-9_+-])?$"  # no dot at the end: Windows drops it
+LONGEST_NAME = 200  # with what files of a session are called beside it, a system's longest name is 255
+LARGEST_TABLE = 100_000_000  # bytes; a hundred thousand sessions take a third of it
+DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # what Windows keeps for itself
+FORMULA = re.compile(r"'*[=+@-]")  # a cell that a spreadsheet would compute, or one that we wrote so that it does not
+CELL_BREAKS = re.compile(r"[\t\n\r\v\f]+")
 RESERVED = frozenset({"logs", "benchmarks", "summary.html", "atlas.parquet"})  # what a results folder holds itself
 REQUIRED = ("session", "include", "source")
 
@@ -35,7 +43,9 @@ class Session(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
-    session: str = Field(pattern=SESSION_NAME, description="name, and the name of the folder of its results")
+    session: str = Field(
+        pattern=SESSION_NAME, max_length=LONGEST_NAME, description="name, and the name of the folder of its results"
+    )
     include: Annotated[bool, BeforeValidator(_as_bool)] = Field(strict=True, description="whether a run uses it")
     reason: str = Field(default="", description="why it is left out; free text")
     source: str = Field(min_length=1, description="path or URL of the NWB file")
@@ -56,21 +66,20 @@ class Session(BaseModel):
     def _not_reserved(cls, name: str) -> str:
         if name.lower() in RESERVED:
             raise ValueError(f"{name} is what the results folder calls something else")
+        if is_device(name):
+            raise ValueError(f"{name} is a name that Windows keeps for a device")
         return name
 
     @model_validator(mode="after")
     def _plain(self) -> Session:
-        if self.include and unplannable(self.source):
-            raise ValueError(UNPLANNABLE)
+        if self.include and (why := unfit(self.source)):
+            raise ValueError(f"source is {self.source!r}: {why}")
         return self
 
 
-UNPLANNABLE = "a path with { } < > in it cannot be planned: rename the file or its folder"
-
-
-def unplannable(source: str) -> bool:
-    """Return whether Snakemake would read wildcards into the path of a file."""
-    return bool(set(source) & set("{}<>"))
+def is_device(name: str) -> bool:
+    """Return whether no folder can have a name on Windows, whatever its ending."""
+    return DEVICE.fullmatch(name) is not None
 
 
 COLUMNS = tuple(Session.model_fields)
@@ -84,6 +93,7 @@ def read(path: Path | str) -> list[Session]:
             have the same name (upper and lower case do not tell folders apart everywhere).
     """
     try:
+        _check_size(Path(path))
         with Path(path).open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, dialect="excel-tab")
             _check_columns(path, list(reader.fieldnames or []))
@@ -97,7 +107,10 @@ def read(path: Path | str) -> list[Session]:
 
 
 def write(rows: Iterable[Session], path: Path | str) -> None:
-    """Write ``rows`` to ``path``, whole or not at all; tabs and line breaks in text become spaces."""
+    """Write ``rows`` to ``path``, whole or not at all; tabs and line breaks in text become spaces.
+
+    What a spreadsheet would take for a formula gets an apostrophe before it, which :func:`read` takes away.
+    """
     rows = list(rows)
     _check_names(path, rows)
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
@@ -109,7 +122,21 @@ def write(rows: Iterable[Session], path: Path | str) -> None:
 def _cell(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return "" if value is None else " ".join(str(value).split())
+    text = "" if value is None else printable(CELL_BREAKS.sub(" ", str(value)))
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def _read_cell(text: str) -> str:
+    return text[1:] if text.startswith("'") and FORMULA.match(text) else text
+
+
+def _check_size(path: Path) -> None:
+    """Raise :class:`UsageError` for what would be read for ever, or fill the memory."""
+    size = path.stat().st_size
+    if not path.is_file():
+        raise UsageError(f"{path}: not a file", "make it with `xcebra-nwb discover`")
+    if size > LARGEST_TABLE:
+        raise UsageError(f"{path}: {size:,} bytes are no table of sessions", f"at most {LARGEST_TABLE:,}")
 
 
 def _check_columns(path: Path | str, columns: list[str]) -> None:
@@ -129,7 +156,7 @@ def _row(where: str, content: dict[str | None, str | list[str] | None]) -> Sessi
     if None in content:
         raise UsageError(f"{where}: more values than columns", "is there a tab inside a text?")
     try:
-        return Session.model_validate({name: value for name, value in content.items() if value is not None})
+        return Session.model_validate({n: _read_cell(v) for n, v in content.items() if isinstance(v, str)})
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         message = problem["msg"].removeprefix("Value error, ")

@@ -11,6 +11,7 @@ from xcebra_nwb.benchmark import ablation, conditions, ratinabox, recording, syn
 from xcebra_nwb.benchmark.budget import SIZES
 from xcebra_nwb.benchmark.case import Case
 from xcebra_nwb.errors import UsageError
+from xcebra_nwb.path_name import unfit
 
 NO_FILE = Path()
 SPEED = "speed"  # no workflow: timed things run by themselves (:mod:`.speed`)
@@ -64,4 +65,6 @@ def cases(name: str, size: str, file: Path | None = None) -> dict[str, Case]:
         raise UsageError(f"benchmark {name}: no file", f"xcebra-nwb benchmark {name} PATH")
     if file is not None and not found.needs_file:
         raise UsageError(f"benchmark {name} reads no file", f"leave {file} out")
+    if file is not None and (why := unfit(str(file))):
+        raise UsageError(f"{file}: {why}")
     return {case.name: case for case in found.cases(size, file or NO_FILE)}

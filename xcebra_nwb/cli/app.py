@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+import warnings
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ from xcebra_nwb.cli.benchmarks import benchmark, benchmark_case, benchmark_table
 from xcebra_nwb.cli.ending import say
 from xcebra_nwb.cli.on_session import align, assess, attribute, check, extract, fetch, report, train, write
 from xcebra_nwb.cli.over_sessions import publish, run, summarize, tune, verify
+from xcebra_nwb.cli.plain import Plain, out, plain_warning
 from xcebra_nwb.cli.sources import discover, inspect, simulate
 
 VERBS = (
@@ -42,8 +44,9 @@ for job in JOBS:
 def main() -> None:
     """Run the command line; end with one line, and an exit code of :class:`xcebra_nwb.errors.Exit`."""
     arguments = sys.argv[1:]
-    flags = [a for a in arguments if a in GLOBAL_FLAGS]  # accepted before and after the verb
-    rest = [a for a in arguments if a not in GLOBAL_FLAGS]
+    end = arguments.index("--") if "--" in arguments else len(arguments)  # what follows are names
+    flags = [a for a in arguments[:end] if a in GLOBAL_FLAGS]  # accepted before and after the verb
+    rest = [a for a in arguments[:end] if a not in GLOBAL_FLAGS] + arguments[end:]
     try:
         code = int(app(args=flags + rest, prog_name="xcebra-nwb", standalone_mode=False) or 0)
         if code == INTERRUPTED:
@@ -51,7 +54,7 @@ def main() -> None:
         sys.exit(code)
     except Exception as error:
         if "--debug" in flags:
-            traceback.print_exc()
+            out(traceback.format_exc(), sys.stderr)
         sys.exit(say(error))
     except KeyboardInterrupt:
         print("xcebra-nwb: interrupted; the same command begins or goes on again", file=sys.stderr)
@@ -72,5 +75,8 @@ def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
 ) -> None:
     level = logging.WARNING if quiet else logging.DEBUG if verbose or debug else logging.INFO
-    logging.basicConfig(format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(Plain("%(message)s"))
+    logging.basicConfig(handlers=[handler])
+    warnings.formatwarning = plain_warning
     logging.getLogger("xcebra_nwb").setLevel(level)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from xcebra_nwb.cli.options import RESULTS, Cores, Threads, info
+from xcebra_nwb.cli.plain import out
 from xcebra_nwb.errors import Exit, UsageError
 
 
@@ -29,7 +30,7 @@ def benchmark(
     folder = RESULTS / "benchmarks" / f"{name}-{size}" if output is None else output
     code = work(name, size, folder, cores, file, device)
     if code == Exit.DONE:
-        print((folder / "table.md").read_text(encoding="utf-8"), end="")
+        out((folder / "table.md").read_text(encoding="utf-8").removesuffix("\n"))
         info("figure: %s", folder / "figure.png")
     raise typer.Exit(code)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-from xcebra_nwb.errors import Exit, Refusal, XcebraError
+from xcebra_nwb.errors import Exit, Refusal, XcebraError, one_line
 from xcebra_nwb.files import NO_ROOM
 
 
@@ -13,21 +14,28 @@ def say(error: Exception) -> int:
     if isinstance(error, XcebraError):
         word = {Exit.REFUSED: "refused", Exit.USAGE: "error", Exit.FAILED: "failed"}.get(error.exit_code, "failed")
         code = f" [{error.code}]" if isinstance(error, Refusal) else ""
-        print(f"xcebra-nwb: {word}: {error}{code}", file=sys.stderr)
+        _say(f"{word}: {error}{code}")
         return int(error.exit_code)
     explain = getattr(error, "format_message", None)  # the parser's own errors; where typer keeps them is its secret
     if explain is not None:
-        print(f"xcebra-nwb: error: {explain()} (see xcebra-nwb --help)", file=sys.stderr)
+        _say(f"error: {explain()} (see xcebra-nwb --help)")
         return int(Exit.USAGE)
-    text = " ".join(str(error).split())
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's
         hint = "fewer units by neural.where, a larger time.bin_width, or a machine with more memory"
-        print(f"xcebra-nwb: failed: out of memory: {text} ({hint})", file=sys.stderr)
+        _say(f"failed: out of memory: {error} ({hint})")
         return int(Exit.FAILED)
-    if isinstance(error, OSError) and error.errno in NO_ROOM:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"xcebra-nwb: failed: {where}{error.strerror} (make room there, and run it again)", file=sys.stderr)
+    if isinstance(error, OSError) and (error.filename or error.errno in NO_ROOM):
+        where = f"{_name(error.filename)}: " if error.filename else ""
+        hint = "make room there, and run it again" if error.errno in NO_ROOM else "its name, its place or its rights"
+        _say(f"failed: {where}{error.strerror} ({hint})")
         return int(Exit.FAILED)
-    hint = "--debug shows where; please report it"
-    print(f"xcebra-nwb: failed: unexpected {type(error).__name__}: {text} ({hint})", file=sys.stderr)
+    _say(f"failed: unexpected {type(error).__name__}: {error} (--debug shows where; please report it)")
     return int(Exit.FAILED)
+
+
+def _name(file: object) -> str:
+    return os.fsdecode(file) if isinstance(file, bytes) else str(file)
+
+
+def _say(text: str) -> None:
+    print(f"xcebra-nwb: {one_line(text)}", file=sys.stderr)

@@ -22,6 +22,7 @@ from xcebra_nwb.cli.options import (
     follow,
     info,
 )
+from xcebra_nwb.cli.plain import out
 from xcebra_nwb.errors import Failure, UsageError
 
 
@@ -118,15 +119,15 @@ def verify(
     from xcebra_nwb.verbs import verify as verb
 
     asked = verb.planned(result, source, output, archive)
-    print(asked)
+    out(asked)
     if plan:
         return
     agreements, changed = verb.verify(asked, threads)
     for line in changed:
-        print(f"not as it was: {line}")
+        out(f"not as it was: {line}")
     for one in agreements:
-        print(one)
+        out(one)
     wrong = [one for one in agreements if not one.agrees]
     if wrong:
         raise Failure(f"{result}: {len(wrong)} of {len(agreements)} maps do not come out again", "see the lines above")
-    print(f"verified: {len(agreements)} maps come out again")
+    out(f"verified: {len(agreements)} maps come out again")

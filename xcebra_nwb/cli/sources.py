@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from xcebra_nwb.cli.options import INPUTS, TABLE, FollowLinks, follow, info
+from xcebra_nwb.cli.plain import out
+from xcebra_nwb.files import json_text
 
 
 def discover(
@@ -28,7 +30,7 @@ def discover(
     if update:
         for kind, rows in verb.update(output, draft).items():
             for row in rows:
-                print(f"{kind}\t{row.session}\t{row.path}\t{row.version}")
+                out(f"{kind}\t{row.session}\t{row.path}\t{row.version}")
         return
     size = None if max_size is None else int(max_size * 1e9)
     screen = Screen(species, region, tuple(variable or ()), size, draft)
@@ -49,11 +51,11 @@ def inspect(
 
     inventory = work(file, follow(follow_links))
     if config:
-        print(config_of(inventory), end="")
+        out(config_of(inventory).removesuffix("\n"))
     elif json:
-        print(inventory.model_dump_json(indent=2))
+        out(json_text(inventory.model_dump(mode="json")))
     else:
-        print(render(inventory), end="")
+        out(render(inventory))
 
 
 def simulate(

@@ -11,6 +11,7 @@ from xcebra_nwb.nwb.foreseen import bridged
 from xcebra_nwb.nwb.intervals import INVALID
 from xcebra_nwb.nwb.inventory_models import IntervalTable, Inventory, LabelSeries, NeuralSource, TimeRange
 from xcebra_nwb.nwb.label_choice import clean_name
+from xcebra_nwb.printable import printable
 
 MOST_MORE = 12  # labels that are offered in comments
 PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
@@ -45,7 +46,7 @@ def starting_config(seen: Inventory) -> str:
         time.append(f"within: [{_milliseconds(within[0])}, {_milliseconds(within[1])}]")
     taken: set[str] = set()
     paths = ", ".join(quoted(source.path) for source in neural)
-    lines = [f"# {neural[0].remark}: look before you trust it"] if neural[0].remark else []
+    lines = [f"# {printable(neural[0].remark)}: look before you trust it"] if neural[0].remark else []
     lines += [f"neural: {{source: {paths}}}" if len(neural) == 1 else f"neural: {{source: [{paths}]}}"]
     lines += [f"# time: {{within: {quoted(f'{table.path}: <query over its columns>')}}}" for table in _epochs(seen)]
     lines += [f"time: {{{', '.join(time)}}}"] if time else []
@@ -57,7 +58,7 @@ def starting_config(seen: Inventory) -> str:
 
 def quoted(text: str) -> str:
     """Return a text as YAML within braces."""
-    return text if PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    return text if PLAIN.fullmatch(text) else printable(json.dumps(text, ensure_ascii=False))
 
 
 def trusted(one: NeuralSource | LabelSeries) -> TimeRange | None:

@@ -9,6 +9,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from xcebra_nwb.archive import sessions
+from xcebra_nwb.printable import printable, printable_lines
 from xcebra_nwb.report.ending import Ending, stored_ending
 from xcebra_nwb.report.style import STATES, UNKNOWN, verdict_style
 
@@ -22,7 +23,7 @@ def say(results: Path, table: Path, console: Console | None = None) -> None:
     for row in sessions.read(table):
         reason = why(stored_ending(results, row))
         if reason:
-            console.print(Text(f"{row.session}: {reason}"), soft_wrap=True)
+            console.print(Text(printable(f"{row.session}: {reason}")), soft_wrap=True)
 
 
 def overview(results: Path, table: Path) -> Table:
@@ -33,7 +34,7 @@ def overview(results: Path, table: Path) -> Table:
         sign = STATES.get(found.state, UNKNOWN)[1]
         verdicts = "\n".join(f"{label}: {verdict_style(word)[1]} {word}" for label, word in found.verdicts.items())
         state = Text(f"{sign} {found.state}", style=TERMINAL.get(found.state, ""))
-        shown.add_row(Text(row.session), state, Text(verdicts))  # Text: names are no markup
+        shown.add_row(Text(row.session), state, Text(printable_lines(verdicts)))  # Text: names are no markup
     return shown
 
 

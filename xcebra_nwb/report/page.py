@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from xcebra_nwb.printable import printable_lines
 from xcebra_nwb.report.style import number
 
 MOST_ROWS = 100  # of a table or list from a JSON file
@@ -28,13 +29,25 @@ def render(template: str, **content: Any) -> str:
 
 def _environment() -> Environment:
     pages = Environment(
-        loader=PackageLoader("xcebra_nwb.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("xcebra_nwb.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=_shown,
     )
-    pages.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
+    pages.policies["json.dumps_function"] = lambda value: json.dumps(_shown(value), separators=(",", ":"))
+    pages.policies["json.dumps_kwargs"] = {}
     pages.globals["most_rows"] = MOST_ROWS
     pages.filters |= {"number": number, "words": words, "columns": columns}
     pages.tests |= {"nested": is_nested, "records": is_records}
     return pages
+
+
+def _shown(value: Any) -> Any:
+    """A value of a page: text, in lists too, is :func:`printable_lines`; a browser heeds directions of writing."""
+    if isinstance(value, list | tuple):
+        return [_shown(item) for item in value]
+    return printable_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def is_nested(value: Any) -> bool:

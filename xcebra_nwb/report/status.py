@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from xcebra_nwb import receipt
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.logs import log_path
+from xcebra_nwb.printable import printable
 from xcebra_nwb.refusals import Code
 
 EXCERPT = 12  # lines of a log
@@ -86,13 +87,13 @@ def log_excerpt(path: Path) -> list[str]:
             text = stream.read().decode("utf-8", errors="replace")
     except OSError:
         return []
-    lines = [line.rstrip() for line in COLOR_CODE.sub("", text).replace("\r", "\n").splitlines()]
+    lines = [printable(line.rstrip()) for line in COLOR_CODE.sub("", text).replace("\r", "\n").splitlines()]
     return [line for line in lines if line][-EXCERPT:]
 
 
 def one_line(error: Any) -> str:
     """Return an error as one line that is not endless."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return printable(" ".join(str(error).split()))[:300] or type(error).__name__
 
 
 def _no_receipt(results: Path, session: str, verb: str) -> str:

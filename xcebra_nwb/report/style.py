@@ -20,6 +20,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from xcebra_nwb.printable import cut, printable
+
 INK, MUTED, FAINT, BAND = "#1b2430", "#5b6672", "#aab2bb", "#d9dee4"
 SEED, NULL, FORWARD = "#0b5fa5", "#8a939d", "#b5651d"
 CLASSES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#4d4d4d", "#b8a800")
@@ -69,11 +71,7 @@ def verdict_style(verdict: str) -> tuple[str, str]:
 
 def plain(text: Any, longest: int = 48) -> str:
     """Return ``text`` so that matplotlib draws it as it stands: one line, no mathtext, cut in the middle if long."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-    if len(line) > longest:
-        tail = longest // 3
-        line = f"{line[: longest - 1 - tail]}…{line[-tail:]}"
-    return line.replace("$", r"\$")
+    return cut(printable(" ".join(str(text).split())), longest).replace("$", r"\$")
 
 
 def number(value: Any, digits: int = 3) -> str:

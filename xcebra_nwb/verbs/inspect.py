@@ -10,6 +10,7 @@ from xcebra_nwb.errors import Refusal
 from xcebra_nwb.nwb import inventory as nwb_inventory
 from xcebra_nwb.nwb.foreign import Follow
 from xcebra_nwb.nwb.inventory_models import Gap, IntervalTable, Inventory, LabelSeries, NeuralSource, TimeRange
+from xcebra_nwb.printable import printable
 from xcebra_nwb.refusals import Code
 
 
@@ -38,7 +39,7 @@ def config_of(inventory: Inventory) -> str:
 
 def render(inventory: Inventory) -> str:
     """Return the inventory as text for a terminal or a log; ``*`` marks what ``auto`` takes."""
-    return "\n".join(_printable(line) for line in _lines(inventory)) + "\n"
+    return "\n".join(map(printable, _lines(inventory)))
 
 
 def _lines(inventory: Inventory) -> Iterator[str]:
@@ -129,8 +130,3 @@ def _rate(rate: float | None) -> str:
 
 def _range(stretch: TimeRange | None) -> str:
     return "" if stretch is None else f"{stretch[0]:.6g} to {stretch[1]:.6g} s"
-
-
-def _printable(line: str) -> str:
-    """Text from a file must not steer the terminal."""
-    return "".join(character if character.isprintable() else " " for character in line)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from rich.markup import escape
 from rich.table import Table
 
 from xcebra_nwb.archive import sessions
 from xcebra_nwb.errors import Refusal
+from xcebra_nwb.printable import printable
 from xcebra_nwb.refusals import Code
 from xcebra_nwb.report.ground_truth import auroc_against_cell_types
 from xcebra_nwb.session import load_dataset
@@ -37,7 +39,8 @@ def score(results: Path, table: Path) -> dict[str, dict[str, float]]:
 def render(scores: dict[str, dict[str, float]]) -> Table:
     """Return ``scores`` for a terminal, with the mean over sessions."""
     labels = list(dict.fromkeys(label for by_label in scores.values() for label in by_label))
-    table = Table("session", *labels, title="auROC of the label map against the true cell types (chance 0.5)")
+    columns = [escape(printable(label)) for label in labels]
+    table = Table("session", *columns, title="auROC of the label map against the true cell types (chance 0.5)")
     for session, by_label in scores.items():
         table.add_row(session, *(f"{by_label.get(label, np.nan):.3f}" for label in labels))
     means = (np.mean([by_label[label] for by_label in scores.values() if label in by_label]) for label in labels)
