@@ -138,7 +138,7 @@ def test_text_of_files_stays_text(tmp_path: Path) -> None:
         ("$x$", r"\$x\$"),
         ("a\nb\t c", "a b c"),
         ("abcdefghijklmnop", "abcdef…nop"),
-        ("\x1b[1mz", "[1mz"),
+        ("\x1b[1mz", r"\u001b[1mz"),
         (None, "None"),
     ],
 )

@@ -10,9 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from rich import box
 from rich.table import Table
+from rich.text import Text
 from scipy.stats import bootstrap
 
 from xcebra_nwb.benchmark.case import TRUE_INVERSE
+from xcebra_nwb.printable import printable
 
 KEYS = ["setting", "training", "regularizer", "label", "method"]  # what a row of the table is about
 AUROC = ("row_auroc", "pooled_auroc", "trivial_auroc", "label_auroc")
@@ -106,8 +108,13 @@ def render(table: pd.DataFrame) -> Table:
     shown = Table(*keys, *(m.replace("_", " ") for m in metrics), *extra, box=box.MARKDOWN)
     for row in table.to_dict("records"):
         cells = [_cell(row[m], row[f"{m}_low"], row[f"{m}_high"]) for m in metrics]
-        shown.add_row(*(str(row[key]) for key in keys), *cells, *(str(row[column]) for column in extra))
+        shown.add_row(*(_text(row[key]) for key in keys), *cells, *(_text(row[column]) for column in extra))
     return shown
+
+
+def _text(value: object) -> Text:
+    """A text that neither a terminal nor Markdown takes for more than a text."""
+    return Text(printable(value).replace("|", r"\|"))
 
 
 def _cell(mean: float, low: float, high: float) -> str:

@@ -26,7 +26,11 @@ def say(error: Exception) -> int:
         return int(Exit.FAILED)
     if isinstance(error, OSError) and (error.filename or error.errno in NO_ROOM):
         where = f"{_name(error.filename)}: " if error.filename else ""
-        hint = "make room there, and run it again" if error.errno in NO_ROOM else "its name, its place or its rights"
+        hint = (
+            "make room there, and run it again"
+            if error.errno in NO_ROOM
+            else "check its name, its place and its rights"
+        )
         _say(f"failed: {where}{error.strerror} ({hint})")
         return int(Exit.FAILED)
     _say(f"failed: unexpected {type(error).__name__}: {error} (--debug shows where; please report it)")
