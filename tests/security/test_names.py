@@ -253,3 +253,10 @@ def test_a_folder_that_may_not_be_written_is_one_line_and_no_bug(
     assert code in (1, 2)
     assert f"{tmp_path / 'file'}: " in one_line(errors)
     assert "report it" not in errors
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "x.nwb")
+    code, _, errors = run(capsys, "inspect", tmp_path / "x.nwb")
+    assert code == 2
+    assert "neither a file nor a folder" in one_line(errors)

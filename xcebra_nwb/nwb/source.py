@@ -118,6 +118,8 @@ def _remote(address: str) -> BinaryIO:
 
 def _local(path: Path) -> BinaryIO:
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device would be waited for, for ever
+            raise UsageError(f"{path}: neither a file nor a folder", "give the path of an NWB file")
         return path.open("rb")
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file", "give the path of an NWB file") from None
