@@ -50,11 +50,11 @@ def opened(source: Source) -> Iterator[h5py.File]:
     """
     place = place_of(source)
     if is_folder(source):
-        yield _zarr(place, None)
+        yield _zarr(source, None)
         return
     with _stream(source) as stream:
         if _begins(stream, ZIP):
-            yield _zarr(place, stream)
+            yield _zarr(source, stream)
             return
         with _hdf5(Path(source) if isinstance(source, Path | str) and not is_remote(source) else stream, place) as h5:
             yield h5
@@ -84,12 +84,17 @@ def _stream(source: Source) -> Iterator[BinaryIO]:
         yield stream
 
 
-def _zarr(place: str, stream: BinaryIO | None) -> h5py.Group:
-    from xcebra_nwb.nwb import zarr_store  # zarr is slow to import, and most recordings are HDF5
+def _zarr(source: Source, stream: BinaryIO | None) -> h5py.Group:
+    """The root of a recording in Zarr: in a zip file that is open, in a folder, or at an address."""
+    from xcebra_nwb.nwb import zarr_store  # its codecs are slow to import, and most recordings are HDF5
 
-    try:
-        files = zarr_store.folder(place) if stream is None else zarr_store.zipped(stream)
+    place = place_of(source)
+    if stream is None:
+        remote = is_remote(source)
+        files = zarr_store.address(place) if remote else zarr_store.folder(Path(str(source)), Path(str(source)).parent)
         return zarr_store.zarr_root(files, place)
+    try:
+        return zarr_store.zarr_root(zarr_store.zipped(stream), place)
     except zipfile.BadZipFile as error:
         raise Refusal(Code.DAMAGED, f"{place}: truncated or damaged: {error}", "download or copy it again") from None
 

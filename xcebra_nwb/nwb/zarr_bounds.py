@@ -1,0 +1,15 @@
+"""How much of a Zarr recording is looked at and read: every bound. What lies beyond is refused, or left out by name."""
+
+from __future__ import annotations
+
+MOST_METADATA = 2**26  # bytes of JSON, of all groups and arrays together
+MOST_NODES = 100_000  # groups and arrays
+MOST_DEPTH = 64  # groups inside one another
+MOST_DIMENSIONS = 32  # of an array, as many as numpy has
+MOST_FIELDS = 1_000  # of a compound type
+MOST_CHUNKS = 1_000_000  # of one array
+MOST_CHUNK = 2**31  # bytes of one chunk, stored or decoded
+MOST_TEXTS = 2**26  # bytes of one chunk of texts, decoded
+MOST_CODECS = 16  # of one array
+MOST_LINKS = 64  # followed on the way to one object
+MOST_FILES = 1_000_000  # in a zip file, and below a folder where sizes are added up
