@@ -41,7 +41,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         size = path.stat().st_size
-        wanted = re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        wanted = re.match(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
+        if wanted and not wanted[1]:  # the last bytes
+            wanted = re.match(r"bytes=(\d+)-(\d*)", f"bytes={size - int(wanted[2])}-")
         first = int(wanted[1]) if wanted else 0
         last = min(int(wanted[2]) if wanted and wanted[2] else size - 1, size - 1)
         self.send_response(206 if wanted else 200)

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from pynwb import TimeSeries
-from pynwb.ecephys import ElectricalSeries
 
 from tests import nwb_builders as build
+from tests import zarr_recordings
 from tests.range_server import serving
 from tests.results import make_results
 from xcebra_nwb.config import validate
@@ -42,32 +41,30 @@ def told(source: Source) -> dict:
 
 @pytest.fixture(scope="module")
 def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recording with regions by reference, texts, a link, trials, and a series that shares another's
-    timestamps, and 2 MB of raw voltage beside."""
-    path = tmp_path_factory.mktemp("rich") / "rich.nwb"
-    nwb = build.new()
-    device = nwb.create_device("probe")
-    groups = [nwb.create_electrode_group(where, "shank", where, device) for where in ("V1", "LP")]
-    for group in groups:
-        nwb.add_electrode(group=group, location=group.location)
-    nwb.add_unit_column("quality", "good or not")
-    for unit, times in enumerate(build.steady_spikes(4)):
-        nwb.add_unit(spike_times=times, electrodes=[unit % 2], quality="good", electrode_group=groups[unit % 2])
-    times, values = build.circling()
-    build.add_position(nwb, times, values)
-    position = nwb.processing["behavior"]["Position"]["position"]
-    pace = TimeSeries(name="speed", data=np.sin(times) + 2, unit="m/s", timestamps=position)
-    nwb.add_acquisition(pace)
-    raw = np.random.default_rng(0).integers(-999, 999, (500_000, 2), dtype=np.int16)
-    electrodes = nwb.create_electrode_table_region([0, 1], "both")
-    nwb.add_acquisition(ElectricalSeries(name="raw", data=raw, electrodes=electrodes, rate=30_000.0))
-    build.add_intervals(nwb, "trials", [[0, 20], [25, 50]], choice=["left", "right"], correct=[True, False])
-    return build.save(nwb, path)
+    """The recording in HDF5, with 2 MB of raw voltage."""
+    return zarr_recordings.in_hdf5(tmp_path_factory.mktemp("rich") / "rich.nwb")
 
 
 @pytest.fixture(scope="module")
 def folder(rich: Path) -> Path:
+    """The recording as the installed hdmf-zarr writes it: in format 2 before its version 0.14."""
     return build.as_zarr(rich)
+
+
+@pytest.fixture(scope="module")
+def newest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recording as hdmf-zarr 0.14 writes it, in format 3, with less raw voltage."""
+    target = tmp_path_factory.mktemp("newest") / "rich.nwb.zarr"
+    shutil.unpack_archive(zarr_recordings.FORMAT_3, target)
+    return target
+
+
+def not_consolidated(folder: Path) -> None:
+    """Take out the metadata of all objects in one file."""
+    (folder / ".zmetadata").unlink(missing_ok=True)
+    if (folder / "zarr.json").exists():
+        root = json.loads((folder / "zarr.json").read_text())
+        (folder / "zarr.json").write_text(json.dumps({k: v for k, v in root.items() if k != "consolidated_metadata"}))
 
 
 def test_hdf5_and_zarr_give_the_same_dataset_and_inventory(rich: Path, folder: Path) -> None:
@@ -76,6 +73,35 @@ def test_hdf5_and_zarr_give_the_same_dataset_and_inventory(rich: Path, folder: P
     assert found.attrs["choices"] == expected.attrs["choices"] and "speed" in found
     assert list(found["region"].values) == ["V1", "LP", "V1", "LP"]
     assert told(folder) == told(rich)
+
+
+def test_format_3_gives_the_same_dataset_and_inventory(tmp_path: Path, newest: Path) -> None:
+    small = zarr_recordings.in_hdf5(tmp_path / "rich.nwb", 50, epochs=True)
+    expected, found = extract_session(small, CONFIG, "one"), extract_session(newest, CONFIG, "one")
+    xr.testing.assert_identical(found.drop_attrs(deep=False), expected.drop_attrs(deep=False))
+    assert list(found["region"].values) == ["V1", "LP", "V1", "LP"]
+    assert told(newest) == told(small) == told(zarr_recordings.FORMAT_3)
+    not_consolidated(copy := Path(shutil.copytree(newest, tmp_path / "copy.nwb.zarr")))
+    assert told(copy) == told(small)
+    with serving(newest.parent) as server:
+        assert told(server.address(newest.name)) == told(small)
+
+
+def test_format_3_is_read_as_hdf5_is(tmp_path: Path, newest: Path) -> None:
+    with open_nwb(zarr_recordings.in_hdf5(tmp_path / "rich.nwb", 50, epochs=True)) as before, open_nwb(newest) as after:
+        position, reference = after.h5[zarr_recordings.ROOM], after.h5["units/electrode_group"]
+        assert reference.dtype == before.h5["units/electrode_group"].dtype
+        assert after.h5[reference[1]].name == before.h5[before.h5["units/electrode_group"][1]].name
+        assert after.h5["units/electrodes"].attrs["table"] == "/general/extracellular_ephys/electrodes"
+        assert after.h5["acquisition/raw/starting_time"][()] == 0.0  # as the fill value, it is not stored
+        assert after.h5["identifier"].shape == () and after.h5["identifier"][()] == "tiny"
+        assert (
+            after.h5["intervals/epochs/timeseries"][0]["count"] == before.h5["intervals/epochs/timeseries"][0]["count"]
+        )
+        assert not position.attrs.keys() & {"_LINKS", "_DTYPE"}
+        rows, place = np.arange(1200) % 311 == 0, f"{zarr_recordings.ROOM}/data"  # in shards
+        for chosen in ((), 7, -1, slice(60, 70), slice(0, None, 255), (slice(None), 1), (..., 0), [3, 700, 1100], rows):
+            np.testing.assert_array_equal(after.h5[place][chosen], before.h5[place][chosen])
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -104,6 +130,21 @@ def test_a_chunk_that_is_missing_is_no_zero(folder: Path, tmp_path: Path) -> Non
     assert "this chunk is missing" in str(told(copy)["suspicious"])
 
 
+def test_a_chunk_that_format_3_leaves_out_is_said(
+    newest: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copy = Path(shutil.copytree(newest, tmp_path / "part.nwb.zarr"))
+    place = f"{zarr_recordings.ROOM}/data"
+    (copy / place[1:] / "c/3/0").unlink()
+    with open_nwb(copy) as file:
+        assert not file.h5[place][768:1024].any() and file.h5[place][1024:].any()
+        file.h5[place][()]
+    assert caplog.messages == [f"{place}: 8 of 38 chunks are not stored, and read as np.float64(0.0)"]
+    (copy / place[1:] / "c/2/0").write_bytes(bytes(3000))
+    with open_nwb(copy) as file, pytest.raises(OSError, match="checksum"):
+        file.h5[place][600]
+
+
 def test_what_is_pickled_is_never_read(rich: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(rich, tmp_path / "groups.nwb"))
     with build.edited(path) as h5:  # the region is known by references to electrode groups only, which are pickled
@@ -128,22 +169,25 @@ def test_links_that_go_in_circles_or_elsewhere_are_said(folder: Path, tmp_path: 
         {"name": "gone", "source": ".", "path": "/nowhere"},
     ]
     (copy / "acquisition/.zattrs").write_text(json.dumps({"zarr_link": links}))
-    (copy / ".zmetadata").unlink()
+    not_consolidated(copy)
     with open_nwb(copy) as file:
         assert set(file.problems) == {f"/acquisition/{name}" for name in ("round", "away", "gone")}
         assert "/units" in file.groups and "/acquisition/up" not in file.groups
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_zarr_goes_all_the_way_from_discover_to_check(folder: Path, tmp_path: Path, zipped: bool) -> None:
-    home = tmp_path / "data"
+@pytest.mark.parametrize("recording", ["folder", "newest"])
+def test_zarr_goes_all_the_way_from_discover_to_check(
+    request: pytest.FixtureRequest, tmp_path: Path, recording: str, zipped: bool
+) -> None:
+    home, folder = tmp_path / "data", request.getfixturevalue(recording)
     if zipped:
         shutil.make_archive(str(home / "rich.nwb.zarr"), "zip", folder)
     else:
         shutil.copytree(folder, home / "rich.nwb.zarr")
     (row,) = discover([home], tmp_path / "sessions.tsv", home)
     source, results = home / row.source, tmp_path / "results"
-    assert row.include and row.session == "sub-rat_ses-one" and row.found.startswith("4 units") and row.size > 2**17
+    assert row.include and row.session == "sub-rat_ses-one" and row.found.startswith("4 units") and row.size > 2**16
     assert row.source == f"rich.nwb.zarr{'.zip' if zipped else ''}" and row.sha256 == sha256(source)
     results.mkdir()
     extract(source, results, SMALL, row.session)
@@ -160,6 +204,6 @@ def test_zarr_goes_all_the_way_from_discover_to_check(folder: Path, tmp_path: Pa
 def test_what_could_not_be_written_is_refused_before_the_training(folder: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(folder, tmp_path / "undated.nwb.zarr"))
     shutil.rmtree(copy / "session_start_time")
-    (copy / ".zmetadata").unlink()
+    not_consolidated(copy)
     with pytest.raises(Refusal, match="session_start_time is no date"):
         extract(copy, tmp_path, SMALL, "one")

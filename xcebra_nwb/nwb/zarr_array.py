@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 NOT_STORED = (2**64 - 1, 2**64 - 1)  # where a shard's index has no chunk
 CRC32C = Codec("crc32c")
+HEADERS = 2**12  # bytes that codecs may add
 GROWTH = 8  # times that filters may make a chunk smaller: a truth value, packed
 Place = tuple[int, ...]
 Piece = tuple[int, Any, Any]
@@ -71,6 +72,8 @@ class _Chunks:
     def __init__(self, files: Files, path: str, layout: Layout) -> None:
         self._files, self._path, self._layout = files, path, layout
         self._stored = self._made = 0
+        longest = MOST_TEXTS if layout.dtype.hasobject else GROWTH * layout.chunk_bytes
+        self._most = min(MOST_CHUNK, longest + HEADERS)  # bytes of a chunk, stored or half decoded
         self._indexes: dict[str, np.ndarray | None] = {}
 
     def at(self, place: Place) -> np.ndarray | None:
@@ -92,7 +95,7 @@ class _Chunks:
     def _raw(self, place: Place) -> bytes | None:
         shard = self._layout.shard
         if shard is None:
-            return self._file(self._layout.key(place))
+            return self._file(self._layout.key(place), self._most)
         outer = tuple(one // count for one, count in zip(place, shard.chunks, strict=True))
         inner = tuple(one % count for one, count in zip(place, shard.chunks, strict=True))
         key = self._layout.key(outer)
@@ -100,22 +103,23 @@ class _Chunks:
             self._indexes[key] = self._index(key)
         index = self._indexes[key]
         start, length = NOT_STORED if index is None else map(int, index[inner])
-        return None if (start, length) == NOT_STORED else self._file(key, start, length)
+        return None if (start, length) == NOT_STORED else self._file(key, self._most, start, length)
 
     def _index(self, key: str) -> np.ndarray | None:
         """Where the chunks of a shard begin, and how long they are; None where there is no shard."""
         shard = self._layout.shard
         assert shard is not None
-        raw = self._file(key, 0 if shard.index_first else -shard.index_bytes, shard.index_bytes)
+        start, length = 0 if shard.index_first else -shard.index_bytes, shard.index_bytes
+        raw = self._file(key, length, start, length)
         if raw is None:
             return None
         if shard.index_checked:
             raw = decoded(CRC32C, raw, len(raw))
         return np.frombuffer(raw, "<u8").reshape(*shard.chunks, 2)
 
-    def _file(self, key: str, start: int = 0, length: int | None = None) -> bytes | None:
+    def _file(self, key: str, most: int, start: int = 0, length: int | None = None) -> bytes | None:
         try:
-            return self._files.read(f"{self._path}/{key}", MOST_CHUNK, start, length)
+            return self._files.read(f"{self._path}/{key}", most, start, length)
         except KeyError:
             if self._layout.fill is None:
                 raise OSError(f"{key}: this chunk is missing") from None
@@ -124,13 +128,12 @@ class _Chunks:
     def _decoded(self, raw: Any) -> np.ndarray:
         layout = self._layout
         count = math.prod(layout.chunks)
-        most = MOST_TEXTS if layout.dtype.hasobject else min(MOST_CHUNK, GROWTH * layout.chunk_bytes + GROWTH)
         for one in layout.codecs:
             if one.name in OBJECTS:
                 self._made += memoryview(raw).nbytes
                 values = objects(one, raw, count)
             else:
-                raw = decoded(one, raw, most)
+                raw = decoded(one, raw, self._most)
         if not layout.dtype.hasobject:
             if memoryview(raw).nbytes != layout.chunk_bytes:
                 raise OSError(f"a chunk of {memoryview(raw).nbytes} bytes, not {layout.chunk_bytes}")

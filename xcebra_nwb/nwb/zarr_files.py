@@ -187,7 +187,8 @@ class Web:
             if answer.status_code in GONE:
                 raise KeyError(key)
             if answer.status_code != (206 if "Range" in wanted else 200):
-                raise ConnectionError(f"{key}: the server answers {answer.status_code}")
+                said = "does not answer ranges of bytes" if answer.ok else f"answers {answer.status_code}"
+                raise ConnectionError(f"{key}: the server {said}")
             found = bytearray()
             for block in answer.iter_content(BLOCK):
                 found += block
