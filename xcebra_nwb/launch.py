@@ -1,4 +1,4 @@
-"""Snakemake, started from Python: which Snakefile, in which folder, alone there, and how it is waited for."""
+"""Snakemake, started from Python: in which folder, alone there, and how it is waited for."""
 
 from __future__ import annotations
 
@@ -12,24 +12,10 @@ from pathlib import Path
 from typing import IO
 
 from xcebra_nwb.alone import taken
-from xcebra_nwb.errors import Failure
 
 logger = logging.getLogger("xcebra_nwb")
-PACKAGE = Path(__file__).parent
 SECONDS_BETWEEN_LOOKS = 1.0
 INTERRUPTED = 130  # exit code of an interrupted command
-
-
-def packaged(folder: str) -> Path:
-    """Return a folder with a Snakefile: beside the package in a checkout, inside it when installed.
-
-    Raises:
-        Failure: it is in neither place.
-    """
-    for place in (PACKAGE / f"_{folder}", PACKAGE.parent / folder):
-        if (place / "Snakefile").exists():
-            return place
-    raise Failure(f"the Snakefile of {folder} is not installed with the package", "install xcebra-nwb again")
 
 
 def launch(

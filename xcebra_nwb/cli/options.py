@@ -18,7 +18,10 @@ INPUTS = (
 TABLE, RESULTS = Path("config/sessions.tsv"), Path("results")  # where they are unless it is said
 Source = Annotated[Path, typer.Argument(help="NWB file of the session, or its source.json; it is never changed.")]
 Directory = Annotated[Path, typer.Argument(help="Results folder of the session; its name is the session's.")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="YAML file; without one, every default.")]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="YAML file, or the name of an example; without one, every default."),
+]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 Cores = Annotated[int, typer.Option(min=1, help="CPU cores.")]
 Batch = Annotated[bool, typer.Option("--batch", help="A refusal is noted in the receipt and is no error (workflow).")]
@@ -35,10 +38,11 @@ Results = Annotated[Path, typer.Option(help="Folder of the results.")]
 
 
 def config_of(path: Path | None) -> Config:
-    """Return the config of a file, or every default."""
+    """Return the config of a file or of an example of that name, or every default."""
     from xcebra_nwb import config
+    from xcebra_nwb.packaged import config_file
 
-    return config.validate({}) if path is None else config.load(path)
+    return config.validate({}) if path is None else config.load(config_file(path))
 
 
 def info(message: str, *values: object) -> None:

@@ -10,7 +10,8 @@ import yaml
 from xcebra_nwb.benchmark.catalogue import SPEED, cases
 from xcebra_nwb.errors import Exit, Failure, UsageError
 from xcebra_nwb.files import write_text
-from xcebra_nwb.launch import INTERRUPTED, last_line, launch, packaged
+from xcebra_nwb.launch import INTERRUPTED, last_line, launch
+from xcebra_nwb.packaged import packaged
 
 logger = logging.getLogger("xcebra_nwb")
 SHORT = ". Measured by `--quick`: it runs; rates of a moment and scores of a hardly trained encoder say nothing more"
@@ -50,7 +51,7 @@ def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None 
                 said.add(job)
                 logger.info("%d of %d: %s", len(said), len(jobs), job)
 
-    code = launch(packaged("benchmarks") / "Snakefile", settings, cores, log, look)
+    code = launch(packaged("benchmarks/Snakefile"), settings, cores, log, look)
     if code == INTERRUPTED:
         return code
     if code != 0:

@@ -11,8 +11,9 @@ from xcebra_nwb.config import Config, dump
 from xcebra_nwb.errors import Exit, Failure
 from xcebra_nwb.files import write_text
 from xcebra_nwb.follow import Follower
-from xcebra_nwb.launch import INTERRUPTED, last_line, launch, packaged
+from xcebra_nwb.launch import INTERRUPTED, last_line, launch
 from xcebra_nwb.nwb.foreign import VARIABLE, Follow
+from xcebra_nwb.packaged import packaged
 from xcebra_nwb.verbs.discover import discover
 
 logger = logging.getLogger("xcebra_nwb")
@@ -48,7 +49,7 @@ def run(
     logger.info("%s in %s; the workflow's own log is %s", count, output / "sessions.tsv", log)
     follower = Follower(output, [row.session for row in rows if row.include])
     told = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # to the jobs
-    code = launch(packaged("workflow") / "Snakefile", settings, cores, log, follower.look, told)
+    code = launch(packaged("workflow/Snakefile"), settings, cores, log, follower.look, told)
     if code not in (0, INTERRUPTED) and not (output / "summary.html").exists():
         raise Failure(f"the workflow did not start: {last_line(log)}", f"read {log}")
     return code if code == INTERRUPTED else _say_how_it_ended(output, code)
