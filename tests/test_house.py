@@ -18,6 +18,7 @@ from packaging.version import Version
 from rattler import MatchSpec
 
 import xcebra_nwb
+from xcebra_nwb.extras import EXTRA_OF
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -51,6 +52,20 @@ def requirements(lines: list[str]) -> dict[str, Requirement]:
     """Requirements by canonical name."""
     parsed = [Requirement(line) for line in lines]
     return {canonicalize_name(one.name): one for one in parsed}
+
+
+def asked(*extras: str) -> list[str]:
+    """What the project needs with some of its extras, and with the extras that those name."""
+    lists, found = project()["project"]["optional-dependencies"], [*project()["project"]["dependencies"]]
+    pending = list(extras)
+    while pending:
+        for line in lists[pending.pop()]:
+            own = Requirement(line)
+            if own.name == "xcebra-nwb":
+                pending += own.extras
+            else:
+                found.append(line)
+    return found
 
 
 def locked() -> dict[str, Requirement]:
@@ -115,12 +130,44 @@ def test_conda_environment_agrees_with_pyproject() -> None:
     from_conda = {str(spec.name.normalized): spec for spec in (MatchSpec(e) for e in entries if isinstance(e, str))}
     (from_pip,) = [entry["pip"] for entry in entries if isinstance(entry, dict)]
     assert from_pip[-1] == "--editable ."
-    wanted = requirements(project()["project"]["dependencies"])
+    wanted = requirements(asked("all"))
     expected = {CONDA_NAMES.get(name, name): str(one.specifier) for name, one in wanted.items() if name not in PIP_ONLY}
     expected["python"] = project()["project"]["requires-python"]
     found = {name: bounds(str(spec.version)) for name, spec in from_conda.items() if name != "pip"}
     assert found == {name: bounds(specifier) for name, specifier in expected.items()}
     assert requirements(from_pip[:-1]) == {name: wanted[name] for name in PIP_ONLY}
+
+
+def test_every_requirement_stands_once() -> None:
+    lists = [
+        project()["project"]["dependencies"],
+        *project()["project"]["optional-dependencies"].values(),
+        asked("all"),
+    ]
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    names = [[Requirement(line).name for line in one] for one in lists]
+    names.append([str(MatchSpec(entry).name.normalized) for entry in conda if isinstance(entry, str)])
+    names.append(
+        [line.partition("==")[0] for line in (ROOT / "requirements.lock").read_text().split("\n") if "==" in line]
+    )
+    for one in names:
+        known = [canonicalize_name(name) for name in one]
+        assert sorted(known) == sorted(set(known))
+
+
+def test_what_an_extra_brings_is_loaded_only_by_what_needs_it() -> None:
+    """A run on local files, from the table of sessions to the summary, does without."""
+    verbs = [verb for verb in VERBS if verb not in {"simulate", "benchmark", "tune"}]
+    modules = ", ".join(f"xcebra_nwb.verbs.{verb}" for verb in verbs)
+    code = f"import sys, {modules}; print({{*sys.modules}} & {set(EXTRA_OF)})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_every_optional_package_has_its_extra() -> None:
+    lists = project()["project"]["optional-dependencies"]
+    for package, extra in EXTRA_OF.items():
+        assert package in requirements(lists[extra])
+    assert set(EXTRA_OF.values()) == set(Requirement(lists["all"][0]).extras)
 
 
 def bounds(specifier: str) -> set[str]:
@@ -131,9 +178,8 @@ def test_the_lock_satisfies_pyproject() -> None:
     pins = locked()
     assert all(str(one.specifier).startswith("==") for one in pins.values())
     assert str(pins["torch"].specifier) == "==2.13.0"
-    extras = project()["project"]["optional-dependencies"]
-    asked = [*project()["project"]["dependencies"], *extras["dev"], *extras["cluster"]]
-    for name, wanted in requirements([*asked, *project()["build-system"]["requires"]]).items():
+    needed = [*asked("dev", "cluster"), *project()["build-system"]["requires"]]
+    for name, wanted in requirements(needed).items():
         assert pinned(pins, name) in wanted.specifier, name
 
 

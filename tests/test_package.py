@@ -12,6 +12,7 @@ import venv
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,18 @@ def test_the_wheel_holds_the_package_the_workflow_and_the_examples(built: Built)
     }
     assert {"xcebra_nwb/py.typed", "xcebra_nwb/_benchmarks/Snakefile"} <= found
     assert "xcebra_nwb/_workflow/profiles/slurm/config.yaml" in found
+
+
+def test_an_index_can_show_the_page(built: Built) -> None:
+    """On it there are no files beside the text: no link to one, and no image."""
+    (metadata,) = [text for name, text in contents(built.from_sdist).items() if name.endswith("/METADATA")]
+    found = message_from_bytes(metadata)
+    page = str(found.get_payload())
+    assert found["Description-Content-Type"] == "text/markdown"
+    assert "## Two commands" in page and "[Snakemake](https://" in page
+    assert re.findall(r"\]\((?!https?:)[^)]*\)|!\[|<img", page) == []
+    for field in ("Author", "Keywords", "Classifier", "Project-URL", "License-Expression", "Requires-Python"):
+        assert found[field], field
 
 
 def test_nothing_that_only_lies_in_the_checkout_gets_out(built: Built) -> None:

@@ -206,15 +206,18 @@ class Attribution(Section):
         description="the first is the one that is tested against the nulls",
     )
 
+    @property
+    def costly(self) -> list[str]:
+        """The methods that are computed at some bins only: captum's."""
+        return [method for method in self.methods if method not in AT_EVERY_BIN]
+
     @model_validator(mode="after")
     def _methods_fit(self) -> Attribution:
         if len(set(self.methods)) < len(self.methods):
             raise ValueError(f"methods: every method once, got {self.methods}")
-        costly = [method for method in self.methods if method not in AT_EVERY_BIN]
-        if self.time_resolved and costly:
-            raise ValueError(
-                f"time_resolved: {', '.join(costly)} is not computed at every bin; leave that out, or time_resolved"
-            )
+        if self.time_resolved and self.costly:
+            named = ", ".join(self.costly)
+            raise ValueError(f"time_resolved: {named} is not computed at every bin; leave that out, or time_resolved")
         return self
 
     rank_tolerance: Auto | Annotated[float, Field(ge=0, lt=1)] = Field(

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from xcebra_nwb.errors import Failure, UsageError, XcebraError
+from xcebra_nwb.extras import need
 
 if TYPE_CHECKING:
     import requests
@@ -85,6 +86,7 @@ def _forbidden(what: str, method: str) -> XcebraError:
 
 def parsed(address: str, *, glob: bool = False) -> ParsedDandiURL:
     """Return what a DANDI identifier, ``dandi://`` address or https address of any archive refers to."""
+    need("dandi", address)
     from dandi.dandiarchive import parse_dandi_url
 
     _be_quiet()
@@ -100,6 +102,7 @@ def connected(instance: DandiInstance | str, dandiset: str = "", *, key: bool = 
     Raises:
         UsageError: a key is needed, and there is none or it is not accepted.
     """
+    need("dandi", str(instance))
     from dandi.dandiapi import DandiAPIClient
 
     _be_quiet()

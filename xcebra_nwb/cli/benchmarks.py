@@ -10,6 +10,7 @@ import typer
 from xcebra_nwb.cli.options import RESULTS, Cores, Threads, info
 from xcebra_nwb.cli.plain import out
 from xcebra_nwb.errors import Exit, UsageError
+from xcebra_nwb.extras import need
 
 
 def benchmark(
@@ -22,6 +23,7 @@ def benchmark(
     device: Annotated[str, typer.Option(help="For `speed`: cpu, or cuda.")] = "cpu",
 ) -> None:
     """Measure the method: against simulated truth, or its agreement with itself on a file; a table and a figure."""
+    need("ratinabox", "benchmark")
     from xcebra_nwb.verbs.benchmark import benchmark as work
 
     if quick and full:

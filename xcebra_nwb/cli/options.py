@@ -38,11 +38,19 @@ Results = Annotated[Path, typer.Option(help="Folder of the results.")]
 
 
 def config_of(path: Path | None) -> Config:
-    """Return the config of a file or of an example of that name, or every default."""
+    """Return the config of a file or of an example of that name, or every default.
+
+    Raises:
+        UsageError: there is none, it is wrong, or what it asks for is not installed: said before hours of training.
+    """
     from xcebra_nwb import config
+    from xcebra_nwb.extras import need
     from xcebra_nwb.packaged import config_file
 
-    return config.validate({}) if path is None else config.load(config_file(path))
+    found = config.validate({}) if path is None else config.load(config_file(path))
+    for method in found.attribution.costly:
+        need("captum", f"attribution.methods: {method}")
+    return found
 
 
 def info(message: str, *values: object) -> None:

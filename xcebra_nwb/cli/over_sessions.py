@@ -24,6 +24,7 @@ from xcebra_nwb.cli.options import (
 )
 from xcebra_nwb.cli.plain import out
 from xcebra_nwb.errors import Failure, UsageError
+from xcebra_nwb.extras import need
 
 
 def summarize(
@@ -77,6 +78,7 @@ def publish(
     ] = False,
 ) -> None:
     """Prepare a dandiset of the results; with --upload, send it to the draft of --dandiset (in the sandbox)."""
+    need("dandi", "publish")
     from xcebra_nwb.archive.publication import UNNAMED
     from xcebra_nwb.verbs.publish import publish as work
 
@@ -101,6 +103,7 @@ def tune(
     threads: Threads = 1,
 ) -> None:
     """Choose the number of latents and the regulariser's weight without looking at the answer."""
+    need("optuna", "tune")
     from xcebra_nwb.verbs.tune import tune as work
 
     for file in work(directories, config_of(config), trials, output, threads):

@@ -9,6 +9,7 @@ import typer
 
 from xcebra_nwb.cli.options import INPUTS, TABLE, FollowLinks, follow, info
 from xcebra_nwb.cli.plain import out
+from xcebra_nwb.extras import need
 from xcebra_nwb.files import json_text
 
 
@@ -67,6 +68,7 @@ def simulate(
     mixed: Annotated[bool, typer.Option("--mixed", help="Three types, each tuned to two of the labels.")] = False,
 ) -> None:
     """Write a recording whose true tuning is known: place, grid, head-direction and speed cells."""
+    need("ratinabox", "simulate")
     from xcebra_nwb.verbs.simulate import simulate as work
 
     info("wrote %s", work(file, seed, duration, cells, rates, mixed))

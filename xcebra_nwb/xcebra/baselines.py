@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributions import Categorical
 
+from xcebra_nwb.extras import need
 from xcebra_nwb.xcebra.model import Model
 
 BINS_AT_ONCE = 50  # drawn for together: part of what a seed means
@@ -61,6 +62,7 @@ def values(
 
 def _captum() -> Any:
     """The library; not at the top, since it brings matplotlib along and most maps are made without it."""
+    need("captum", "a method that the paper compares with")
     from captum import attr
 
     return attr

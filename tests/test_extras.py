@@ -1,0 +1,48 @@
+"""What an extra brings is asked for in one line, before any work, and nothing else needs it."""
+
+from pathlib import Path
+
+import pytest
+
+from xcebra_nwb import extras
+
+from . import nwb_builders
+from .test_cli import one_line, run
+
+METHODS = "attribution: {methods: [inverted_neuron_gradient, kernel_shap]}\n"
+WHERE = ["-o", "out"]
+NEEDS = [
+    (["simulate", "sub-a_ses-1.nwb"], "simulate", "ratinabox", "simulate"),
+    (["benchmark", "synthetic", "--quick"], "benchmark", "ratinabox", "simulate"),
+    (["tune", "results/a", *WHERE], "tune", "optuna", "tune"),
+    (["publish", *WHERE, "--contact", "A, B <a@b.org>"], "publish", "dandi", "archive"),
+    (["discover", "DANDI:000207"], "DANDI:000207", "dandi", "archive"),
+    (["run", "DANDI:000207", *WHERE], "DANDI:000207", "dandi", "archive"),
+    (["run", "a.nwb", *WHERE, "-c", "methods.yaml"], "attribution.methods: kernel_shap", "captum", "baselines"),
+    (["train", "results/a", "-c", "methods.yaml"], "attribution.methods: kernel_shap", "captum", "baselines"),
+]
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An installation without any extra, and a folder to work in."""
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "methods.yaml").write_text(METHODS)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("arguments", "purpose", "package", "extra"), NEEDS)
+def test_what_is_missing_is_named_with_its_extra(
+    arguments: list[str], purpose: str, package: str, extra: str, bare: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, said = run(capsys, *arguments)
+    missing = f"{purpose} needs {package}, which is not installed (pip install 'xcebra-nwb[{extra}]')"
+    assert (code, one_line(said)) == (2, f"xcebra-nwb: error: {missing}")
+    assert [path.name for path in bare.iterdir()] == ["methods.yaml"]
+
+
+def test_local_files_need_no_extra(bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nwb_builders.tiny(bare / "sub-a_ses-1.nwb")
+    assert run(capsys, "discover", ".", "-o", "sessions.tsv")[0] == 0
+    assert run(capsys, "extract", "sub-a_ses-1.nwb", "results/sub-a_ses-1")[0] == 0
