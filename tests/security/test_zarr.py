@@ -27,6 +27,7 @@ from xcebra_nwb.errors import Failure, Refusal
 from xcebra_nwb.nwb import zarr_store
 from xcebra_nwb.nwb.file import open_nwb
 from xcebra_nwb.nwb.inventory import inventory
+from xcebra_nwb.nwb.leads import Follow
 from xcebra_nwb.nwb.source import opened
 from xcebra_nwb.nwb.values import values
 from xcebra_nwb.refusals import Code
@@ -313,17 +314,26 @@ def test_metadata_are_no_link_out_of_the_recording(tmp_path: Path, secret: Path,
     assert refusal(folder).code is Code.LEADS_ELSEWHERE
 
 
-@pytest.mark.parametrize(("within", "followed"), [("home/a.nwb.zarr", False), ("home", True), (None, True)])
-def test_links_are_followed_as_far_as_is_said(tmp_path: Path, within: str | None, followed: bool) -> None:
+@pytest.mark.parametrize(
+    ("place", "follow", "followed"),
+    [
+        ("home/a.nwb.zarr/other", Follow.NOWHERE, True),
+        ("home/other", Follow.NOWHERE, False),
+        ("home/other", Follow.FOLDER, True),
+        ("elsewhere", Follow.FOLDER, False),
+        ("elsewhere", Follow.ANYWHERE, True),
+    ],
+)
+def test_links_are_followed_as_far_as_is_said(tmp_path: Path, place: str, follow: Follow, followed: bool) -> None:
     folder = recording(tmp_path / "home/a.nwb.zarr", 2, {"numbers": array_2()})
-    (folder / "numbers/0").rename(tmp_path / "home/0")
-    (folder / "numbers/0").symlink_to(tmp_path / "home/0")
-    root = zarr_store.zarr_root(zarr_store.folder(folder, None if within is None else tmp_path / within), "a")
-    if followed:
-        assert root["numbers"][()].tolist() == NUMBERS.tolist()
-    else:
-        with pytest.raises(OSError, match="leads out"):
-            root["numbers"][()]
+    (folder / "numbers/0").rename(tmp_path / place)
+    (folder / "numbers/0").symlink_to(tmp_path / place)
+    with open_nwb(folder, follow) as file:
+        if followed:
+            assert values(file.h5["numbers"]).tolist() == NUMBERS.tolist()
+        else:
+            with pytest.raises(Refusal, match="leads out"):
+                values(file.h5["numbers"])
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:

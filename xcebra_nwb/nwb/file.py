@@ -104,7 +104,7 @@ def open_nwb(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[NwbFile
         Refusal: not HDF5, truncated or damaged, not NWB, NWB 1.x, or not read from itself alone.
     """
     place = place_of(source)
-    with opened(source) as h5:
+    with opened(source, follow) as h5:
         seen = foreign.look(h5, place, foreign.own_path(source), follow) if isinstance(h5, h5py.Group) else None
         _check_version(place, h5)
         groups, problems = walk(h5)

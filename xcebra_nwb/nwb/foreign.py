@@ -7,7 +7,6 @@ so. What is followed is scanned like the file itself, and may lead no further th
 from __future__ import annotations
 
 import os
-from enum import Enum
 from pathlib import Path
 
 import h5py
@@ -15,7 +14,7 @@ import h5py
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.nwb.bounds import MOST_FILES
 from xcebra_nwb.nwb.filters import forget_plugin_folders
-from xcebra_nwb.nwb.leads import Kind, Lead
+from xcebra_nwb.nwb.leads import Follow, Kind, Lead
 from xcebra_nwb.nwb.scan import Scan, Seen
 from xcebra_nwb.nwb.source import Source, is_remote, opened, place_of
 from xcebra_nwb.refusals import Code
@@ -25,19 +24,6 @@ PREFIXES = {Kind.LINK: "HDF5_EXT_PREFIX", Kind.VIRTUAL: "HDF5_VDS_PREFIX", Kind.
 VARIABLE = "XCEBRA_NWB_FOLLOW_LINKS"  # of the environment: the user's word, never a file's or a config's
 UNPRINTABLE = {"\0", "\ufffd"}  # what stands in the name of a file that is not told as it is
 PATTERN = "%"  # what begins a number to fill in, in the name of a virtual dataset's source
-
-
-class Follow(Enum):
-    """Where that is followed which leads out of a file."""
-
-    NOWHERE = "nowhere"
-    FOLDER = "folder"
-    ANYWHERE = "anywhere"
-
-    @classmethod
-    def local(cls, everywhere: bool) -> Follow:
-        """Return where a local file is followed, given whether the user says everywhere."""
-        return cls.ANYWHERE if everywhere else cls.FOLDER
 
 
 def look(h5: h5py.File, place: str, own: Path | None, follow: Follow) -> Seen:
@@ -74,7 +60,7 @@ def followed(source: Source, follow: Follow) -> tuple[Lead, ...]:
     Raises:
         Refusal: something leads where it is not followed.
     """
-    with opened(source) as h5:
+    with opened(source, follow) as h5:
         return look(h5, place_of(source), own_path(source), follow).leads if isinstance(h5, h5py.Group) else ()
 
 

@@ -7,12 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 import h5py
 from h5py import h5d, h5l, h5o
 
 ITSELF = "."  # what a virtual dataset calls the file that it is in
+
+
+class Follow(Enum):
+    """Where that is followed which leads out of a file."""
+
+    NOWHERE = "nowhere"
+    FOLDER = "folder"
+    ANYWHERE = "anywhere"
+
+    @classmethod
+    def local(cls, everywhere: bool) -> Follow:
+        """Return where a local file is followed, given whether the user says everywhere."""
+        return cls.ANYWHERE if everywhere else cls.FOLDER
 
 
 class Kind(StrEnum):

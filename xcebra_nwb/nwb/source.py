@@ -9,12 +9,16 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import h5py
 
 from xcebra_nwb.errors import Failure, Refusal, UsageError
+from xcebra_nwb.nwb.leads import Follow
 from xcebra_nwb.refusals import Code
+
+if TYPE_CHECKING:
+    from xcebra_nwb.nwb.zarr_files import Files
 
 Source = Path | str | BinaryIO
 """A path, an ``http(s)://`` address, or anything that can ``read``, ``seek`` and ``tell``."""
@@ -38,10 +42,14 @@ def place_of(source: Source) -> str:
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[h5py.File]:
+def opened(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[h5py.File]:
     """Yield the root of the recording, of HDF5 or of Zarr (a folder or a zip file), open for reading.
 
     An address is taken for a Zarr folder where it ends in ``.zarr`` or ``/``.
+
+    Args:
+        source: where the recording is.
+        follow: how far the symbolic links of a local Zarr folder are followed; those of HDF5 are looked at once open.
 
     Raises:
         UsageError: there is no such file, or it may not be read.
@@ -50,11 +58,11 @@ def opened(source: Source) -> Iterator[h5py.File]:
     """
     place = place_of(source)
     if is_folder(source):
-        yield _zarr(source, None)
+        yield _zarr(source, None, follow)
         return
     with _stream(source) as stream:
         if _begins(stream, ZIP):
-            yield _zarr(source, stream)
+            yield _zarr(source, stream, follow)
             return
         with _hdf5(Path(source) if isinstance(source, Path | str) and not is_remote(source) else stream, place) as h5:
             yield h5
@@ -84,19 +92,25 @@ def _stream(source: Source) -> Iterator[BinaryIO]:
         yield stream
 
 
-def _zarr(source: Source, stream: BinaryIO | None) -> h5py.Group:
+def _zarr(source: Source, stream: BinaryIO | None, follow: Follow) -> h5py.Group:
     """The root of a recording in Zarr: in a zip file that is open, in a folder, or at an address."""
     from xcebra_nwb.nwb import zarr_store  # its codecs are slow to import, and most recordings are HDF5
 
     place = place_of(source)
     if stream is None:
-        remote = is_remote(source)
-        files = zarr_store.address(place) if remote else zarr_store.folder(Path(str(source)), Path(str(source)).parent)
+        files = zarr_store.address(place) if is_remote(source) else _zarr_folder(Path(str(source)), follow)
         return zarr_store.zarr_root(files, place)
     try:
         return zarr_store.zarr_root(zarr_store.zipped(stream), place)
     except zipfile.BadZipFile as error:
         raise Refusal(Code.DAMAGED, f"{place}: truncated or damaged: {error}", "download or copy it again") from None
+
+
+def _zarr_folder(path: Path, follow: Follow) -> Files:
+    from xcebra_nwb.nwb import zarr_store
+
+    within = {Follow.NOWHERE: path, Follow.FOLDER: path.absolute().parent, Follow.ANYWHERE: None}
+    return zarr_store.folder(path, within[follow])
 
 
 def _begins(stream: BinaryIO, signature: bytes) -> bool:
