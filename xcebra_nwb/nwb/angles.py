@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from xcebra_nwb.errors import Refusal
+from xcebra_nwb.nwb.bounds import MOST_LABEL
 from xcebra_nwb.refusals import Code
 
 RADIANS_PER = {
@@ -27,7 +28,7 @@ SILENT = {"", "n/a", "na", "none", "unknown", "a.u.", "au", "arbitrary", "arbitr
 
 def radians_per(unit: str) -> float | None:
     """Return the radians in one ``unit``, None where it is no unit of angles (deg/s is none)."""
-    plain = re.sub(r"\s*[(\[].*?[)\]]", "", unit).strip().rstrip(".").lower()  # "degrees (0-360)"
+    plain = re.sub(r"\s*[(\[].*?[)\]]", "", unit[:MOST_LABEL]).strip().rstrip(".").lower()  # "degrees (0-360)"
     return RADIANS_PER.get(plain)
 
 

@@ -18,7 +18,8 @@ from xcebra_nwb.nwb.source import Source, place_of
 from xcebra_nwb.nwb.writer import nwb_reader
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
-FILE_PATH = re.compile(r"(?:/[^\s'\"]+)?/[^\s'\"/]+\.(?:nwb|py)\b")
+WORD = re.compile(r"[^\s'\"]+")
+ENDING = re.compile(r"\.(?:nwb|py)\b")
 WAIVED = {  # by check and table
     ("check_column_binary_capability", "xcebra_attribution"): "two units: references to rows are no truth values",
     ("check_single_row", "xcebra_units"): "a session of one unit",
@@ -120,4 +121,10 @@ def _place(location: str | None, name: str | None) -> str:
 def _normal(message: str, path: PurePath) -> str:
     """``message`` in one line, without the file's name, other files' paths and addresses of objects."""
     named = message.replace(str(path), "the file").replace(path.name, "the file")
-    return " ".join(ADDRESS.sub("0x", FILE_PATH.sub("a file", named)).split())
+    return " ".join(ADDRESS.sub("0x", WORD.sub(_without_path, named)).split())
+
+
+def _without_path(word: re.Match[str]) -> str:
+    """A word of which what is the path of a file is called so; no more steps than it has characters."""
+    start, ends = word[0].find("/"), [ending.end() for ending in ENDING.finditer(word[0])]
+    return f"{word[0][:start]}a file{word[0][ends[-1] :]}" if ends and 0 <= start < ends[-1] else word[0]

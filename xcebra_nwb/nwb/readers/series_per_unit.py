@@ -17,7 +17,7 @@ from xcebra_nwb.nwb.readers.registry import Candidate, reader
 from xcebra_nwb.nwb.series import Samples, columns, read_samples, read_times, unit_of
 from xcebra_nwb.refusals import Code
 
-NUMBERED = re.compile(r"^(?P<stem>.*?)\d+$")
+NUMBER = re.compile(r"(?<!\d)\d+\Z")  # at the end of a name, as a whole: a search takes a step a character
 NEURON = re.compile(r"neuron|cell|roi\b|\broi|unit", re.IGNORECASE)
 FEWEST = 10  # numbered series: fewer could be anything
 
@@ -78,8 +78,8 @@ def numbered(paths: Iterable[str]) -> dict[str, list[str]]:
     """Return the sets of at least ten of ``paths`` that differ in their last number only, by their pattern."""
     sets: dict[str, list[str]] = defaultdict(list)
     for path in paths:
-        if match := NUMBERED.match(path):
-            sets[f"{match['stem']}*"].append(path)
+        if match := NUMBER.search(path):
+            sets[f"{path[: match.start()]}*"].append(path)
     return {pattern: sorted(members) for pattern, members in sets.items() if len(members) >= FEWEST}
 
 
@@ -94,8 +94,8 @@ def _sets(file: NwbFile) -> dict[str, list[str]]:
 
 def pattern_of(paths: list[str]) -> str:
     """Return the pattern that stands for numbered ``paths``."""
-    match = NUMBERED.match(paths[0])
-    return paths[0] if len(paths) == 1 or match is None else f"{match['stem']}*"
+    match = NUMBER.search(paths[0])
+    return paths[0] if len(paths) == 1 or match is None else f"{paths[0][: match.start()]}*"
 
 
 def _different_times(file: NwbFile, paths: list[str]) -> str:
