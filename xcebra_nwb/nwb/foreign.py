@@ -23,6 +23,7 @@ from xcebra_nwb.refusals import Code
 PREFIXES = {Kind.LINK: "HDF5_EXT_PREFIX", Kind.VIRTUAL: "HDF5_VDS_PREFIX", Kind.STORAGE: "HDF5_EXTFILE_PREFIX"}
 VARIABLE = "XCEBRA_NWB_FOLLOW_LINKS"  # of the environment: the user's word, never a file's or a config's
 UNPRINTABLE = {"\0", "\ufffd"}  # what stands in the name of a file that is not told as it is
+MOVING = (("proc",), ("dev",))  # folders of the root whose names mean another file at another time
 PATTERN = "%"  # what begins a number to fill in, in the name of a virtual dataset's source
 
 
@@ -99,6 +100,8 @@ def _target(lead: Lead, holder: Path) -> Path | None:
     if unclear or lead.kind is Kind.UNKNOWN_LINK or os.environ.get(PREFIXES[lead.kind]):
         return None
     named = Path(lead.target)
+    if named.parts[1:2] in MOVING:
+        return None
     if lead.kind is Kind.STORAGE:
         return Path.cwd() / named
     left = Path(named.name) if named.is_absolute() else named  # what HDF5 looks for where an absolute name fails

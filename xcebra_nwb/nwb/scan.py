@@ -6,7 +6,6 @@ No recursion, and no value is read: as many steps as there are links, and never 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import h5py
@@ -69,7 +68,7 @@ class _File:
                 continue
             name, kind, address = link
             below = f"{path}/{readable(name)}"
-            if any(address == around for _, _, around, _ in trail) and kind == h5l.TYPE_HARD:
+            if kind == h5l.TYPE_HARD and address in self.seen and address in [one[2] for one in trail]:
                 raise self._refused(f"{below} is a group that holds itself")
             item = self._item(group, link, below)
             if isinstance(item, h5g.GroupID):
@@ -90,8 +89,10 @@ class _File:
         except UNREADABLE:
             return None
         if isinstance(item, h5d.DatasetID):
-            with self._whole(path):
+            try:
                 self.leads += of_dataset(item, path)
+            except UNREADABLE as error:
+                raise self._damaged(path, error) from error
             self._check_attributes(item, path)
         return item
 
@@ -103,21 +104,19 @@ class _File:
             return True if len(found) > self._most - self.links else None
 
         self._check_attributes(group, path)
-        with self._whole(path):
+        try:
             group.links.iterate(note, info=True)
+        except UNREADABLE as error:
+            raise self._damaged(path, error) from error
         self.links += len(found)
         if self.links > self._most:
             raise self._refused(f"more than {MOST_OBJECTS} objects")
         return iter(found)
 
-    @contextmanager
-    def _whole(self, path: str) -> Iterator[None]:
+    def _damaged(self, path: str, error: Exception) -> Refusal:
         """What is found by its name may be hidden from a look at everything, so damage is not passed over."""
-        try:
-            yield
-        except UNREADABLE as error:
-            problem = f"{self._place}: {path} is damaged: {error}"
-            raise Refusal(Code.DAMAGED, problem, "download or copy it again") from error
+        problem = f"{self._place}: {path} is damaged: {error}"
+        return Refusal(Code.DAMAGED, problem, "download or copy it again, or name other data")
 
     def _check_attributes(self, item: h5g.GroupID | h5d.DatasetID, path: str) -> None:
         try:
