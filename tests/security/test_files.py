@@ -306,3 +306,14 @@ def test_the_checker_sees_no_file_that_is_refused(tmp_path: Path) -> None:
     refused(lambda: report(path), target)
     refused(lambda: report(io.BytesIO(path.read_bytes())), target)
     assert "secret of this" not in str(report(path, Follow.ANYWHERE))
+
+
+@pytest.mark.parametrize("target", ["a" * 30_000, "/proc/self/fd/3", "/dev/stdin", "a/" * 5_000])
+def test_names_that_no_file_has_or_keeps_are_not_followed(target: str, tmp_path: Path) -> None:
+    path = build.tiny(tmp_path / "x.nwb")
+    with h5py.File(path, "r+", libver="latest") as h5:
+        h5["acquisition/away"] = h5py.ExternalLink(target, "/")
+    refused(lambda: inventory(path), target[:200])
+    with pytest.raises(Refusal) as caught:
+        inventory(path)
+    assert len(str(caught.value)) < 600

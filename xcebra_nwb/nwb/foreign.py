@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 
 from xcebra_nwb.errors import Refusal
-from xcebra_nwb.nwb.bounds import MOST_FILES
+from xcebra_nwb.nwb.bounds import MOST_FILES, MOST_NAME
 from xcebra_nwb.nwb.filters import forget_plugin_folders
 from xcebra_nwb.nwb.leads import Follow, Kind, Lead
 from xcebra_nwb.nwb.scan import Scan, Seen
@@ -96,7 +96,11 @@ def _leads_of(scan: Scan, path: Path) -> tuple[Lead, ...]:
 
 def _target(lead: Lead, holder: Path) -> Path | None:
     """Which file HDF5 takes; None where that cannot be told."""
-    unclear = UNPRINTABLE.intersection(lead.target) or (lead.kind is Kind.VIRTUAL and PATTERN in lead.target)
+    unclear = (
+        UNPRINTABLE.intersection(lead.target)
+        or len(lead.target) > MOST_NAME
+        or (lead.kind is Kind.VIRTUAL and PATTERN in lead.target)
+    )
     if unclear or lead.kind is Kind.UNKNOWN_LINK or os.environ.get(PREFIXES[lead.kind]):
         return None
     named = Path(lead.target)

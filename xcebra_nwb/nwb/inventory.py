@@ -52,7 +52,7 @@ def inventory(path: Source, follow: Follow = Follow.FOLDER) -> Inventory:
         labels += _each(events, lambda p: describe.event_list(file, p), str, problems)
         tables = _each(interval_tables(file), lambda p: describe.interval_table(file, p), str, problems)
         suspicious = [told[2] for told in sources] + [told[2] for told in labels] + [told[1] for told in tables]
-        elsewhere = [Remark(path=lead.path, what=f"{lead.kind}: {lead.target}") for lead in file.leads]
+        elsewhere = [Remark(path=lead.path, what=lead.how) for lead in file.leads]
         told = Inventory(
             file=_identity(file),
             neural=[source for source, _, _ in sources],

@@ -12,6 +12,8 @@ from enum import Enum, StrEnum
 import h5py
 from h5py import h5d, h5l, h5o
 
+from xcebra_nwb.nwb.bounds import MOST_LABEL
+
 ITSELF = "."  # what a virtual dataset calls the file that it is in
 
 
@@ -50,7 +52,12 @@ class Lead:
 
     def __str__(self) -> str:
         """Return what it is and where it leads, in words."""
-        return f"{self.path} is {self.kind}: {self.target}"
+        return f"{shortened(self.path)} is {self.how}"
+
+    @property
+    def how(self) -> str:
+        """In which way it leads where, in words."""
+        return f"{self.kind}: {shortened(self.target)}"
 
 
 def of_link(group: h5py.h5g.GroupID, name: bytes, kind: int, path: str) -> Lead:
@@ -106,6 +113,11 @@ def address_of(item: h5py.Group | h5py.Dataset) -> int:
 
 def _file_of(item: h5py.Group | h5py.Dataset) -> int:
     return int(h5o.get_info(item.id).fileno)
+
+
+def shortened(name: str) -> str:
+    """Return a name as it is shown, without what lies beyond :data:`.bounds.MOST_LABEL` characters."""
+    return name if len(name) <= MOST_LABEL else f"{name[:MOST_LABEL]}..."
 
 
 def readable(name: str | bytes) -> str:

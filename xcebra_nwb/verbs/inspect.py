@@ -62,7 +62,7 @@ def _lines(inventory: Inventory) -> Iterator[str]:
 
 def _identity(inventory: Inventory) -> Iterator[str]:
     file = inventory.file
-    yield f"{file.path}  (NWB {file.nwb_version})"
+    yield f"{file.path}  (NWB {file.nwb_version[:160]})"
     told = {
         "identifier": file.identifier,
         "session": file.session_id,
@@ -70,7 +70,7 @@ def _identity(inventory: Inventory) -> Iterator[str]:
         "species": file.species,
         "start": file.session_start_time,
     }
-    yield "  " + ", ".join(f"{name} {value}" for name, value in told.items() if value)
+    yield "  " + ", ".join(f"{name} {value[:160]}" for name, value in told.items() if value)
     if file.description:
         yield f"  {file.description[:160]}"
 
