@@ -43,7 +43,9 @@ def explained(what: str) -> Iterator[None]:
     except XcebraError:
         raise
     except (NotFoundError, UnknownURLError) as error:
-        raise UsageError(f"{what}: {first_line(error)}", "see `dandi ls` for what there is") from None
+        reason = first_line(error)
+        bare = reason.rstrip("/") == QUERY.sub("", what).rstrip("/")  # the client says no more than the address
+        raise UsageError(f"{what}: {'not found' if bare else reason}", "see `dandi ls` for what there is") from None
     except requests.HTTPError as error:
         raise _refused(what, error) from None
     except requests.RequestException as error:

@@ -12,7 +12,6 @@ from xcebra_nwb.archive.local import session_names
 from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.errors import UsageError
 
-ADDRESS = re.compile(r"[a-z-]+:\d{6}(/.*)?|[a-z0-9+]+://.*", re.IGNORECASE | re.DOTALL)
 ASSET_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SCREENED = "screened: "  # how a reason begins that is ours: it is judged anew at every discovery
 ENDINGS = (".nwb", ".nwb.zarr")
@@ -54,11 +53,6 @@ def _other(what: str, wanted: str, stated: Sequence[str]) -> str:
     if not wanted or any(wanted.lower() in one.lower() for one in stated):
         return ""
     return f"{what} is {', '.join(stated)}" if stated else f"{what} is not stated"
-
-
-def is_remote(given: Path | str) -> bool:
-    """Return whether an input names something in an archive: an identifier, an address or an asset id."""
-    return bool(ADDRESS.fullmatch(str(given)) or ASSET_ID.fullmatch(str(given).lower()))
 
 
 def find(inputs: Iterable[str], *, draft: bool = False) -> list[Listed]:

@@ -14,6 +14,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from xcebra_nwb.addresses import is_web, shown
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.files import atomic
 from xcebra_nwb.path_name import unfit
@@ -74,7 +75,14 @@ class Session(BaseModel):
     def _plain(self) -> Session:
         if self.include and (why := unfit(self.source)):
             raise ValueError(f"source is {self.source!r}: {why}")
+        if self.include and is_web(self.source) and not self.asset_id:
+            raise ValueError(f"{shown(self.source)} is an address without asset_id and digest: {UNPINNED}")
+        if "@" in self.source.partition("://")[2].partition("/")[0]:
+            raise ValueError(f"{shown(self.source)} is an address with a user or a password, which results would name")
         return self
+
+
+UNPINNED = "download the file, and give its path"
 
 
 def is_device(name: str) -> bool:

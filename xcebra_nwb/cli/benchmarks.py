@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from xcebra_nwb.cli.options import RESULTS, Cores, Threads, info
+from xcebra_nwb.cli.options import RESULTS, Cores, Threads, info, local_file
 from xcebra_nwb.cli.plain import out
 from xcebra_nwb.errors import Exit, UsageError
 from xcebra_nwb.extras import need
@@ -15,7 +15,7 @@ from xcebra_nwb.extras import need
 
 def benchmark(
     name: Annotated[str, typer.Argument(help="synthetic, ratinabox, conditions, ablation, speed or file")],
-    file: Annotated[Path | None, typer.Argument(help="For `file`: an NWB file of your own.")] = None,
+    file: Annotated[str | None, typer.Argument(help="For `file`: an NWB file of your own.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of everything that it makes.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A small form, in seconds: does it run?")] = False,
     full: Annotated[bool, typer.Option("--full", help="The paper's schedule, for a graphics card.")] = False,
@@ -30,7 +30,7 @@ def benchmark(
         raise UsageError("--quick and --full", "one of them; without either, a form that takes about an hour")
     size = "quick" if quick else "full" if full else "reduced"
     folder = RESULTS / "benchmarks" / f"{name}-{size}" if output is None else output
-    code = work(name, size, folder, cores, file, device)
+    code = work(name, size, folder, cores, None if file is None else local_file(file), device)
     if code == Exit.DONE:
         out((folder / "table.md").read_text(encoding="utf-8").removesuffix("\n"))
         info("figure: %s", folder / "figure.png")

@@ -19,6 +19,7 @@ from xcebra_nwb.cli.options import (
     Threads,
     config_of,
     follow,
+    source_of,
 )
 
 
@@ -50,7 +51,7 @@ def extract(
     def work() -> list[Path]:
         from xcebra_nwb.verbs.extract import extract
 
-        return extract(source, directory, settings, session, follow(follow_links))
+        return extract(source_of(source), directory, settings, session, follow(follow_links))
 
     settings, session = config_of(config), directory.resolve().name
     _carry_out("extract", directory, work, batch)
@@ -141,7 +142,7 @@ def write(source: Source, directory: Directory, batch: Batch = False, follow_lin
     def work() -> list[Path]:
         from xcebra_nwb.verbs.write import write
 
-        return write(source, directory, directory.resolve().name, follow(follow_links))
+        return write(source_of(source), directory, directory.resolve().name, follow(follow_links))
 
     _carry_out("write", directory, work, batch)
 
@@ -152,7 +153,7 @@ def check(source: Source, directory: Directory, batch: Batch = False, follow_lin
     def work() -> list[Path]:
         from xcebra_nwb.verbs.check import check
 
-        return check(source, directory, directory.resolve().name, follow(follow_links))
+        return check(source_of(source), directory, directory.resolve().name, follow(follow_links))
 
     _carry_out("check", directory, work, batch)
 

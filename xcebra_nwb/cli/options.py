@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:  # pydantic takes longer to load than the help to print
+    from xcebra_nwb.archive.pinned import Given
     from xcebra_nwb.config import Config
     from xcebra_nwb.nwb.foreign import Follow
 
@@ -16,7 +17,8 @@ INPUTS = (
     "NWB files, folders of them, dandisets (DANDI:000207/0.220216.0323), addresses of any DANDI archive, asset ids."
 )
 TABLE, RESULTS = Path("config/sessions.tsv"), Path("results")  # where they are unless it is said
-Source = Annotated[Path, typer.Argument(help="NWB file of the session, or its source.json; it is never changed.")]
+ONE = "NWB file, its https address, or one asset of an archive (dandi://dandi/000207@0.220216.0323/sub-4/...nwb)."
+Source = Annotated[str, typer.Argument(help="The session's source.json; or its " + ONE + " It is never changed.")]
 Directory = Annotated[Path, typer.Argument(help="Results folder of the session; its name is the session's.")]
 ConfigFile = Annotated[
     Path | None,
@@ -51,6 +53,20 @@ def config_of(path: Path | None) -> Config:
     for method in found.attribution.costly:
         need("captum", f"attribution.methods: {method}")
     return found
+
+
+def source_of(text: str) -> Given:
+    """Return what a source on the command line is; an asset is looked up in its archive."""
+    from xcebra_nwb.archive.given import source
+
+    return source(text)
+
+
+def local_file(text: str) -> Path:
+    """Return the path of a file that has to be on this machine."""
+    from xcebra_nwb.archive.given import local
+
+    return local(text)
 
 
 def info(message: str, *values: object) -> None:

@@ -21,6 +21,7 @@ from xcebra_nwb.cli.options import (
     config_of,
     follow,
     info,
+    local_file,
 )
 from xcebra_nwb.cli.plain import out
 from xcebra_nwb.errors import Failure, UsageError
@@ -111,8 +112,8 @@ def tune(
 
 
 def verify(
-    result: Annotated[Path, typer.Argument(help="A file *_desc-xcebra.nwb that this package wrote.")],
-    source: Annotated[Path | None, typer.Option(help="The recording, where it was a local file.")] = None,
+    result: Annotated[str, typer.Argument(help="A file *_desc-xcebra.nwb that this package wrote.")],
+    source: Annotated[str | None, typer.Option(help="The recording, where it was a local file.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Keep what is made in this folder.")] = None,
     archive: Annotated[str | None, typer.Option(help="Trust this archive, too: http(s)://its.host.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done.")] = False,
@@ -121,7 +122,7 @@ def verify(
     """Fetch the source that a result names, make its maps again, and say how closely they agree."""
     from xcebra_nwb.verbs import verify as verb
 
-    asked = verb.planned(result, source, output, archive)
+    asked = verb.planned(local_file(result), None if source is None else local_file(source), output, archive)
     out(asked)
     if plan:
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from xcebra_nwb.cli.options import INPUTS, TABLE, FollowLinks, follow, info
+from xcebra_nwb.cli.options import INPUTS, ONE, TABLE, FollowLinks, follow, info, source_of
 from xcebra_nwb.cli.plain import out
 from xcebra_nwb.extras import need
 from xcebra_nwb.files import json_text
@@ -41,7 +41,7 @@ def discover(
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="An NWB file.")],
+    file: Annotated[str, typer.Argument(help="An " + ONE)],
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     config: Annotated[bool, typer.Option("--config", help="Only a config to start from, in YAML.")] = False,
     follow_links: FollowLinks = False,
@@ -50,7 +50,7 @@ def inspect(
     from xcebra_nwb.verbs.inspect import config_of, render
     from xcebra_nwb.verbs.inspect import inspect as work
 
-    inventory = work(file, follow(follow_links))
+    inventory = work(source_of(file), follow(follow_links))
     if config:
         out(config_of(inventory).removesuffix("\n"))
     elif json:

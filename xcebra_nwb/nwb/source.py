@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import re
+import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from urllib.parse import urlsplit
 
 import h5py
 
+from xcebra_nwb.addresses import is_web, shown, without_secrets
 from xcebra_nwb.errors import Failure, Refusal, UsageError
 from xcebra_nwb.nwb.leads import Follow
 from xcebra_nwb.refusals import Code
@@ -26,18 +30,17 @@ Source = Path | str | BinaryIO
 ZIP = b"PK\x03\x04"
 TIMEOUT = 30  # s
 CONTENT_RANGE = re.compile(r"bytes .*/(?P<size>\d+)$")
-ADDRESS = re.compile(r"^https?://", re.IGNORECASE)
 
 
 def is_remote(source: Source) -> bool:
     """Return whether ``source`` is an address."""
-    return isinstance(source, str) and ADDRESS.match(source) is not None
+    return isinstance(source, str) and is_web(source)
 
 
 def place_of(source: Source) -> str:
-    """Return what ``source`` is called: a path, an address, or the ``name`` of an open file."""
+    """Return what ``source`` is called: a path, an address as it may be shown, or the ``name`` of an open file."""
     if isinstance(source, Path | str):
-        return source if isinstance(source, str) and is_remote(source) else Path(source).as_posix()
+        return shown(source) if isinstance(source, str) and is_remote(source) else Path(source).as_posix()
     return str(getattr(source, "name", "an open file"))
 
 
@@ -88,8 +91,12 @@ def _stream(source: Source) -> Iterator[BinaryIO]:
     if not isinstance(source, Path | str):
         yield source
         return
-    with contextlib.closing(_remote(str(source)) if is_remote(source) else _local(Path(source))) as stream:
-        yield stream
+    if isinstance(source, str) and is_remote(source):
+        with at_address(source) as stream:
+            yield stream
+    else:
+        with _local(Path(source)) as stream:
+            yield stream
 
 
 def _zarr(source: Source, stream: BinaryIO | None, follow: Follow) -> h5py.Group:
@@ -120,19 +127,56 @@ def _begins(stream: BinaryIO, signature: bytes) -> bool:
     return head == signature
 
 
-def _remote(address: str) -> BinaryIO:
-    """The file at ``address``, read in ranges of bytes; its size is asked for first, as remfile retries for long."""
+class _OnTheWeb(urllib.request.HTTPRedirectHandler):
+    """Goes where a server sends it, if that is on the web: a stranger's server does not lead to files, or to FTP."""
+
+    def redirect_request(self, *given: Any) -> urllib.request.Request | None:
+        """Return the request for what ``given`` ends in, the new address."""
+        given[1].close()
+        if not is_web(given[-1]):
+            raise urllib.error.URLError(f"it leads to {urlsplit(given[-1]).scheme}://, which is not followed")
+        return super().redirect_request(*given)
+
+
+class _Remote:
+    """A file at an address that ``ranges`` reads; its errors show no more of the address than ``name``."""
+
+    def __init__(self, name: str, ranges: BinaryIO) -> None:
+        self.name, self.seek, self.tell, self._read = name, ranges.seek, ranges.tell, ranges.read
+
+    def read(self, size: int = -1) -> bytes:
+        """Return bytes from where the file stands."""
+        try:
+            return self._read(size)
+        except Exception as error:  # of any type, and with the address and its signature in it
+            problem = f"{self.name}: cannot be read further: {type(error).__name__}"
+            raise Failure(problem, "the same command tries again") from None
+
+
+@contextmanager
+def at_address(address: str) -> Iterator[BinaryIO]:
+    """Yield the file at an address, read in ranges of bytes.
+
+    Its size is asked for first, as remfile retries for long.
+
+    Raises:
+        Failure: there is none, or its server gives no ranges.
+    """
     import remfile  # slow to import, and most recordings are local
 
     request = urllib.request.Request(address, headers={"Range": "bytes=0-0"})
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        with urllib.request.build_opener(_OnTheWeb).open(request, timeout=TIMEOUT) as answer:
             size = CONTENT_RANGE.match(answer.headers.get("Content-Range", ""))
-    except OSError as error:
-        raise Failure(f"{address}: cannot be read: {error}", "check the address and the network") from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+        problem = f"{shown(address)}: cannot be read: {without_secrets(str(error))}"
+        raise Failure(problem, "check the address and the network") from None
     if size is None:
-        raise Failure(f"{address}: its server does not answer ranges of bytes", "download the file first")
-    return remfile.File(address, _size=int(size["size"]))
+        raise Failure(f"{shown(address)}: its server does not answer ranges of bytes", "download the file first")
+    with contextlib.closing(remfile.File(address, _size=int(size["size"]))) as ranges:
+        yield cast(BinaryIO, _Remote(shown(address), ranges))
 
 
 def _local(path: Path) -> BinaryIO:

@@ -15,6 +15,7 @@ from hdmf.common import DynamicTable
 from pynwb import NWBHDF5IO, NWBFile, ProcessingModule
 
 from xcebra_nwb import provenance
+from xcebra_nwb.addresses import is_web
 from xcebra_nwb.errors import Failure, XcebraError
 from xcebra_nwb.fingerprint import fingerprint
 from xcebra_nwb.nwb.exported import MAKERS
@@ -149,6 +150,8 @@ def _lineage(results: Results, source_name: str) -> dict[str, str]:
     lineage = {"source_file": source_name} | {name: str(attrs.get(name, "")) for name in SOURCE_ATTRIBUTES}
     if attrs["asset_id"]:  # of a local file it would be a path on somebody's machine
         lineage |= {"source_file": PurePosixPath(attrs["path"]).name, "address": str(attrs["source"])}
+    elif is_web(str(attrs["source"])):
+        lineage["source_url"] = str(attrs["source"])
     lineage |= {f"software.{name}": str(version) for name, version in software.items()}
     lineage |= {f"code.{verb}": fingerprint(verb) for verb in MAKERS}
     lineage["space"] = str(results.training.attrs.get("space", ""))

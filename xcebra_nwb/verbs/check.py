@@ -9,6 +9,7 @@ from typing import Any
 
 from xcebra_nwb import provenance
 from xcebra_nwb.archive import pinned
+from xcebra_nwb.archive.pinned import Given
 from xcebra_nwb.errors import Failure, UsageError
 from xcebra_nwb.files import write_json
 from xcebra_nwb.nwb.checker import Finding, Report, new_findings, report, waived
@@ -16,7 +17,7 @@ from xcebra_nwb.nwb.foreign import Follow
 from xcebra_nwb.nwb.source import place_of
 
 
-def check(source: Path, directory: Path, session: str, follow: Follow = Follow.FOLDER) -> list[Path]:
+def check(source: Given, directory: Path, session: str, follow: Follow = Follow.FOLDER) -> list[Path]:
     """Compare pynwb's and nwbinspector's findings on ``source`` and on the export in the results ``directory``.
 
     Writes check.json, whatever comes out, and returns its path in a list.
@@ -25,9 +26,9 @@ def check(source: Path, directory: Path, session: str, follow: Follow = Follow.F
         UsageError: the source or the export is missing.
         Failure: the export has findings that the source has not.
     """
-    source, result = Path(source), Path(directory) / f"{session}_desc-xcebra.nwb"
+    result = Path(directory) / f"{session}_desc-xcebra.nwb"
     for path, remedy in ((source, "give the NWB file that the session was made from"), (result, "run write first")):
-        if not path.exists():
+        if isinstance(path, Path) and not path.exists():
             raise UsageError(f"{path}: no such file", remedy)
     with pinned.opened(source) as file:
         before, name = report(file, pinned.followed(source, follow)), PurePosixPath(place_of(file)).name

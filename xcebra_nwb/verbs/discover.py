@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from xcebra_nwb.archive import local, newer, remote, sessions
+from xcebra_nwb.archive import given, local, newer, remote, sessions
 from xcebra_nwb.archive.remote import Screen
 from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.nwb.foreign import Follow
@@ -35,9 +35,12 @@ def discover(
     """
     before = sessions.read(table) if Path(table).exists() else []
     screen = screen or Screen()
-    addresses = [str(given) for given in inputs if remote.is_remote(given)]
+    named = [given.checked(one) for one in inputs]
+    addresses = [one for one in named if isinstance(one, str)]
+    for address in addresses:
+        given.check_pinnable(address)
     rows = remote.rows(remote.find(addresses, draft=screen.draft), before, screen) if addresses else []
-    here = [given for given in inputs if not remote.is_remote(given)]
+    here = [one for one in named if isinstance(one, Path)]
     if here or not addresses:
         known, taken = {row.source: row for row in before}, {row.session for row in rows}
         rows += local.rows(local.find(here), (base or Path.cwd()).absolute(), known, taken, follow)

@@ -10,6 +10,7 @@ import xarray as xr
 
 from xcebra_nwb import footprint, value_types
 from xcebra_nwb.archive import pinned
+from xcebra_nwb.archive.pinned import Given
 from xcebra_nwb.config import Config
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.files import write_json
@@ -24,21 +25,19 @@ from xcebra_nwb.trainable import check_trainable
 logger = logging.getLogger("xcebra_nwb")
 
 
-def extract(source: Path, directory: Path, config: Config, session: str, follow: Follow = Follow.FOLDER) -> list[Path]:
+def extract(source: Given, directory: Path, config: Config, session: str, follow: Follow = Follow.FOLDER) -> list[Path]:
     """Write the session dataset, the inventory of an NWB file and its sizes into ``directory``; return the files.
 
-    ``source`` is the file, or the source.json of an asset; what it was is then in the dataset's attributes. ``follow``
-    says where a local file may lead to other files (:mod:`xcebra_nwb.nwb.foreign`).
+    ``source`` is the file, its address, an asset or its source.json; what it was is then in the dataset's attributes.
+    ``follow`` says where a local file may lead to other files (:mod:`xcebra_nwb.nwb.foreign`).
 
     Raises:
         UsageError: no such file, or the config names what it does not hold.
         Refusal: it is no NWB 2 file, or it cannot answer: no neural data, no behaviour, too little of it.
     """
-    source, directory = Path(source), Path(directory)
-    asset = pinned.load(source)
-    lineage, follow = asset.lineage if asset else {}, pinned.followed(source, follow)
+    lineage, allowed = pinned.lineage_of(source), pinned.followed(source, follow)
     with pinned.opened(source) as file:
-        return _extract(file, directory, config, session, lineage, follow)
+        return _extract(file, Path(directory), config, session, lineage, allowed)
 
 
 def _extract(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from xcebra_nwb.archive import pinned
+from xcebra_nwb.archive.pinned import Given, Pinned
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.nwb import inventory as nwb_inventory
 from xcebra_nwb.nwb.foreign import Follow
@@ -14,14 +14,19 @@ from xcebra_nwb.printable import printable
 from xcebra_nwb.refusals import Code
 
 
-def inspect(path: Path | str, follow: Follow = Follow.FOLDER) -> Inventory:
-    """Return what the file holds.
+def inspect(source: Given, follow: Follow = Follow.FOLDER) -> Inventory:
+    """Return what the file holds: a local one, one at an address, or an asset.
 
     Raises:
         UsageError: there is no such file.
+        Failure: it cannot be reached.
         Refusal: it cannot be opened as NWB 2.
     """
-    return nwb_inventory.inventory(path, pinned.followed(Path(path), follow))
+    with pinned.opened(source) as file:
+        seen = nwb_inventory.inventory(file, pinned.followed(source, follow))
+    if isinstance(source, Pinned):
+        seen.file.path = source.session.source
+    return seen
 
 
 def config_of(inventory: Inventory) -> str:

@@ -1,0 +1,149 @@
+"""What a user names as a source: a path, an address on the web, or something in an archive; told apart by its form."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qs, quote, urlsplit
+
+from xcebra_nwb.addresses import is_web, shown
+from xcebra_nwb.archive import remote
+from xcebra_nwb.archive.pinned import Given, Pinned
+from xcebra_nwb.errors import UsageError
+
+SCHEME = re.compile(r"(?P<name>[a-z][a-z0-9+.-]+):/", re.IGNORECASE)
+IDENTIFIER = re.compile(r"[a-z-]+:\d{6}(/[^/]+)?", re.IGNORECASE)
+LIKE_IDENTIFIER = re.compile(r"[a-z-]*dandi[a-z-]*:.*|\d{6}(/[\w.]*)?", re.IGNORECASE | re.DOTALL)
+DANDI = re.compile(r"dandi://[^/@]+/\d{6}(@[^/@]+)?(/.*)?", re.IGNORECASE)
+ALIASES = (
+    re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?10\.48324/dandi\.(?P<dandiset>\d{6}(?:/.+)?)", re.IGNORECASE),
+    re.compile(r"https?://identifiers\.org/dandi:(?P<dandiset>\d{6}(?:/.+)?)", re.IGNORECASE),
+)
+DANDISET = re.compile(r"/dandisets?/\d{6}(?!\d)")
+ASSET = re.compile(rf"/assets/{remote.ASSET_ID.pattern}", re.IGNORECASE)
+REDIRECTING = re.compile(r"gui\.dandiarchive\.org|.*dandiarchive-org\.netlify\.app")
+FORMS = "such as DANDI:000207/0.220216.0323, or dandi://dandi/000207@0.220216.0323/sub-4/"
+HERE = "give the path of a file, an https:// address, or what an archive has, " + FORMS
+
+
+def checked(given: Path | str) -> Path | str:
+    """Return a path as a path, and all else, in the form that is understood, as text.
+
+    Raises:
+        UsageError: an address of a kind that is not read, or one that is no whole address.
+    """
+    if isinstance(given, Path) or remote.ASSET_ID.fullmatch(given.lower()):
+        return given
+    for alias in ALIASES:
+        if known := alias.fullmatch(given):
+            return f"DANDI:{known['dandiset']}"
+    if is_web(given):
+        return _web(given)
+    scheme = SCHEME.match(given)
+    if scheme and (given[scheme.end() :].startswith("/") or scheme["name"].lower() in {"http", "https", "dandi"}):
+        return _other(given, scheme["name"].lower())
+    if IDENTIFIER.fullmatch(given) and not Path(given).exists():
+        return given
+    if LIKE_IDENTIFIER.fullmatch(given) and not Path(given).exists():
+        raise UsageError(f"{given}: no identifier of a dandiset", FORMS)
+    return Path(given)
+
+
+def _other(given: str, scheme: str) -> str:
+    """An address of another kind than the web's: one in an archive, or none that is read."""
+    if scheme == "dandi" and DANDI.fullmatch(given):
+        return given
+    if scheme == "dandi":
+        raise UsageError(f"{shown(given)}: names no dandiset of an archive", FORMS)
+    if scheme in {"http", "https"}:
+        raise UsageError(f"{shown(given)}: no whole address", f"{scheme}://, with two slashes")
+    if scheme == "file":
+        raise UsageError(f"{shown(given)}: an address of a file", "give its path, without file://")
+    raise UsageError(f"{shown(given)}: {scheme}:// is not read", HERE)
+
+
+def _web(given: str) -> str:
+    parts = _parts(given)
+    inside = parts.path if not parts.fragment else f"{parts.path}{parts.fragment}"  # .../#/dandiset/...
+    if DANDISET.search(inside):
+        return _without_page(given)
+    if ASSET.search(inside) or REDIRECTING.fullmatch(parts.hostname or ""):
+        return given
+    if parts.path.rstrip("/") in {"", "/api"} or _is_archive(parts):
+        raise UsageError(f"{shown(given)}: names an archive, and no dandiset of it", FORMS)
+    return given
+
+
+def _parts(given: str) -> SplitResult:
+    try:
+        parts = urlsplit(given)
+        named = parts.hostname and (parts.port or True)
+    except ValueError:
+        named = None
+    if not named or not given.isprintable() or " " in given:
+        raise UsageError(f"{shown(given)!r}: no address", "https://<host>/<path>, blanks as %20")
+    if "@" in parts.netloc:
+        problem = f"{shown(given)}: an address with a user or a password, which would be in results and logs"
+        raise UsageError(problem, "give it without, or download the file and give its path")
+    if "::" in parts.path:
+        raise UsageError(f"{shown(given)}: a chain of addresses", "give that of the file alone")
+    return parts
+
+
+def _is_archive(parts: SplitResult) -> bool:
+    from dandi.consts import known_instances
+
+    known = {urlsplit(address).hostname for one in known_instances.values() for address in one.urls()}
+    return parts.hostname in known - {"localhost", "127.0.0.1"}
+
+
+def _without_page(given: str) -> str:
+    """The address of a page of an archive's site, of whose query only the folder is of interest."""
+    start, mark, query = given.partition("?")
+    if not mark or "/dandisets/" in start:
+        return given
+    location = parse_qs(query).get("location", [""])[0]
+    return f"{start}?location={quote(location, safe='/*[]')}" if location else start.removesuffix("/files")
+
+
+def check_pinnable(address: str) -> None:
+    """Raise :class:`UsageError` if a table of sessions cannot hold what is at an address: nobody states its digest."""
+    if is_web(address) and not _in_archive(address):
+        problem = f"{shown(address)}: an address outside an archive has no digest that a session could be pinned by"
+        raise UsageError(problem, "download the file and give its path, or give the address to inspect or extract")
+
+
+def _in_archive(address: str) -> bool:
+    parts = urlsplit(address)
+    inside = f"{parts.path}{parts.fragment}"
+    return bool(DANDISET.search(inside) or ASSET.search(inside) or REDIRECTING.fullmatch(parts.hostname or ""))
+
+
+def source(given: Path | str) -> Given:
+    """Return what a user names as the one source of a verb: what archives have is looked up and pinned.
+
+    Raises:
+        UsageError: it is of a kind that is not read, or names no asset or several.
+        Failure: the archive is out of reach.
+    """
+    found = checked(given)
+    if isinstance(found, Path) or (is_web(found) and not _in_archive(found)):
+        return found
+    assets = remote.find([found], draft=True)
+    if len(assets) > 1:
+        problem = f"{found}: {len(assets)} assets, where one is wanted"
+        raise UsageError(problem, f"name one, such as .../{assets[0].path}, or take all with `xcebra-nwb run`")
+    (row,) = remote.rows(assets)
+    return Pinned(access="download" if row.path.endswith(".zarr") else "stream", session=row)
+
+
+def local(given: Path | str) -> Path:
+    """Return the path of a file on this machine.
+
+    Raises:
+        UsageError: it is an address.
+    """
+    found = checked(given)
+    if isinstance(found, Path):
+        return found
+    raise UsageError(f"{shown(found)}: only a file on this machine can be used here", "download it, and give its path")
