@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from pathlib import Path
@@ -12,8 +13,10 @@ import yaml
 from xcebra_nwb import config
 from xcebra_nwb.archive import sessions
 from xcebra_nwb.errors import UsageError
+from xcebra_nwb.receipt import ORDER, Receipt, save
 
 from .. import nwb_builders
+from ..pages import EVIL
 from ..test_workflow import COMMAND, QUICK, ROOT, call, jobs, snakemake
 
 UGLY = "-r; touch RAN $(touch RAN) `touch RAN` & | 'a' \"b\" * ? [c] ~ # % ! \\ é  z"
@@ -61,14 +64,30 @@ def test_the_summary_of_a_run_that_fails_reaches_no_shell_either(tmp_path: Path)
 
 def test_run_takes_names_that_a_shell_would_run_or_take_for_options(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    nwb_builders.tiny(tmp_path / "in" / "-rf.nwb", seed=1)
-    nwb_builders.tiny(tmp_path / "in" / f"{UGLY}.nwb", seed=2)
+    nwb_builders.tiny(tmp_path / "in" / "-rf.nwb")
     (tmp_path / "in" / "-c.yaml").write_text(yaml.safe_dump(QUICK | {"results": "x"}))
-    command = [COMMAND, "run", f"--output={UGLY}", "--config=-c.yaml", "--", "-rf.nwb", f"{UGLY}.nwb"]
-    done = call(*command, cwd=tmp_path / "in")
+    done = call(COMMAND, "run", f"--output={UGLY}", "--config=-c.yaml", "--", "-rf.nwb", cwd=tmp_path / "in")
     assert done.returncode == 0, done.stderr
     states = [json.loads(path.read_text())["state"] for path in (tmp_path / "in" / UGLY).glob("*/status.json")]
-    assert states == ["done", "done"]
+    assert states == ["done"]
+    assert not ran(tmp_path)
+
+
+def test_the_report_of_snakemake_shows_text(tmp_path: Path) -> None:
+    """As if all had run: what is reported is the page, its caption, and how it was made."""
+    command = project(tmp_path / UGLY, UGLY)
+    results = tmp_path / UGLY / UGLY
+    for verb in ORDER[1:]:
+        save(Receipt(verb=verb, session="s", state="done"), results / "s")
+    (results / "summary.html").write_text(EVIL)
+    (results / "atlas.parquet").touch()
+    done = snakemake(*command, "--touch")
+    assert done.returncode == 0, done.stderr
+    done = snakemake(*command, "--report", tmp_path / "report.html")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "report.html").read_text()
+    assert base64.b64encode(EVIL.encode()).decode() in page  # the summary is a file in it, not a part of it
+    assert EVIL not in page
     assert not ran(tmp_path)
 
 
