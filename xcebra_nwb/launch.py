@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import IO
 
 from xcebra_nwb.alone import taken
+from xcebra_nwb.errors import UsageError
+from xcebra_nwb.path_name import UNPRINTABLE
+from xcebra_nwb.printable import is_printable
 
 logger = logging.getLogger("xcebra_nwb")
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -32,9 +35,11 @@ def launch(
     are added to the environment.
 
     Raises:
-        UsageError: another run is using the folder, or it is another user's.
+        UsageError: another run is using the folder, it is another user's, or its name has control characters.
     """
     output = config.parent
+    if not is_printable(str(output)):  # Snakemake writes it into its log
+        raise UsageError(f"{output}: {UNPRINTABLE}")
     command = _command(snakefile, config, cores)
     log.parent.mkdir(parents=True, exist_ok=True)
     busy = f"{output}: another run is using this folder"

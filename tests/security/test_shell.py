@@ -13,6 +13,7 @@ import yaml
 from xcebra_nwb import config
 from xcebra_nwb.archive import sessions
 from xcebra_nwb.errors import UsageError
+from xcebra_nwb.launch import launch
 from xcebra_nwb.receipt import ORDER, Receipt, save
 
 from .. import nwb_builders
@@ -107,7 +108,7 @@ def test_sources_are_planned_as_they_are_called(tmp_path: Path) -> None:
 
 def words(line: str) -> list[str]:
     """What a shell makes of a command."""
-    said = f"xcebra-nwb() {{ printf '%s\\n' \"$@\"; }}; {line.split(' > ')[0]}"
+    said = f"xcebra-nwb() {{ printf '%s\\n' \"$@\"; }}; {line[line.index('xcebra-nwb ') :].split(' > ')[0]}"
     return subprocess.run(["bash", "-c", said], capture_output=True, text=True, check=True).stdout.splitlines()
 
 
@@ -220,3 +221,12 @@ def test_a_benchmark_of_a_file_with_an_ugly_name(tmp_path: Path) -> None:
     refused = call(COMMAND, "benchmark", "file", tmp_path / "{a}.nwb", "-o", tmp_path / "out")
     assert refused.returncode == 2
     assert "cannot be planned" in refused.stderr
+
+
+def test_a_folder_of_results_has_a_name_that_steers_nothing(tmp_path: Path) -> None:
+    """Snakemake writes it into its log."""
+    log = tmp_path / "a\x1b[31m\nb" / "log"
+    with pytest.raises(UsageError, match="control characters") as refused:
+        launch(ROOT / "Snakefile", log.parent / "c.yaml", 1, log, lambda: None)
+    assert str(refused.value).isprintable()
+    assert not log.exists()

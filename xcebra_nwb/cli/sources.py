@@ -11,6 +11,7 @@ from xcebra_nwb.cli.options import INPUTS, ONE, TABLE, FollowLinks, follow, info
 from xcebra_nwb.cli.plain import out
 from xcebra_nwb.extras import need
 from xcebra_nwb.files import json_text
+from xcebra_nwb.printable import printable
 
 
 def discover(
@@ -31,7 +32,7 @@ def discover(
     if update:
         for kind, rows in verb.update(output, draft).items():
             for row in rows:
-                out(f"{kind}\t{row.session}\t{row.path}\t{row.version}")
+                print(*map(printable, (kind, row.session, row.path, row.version)), sep="\t")
         return
     size = None if max_size is None else int(max_size * 1e9)
     screen = Screen(species, region, tuple(variable or ()), size, draft)
