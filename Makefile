@@ -4,11 +4,15 @@ CORES ?= 2
 BIN := .venv/bin
 LOCKED := .venv/.requirements-installed
 READY := .venv/.package-installed
+TORCH := $(shell grep '^torch==' requirements.lock)
+AUDIT := bandit==1.9.4 pip-audit==2.10.1
+SLOW := archive_loopback benchmark broken_conditions calibration extract_real extremes footprint fuzz house matrix \
+	matrix_refused package real_recordings speed storage_plugin together tune verify workflow
 
 # The rules of the workflow call `xcebra-nwb` by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test bench docs clean
+.PHONY: demo test test-lowest test-newest test-install audit bench docs clean
 
 demo: $(READY)
 	$(BIN)/snakemake --cores $(CORES)
@@ -24,6 +28,40 @@ test: $(READY)
 	$(BIN)/snakemake --lint
 	$(BIN)/pytest --cov --cov-report=term --numprocesses $(CORES) --dist worksteal
 
+# Both ends of what pyproject.toml allows, with the torch of the lock, in environments of their own; a quarter of an hour
+# each on 2 cores, and the network. Whole workflows and what is about this checkout are left to `make test`.
+test-lowest: RESOLUTION := lowest-direct
+test-newest: RESOLUTION := highest
+test-lowest test-newest: export OMP_NUM_THREADS = 1
+test-lowest test-newest: test-%:
+	rm -rf .venv-$*
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check uv
+	UV_FIND_LINKS="$$PIP_FIND_LINKS" .venv-$*/bin/uv pip install --quiet --python .venv-$*/bin/python \
+		--resolution $(RESOLUTION) --editable ".[cluster,dev]" $(TORCH)
+	PATH="$(CURDIR)/.venv-$*/bin:$$PATH" .venv-$*/bin/python -m pytest --numprocesses $(CORES) --dist worksteal \
+		$(if $(filter lowest,$*),--override-ini filterwarnings=default) $(SLOW:%=--ignore=tests/test_%.py)
+
+# The wheel, installed from the index into an empty environment: without extras, then with those that the test needs.
+test-install: $(READY)
+	rm -rf .venv-install dist
+	$(BIN)/python -m hatchling build -t wheel
+	$(PYTHON) -m venv .venv-install
+	.venv-install/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH) dist/*.whl
+	du -sm .venv-install && du -sm .venv-install/lib/python*/site-packages/* | sort -rn | head
+	cd .venv-install && ! bin/xcebra-nwb simulate sub-a_ses-1.nwb
+	wheel=$$(echo dist/*.whl) && .venv-install/bin/python -m pip install --quiet --disable-pip-version-check \
+		"$$wheel[simulate,cluster]"
+	XCEBRA_NWB_INSTALLED="$(CURDIR)/.venv-install" $(BIN)/pytest tests/test_package.py
+
+# What is known against our own code, and against the packages of the lock. The second asks an advisory service.
+audit:
+	test -d .venv-audit || $(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check $(AUDIT)
+	.venv-audit/bin/bandit --quiet --configfile pyproject.toml --recursive xcebra_nwb plugins benchmarks
+	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip --requirement requirements.lock \
+		|| { echo "make audit: the packages have the faults above, or no advisory service could be asked about them"; exit 1; }
+
 # CPU time of the parts, one thread, kept in .benchmarks/ for comparisons (docs/benchmarks.md).
 bench: export OMP_NUM_THREADS = 1
 bench: $(READY)
@@ -35,7 +73,7 @@ docs: $(READY)
 	$(BIN)/python -m xcebra_nwb.config_docs .
 
 clean:
-	rm -rf .venv results .snakemake .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .venv .venv-* dist results .snakemake .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
 $(LOCKED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

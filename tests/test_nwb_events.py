@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from pynwb import NWBFile, TimeSeries
 from pynwb.behavior import BehavioralEpochs, BehavioralEvents
-from pynwb.event import EventsTable
 from pynwb.misc import AnnotationSeries, IntervalSeries
 
 from tests import nwb_builders as build
@@ -66,7 +65,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cues = [1.0, NAN, 7.0]
     build.add_intervals(nwb, "trials", [[0, 3], [3, 5], [6, 9]], cue_time=cues, go=[True, False, True])
     build.add_intervals(nwb, "sleep", [[1, 3], [3, 4], [6, 8]])
-    rewards = EventsTable(name="rewards", description="drops of water")
+    rewards = pytest.importorskip("pynwb.event").EventsTable(name="rewards", description="drops of water")
     for time in (0.5, 6.5):
         rewards.add_row(timestamp=time)
     nwb.add_events_table(rewards)

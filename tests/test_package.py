@@ -140,6 +140,8 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    if "XCEBRA_NWB_INSTALLED" in os.environ:  # `make test-install`: from an index, with all that it needs
+        return Installed(Path(os.environ["XCEBRA_NWB_INSTALLED"]))
     root = tmp_path_factory.mktemp("installed") / "environment"
     venv.create(root, symlinks=True)
     flags = ("--quiet", "--no-deps", "--no-index", "--no-compile", "--disable-pip-version-check")

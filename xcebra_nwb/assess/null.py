@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control, trim_mean
+from scipy.stats import false_discovery_control
 
 from xcebra_nwb.assess.compared import known_nulls
 from xcebra_nwb.assess.moderated import half_interval, moderated
@@ -75,7 +75,15 @@ def log_share(maps: Floats) -> Floats:
     """
     logarithm = np.log(np.maximum(unit_norm(maps), SMALLEST_SHARE))
     known = np.where(np.isnan(logarithm).all(axis=-1, keepdims=True), 0.0, logarithm)
-    return logarithm - trim_mean(known, MIDDLE, axis=-1, nan_policy="omit", keepdims=True)
+    return logarithm - np.apply_along_axis(_middle_mean, -1, known)[..., None]
+
+
+def _middle_mean(values: Floats) -> float:
+    """The mean of the middle half of the ``values`` (unit,) that are known: scipy leaves NaN out only from 1.17 on."""
+    known = values[~np.isnan(values)]
+    cut = int(MIDDLE * len(known))
+    ordered = np.partition(known, (cut, len(known) - cut - 1))
+    return float(ordered[cut : len(known) - cut].mean())
 
 
 class NullScore(NamedTuple):
