@@ -143,7 +143,9 @@ def test_negatives_with_a_bound_or_with_cosine_are_fine() -> None:
     config.validate({"training": {"denominator": "negatives", "similarity": "cosine"}})
 
 
-@pytest.mark.parametrize(("text", "message"), [("a: [", "not YAML"), ("- 1", "valid dictionary"), ("\x00", "not YAML")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("a: [", "not YAML"), ("- 1", "no keys at its top level"), ("\x00", "not YAML")]
+)
 def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "wrong.yaml").write_text(text)
     with pytest.raises(UsageError, match=message) as raised:

@@ -14,9 +14,11 @@ def first_problem(error: ValidationError, config: type[BaseModel]) -> str:
     """Return the most telling of pydantic's findings on a ``config`` in one line, with the nearest valid key."""
     problems = error.errors(include_url=False)
     problem = max(problems, key=lambda p: (p["type"] == "extra_forbidden", len(p["loc"])))
-    location = [str(part) for part in problem["loc"] if not _is_branch_tag(part)]
+    unknown = problem["type"] == "extra_forbidden"  # then the last part is a key that the user wrote, whatever it is
+    parts, own = problem["loc"], len(problem["loc"]) - unknown
+    location = [str(part) for number, part in enumerate(parts) if number >= own or not _is_branch_tag(part)]
     key = ".".join(location)
-    if problem["type"] == "extra_forbidden":
+    if unknown:
         known = _keys_at(tuple(location[:-1]), config)
         near = difflib.get_close_matches(location[-1], known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"valid keys: {', '.join(known)}"

@@ -10,8 +10,10 @@ from xcebra_nwb.errors import Refusal
 from xcebra_nwb.nwb import inventory as nwb_inventory
 from xcebra_nwb.nwb.foreign import Follow
 from xcebra_nwb.nwb.inventory_models import Gap, IntervalTable, Inventory, LabelSeries, NeuralSource, TimeRange
-from xcebra_nwb.printable import printable
+from xcebra_nwb.printable import cut, printable
 from xcebra_nwb.refusals import Code
+
+LONGEST_LINE = 4000  # characters; a table of a hundred columns takes half of it
 
 
 def inspect(source: Given, follow: Follow = Follow.FOLDER) -> Inventory:
@@ -44,7 +46,7 @@ def config_of(inventory: Inventory) -> str:
 
 def render(inventory: Inventory) -> str:
     """Return the inventory as text for a terminal or a log; ``*`` marks what ``auto`` takes."""
-    return "\n".join(map(printable, _lines(inventory)))
+    return "\n".join(cut(printable(line), LONGEST_LINE) for line in _lines(inventory))
 
 
 def _lines(inventory: Inventory) -> Iterator[str]:
