@@ -56,13 +56,18 @@ def own_path(source: Source) -> Path | None:
 
 
 def followed(source: Source, follow: Follow) -> tuple[Lead, ...]:
-    """Return what of a recording is read from other files, which the Zarr ones have none of.
+    """Return what of a recording is read from other files, which those that are not HDF5 have none of.
 
     Raises:
         Refusal: something leads where it is not followed.
     """
-    with opened(source, follow) as h5:
-        return look(h5, place_of(source), own_path(source), follow).leads if isinstance(h5, h5py.Group) else ()
+    try:
+        with opened(source, follow) as h5:
+            return look(h5, place_of(source), own_path(source), follow).leads if isinstance(h5, h5py.Group) else ()
+    except Refusal as refusal:
+        if refusal.code is Code.NOT_NWB:  # whoever goes on to read it says so
+            return ()
+        raise
 
 
 def check_alone(h5: h5py.File, place: str) -> None:
