@@ -58,7 +58,7 @@ def _other(given: str, scheme: str) -> str:
     if scheme in {"http", "https"}:
         raise UsageError(f"{shown(given)}: no whole address", f"{scheme}://, with two slashes")
     if scheme == "file":
-        raise UsageError(f"{shown(given)}: an address of a file", "give its path, without file://")
+        raise UsageError(f"{shown(given)}: an address of a file", "give its path alone")
     raise UsageError(f"{shown(given)}: {scheme}:// is not read", HERE)
 
 

@@ -90,7 +90,8 @@ def is_device(name: str) -> bool:
     return DEVICE.fullmatch(name) is not None
 
 
-COLUMNS = tuple(Session.model_fields)
+OF_ARCHIVES = ("source_access",)  # columns of a table with rows that have something there
+COLUMNS = tuple(name for name in Session.model_fields if name not in OF_ARCHIVES)
 
 
 def read(path: Path | str) -> list[Session]:
@@ -123,8 +124,9 @@ def write(rows: Iterable[Session], path: Path | str) -> None:
     _check_names(path, rows)
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, dialect="excel-tab", lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows([_cell(getattr(row, column)) for column in COLUMNS] for row in rows)
+        columns = [*COLUMNS, *(name for name in OF_ARCHIVES if any(getattr(row, name) for row in rows))]
+        writer.writerow(columns)
+        writer.writerows([_cell(getattr(row, column)) for column in columns] for row in rows)
 
 
 def _cell(value: object) -> str:
@@ -152,7 +154,7 @@ def _check_columns(path: Path | str, columns: list[str]) -> None:
     if missing:
         raise UsageError(f"{path}: no column {missing[0]}", f"columns, separated by tabs: {', '.join(COLUMNS)}")
     for name in columns:
-        if name not in COLUMNS:
+        if name not in Session.model_fields:
             near = difflib.get_close_matches(name, COLUMNS, n=1)
             raise UsageError(
                 f"{path}: unknown column {name!r}",
