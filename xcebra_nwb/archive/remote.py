@@ -11,6 +11,7 @@ from xcebra_nwb.archive.listing import Listed, is_plain, listed
 from xcebra_nwb.archive.local import session_names
 from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.errors import UsageError
+from xcebra_nwb.printable import printable
 
 ASSET_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SCREENED = "screened: "  # how a reason begins that is ours: it is judged anew at every discovery
@@ -116,7 +117,7 @@ def row(asset: Listed, name: str, reason: str = "") -> Session:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))
 
 
 def _kept(new: Session, old: Session | None) -> Session:
