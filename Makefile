@@ -6,8 +6,8 @@ LOCKED := .venv/.requirements-installed
 READY := .venv/.package-installed
 TORCH := $(shell grep '^torch==' requirements.lock)
 AUDIT := bandit==1.9.4 pip-audit==2.10.1
-SLOW := archive_loopback benchmark broken_conditions calibration extract_real extremes footprint fuzz house matrix \
-	matrix_refused package real_recordings speed storage_plugin together tune verify workflow
+FAST := assess attribution baselines check cli config discover extras nwb_events nwb_files nwb_grid nwb_source nwb_zarr \
+	receipt report simulate summarize write
 
 # The rules of the workflow call `xcebra-nwb` by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -29,7 +29,7 @@ test: $(READY)
 	$(BIN)/pytest --cov --cov-report=term --numprocesses $(CORES) --dist worksteal
 
 # Both ends of what pyproject.toml allows, with the torch of the lock, in environments of their own; a quarter of an hour
-# each on 2 cores, and the network. Whole workflows and what is about this checkout are left to `make test`.
+# each on 2 cores, and the network. The tests are those that call the libraries; whole workflows are left to `make test`.
 test-lowest: RESOLUTION := lowest-direct
 test-newest: RESOLUTION := highest
 test-lowest test-newest: export OMP_NUM_THREADS = 1
@@ -40,7 +40,7 @@ test-lowest test-newest: test-%:
 	UV_FIND_LINKS="$$PIP_FIND_LINKS" .venv-$*/bin/uv pip install --quiet --python .venv-$*/bin/python \
 		--resolution $(RESOLUTION) --editable ".[cluster,dev]" $(TORCH)
 	PATH="$(CURDIR)/.venv-$*/bin:$$PATH" .venv-$*/bin/python -m pytest --numprocesses $(CORES) --dist worksteal \
-		$(if $(filter lowest,$*),--override-ini filterwarnings=default) $(SLOW:%=--ignore=tests/test_%.py)
+		$(if $(filter lowest,$*),--override-ini filterwarnings=default) $(FAST:%=tests/test_%.py)
 
 # The wheel, installed from the index into an empty environment: without extras, then with those that the test needs.
 test-install: $(READY)

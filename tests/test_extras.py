@@ -1,5 +1,6 @@
 """What an extra brings is asked for in one line, before any work, and nothing else needs it."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,9 @@ NEEDS = [
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An installation without any extra, and a folder to work in."""
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    for package in extras.EXTRA_OF:
+        for name in [package, *(one for one in sys.modules if one.startswith(f"{package}."))]:
+            monkeypatch.setitem(sys.modules, name, None)  # an import of it fails
     monkeypatch.chdir(tmp_path)
     (tmp_path / "methods.yaml").write_text(METHODS)
     return tmp_path

@@ -92,10 +92,10 @@ def _download(row: Session) -> str:
 
 def _reports(row: Session) -> Iterator[dict[str, Any]]:
     """What the client says while it downloads; its `download` function says the same to a terminal only."""
+    instance = parsed(row.source).instance
     from dandi.dandiarchive import BaseAssetIDURL
     from dandi.download import Downloader, DownloadExisting
 
-    instance = parsed(row.source).instance
     with connected(instance, row.dandiset) as client:  # the client itself would ask for a key that is missing
         path = client.get_asset(row.asset_id).path
     if not is_plain(path):  # the client makes a file of that name

@@ -100,9 +100,9 @@ def listed(address: str, *, draft: bool = False) -> list[Listed]:
         UsageError: there is none, a key is missing, or only a draft is there and ``draft`` is not set.
         Failure: the archive is out of reach, or a draft does not stand still.
     """
+    url = parsed(address, glob=bool(GLOB.search(address)))
     from dandi.dandiarchive import BaseAssetIDURL
 
-    url = parsed(address, glob=bool(GLOB.search(address)))
     if isinstance(url, BaseAssetIDURL) or url.dandiset_id is None:
         raise UsageError(f"{address}: names no dandiset", "give .../dandisets/<id>/versions/<version>/assets/<asset>/")
     with connected(url.instance, url.dandiset_id) as client, explained(address):
