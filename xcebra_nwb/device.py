@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 from filelock import FileLock
 
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.memory import keep_freed
-from xcebra_nwb.private import runtime_folder
+from xcebra_nwb.private import NAME, base, runtime_folder
 
+COMPILED = "TORCHINDUCTOR_CACHE_DIR"
 logger = logging.getLogger("xcebra_nwb")
 
 
@@ -27,6 +29,7 @@ def device(name: str, threads: int) -> Iterator[torch.device]:
     """
     torch.set_num_threads(threads)
     keep_freed()
+    keep_compiled_apart()
     chosen = _chosen(name)
     if chosen.type != "cuda":
         yield chosen
@@ -34,6 +37,16 @@ def device(name: str, threads: int) -> Iterator[torch.device]:
     index = chosen.index if chosen.index is not None else torch.cuda.current_device()
     with card_lock(index), torch.cuda.device(index):
         yield chosen
+
+
+def keep_compiled_apart() -> None:
+    """Have torch keep what it compiles in the user's own folder for caches, where the environment names no other.
+
+    By itself torch takes a folder of TMPDIR whose name anybody can foresee, and it loads the code that lies there.
+    """
+    if COMPILED not in os.environ:
+        with suppress(UsageError):
+            os.environ[COMPILED] = str(base("XDG_CACHE_HOME", ".cache") / NAME / "compiled")
 
 
 def card_lock(index: int) -> FileLock:

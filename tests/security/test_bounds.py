@@ -1,4 +1,4 @@
-"""A file takes no more than it is worth: every bound of nwb/bounds.py, and a line that says so, in a short time."""
+"""A file takes no more than it is worth: every bound of hdf5/bounds.py, and a line that says so, in a short time."""
 
 from __future__ import annotations
 

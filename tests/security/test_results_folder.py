@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+
 from xcebra_nwb.config import validate
+from xcebra_nwb.device import COMPILED, device
+from xcebra_nwb.errors import Refusal
+from xcebra_nwb.session import load_dataset
 from xcebra_nwb.verbs.run import run
 
 from .. import nwb_builders
@@ -30,3 +41,43 @@ def test_a_run_goes_on_in_it_and_runs_none_of_its_files(tmp_path: Path) -> None:
     assert run([nwb_builders.tiny(tmp_path / "x.nwb")], out, refusing, cores=1) == 0
     assert (out / "summary.html").exists()
     assert not modules.exists() and not profiles.exists()
+
+
+def test_results_that_lead_into_other_files_are_refused(tmp_path: Path) -> None:
+    """External storage of a session.nc would show a file of this machine on the page."""
+    secret, folder = tmp_path / "secret", tmp_path / "sub-a_ses-1"
+    secret.write_bytes(b"hunter2!" * 8)
+    folder.mkdir()
+    xr.Dataset({"activity": (("time",), np.arange(64.0))}).to_netcdf(folder / "session.nc", engine="h5netcdf")
+    with h5py.File(folder / "session.nc", "r+") as h5:
+        h5.create_dataset("note", shape=(64,), dtype="u1", external=[(str(secret), 0, 64)])
+    with pytest.raises(Refusal, match="kept outside the file"):
+        load_dataset(folder / "session.nc")
+    with h5py.File(folder / "session.nc", "r+") as h5:
+        del h5["note"]
+        h5["note"] = h5py.ExternalLink("elsewhere.nc", "/activity")
+    with pytest.raises(Refusal, match="a link into another file"):
+        load_dataset(folder / "session.nc")
+
+
+def test_no_setting_of_matplotlib_is_taken_from_it(tmp_path: Path) -> None:
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\nfigure.facecolor: red\n")
+    script = (
+        "import matplotlib as mpl\nfrom xcebra_nwb.report import style\n"
+        "assert mpl.rcParams['text.usetex']\n"
+        "def draw():\n    print(mpl.rcParams['text.usetex'], mpl.rcParams['figure.facecolor'])\n"
+        "    return style.figure(2, 2)[0]\n"
+        "style.picture(draw, 'x')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["False", "white"], done.stderr
+
+
+def test_compiled_code_is_not_kept_where_others_can_put_theirs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(COMPILED, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with device("cpu", threads=1):
+        assert Path(os.environ[COMPILED]).is_relative_to(tmp_path)
+    monkeypatch.setenv(COMPILED, "elsewhere")
+    with device("cpu", threads=1):
+        assert os.environ[COMPILED] == "elsewhere"

@@ -24,10 +24,10 @@ import pytest
 from tests.range_server import serving
 from xcebra_nwb.archive.local import find
 from xcebra_nwb.errors import Failure, Refusal
+from xcebra_nwb.hdf5.leads import Follow
 from xcebra_nwb.nwb import zarr_store
 from xcebra_nwb.nwb.file import open_nwb
 from xcebra_nwb.nwb.inventory import inventory
-from xcebra_nwb.nwb.leads import Follow
 from xcebra_nwb.nwb.source import opened
 from xcebra_nwb.nwb.values import values
 from xcebra_nwb.refusals import Code

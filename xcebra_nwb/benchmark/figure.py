@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 
 from xcebra_nwb.benchmark.case import TRUE_INVERSE
 from xcebra_nwb.files import atomic
-from xcebra_nwb.report.style import CLASSES, DOTS_PER_INCH, FAINT, SETTINGS, figure, label_ticks, plain
+from xcebra_nwb.report.style import CLASSES, DOTS_PER_INCH, FAINT, figure, label_ticks, plain, styled
 
 SHOWN = ("row_auroc", "agreement")  # the first that there is
 PANELS_A_ROW = 3
@@ -22,7 +21,7 @@ SIGNS = "os^D"  # one set of colours each
 
 def save_figure(table: pd.DataFrame, panels: Sequence[str], path: Path) -> None:
     """Draw the :func:`xcebra_nwb.benchmark.table.summary` of a benchmark into a PNG file."""
-    with mpl.rc_context(SETTINGS), atomic(path) as temporary:
+    with styled(), atomic(path) as temporary:
         draw(table, panels).savefig(temporary, dpi=DOTS_PER_INCH)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
 from xcebra_nwb.files import atomic
-from xcebra_nwb.report.style import CLASSES, DOTS_PER_INCH, SETTINGS, figure, number, plain
+from xcebra_nwb.report.style import CLASSES, DOTS_PER_INCH, figure, number, plain, styled
 
 MEGABYTE = 1e6
 
@@ -64,7 +63,7 @@ def _line(cells: list[str]) -> str:
 
 def save_figure(rows: pd.DataFrame, methods: pd.DataFrame, path: Path) -> None:
     """Draw how time and memory grow with bins and units, and what quality costs, into a PNG file."""
-    with mpl.rc_context(SETTINGS), atomic(path) as temporary:
+    with styled(), atomic(path) as temporary:
         made = figure(11, 6)
         top, bottom = made.subplots(2, 3)
         for axes, kind, along in (

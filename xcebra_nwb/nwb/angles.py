@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from xcebra_nwb.errors import Refusal
-from xcebra_nwb.nwb.bounds import MOST_LABEL
+from xcebra_nwb.hdf5.bounds import MOST_LABEL
 from xcebra_nwb.refusals import Code
 
 RADIANS_PER = {

@@ -12,10 +12,9 @@ import h5py
 import numpy as np
 
 from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.hdf5.scan import UNREADABLE, check_alone
 from xcebra_nwb.nwb.file import text as text_of
-from xcebra_nwb.nwb.foreign import check_alone
 from xcebra_nwb.nwb.values import numbers, values
-from xcebra_nwb.nwb.walk import UNREADABLE
 
 PLACE = "/processing/misc"
 MAKERS = ("extract", "train", "attribute", "assess")  # verbs whose code results depend on, named in their lineage

@@ -14,14 +14,14 @@ import h5py
 import numpy as np
 
 from xcebra_nwb.errors import NotInFile, Refusal
+from xcebra_nwb.hdf5.bounds import MOST_NAME, MOST_TEXT
+from xcebra_nwb.hdf5.leads import Lead, address_of, holds_its_own
+from xcebra_nwb.hdf5.scan import UNREADABLE, Seen
 from xcebra_nwb.nwb import foreign
-from xcebra_nwb.nwb.bounds import MOST_NAME, MOST_TEXT
 from xcebra_nwb.nwb.foreign import Follow
-from xcebra_nwb.nwb.leads import Lead, address_of, holds_its_own
-from xcebra_nwb.nwb.scan import Seen
 from xcebra_nwb.nwb.source import Source, opened, place_of
 from xcebra_nwb.nwb.values import check_readable
-from xcebra_nwb.nwb.walk import UNREADABLE, identity_of, is_group, walk
+from xcebra_nwb.nwb.walk import identity_of, is_group, walk
 from xcebra_nwb.refusals import Code
 
 RAW = {"ElectricalSeries", "SpikeEventSeries", "ImageSeries", "OpticalSeries", "IndexSeries", "ImageMaskSeries"}

@@ -12,10 +12,10 @@ from pathlib import Path
 import h5py
 
 from xcebra_nwb.errors import Refusal
-from xcebra_nwb.nwb.bounds import MOST_FILES, MOST_NAME
-from xcebra_nwb.nwb.filters import forget_plugin_folders
-from xcebra_nwb.nwb.leads import Follow, Kind, Lead
-from xcebra_nwb.nwb.scan import Scan, Seen
+from xcebra_nwb.hdf5.bounds import MOST_FILES, MOST_NAME
+from xcebra_nwb.hdf5.filters import forget_plugin_folders
+from xcebra_nwb.hdf5.leads import Follow, Kind, Lead
+from xcebra_nwb.hdf5.scan import Scan, Seen, check_alone, refused
 from xcebra_nwb.nwb.source import Source, is_remote, opened, place_of
 from xcebra_nwb.refusals import Code
 
@@ -37,15 +37,14 @@ def look(h5: h5py.File, place: str, own: Path | None, follow: Follow) -> Seen:
         follow: where to.
 
     Raises:
-        Refusal: something leads where it is not followed, or the file is none that :mod:`.scan` lets pass.
+        Refusal: something leads where it is not followed, or :mod:`xcebra_nwb.hdf5.scan` does not let the file pass.
     """
+    if own is None or follow is Follow.NOWHERE:
+        return check_alone(h5, place)
     forget_plugin_folders()
     scan = Scan()
     seen = scan.of(h5, place)
-    if own is None or follow is Follow.NOWHERE:
-        if seen.leads:
-            raise _refused(place, seen.leads[0], "a file from elsewhere is read only if it holds all its data itself")
-    elif follow is Follow.FOLDER:
+    if follow is Follow.FOLDER:
         _check_folder(scan, place, seen.leads, own)
     return seen
 
@@ -70,11 +69,6 @@ def followed(source: Source, follow: Follow) -> tuple[Lead, ...]:
         raise
 
 
-def check_alone(h5: h5py.File, place: str) -> None:
-    """Raise :class:`Refusal` where an open file, which messages call ``place``, is not read from itself alone."""
-    look(h5, place, None, Follow.NOWHERE)
-
-
 def _check_folder(scan: Scan, place: str, found: tuple[Lead, ...], own: Path) -> None:
     """Refuse what leads out of the folder of ``own``, directly or through what it leads to."""
     folder = Path(os.path.realpath(own)).parent
@@ -83,11 +77,11 @@ def _check_folder(scan: Scan, place: str, found: tuple[Lead, ...], own: Path) ->
         lead, holder = pending.pop()
         target = _target(lead, holder)
         if target is None or not Path(os.path.realpath(target)).is_relative_to(folder):
-            raise _refused(place, lead, "copy it beside the file, or give --follow-links if you trust the file")
+            raise refused(place, lead, "copy it beside the file, or give --follow-links if you trust the file")
         if os.path.realpath(target) not in seen and lead.kind is not Kind.STORAGE and _is_hdf5(target):
             seen.add(os.path.realpath(target))
             if len(seen) > MOST_FILES:
-                raise _refused(place, lead, f"it is one of more than {MOST_FILES} files")
+                raise refused(place, lead, f"it is one of more than {MOST_FILES} files")
             pending += [(further, target) for further in _leads_of(scan, target)]
 
 
@@ -121,7 +115,3 @@ def _target(lead: Lead, holder: Path) -> Path | None:
 
 def _is_hdf5(path: Path) -> bool:
     return path.is_file() and bool(h5py.is_hdf5(path))
-
-
-def _refused(place: str, lead: Lead, remedy: str) -> Refusal:
-    return Refusal(Code.LEADS_ELSEWHERE, f"{place}: {lead}", remedy)

@@ -12,6 +12,7 @@ from xcebra_nwb.config import Time
 from xcebra_nwb.config_label import Kind
 from xcebra_nwb.config_label import Label as LabelConfig
 from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.hdf5.scan import UNREADABLE
 from xcebra_nwb.nwb.angles import in_radians
 from xcebra_nwb.nwb.events import event_label
 from xcebra_nwb.nwb.file import NwbFile, dataset, name_of, text, unknown_path
@@ -22,7 +23,6 @@ from xcebra_nwb.nwb.series import read_times
 from xcebra_nwb.nwb.table import bounds, column_names, read_column, scalar_columns
 from xcebra_nwb.nwb.values import numbers
 from xcebra_nwb.nwb.values import values as stored
-from xcebra_nwb.nwb.walk import UNREADABLE
 from xcebra_nwb.refusals import Code
 
 ELAPSED = ("time_within", "share_within", "time_from")

@@ -10,7 +10,7 @@ import numpy as np
 from xcebra_nwb.config_label import Auto
 from xcebra_nwb.config_label import Label as LabelConfig
 from xcebra_nwb.errors import Refusal, UsageError
-from xcebra_nwb.nwb.bounds import MOST_LABEL
+from xcebra_nwb.hdf5.bounds import MOST_LABEL
 from xcebra_nwb.nwb.clocks import lasting
 from xcebra_nwb.nwb.column_choice import automatic_columns
 from xcebra_nwb.nwb.configured_label import RESERVED, configured_label, known_sources

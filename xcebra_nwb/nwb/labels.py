@@ -11,7 +11,7 @@ import numpy as np
 from xcebra_nwb.config import Time
 from xcebra_nwb.config_label import Kind
 from xcebra_nwb.errors import Refusal, UsageError
-from xcebra_nwb.nwb.bounds import MOST_LABEL
+from xcebra_nwb.hdf5.bounds import MOST_LABEL
 from xcebra_nwb.nwb.file import text
 from xcebra_nwb.nwb.grid import Grid, Range
 from xcebra_nwb.refusals import Code

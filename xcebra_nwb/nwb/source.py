@@ -18,7 +18,7 @@ import h5py
 
 from xcebra_nwb.addresses import is_web, shown, without_secrets
 from xcebra_nwb.errors import Failure, Refusal, UsageError
-from xcebra_nwb.nwb.leads import Follow
+from xcebra_nwb.hdf5.leads import Follow
 from xcebra_nwb.refusals import Code
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from xcebra_nwb.errors import UsageError
+from xcebra_nwb.hdf5.scan import UNREADABLE
 from xcebra_nwb.nwb.file import NwbFile, dataset, name_of, parent, unknown_path
 from xcebra_nwb.nwb.population import Population
 from xcebra_nwb.nwb.values import numbers
-from xcebra_nwb.nwb.walk import UNREADABLE
 
 
 def pointed_to(file: NwbFile, population: Population, path: str) -> Population:

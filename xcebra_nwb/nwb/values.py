@@ -9,9 +9,9 @@ import numpy as np
 
 from xcebra_nwb import host_memory
 from xcebra_nwb.errors import Refusal
-from xcebra_nwb.nwb.bounds import MOST_CHUNK_BYTES, MOST_COMPRESSED, MOST_MEMORY, PLAUSIBLE
-from xcebra_nwb.nwb.filters import check_filters
-from xcebra_nwb.nwb.walk import UNREADABLE
+from xcebra_nwb.hdf5.bounds import MOST_CHUNK_BYTES, MOST_COMPRESSED, MOST_MEMORY, PLAUSIBLE
+from xcebra_nwb.hdf5.filters import check_filters
+from xcebra_nwb.hdf5.scan import UNREADABLE
 from xcebra_nwb.refusals import Code
 
 

@@ -6,11 +6,10 @@ from collections import deque
 
 import h5py
 
-from xcebra_nwb.nwb.bounds import MOST_NAME, MOST_SHOWN
+from xcebra_nwb.hdf5.bounds import MOST_NAME, MOST_SHOWN
+from xcebra_nwb.hdf5.scan import UNREADABLE
 
 SKIPPED = {"specifications", "general"}
-UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
-"""What h5py raises for damaged or unknown objects: it has no error class of its own."""
 
 
 def walk(h5: h5py.File) -> tuple[dict[str, h5py.Group], dict[str, str]]:

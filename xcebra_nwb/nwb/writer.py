@@ -18,8 +18,9 @@ from xcebra_nwb import provenance
 from xcebra_nwb.addresses import is_web
 from xcebra_nwb.errors import Failure, XcebraError
 from xcebra_nwb.fingerprint import fingerprint
+from xcebra_nwb.hdf5.scan import check_alone
 from xcebra_nwb.nwb.exported import MAKERS
-from xcebra_nwb.nwb.foreign import Follow, check_alone
+from xcebra_nwb.nwb.foreign import Follow
 from xcebra_nwb.nwb.in_hdf5 import in_hdf5
 from xcebra_nwb.nwb.objects import attribution_table, embedding_series, lineage_table, runs_table, unit_table
 from xcebra_nwb.nwb.quiet import quiet

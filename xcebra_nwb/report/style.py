@@ -6,7 +6,8 @@ import base64
 import io
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -151,9 +152,22 @@ class Picture:
     alt: str
 
 
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the house's style alone.
+
+    Matplotlib takes settings from the folder that a command runs in, which may be a stranger's; one of them sets texts
+    by LaTeX, which reads files.
+    """
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(SETTINGS)
+        yield
+
+
 def picture(draw: Callable[[], Figure], alt: str) -> Picture:
     """Draw a figure in the house's style and return it ready for a page."""
-    with mpl.rc_context(SETTINGS), warnings.catch_warnings():
+    with styled(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # names may be in any script
         return Picture(_data_uri(draw()), alt)
 

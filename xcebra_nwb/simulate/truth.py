@@ -6,6 +6,8 @@ from pathlib import Path
 
 import h5py
 
+from xcebra_nwb.hdf5.scan import check_alone
+
 CARRIERS = {
     "position": ("place", "grid", "place and head_direction", "place and speed"),
     "head_direction": ("head_direction", "place and head_direction", "head_direction and speed"),
@@ -16,6 +18,7 @@ CARRIERS = {
 def cell_types(path: Path) -> dict[str, str] | None:
     """Return the true type of every unit of a simulated file by unit id; None for a file that names none."""
     with h5py.File(path) as file:
+        check_alone(file, str(path))
         if "units/cell_type" not in file:
             return None
         identifiers, types = file["units/id"][()], file["units/cell_type"].asstr()[()]

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from xcebra_nwb.errors import Refusal
+from xcebra_nwb.hdf5.scan import UNREADABLE
 from xcebra_nwb.nwb.file import NwbFile, dataset, first_text, name_of, neurodata_type, parent
 from xcebra_nwb.nwb.population import Population
 from xcebra_nwb.nwb.readers.registry import Candidate, reader
 from xcebra_nwb.nwb.series import columns, container, read_samples, unit_of
 from xcebra_nwb.nwb.table import data_frame
 from xcebra_nwb.nwb.values import numbers
-from xcebra_nwb.nwb.walk import UNREADABLE
 
 RELATIVE = re.compile(r"d\s*-?_?f|delta_?f|df_?(over)?_?f", re.IGNORECASE)
 NOT_NEURONS = re.compile(r"neuropil|npil|background|surround", re.IGNORECASE)

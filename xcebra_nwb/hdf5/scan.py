@@ -12,12 +12,33 @@ import h5py
 from h5py import h5a, h5d, h5g, h5l, h5o
 
 from xcebra_nwb.errors import Refusal
-from xcebra_nwb.nwb.bounds import MOST_ATTRIBUTE_BYTES, MOST_ATTRIBUTES, MOST_DEPTH, MOST_OBJECTS
-from xcebra_nwb.nwb.leads import Lead, of_dataset, of_link, readable
-from xcebra_nwb.nwb.walk import UNREADABLE
+from xcebra_nwb.hdf5.bounds import MOST_ATTRIBUTE_BYTES, MOST_ATTRIBUTES, MOST_DEPTH, MOST_OBJECTS
+from xcebra_nwb.hdf5.filters import forget_plugin_folders
+from xcebra_nwb.hdf5.leads import Lead, of_dataset, of_link, readable
 from xcebra_nwb.refusals import Code
 
 Link = tuple[bytes, int, int]  # its name, its type, and the address of the object that a hard link leads to
+
+UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
+"""What h5py raises for damaged or unknown objects: it has no error class of its own."""
+
+
+def check_alone(h5: h5py.File, place: str) -> Seen:
+    """Return what there is in an open file that is read from itself alone.
+
+    Raises:
+        Refusal: something leads into another file, or the file is out of bounds; ``place`` is what messages call it.
+    """
+    forget_plugin_folders()
+    seen = Scan().of(h5, place)
+    if seen.leads:
+        raise refused(place, seen.leads[0], "a file from elsewhere is read only if it holds all its data itself")
+    return seen
+
+
+def refused(place: str, lead: Lead, remedy: str) -> Refusal:
+    """Return the refusal of a file of which something leads elsewhere."""
+    return Refusal(Code.LEADS_ELSEWHERE, f"{place}: {lead}", remedy)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from enum import Enum, StrEnum
 import h5py
 from h5py import h5d, h5l, h5o
 
-from xcebra_nwb.nwb.bounds import MOST_LABEL
+from xcebra_nwb.hdf5.bounds import MOST_LABEL
 
 ITSELF = "."  # what a virtual dataset calls the file that it is in
 
