@@ -213,6 +213,11 @@ def test_no_file_names_a_place_on_one_machine() -> None:
     assert [line for line in found if not line.startswith("tests/test_house.py")] == []
 
 
+def test_the_tests_that_hold_a_promise_of_security_are_there() -> None:
+    named = set(re.findall(r"`(test_\w+\.py)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8")))
+    assert named == {path.name for path in (ROOT / "tests" / "security").glob("test_*.py")}
+
+
 @pytest.mark.parametrize(
     "document", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("[cd]o*/**/*.md")), ids=lambda p: p.name
 )
