@@ -13,6 +13,7 @@ from typing import IO
 
 from xcebra_nwb.alone import taken
 from xcebra_nwb.errors import UsageError
+from xcebra_nwb.own_folder import check_run
 from xcebra_nwb.path_name import UNPRINTABLE
 from xcebra_nwb.printable import is_printable
 
@@ -35,11 +36,13 @@ def launch(
     are added to the environment.
 
     Raises:
-        UsageError: another run is using the folder, it is another user's, or its name has control characters.
+        UsageError: another run is using the folder, it is another user's, its name has control characters, or something
+            in it leads elsewhere.
     """
     output = config.parent
     if not is_printable(str(output)):  # Snakemake writes it into its log
         raise UsageError(f"{output}: {UNPRINTABLE}")
+    check_run(output)
     command = _command(snakefile, config, cores)
     log.parent.mkdir(parents=True, exist_ok=True)
     busy = f"{output}: another run is using this folder"

@@ -19,9 +19,11 @@ from xcebra_nwb.alone import alone
 from xcebra_nwb.errors import Failure, NotInFile, Refusal, UsageError
 from xcebra_nwb.files import read_json, sha256, unfinished, write_json
 from xcebra_nwb.made_by import FILES
+from xcebra_nwb.own_folder import check_inside
 from xcebra_nwb.refusals import Code
 
 ORDER = tuple(FILES)
+FOLDER = "receipts"
 State = Literal["done", "refused"]
 Outcome = list[Path] | Refusal | Failure  # of a session: the files written, or why there are none
 logger = logging.getLogger("xcebra_nwb")
@@ -49,7 +51,7 @@ class Receipt(BaseModel):
 
 def path(directory: Path, verb: str) -> Path:
     """Return where ``verb`` keeps its receipt in a session's results ``directory``."""
-    return directory / "receipts" / f"{verb}.json"
+    return directory / FOLDER / f"{verb}.json"
 
 
 def save(receipt: Receipt, directory: Path) -> None:
@@ -76,8 +78,9 @@ def carry_out(verb: str, directory: Path, work: Callable[[], list[Path]], *, bat
     Raises:
         Refusal: the data cannot answer, unless ``batch``: then the receipt says so and that is all. In a batch a
             config that names what this one file does not hold is a refusal too.
-        UsageError: another process is working on the session.
+        UsageError: another process is working on the session, or its receipts lie elsewhere.
     """
+    check_inside(directory, [FOLDER])
     with alone([directory]):
         return _carry_out(verb, directory, work, batch)
 
@@ -130,8 +133,10 @@ def carry_out_together(
         Refusal: a session is refused, unless ``batch``; where it was an earlier verb that did it, nothing is begun
             unless the sessions are ``apart``.
         Failure: a session could not be written; the others are whole, and have their receipts.
-        UsageError: another process is working on one of the sessions.
+        UsageError: another process is working on one of the sessions, or its receipts lie elsewhere.
     """
+    for directory in directories:
+        check_inside(directory, [FOLDER])
     with alone(directories):
         _carry_out_together(verb, directories, work, batch, apart, current)
 

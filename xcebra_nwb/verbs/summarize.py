@@ -6,6 +6,7 @@ from pathlib import Path
 
 from xcebra_nwb.archive import sessions
 from xcebra_nwb.files import write_json, write_text
+from xcebra_nwb.own_folder import check_run
 from xcebra_nwb.report import atlas
 from xcebra_nwb.report.ending import Ending, ending
 from xcebra_nwb.report.summary_page import summary_page
@@ -21,9 +22,11 @@ def summarize(results: Path, table: Path) -> list[Path]:
         table: the table of sessions that the run is made of.
 
     Raises:
-        UsageError: the table cannot be read.
+        UsageError: the table cannot be read, or a session's folder leads elsewhere.
     """
-    endings = [ending(results, row) for row in sessions.read(table)]
+    rows = sessions.read(table)
+    check_run(results, (row.session for row in rows))
+    endings = [ending(results, row) for row in rows]
     written = [_write_status(results, found) for found in endings if found.status is not None]
     joined = atlas.join([found.atlas for found in endings if found.atlas is not None])
     atlas_path, page_path = results / "atlas.parquet", results / "summary.html"
