@@ -70,6 +70,8 @@ class Archive:
         self.keys: set[str] = set()
         self.keys_of_others: set[str] = set()  # good ones, of users who own nothing
         self.taken_out: set[str] = set()  # assets of embargoed dandisets, kept and shown to nobody
+        self.rows: Callable[[list[Any]], list[Any]] = lambda rows: rows  # lies about what a page lists
+        self.following: Callable[[str | None], str | None] = lambda address: address  # and what comes after it
         self.after_page: Callable[[], None] = lambda: None
         self.uploaded: dict[str, Content] = {}
 

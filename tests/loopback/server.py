@@ -200,7 +200,8 @@ class _Api(_Handler):
         more = {"page": str(number + 1), "page_size": str(size)}
         beyond = f"{self.archive.site}{urlsplit(self.path).path}?{urlencode({**self.query, **more})}"
         shown = rows[(number - 1) * size : number * size]
-        following = beyond if number * size < len(rows) else None
+        following = self.archive.following(beyond if number * size < len(rows) else None)
+        shown = self.archive.rows(shown)
         self.reply(200, {"count": len(rows), "next": following, "previous": None, "results": shown})
         self.archive.after_page()
 
@@ -299,7 +300,7 @@ class _Api(_Handler):
         files = sorted(p for p in folder.rglob("*") if p.is_file())
         chosen = [p for p in files if p.relative_to(folder).as_posix().startswith(self.query.get("prefix", ""))]
         if self.query.get("download") == "true":
-            key = quote(chosen[0].relative_to(folder).as_posix())
+            key = quote((chosen or files)[0].relative_to(folder).as_posix())
             return self.reply(302, None, {"Location": f"{self.archive.store}/zarr/{zarr_id}/{key}"})
         return self.page([{"Key": p.relative_to(folder).as_posix(), "Size": p.stat().st_size,
                            "ETag": hashlib.md5(p.read_bytes()).hexdigest(), "LastModified": "2026-11-22T11:15:31Z"}

@@ -8,11 +8,11 @@ from __future__ import annotations
 import logging
 import os
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from xcebra_nwb.archive.keys import KEY_WANTED, authenticate
 from xcebra_nwb.errors import Failure, UsageError, XcebraError
 from xcebra_nwb.extras import need
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from dandi.dandiapi import DandiAPIClient
     from dandi.dandiarchive import ParsedDandiURL
 
-KEY_WANTED = (401, 403)
 QUERY = re.compile(r"\?\S*")
 
 
@@ -105,12 +104,12 @@ def connected(instance: DandiInstance | str, dandiset: str = "", *, key: bool = 
         UsageError: a key is needed, and there is none or it is not accepted.
     """
     need("dandi", str(instance))
-    from dandi.dandiapi import DandiAPIClient
+    from xcebra_nwb.archive.client import Client
 
     _be_quiet()
     name = instance if isinstance(instance, str) else instance.name
     with explained(name):
-        client = DandiAPIClient.for_dandi_instance(instance)
+        client = Client.for_dandi_instance(instance)
     with client:
         with explained(f"{name}:{dandiset}" if dandiset else name):
             if key or (dandiset and _is_closed(client, dandiset)):
@@ -138,51 +137,6 @@ def _check_entry(client: DandiAPIClient, dandiset: str) -> None:
             f"{client.dandi_instance.name}:{dandiset}: the key is accepted, but its user may not see this dandiset"
         )
         raise UsageError(problem, "ask one of its owners to add you, or use the key of one who is")
-
-
-def authenticate(client: DandiAPIClient, what: str) -> None:
-    """Give ``client`` the user's key from the environment or the keyring; never ask for it.
-
-    Raises:
-        UsageError: there is none, or the archive does not accept it. The line names where to put it, not the key.
-    """
-    import requests
-
-    variable, service = client.api_key_env_var, f"dandi-api-{client.dandi_instance.name}"
-    key, place = os.environ.get(variable), f"the environment variable {variable}"
-    if not key:
-        key, place = _from_keyring(service), f"the keyring ({service})"
-    if not key:
-        raise UsageError(f"{what} needs a key", _where_to_put_it(variable, service))
-    try:
-        client.authenticate(key)
-    except requests.HTTPError as error:
-        status = error.response.status_code if error.response is not None else 0
-        if status not in KEY_WANTED:
-            raise
-        raise UsageError(f"{what}: the key in {place} is not accepted", "get one on the archive's site") from None
-
-
-def _where_to_put_it(variable: str, service: str) -> str:
-    """What to do with a key. Of an archive that the client does not know, the variable is named after its address."""
-    said = f"set {variable}, or store one with `keyring set {service} key`"
-    if variable.isidentifier():
-        return said
-    return f"{said}; no shell sets that name, but `env '{variable}=...' xcebra-nwb ...` does"
-
-
-def _from_keyring(service: str) -> str | None:
-    """The key that the dandi client would find, unless the keyring itself has to be unlocked and nobody is there."""
-    from dandi.keyring_utils import EncryptedKeyring, KeyringError, get_keyring, load_config, load_env
-
-    backend = load_env() or load_config() or get_keyring()
-    if isinstance(backend, EncryptedKeyring) and not sys.stdin.isatty():
-        return None
-    try:
-        key: str | None = backend.get_password(service, "key")
-        return key
-    except KeyringError:
-        return None
 
 
 def _be_quiet() -> None:

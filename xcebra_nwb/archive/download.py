@@ -10,7 +10,6 @@ from typing import Any
 
 from xcebra_nwb.archive import cache
 from xcebra_nwb.archive.connection import connected, explained, first_line, parsed
-from xcebra_nwb.archive.listing import is_plain
 from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.errors import Failure
 from xcebra_nwb.files import sha256
@@ -83,6 +82,8 @@ def _download(row: Session) -> str:
     """Have the client download an asset; what it says is wrong, "" if nothing."""
     with explained(f"{row.session}: {row.path}"):
         for report in _reports(row):
+            if row.size is not None and report.get("done", 0) > row.size:
+                return f"more than {row.size} bytes arrive"
             if report.get("checksum") == "differs":
                 return first_line(report["message"])
             if report.get("status") == "error":
@@ -93,16 +94,17 @@ def _download(row: Session) -> str:
 def _reports(row: Session) -> Iterator[dict[str, Any]]:
     """What the client says while it downloads; its `download` function says the same to a terminal only."""
     instance = parsed(row.source).instance
-    from dandi.dandiarchive import BaseAssetIDURL
     from dandi.download import Downloader, DownloadExisting
 
-    with connected(instance, row.dandiset) as client:  # the client itself would ask for a key that is missing
-        path = client.get_asset(row.asset_id).path
-    if not is_plain(path):  # the client makes a file of that name
-        raise Failure(f"{row.session}: {path!r} is no path inside a dandiset", "leave the session out")
-    _remove_others(cache.incoming(row), PurePosixPath(path).name)
+    from xcebra_nwb.archive.client import OneAsset
+
+    with connected(instance, row.dandiset) as client:
+        asset = client.get_asset(row.asset_id)
+    if row.size is not None and asset.size != row.size:
+        raise Failure(f"{row.session}: {row.path}: {asset.size} bytes, not {row.size}", "run discover again")
+    _remove_others(cache.incoming(row), PurePosixPath(asset.path).name)
     downloader = Downloader(
-        url=BaseAssetIDURL(instance=instance, asset_id=row.asset_id),
+        url=OneAsset(instance=instance, asset_id=row.asset_id),
         output_dir=cache.incoming(row),
         existing=DownloadExisting.OVERWRITE,
         get_metadata=False,

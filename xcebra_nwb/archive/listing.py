@@ -20,6 +20,9 @@ PAGE = 1000  # assets, the most that the archive gives at once
 TRIES = 3  # of a listing of a draft that changes meanwhile
 GLOB = re.compile(r"[*\[]")  # a question mark is part of addresses
 DRAFT = "draft"
+MOST = 300_000  # assets; a table of sessions holds no more
+ETAG, SHA256 = re.compile(r"[0-9A-Za-z-]{1,200}"), re.compile(r"[0-9A-Fa-f]{64}")
+ASSET_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,17 @@ class Listed:
     @property
     def etag(self) -> str:
         """The dandi-etag, or the tree checksum of a Zarr; "" if not stated."""
-        digest = self.metadata.get("digest") or {}
-        return str(digest.get("dandi:dandi-etag") or digest.get("dandi:dandi-zarr-checksum") or "")
+        return self._digest("dandi:dandi-etag", ETAG) or self._digest("dandi:dandi-zarr-checksum", ETAG)
 
     @property
     def sha256(self) -> str:
         """The SHA-256, "" as long as the archive has not computed it."""
-        return str((self.metadata.get("digest") or {}).get("dandi:sha2-256") or "")
+        return self._digest("dandi:sha2-256", SHA256)
+
+    def _digest(self, name: str, form: re.Pattern[str]) -> str:
+        """A digest as stated; what is none is not stated: it becomes the name of a folder of the cache."""
+        stated = str((self.metadata.get("digest") or {}).get(name) or "")
+        return stated if form.fullmatch(stated) else ""
 
     @property
     def variables(self) -> list[str]:
@@ -85,12 +92,6 @@ class Listed:
             named += sample.get("anatomy") or []
             pending += sample.get("wasDerivedFrom") or []
         return [str(one.get("name", "")) for one in named]
-
-
-def is_plain(path: str) -> bool:
-    """Return whether a path stays in the folder that it is relative to, and can be printed in one line."""
-    parts = path.split("/")
-    return bool(path) and path.isprintable() and "\\" not in path and not {"", ".", ".."} & set(parts)
 
 
 def listed(address: str, *, draft: bool = False) -> list[Listed]:
@@ -161,8 +162,24 @@ def _listing(client: DandiAPIClient, place: Place, chosen: dict[str, str]) -> li
 def _pages(client: DandiAPIClient, place: Place, chosen: dict[str, str]) -> Iterator[Listed]:
     path = f"/dandisets/{place.dandiset}/versions/{place.version}/assets/"
     asked = {"metadata": "true", "order": "created", **chosen}
-    for row in client.paginate(path, page_size=PAGE, params=asked):
-        yield Listed(place, row["asset_id"], row["path"], row["size"], row.get("metadata") or {})
+    for number, row in enumerate(client.paginate(path, page_size=PAGE, params=asked)):
+        if number == MOST:
+            raise Failure(f"DANDI:{place.dandiset}/{place.version}: more than {MOST:,} assets", "name a folder of it")
+        yield _asset(place, row)
+
+
+def _asset(place: Place, row: Mapping[str, Any]) -> Listed:
+    """A row of a listing, of which everything that is used has the type that it should have."""
+    try:
+        one = Listed(place, row["asset_id"], row["path"], row["size"], row.get("metadata") or {})
+        read = (one.etag, one.sha256, one.variables, one.species, one.regions, ASSET_ID.fullmatch(one.asset_id))
+        right = read[-1] is not None and isinstance(one.path, str) and type(one.size) is int and one.size >= 0
+    except (LookupError, TypeError, AttributeError):
+        right = False
+    if not right:
+        where = f"DANDI:{place.dandiset}/{place.version}"
+        raise Failure(f"{where}: an asset is listed in another form than archives have", "tell the archive")
+    return one
 
 
 def _ids(client: DandiAPIClient, place: Place, chosen: dict[str, str]) -> set[str]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from xcebra_nwb.archive.listing import Listed, is_plain, listed
+from xcebra_nwb.archive.listing import ASSET_ID, Listed, listed
 from xcebra_nwb.archive.local import session_names
+from xcebra_nwb.archive.plain import is_plain
 from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.printable import printable
 
-ASSET_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SCREENED = "screened: "  # how a reason begins that is ours: it is judged anew at every discovery
 ENDINGS = (".nwb", ".nwb.zarr")
 OWN_EXPORT = "_desc-xcebra"

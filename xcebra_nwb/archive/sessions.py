@@ -18,10 +18,11 @@ from xcebra_nwb.addresses import is_web, shown
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.files import atomic
 from xcebra_nwb.path_name import unfit
-from xcebra_nwb.printable import printable
+from xcebra_nwb.printable import cut, printable
 
 SESSION_NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.+-]*[A-Za-z0-9_+-])?$"  # no dot at the end: Windows drops it
 LONGEST_NAME = 200  # with what files of a session are called beside it, a system's longest name is 255
+LONGEST_CELL = 50_000  # characters; readers of tables give up at 131,072
 LARGEST_TABLE = 100_000_000  # bytes; a hundred thousand sessions take a third of it
 DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # what Windows keeps for itself
 FORMULA = re.compile(r"'*[=+@-]")  # a cell that a spreadsheet would compute, or one that we wrote so that it does not
@@ -132,7 +133,7 @@ def write(rows: Iterable[Session], path: Path | str) -> None:
 def _cell(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    text = "" if value is None else printable(CELL_BREAKS.sub(" ", str(value)))
+    text = "" if value is None else cut(printable(CELL_BREAKS.sub(" ", str(value))), LONGEST_CELL)
     return f"'{text}" if FORMULA.match(text) else text
 
 

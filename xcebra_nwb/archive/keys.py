@@ -1,0 +1,83 @@
+"""Keys of archives: where they are kept, and that each goes to its own archive only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from xcebra_nwb.errors import UsageError
+
+if TYPE_CHECKING:
+    from dandi.dandiapi import DandiAPIClient
+
+KEY_WANTED = (401, 403)
+
+
+def authenticate(client: DandiAPIClient, what: str) -> None:
+    """Give ``client`` the user's key from the environment or the keyring; never ask for it.
+
+    Raises:
+        UsageError: there is none, or the archive does not accept it. The line names where to put it, not the key.
+    """
+    import requests
+
+    _check_owner(client, what)
+    variable, service = client.api_key_env_var, f"dandi-api-{client.dandi_instance.name}"
+    key, place = os.environ.get(variable), f"the environment variable {variable}"
+    if not key:
+        key, place = _from_keyring(service), f"the keyring ({service})"
+    if not key:
+        raise UsageError(f"{what} needs a key", _where_to_put_it(variable, service))
+    try:
+        client.authenticate(key)
+    except requests.HTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        if status not in KEY_WANTED:
+            raise
+        raise UsageError(f"{what}: the key in {place} is not accepted", "get one on the archive's site") from None
+
+
+def _check_owner(client: DandiAPIClient, what: str) -> None:
+    """Raise :class:`UsageError` if a key would go to another archive than the one whose it is.
+
+    Keys are named after the archive, and of one that the client does not know, the name is the host that its server
+    says: a stranger's says ``dandi``, or the name of another service whose key is in the environment.
+    """
+    from dandi.consts import known_instances
+
+    instance = client.dandi_instance
+    known = known_instances.get(instance.name)
+    if known is None and not client.api_key_env_var.isidentifier():
+        return
+    if known is None or _origin(known.api) != _origin(client.api_url):
+        problem = f"{what}: its server calls itself {instance.name}, and is not known by that name: it gets no key"
+        raise UsageError(problem, "give the address of the archive itself, with its whole host name")
+
+
+def _origin(address: str) -> tuple[str, str]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.netloc
+
+
+def _where_to_put_it(variable: str, service: str) -> str:
+    """What to do with a key. Of an archive that the client does not know, the variable is named after its address."""
+    said = f"set {variable}, or store one with `keyring set {service} key`"
+    if variable.isidentifier():
+        return said
+    return f"{said}; no shell sets that name, but `env '{variable}=...' xcebra-nwb ...` does"
+
+
+def _from_keyring(service: str) -> str | None:
+    """The key that the dandi client would find, unless the keyring itself has to be unlocked and nobody is there."""
+    from dandi.keyring_utils import EncryptedKeyring, KeyringError, get_keyring, load_config, load_env
+
+    backend = load_env() or load_config() or get_keyring()
+    if isinstance(backend, EncryptedKeyring) and not sys.stdin.isatty():
+        return None
+    try:
+        key: str | None = backend.get_password(service, "key")
+        return key
+    except KeyringError:
+        return None
