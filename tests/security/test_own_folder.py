@@ -69,7 +69,7 @@ def test_a_verb_removes_and_writes_receipts_in_its_own_folder_only(tmp_path: Pat
     (tmp_path / "home" / "report.json").write_text("mine")
     link(tmp_path / "s" / "receipts", tmp_path / "home")
     with pytest.raises(UsageError, match="a link out of"):
-        carry_out("report", tmp_path / "s", lambda: [])
+        carry_out("report", tmp_path / "s", list)
     assert (tmp_path / "home" / "report.json").read_text() == "mine"
 
 
