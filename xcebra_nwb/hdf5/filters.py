@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import math
 
 import h5py
-from h5py import h5pl, h5z
+from h5py import h5d, h5pl, h5z
 
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.refusals import Code
@@ -21,6 +22,8 @@ PLUGINS = {
     32018: "fcidecomp", 32024: "sz3", 32026: "blosc2", 32028: "sperr",
 }  # fmt: skip
 PACKAGE = "hdf5plugin"
+IN_PLACE = frozenset({2, 3})  # make nothing smaller
+PACKING = frozenset({5, 6})  # say themselves what they expand to: so many values (2) of so many bytes (4)
 
 
 def forget_plugin_folders() -> None:
@@ -42,6 +45,18 @@ def check_filters(data: h5py.Dataset) -> None:
                 f"pip install {PACKAGE} helps" if number in PLUGINS else f"{PACKAGE} does not help, another h5py does"
             )
             raise Refusal(Code.UNKNOWN_CODEC, f"{called}, which is not installed", helps)
+
+
+def is_bomb(data: h5d.DatasetID) -> bool:
+    """Return whether filters could expand a chunk to any size: compressed again and again, or packed by a lie."""
+    created = data.get_create_plist()
+    stored_by = [created.get_filter(place) for place in range(created.get_nfilters())]
+    smaller = [number for number, *_ in stored_by if number not in IN_PLACE]
+    if not set(smaller[:-1]) <= PACKING:  # what is written last is read first: it expands what is stored
+        return True
+    size = math.prod(created.get_chunk()) * data.get_type().get_size() if stored_by else 0
+    packed = [said for number, _, said, _ in stored_by if number in PACKING]
+    return any(len(said) < 5 or said[2] * said[4] > size for said in packed)
 
 
 def _is_here(number: int) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 import h5py
-from h5py import h5d, h5l, h5o
+from h5py import h5d, h5l, h5o, h5s
 
 from xcebra_nwb.hdf5.bounds import MOST_LABEL
 
@@ -83,6 +83,32 @@ def of_dataset(data: h5d.DatasetID, path: str) -> Iterator[Lead]:
     if created.get_layout() == h5d.VIRTUAL:
         names = {readable(created.get_virtual_filename(n)) for n in range(created.get_virtual_count())}
         yield from (Lead(path, Kind.VIRTUAL, name) for name in sorted(names - {ITSELF}))
+
+
+def parts_of_itself(data: h5d.DatasetID) -> set[str]:
+    """Return which datasets of its own file a virtual dataset is put together from; none where it is not virtual."""
+    created = data.get_create_plist()
+    if created.get_layout() != h5d.VIRTUAL:
+        return set()
+    own = [n for n in range(created.get_virtual_count()) if readable(created.get_virtual_filename(n)) == ITSELF]
+    return {f"/{readable(created.get_virtual_dsetname(n)).strip('/')}" for n in own}
+
+
+def overlaps(data: h5d.DatasetID) -> bool:
+    """Return whether a virtual dataset is put together from more values than it has: each part is read anew."""
+    created = data.get_create_plist()
+    if created.get_layout() != h5d.VIRTUAL:
+        return False
+    spaces = [created.get_virtual_vspace(number) for number in range(created.get_virtual_count())]
+    return sum(map(_taken, spaces)) > data.get_space().get_simple_extent_npoints()
+
+
+def _taken(space: h5s.SpaceID) -> int:
+    """How many values are selected; 0 where that has no end, as in what grows with its parts."""
+    try:
+        return int(space.get_select_npoints())
+    except RuntimeError:
+        return 0
 
 
 def holds_its_own(file: h5py.File, path: str) -> bool:

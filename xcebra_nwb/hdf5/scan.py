@@ -13,8 +13,8 @@ from h5py import h5a, h5d, h5g, h5l, h5o
 
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.hdf5.bounds import MOST_ATTRIBUTE_BYTES, MOST_ATTRIBUTES, MOST_DEPTH, MOST_OBJECTS
-from xcebra_nwb.hdf5.filters import forget_plugin_folders
-from xcebra_nwb.hdf5.leads import Lead, of_dataset, of_link, readable
+from xcebra_nwb.hdf5.filters import forget_plugin_folders, is_bomb
+from xcebra_nwb.hdf5.leads import Lead, of_dataset, of_link, overlaps, parts_of_itself, readable
 from xcebra_nwb.refusals import Code
 
 Link = tuple[bytes, int, int]  # its name, its type, and the address of the object that a hard link leads to
@@ -76,6 +76,8 @@ class _File:
         self.links = 0
         self._place, self._most = place, most
         self.seen: set[int] = set()
+        self._plain: set[str] = set()  # datasets that hold their values
+        self._parts: dict[str, set[str]] = {}  # of virtual datasets, in this file
 
     def look_at(self, h5: h5py.File) -> None:
         root = h5g.open(h5.id, b"/")
@@ -96,6 +98,9 @@ class _File:
                 if len(trail) > MOST_DEPTH:
                     raise self._refused(f"more than {MOST_DEPTH} groups inside one another")
                 trail.append((below, item, address, self._links_of(item, below)))
+        for path, parts in self._parts.items():
+            if parts - self._plain:  # HDF5 goes from one to the next without an end
+                raise self._refused(f"{path} is put together from what does not hold its values itself")
 
     def _item(self, group: h5g.GroupID, link: Link, path: str) -> h5g.GroupID | h5d.DatasetID | None:
         """What a hard link leads to, if it was not seen yet and can be opened; all that leads elsewhere is noted."""
@@ -112,10 +117,21 @@ class _File:
         if isinstance(item, h5d.DatasetID):
             try:
                 self.leads += of_dataset(item, path)
+                self._check_values(item, path)
             except UNREADABLE as error:
                 raise self._damaged(path, error) from error
             self._check_attributes(item, path)
         return item
+
+    def _check_values(self, data: h5d.DatasetID, path: str) -> None:
+        if is_bomb(data):
+            raise self._refused(f"{path} is compressed more than once")
+        if overlaps(data):
+            raise self._refused(f"{path} is put together from more values than it has")
+        if data.get_create_plist().get_layout() == h5d.VIRTUAL:
+            self._parts[path] = parts_of_itself(data)
+        else:
+            self._plain.add(path)
 
     def _links_of(self, group: h5g.GroupID, path: str) -> Iterator[Link]:
         found: list[Link] = []

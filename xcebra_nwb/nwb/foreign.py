@@ -82,7 +82,10 @@ def _check_folder(scan: Scan, place: str, found: tuple[Lead, ...], own: Path) ->
             seen.add(os.path.realpath(target))
             if len(seen) > MOST_FILES:
                 raise refused(place, lead, f"it is one of more than {MOST_FILES} files")
-            pending += [(further, target) for further in _leads_of(scan, target)]
+            further = _leads_of(scan, target)
+            if lead.kind is Kind.VIRTUAL and any(one.kind is Kind.VIRTUAL for one in further):
+                raise refused(place, lead, "it is put together itself, which may have no end: copy its values")
+            pending += [(one, target) for one in further]
 
 
 def _leads_of(scan: Scan, path: Path) -> tuple[Lead, ...]:
