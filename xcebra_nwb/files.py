@@ -20,6 +20,7 @@ from xcebra_nwb.printable import printable_lines
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what a system says when there is none for more bytes
 BESIDE = 1_000_000  # bytes that HDF5 takes beside values
+LARGEST_JSON = 200_000_000  # bytes: far more than any verb writes
 TRIED = 64_000_000  # bytes that are set aside to see; some systems write them out
 
 
@@ -108,14 +109,24 @@ def read_json(path: Path | str) -> Any:
     """Return the content of a JSON file.
 
     Raises:
-        UsageError: the file is missing or not JSON.
+        UsageError: the file is missing, not JSON, or larger than any that is written here.
     """
+    check_file(path)
     try:
+        if Path(path).stat().st_size > LARGEST_JSON:
+            raise UsageError(f"{path}: over {LARGEST_JSON:,} bytes", f"delete it and run {maker(path)} again")
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file", f"run {maker(path)} first") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not JSON: {error}", f"delete it and run {maker(path)} again") from None
+
+
+def check_file(path: Path | str) -> None:
+    """Raise :class:`UsageError` for what is no file: a pipe or a device in results would be read for ever."""
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: not a file", f"delete it and run {maker(path)} again")
 
 
 def sha256(path: Path | str) -> str:

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 
 from xcebra_nwb.errors import UsageError
-from xcebra_nwb.files import atomic
+from xcebra_nwb.files import atomic, check_file
 from xcebra_nwb.xcebra.encoder import Architecture, Layer
 
 
@@ -31,6 +31,7 @@ def load(path: Path, device: torch.device) -> tuple[Architecture, list[Layer]]:
     Raises:
         UsageError: no such file, or not one that :func:`save` wrote.
     """
+    check_file(path)
     try:
         with safe_open(path, framework="pt", device=str(device)) as stored:
             fields = json.loads(stored.metadata()["architecture"])
@@ -42,6 +43,6 @@ def load(path: Path, device: torch.device) -> tuple[Architecture, list[Layer]]:
             ]
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file", "run train first") from None
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not a model file: {error}", "delete it and run train again") from None
     return shape, layers

@@ -32,7 +32,7 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 
 from xcebra_nwb.errors import Failure, UsageError
-from xcebra_nwb.files import atomic, make_room
+from xcebra_nwb.files import atomic, check_file, make_room
 from xcebra_nwb.hdf5.scan import check_alone
 from xcebra_nwb.made_by import maker
 from xcebra_nwb.moments import Moments
@@ -218,6 +218,7 @@ def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
     """
     if not Path(path).exists():
         raise UsageError(f"{path}: no such file", f"run {maker(path)} first")
+    check_file(path)
     try:
         with h5py.File(path) as h5:  # what is no HDF5 file at all h5netcdf says in many lines
             check_alone(h5, str(path))  # results may be a stranger's

@@ -5,18 +5,27 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
+from xcebra_nwb import files, model_file
+from xcebra_nwb.archive import sessions
 from xcebra_nwb.config import validate
 from xcebra_nwb.device import COMPILED, device
-from xcebra_nwb.errors import Refusal
+from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.files import read_json
+from xcebra_nwb.report.status import session_status
 from xcebra_nwb.session import load_dataset
 from xcebra_nwb.verbs.run import run
+from xcebra_nwb.verbs.summarize import summarize
 
 from .. import nwb_builders
 
@@ -81,3 +90,37 @@ def test_compiled_code_is_not_kept_where_others_can_put_theirs(monkeypatch: pyte
     monkeypatch.setenv(COMPILED, "elsewhere")
     with device("cpu", threads=1):
         assert os.environ[COMPILED] == "elsewhere"
+
+
+@pytest.mark.parametrize("name", ["assessment.json", "receipts/train.json", "session.nc", "model.safetensors"])
+def test_a_pipe_among_results_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    os.mkfifo(path)
+    weights = partial(model_file.load, device=torch.device("cpu"))
+    read: dict[str, Callable[[Path], Any]] = {".json": read_json, ".nc": load_dataset, ".safetensors": weights}
+    with pytest.raises(UsageError, match="not a file"):
+        read[path.suffix](path)
+
+
+def test_json_that_has_no_end_is_refused_and_ends_no_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "s" / "receipts").mkdir(parents=True)
+    (tmp_path / "s" / "receipts" / "extract.json").write_text("[" * 200_000)
+    sessions.write([sessions.Session(session="s", include=True, source="x.nwb")], tmp_path / "t.tsv")
+    assert session_status(tmp_path, "s").state == "failed"
+    assert summarize(tmp_path, tmp_path / "t.tsv")
+    monkeypatch.setattr(files, "LARGEST_JSON", 1000)
+    with pytest.raises(UsageError, match="over 1,000 bytes"):
+        read_json(tmp_path / "s" / "receipts" / "extract.json")
+
+
+def test_the_command_line_reads_no_settings_for_matplotlib_in_its_folder(tmp_path: Path) -> None:
+    """Before 3.11 matplotlib evaluates one of them, in a way that can be left."""
+    (tmp_path / "matplotlibrc").write_text("figure.facecolor: red\n")
+    script = (
+        "import sys\nsys.argv[1:] = ['--version']\nfrom xcebra_nwb.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "import matplotlib, os\nprint(matplotlib.rcParams['figure.facecolor'], os.getcwd())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[1:] == [f"white {tmp_path}"], done.stderr

@@ -5,10 +5,14 @@ Nothing heavy is imported here; each verb imports what it needs when it runs.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import logging
+import os
 import sys
 import traceback
 import warnings
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,6 +31,7 @@ VERBS = (
 )
 JOBS = (benchmark_case, benchmark_table)  # of a benchmark: called by its workflow
 INTERRUPTED = 130
+SETTINGS_OF_MATPLOTLIB = "matplotlibrc"
 GLOBAL_FLAGS = {"-v", "--verbose", "-q", "--quiet", "--debug"}
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,6 +48,7 @@ for job in JOBS:
 
 def main() -> None:
     """Run the command line; end with one line, and an exit code of :class:`xcebra_nwb.errors.Exit`."""
+    _pass_over_drawing_settings()
     arguments = sys.argv[1:]
     end = arguments.index("--") if "--" in arguments else len(arguments)  # what follows are names
     flags = [a for a in arguments[:end] if a in GLOBAL_FLAGS]  # accepted before and after the verb
@@ -59,6 +65,16 @@ def main() -> None:
     except KeyboardInterrupt:
         print("xcebra-nwb: interrupted; the same command begins or goes on again", file=sys.stderr)
         sys.exit(INTERRUPTED)
+
+
+def _pass_over_drawing_settings() -> None:
+    """Import matplotlib elsewhere if the working folder holds settings for it, which may be a stranger's.
+
+    They choose programs and modules to run, and matplotlib before 3.11 evaluates them. It reads them once.
+    """
+    if os.path.lexists(SETTINGS_OF_MATPLOTLIB):
+        with contextlib.chdir(Path(__file__).parent):
+            importlib.import_module("matplotlib")
 
 
 def _version(value: bool) -> None:

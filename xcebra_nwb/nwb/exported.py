@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from xcebra_nwb.errors import Refusal, UsageError
+from xcebra_nwb.files import check_file
 from xcebra_nwb.hdf5.scan import UNREADABLE, check_alone
 from xcebra_nwb.nwb.file import text as text_of
 from xcebra_nwb.nwb.values import numbers, values
@@ -38,6 +39,7 @@ def read_export(path: Path) -> Exported:
         UsageError: there is no such file, or this package did not write it.
         Refusal: it leads into other files.
     """
+    check_file(path)
     try:
         with h5py.File(path, "r") as h5:
             check_alone(h5, path.as_posix())
