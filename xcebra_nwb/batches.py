@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from xcebra_nwb import receipt
+from xcebra_nwb.archive.sessions import SESSION_NAME
+from xcebra_nwb.errors import UsageError
 from xcebra_nwb.files import read_json, write_json
 
 NAME = "batches.json"
-Batch = list[str]  # sessions
+Batch = Annotated[list[Annotated[str, Field(pattern=SESSION_NAME)]], Field(min_length=1)]  # sessions
+BATCHES = TypeAdapter(list[Batch])
 
 
 def batches(sessions: Sequence[str], at_once: int, results: Path) -> list[Batch]:
@@ -27,9 +33,18 @@ def batches(sessions: Sequence[str], at_once: int, results: Path) -> list[Batch]
 
 
 def recorded(results: Path) -> list[Batch]:
-    """Return the batches of the last run, none before the first."""
+    """Return the batches of the last run, none before the first.
+
+    Raises:
+        UsageError: they cannot be read, or are no lists of sessions.
+    """
     path = results / NAME
-    return [[str(session) for session in batch] for batch in read_json(path)] if path.exists() else []
+    if not path.exists():
+        return []
+    try:
+        return BATCHES.validate_python(read_json(path))
+    except ValidationError:
+        raise UsageError(f"{path}: no lists of sessions", "delete it: all sessions are put into new batches") from None
 
 
 def record(found: Sequence[Batch], results: Path) -> None:

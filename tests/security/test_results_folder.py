@@ -16,7 +16,7 @@ import pytest
 import torch
 import xarray as xr
 
-from xcebra_nwb import files, model_file
+from xcebra_nwb import batches, files, model_file
 from xcebra_nwb.archive import sessions
 from xcebra_nwb.config import validate
 from xcebra_nwb.device import COMPILED, device
@@ -124,3 +124,10 @@ def test_the_command_line_reads_no_settings_for_matplotlib_in_its_folder(tmp_pat
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[1:] == [f"white {tmp_path}"], done.stderr
+
+
+@pytest.mark.parametrize("content", ["[1]", "[[]]", '{"a": 1}', '[["../../x"]]', '[["s", 1]]', "[" * 200_000])
+def test_batches_are_lists_of_sessions(content: str, tmp_path: Path) -> None:
+    (tmp_path / batches.NAME).write_text(content)
+    with pytest.raises(UsageError):
+        batches.recorded(tmp_path)
