@@ -12,6 +12,7 @@ from typing import Any
 import dandi.consts
 import dandi.utils
 import pytest
+from snakemake_interface_common.exceptions import WorkflowError
 
 from xcebra_nwb.archive import sessions
 from xcebra_nwb.archive.connection import connected
@@ -21,6 +22,7 @@ from xcebra_nwb.errors import Failure, UsageError, XcebraError
 from xcebra_nwb.verbs.discover import discover
 
 from ..loopback import Loopback
+from ..test_storage_plugin import PLUGIN
 
 KEY = "a key of another archive"
 ADDRESS = "{site}/dandiset/000001"
@@ -44,6 +46,23 @@ def test_a_zarr_is_written_into_its_folder_only(name: str, archive: Loopback, tm
     assert "\n" not in str(raised.value)
     new = {path for path in tmp_path.rglob("*") if path.is_file()} - before
     assert all(path.is_relative_to(tmp_path / "cache" / "locks") for path in new)
+
+
+def test_the_storage_plugin_writes_a_zarr_into_its_folder_only(
+    archive: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(PLUGIN))
+    from snakemake_storage_plugin_dandi.listing import Listing, fetch
+
+    tree = tmp_path / "tree.nwb.zarr"
+    tree.mkdir(), (tree / ".zgroup").write_bytes(b"{}")
+    archive.add("sub-z/sub-z_ses-1.nwb.zarr", tree)
+    listing = Listing.of(archive.site, "000001", "0.261122.1116")
+    for key in ("../../outside", str(tmp_path / "outside")):
+        archive.rows = lambda rows, key=key: [row | {"Key": key} for row in rows]
+        with pytest.raises(WorkflowError, match="leads out of a Zarr"):
+            fetch(listing, next(iter(listing.assets.values())), tmp_path / "in" / "coming")
+    assert not (tmp_path / "outside").exists()
 
 
 def test_a_path_that_changes_after_it_was_looked_at_is_refused(archive: Loopback, tmp_path: Path) -> None:
@@ -121,6 +140,11 @@ def test_a_server_gets_no_key_by_the_name_that_it_says(
     monkeypatch.setattr(archive, "info", lambda: said)
     with pytest.raises(UsageError, match="it gets no key") as raised:
         find(archive, tmp_path)
+    monkeypatch.syspath_prepend(str(PLUGIN))
+    from snakemake_storage_plugin_dandi.listing import Listing
+
+    with pytest.raises(WorkflowError):
+        Listing.of(archive.site, "000001", "0.261122.1116")
     assert keys == [] and KEY not in str(raised.value)
 
 

@@ -4,19 +4,53 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
-from dandi.consts import DandiInstance
+from dandi.consts import DandiInstance, known_instances
 from dandi.dandiapi import DandiAPIClient
 from dandi.dandiarchive import BaseAssetIDURL
 from dandi.download import Downloader, DownloadExisting
 from snakemake_interface_common.exceptions import WorkflowError
 
 PAGE = 1000  # assets, the most that an archive gives at once
+
+
+class Client(DandiAPIClient):
+    """The dandi client, of which a server gets no other archive's key, and chooses no file on this machine."""
+
+    def paginate(self, *given: Any, **named: Any) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a listing; those of a Zarr name files, which lie in it."""
+        for row in super().paginate(*given, **named):
+            if "Key" in row and {"", ".", ".."} & set(str(row["Key"]).split("/")):
+                raise WorkflowError(f"{row['Key']!r} leads out of a Zarr")
+            yield row
+
+    def dandi_authenticate(self) -> None:
+        """Use the key that the environment has for this archive; nobody is asked for one.
+
+        An archive that the client does not know is called by the host that its server says, which may be `dandi`.
+        """
+        name = self.dandi_instance.name
+        known = known_instances.get(name)
+        own = (
+            urlsplit(known.api)[:2] == urlsplit(self.api_url)[:2] if known else not self.api_key_env_var.isidentifier()
+        )
+        if own and (key := os.environ.get(self.api_key_env_var)):
+            self.authenticate(key)
+
+
+class OneAsset(BaseAssetIDURL):
+    """An asset that is downloaded by :class:`Client`."""
+
+    def get_client(self) -> Client:
+        """Return the client to ask."""
+        return Client(dandi_instance=self.instance)
 
 
 @dataclass(frozen=True)
@@ -42,9 +76,8 @@ class Listing:
         """Return the listing of a version in the archive of that name or address."""
         where = f"dandi://{archive}/{dandiset}@{version}"
         try:
-            with DandiAPIClient.for_dandi_instance(archive) as client:
-                if key := os.environ.get(client.api_key_env_var):
-                    client.authenticate(key)
+            with Client.for_dandi_instance(archive) as client:
+                client.dandi_authenticate()
                 pages = client.paginate(
                     f"/dandisets/{dandiset}/versions/{version}/assets/",
                     page_size=PAGE,
@@ -83,7 +116,7 @@ def fetch(listing: Listing, asset: Asset, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     downloader = Downloader(
-        url=BaseAssetIDURL(instance=listing.instance, asset_id=asset.identifier),
+        url=OneAsset(instance=listing.instance, asset_id=asset.identifier),
         output_dir=folder,
         existing=DownloadExisting.OVERWRITE,
         get_metadata=False,
