@@ -53,6 +53,7 @@ class Version:
 @dataclass
 class Dandiset:
     embargoed: bool = False
+    opening: bool = False  # it was embargoed, and is being made public
     versions: dict[str, Version] = field(default_factory=lambda: {"draft": Version()})
 
     @property
@@ -145,7 +146,7 @@ class Archive:
             "created": TIME,
             "modified": TIME,
             "contact_person": "User, Test",
-            "embargo_status": "EMBARGOED" if dandiset.embargoed else "OPEN",
+            "embargo_status": "UNEMBARGOING" if dandiset.opening else "EMBARGOED" if dandiset.embargoed else "OPEN",
             "star_count": 0,
             "is_starred": False,
         }

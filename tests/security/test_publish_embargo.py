@@ -17,7 +17,7 @@ from xcebra_nwb.archive.download import downloaded
 from xcebra_nwb.archive.remote import Screen
 from xcebra_nwb.archive.stream import streamed
 from xcebra_nwb.archive.upload import upload
-from xcebra_nwb.errors import UsageError
+from xcebra_nwb.errors import UsageError, XcebraError
 from xcebra_nwb.nwb.exported import read_export
 from xcebra_nwb.receipt import ORDER, Receipt, save
 from xcebra_nwb.session import load_dataset
@@ -103,6 +103,11 @@ def rewrite(folder: Path, **changed: str) -> None:
     """Change what the results say of their source; an empty text takes the key out."""
     with h5py.File(folder / "results" / NAME / "session.nc", "r+") as h5:
         h5.attrs.update({name: text for name, text in changed.items() if name in h5.attrs})
+    rewrite_export(folder, **changed)
+
+
+def rewrite_export(folder: Path, **changed: str) -> None:
+    """The same in the export alone."""
     with nwb_builders.edited(export_of(folder)) as h5:
         table = h5["processing/misc/xcebra_lineage"]
         keys, values = ([str(one) for one in table[name].asstr()[()]] for name in ("key", "value"))
@@ -169,6 +174,56 @@ def test_what_was_opened_since_may_go(archive: Loopback, folder: Path) -> None:
 def test_an_embargoed_dandiset_takes_them(archive: Loopback, folder: Path) -> None:
     archive.dandisets[TARGET].embargoed = True
     assert send(prepare(folder), archive, folder)["sent"]
+
+
+def test_a_dandiset_that_is_being_opened_takes_none(archive: Loopback, folder: Path) -> None:
+    archive.dandisets[TARGET].embargoed = archive.dandisets[TARGET].opening = True
+    with pytest.raises(UsageError, match="is embargoed: nothing was sent"):
+        send(prepare(folder), archive, folder)
+    assert not archive.uploaded
+
+
+EDITED = {
+    "another dandiset": {"address": "{api}/dandisets/000004/versions/0.1.2/assets/0/", "source_access": "open"},
+    "no address": {"address": "", "source_access": ""},
+    "an address of no dandiset": {"address": "{api}/assets/{asset}/", "source_access": "open"},
+    "an address outside archives": {"address": "http://host.invalid/x.nwb", "source_access": "open"},
+    "a mirror that is not there": {"address": "http://127.0.0.1:9/dandisets/000001/", "source_access": "open"},
+}
+
+
+@pytest.mark.parametrize("said", EDITED.values(), ids=EDITED)
+def test_an_export_that_was_edited_does_not_open_its_source(
+    said: dict[str, str], archive: Loopback, folder: Path
+) -> None:
+    asset = next(iter(archive.dandisets[SOURCE].versions["draft"].assets))
+    archive.add("sub-a/other.nwb", b"x", dandiset="000004", version="0.1.2")
+    rewrite_export(folder, **{name: text.format(api=archive.api, asset=asset) for name, text in said.items()})
+    with pytest.raises(XcebraError, match=r"embargoed|cannot be reached|server info"):
+        send(prepare(folder, LICENSE), archive, folder)
+    del archive.dandisets["000004"]
+    assert not archive.uploaded
+
+
+@pytest.mark.parametrize("address", ["{api}/assets/{asset}/", "http://host.invalid/x.nwb"])
+def test_an_address_that_names_no_dandiset_counts_as_embargoed(address: str, archive: Loopback, folder: Path) -> None:
+    asset = next(iter(archive.dandisets[SOURCE].versions["draft"].assets))
+    where = address.format(api=archive.api, asset=asset)
+    rewrite(folder, address=where, source=where, source_access="open")
+    with pytest.raises(UsageError, match="counts as embargoed"):
+        send(prepare(folder, LICENSE), archive, folder)
+    assert not archive.uploaded
+
+
+def test_a_partner_of_which_nobody_knows_who_may_see_it_counts_as_embargoed(archive: Loopback, folder: Path) -> None:
+    archive.dandisets[SOURCE].embargoed = False
+    shutil.copytree(folder / "results" / NAME, folder / "results" / "partner")
+    with h5py.File(folder / "results" / "partner" / "session.nc", "r+") as h5:
+        h5.attrs.update({"source": "http://host.invalid/x.nwb", "asset_id": "", "source_access": "unknown"})
+    rewrite(folder, trained_with="partner")
+    with pytest.raises(UsageError, match=r"host\.invalid/x\.nwb is not shown by its archive"):
+        send(prepare(folder, LICENSE), archive, folder)
+    assert not archive.uploaded
 
 
 def test_preparing_says_what_is_embargoed_and_what_is_a_draft(

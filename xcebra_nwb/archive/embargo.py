@@ -13,3 +13,8 @@ OPEN, EMBARGOED, UNKNOWN = "open", "embargoed", "unknown"
 def access_of(dandiset: RemoteDandiset) -> str:
     """Return ``open`` or ``embargoed``, which is also what is not open yet."""
     return OPEN if dandiset.embargo_status.value == "OPEN" else EMBARGOED
+
+
+def stays_closed(dandiset: RemoteDandiset) -> bool:
+    """Return whether a dandiset is embargoed, and nobody has begun to open it."""
+    return str(dandiset.embargo_status.value) == "EMBARGOED"

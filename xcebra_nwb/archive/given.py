@@ -119,6 +119,11 @@ def _in_archive(address: str) -> bool:
     return bool(DANDISET.search(inside) or ASSET.search(inside) or REDIRECTING.fullmatch(parts.hostname or ""))
 
 
+def in_archive(address: str) -> bool:
+    """Return whether an address of an asset, as results name it, names its dandiset in an archive, too."""
+    return DANDI.fullmatch(address) is not None or (is_web(address) and DANDISET.search(address) is not None)
+
+
 def source(given: Path | str) -> Given:
     """Return what a user names as the one source of a verb: what archives have is looked up and pinned.
 

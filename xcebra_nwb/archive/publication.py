@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from xcebra_nwb.addresses import shown
 from xcebra_nwb.archive.connection import connected, explained, parsed
 from xcebra_nwb.archive.embargo import UNKNOWN, access_of
+from xcebra_nwb.archive.given import in_archive
 from xcebra_nwb.archive.listing import DRAFT
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.files import atomic, write_text
@@ -51,16 +53,20 @@ class Origin:
 def origins(addresses: Iterable[str]) -> list[Origin]:
     """Return the versions of dandisets that the addresses of assets lie in, with their licences and citations.
 
-    Of one that is gone, or needs a key that is not there, all but its identifier is unknown; that is said.
+    Of one that is gone, or needs a key that is not there, all but its identifier is unknown; that is said. So it is of
+    an address that names no dandiset.
 
     Raises:
         Failure: an archive is out of reach.
     """
     found: dict[str, Origin] = {}
     for address in addresses:
+        if not in_archive(address):  # whose server nobody named, and which says nothing of who may see it
+            found[address] = Origin(shown(address), shown(address), "", "", ())
+            continue
         url = parsed(address)
         place = f"{url.instance.name}:{url.dandiset_id}/{url.version_id}"
-        if place not in found and url.dandiset_id is not None:
+        if place not in found:
             found[place] = _origin(place, url)
     return list(found.values())
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xcebra_nwb import __version__
 from xcebra_nwb.archive import secrecy
 from xcebra_nwb.archive.connection import connected, explained
-from xcebra_nwb.archive.embargo import OPEN, access_of
+from xcebra_nwb.archive.embargo import stays_closed
 from xcebra_nwb.archive.publication import Origin, origins
 from xcebra_nwb.errors import UsageError
 from xcebra_nwb.nwb.exported import read_export
@@ -52,7 +52,7 @@ def upload(
     sources = [*sources, *origins(one["address"] for one in lineages if "address" in one)]
     with connected(instance, dandiset, key=True) as client, explained(f"{instance}:{dandiset}"):
         remote = client.get_dandiset(dandiset, "draft", lazy=False)
-        if access_of(remote) == OPEN:
+        if not stays_closed(remote):
             secrecy.check(list(dict.fromkeys(sources)), lineages, f"{instance}:{dandiset}", public)
         held = {path: _held(remote, path) for path in (_path(file, folder) for file in files)}
         foreign = [path for path, asset in held.items() if asset is not None and not _is_ours(asset)]

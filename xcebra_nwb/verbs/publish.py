@@ -54,7 +54,7 @@ def publish(
         del chosen[session], exports[session]
     _check_any(list(exports), left_out)
     addresses = [one.lineage["address"] for one in exports.values() if "address" in one.lineage]
-    sources = publication.origins([*addresses, *_addresses_of_partners(exports, results)])
+    sources = publication.origins([*addresses, *_addresses_inside(exports, results)])
     secrecy.say(sources, (one.lineage for one in exports.values()))
     chosen_license = publication.license_of(sources, len(exports) - len(addresses), license)
     publication.write_metadata(publication.metadata(name, contact, chosen_license, sources, dandiset), folder)
@@ -107,10 +107,15 @@ def _is_here(name: str, results: Path) -> bool:
     return re.fullmatch(sessions.SESSION_NAME, name) is not None and (results / name / SESSION).exists()
 
 
-def _addresses_of_partners(exports: Mapping[str, Exported], results: Path) -> list[str]:
-    names = {name for one in exports.values() for name in _partners(one)} - set(exports)
-    described = [load_dataset(results / name / SESSION, ("activity",)).attrs for name in sorted(names)]
-    return [str(attrs["source"]) for attrs in described if attrs.get("asset_id")]
+def _addresses_inside(exports: Mapping[str, Exported], results: Path) -> list[str]:
+    """What session.nc says of the sources of sessions, whose exports may have been edited, and of their partners."""
+    names = {name for one in exports.values() for name in _partners(one)} | set(exports)
+    described = {name: load_dataset(results / name / SESSION, ("activity",)).attrs for name in sorted(names)}
+    return [
+        str(attrs["source"])
+        for name, attrs in described.items()
+        if attrs.get("asset_id") or (attrs.get("source_access") and name not in exports)
+    ]
 
 
 def _placed(directory: Path, file: Path, exported: Exported, folder: Path) -> Path:
