@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from xcebra_nwb import extras
+from xcebra_nwb.archive.lineage import check_archive
+from xcebra_nwb.errors import UsageError
 
 from . import nwb_builders
 from .test_cli import one_line, run
@@ -50,3 +52,13 @@ def test_local_files_need_no_extra(bare: Path, capsys: pytest.CaptureFixture[str
     nwb_builders.tiny(bare / "sub-a_ses-1.nwb")
     assert run(capsys, "discover", ".", "-o", "sessions.tsv")[0] == 0
     assert run(capsys, "extract", "sub-a_ses-1.nwb", "results/sub-a_ses-1")[0] == 0
+
+
+def test_an_address_on_the_web_needs_no_extra(bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, said = run(capsys, "inspect", "http://127.0.0.1:9/x.nwb")
+    assert (code, "cannot be read" in one_line(said)) == (1, True)
+
+
+def test_a_result_of_an_asset_is_verified_with_the_extra(bare: Path) -> None:
+    with pytest.raises(UsageError, match=r"x\.nwb, .*needs dandi.*xcebra-nwb\[archive\]"):
+        check_archive("dandi://dandi/000207@draft/x.nwb", None, bare / "x.nwb")

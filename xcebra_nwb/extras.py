@@ -15,6 +15,11 @@ def need(package: str, purpose: str) -> None:
     Raises:
         UsageError: it is not; the line names what needs it, and the extra that brings it.
     """
-    if find_spec(package) is None:
+    if not is_there(package):
         problem = f"{purpose} needs {package}, which is not installed"
         raise UsageError(problem, f"pip install 'xcebra-nwb[{EXTRA_OF[package]}]'")
+
+
+def is_there(package: str) -> bool:
+    """Return whether ``package`` is installed."""
+    return find_spec(package) is not None

@@ -10,6 +10,7 @@ from xcebra_nwb.addresses import is_web, shown
 from xcebra_nwb.archive import remote
 from xcebra_nwb.archive.pinned import Given, Pinned
 from xcebra_nwb.errors import UsageError
+from xcebra_nwb.extras import is_there
 
 SCHEME = re.compile(r"(?P<name>[a-z][a-z0-9+.-]+):/", re.IGNORECASE)
 IDENTIFIER = re.compile(r"[a-z-]+:\d{6}(/[^/]+)?", re.IGNORECASE)
@@ -91,6 +92,8 @@ def _parts(given: str) -> SplitResult:
 
 
 def _is_archive(parts: SplitResult) -> bool:
+    if not is_there("dandi"):  # which knows archives by name; a file on the web is read without it
+        return False
     from dandi.consts import known_instances
 
     known = {urlsplit(address).hostname for one in known_instances.values() for address in one.urls()}

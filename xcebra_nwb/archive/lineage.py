@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from xcebra_nwb.archive.pinned import LINEAGE
 from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.errors import UsageError
+from xcebra_nwb.extras import need
 
 LOCAL = "a local file"  # the source of a row whose recording the result does not give an address of
 OWN_MACHINE = {"localhost", "127.0.0.1", "::1"}
@@ -29,8 +30,9 @@ def row_of(lineage: Mapping[str, str], where: Path) -> Session:
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         column, value = ".".join(map(str, problem["loc"])), str(problem["input"])[:80]
+        said = f"its lineage says {column} {value!r}" if column else "its lineage names no source that is read"
         remedy = "these are not results that xcebra-nwb wrote"
-        raise UsageError(f"{where}: its lineage says {column} {value!r}: {problem['msg']}", remedy) from None
+        raise UsageError(f"{where}: {said}: {problem['msg'].removeprefix('Value error, ')}", remedy) from None
 
 
 def check_archive(address: str, allowed: str | None, where: Path) -> None:
@@ -41,6 +43,7 @@ def check_archive(address: str, allowed: str | None, where: Path) -> None:
     Raises:
         UsageError: the address lies elsewhere; the line names its archive.
     """
+    need("dandi", f"{where}, whose source is in an archive,")
     from dandi.consts import known_instances
 
     parts = urlsplit(address)
