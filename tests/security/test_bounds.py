@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from tests import nwb_builders as build
-from xcebra_nwb.archive import newer, remote
+from xcebra_nwb import addresses
+from xcebra_nwb.archive import given, newer
 from xcebra_nwb.archive.publication import CONTACT
 from xcebra_nwb.config import validate
 from xcebra_nwb.errors import Refusal
-from xcebra_nwb.nwb import angles, bounds, checker, label_choice, scan
+from xcebra_nwb.hdf5 import bounds, scan
+from xcebra_nwb.nwb import angles, checker, label_choice
 from xcebra_nwb.nwb.extract import extract_session
 from xcebra_nwb.nwb.inventory import inventory
 from xcebra_nwb.nwb.readers import roi_responses, series_per_unit
@@ -188,7 +190,10 @@ WORK: dict[str, Callable[[str], object]] = {
     "numbered": lambda text: series_per_unit.numbered([text]),
     "neuron": series_per_unit.NEURON.search,
     "colours": lambda text: status.COLOR_CODE.sub("", text),
-    "address": remote.ADDRESS.fullmatch,
+    "identifier": given.LIKE_IDENTIFIER.fullmatch,
+    "address": given.DANDI.fullmatch,
+    "place in an archive": given.DANDISET.search,
+    "secrets of an address": addresses.without_secrets,
     "dandiset": newer.OTHER.fullmatch,
 }
 
@@ -199,9 +204,9 @@ def test_no_expression_takes_more_than_a_step_a_character(what: str) -> None:
     for length in (4_000, 100_000):
         for piece in HOSTILE:
             for around in ("{}!", "/{}!", "https://{}!", "\x1b[{}!", "{}x"):
-                text, start = around.format(piece * (length // len(piece))), time.perf_counter()
+                text, start = around.format(piece * (length // len(piece))), time.process_time()
                 WORK[what](text)
-                slowest = max(slowest, time.perf_counter() - start)
+                slowest = max(slowest, time.process_time() - start)
                 assert slowest < 1.0, (length, piece, around)
 
 

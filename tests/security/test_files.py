@@ -36,6 +36,7 @@ from xcebra_nwb.verbs.write import write
 
 SECRET = b"root:x:0:0:the secret of this machine"
 NAME = "sub-a_ses-1"
+ASSET = "00000000-0000-4000-8000-000000000000"
 Hostile = Callable[[h5py.File, str], None]
 
 
@@ -152,9 +153,8 @@ def test_nothing_is_followed_out_of_an_asset_whatever_the_user_says(
     change: Hostile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
-    row = Session(
-        session=NAME, include=True, source="https://x.org/api/assets/0/", path=f"{NAME}.nwb", asset_id="0", etag="0-1"
-    )
+    address = f"https://x.org/api/assets/{ASSET}/"
+    row = Session(session=NAME, include=True, source=address, path=f"{NAME}.nwb", asset_id=ASSET, etag="0-1")
     path = hostile(cache.place(row), change, str(lead_target(change, cache.place(row).parent)))
     monkeypatch.setattr(pinned, "downloaded", lambda session: path)
     source = pinned.save(Pinned(access="download", session=row), tmp_path)

@@ -13,6 +13,7 @@ import pytest
 from xcebra_nwb.archive import local, sessions
 from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.errors import UsageError
+from xcebra_nwb.hdf5.leads import Follow
 from xcebra_nwb.verbs.discover import discover
 
 from ..test_cli import one_line, run
@@ -212,7 +213,7 @@ def test_what_may_not_be_read_is_said_and_the_others_go_on(
 def test_one_file_that_a_library_trips_over_does_not_end_the_list(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(path: Path) -> None:
+    def broken(path: Path, follow: Follow) -> None:
         raise RecursionError("deep\n\x1b[31m" + "x" * 10_000)
 
     monkeypatch.setattr(local, "inventory", broken)

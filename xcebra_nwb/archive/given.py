@@ -35,6 +35,8 @@ def checked(given: Path | str) -> Path | str:
     """
     if isinstance(given, Path) or remote.ASSET_ID.fullmatch(given.lower()):
         return given
+    if not given.strip():
+        raise UsageError(f"{given!r} names nothing", HERE)
     for alias in ALIASES:
         if known := alias.fullmatch(given):
             return f"DANDI:{known['dandiset']}"
