@@ -131,3 +131,12 @@ def test_batches_are_lists_of_sessions(content: str, tmp_path: Path) -> None:
     (tmp_path / batches.NAME).write_text(content)
     with pytest.raises(UsageError):
         batches.recorded(tmp_path)
+
+
+def test_results_that_declare_more_than_they_hold_are_refused(tmp_path: Path) -> None:
+    """A variable that was never written takes no byte of the file and as much memory as it likes."""
+    xr.Dataset({"activity": (("time",), np.arange(64.0))}).to_netcdf(tmp_path / "session.nc", engine="h5netcdf")
+    with h5py.File(tmp_path / "session.nc", "r+") as h5:
+        h5.create_dataset("note", shape=(2**36,), dtype="f8", chunks=(2**20,))
+    with pytest.raises(Refusal, match=r"/note: declares 5\.5e\+11 bytes and holds 0"):
+        load_dataset(tmp_path / "session.nc")

@@ -9,9 +9,10 @@ import h5py
 import numpy as np
 
 from xcebra_nwb.errors import Refusal
+from xcebra_nwb.hdf5.size import check_size
 from xcebra_nwb.nwb.file import NwbFile, attribute, dataset, neurodata_type, parent
 from xcebra_nwb.nwb.times import restarts, sample_period
-from xcebra_nwb.nwb.values import check_size, is_text, number, numbers, values
+from xcebra_nwb.nwb.values import is_text, number, numbers, values
 from xcebra_nwb.refusals import Code
 
 TOLERANCE = 1e-6  # s: a sample more does no harm

@@ -12,10 +12,11 @@ import pandas as pd
 from xcebra_nwb.errors import Refusal
 from xcebra_nwb.hdf5.bounds import MOST_LABEL
 from xcebra_nwb.hdf5.scan import UNREADABLE
+from xcebra_nwb.hdf5.size import check_size
 from xcebra_nwb.nwb.file import NwbFile, attribute, dataset, first_text, neurodata_type
 from xcebra_nwb.nwb.table import bounds, data_frame, length, ragged, read_column, scalar_columns
 from xcebra_nwb.nwb.times import restarts
-from xcebra_nwb.nwb.values import check_size, numbers
+from xcebra_nwb.nwb.values import numbers
 from xcebra_nwb.refusals import Code
 
 REGION_COLUMNS = ("location", "brain_area", "brain_region", "region", "area", "structure", "anatomical_location")

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from xcebra_nwb.errors import Refusal
+from xcebra_nwb.hdf5.size import check_size
 from xcebra_nwb.nwb.file import dataset
-from xcebra_nwb.nwb.values import check_size, numbers, values
+from xcebra_nwb.nwb.values import numbers, values
 from xcebra_nwb.refusals import Code
 
 

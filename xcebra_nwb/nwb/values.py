@@ -9,9 +9,10 @@ import numpy as np
 
 from xcebra_nwb import host_memory
 from xcebra_nwb.errors import Refusal
-from xcebra_nwb.hdf5.bounds import MOST_CHUNK_BYTES, MOST_COMPRESSED, MOST_MEMORY, PLAUSIBLE
+from xcebra_nwb.hdf5.bounds import MOST_CHUNK_BYTES, MOST_MEMORY, PLAUSIBLE
 from xcebra_nwb.hdf5.filters import check_filters
 from xcebra_nwb.hdf5.scan import UNREADABLE
+from xcebra_nwb.hdf5.size import check_size, declared_bytes
 from xcebra_nwb.refusals import Code
 
 
@@ -70,30 +71,15 @@ def check_readable(data: h5py.Dataset, selection: Any = ()) -> None:
     """Raise :class:`Refusal` where ``selection`` of a dataset is stored by what is not read, or is absurdly large."""
     if isinstance(data, h5py.Dataset):
         check_filters(data)
-        chunk = _bytes(data.chunks or (), data)
+        chunk = declared_bytes(data.chunks or (), data)
         if chunk > MOST_CHUNK_BYTES:
             raise _too_large(f"{data.name}: a chunk of {chunk:.3g} bytes, more than {MOST_CHUNK_BYTES:.3g}")
-    asked = _bytes(_selected(data.shape or (), selection), data)
+    asked = declared_bytes(_selected(data.shape or (), selection), data)
     if asked > PLAUSIBLE:
         check_size(data)
         free = host_memory.free_bytes()
         if asked > MOST_MEMORY * free:
             raise _too_large(f"{data.name}: {asked:.3g} bytes, where {free:.3g} bytes of memory are free")
-
-
-def check_size(data: h5py.Dataset) -> None:
-    """Raise :class:`Refusal` where a dataset declares far more than can be stored in what it holds."""
-    declared = _bytes(data.shape or (), data)
-    if declared > PLAUSIBLE and declared > MOST_COMPRESSED * stored_bytes(data):
-        raise Refusal(
-            Code.DAMAGED,
-            f"{data.name}: declares {declared:.3g} bytes and holds {stored_bytes(data):.3g}",
-            "download or copy it again, or name other data",
-        )
-
-
-def _bytes(shape: tuple[int, ...], data: h5py.Dataset) -> float:
-    return float(np.prod(shape, dtype=np.float64)) * data.dtype.itemsize
 
 
 def _selected(shape: tuple[int, ...], selection: Any) -> tuple[int, ...]:
@@ -113,8 +99,3 @@ def _count(part: Any, length: int) -> int:
 
 def _too_large(what: str) -> Refusal:
     return Refusal(Code.OUT_OF_BOUNDS, what, "name other data, or write it in smaller pieces")
-
-
-def stored_bytes(data: h5py.Dataset) -> int:
-    """Return how many bytes the values of a dataset take in the file."""
-    return int(data.id.get_storage_size()) if isinstance(data, h5py.Dataset) else int(data.stored)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xcebra_nwb.nwb.values import MOST_COMPRESSED, PLAUSIBLE
+from xcebra_nwb.hdf5.bounds import MOST_COMPRESSED, PLAUSIBLE
 from xcebra_nwb.nwb.zarr_bounds import MOST_CHUNK, MOST_TEXTS
 from xcebra_nwb.nwb.zarr_codecs import OBJECTS, Codec, decoded, objects
 from xcebra_nwb.nwb.zarr_files import Files
