@@ -66,11 +66,12 @@ def test_the_summary_of_a_run_that_fails_reaches_no_shell_either(tmp_path: Path)
 def test_run_takes_names_that_a_shell_would_run_or_take_for_options(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     nwb_builders.tiny(tmp_path / "in" / "-rf.nwb")
-    (tmp_path / "in" / "-c.yaml").write_text(yaml.safe_dump(QUICK | {"results": "x"}))
+    refusing = {"neural": {"min_spikes": 10**6}, "results": "x"}  # all jobs, and no training
+    (tmp_path / "in" / "-c.yaml").write_text(yaml.safe_dump(refusing))
     done = call(COMMAND, "run", f"--output={UGLY}", "--config=-c.yaml", "--", "-rf.nwb", cwd=tmp_path / "in")
     assert done.returncode == 0, done.stderr
     states = [json.loads(path.read_text())["state"] for path in (tmp_path / "in" / UGLY).glob("*/status.json")]
-    assert states == ["done"]
+    assert states == ["refused"]
     assert not ran(tmp_path)
 
 
