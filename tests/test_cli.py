@@ -146,7 +146,7 @@ def test_usage_errors_are_one_line_with_the_nearest_verb(capsys: pytest.CaptureF
 def test_an_unexpected_error_is_one_line_and_a_traceback_only_for_debug(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(path: Path) -> None:
+    def broken(path: Path, follow: object) -> None:
         raise ZeroDivisionError("in the\nmiddle")
 
     monkeypatch.setattr("xcebra_nwb.verbs.inspect.inspect", broken)
@@ -160,7 +160,7 @@ def test_an_unexpected_error_is_one_line_and_a_traceback_only_for_debug(
 def test_a_full_disk_is_one_line_that_names_the_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(path: Path) -> None:
+    def full(path: Path, follow: object) -> None:
         with atomic(path) as temporary:
             temporary.write_text("half")
             raise OSError(errno.ENOSPC, "something long of a library")
@@ -175,7 +175,7 @@ def test_a_full_disk_is_one_line_that_names_the_file(
 def test_out_of_memory_is_one_line_that_says_what_would_help(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def too_large(path: Path) -> None:
+    def too_large(path: Path, follow: object) -> None:
         np.empty(2**60, dtype=np.uint8)
 
     monkeypatch.setattr("xcebra_nwb.verbs.inspect.inspect", too_large)

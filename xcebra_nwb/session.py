@@ -34,7 +34,7 @@ from scipy.ndimage import gaussian_filter1d
 from xcebra_nwb.errors import Failure, UsageError
 from xcebra_nwb.files import atomic, check_file, make_room
 from xcebra_nwb.hdf5.scan import check_alone
-from xcebra_nwb.hdf5.size import check_sizes
+from xcebra_nwb.hdf5.size import check_size
 from xcebra_nwb.made_by import maker
 from xcebra_nwb.moments import Moments
 from xcebra_nwb.scratch import Rows
@@ -223,7 +223,9 @@ def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
     try:
         with h5py.File(path) as h5:  # what is no HDF5 file at all h5netcdf says in many lines
             check_alone(h5, str(path))  # results may be a stranger's
-            check_sizes(h5)
+            for name, item in h5.items():
+                if isinstance(item, h5py.Dataset) and name not in lazily and item.attrs.get("role") != ON_DISK:
+                    check_size(item)
         stored = xr.open_dataset(path, engine="h5netcdf")
         found = stored.drop_vars([n for n, v in stored.data_vars.items() if v.attrs.get("role") == ON_DISK])
         for name, variable in found.variables.items():

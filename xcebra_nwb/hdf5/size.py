@@ -21,11 +21,6 @@ def check_size(data: h5py.Dataset) -> None:
         )
 
 
-def check_sizes(h5: h5py.File) -> None:
-    """Raise :class:`Refusal` where any dataset of a file declares far more than what it holds."""
-    h5.visititems(lambda _, item: check_size(item) if isinstance(item, h5py.Dataset) else None)
-
-
 def declared_bytes(shape: tuple[int, ...], data: h5py.Dataset) -> float:
     """Return how many bytes so many values of a dataset take in memory."""
     return float(np.prod(shape, dtype=np.float64)) * data.dtype.itemsize
