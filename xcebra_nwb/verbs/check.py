@@ -10,7 +10,7 @@ from typing import Any
 from xcebra_nwb import provenance
 from xcebra_nwb.archive import pinned
 from xcebra_nwb.archive.pinned import Given
-from xcebra_nwb.errors import Failure, UsageError
+from xcebra_nwb.errors import Failure, Refusal, UsageError
 from xcebra_nwb.files import write_json
 from xcebra_nwb.nwb.checker import Finding, Report, new_findings, report, waived
 from xcebra_nwb.nwb.foreign import Follow
@@ -32,7 +32,7 @@ def check(source: Given, directory: Path, session: str, follow: Follow = Follow.
             raise UsageError(f"{path}: no such file", remedy)
     with pinned.opened(source) as file:
         before, name = report(file, pinned.followed(source, follow)), PurePosixPath(place_of(file)).name
-    after = report(result)
+    after = _report_of_export(result)
     new = new_findings(before, after)
     target = Path(directory) / "check.json"
     write_json(target, _content(session, name, result.name, before, after, new))
@@ -40,6 +40,14 @@ def check(source: Given, directory: Path, session: str, follow: Follow = Follow.
         more = f"; {len(new) - 1} more in {target}" if len(new) > 1 else ""
         raise Failure(f"{result}: a finding that the source has not: {new[0]}{more}", "please report this")
     return [target]
+
+
+def _report_of_export(result: Path) -> Report:
+    """Return the findings on our own export: one that cannot be read is a fault of ours, and no answer of the data."""
+    try:
+        return report(result)
+    except Refusal as refusal:
+        return Report(Counter([Finding("reading", "", "", f"cannot be read: {refusal.message}")]))
 
 
 def _content(
