@@ -106,7 +106,7 @@ def test_a_source_with_a_broken_schema_is_said_to_be_so(tmp_path: Path) -> None:
 def test_an_export_that_cannot_be_read_fails(tmp_path: Path) -> None:
     source = make_export(tmp_path)
     export_of(tmp_path).write_bytes(export_of(tmp_path).read_bytes()[:1000])
-    with pytest.raises(Failure, match="cannot be read: .*truncated"):
+    with pytest.raises(Failure, match=r"cannot be read: .*truncated"):
         check(source, tmp_path, NAME)
     assert read_json(tmp_path / "check.json")["passed"] is False
 

@@ -18,7 +18,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fingerprints() -> dict[str, str]:
-    for cached in (module.fingerprint, module._imports, module._tree):
+    for cached in (module.fingerprint, module._read):
         cached.cache_clear()
     return {verb: module.fingerprint(verb) for verb in ("extract", "train", "attribute", "assess")}
 

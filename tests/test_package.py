@@ -144,7 +144,7 @@ def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Install
         return Installed(Path(os.environ["XCEBRA_NWB_INSTALLED"]))
     root = tmp_path_factory.mktemp("installed") / "environment"
     venv.create(root, symlinks=True)
-    flags = ("--quiet", "--no-deps", "--no-index", "--no-compile", "--disable-pip-version-check")
+    flags = ("--quiet", "--no-deps", "--no-index", "--disable-pip-version-check")
     pip = [sys.executable, "-m", "pip", "--python", root / "bin" / "python", "install", *flags]
     call([*pip, built.from_sdist], root)
     (site,) = root.glob("lib/python*/site-packages")

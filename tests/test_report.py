@@ -19,6 +19,7 @@ from xcebra_nwb.errors import UsageError
 from xcebra_nwb.files import read_json, write_json
 from xcebra_nwb.receipt import Receipt, save
 from xcebra_nwb.refusals import Code
+from xcebra_nwb.report import style
 from xcebra_nwb.report.attribution_figures import map_figure
 from xcebra_nwb.report.decoding_figures import decoding_figure
 from xcebra_nwb.report.extraction_figures import rates_figure
@@ -45,6 +46,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_results(directory)
     assert report(directory) == [directory / "report.html"]
     return directory
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made and not drawn, where a test is about the words of a page: drawing is most of a report."""
+    monkeypatch.setattr(style, "_data_uri", lambda drawn, colors=256: "data:image/png;base64,")
 
 
 def small(labels: list[str] | None = None, units: int = 12) -> xr.Dataset:
@@ -153,6 +160,7 @@ def test_numbers_for_reading(value: object, shown: str) -> None:
     assert number(value) == shown
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_disagreement_of_methods_is_said_in_words(tmp_path: Path) -> None:
     make_results(tmp_path, session=small())
     attribution = contract.load_dataset(tmp_path / "attribution.nc")
@@ -164,6 +172,7 @@ def test_disagreement_of_methods_is_said_in_words(tmp_path: Path) -> None:
     assert "disagree on choice (Spearman ρ = 0.2)" in text
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("seeds", "nulls"), [(1, 0), (1, 1), (2, 2)])
 def test_page_without_enough_nulls_says_so(tmp_path: Path, seeds: int, nulls: int) -> None:
     make_results(tmp_path, session=small(), seeds=seeds, nulls=nulls)
@@ -172,6 +181,7 @@ def test_page_without_enough_nulls_says_so(tmp_path: Path, seeds: int, nulls: in
     assert ("No unit was tested" in text) == (nulls < 2)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("nulls", [4, 8])
 def test_a_p_stands_beside_the_smallest_that_so_many_nulls_can_give(nulls: int, tmp_path: Path) -> None:
     make_results(tmp_path, session=small(), nulls=nulls)
@@ -272,6 +282,7 @@ def test_a_label_that_another_predicts_is_named_where_labels_are_compared() -> N
     assert prediction_words({"position": assessed["position"]}) == ""
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("seeds", "said"), [(1, "A single seed: no interval."), (3, "95 % interval over 3 seeds: ")])
 def test_the_page_says_what_its_intervals_are_over_and_what_methods_are_called(
     seeds: int, said: str, tmp_path: Path

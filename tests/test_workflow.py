@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -51,13 +51,12 @@ def snakemake(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProce
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with two good sessions, one that is refused, a table and a config."""
+    """A folder with a good session, one that is refused, a table and a config."""
     files = tmp_path / "data"
     files.mkdir()
     nwb_builders.tiny(files / "sub-rat_ses-1.nwb", seed=1)
-    nwb_builders.tiny(files / "sub-rat_ses-2.nwb", seed=2)
-    nwb_builders.without_behaviour(files / "sub-rat_ses-3.nwb")
-    rows = [f"sub-rat_ses-{n}\ttrue\tdata/sub-rat_ses-{n}.nwb" for n in (1, 2, 3)]
+    nwb_builders.without_behaviour(files / "sub-rat_ses-2.nwb")
+    rows = [f"sub-rat_ses-{n}\ttrue\tdata/sub-rat_ses-{n}.nwb" for n in (1, 2)]
     (tmp_path / "sessions.tsv").write_text("\n".join(["session\tinclude\tsource", *rows]) + "\n")
     settings = config.validate(QUICK | {"sessions": "sessions.tsv"})
     (tmp_path / "project.yaml").write_text(config.dump(settings))
@@ -68,7 +67,7 @@ def start(project: Path) -> list[object]:
     return ["--directory", project, "--configfile", project / "project.yaml", "--cores", 2]
 
 
-def check_results(results: Path, sessions: tuple[str, str], refused: str) -> None:
+def check_results(results: Path, sessions: Sequence[str], refused: str) -> None:
     for session in sessions:
         present = {path.name for path in (results / session).iterdir()}
         assert set(FILES) | {f"{session}_desc-xcebra.nwb"} <= present
@@ -84,11 +83,13 @@ def check_results(results: Path, sessions: tuple[str, str], refused: str) -> Non
     assert not list(results.rglob(".[0-9]*"))  # nothing half-written
 
 
-def test_it_runs_from_the_root_and_does_nothing_the_second_time(project: Path) -> None:
+def test_it_runs_from_the_root_does_nothing_the_second_time_and_keeps_nothing_of_what_is_refused_now(
+    project: Path,
+) -> None:
     sources = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (project / "data").iterdir()}
     done = snakemake(*start(project))
     assert done.returncode == 0, done.stderr
-    check_results(project / "results", ("sub-rat_ses-1", "sub-rat_ses-2"), "sub-rat_ses-3")
+    check_results(project / "results", ["sub-rat_ses-1"], "sub-rat_ses-2")
     assert sources == {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (project / "data").iterdir()}
     again = snakemake(*start(project), "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr
@@ -100,50 +101,46 @@ def test_it_runs_from_the_root_and_does_nothing_the_second_time(project: Path) -
         changed[section][key] = value
         (project / "project.yaml").write_text(yaml.safe_dump(changed))
         planned = jobs(snakemake(*start(project), "--dry-run"))
-        assert planned[first] == 3
+        assert planned[first] == 2
         assert not planned.keys() & set(receipt.ORDER[: receipt.ORDER.index(first)])
+    changed["neural"]["min_spikes"] = 10**6
+    (project / "project.yaml").write_text(yaml.safe_dump(changed))
+    assert snakemake(*start(project)).returncode == 0
+    left = {path.name for path in (project / "results" / "sub-rat_ses-1").iterdir()}
+    assert left == {"inventory.json", "receipts", "report.html", "status.json"}
 
 
 def test_it_runs_from_the_workflow_folder_and_one_failure_stops_no_other(project: Path) -> None:
     table = project / "sessions.tsv"
-    table.write_text(table.read_text() + "sub-rat_ses-4\ttrue\tdata/gone.nwb\n")
+    table.write_text(table.read_text() + "sub-rat_ses-3\ttrue\tdata/gone.nwb\n")
     done = snakemake(*start(project), cwd=ROOT / "workflow")
     assert done.returncode != 0
-    check_results(project / "results", ("sub-rat_ses-1", "sub-rat_ses-2"), "sub-rat_ses-3")
-    status = json.loads((project / "results" / "sub-rat_ses-4" / "status.json").read_text())
+    check_results(project / "results", ["sub-rat_ses-1"], "sub-rat_ses-2")
+    status = json.loads((project / "results" / "sub-rat_ses-3" / "status.json").read_text())
     assert status["state"] == "failed"
     assert "no such file" in " ".join([status["reason"], *status["log"]])
 
 
-def test_run_needs_no_config_but_files(project: Path) -> None:
-    quick = project / "quick.yaml"
-    quick.write_text(yaml.safe_dump(QUICK))
-    out = project / "out"
-    done = call(COMMAND, "run", project / "data", "-o", out, "--cores", 2, "--config", quick, cwd=project)
-    assert done.returncode == 0, done.stderr
-    check_results(out, ("sub-rat1_ses-one", "sub-rat2_ses-one"), "sub-rat_ses-one")
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_run_goes_on_when_it_is_called_again(how: signal.Signals, project: Path) -> None:
-    slow = project / "slow.yaml"
+def test_run_needs_no_config_but_files_and_goes_on_after_it_was_interrupted_or_killed(project: Path) -> None:
+    slow, quick, out = project / "slow.yaml", project / "quick.yaml", project / "out"
     slow.write_text(yaml.safe_dump(QUICK | {"training": QUICK["training"] | {"steps": 100_000}}))
-    out = project / "out"
-    command = [COMMAND, "run", project / "data" / "sub-rat_ses-1.nwb", "-o", out]
-    words = [str(word) for word in [*command, "--config", slow]]
-    started = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
-    wait_for(lambda: any(log.stat().st_size for log in out.glob("logs/*/train.log")))
-    os.killpg(started.pid, how)
-    _, said = started.communicate(timeout=60)
-    assert started.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
-    if how == signal.SIGINT:
-        assert said.splitlines()[-1] == "xcebra-nwb: interrupted; the same command begins or goes on again"
-    wait_for(lambda: not running(out))
-    quick = project / "quick.yaml"
     quick.write_text(yaml.safe_dump(QUICK))
-    done = call(*command, "--config", quick)
+    log = out / "logs" / "sub-rat1_ses-one" / "train.log"
+    command = [COMMAND, "run", project / "data", "-o", out, "--cores", 2]
+    for how, ended in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+        words = [str(word) for word in [*command, "--config", slow]]
+        started = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
+        wait_for(lambda: log.exists() and log.stat().st_size)
+        os.killpg(started.pid, how)
+        _, said = started.communicate(timeout=60)
+        assert started.returncode == ended
+        if how == signal.SIGINT:
+            assert said.splitlines()[-1] == "xcebra-nwb: interrupted; the same command begins or goes on again"
+        wait_for(lambda: not running(out))
+        log.unlink()
+    done = call(*command, "--config", quick, cwd=project)
     assert done.returncode == 0, done.stderr
-    assert json.loads((out / "sub-rat1_ses-one" / "status.json").read_text())["state"] == "done"
+    check_results(out, ["sub-rat1_ses-one"], "sub-rat_ses-one")
 
 
 def heed() -> None:
@@ -176,16 +173,6 @@ def test_a_config_of_ones_own_starts_from_the_defaults_not_from_the_demo(project
     assert written.neural.min_spikes == 7
 
 
-def test_a_session_that_is_refused_now_keeps_nothing_of_what_it_was(project: Path) -> None:
-    assert snakemake(*start(project)).returncode == 0
-    strict = yaml.safe_load((project / "project.yaml").read_text())
-    strict["neural"]["min_spikes"] = 10**6
-    (project / "project.yaml").write_text(yaml.safe_dump(strict))
-    assert snakemake(*start(project)).returncode == 0
-    left = {path.name for path in (project / "results" / "sub-rat_ses-1").iterdir()}
-    assert left == {"inventory.json", "receipts", "report.html", "status.json"}
-
-
 def jobs(planned: subprocess.CompletedProcess[str]) -> dict[str, int]:
     """The number of jobs by rule, from the table that a dry run prints."""
     assert planned.returncode == 0, planned.stderr
@@ -205,7 +192,7 @@ def test_a_dry_run_lists_the_jobs_of_the_demo(folder: Path, tmp_path: Path) -> N
 def test_the_profiles_plan_too(profile: str, project: Path) -> None:
     chosen = ["--workflow-profile", ROOT / "workflow" / "profiles" / profile]
     planned = jobs(snakemake(*start(project), "--dry-run", *chosen))
-    assert all(planned[rule] == 3 for rule in SESSION_RULES)
+    assert all(planned[rule] == 2 for rule in SESSION_RULES)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +211,9 @@ def test_a_wrong_config_ends_the_workflow_in_one_line(change: str, says: str, pr
 
 
 def test_sessions_are_trained_together_in_one_job_and_a_refused_one_is_skipped(project: Path) -> None:
+    nwb_builders.tiny(project / "data" / "sub-rat_ses-3.nwb", seed=2)
+    table = project / "sessions.tsv"
+    table.write_text(table.read_text() + "sub-rat_ses-3\ttrue\tdata/sub-rat_ses-3.nwb\n")
     together = yaml.safe_load((project / "project.yaml").read_text())
     together["training"]["together"] = True
     (project / "project.yaml").write_text(yaml.safe_dump(together))

@@ -10,6 +10,7 @@ import ast
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 PACKAGE = Path(__file__).parent
 NAME = __package__ or "xcebra_nwb"
@@ -20,7 +21,7 @@ def fingerprint(verb: str) -> str:
     """Return the digest of the verb's code, 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for module in sorted(_closure(f"{NAME}.verbs.{verb}")):
-        digest.update(module.encode() + ast.dump(_tree(module)).encode())
+        digest.update(module.encode() + _read(module).digest)
     return digest.hexdigest()[:16]
 
 
@@ -30,33 +31,34 @@ def _closure(start: str) -> set[str]:
         module = waiting.pop()
         if module not in found:
             found.add(module)
-            waiting.extend(_imports(module))
+            waiting.extend(_read(module).imports)
     return found
 
 
-@cache
-def _imports(module: str) -> frozenset[str]:
-    """The package's own modules that ``module`` imports, anywhere in its text."""
-    named: set[str] = set()
-    for node in ast.walk(_tree(module)):
-        if isinstance(node, ast.Import):
-            named |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            named |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(name for name in named if name.startswith(NAME) and _file(name) is not None)
+class _Module(NamedTuple):
+    """What counts of a module; a workflow asks for several verbs, which share most of theirs."""
+
+    imports: frozenset[str]  # the package's own modules that it imports, anywhere in its text
+    digest: bytes  # of its syntax tree without docstrings
 
 
 @cache
-def _tree(module: str) -> ast.Module:
+def _read(module: str) -> _Module:
     file = _file(module)
     assert file is not None, module
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree, named = ast.parse(file.read_text(encoding="utf-8")), set[str]()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:]
-    return tree
+        match node:
+            case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                match node.body:
+                    case [ast.Expr(value=ast.Constant()), *rest]:
+                        node.body = rest
+            case ast.Import():
+                named |= {alias.name for alias in node.names}
+            case ast.ImportFrom(module=str(start)):
+                named |= {start} | {f"{start}.{alias.name}" for alias in node.names}
+    imports = frozenset(name for name in named if name.startswith(NAME) and _file(name) is not None)
+    return _Module(imports, hashlib.sha256(ast.dump(tree).encode()).digest())
 
 
 def _file(module: str) -> Path | None:
