@@ -43,23 +43,20 @@ def ran(folder: Path) -> list[Path]:
     return [*folder.rglob("RAN*"), *Path.cwd().glob("RAN*"), *ROOT.glob("RAN*")]
 
 
-def test_a_whole_run_with_names_that_a_shell_would_run(tmp_path: Path) -> None:
-    """Row 7: `results: "r;touch X"` executed; a blank failed in every verb and in the summary."""
-    done = snakemake(*project(tmp_path / UGLY, UGLY))
-    assert done.returncode == 0, done.stderr
+def test_a_whole_run_with_names_that_a_shell_would_run_in_which_one_failure_stops_no_other(tmp_path: Path) -> None:
+    """Row 7: `results: "r;touch X"` executed; a blank failed in every verb and in the summary of what failed."""
+    command = project(tmp_path / UGLY, UGLY)
+    table = tmp_path / UGLY / f"{UGLY}.tsv"
+    sessions.write([*sessions.read(table), sessions.Session(session="t", include=True, source="gone.nwb")], table)
+    done = snakemake(*command, cwd=ROOT / "workflow")
+    assert done.returncode != 0
     results = tmp_path / UGLY / UGLY
-    assert json.loads((results / "s" / "status.json").read_text())["state"] == "done"
+    good, failed = (json.loads((results / name / "status.json").read_text()) for name in ("s", "t"))
+    assert (good["state"], failed["state"]) == ("done", "failed")
+    assert "no such file" in " ".join([failed["reason"], *failed["log"]])
+    assert (results / "s" / "s_desc-xcebra.nwb").exists()
     assert (results / "summary.html").exists()
     assert (results / "logs" / "s" / "train.log").exists()
-    assert not ran(tmp_path)
-
-
-def test_the_summary_of_a_run_that_fails_reaches_no_shell_either(tmp_path: Path) -> None:
-    command = project(tmp_path / UGLY, UGLY)
-    (tmp_path / UGLY / UGLY / f"{UGLY}.nwb").unlink()
-    done = snakemake(*command)
-    assert done.returncode != 0
-    assert json.loads((tmp_path / UGLY / UGLY / "s" / "status.json").read_text())["state"] == "failed"
     assert not ran(tmp_path)
 
 
