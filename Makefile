@@ -75,7 +75,7 @@ bench: $(READY)
 
 # The JSON schema, the default YAML and the table of keys, from the typed config; the list of refusals.
 docs: $(READY)
-	$(BIN)/python -m xcebra_nwb.config_docs .
+	$(BIN)/python -m xcebra_nwb.core.config.docs .
 
 clean:
 	rm -rf .venv .venv-* dist results .snakemake .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -24,11 +24,11 @@ import psutil
 
 from tests import nwb_builders as build
 from tests.mutations import damage, damage_zarr
-from xcebra_nwb.config import Config, validate
-from xcebra_nwb.errors import XcebraError
-from xcebra_nwb.nwb import zarr_store  # noqa: F401  imported once, before the processes part
-from xcebra_nwb.verbs.extract import extract
-from xcebra_nwb.verbs.inspect import inspect, render
+from xcebra_nwb.commands.extract import extract
+from xcebra_nwb.commands.inspect import inspect, render
+from xcebra_nwb.core.config.schema import Config, validate
+from xcebra_nwb.core.errors import XcebraError
+from xcebra_nwb.nwb.reading.zarr import store  # noqa: F401  imported once, before the processes part
 
 numcodecs.blosc.use_threads = False  # they would not live on in the processes, which would wait for them
 LONGEST = 20  # s of the processor, or s asleep; a busy machine that lets a process wait for its turn is no hang

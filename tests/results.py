@@ -16,9 +16,9 @@ import xarray as xr
 from scipy.special import ndtr
 from scipy.stats import false_discovery_control
 
-from xcebra_nwb import session as contract
-from xcebra_nwb.config import Config
-from xcebra_nwb.files import sha256, write_json
+from xcebra_nwb.core import session as contract
+from xcebra_nwb.core.config.schema import Config
+from xcebra_nwb.core.files import sha256, write_json
 
 from .conditions import conditions
 

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xcebra_nwb.archive import sessions
-from xcebra_nwb.archive.sessions import Session
-from xcebra_nwb.archive.sessions import write as write_table
 from xcebra_nwb.assess.across import ALONE, across_sessions
-from xcebra_nwb.files import read_json, write_json
-from xcebra_nwb.receipt import ORDER, Receipt
-from xcebra_nwb.receipt import save as save_receipt
-from xcebra_nwb.report.ending import ending
-from xcebra_nwb.session import labels, load, load_dataset, save, save_dataset
-from xcebra_nwb.verbs.report import report
-from xcebra_nwb.verbs.summarize import summarize
+from xcebra_nwb.commands.report import report
+from xcebra_nwb.commands.summarize import summarize
+from xcebra_nwb.core import session_table
+from xcebra_nwb.core.files import read_json, write_json
+from xcebra_nwb.core.receipts import ORDER, Receipt
+from xcebra_nwb.core.receipts import save as save_receipt
+from xcebra_nwb.core.session import labels, load, load_dataset, save, save_dataset
+from xcebra_nwb.core.session_table import Session
+from xcebra_nwb.core.session_table import write as write_table
+from xcebra_nwb.report.outcome import ending
 
 from .pages import Page
 from .results import make_results, make_session
@@ -114,4 +114,4 @@ def test_the_pages_show_how_sessions_read_each_other(two: list[Path]) -> None:
     summary = Page(table.parent / "summary.html")
     assert "space" in summary.ids
     assert "Scores from session to session: position 0.79 to 0.79." in summary.html
-    assert ending(table.parent, sessions.read(table)[0]).across == {"position": {"b": 0.79, "a": 0.6}}
+    assert ending(table.parent, session_table.read(table)[0]).across == {"position": {"b": 0.79, "a": 0.6}}

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from xcebra_nwb.archive import sessions
 from xcebra_nwb.archive.remote import Screen
-from xcebra_nwb.errors import Failure, UsageError
-from xcebra_nwb.verbs.discover import discover, update
+from xcebra_nwb.commands.discover import discover, update
+from xcebra_nwb.core import session_table
+from xcebra_nwb.core.errors import Failure, UsageError
 
 from . import nwb_builders
 from .loopback import Loopback
@@ -37,7 +37,7 @@ def address(archive: Loopback, ending: str = "") -> str:
 def test_a_version_is_one_row_an_asset_pinned_by_version_id_and_digests(held: Loopback, tmp_path: Path) -> None:
     rows = discover([address(held)], tmp_path / "t.tsv")
     assert [row.session for row in rows] == ["sub-a_ses-1", "sub-a_ses-2", "sub-b_ses-1"]
-    assert sessions.read(tmp_path / "t.tsv") == rows
+    assert session_table.read(tmp_path / "t.tsv") == rows
     first, asset = rows[0], next(iter(held.dandisets["000001"].versions[VERSION].assets.values()))
     assert (first.dandiset, first.version, first.asset_id) == ("000001", VERSION, asset.asset_id)
     assert (first.etag, first.sha256) == (asset.digest["dandi:dandi-etag"], asset.digest["dandi:sha2-256"])
@@ -111,7 +111,7 @@ def test_paths_that_attack_are_left_out_and_what_only_looks_odd_is_harmless(arch
     for path in (*ATTACKS, *HARMLESS):
         named(path, archive)
     rows = discover([address(archive)], tmp_path / "t.tsv")
-    assert sessions.read(tmp_path / "t.tsv") == rows
+    assert session_table.read(tmp_path / "t.tsv") == rows
     assert sum(row.include for row in rows) == len(HARMLESS)
     for row in rows:
         assert (tmp_path / "results" / row.session).resolve().parent == tmp_path / "results"
@@ -146,7 +146,7 @@ def test_what_the_user_decided_stays_and_update_says_what_changed(held: Loopback
     table = tmp_path / "t.tsv"
     rows = discover([address(held)], table)
     mine = rows[0].model_copy(update={"session": "mine", "include": False, "reason": "drift"})
-    sessions.write([mine, *rows[1:]], table)
+    session_table.write([mine, *rows[1:]], table)
     assert discover([address(held)], table)[0] == mine
     for row in rows[:2]:
         held.add(row.path, b"new" + row.path.encode(), metadata=UNITS, version="0.270101.1200")
@@ -157,7 +157,7 @@ def test_what_the_user_decided_stays_and_update_says_what_changed(held: Loopback
         "gone": ["sub-b_ses-1"],
         "new": ["sub-z_ses-1"],
     }
-    after = {row.session: row for row in sessions.read(table)}
+    after = {row.session: row for row in session_table.read(table)}
     assert (after["mine"].version, after["mine"].reason, after["mine"].include) == ("0.270101.1200", "drift", False)
     assert (after["sub-b_ses-1"].version, after["sub-b_ses-1"].include) == (VERSION, True)
     assert after["sub-z_ses-1"].include is False

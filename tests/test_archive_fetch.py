@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xcebra_nwb.archive import cache, sessions
+from xcebra_nwb.archive import cache
 from xcebra_nwb.archive.download import downloaded
-from xcebra_nwb.archive.sessions import Session
-from xcebra_nwb.errors import Failure, UsageError, XcebraError
-from xcebra_nwb.verbs.discover import discover
-from xcebra_nwb.verbs.fetch import fetch
+from xcebra_nwb.commands.discover import discover
+from xcebra_nwb.commands.fetch import fetch
+from xcebra_nwb.core import session_table
+from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
+from xcebra_nwb.core.session_table import Session
 
 from .loopback import Loopback
 
@@ -140,7 +141,7 @@ def test_fetch_pins_the_row_and_refuses_what_is_no_asset(archive: Loopback, tmp_
     row = one(archive, tmp_path, content(0))
     written = fetch(tmp_path / "t.tsv", tmp_path / "results" / row.session, "download")
     assert written == [tmp_path / "results" / row.session / "source.json"]
-    sessions.write([row, Session(session="here", include=True, source="x.nwb")], tmp_path / "t.tsv")
+    session_table.write([row, Session(session="here", include=True, source="x.nwb")], tmp_path / "t.tsv")
     with pytest.raises(UsageError, match="no asset of an archive"):
         fetch(tmp_path / "t.tsv", tmp_path / "results" / "here", "download")
     with pytest.raises(UsageError, match="no session nobody"):

@@ -14,7 +14,7 @@ import pytest
 from keyrings.alt.file import PlaintextKeyring
 
 from xcebra_nwb.archive.connection import connected
-from xcebra_nwb.errors import UsageError
+from xcebra_nwb.core.errors import UsageError
 
 from . import nwb_builders
 from .loopback import Loopback

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 from xcebra_nwb.archive import cache, pinned
 from xcebra_nwb.archive.ranges import BLOCK, RangeFile
-from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.archive.stream import streamed
-from xcebra_nwb.config import validate
-from xcebra_nwb.errors import Failure, XcebraError
-from xcebra_nwb.verbs.discover import discover
-from xcebra_nwb.verbs.extract import extract
-from xcebra_nwb.verbs.fetch import fetch
+from xcebra_nwb.commands.discover import discover
+from xcebra_nwb.commands.extract import extract
+from xcebra_nwb.commands.fetch import fetch
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.errors import Failure, XcebraError
+from xcebra_nwb.core.session_table import Session
 
 from . import nwb_builders
 from .loopback import Loopback
@@ -135,8 +135,8 @@ def test_a_read_that_fails_is_a_failure_and_never_a_damaged_file(archive: Loopba
 MEMORY = """
 import sys
 from pathlib import Path
-from xcebra_nwb.config import validate
-from xcebra_nwb.verbs.extract import extract
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.commands.extract import extract
 source = Path(sys.argv[1])
 extract(source, source.parent, validate({"neural": {"min_spikes": 10}}), "sub-a_ses-1")
 print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])

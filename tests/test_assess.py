@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
-from xcebra_nwb import decoding, members
-from xcebra_nwb import session as contract
 from xcebra_nwb.assess.confounding import predicted_by_others
 from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, map_agreement
 from xcebra_nwb.assess.identifiability import leak
 from xcebra_nwb.assess.latents import Latents
-from xcebra_nwb.assess.moderated import half_interval, moderated
-from xcebra_nwb.assess.null import bulk, rank_p_value, resolution, score_maps, smallest_q, unit_norm
 from xcebra_nwb.assess.verdict import Evidence, verdict
-from xcebra_nwb.decoding import Decoder, decoding_score
-from xcebra_nwb.verbs import assess as verb
+from xcebra_nwb.attribution.moderated_variance import half_interval, moderated
+from xcebra_nwb.attribution.null_test import bulk, rank_p_value, resolution, score_maps, smallest_q, unit_norm
+from xcebra_nwb.commands import assess as verb
+from xcebra_nwb.core import members
+from xcebra_nwb.core import session as contract
+from xcebra_nwb.xcebra import decoding
+from xcebra_nwb.xcebra.decoding import Decoder, decoding_score
 
 from .conditions import conditions
 from .results import LABELS, make_embedding, make_results, make_session, make_training

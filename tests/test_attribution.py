@@ -8,21 +8,24 @@ import pytest
 import torch
 import xarray as xr
 
-from xcebra_nwb import config, member_maps, memory
-from xcebra_nwb import session as contract
-from xcebra_nwb.assess.null import score_maps
-from xcebra_nwb.files import sha256
-from xcebra_nwb.over_time import OverTimeFile
-from xcebra_nwb.verbs.attribute import attribute
-from xcebra_nwb.verbs.extract import extract
-from xcebra_nwb.verbs.train import train
-from xcebra_nwb.xcebra import attribution, encoder
-from xcebra_nwb.xcebra.inverse import ROUNDING
-from xcebra_nwb.xcebra.jacobian import jacobian
-from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.model import Model
-from xcebra_nwb.xcebra.samples import Block
-from xcebra_nwb.xcebra.workspace import Workspace
+from xcebra_nwb.attribution import member_maps
+from xcebra_nwb.attribution.null_test import score_maps
+from xcebra_nwb.attribution.time_resolved import OverTimeFile
+from xcebra_nwb.commands.attribute import attribute
+from xcebra_nwb.commands.extract import extract
+from xcebra_nwb.commands.train import train
+from xcebra_nwb.core import session as contract
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.files import sha256
+from xcebra_nwb.training import memory
+from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.maps import maps as attribution
+from xcebra_nwb.xcebra.maps.inverse import ROUNDING
+from xcebra_nwb.xcebra.maps.jacobian import jacobian
+from xcebra_nwb.xcebra.maps.model import Model
+from xcebra_nwb.xcebra.maps.workspace import Workspace
+from xcebra_nwb.xcebra.sampling.samples import Block
+from xcebra_nwb.xcebra.trainers.loss import Contrast
 
 from . import nwb_builders
 
@@ -264,8 +267,8 @@ SILENT = 2  # the unit of the tiny session that never changes
 QUICK = {"steps": 8, "batch_size": 64, "seeds": 2, "nulls": 3, "held_out_blocks": 2, "device": "cpu"}
 
 
-def choose(training: dict | None = None, **chosen: object) -> config.Config:
-    return config.validate({"neural": {"min_spikes": 10}, "training": training or QUICK, "attribution": chosen})
+def choose(training: dict | None = None, **chosen: object) -> schema.Config:
+    return schema.validate({"neural": {"min_spikes": 10}, "training": training or QUICK, "attribution": chosen})
 
 
 @pytest.fixture(scope="module")

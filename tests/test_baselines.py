@@ -7,11 +7,13 @@ import pytest
 import torch
 from captum.attr import FeatureAblation, KernelShap, ShapleyValueSampling
 
-from xcebra_nwb.xcebra import attribution, baselines, encoder
-from xcebra_nwb.xcebra.attribution import Sampling
-from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.model import Model
-from xcebra_nwb.xcebra.samples import Block
+from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.maps import baselines
+from xcebra_nwb.xcebra.maps import maps as attribution
+from xcebra_nwb.xcebra.maps.maps import Sampling
+from xcebra_nwb.xcebra.maps.model import Model
+from xcebra_nwb.xcebra.sampling.samples import Block
+from xcebra_nwb.xcebra.trainers.loss import Contrast
 
 BINS, UNITS, OUTPUTS = 90, 6, 5
 LABELS = [Block("position", 0, 3), Block("speed", 3, 5)]

@@ -5,17 +5,17 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xcebra_nwb import receipt
-from xcebra_nwb.batches import batches, name, record, recorded
-from xcebra_nwb.logs import log_path
-from xcebra_nwb.receipt import Receipt
+from xcebra_nwb.core import receipts
+from xcebra_nwb.core.batches import batches, name, record, recorded
+from xcebra_nwb.core.logs import log_path
+from xcebra_nwb.core.receipts import Receipt
 
 FIVE = ["a", "b", "c", "d", "e"]
 
 
 def train(results: Path, *sessions: str) -> None:
     for session in sessions:
-        receipt.save(Receipt(verb="train", session=session, state="done"), results / session)
+        receipts.save(Receipt(verb="train", session=session, state="done"), results / session)
 
 
 def test_sessions_are_taken_in_order_so_many_at_once(tmp_path: Path) -> None:

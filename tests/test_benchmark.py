@@ -13,23 +13,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from xcebra_nwb import session
 from xcebra_nwb.assess.consistency import map_agreement
 from xcebra_nwb.benchmark import agreement, conditions, demo, peer, perfect, solve, synthetic
 from xcebra_nwb.benchmark.budget import SIZES
 from xcebra_nwb.benchmark.case import Place, Verbs
 from xcebra_nwb.benchmark.catalogue import BENCHMARKS, cases
 from xcebra_nwb.benchmark.table import interval, render, rivals, summary
-from xcebra_nwb.config import Method
-from xcebra_nwb.errors import Failure, UsageError
+from xcebra_nwb.commands.assess import assess
+from xcebra_nwb.commands.attribute import attribute
+from xcebra_nwb.commands.extract import extract
+from xcebra_nwb.commands.simulate import simulate
+from xcebra_nwb.commands.train import train
+from xcebra_nwb.core import session
+from xcebra_nwb.core.config.schema import Method
+from xcebra_nwb.core.errors import Failure, UsageError
 from xcebra_nwb.report import style
-from xcebra_nwb.trainable import check_trainable
-from xcebra_nwb.verbs.assess import assess
-from xcebra_nwb.verbs.attribute import attribute
-from xcebra_nwb.verbs.extract import extract
-from xcebra_nwb.verbs.simulate import simulate
-from xcebra_nwb.verbs.train import train
-from xcebra_nwb.xcebra import bin_maps
+from xcebra_nwb.training.design.trainable import check_trainable
+from xcebra_nwb.xcebra.maps import chunk
 
 COMMAND = Path(sys.executable).parent / "xcebra-nwb"
 
@@ -43,7 +43,7 @@ def test_nothing_is_measured_with_a_broken_inverse(monkeypatch: pytest.MonkeyPat
     def transposed(gram: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
         return torch.eye(gram.shape[-1]).to(gram).expand_as(gram), torch.ones_like(gram[..., 0])
 
-    monkeypatch.setattr(bin_maps, "pseudo_inverse", transposed)
+    monkeypatch.setattr(chunk, "pseudo_inverse", transposed)
     with pytest.raises(Failure, match="known-perfect encoder"):
         perfect.scores()
 

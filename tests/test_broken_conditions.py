@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xcebra_nwb import config
-from xcebra_nwb import session as contract
 from xcebra_nwb.benchmark.arrays import session_of
-from xcebra_nwb.simulate.walk import truncated_walk
-from xcebra_nwb.verbs.assess import assess
-from xcebra_nwb.verbs.attribute import attribute
-from xcebra_nwb.verbs.train import train
+from xcebra_nwb.benchmark.simulate.walk import truncated_walk
+from xcebra_nwb.commands.assess import assess
+from xcebra_nwb.commands.attribute import attribute
+from xcebra_nwb.commands.train import train
+from xcebra_nwb.core import session as contract
+from xcebra_nwb.core.config import schema
 
 BINS, UNITS = 1400, 6  # units of each group: those of the label, and those of one hidden latent each
 SETTINGS: dict[str, Any] = {
@@ -38,7 +38,7 @@ def judged(
     activity = np.hstack([tuned(seen, rng), *(tuned(hidden[:, [k]], rng) for k in range(hidden.shape[1]))])
     session = session_of(activity + noise * rng.normal(size=activity.shape), {})
     session["label"] = variable(label)
-    settings = config.validate(SETTINGS | changes)
+    settings = schema.validate(SETTINGS | changes)
     contract.save(session, directory / "session.nc")
     for verb in (train, attribute):
         verb(directory, settings)
@@ -123,7 +123,7 @@ def test_a_copy_among_the_other_latents_is_a_leak(tmp_path: Path) -> None:
     copy = label + 0.02 * rng.normal(size=label.shape)
     session = session_of(np.hstack([tuned(label, rng), tuned(walk[:, 1:], rng)]), {"label": label, "copy": copy})
     contract.save(session, tmp_path / "session.nc")
-    settings = config.validate(SETTINGS | {"encoder": {"hidden": 24, "outputs": 6}})
+    settings = schema.validate(SETTINGS | {"encoder": {"hidden": 24, "outputs": 6}})
     for verb in (train, attribute):
         verb(tmp_path, settings)
     assess(tmp_path)

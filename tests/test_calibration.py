@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xcebra_nwb import config
-from xcebra_nwb.assess.null import NullTest
+from xcebra_nwb.attribution.null_test import NullTest
 from xcebra_nwb.benchmark import calibration
 from xcebra_nwb.benchmark.null_population import SCENARIOS, population
+from xcebra_nwb.core.config import schema
 
 QUICK = {"encoder": {"hidden": 8}, "training": {"steps": 4, "batch_size": 32, "seeds": 2, "nulls": 3, "device": "cpu"}}
 
@@ -28,7 +28,7 @@ def test_units_that_carry_a_label_fire_with_it_and_the_others_do_not(scenario: s
 
 def test_a_simulated_session_is_trained_and_tested_by_both_methods() -> None:
     session = population("effects", 12, 60.0, np.random.default_rng(1))
-    found = calibration.tests(session, config.validate(QUICK))
+    found = calibration.tests(session, schema.validate(QUICK))
     assert list(found) == ["inverted_neuron_gradient", "neuron_gradient"]
     for test in found.values():
         assert test.p_value.shape == (2, 12)

@@ -13,11 +13,11 @@ from pynwb import NWBFile
 
 from tests.results import make_results, make_session
 from tests.test_write import NAME, UNITS, export_of, make_source
-from xcebra_nwb.errors import Failure, UsageError
-from xcebra_nwb.files import read_json
-from xcebra_nwb.nwb.checker import Finding, Report, new_findings, report
-from xcebra_nwb.verbs.check import check
-from xcebra_nwb.verbs.write import write
+from xcebra_nwb.commands.check import check
+from xcebra_nwb.commands.write import write
+from xcebra_nwb.core.errors import Failure, UsageError
+from xcebra_nwb.core.files import read_json
+from xcebra_nwb.nwb.export.check import Finding, Report, new_findings, report
 
 
 def make_export(directory: Path, change: Callable[[NWBFile], object] = lambda nwbfile: None, **kwargs: object) -> Path:

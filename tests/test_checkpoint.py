@@ -18,16 +18,18 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from xcebra_nwb import checkpoint as module
-from xcebra_nwb import config, host_memory, member_groups, memory, session
-from xcebra_nwb.checkpoint import NAME, Checkpoint, Group
-from xcebra_nwb.errors import Failure
-from xcebra_nwb.verbs.train import train
-from xcebra_nwb.xcebra import loss_curve, optimization, supervised, training
-from xcebra_nwb.xcebra.optimization import Trained
+from xcebra_nwb.commands.train import train
+from xcebra_nwb.core import host_memory, session
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.errors import Failure
+from xcebra_nwb.training import checkpoint as module
+from xcebra_nwb.training import memory, memory_groups
+from xcebra_nwb.training.checkpoint import NAME, Checkpoint, Group
 from xcebra_nwb.xcebra.out_of_memory import ran_out
-from xcebra_nwb.xcebra.snapshot import Snapshot, Survival
-from xcebra_nwb.xcebra.stepper import RecordedStepper
+from xcebra_nwb.xcebra.trainers import contrastive, loss_curve, optimize, supervised
+from xcebra_nwb.xcebra.trainers.optimize import Trained
+from xcebra_nwb.xcebra.trainers.snapshot import Snapshot, Survival
+from xcebra_nwb.xcebra.trainers.stepper import RecordedStepper
 
 from .results import make_session
 from .test_training import BLOCKS, UNITS, encoder, options, recording, samples
@@ -45,7 +47,7 @@ def stack(steps: int, survival: Survival | None = None, name: str = "mlp", **cha
     shape = encoder.architecture(name, UNITS, hidden=16, outputs=4)
     generators = [np.random.default_rng(seed) for seed in (1, 2, 3)]
     data = samples(position, [0, 0, 90], shape.window)
-    return training.train(
+    return contrastive.train(
         activity, shape, BLOCKS, data, generators, options(steps, **changes), lambda done: None, survival
     )
 
@@ -75,7 +77,7 @@ def test_a_training_by_recorded_steps_is_the_plain_one_and_goes_on_from_a_snapsh
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     plain = stack(40, decay=0.5, regularizer_ramp=(0.3, 0.8))
-    monkeypatch.setattr(optimization, "Stepper", partial(RecordedStepper, record=lambda step: step))
+    monkeypatch.setattr(optimize, "Stepper", partial(RecordedStepper, record=lambda step: step))
     kept: dict[int, Snapshot] = {}
     keep = Survival(offer=lambda step, take: kept.update({step: take()}))
     recorded = stack(40, keep, decay=0.5, regularizer_ramp=(0.3, 0.8))
@@ -89,7 +91,7 @@ def test_a_training_by_recorded_steps_is_the_plain_one_and_goes_on_from_a_snapsh
 
 def trained(directory: Path, **changes: object) -> dict[str, bytes | object]:
     """The weights and the datasets that training leaves, and the bytes of its files."""
-    train(directory, config.validate({"training": FEW | changes}))
+    train(directory, schema.validate({"training": FEW | changes}))
     found: dict[str, object] = {"layers": load_file(directory / FILES[0])}
     for name in FILES[1:]:
         found[name] = session.load_dataset(directory / name)
@@ -143,7 +145,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, after: int, error: type[BaseExcep
 def starts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Members and first step of every training that is begun, except of those that measure."""
     seen: list[tuple[int, int]] = []
-    original = training.train
+    original = contrastive.train
 
     def spy(*arguments: object) -> Trained:
         generators, chosen, _, survival = arguments[4:8]
@@ -151,7 +153,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
             seen.append((len(generators), survival.begun.step if survival.begun else 0))
         return original(*arguments)
 
-    monkeypatch.setattr(training, "train", spy)
+    monkeypatch.setattr(contrastive, "train", spy)
     return seen
 
 
@@ -181,7 +183,7 @@ def test_trained_twice_it_leaves_the_same_bytes_and_the_log_says_what_it_took(
 def test_killed_from_outside_it_goes_on_and_leaves_the_same(place: Path, never_killed: dict) -> None:
     script = (
         "import sys, time, pathlib\n"
-        "from xcebra_nwb import checkpoint, config; from xcebra_nwb.verbs.train import train\n"
+        "from xcebra_nwb import checkpoint, config; from xcebra_nwb.commands.train import train\n"
         "checkpoint.SECONDS, save = 0.0, checkpoint.Checkpoint._save\n"
         "checkpoint.Checkpoint._save = lambda self: (save(self), time.sleep(600))\n"
         f"train(pathlib.Path(sys.argv[1]), config.validate({{'training': {FEW!r}}}))"
@@ -260,7 +262,7 @@ def test_a_disk_without_room_for_a_checkpoint_costs_no_training_and_is_said_once
 
 def memory_for(monkeypatch: pytest.MonkeyPatch, members: int) -> None:
     """Let training run out of memory with more members at once, at its second draw."""
-    original = training.objective_losses
+    original = contrastive.objective_losses
     counts: dict[int, int] = {}
 
     def limited(inputs: object, shape: object, layers: list, *rest: object) -> object:
@@ -270,7 +272,7 @@ def memory_for(monkeypatch: pytest.MonkeyPatch, members: int) -> None:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
         return original(inputs, shape, layers, *rest)
 
-    monkeypatch.setattr(training, "objective_losses", limited)
+    monkeypatch.setattr(contrastive, "objective_losses", limited)
 
 
 def test_out_of_memory_halves_the_group_and_goes_on_from_its_snapshot(
@@ -295,7 +297,7 @@ def test_killed_between_groups_it_begins_no_group_again(place: Path, monkeypatch
     room_for(monkeypatch, 2)
     whole = trained(place)
     begun = starts(monkeypatch)
-    original, calls = training.held_out_losses, []
+    original, calls = contrastive.held_out_losses, []
 
     def once(*arguments: object) -> np.ndarray:
         calls.append(1)
@@ -303,7 +305,7 @@ def test_killed_between_groups_it_begins_no_group_again(place: Path, monkeypatch
             raise Killed
         return original(*arguments)
 
-    monkeypatch.setattr(training, "held_out_losses", once)
+    monkeypatch.setattr(contrastive, "held_out_losses", once)
     with pytest.raises(Killed):
         trained(place)
     assert_equal(trained(place), whole)
@@ -320,7 +322,7 @@ def room_for(monkeypatch: pytest.MonkeyPatch, members: float) -> None:
         return needed[-1]
 
     def free(device: torch.device) -> int:
-        return int(needed[-1] * members / member_groups.SHARE) + 1 if needed else 2**40
+        return int(needed[-1] * members / memory_groups.SHARE) + 1 if needed else 2**40
 
     monkeypatch.setattr(memory, "peak_bytes", measured)
     monkeypatch.setattr(memory, "free_bytes", free)
@@ -368,7 +370,7 @@ def test_twice_the_members_take_twice_the_memory() -> None:
         data = samples(position, [0] * members)
         chosen = replace(options(1, regularizer_ramp=(0.0, 0.0)), batch_size=64)
         return memory.peak_bytes(
-            lambda: training.train(activity, shape, BLOCKS, data, generators, chosen), torch.device("cpu")
+            lambda: contrastive.train(activity, shape, BLOCKS, data, generators, chosen), torch.device("cpu")
         )
 
     assert taken(4) == pytest.approx(4 * taken(1), rel=0.01)

@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 import pytest
 
-from xcebra_nwb import cli, config
-from xcebra_nwb.files import atomic
+from xcebra_nwb.commands import cli
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.files import atomic
 
 from . import nwb_builders
 
@@ -22,7 +23,7 @@ QUICK = {"training": {"steps": 20, "batch_size": 64, "seeds": 2, "nulls": 3}, "n
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
     path = tmp_path / "config.yaml"
-    path.write_text(config.dump(config.validate(QUICK)))
+    path.write_text(schema.dump(schema.validate(QUICK)))
     return path
 
 
@@ -118,7 +119,7 @@ def test_a_question_that_the_file_cannot_answer_gives_one_line(
     change: dict, code: int, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = tmp_path / "config.yaml"
-    settings.write_text(config.dump(config.validate(QUICK | change)))
+    settings.write_text(schema.dump(schema.validate(QUICK | change)))
     source = nwb_builders.tiny(tmp_path / "a.nwb")
     found, _, errors = run(capsys, "extract", source, tmp_path / "out", "-c", settings)
     assert found == code
@@ -130,7 +131,7 @@ def test_a_graphics_card_that_is_not_there_is_said(
 ) -> None:
     source = nwb_builders.tiny(tmp_path / "a.nwb")
     run(capsys, "extract", source, tmp_path / "out", "-c", settings)
-    settings.write_text(config.dump(config.validate(QUICK | {"training": QUICK["training"] | {"device": "cuda:99"}})))
+    settings.write_text(schema.dump(schema.validate(QUICK | {"training": QUICK["training"] | {"device": "cuda:99"}})))
     code, _, errors = run(capsys, "train", tmp_path / "out", "-c", settings)
     assert code == 2
     assert "cuda:99 is not there" in one_line(errors)
@@ -149,7 +150,7 @@ def test_an_unexpected_error_is_one_line_and_a_traceback_only_for_debug(
     def broken(path: Path, follow: object) -> None:
         raise ZeroDivisionError("in the\nmiddle")
 
-    monkeypatch.setattr("xcebra_nwb.verbs.inspect.inspect", broken)
+    monkeypatch.setattr("xcebra_nwb.commands.inspect.inspect", broken)
     code, _, errors = run(capsys, "inspect", tmp_path / "a.nwb")
     assert code == 1
     assert "unexpected ZeroDivisionError: in the middle" in one_line(errors)
@@ -165,7 +166,7 @@ def test_a_full_disk_is_one_line_that_names_the_file(
             temporary.write_text("half")
             raise OSError(errno.ENOSPC, "something long of a library")
 
-    monkeypatch.setattr("xcebra_nwb.verbs.inspect.inspect", full)
+    monkeypatch.setattr("xcebra_nwb.commands.inspect.inspect", full)
     code, _, errors = run(capsys, "inspect", tmp_path / "a.nwb")
     assert code == 1
     assert f"failed: {tmp_path / 'a.nwb'}: No space left on device (make room there" in one_line(errors)
@@ -178,7 +179,7 @@ def test_out_of_memory_is_one_line_that_says_what_would_help(
     def too_large(path: Path, follow: object) -> None:
         np.empty(2**60, dtype=np.uint8)
 
-    monkeypatch.setattr("xcebra_nwb.verbs.inspect.inspect", too_large)
+    monkeypatch.setattr("xcebra_nwb.commands.inspect.inspect", too_large)
     code, _, errors = run(capsys, "inspect", tmp_path / "a.nwb")
     assert code == 1
     assert "failed: out of memory: Unable to allocate" in one_line(errors)

@@ -9,29 +9,28 @@ import jsonschema
 import pytest
 import yaml
 
-from xcebra_nwb import config, config_docs
-from xcebra_nwb.config_objective import KEYS
-from xcebra_nwb.errors import UsageError
+from xcebra_nwb.core.config import docs
+from xcebra_nwb.core.config import schema as config
+from xcebra_nwb.core.config.objectives import KEYS
+from xcebra_nwb.core.errors import UsageError
 
 ROOT = Path(__file__).parent.parent
 PLACE = {"name": "a", "outputs": [0, 1], "positive": "time_delta", "label": "place"}
 TIME = {"name": "time", "outputs": [0, 8], "positive": "time"}
 
 
-@pytest.mark.parametrize(
-    "path", [config_docs.SCHEMA, config_docs.ALL_KEYS, config_docs.README, config_docs.REFUSALS], ids=str
-)
+@pytest.mark.parametrize("path", [docs.SCHEMA, docs.ALL_KEYS, docs.README, docs.REFUSALS], ids=str)
 def test_generated_files_say_what_the_models_say(path: Path) -> None:
-    expected = config_docs.rendered(ROOT)[ROOT / path]
+    expected = docs.rendered(ROOT)[ROOT / path]
     assert (ROOT / path).read_text(encoding="utf-8") == expected, f"{path} has drifted: run `make docs`"
 
 
 def test_the_default_yaml_is_the_default() -> None:
-    assert config.validate(yaml.safe_load(config_docs.default_yaml())) == config.Config()
+    assert config.validate(yaml.safe_load(docs.default_yaml())) == config.Config()
 
 
 def test_the_table_names_every_key() -> None:
-    named = {line.split("`")[1] for line in config_docs.table().splitlines()[2:]}
+    named = {line.split("`")[1] for line in docs.table().splitlines()[2:]}
     assert leaves(config.Config().model_dump()) <= named
     assert {"labels.<name>.kind", "objectives[].outputs"} <= named
 
@@ -44,26 +43,26 @@ def leaves(section: dict[str, Any], above: str = "") -> set[str]:
 
 
 def test_writing_the_files_repairs_them(tmp_path: Path) -> None:
-    readme = tmp_path / config_docs.README
+    readme = tmp_path / docs.README
     readme.parent.mkdir()
-    readme.write_text(f"before\n{config_docs.TABLE_START}stale\n{config_docs.TABLE_END}after\n")
-    config_docs.main(tmp_path)
-    assert {path: path.read_text() for path in config_docs.rendered(tmp_path)} == config_docs.rendered(tmp_path)
+    readme.write_text(f"before\n{docs.TABLE_START}stale\n{docs.TABLE_END}after\n")
+    docs.main(tmp_path)
+    assert {path: path.read_text() for path in docs.rendered(tmp_path)} == docs.rendered(tmp_path)
     assert readme.read_text().startswith("before\n") and readme.read_text().endswith("after\n")
     assert "stale" not in readme.read_text()
 
 
 def test_a_readme_without_marks_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
-    (tmp_path / config_docs.README).write_text("no marks")
+    (tmp_path / docs.README).write_text("no marks")
     with pytest.raises(ValueError, match="marks"):
-        config_docs.rendered(tmp_path)
+        docs.rendered(tmp_path)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config").rglob("*.yaml")), ids=lambda path: path.name)
 def test_every_config_that_we_ship_is_valid(path: Path) -> None:
     loaded = config.load(path)
-    jsonschema.validate(yaml.safe_load(path.read_text()), config_docs.schema())
+    jsonschema.validate(yaml.safe_load(path.read_text()), docs.schema())
     assert config.validate(yaml.safe_load(config.dump(loaded))) == loaded
 
 
@@ -74,7 +73,7 @@ def test_the_example_of_objectives_has_every_rule_and_survives_writing() -> None
 
 
 def test_the_schema_refuses_unknown_keys_at_every_depth() -> None:
-    schema = config_docs.schema()
+    schema = docs.schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["additionalProperties"] is False
     assert all(section["additionalProperties"] is False for section in schema["$defs"].values())

@@ -15,16 +15,14 @@ from scipy import stats
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from xcebra_nwb.xcebra import device_pairs, encoder, training
-from xcebra_nwb.xcebra.device_neighbours import device_search
-from xcebra_nwb.xcebra.device_pairs import DEVICE_STEPS_A_DRAW, draws_on
-from xcebra_nwb.xcebra.device_steps import Angles, angle_distribution, device_steps
-from xcebra_nwb.xcebra.groups import Groups
-from xcebra_nwb.xcebra.nearest import nearest_in_chunks, proves_itself
-from xcebra_nwb.xcebra.neighbours import TURN, Neighbours
-from xcebra_nwb.xcebra.pairs import DiscretePairs, NearPairs, PositiveRule, TimePairs
-from xcebra_nwb.xcebra.snapshot import Survival
-from xcebra_nwb.xcebra.steps import (
+from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.sampling.device import batches
+from xcebra_nwb.xcebra.sampling.device.batches import DEVICE_STEPS_A_DRAW, draws_on
+from xcebra_nwb.xcebra.sampling.device.label_steps import Angles, angle_distribution, device_steps
+from xcebra_nwb.xcebra.sampling.device.nearest import nearest_in_chunks, proves_itself
+from xcebra_nwb.xcebra.sampling.device.neighbours import device_search
+from xcebra_nwb.xcebra.sampling.groups import Groups
+from xcebra_nwb.xcebra.sampling.label_steps import (
     NormalSteps,
     RecordedSteps,
     Steps,
@@ -32,7 +30,11 @@ from xcebra_nwb.xcebra.steps import (
     VonMisesSteps,
     label_increments,
 )
-from xcebra_nwb.xcebra.windows import successors
+from xcebra_nwb.xcebra.sampling.neighbours import TURN, Neighbours
+from xcebra_nwb.xcebra.sampling.pairs import DiscretePairs, NearPairs, PositiveRule, TimePairs
+from xcebra_nwb.xcebra.sampling.windows import successors
+from xcebra_nwb.xcebra.trainers import contrastive
+from xcebra_nwb.xcebra.trainers.snapshot import Survival
 
 from .test_pairs import SPACES, arc, unit
 from .test_training import BLOCKS, UNITS, options, recording, samples
@@ -102,7 +104,7 @@ def test_labels_far_from_zero_keep_their_digits() -> None:
 
 def drawn_by(rule: PositiveRule, references: np.ndarray, seed: int = 0) -> np.ndarray:
     """Positives (reference,) of one member, drawn by the form of its rule on a device."""
-    there, generator = device_pairs.device_pairs(rule, [rule], CPU), torch.Generator().manual_seed(seed)
+    there, generator = batches.device_pairs(rule, [rule], CPU), torch.Generator().manual_seed(seed)
     uniform = torch.rand(1, there.uniforms, 1, len(references), generator=generator, dtype=torch.float64)
     normal = torch.randn(1, there.normals, 1, len(references), generator=generator)
     return there.draw(on(references).view(1, 1, -1), uniform, normal).numpy()[0, 0]
@@ -266,17 +268,17 @@ def test_members_of_different_lengths_are_drawn_together() -> None:
     assert found[:, 1].max() == 49
 
 
-def trained_there(steps: int, seeds: list[int], survival: Survival | None = None) -> training.Trained:
+def trained_there(steps: int, seeds: list[int], survival: Survival | None = None) -> contrastive.Trained:
     activity, position = recording()
     shape = encoder.architecture("mlp", UNITS, hidden=16, outputs=4)
     generators = [np.random.default_rng(seed) for seed in seeds]
     data = samples(position, [0, 120][: len(seeds)])
-    return training.train(activity, shape, BLOCKS, data, generators, options(steps), survival=survival)
+    return contrastive.train(activity, shape, BLOCKS, data, generators, options(steps), survival=survival)
 
 
 def test_training_by_a_devices_own_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     on_the_cpu = trained_there(150, [1, 2])
-    monkeypatch.setattr(training, "draws_itself", lambda device: True)
+    monkeypatch.setattr(contrastive, "draws_itself", lambda device: True)
     found = trained_there(150, [1, 2])
     late, late_on_the_cpu = (one.loss[:, :, -50:].mean(axis=2) for one in (found, on_the_cpu))
     assert not np.array_equal(late, late_on_the_cpu)  # other draws, but as good
@@ -286,7 +288,7 @@ def test_training_by_a_devices_own_draws(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_draws_after_a_snapshot_are_those_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "draws_itself", lambda device: True)
+    monkeypatch.setattr(contrastive, "draws_itself", lambda device: True)
     steps, kept = DEVICE_STEPS_A_DRAW + 5, []
     whole = trained_there(steps, [1, 2], Survival(offer=lambda step, take: kept.append(take())))
     assert kept[0].step == DEVICE_STEPS_A_DRAW
@@ -348,11 +350,11 @@ def test_a_kernel_that_fails_or_finds_others_is_not_used(caplog: pytest.LogCaptu
 
 KERNEL = """
 import numpy as np, torch
-from xcebra_nwb.xcebra.device_neighbours import SearchInSpace
-from xcebra_nwb.xcebra.device_places import Places
-from xcebra_nwb.xcebra.nearest import proves_itself
-from xcebra_nwb.xcebra.nearest_kernel import nearest_fused
-from xcebra_nwb.xcebra.neighbours import Neighbours
+from xcebra_nwb.xcebra.sampling.device.neighbours import SearchInSpace
+from xcebra_nwb.xcebra.sampling.device.points import Places
+from xcebra_nwb.xcebra.sampling.device.nearest import proves_itself
+from xcebra_nwb.xcebra.sampling.device.nearest_kernel import nearest_fused
+from xcebra_nwb.xcebra.sampling.neighbours import Neighbours
 
 def assert_same(neighbours, targets, classes):
     places = Places.of(neighbours, torch.device("cpu"))

@@ -6,14 +6,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xcebra_nwb.xcebra import attribution, bin_maps, directions, encoder
-from xcebra_nwb.xcebra.directions import Directions, LabelValues, new_directions
-from xcebra_nwb.xcebra.inverse import gram, times
-from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.model import Model
-from xcebra_nwb.xcebra.samples import Block
-from xcebra_nwb.xcebra.tangents import Tangents, tangents
-from xcebra_nwb.xcebra.workspace import Workspace
+from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.maps import chunk, kept_directions, maps
+from xcebra_nwb.xcebra.maps.inverse import gram, times
+from xcebra_nwb.xcebra.maps.kept_directions import Directions, LabelValues, new_directions
+from xcebra_nwb.xcebra.maps.model import Model
+from xcebra_nwb.xcebra.maps.tangents import Tangents, tangents
+from xcebra_nwb.xcebra.maps.workspace import Workspace
+from xcebra_nwb.xcebra.sampling.samples import Block
+from xcebra_nwb.xcebra.trainers.loss import Contrast
 
 BINS = 3000
 
@@ -117,7 +118,7 @@ def linear(weight: np.ndarray, inputs: np.ndarray, labels: list[Block]) -> Model
 
 def label_map(model: Model, cut: float | Directions) -> np.ndarray:
     bins = np.arange(len(model.inputs))
-    found = attribution.attribute(model.inputs, model.shape, model.layers, model.labels, bins, model.contrast, cut)
+    found = maps.attribute(model.inputs, model.shape, model.layers, model.labels, bins, model.contrast, cut)
     map_of_first: np.ndarray = found.label["inverted_neuron_gradient"][0, 0]
     return map_of_first / np.linalg.norm(map_of_first)
 
@@ -130,7 +131,7 @@ def test_a_latent_too_many_does_not_drown_the_map() -> None:
     weight = np.zeros((8, 2))
     weight[:4, 0], weight[4:, 1], weight[:4, 1] = inputs[:, :4].T @ label[:, 0] / BINS / 50, 0.02, 0.001
     model = linear(weight, inputs, [Block("label", 0, 2)])
-    kept = directions.directions(model, np.arange(BINS), [LabelValues("continuous", [label])])
+    kept = kept_directions.directions(model, np.arange(BINS), [LabelValues("continuous", [label])])
     assert label_map(model, kept)[4:].max() < 0.1 < label_map(model, kept)[:4].min()
     assert label_map(model, 0.0)[4:].min() > 0.3
 
@@ -140,7 +141,7 @@ def test_where_all_latents_are_new_it_is_the_plain_inverse() -> None:
     latents = walk(4) / walk(4).std(axis=0)
     generator = rng.normal(size=(4, 9))
     model = linear(np.linalg.pinv(generator), latents @ generator, [Block("label", 2, 4)])
-    kept = directions.directions(model, np.arange(BINS), [LabelValues("continuous", [latents[:, 2:]])])
+    kept = kept_directions.directions(model, np.arange(BINS), [LabelValues("continuous", [latents[:, 2:]])])
     assert kept.new_count.tolist() == [2]
     np.testing.assert_allclose(label_map(model, kept), label_map(model, 0.0), rtol=1e-6)
 
@@ -160,8 +161,8 @@ def test_a_class_latent_has_its_mean_gradient_and_saturated_bins_stay_without(mo
     model = linear(np.ones((7, 2)), np.zeros((5, 7)), kept.blocks)
     jacobian[:, 3] = 0.0
     monkeypatch.setattr(Model, "jacobian", lambda self, bins, *space: jacobian[:, bins])
-    wanted = bin_maps.Wanted(kept, [bin_maps.INVERSE], resolved=True, every=1)
-    found = bin_maps.of_jacobian(model, wanted, 0, np.arange(5), Workspace()).maps[bin_maps.INVERSE].squares
+    wanted = chunk.Wanted(kept, [chunk.INVERSE], resolved=True, every=1)
+    found = chunk.of_jacobian(model, wanted, 0, np.arange(5), Workspace()).maps[chunk.INVERSE].squares
     assert (found[0, 1, 3] == 0).all()
     assert (found[0, 1, [0, 1, 2, 4]].sum(dim=-1) > 0.99).all()
 
@@ -180,10 +181,10 @@ def test_members_together_have_the_maps_of_each_alone() -> None:
         LabelValues("discrete", [(place[:, 0] > 0).astype(np.int64) for place in shifted]),
     ]
     bins = np.arange(BINS)
-    kept = directions.directions(model, bins, labels)
-    whole = attribution.maps_of_jacobian(model, bins, kept)
+    kept = kept_directions.directions(model, bins, labels)
+    whole = maps.maps_of_jacobian(model, bins, kept)
     for member in range(3):
-        alone = attribution.maps_of_jacobian(model.only([member]), bins, kept.only([member]))
+        alone = maps.maps_of_jacobian(model.only([member]), bins, kept.only([member]))
         for method in alone.label:
             np.testing.assert_array_equal(alone.label[method][0], whole.label[method][member])
             np.testing.assert_array_equal(alone.latent[method][0], whole.latent[method][member])
@@ -202,8 +203,8 @@ def test_latent_maps_are_the_inverse_along_what_is_kept() -> None:
             return jacobian[:, bins].clone()
 
     model = Known(torch.zeros(5, 7), linear(np.ones((7, 3)), np.zeros((5, 7)), []).shape, [], kept.blocks, Contrast())
-    wanted = bin_maps.Wanted(kept, [bin_maps.INVERSE], resolved=False, every=1)
-    found = bin_maps.of_jacobian(model, wanted, 0, np.arange(5), Workspace()).maps[bin_maps.INVERSE]
+    wanted = chunk.Wanted(kept, [chunk.INVERSE], resolved=False, every=1)
+    found = chunk.of_jacobian(model, wanted, 0, np.arange(5), Workspace()).maps[chunk.INVERSE]
     np.testing.assert_allclose(found.latent, expected, atol=1e-12)
 
 
@@ -215,7 +216,7 @@ def test_the_mean_gradient_is_that_of_automatic_differentiation() -> None:
     inputs = model.inputs[:, None].clone().requires_grad_()
     encoder.forward(shape, layers, inputs[None])[0][0, :, 1].mean().backward()
     assert inputs.grad is not None
-    found = directions.mean_gradient(model, np.arange(40))[0, 1]
+    found = kept_directions.mean_gradient(model, np.arange(40))[0, 1]
     torch.testing.assert_close(found.float(), inputs.grad.sum(dim=0))
 
 

@@ -14,13 +14,14 @@ from pynwb import NWBHDF5IO, NWBFile
 from pynwb.behavior import Position, SpatialSeries
 from pynwb.file import Subject
 
-from xcebra_nwb.archive import local, sessions
-from xcebra_nwb.archive.sessions import Session
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.files import sha256
-from xcebra_nwb.verbs.discover import discover
+from xcebra_nwb.archive import local
+from xcebra_nwb.commands.discover import discover
+from xcebra_nwb.core import session_table
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.files import sha256
+from xcebra_nwb.core.session_table import Session
 
-HEADER = "\t".join(sessions.COLUMNS)
+HEADER = "\t".join(session_table.COLUMNS)
 
 
 def recording(path: Path, subject: str | None = "a", session: str | None = "1", behaviour: bool = True) -> Path:
@@ -61,25 +62,25 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         Session(session="sub-a_ses-1", include=True, source="x/a.nwb", size=12, sha256="ab" * 32, found='3 "units"'),
         Session(session="b", include=False, reason="drift", source="/b.nwb"),
     ]
-    sessions.write(rows, tmp_path / "sessions.tsv")
-    assert sessions.read(tmp_path / "sessions.tsv") == rows
+    session_table.write(rows, tmp_path / "sessions.tsv")
+    assert session_table.read(tmp_path / "sessions.tsv") == rows
     assert (tmp_path / "sessions.tsv").read_text().splitlines()[0] == HEADER
 
 
 def test_tabs_and_line_breaks_in_text_become_spaces(tmp_path: Path) -> None:
-    sessions.write([Session(session="a", include=True, source="a", found="1\tunit\nno more")], tmp_path / "t.tsv")
-    assert sessions.read(tmp_path / "t.tsv")[0].found == "1 unit no more"
+    session_table.write([Session(session="a", include=True, source="a", found="1\tunit\nno more")], tmp_path / "t.tsv")
+    assert session_table.read(tmp_path / "t.tsv")[0].found == "1 unit no more"
 
 
 def test_a_spreadsheet_may_have_touched_the_table(tmp_path: Path) -> None:
     path = table(tmp_path / "t.tsv", row(include="TRUE"), row(session="b", include=" false "), "")
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
-    assert [(r.session, r.include) for r in sessions.read(path)] == [("a", True), ("b", False)]
+    assert [(r.session, r.include) for r in session_table.read(path)] == [("a", True), ("b", False)]
 
 
 def test_columns_other_than_the_first_few_may_be_missing(tmp_path: Path) -> None:
     (tmp_path / "t.tsv").write_text("session\tinclude\tsource\na\ttrue\ta.nwb\n")
-    assert sessions.read(tmp_path / "t.tsv") == [Session(session="a", include=True, source="a.nwb")]
+    assert session_table.read(tmp_path / "t.tsv") == [Session(session="a", include=True, source="a.nwb")]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_columns_other_than_the_first_few_may_be_missing(tmp_path: Path) -> None
 def test_a_faulty_table_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "t.tsv").write_text(text)
     with pytest.raises(UsageError) as error:
-        sessions.read(tmp_path / "t.tsv")
+        session_table.read(tmp_path / "t.tsv")
     assert message in str(error.value)
     assert str(tmp_path / "t.tsv") in str(error.value)
     assert "\n" not in str(error.value)
@@ -108,14 +109,14 @@ def test_a_faulty_table_is_one_line(tmp_path: Path, text: str, message: str) -> 
 
 def test_a_missing_table_and_one_that_is_no_text(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such table"):
-        sessions.read(tmp_path / "none.tsv")
+        session_table.read(tmp_path / "none.tsv")
     (tmp_path / "t.tsv").write_bytes(b"\x89HDF\r\n\x1a\n\xff\xfe\x00")
     with pytest.raises(UsageError, match="not a tab-separated table"):
-        sessions.read(tmp_path / "t.tsv")
+        session_table.read(tmp_path / "t.tsv")
 
 
 def test_reading_the_table_imports_nothing_heavy() -> None:
-    code = "import sys, xcebra_nwb.archive.sessions; print(*(m for m in sys.modules if '.' not in m))"
+    code = "import sys, xcebra_nwb.core.session_table; print(*(m for m in sys.modules if '.' not in m))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"numpy", "pandas", "pynwb", "h5py", "torch", "xarray"} & set(loaded)
 
@@ -123,7 +124,7 @@ def test_reading_the_table_imports_nothing_heavy() -> None:
 def test_a_file_becomes_a_row(tmp_path: Path) -> None:
     path = recording(tmp_path / "data" / "x.nwb")
     rows = discover([tmp_path / "data"], tmp_path / "sessions.tsv")
-    assert rows == sessions.read(tmp_path / "sessions.tsv")
+    assert rows == session_table.read(tmp_path / "sessions.tsv")
     assert rows == [
         Session(
             session="sub-a_ses-1",
@@ -232,7 +233,7 @@ def test_what_the_user_decided_stays(tmp_path: Path) -> None:
     recording(tmp_path / "x.nwb")
     rows = discover([tmp_path], tmp_path / "t.tsv")
     mine = rows[0].model_copy(update={"session": "mine", "include": False, "reason": "drift", "found": "old"})
-    sessions.write([mine], tmp_path / "t.tsv")
+    session_table.write([mine], tmp_path / "t.tsv")
     recording(tmp_path / "y.nwb")
     again = {r.path: r for r in discover([tmp_path], tmp_path / "t.tsv")}
     assert again["x.nwb"] == mine.model_copy(update={"found": rows[0].found})

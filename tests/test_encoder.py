@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from xcebra_nwb.xcebra import encoder
-from xcebra_nwb.xcebra.jacobian import identity, jacobian
-from xcebra_nwb.xcebra.workspace import NEAR, Workspace
+from xcebra_nwb.xcebra.maps.jacobian import identity, jacobian
+from xcebra_nwb.xcebra.maps.workspace import NEAR, Workspace
 
 MEMBERS, BATCH, UNITS = 2, 5, 7
 

@@ -11,15 +11,15 @@ import pytest
 import xarray as xr
 
 from tests import nwb_builders as build
-from xcebra_nwb import session as contract
-from xcebra_nwb.config import EXTRACTION, Config, Encoder, Training, validate
-from xcebra_nwb.errors import Refusal, UsageError
-from xcebra_nwb.files import read_json, sha256
-from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.nwb.smoothing import automatic_smoothing
-from xcebra_nwb.refusals import Code
-from xcebra_nwb.trainable import check_trainable
-from xcebra_nwb.verbs.extract import extract
+from xcebra_nwb.commands.extract import extract
+from xcebra_nwb.core import session as contract
+from xcebra_nwb.core.config.schema import EXTRACTION, Config, Encoder, Training, validate
+from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.core.files import read_json, sha256
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.bins.smoothing import automatic_smoothing
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.training.design.trainable import check_trainable
 
 TIMES, POSITION = build.circling()
 

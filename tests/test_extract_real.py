@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xcebra_nwb import session as contract
-from xcebra_nwb.config import validate
-from xcebra_nwb.errors import Refusal
-from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.trainable import check_trainable
-from xcebra_nwb.verbs.inspect import inspect, render
+from xcebra_nwb.commands.inspect import inspect, render
+from xcebra_nwb.core import session as contract
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.training.design.trainable import check_trainable
 
 RATES = {
     "neural": {"source": "/processing/ecephys/firing_rates"},

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from xcebra_nwb import extras
 from xcebra_nwb.archive.lineage import check_archive
-from xcebra_nwb.errors import UsageError
+from xcebra_nwb.core import extras
+from xcebra_nwb.core.errors import UsageError
 
 from . import nwb_builders
 from .test_cli import one_line, run

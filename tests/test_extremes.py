@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from xcebra_nwb import config, member_groups, memory, session
-from xcebra_nwb.checkpoint import Checkpoint
-from xcebra_nwb.errors import Failure, Refusal
-from xcebra_nwb.member_groups import train_in_groups
-from xcebra_nwb.verbs.assess import assess
-from xcebra_nwb.verbs.attribute import attribute
-from xcebra_nwb.verbs.train import train
-from xcebra_nwb.xcebra.snapshot import Survival
+from xcebra_nwb.commands.assess import assess
+from xcebra_nwb.commands.attribute import attribute
+from xcebra_nwb.commands.train import train
+from xcebra_nwb.core import session
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.errors import Failure, Refusal
+from xcebra_nwb.training import memory, memory_groups
+from xcebra_nwb.training.checkpoint import Checkpoint
+from xcebra_nwb.training.memory_groups import train_in_groups
+from xcebra_nwb.xcebra.trainers.snapshot import Survival
 
 from .results import make_session
 
@@ -29,7 +31,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_one_encoder_and_no_null_go_all_the_way_and_say_what_cannot_be_known(place: Path) -> None:
-    chosen = config.validate({"training": ONE})
+    chosen = schema.validate({"training": ONE})
     train(place, chosen)
     attribute(place, chosen)
     assess(place)
@@ -46,22 +48,22 @@ def test_one_encoder_and_no_null_go_all_the_way_and_say_what_cannot_be_known(pla
 
 
 def test_a_batch_of_more_than_there_is_to_train_on_is_refused_with_both_numbers(place: Path) -> None:
-    chosen = config.validate({"training": ONE | {"batch_size": 600}})
+    chosen = schema.validate({"training": ONE | {"batch_size": 600}})
     with pytest.raises(Refusal, match=r"^\d+ bins to train on .*fewer than a batch of 600 \(lower training.batch_size"):
         train(place, chosen)
     assert [file.name for file in place.iterdir()] == ["session.nc"]
 
 
 def test_a_precision_that_the_device_does_not_have_is_said(place: Path, caplog: pytest.LogCaptureFixture) -> None:
-    train(place, config.validate({"training": ONE}))
+    train(place, schema.validate({"training": ONE}))
     assert "precision" not in caplog.text
-    train(place, config.validate({"training": ONE | {"precision": "tf32"}}))
+    train(place, schema.validate({"training": ONE | {"precision": "tf32"}}))
     assert caplog.text.count("training.precision: tf32 is for CUDA cards: cpu computes in float32") == 1
 
 
 def test_memory_is_measured_again_when_it_ran_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free, sizes = [800.0], []
-    monkeypatch.setattr(memory, "free_bytes", lambda device: free[0] / member_groups.SHARE)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: free[0] / memory_groups.SHARE)
 
     def work(members: range, survival: Survival) -> list[int]:
         sizes.append(len(members))

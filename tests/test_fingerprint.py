@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from xcebra_nwb import fingerprint as module
+from xcebra_nwb.core import fingerprint as module
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from xcebra_nwb import receipt
-from xcebra_nwb.follow import Follower
-from xcebra_nwb.logs import TOGETHER, log_path
-from xcebra_nwb.receipt import Receipt
+from xcebra_nwb.commands.run_progress import Follower
+from xcebra_nwb.core import receipts
+from xcebra_nwb.core.logs import TOGETHER, log_path
+from xcebra_nwb.core.receipts import Receipt
 
 
 def write_log(results: Path, who: str, verb: str, text: str, time: int = 1) -> Path:
@@ -26,7 +26,7 @@ def test_the_log_of_a_job_for_all_sessions_is_said_once(tmp_path: Path, caplog: 
     for session in ("a", "b"):
         write_log(tmp_path, session, "extract", "12 units\n")
         for verb in ("extract", "train"):
-            receipt.save(Receipt(verb=verb, session=session, state="done"), tmp_path / session)
+            receipts.save(Receipt(verb=verb, session=session, state="done"), tmp_path / session)
     with caplog.at_level(logging.INFO, logger="xcebra_nwb"):
         follower.look()
         follower.look()
@@ -39,14 +39,14 @@ def test_what_is_done_again_is_said_and_what_an_earlier_run_did_is_not(
 ) -> None:
     for verb in ("extract", "assess"):
         write_log(tmp_path, "a", verb, "old\n")
-        receipt.save(Receipt(verb=verb, session="a", state="done"), tmp_path / "a")
+        receipts.save(Receipt(verb=verb, session="a", state="done"), tmp_path / "a")
     follower = Follower(tmp_path, ["a"])
     with caplog.at_level(logging.INFO, logger="xcebra_nwb"):
         follower.look()
-        receipt.path(tmp_path / "a", "assess").unlink()  # as the workflow does before it runs a job
+        receipts.path(tmp_path / "a", "assess").unlink()  # as the workflow does before it runs a job
         follower.look()
         write_log(tmp_path, "a", "assess", "position: supported\n")
-        receipt.save(Receipt(verb="assess", session="a", state="done"), tmp_path / "a")
+        receipts.save(Receipt(verb="assess", session="a", state="done"), tmp_path / "a")
         follower.look()
         follower.look()
     assert caplog.messages == ["a: assess: position: supported"]

@@ -9,12 +9,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xcebra_nwb import config, footprint, memory
-from xcebra_nwb.archive.sessions import Session
-from xcebra_nwb.footprint import MEGABYTE, Sizes
-from xcebra_nwb.input_array import SHARE
-from xcebra_nwb.xcebra import encoder, training
-from xcebra_nwb.xcebra.samples import Block, Samples
+from xcebra_nwb.core import sizes as footprint
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.input_array import SHARE
+from xcebra_nwb.core.session_table import Session
+from xcebra_nwb.core.sizes import MEGABYTE, Sizes
+from xcebra_nwb.training import memory
+from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.sampling.samples import Block, Samples
+from xcebra_nwb.xcebra.trainers import contrastive
 
 from .test_training import options
 
@@ -25,7 +28,7 @@ counts = st.integers(1, 10**4)
 @given(counts, counts, st.integers(0, 5), st.sampled_from(["bins", "units", "labels", "seen_bytes"]))
 @settings(max_examples=50)
 def test_a_larger_session_takes_more(bins: int, units: int, labels: int, larger: str) -> None:
-    chosen, sizes = config.validate({}), Sizes(bins=bins, units=units, labels=labels)
+    chosen, sizes = schema.validate({}), Sizes(bins=bins, units=units, labels=labels)
     more = sizes.model_copy(update={larger: getattr(sizes, larger) + 1})
     assert footprint.held(more, chosen) > footprint.held(sizes, chosen)
     assert footprint.step(more, chosen) >= footprint.step(sizes, chosen)
@@ -35,8 +38,8 @@ def test_a_larger_session_takes_more(bins: int, units: int, labels: int, larger:
 @settings(max_examples=20)
 def test_what_is_asked_for_holds_the_recording_in_memory(bins: int, units: int, seen: int, recorded: int) -> None:
     sizes = Sizes(bins=bins, units=units, labels=1, seen_bytes=seen, recorded_bytes=recorded)
-    chosen = config.validate({"attribution": {"methods": ["generator_support"]}})
-    held = [footprint.held(sizes, one) * MEGABYTE for one in (config.validate({}), chosen)]
+    chosen = schema.validate({"attribution": {"methods": ["generator_support"]}})
+    held = [footprint.held(sizes, one) * MEGABYTE for one in (schema.validate({}), chosen)]
     assert SHARE * held[0] >= seen * bins * units
     assert SHARE * held[1] >= (seen + recorded) * bins * units
 
@@ -44,7 +47,7 @@ def test_what_is_asked_for_holds_the_recording_in_memory(bins: int, units: int, 
 @pytest.mark.parametrize("architecture", ["mlp", "conv10"])
 @pytest.mark.parametrize(("units", "batch"), [(20, 256), (150, 128)])
 def test_a_step_takes_what_is_said_or_a_little_less(architecture: str, units: int, batch: int) -> None:
-    chosen = config.validate(
+    chosen = schema.validate(
         {"encoder": {"architecture": architecture}, "training": {"batch_size": batch, "seeds": 2, "nulls": 0}}
     )
     shape = encoder.architecture(architecture, units, chosen.encoder.hidden, outputs=8)
@@ -60,7 +63,7 @@ def test_a_step_takes_what_is_said_or_a_little_less(architecture: str, units: in
     one = options(1, batch_size=batch, regularizer_ramp=(0.0, 0.0))
 
     def work() -> None:
-        training.train(inputs, shape, blocks, data, [np.random.default_rng(seed) for seed in (0, 1)], one)
+        contrastive.train(inputs, shape, blocks, data, [np.random.default_rng(seed) for seed in (0, 1)], one)
 
     taken = memory.peak_bytes(work, torch.device("cpu")) / MEGABYTE
     said = footprint.step(Sizes(bins=1020, units=units, labels=1), chosen)
@@ -68,7 +71,7 @@ def test_a_step_takes_what_is_said_or_a_little_less(architecture: str, units: in
 
 
 def test_the_workflow_asks_for_what_the_sizes_say_once_they_are_known(tmp_path: Path) -> None:
-    chosen, sizes = config.validate({}), Sizes(bins=10**5, units=300, labels=3)
+    chosen, sizes = schema.validate({}), Sizes(bins=10**5, units=300, labels=3)
     (tmp_path / "source.nwb").write_bytes(bytes(10**6))
     row = Session(session="a", include=True, source=str(tmp_path / "source.nwb"))
     rules = {"CONFIG": chosen, "TABLE": {"a": row}, "RESULTS": tmp_path, "Path": Path, "footprint": footprint}

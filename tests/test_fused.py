@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from xcebra_nwb.xcebra import loss, training
-from xcebra_nwb.xcebra.fused import fused
-from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
-from xcebra_nwb.xcebra.precision import products
+from xcebra_nwb.xcebra.trainers import contrastive, loss
+from xcebra_nwb.xcebra.trainers.fused import fused
+from xcebra_nwb.xcebra.trainers.loss import Contrast, contrastive_loss
+from xcebra_nwb.xcebra.trainers.precision import products
 
 from .test_training import trained
 
@@ -66,7 +66,7 @@ def test_on_a_card_encoders_may_compute_in_tf32_and_the_loss_never(monkeypatch: 
         return called
 
     monkeypatch.setattr(loss, "_latents_first", spy("loss", loss._latents_first))
-    monkeypatch.setattr(training.encoder, "forward", spy("encoder", training.encoder.forward))
+    monkeypatch.setattr(contrastive.encoder, "forward", spy("encoder", contrastive.encoder.forward))
     before = torch.backends.cuda.matmul.fp32_precision
     trained([0], [1], steps=2, precision="tf32")
     assert seen == {"loss": {"ieee"}, "encoder": {"tf32"}}

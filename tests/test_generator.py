@@ -8,13 +8,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xcebra_nwb.xcebra import attribution, encoder, generator, support
-from xcebra_nwb.xcebra.generator import Generator, Options
-from xcebra_nwb.xcebra.likelihood import Gaussian, Likelihood, Poisson
-from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.model import Model, disjoint_blocks, partition
-from xcebra_nwb.xcebra.samples import Block
-from xcebra_nwb.xcebra.support import Observed
+from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.maps import generator, generator_support
+from xcebra_nwb.xcebra.maps import maps as attribution
+from xcebra_nwb.xcebra.maps.generator import Generator, Options
+from xcebra_nwb.xcebra.maps.generator_support import Observed
+from xcebra_nwb.xcebra.maps.likelihood import Gaussian, Likelihood, Poisson
+from xcebra_nwb.xcebra.maps.model import Model, disjoint_blocks, partition
+from xcebra_nwb.xcebra.sampling.samples import Block
+from xcebra_nwb.xcebra.trainers.loss import Contrast
 
 from .test_attribution import collected
 
@@ -225,25 +227,27 @@ def maps(
 
 def test_support_is_a_method_beside_the_others() -> None:
     by_method, over_time = collected([0, 2])
-    found = maps(["neuron_gradient", support.METHOD], members=[0, 2], over_time=over_time)
-    assert np.isnan(found.label[support.METHOD][1]).all()
+    found = maps(["neuron_gradient", generator_support.METHOD], members=[0, 2], over_time=over_time)
+    assert np.isnan(found.label[generator_support.METHOD][1]).all()
     for member in (0, 2):
-        label, explained = found.label[support.METHOD][member], found.deviance_explained[member]
+        label, explained = found.label[generator_support.METHOD][member], found.deviance_explained[member]
         assert (label[0, [0, 3]] > 2 * label[1, [0, 3]]).all()
         assert (label[1, [1, 4]] > 2 * label[0, [1, 4]]).all()
         assert label[:, 2].max() < label[[0, 1], [0, 1]].min()  # it belongs to the latent of no label
         assert ((explained > 0.05) & (explained < 1)).all()
-    assert list(by_method) == ["neuron_gradient", support.METHOD]
-    per_bin = np.concatenate(by_method[support.METHOD], axis=1) / 2
+    assert list(by_method) == ["neuron_gradient", generator_support.METHOD]
+    per_bin = np.concatenate(by_method[generator_support.METHOD], axis=1) / 2
     assert per_bin.shape == (2, 150, LATENTS)
-    assert (per_bin.mean(axis=1) <= found.label[support.METHOD][[0, 2]].mean(axis=0) + 1e-6).all()
+    assert (per_bin.mean(axis=1) <= found.label[generator_support.METHOD][[0, 2]].mean(axis=0) + 1e-6).all()
 
 
 def test_support_as_the_tested_method_is_computed_for_all_members_with_the_same_bits() -> None:
-    first, again = (maps([support.METHOD, "neuron_gradient"], members=[0]) for _ in range(2))
-    assert np.isfinite(first.label[support.METHOD]).all()
+    first, again = (maps([generator_support.METHOD, "neuron_gradient"], members=[0]) for _ in range(2))
+    assert np.isfinite(first.label[generator_support.METHOD]).all()
     for name in ("label", "latent"):
-        np.testing.assert_array_equal(getattr(first, name)[support.METHOD], getattr(again, name)[support.METHOD])
+        np.testing.assert_array_equal(
+            getattr(first, name)[generator_support.METHOD], getattr(again, name)[generator_support.METHOD]
+        )
     np.testing.assert_array_equal(first.deviance_explained, again.deviance_explained)
 
 
@@ -251,5 +255,5 @@ def test_support_asks_for_what_it_is_to_explain() -> None:
     model, _ = stack()
     with pytest.raises(ValueError, match="Observed"):
         attribution.attribute(
-            model.inputs, model.shape, model.layers, LABELS, np.arange(9), Contrast(), 0.05, [support.METHOD]
+            model.inputs, model.shape, model.layers, LABELS, np.arange(9), Contrast(), 0.05, [generator_support.METHOD]
         )

@@ -18,7 +18,7 @@ from packaging.version import Version
 from rattler import MatchSpec
 
 import xcebra_nwb
-from xcebra_nwb.extras import EXTRA_OF
+from xcebra_nwb.core.extras import EXTRA_OF
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -93,7 +93,7 @@ def test_import_contracts_hold() -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_is_a_module_with_a_function_of_its_name(verb: str) -> None:
-    tree = ast.parse((ROOT / "xcebra_nwb" / "verbs" / f"{verb}.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "xcebra_nwb" / "commands" / f"{verb}.py").read_text(encoding="utf-8"))
     assert verb in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
@@ -108,7 +108,7 @@ def test_a_verb_of_the_workflow_is_a_rule_of_its_name(rule: str) -> None:
 def test_help_names_every_verb_and_loads_nothing_heavy() -> None:
     code = (
         "import sys; sys.argv = ['xcebra-nwb', '--help']\n"
-        "from xcebra_nwb.cli import main\n"
+        "from xcebra_nwb.commands.cli import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code\n"
         f"print('LOADED', *sorted(set({HEAVY}) & set(sys.modules)))"
@@ -120,7 +120,7 @@ def test_help_names_every_verb_and_loads_nothing_heavy() -> None:
 
 
 def test_only_verbs_that_compute_with_torch_load_it() -> None:
-    modules = [f"xcebra_nwb.verbs.{verb}" for verb in VERBS if verb not in COMPUTING]
+    modules = [f"xcebra_nwb.commands.{verb}" for verb in VERBS if verb not in COMPUTING]
     code = f"import sys, {', '.join(modules)}; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
@@ -158,7 +158,7 @@ def test_every_requirement_stands_once() -> None:
 def test_what_an_extra_brings_is_loaded_only_by_what_needs_it() -> None:
     """A run on local files, from the table of sessions to the summary, does without."""
     verbs = [verb for verb in VERBS if verb not in {"simulate", "benchmark", "tune"}]
-    modules = ", ".join(f"xcebra_nwb.verbs.{verb}" for verb in verbs)
+    modules = ", ".join(f"xcebra_nwb.commands.{verb}" for verb in verbs)
     code = f"import sys, {modules}; print({{*sys.modules}} & {set(EXTRA_OF)})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
 

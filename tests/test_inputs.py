@@ -12,17 +12,18 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xcebra_nwb import config, scratch, session
-from xcebra_nwb.errors import Failure
-from xcebra_nwb.input_array import input_array
-from xcebra_nwb.inputs import encoder_inputs, recorded_inputs
-from xcebra_nwb.moments import Moments
-from xcebra_nwb.verbs.assess import assess
-from xcebra_nwb.verbs.attribute import attribute
-from xcebra_nwb.verbs.train import train
+from xcebra_nwb.commands.assess import assess
+from xcebra_nwb.commands.attribute import attribute
+from xcebra_nwb.commands.train import train
+from xcebra_nwb.core import scratch, session
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.errors import Failure
+from xcebra_nwb.core.input_array import input_array
+from xcebra_nwb.core.moments import Moments
+from xcebra_nwb.training.inputs import encoder_inputs, recorded_inputs
 from xcebra_nwb.xcebra.encoder import gather_windows
 from xcebra_nwb.xcebra.inputs import At, Recording
-from xcebra_nwb.xcebra.likelihood import Gaussian, Poisson
+from xcebra_nwb.xcebra.maps.likelihood import Gaussian, Poisson
 
 from .results import make_session
 
@@ -70,10 +71,10 @@ def test_all_of_a_run_is_the_same_with_the_recording_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     few = {"steps": 30, "batch_size": 16, "seeds": 1, "nulls": 1, "device": "cpu"}
-    chosen = config.validate({"training": few, "encoder": {"architecture": "conv10", "hidden": 8}})
+    chosen = schema.validate({"training": few, "encoder": {"architecture": "conv10", "hidden": 8}})
     found = []
     for name, share in (("memory", 0.5), ("disk", 0.0)):
-        monkeypatch.setattr("xcebra_nwb.input_array.SHARE", share)
+        monkeypatch.setattr("xcebra_nwb.core.input_array.SHARE", share)
         session.save(made(), tmp_path / name / "session.nc")
         train(tmp_path / name, chosen)
         attribute(tmp_path / name, chosen)

@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from tests import nwb_builders as build
-from xcebra_nwb import session as contract
-from xcebra_nwb.config import validate
-from xcebra_nwb.errors import Refusal
-from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.nwb.inventory_models import Inventory
-from xcebra_nwb.refusals import Code
-from xcebra_nwb.verbs.inspect import config_of, inspect, render
+from xcebra_nwb.commands.inspect import config_of, inspect, render
+from xcebra_nwb.core import session as contract
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.nwb.inventory.models import Inventory
 
 
 def test_a_tiny_file_as_a_whole(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xcebra_nwb.xcebra.inverse import Spectrum, condition, gram, inverse_along, times
-from xcebra_nwb.xcebra.inverse import pseudo_inverse as inverse_of
+from xcebra_nwb.xcebra.maps.inverse import Spectrum, condition, gram, inverse_along, times
+from xcebra_nwb.xcebra.maps.inverse import pseudo_inverse as inverse_of
 
 
 def pseudo_inverse(jacobian: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:

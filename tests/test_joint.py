@@ -9,17 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from xcebra_nwb.decoding import decoding_score
-from xcebra_nwb.xcebra import align, encoder, joint, training
-from xcebra_nwb.xcebra.align import Frozen
-from xcebra_nwb.xcebra.groups import Groups
-from xcebra_nwb.xcebra.joint import Part
-from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.optimization import Options, Trained
-from xcebra_nwb.xcebra.pairs import DiscretePairs, NearPairs, TimePairs
-from xcebra_nwb.xcebra.samples import Block, Samples
-from xcebra_nwb.xcebra.steps import RecordedSteps, label_increments
-from xcebra_nwb.xcebra.windows import successors
+from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.architecture import architecture
+from xcebra_nwb.xcebra.decoding import decoding_score
+from xcebra_nwb.xcebra.sampling.groups import Groups
+from xcebra_nwb.xcebra.sampling.label_steps import RecordedSteps, label_increments
+from xcebra_nwb.xcebra.sampling.pairs import DiscretePairs, NearPairs, TimePairs
+from xcebra_nwb.xcebra.sampling.samples import Block, Samples
+from xcebra_nwb.xcebra.sampling.windows import successors
+from xcebra_nwb.xcebra.trainers import align, contrastive, joint
+from xcebra_nwb.xcebra.trainers.align import Frozen
+from xcebra_nwb.xcebra.trainers.joint import Part
+from xcebra_nwb.xcebra.trainers.loss import Contrast
+from xcebra_nwb.xcebra.trainers.optimize import Options, Trained
 
 BINS, OUTPUTS, WIDTH = 600, 4, 3
 BLOCKS = [Block("time", 0, OUTPUTS), Block("position", 0, WIDTH)]
@@ -56,7 +58,7 @@ def samples(position: np.ndarray, shifts: Sequence[int] = (0,)) -> list[Samples]
 
 def part(seed: int, units: int, shifts: Sequence[int] = (0,), name: str = "mlp") -> tuple[Part, np.ndarray]:
     activity, position = recording(seed, units)
-    shape = encoder.architecture(name, units, hidden=16, outputs=OUTPUTS)
+    shape = architecture(name, units, hidden=16, outputs=OUTPUTS)
     made = samples(position, shifts)
     window = shape.window
     inside = made[0].references[(made[0].references >= window) & (made[0].references < BINS - window)]
@@ -81,7 +83,7 @@ def across(fitted: tuple[np.ndarray, np.ndarray], tested: tuple[np.ndarray, np.n
 def test_a_single_session_is_trained_as_ever_bit_by_bit(similarity: str) -> None:
     (alone, _), seeds = part(0, 8, [0, 200]), (1, 2)
     options = Options(**(vars(OPTIONS) | {"steps": 30, "contrast": Contrast(similarity)}))
-    plain = training.train(alone.inputs, alone.shape, BLOCKS, alone.samples, generators(*seeds), options)
+    plain = contrastive.train(alone.inputs, alone.shape, BLOCKS, alone.samples, generators(*seeds), options)
     (found,) = joint.train_together([alone], BLOCKS, generators(*seeds), options)
     np.testing.assert_array_equal(found.loss, plain.loss)
     for a, b in zip(found.layers, plain.layers, strict=True):
@@ -89,7 +91,7 @@ def test_a_single_session_is_trained_as_ever_bit_by_bit(similarity: str) -> None
         assert torch.equal(a[1], b[1])
     tested = (BLOCKS, alone.samples, generators(5, 6), options)
     losses = joint.held_out_losses_together([alone], [plain.layers], BLOCKS, generators(5, 6), options)
-    expected = training.held_out_losses(alone.inputs, alone.shape, plain.layers, *tested)
+    expected = contrastive.held_out_losses(alone.inputs, alone.shape, plain.layers, *tested)
     np.testing.assert_array_equal(losses[0], expected)
 
 
@@ -98,7 +100,7 @@ def test_sessions_of_different_units_come_to_lie_in_one_space_and_a_later_one_is
     (first, first_position), (second, second_position), (later, later_position) = sessions
     together = joint.train_together([first, second], BLOCKS, generators(1), OPTIONS)
     apart = [
-        training.train(one.inputs, one.shape, BLOCKS, one.samples, generators(seed), OPTIONS)
+        contrastive.train(one.inputs, one.shape, BLOCKS, one.samples, generators(seed), OPTIONS)
         for one, seed in ((first, 1), (second, 2))
     ]
     shared, separate = (

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from tests import nwb_builders as build
-from xcebra_nwb import session as contract
-from xcebra_nwb.config import validate
-from xcebra_nwb.nwb.extract import extract_session
+from xcebra_nwb.core import session as contract
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.nwb.extraction.extract import extract_session
 
 PAGE = Path(__file__).parent.parent / "docs" / "labels.md"
 CONFIGS = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from xcebra_nwb import config
-from xcebra_nwb.errors import Refusal
-from xcebra_nwb.layout import WINDOWS, layout
-from xcebra_nwb.session import encoder_input, smoothing_reach
-from xcebra_nwb.trainable import check_trainable
-from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN, window_offsets
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.session import encoder_input, smoothing_reach
+from xcebra_nwb.training.design.split import WINDOWS, layout
+from xcebra_nwb.training.design.trainable import check_trainable
+from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN, window_offsets
 
 from .results import make_session
 
@@ -34,7 +34,7 @@ def test_smoothing_carries_a_spike_as_far_as_its_reach() -> None:
 def test_no_raw_bin_is_seen_both_in_training_and_held_out(name: str, smoothing: float, reach: int) -> None:
     session = make_session(np.random.default_rng(0))
     session["activity"].attrs["smoothing"] = smoothing
-    used = layout(session, config.validate({"encoder": {"architecture": name}, "training": {"held_out_blocks": 3}}))
+    used = layout(session, schema.validate({"encoder": {"architecture": name}, "training": {"held_out_blocks": 3}}))
     train, held_out = (np.flatnonzero(used.split == part) for part in (TRAIN, HELD_OUT))
     assert used.guard == WINDOWS[name] - 1 + 2 * reach
     assert np.abs(train[:, None] - held_out).min() == used.guard + 1  # no bin is lost beyond the guard
@@ -43,7 +43,7 @@ def test_no_raw_bin_is_seen_both_in_training_and_held_out(name: str, smoothing: 
 
 def test_bins_that_the_guards_leave_too_few_of_are_refused() -> None:
     session = make_session(np.random.default_rng(0))
-    chosen = config.validate({"training": {"batch_size": 128, "held_out_blocks": 10}})
+    chosen = schema.validate({"training": {"batch_size": 128, "held_out_blocks": 10}})
     session["activity"].attrs["smoothing"] = 0.0
     check_trainable(session, chosen)
     session["activity"].attrs["smoothing"] = 0.5

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from xcebra_nwb.xcebra.loss import Contrast, chance_loss, contrastive_loss
+from xcebra_nwb.xcebra.trainers.loss import Contrast, chance_loss, contrastive_loss
 
 SHAPE = (2, 6, 3)  # members, batch, latents
 

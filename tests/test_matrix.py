@@ -24,10 +24,10 @@ from tests.matrix import (
     Mask,
     write,
 )
-from xcebra_nwb import session as contract
-from xcebra_nwb.config import Config, validate
-from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.nwb.inventory import inventory
+from xcebra_nwb.core import session as contract
+from xcebra_nwb.core.config.schema import Config, validate
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.nwb.inventory.inventory import inventory
 
 BY_NAME = {label.name: label for label in LABELS}
 FLAT = {"texts", "codes"}

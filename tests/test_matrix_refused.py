@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from tests.matrix import LABELS, NOTHING, TIMESTAMPS, put, table, write
-from xcebra_nwb.config import validate
-from xcebra_nwb.errors import Refusal
-from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.nwb.inventory import inventory
-from xcebra_nwb.refusals import Code
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.nwb.inventory.inventory import inventory
 
 Damage = Callable[[h5py.File], Any]
 LED = "/processing/behavior/Position/led"

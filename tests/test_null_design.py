@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xcebra_nwb import config
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.layout import layout
-from xcebra_nwb.null_design import MOST_ALIKE, NullDesign, likeness, null_design
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.training.design.nulls import MOST_ALIKE, NullDesign, likeness, null_design
+from xcebra_nwb.training.design.split import layout
 
 from .results import make_session
 
@@ -20,7 +20,7 @@ def session() -> xr.Dataset:
 
 
 def design(session: xr.Dataset, label: str, kind: object = "auto", nulls: int = 6) -> NullDesign:
-    chosen = config.validate({"training": {"nulls": nulls, "null_kind": kind}})
+    chosen = schema.validate({"training": {"nulls": nulls, "null_kind": kind}})
     return null_design(session, layout(session, chosen), label, chosen, np.random.default_rng(5))
 
 
@@ -48,7 +48,7 @@ def test_what_belongs_to_trials_is_dealt_out_anew_unless_neighbours_are_alike(se
 
 
 def test_every_null_of_a_trial_label_is_constant_within_trials(session: xr.Dataset) -> None:
-    chosen = config.validate({"training": {"nulls": 4, "null_kind": "permute"}})
+    chosen = schema.validate({"training": {"nulls": 4, "null_kind": "permute"}})
     used = layout(session, chosen)
     for null in null_design(session, used, "choice", chosen, np.random.default_rng(0)).nulls:
         values = session["choice"].values[used.bins][null.order]
@@ -71,7 +71,7 @@ def test_laps_at_an_uneven_pace_keep_those_nulls_that_are_unlike_them(session: x
     phase = np.cumsum(0.02 * np.exp(np.repeat(rng.normal(0, 0.7, BINS // 50), 50)))
     session["position"][:] = np.where(session["valid"], np.sin(2 * np.pi * phase), np.nan)[:, None] * [1.0, 0.5]
     found = design(session, "position")
-    used = layout(session, config.validate({}))
+    used = layout(session, schema.validate({}))
     assert found.nulls
     assert all(likeness(session, used, "position", null.order) <= MOST_ALIKE for null in found.nulls)
 

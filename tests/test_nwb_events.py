@@ -14,14 +14,14 @@ from pynwb.behavior import BehavioralEpochs, BehavioralEvents
 from pynwb.misc import AnnotationSeries, IntervalSeries
 
 from tests import nwb_builders as build
-from xcebra_nwb.config import Time, validate
-from xcebra_nwb.errors import Refusal, UsageError
-from xcebra_nwb.nwb import angles
-from xcebra_nwb.nwb.configured_label import configured_label
-from xcebra_nwb.nwb.file import open_nwb
-from xcebra_nwb.nwb.grid import Grid
-from xcebra_nwb.nwb.labels import Label
-from xcebra_nwb.refusals import Code
+from xcebra_nwb.core.config.schema import Time, validate
+from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.bins.grid import Grid
+from xcebra_nwb.nwb.labels import angles
+from xcebra_nwb.nwb.labels.configured import configured_label
+from xcebra_nwb.nwb.labels.label import Label
+from xcebra_nwb.nwb.reading.file import open_nwb
 
 TIME: Time = validate({}).time
 NAN = np.nan

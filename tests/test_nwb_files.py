@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tests import nwb_builders as build
-from xcebra_nwb.config import validate
-from xcebra_nwb.errors import Refusal, UsageError
-from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.nwb.file import open_nwb
-from xcebra_nwb.nwb.inventory import inventory
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.nwb.inventory.inventory import inventory
+from xcebra_nwb.nwb.reading.file import open_nwb
 
 
 def refused(path: Path) -> str:

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xcebra_nwb.errors import Refusal, UsageError
-from xcebra_nwb.nwb import masks, resample
-from xcebra_nwb.nwb.grid import Grid, bin_width, common_range, make_grid
-from xcebra_nwb.nwb.intervals import merged
-from xcebra_nwb.nwb.series import Samples
-from xcebra_nwb.nwb.series_label import standing_still
-from xcebra_nwb.nwb.times import gaps, outliers, restarts, sample_period
+from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.nwb.bins import masks, resample
+from xcebra_nwb.nwb.bins.grid import Grid, bin_width, common_range, make_grid
+from xcebra_nwb.nwb.labels.from_series import standing_still
+from xcebra_nwb.nwb.reading.intervals import merged
+from xcebra_nwb.nwb.reading.series import Samples
+from xcebra_nwb.nwb.reading.times import gaps, outliers, restarts, sample_period
 
 GRID = Grid(start=1.0, width=0.5, count=4)  # [1, 1.5) [1.5, 2) [2, 2.5) [2.5, 3)
 

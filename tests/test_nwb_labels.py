@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from tests import nwb_builders as build
-from xcebra_nwb.config import Config, Time, validate
-from xcebra_nwb.errors import Refusal, UsageError
-from xcebra_nwb.nwb.file import open_nwb
-from xcebra_nwb.nwb.grid import Grid
-from xcebra_nwb.nwb.label_choice import choose_labels, clean_name
-from xcebra_nwb.nwb.labels import Label
-from xcebra_nwb.nwb.series_label import SeriesLabel
+from xcebra_nwb.core.config.schema import Config, Time, validate
+from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.nwb.bins.grid import Grid
+from xcebra_nwb.nwb.labels.choice import choose_labels, clean_name
+from xcebra_nwb.nwb.labels.from_series import SeriesLabel
+from xcebra_nwb.nwb.labels.label import Label
+from xcebra_nwb.nwb.reading.file import open_nwb
 
 TIMES, POSITION = build.circling(20.0)
 ANGLE = np.mod(np.arctan2(POSITION[:, 1], POSITION[:, 0]), 2 * np.pi)

@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 
 from tests import nwb_builders as build
-from xcebra_nwb.config import Neural, validate
-from xcebra_nwb.errors import Refusal, UsageError
-from xcebra_nwb.nwb import neural
-from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.nwb.file import NwbFile, open_nwb
-from xcebra_nwb.nwb.inventory import inventory
-from xcebra_nwb.nwb.population import Population
-from xcebra_nwb.nwb.readers import registry
-from xcebra_nwb.refusals import Code
+from xcebra_nwb.core.config.schema import Neural, validate
+from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.nwb.inventory.inventory import inventory
+from xcebra_nwb.nwb.neural import choice
+from xcebra_nwb.nwb.neural.population import Population
+from xcebra_nwb.nwb.neural.readers import registry
+from xcebra_nwb.nwb.reading.file import NwbFile, open_nwb
 
 TIMES = np.arange(40) * 0.1
 VALUES = np.random.default_rng(3).normal(size=(40, 5))
@@ -26,8 +26,8 @@ VALUES = np.random.default_rng(3).normal(size=(40, 5))
 def read(path: Path, **section: object) -> tuple[list[Population], list[str]]:
     wanted: Neural = validate({"neural": section}).neural
     with open_nwb(path) as file:
-        sources, notes = neural.choose(file, wanted)
-        return neural.read(file, sources, wanted), notes
+        sources, notes = choice.choose(file, wanted)
+        return choice.read(file, sources, wanted), notes
 
 
 def test_units_with_regions_and_columns(tmp_path: Path) -> None:

@@ -18,11 +18,11 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xcebra_nwb.config import validate
-from xcebra_nwb.nwb import masks
-from xcebra_nwb.nwb.activity import Activity
-from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.nwb.grid import Grid
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.nwb.bins import masks
+from xcebra_nwb.nwb.bins.grid import Grid
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.nwb.neural.activity import Activity
 
 TICK = 2.0**-6  # s: times that are whole numbers of it can be shifted by whole seconds without rounding
 UNITS, SECONDS = 4, 24

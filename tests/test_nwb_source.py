@@ -13,11 +13,11 @@ from pynwb import TimeSeries
 
 from tests import nwb_builders as build
 from tests.range_server import serving
-from xcebra_nwb.config import validate
-from xcebra_nwb.errors import Failure, Refusal
-from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.nwb.file import open_nwb
-from xcebra_nwb.nwb.inventory import inventory
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.errors import Failure, Refusal
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.nwb.inventory.inventory import inventory
+from xcebra_nwb.nwb.reading.file import open_nwb
 
 
 def test_an_address_and_an_open_file_give_the_dataset_of_the_path(tmp_path: Path) -> None:

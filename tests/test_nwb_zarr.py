@@ -14,20 +14,20 @@ from tests import nwb_builders as build
 from tests import zarr_recordings
 from tests.range_server import serving
 from tests.results import make_results
-from xcebra_nwb.config import validate
-from xcebra_nwb.errors import Refusal
-from xcebra_nwb.files import sha256
-from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.nwb.file import open_nwb
-from xcebra_nwb.nwb.inventory import inventory
-from xcebra_nwb.nwb.source import Source
-from xcebra_nwb.nwb.spikes import regions
-from xcebra_nwb.nwb.values import values
-from xcebra_nwb.session import load
-from xcebra_nwb.verbs.check import check
-from xcebra_nwb.verbs.discover import discover
-from xcebra_nwb.verbs.extract import extract
-from xcebra_nwb.verbs.write import write
+from xcebra_nwb.commands.check import check
+from xcebra_nwb.commands.discover import discover
+from xcebra_nwb.commands.extract import extract
+from xcebra_nwb.commands.write import write
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.files import sha256
+from xcebra_nwb.core.session import load
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.nwb.inventory.inventory import inventory
+from xcebra_nwb.nwb.reading.file import open_nwb
+from xcebra_nwb.nwb.reading.source import Source
+from xcebra_nwb.nwb.reading.spikes import regions
+from xcebra_nwb.nwb.reading.values import values
 
 CONFIG = validate({"neural": {"min_spikes": 1}})
 POSITION = {"position": {"source": "/processing/behavior/Position/position"}}

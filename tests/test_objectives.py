@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xcebra_nwb import config
-from xcebra_nwb.errors import Refusal, UsageError
-from xcebra_nwb.layout import Layout, layout
-from xcebra_nwb.objectives import remarks, resolve
-from xcebra_nwb.stack import SEED, Member, members, null_designs, objective_space, samples
-from xcebra_nwb.xcebra.windows import HELD_OUT, NEITHER, TRAIN
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.training.design.ensemble import SEED, Member, members, null_designs, objective_space, samples
+from xcebra_nwb.training.design.objectives import remarks, resolve
+from xcebra_nwb.training.design.split import Layout, layout
+from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, NEITHER, TRAIN
 
 from .results import make_session
 
@@ -24,7 +24,7 @@ def session() -> xr.Dataset:
 
 
 def test_auto_gives_time_everything_and_every_label_a_block(session: xr.Dataset) -> None:
-    objectives, outputs = resolve(config.validate({}), session)
+    objectives, outputs = resolve(schema.validate({}), session)
     assert outputs == 8
     assert [(o.name, o.outputs, o.positive) for o in objectives] == [
         ("time", (0, 8), "time"),
@@ -36,13 +36,13 @@ def test_auto_gives_time_everything_and_every_label_a_block(session: xr.Dataset)
 
 def test_auto_leaves_two_latents_to_what_no_label_explains(session: xr.Dataset) -> None:
     only = session.drop_vars(["head_direction", "choice"])
-    assert resolve(config.validate({}), only)[1] == 3 + 2
-    assert resolve(config.validate({"encoder": {"outputs": 4}}), only)[1] == 4
-    assert resolve(config.validate({"encoder": {"outputs": 11}}), only)[1] == 11
+    assert resolve(schema.validate({}), only)[1] == 3 + 2
+    assert resolve(schema.validate({"encoder": {"outputs": 4}}), only)[1] == 4
+    assert resolve(schema.validate({"encoder": {"outputs": 11}}), only)[1] == 11
 
 
 def test_auto_raises_the_number_of_latents_when_the_blocks_need_it(session: xr.Dataset) -> None:
-    objectives, outputs = resolve(config.validate({"encoder": {"outputs": 2}}), session)
+    objectives, outputs = resolve(schema.validate({"encoder": {"outputs": 2}}), session)
     assert outputs == objectives[-1].outputs[1] > 2
 
 
@@ -78,22 +78,22 @@ def test_a_rule_that_cannot_read_its_label_is_refused(session: xr.Dataset, objec
     session["speed"] = session["position"][:, 0].assign_attrs(session["position"].attrs)
     session["choice_2"] = session["choice"]
     with pytest.raises(UsageError, match=says) as raised:
-        resolve(config.validate({"objectives": [TIME, {"name": "x", "outputs": [0, 2], **objective}]}), session)
+        resolve(schema.validate({"objectives": [TIME, {"name": "x", "outputs": [0, 2], **objective}]}), session)
     assert "\n" not in str(raised.value)
 
 
 def test_time_alone_is_nothing_to_attribute(session: xr.Dataset) -> None:
     with pytest.raises(UsageError, match="nothing to attribute"):
-        resolve(config.validate({"objectives": [TIME]}), session)
+        resolve(schema.validate({"objectives": [TIME]}), session)
 
 
-def stack_of(session: xr.Dataset, chosen: config.Config) -> list[Member]:
+def stack_of(session: xr.Dataset, chosen: schema.Config) -> list[Member]:
     used = layout(session, chosen)
     return members(null_designs(session, used, resolve(chosen, session)[0], chosen), chosen)
 
 
 def test_members_draw_from_generators_of_their_own(session: xr.Dataset) -> None:
-    chosen = config.validate({"training": {"seeds": 2, "nulls": 3}})
+    chosen = schema.validate({"training": {"seeds": 2, "nulls": 3}})
     stack = stack_of(session, chosen)
     assert [m.role for m in stack] == ["seed"] * 2 + ["null"] * 9
     drawn = {tuple(m.generator(0).integers(10**9, size=3)) for m in stack}
@@ -102,7 +102,7 @@ def test_members_draw_from_generators_of_their_own(session: xr.Dataset) -> None:
 
 
 def test_the_nulls_of_a_label_do_not_depend_on_the_other_labels(session: xr.Dataset) -> None:
-    chosen = config.validate({"training": {"seeds": 1, "nulls": 3}})
+    chosen = schema.validate({"training": {"seeds": 1, "nulls": 3}})
     alone = stack_of(session.drop_vars(["position", "choice"]), chosen)[1:]
     beside = [m for m in stack_of(session, chosen) if m.broken and m.broken.label == "head_direction"]
     for one, other in zip(alone, beside, strict=True):
@@ -111,7 +111,7 @@ def test_the_nulls_of_a_label_do_not_depend_on_the_other_labels(session: xr.Data
 
 
 def test_the_samples_of_the_two_parts_share_no_bin(session: xr.Dataset) -> None:
-    chosen = config.validate({"training": {"nulls": 2, "seeds": 1}})
+    chosen = schema.validate({"training": {"nulls": 2, "seeds": 1}})
     used = layout(session, chosen)
     objectives, _ = resolve(chosen, session)
     stack = stack_of(session, chosen)
@@ -126,7 +126,7 @@ def test_the_samples_of_the_two_parts_share_no_bin(session: xr.Dataset) -> None:
 
 @pytest.mark.parametrize("part", [TRAIN, HELD_OUT])
 def test_a_null_reads_one_label_in_another_order_and_all_others_as_they_were(session: xr.Dataset, part: int) -> None:
-    chosen = config.validate({"training": {"nulls": 2, "seeds": 1}})
+    chosen = schema.validate({"training": {"nulls": 2, "seeds": 1}})
     used = layout(session, chosen)
     objectives, _ = resolve(chosen, session)
     stack = stack_of(session, chosen)
@@ -146,7 +146,7 @@ def test_a_null_reads_one_label_in_another_order_and_all_others_as_they_were(ses
 
 @pytest.mark.parametrize("part", [TRAIN, HELD_OUT])
 def test_the_steps_of_a_label_are_those_of_the_training_part(session: xr.Dataset, part: int) -> None:
-    chosen = config.validate({"training": {"nulls": 2, "seeds": 1}})
+    chosen = schema.validate({"training": {"nulls": 2, "seeds": 1}})
     used = layout(session, chosen)
     size = np.where(used.split == TRAIN, 1.0, 100.0)  # the label runs away wherever nothing is trained
     session["position"][:] = np.cumsum(size)[:, None]
@@ -160,7 +160,7 @@ def test_the_steps_of_a_label_are_those_of_the_training_part(session: xr.Dataset
 
 
 def test_a_part_without_a_positive_for_time_is_refused(session: xr.Dataset) -> None:
-    chosen = config.validate({"training": {"nulls": 0, "seeds": 1}})
+    chosen = schema.validate({"training": {"nulls": 0, "seeds": 1}})
     used = layout(session, chosen)
     alone = np.where(np.arange(len(used.split)) % 2, NEITHER, used.split)  # no bin follows another
     objectives, _ = resolve(chosen, session)
@@ -191,21 +191,21 @@ def choice_at(*outputs: int) -> dict:
 def test_blocks_that_have_no_length_of_their_own_are_refused_for_cosine(
     session: xr.Dataset, blocks: list[dict], says: str
 ) -> None:
-    resolve(config.validate({"objectives": [TIME, *blocks]}), session)  # fine for the Euclidean similarity
+    resolve(schema.validate({"objectives": [TIME, *blocks]}), session)  # fine for the Euclidean similarity
     with pytest.raises(UsageError, match=says) as raised:
-        resolve(config.validate({"objectives": [TIME, *blocks], "training": COSINE}), session)
+        resolve(schema.validate({"objectives": [TIME, *blocks], "training": COSINE}), session)
     assert "\n" not in str(raised.value)
 
 
 def test_blocks_side_by_side_are_fine_for_cosine(session: xr.Dataset) -> None:
     blocks = [position_at(0, 3), choice_at(3, 5)]  # time shares latents with both: it is not attributed
-    assert resolve(config.validate({"objectives": [TIME, *blocks], "training": COSINE}), session)[1] == 8
+    assert resolve(schema.validate({"objectives": [TIME, *blocks], "training": COSINE}), session)[1] == 8
 
 
 def test_auto_gives_a_label_of_two_classes_two_latents_for_cosine(session: xr.Dataset) -> None:
     widths = {}
     for similarity in ("euclidean", "cosine"):
-        objectives, _ = resolve(config.validate({"training": {"similarity": similarity}}), session)
+        objectives, _ = resolve(schema.validate({"training": {"similarity": similarity}}), session)
         first, last = objectives[-1].outputs
         widths[similarity] = last - first
     assert widths == {"euclidean": 1, "cosine": 2}
@@ -227,7 +227,7 @@ def test_every_rule_draws_its_positives_from_the_session(session: xr.Dataset, ru
     gaze = np.stack([np.cos(session["head_direction"]), np.sin(session["head_direction"]), np.zeros(600)], axis=1)
     attrs = session["position"].attrs
     session["gaze"] = (("time", "gaze_axis"), 0.97 * gaze, attrs)  # a little short, as means over bins are
-    chosen = config.validate({"objectives": [TIME, {"name": "x", "outputs": [0, 2], **rule}], "training": {"nulls": 0}})
+    chosen = schema.validate({"objectives": [TIME, {"name": "x", "outputs": [0, 2], **rule}], "training": {"nulls": 0}})
     used, (objectives, _) = layout(session, chosen), resolve(chosen, session)
     data = samples(session, used, objectives, stack_of(session, chosen))[0]
     positive = data.rules[1].draw(data.references, np.random.default_rng(0))
@@ -244,7 +244,7 @@ def test_every_rule_draws_its_positives_from_the_session(session: xr.Dataset, ru
 
 def test_a_null_of_mixed_pairs_breaks_one_label_and_leaves_the_other_true(session: xr.Dataset) -> None:
     mixed = {"name": "x", "outputs": [0, 2], "positive": "mixed", "label": "position", "within": "choice"}
-    chosen = config.validate({"objectives": [TIME, mixed, choice_at(3, 5)], "training": {"nulls": 1, "seeds": 1}})
+    chosen = schema.validate({"objectives": [TIME, mixed, choice_at(3, 5)], "training": {"nulls": 1, "seeds": 1}})
     used, (objectives, _) = layout(session, chosen), resolve(chosen, session)
     stack = stack_of(session, chosen)
     position, choice = (session[name].values[used.bins] for name in ("position", "choice"))
@@ -262,7 +262,7 @@ def test_no_rule_reads_time_across_the_borders_of_trials(session: xr.Dataset) ->
     trial = np.arange(600) // 40
     session["segment"][:] = np.where(session["valid"], trial, -1)
     session["position"][:] = session["position"].values + 1000.0 * trial[:, None]  # another place every trial
-    chosen = config.validate({"training": {"nulls": 0}})
+    chosen = schema.validate({"training": {"nulls": 0}})
     used, (objectives, _) = layout(session, chosen), resolve(chosen, session)
     data = samples(session, used, objectives, stack_of(session, chosen))[0]
     time, position = data.rules[:2]
@@ -275,13 +275,13 @@ def test_no_rule_reads_time_across_the_borders_of_trials(session: xr.Dataset) ->
     np.testing.assert_array_equal(trial[drawn], trial[data.bins[data.references]])  # no step leads to another place
 
 
-def objective_scale(session: xr.Dataset, chosen: config.Config) -> np.ndarray:
+def objective_scale(session: xr.Dataset, chosen: schema.Config) -> np.ndarray:
     objectives, _ = resolve(chosen, session)
     return objective_space(session, layout(session, chosen), objectives[1]).scale
 
 
 def test_the_scale_of_a_label_is_that_of_its_steps_in_the_training_part(session: xr.Dataset) -> None:
-    chosen = config.validate({})
+    chosen = schema.validate({})
     used = layout(session, chosen)
     later = used.numbers(TRAIN)[1:][np.diff(used.bins[used.numbers(TRAIN)]) == 1]
     values = session["position"].values[used.bins]
@@ -322,12 +322,12 @@ def test_a_label_with_too_few_values_is_refused_in_one_line(
 ) -> None:
     objectives = [TIME, {"name": "x", "outputs": [0, 2], **objective}]
     with pytest.raises(Refusal, match=says) as raised:
-        resolve(config.validate({"objectives": objectives}), with_values(session, name, values))
+        resolve(schema.validate({"objectives": objectives}), with_values(session, name, values))
     assert "\n" not in str(raised.value)
 
 
 def test_auto_leaves_out_a_label_that_does_not_vary_and_says_so(session: xr.Dataset) -> None:
-    still, chosen = with_values(session, "position", TWO_PLACES), config.validate({})
+    still, chosen = with_values(session, "position", TWO_PLACES), schema.validate({})
     objectives, outputs = resolve(chosen, still)
     assert [o.name for o in objectives] == ["time", "head_direction", "choice"]
     (said,) = remarks(chosen, still, objectives, outputs)
@@ -341,7 +341,7 @@ def test_a_class_with_hardly_a_bin_is_said(session: xr.Dataset) -> None:
     codes[10:13] = 2
     rare = with_values(session, "choice", codes)
     rare["choice"].attrs["classes"] = '["left", "right", "aborted"]'
-    chosen = config.validate({})
+    chosen = schema.validate({})
     assert remarks(chosen, session, *resolve(chosen, session)) == []
     assert remarks(chosen, rare, *resolve(chosen, rare)) == [
         "label choice: classes with hardly a bin to train on: aborted (3)"
@@ -349,7 +349,7 @@ def test_a_class_with_hardly_a_bin_is_said(session: xr.Dataset) -> None:
 
 
 def test_latents_without_an_objective_are_said(session: xr.Dataset) -> None:
-    chosen = config.validate({"objectives": [position_at(0, 3), choice_at(5, 6)], "encoder": {"outputs": 8}})
+    chosen = schema.validate({"objectives": [position_at(0, 3), choice_at(5, 6)], "encoder": {"outputs": 8}})
     assert remarks(chosen, session, *resolve(chosen, session)) == [
         "latents 3, 4, 6, 7 belong to no objective, so that nothing trains them"
     ]
@@ -358,13 +358,13 @@ def test_latents_without_an_objective_are_said(session: xr.Dataset) -> None:
 def test_more_latents_than_units_are_refused(session: xr.Dataset) -> None:
     few = session.isel(unit=slice(7))
     with pytest.raises(Refusal, match=r"8 latents of 7 units.*lower encoder.outputs"):
-        resolve(config.validate({"objectives": [TIME, position_at(0, 3)]}), few)
+        resolve(schema.validate({"objectives": [TIME, position_at(0, 3)]}), few)
     with pytest.raises(Refusal, match="5 latents of 4 units"):
-        resolve(config.validate({}), session.isel(unit=slice(4)))
+        resolve(schema.validate({}), session.isel(unit=slice(4)))
 
 
 @pytest.mark.parametrize(("units", "blocks"), [(7, [0, 3, 6, 7]), (6, [0, 2, 4, 5])])
 def test_auto_gives_up_latents_where_there_are_few_units(session: xr.Dataset, units: int, blocks: list[int]) -> None:
-    objectives, outputs = resolve(config.validate({}), session.isel(unit=slice(units)))
+    objectives, outputs = resolve(schema.validate({}), session.isel(unit=slice(units)))
     assert outputs == units
     assert [o.outputs for o in objectives[1:]] == list(itertools.pairwise(blocks))

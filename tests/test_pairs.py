@@ -8,11 +8,15 @@ from hypothesis.extra import numpy as hnp
 from scipy.spatial import cKDTree
 from scipy.special import ive
 
-from xcebra_nwb.xcebra.groups import Groups, distinct_rows
-from xcebra_nwb.xcebra.neighbours import TURN, Neighbours
-from xcebra_nwb.xcebra.nulls import LEAST_SHIFT, draw_shifts, reversed_order, shifted_order, trial_order
-from xcebra_nwb.xcebra.pairs import DiscretePairs, NearPairs, TimePairs
-from xcebra_nwb.xcebra.steps import (
+from xcebra_nwb.training.design.shifted_orders import (
+    LEAST_SHIFT,
+    draw_shifts,
+    reversed_order,
+    shifted_order,
+    trial_order,
+)
+from xcebra_nwb.xcebra.sampling.groups import Groups, distinct_rows
+from xcebra_nwb.xcebra.sampling.label_steps import (
     NormalSteps,
     RecordedSteps,
     VonMisesFisherSteps,
@@ -20,7 +24,9 @@ from xcebra_nwb.xcebra.steps import (
     label_increments,
     step_scale,
 )
-from xcebra_nwb.xcebra.windows import (
+from xcebra_nwb.xcebra.sampling.neighbours import TURN, Neighbours
+from xcebra_nwb.xcebra.sampling.pairs import DiscretePairs, NearPairs, TimePairs
+from xcebra_nwb.xcebra.sampling.windows import (
     HELD_OUT,
     NEITHER,
     TRAIN,

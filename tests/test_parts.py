@@ -11,14 +11,14 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xcebra_nwb import session
-from xcebra_nwb.nwb import grid as grids
-from xcebra_nwb.nwb import resample
-from xcebra_nwb.nwb.activity import Activity
-from xcebra_nwb.nwb.grid import Grid
-from xcebra_nwb.nwb.on_demand import on_demand
-from xcebra_nwb.nwb.sampled import Sampled
-from xcebra_nwb.nwb.series import Samples
+from xcebra_nwb.core import session
+from xcebra_nwb.nwb.bins import grid as grids
+from xcebra_nwb.nwb.bins import resample
+from xcebra_nwb.nwb.bins.grid import Grid
+from xcebra_nwb.nwb.neural.activity import Activity
+from xcebra_nwb.nwb.neural.on_demand import on_demand
+from xcebra_nwb.nwb.neural.sampled import Sampled
+from xcebra_nwb.nwb.reading.series import Samples
 
 from .results import make_session
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from xcebra_nwb.archive import sessions
 from xcebra_nwb.archive.publication import Origin, asset_path, license_of
-from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.archive.upload import upload
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.receipt import ORDER, Receipt, save
-from xcebra_nwb.verbs.discover import discover
-from xcebra_nwb.verbs.fetch import fetch
-from xcebra_nwb.verbs.publish import Published, publish
+from xcebra_nwb.commands.discover import discover
+from xcebra_nwb.commands.fetch import fetch
+from xcebra_nwb.commands.publish import Published, publish
+from xcebra_nwb.core import session_table
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.receipts import ORDER, Receipt, save
+from xcebra_nwb.core.session_table import Session
 
 from . import nwb_builders
 from .loopback import Loopback
@@ -141,8 +141,8 @@ def test_a_contact_is_a_person_with_an_address(contact: str, ready: Path, tmp_pa
 
 
 def test_only_sessions_that_are_done_are_published(ready: Path, tmp_path: Path) -> None:
-    rows = sessions.read(ready / "t.tsv")
-    sessions.write([*rows, Session(session="other", include=True, source="x.nwb")], tmp_path / "t.tsv")
+    rows = session_table.read(ready / "t.tsv")
+    session_table.write([*rows, Session(session="other", include=True, source="x.nwb")], tmp_path / "t.tsv")
     made = publish(ready / "results", tmp_path / "t.tsv", tmp_path / "out", CONTACT)
     assert list(made.left_out) == ["other"]
     assert made.left_out["other"].startswith("failed: ")

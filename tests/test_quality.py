@@ -11,9 +11,9 @@ import xarray as xr
 
 from tests.matrix import LABELS, MASKS, TIMESTAMPS, write
 from tests.results import make_session
-from xcebra_nwb.config import validate
-from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.report.quality_figures import correlation_words, correlations, masks_figure
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.report.figures.quality import correlation_words, correlations, masks_figure
 
 
 def with_labels(**values: tuple[str, np.ndarray]) -> xr.Dataset:

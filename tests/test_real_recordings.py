@@ -8,17 +8,17 @@ import h5py
 import numpy as np
 import pytest
 
-from xcebra_nwb import config
-from xcebra_nwb.verbs.assess import assess
-from xcebra_nwb.verbs.attribute import attribute
-from xcebra_nwb.verbs.extract import extract
-from xcebra_nwb.verbs.train import train
+from xcebra_nwb.commands.assess import assess
+from xcebra_nwb.commands.attribute import attribute
+from xcebra_nwb.commands.extract import extract
+from xcebra_nwb.commands.train import train
+from xcebra_nwb.core.config import schema
 
 QUICK = {"training": {"steps": 400, "batch_size": 256, "learning_rate": 1e-3, "seeds": 2, "nulls": 8}}
 
 
 def assessed(source: Path, directory: Path) -> dict:
-    settings = config.validate(QUICK)
+    settings = schema.validate(QUICK)
     extract(source, directory, settings, "linear-track")
     train(directory, settings)
     attribute(directory, settings)

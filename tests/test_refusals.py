@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests import nwb_builders as build
-from xcebra_nwb.cli.ending import say
-from xcebra_nwb.errors import NotInFile, Refusal
-from xcebra_nwb.refusals import Code, page
+from xcebra_nwb.commands.cli.errors import say
+from xcebra_nwb.core.errors import NotInFile, Refusal
+from xcebra_nwb.core.refusals import Code, page
 
 PACKAGE = Path(__file__).parent.parent / "xcebra_nwb"
 
@@ -53,7 +53,7 @@ def test_what_the_config_names_in_vain_has_a_code_among_many_files() -> None:
 
 
 def test_inspect_gives_the_code(tmp_path: Path) -> None:
-    from xcebra_nwb.verbs.inspect import inspect, render
+    from xcebra_nwb.commands.inspect import inspect, render
 
     told = inspect(build.without_behaviour(tmp_path / "lonely.nwb"))
     assert told.refusal is not None and told.refusal.code is Code.NO_LABEL

@@ -13,16 +13,17 @@ import xarray as xr
 
 from tests.pages import EVIL, Page
 from tests.results import REMARK, make_results, make_session
-from xcebra_nwb import session as contract
-from xcebra_nwb.config import Method
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.files import read_json, write_json
-from xcebra_nwb.receipt import Receipt, save
-from xcebra_nwb.refusals import Code
+from xcebra_nwb.commands.report import report
+from xcebra_nwb.core import session as contract
+from xcebra_nwb.core.config.schema import Method
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.files import read_json, write_json
+from xcebra_nwb.core.receipts import Receipt, save
+from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.report import style
-from xcebra_nwb.report.attribution_figures import map_figure
-from xcebra_nwb.report.decoding_figures import decoding_figure
-from xcebra_nwb.report.extraction_figures import rates_figure
+from xcebra_nwb.report.figures.attribution import map_figure
+from xcebra_nwb.report.figures.decoding import decoding_figure
+from xcebra_nwb.report.figures.extraction import rates_figure
 from xcebra_nwb.report.ground_truth import auroc_against_cell_types
 from xcebra_nwb.report.style import number, of_median_unit, plain, told_apart
 from xcebra_nwb.report.unit_map import method_name, unit_columns, unit_map, unit_rows
@@ -34,7 +35,6 @@ from xcebra_nwb.report.wording import (
     score_words,
     training_words,
 )
-from xcebra_nwb.verbs.report import report
 
 SECTIONS = ["verdicts", "attribution", "decoding", "conditions", "embedding", "training", "extraction", "provenance"]
 

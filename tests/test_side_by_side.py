@@ -11,15 +11,18 @@ import torch
 import xarray as xr
 from safetensors.numpy import load_file
 
-from xcebra_nwb import checkpoint, cohort, config, member_groups, memory, session
-from xcebra_nwb.checkpoint import Checkpoint
-from xcebra_nwb.errors import Failure, Refusal
-from xcebra_nwb.refusals import Code
-from xcebra_nwb.verbs.attribute import attribute
-from xcebra_nwb.verbs.train import current, train, train_each
-from xcebra_nwb.xcebra import encoder, side_by_side, training
-from xcebra_nwb.xcebra.side_by_side import SideBySide
-from xcebra_nwb.xcebra.snapshot import Snapshot
+from xcebra_nwb.commands.attribute import attribute
+from xcebra_nwb.commands.train import current, train, train_each
+from xcebra_nwb.core import session
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.errors import Failure, Refusal
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.training import checkpoint, memory, memory_groups, session_batch
+from xcebra_nwb.training.checkpoint import Checkpoint
+from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.trainers import contrastive, side_by_side
+from xcebra_nwb.xcebra.trainers.side_by_side import SideBySide
+from xcebra_nwb.xcebra.trainers.snapshot import Snapshot
 
 from .results import make_session
 from .test_joint import generators
@@ -27,7 +30,7 @@ from .test_training import BLOCKS, OUTPUTS, options, samples
 
 FILES = ("model.safetensors", "training.nc", "embedding.nc")
 FEW = {"steps": 32, "batch_size": 16, "seeds": 2, "nulls": 1, "device": "cpu"}
-SETTINGS = config.validate({"training": FEW, "encoder": {"hidden": 8}})
+SETTINGS = schema.validate({"training": FEW, "encoder": {"hidden": 8}})
 LAST_BIAS = "layers.3.bias"  # which the Euclidean loss does not see: rounding
 WIDTHS = {"a": 12, "b": 10, "c": 11}
 
@@ -43,7 +46,7 @@ def recording(seed: int, bins: int, units: int) -> tuple[np.ndarray, np.ndarray]
 def test_every_member_is_the_one_that_its_session_trains_alone(
     name: str, on_device: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "draws_itself", lambda device: on_device)  # as a card draws its batches
+    monkeypatch.setattr(contrastive, "draws_itself", lambda device: on_device)  # as a card draws its batches
     sizes = [(300, 8), (300, 5), (300, 7)]
     recordings, positions = zip(*(recording(seed, *size) for seed, size in enumerate(sizes)), strict=True)
     shapes = [encoder.architecture(name, units, hidden=16, outputs=OUTPUTS) for _, units in sizes]
@@ -52,7 +55,7 @@ def test_every_member_is_the_one_that_its_session_trains_alone(
     members, seeds = [len(own) for own in data], (1, 2, 3, 4)
     units = beside.units(members)
     assert units == [8, 5, 5, 7]
-    stack = training.train(
+    stack = contrastive.train(
         beside.inputs, beside.shape, BLOCKS, beside.data(data), generators(*seeds), options(40), units=units
     )
     silent = stack.layers[0][0].view(4, shapes[0].kernels[0], 9, -1)
@@ -62,7 +65,7 @@ def test_every_member_is_the_one_that_its_session_trains_alone(
         inputs = torch.as_tensor(recordings[number])
         assert torch.equal(beside.recording(number).kept, inputs)
         mine = generators(*(next(used) for _ in own))
-        alone = training.train(inputs, shapes[number], BLOCKS, own, mine, options(40))
+        alone = contrastive.train(inputs, shapes[number], BLOCKS, own, mine, options(40))
         np.testing.assert_allclose(found.loss, alone.loss, rtol=1e-4)
         for place, (one, other) in enumerate(zip(found.layers, alone.layers, strict=True)):
             torch.testing.assert_close(one[0], other[0], rtol=1e-3, atol=1e-4)
@@ -140,7 +143,7 @@ def test_sessions_side_by_side_leave_the_files_that_each_leaves_alone(
 
 
 def test_supervised_sessions_are_trained_side_by_side_too(three: list[Path], tmp_path: Path) -> None:
-    chosen = config.validate({"training": FEW | {"loss": "supervised", "seeds": 1}, "encoder": {"hidden": 8}})
+    chosen = schema.validate({"training": FEW | {"loss": "supervised", "seeds": 1}, "encoder": {"hidden": 8}})
     train_each(three[:2], chosen)
     apart = make(tmp_path, "b")
     train(apart, chosen)
@@ -153,13 +156,13 @@ def test_sessions_whose_encoders_differ_form_stacks_of_their_own(
 ) -> None:
     make(three[1].parent, "b", lambda made: made.drop_vars("choice"))  # one block less
     begun: list[int] = []
-    original = training.train
+    original = contrastive.train
 
     def spy(*arguments: object) -> object:
         begun.append(len(arguments[4]))
         return original(*arguments)
 
-    monkeypatch.setattr(training, "train", spy)
+    monkeypatch.setattr(contrastive, "train", spy)
     train_each(three, SETTINGS)
     assert begun == [1, 1, 10, 4]  # two are measured; 2 seeds and a null of every label each
     for name in ("a", "c"):
@@ -224,7 +227,7 @@ def kept(directories: list[Path]) -> list[list[bytes]]:
 def test_on_a_processor_more_sessions_than_its_caches_hold_are_trained_one_after_the_other(
     three: list[Path], alone: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cohort, "NEAR", 1)
+    monkeypatch.setattr(session_batch, "NEAR", 1)
     train_each(three, SETTINGS)
     assert kept(three) == kept(list(alone.values()))
 
@@ -269,10 +272,10 @@ def room_for(monkeypatch: pytest.MonkeyPatch, members: float) -> None:
         return needed[-1]
 
     recordings = 4 * 600 * 3 * 12
-    monkeypatch.setattr("xcebra_nwb.input_array.SHARE", math.inf)  # what encoders see fits
+    monkeypatch.setattr("xcebra_nwb.core.input_array.SHARE", math.inf)  # what encoders see fits
     monkeypatch.setattr(memory, "peak_bytes", measured)
     monkeypatch.setattr(
-        memory, "free_bytes", lambda device: int((needed[-1] * members + recordings) / member_groups.SHARE) + 1
+        memory, "free_bytes", lambda device: int((needed[-1] * members + recordings) / memory_groups.SHARE) + 1
     )
 
 
@@ -295,7 +298,7 @@ def test_a_recording_without_room_is_a_stack_of_its_own_and_leaves_the_same(
     for directory in three:
         train(directory, SETTINGS)
     alone = kept(three)
-    monkeypatch.setattr("xcebra_nwb.input_array.SHARE", 0.0)
+    monkeypatch.setattr("xcebra_nwb.core.input_array.SHARE", 0.0)
     train_each(three, SETTINGS)
     assert caplog.text.count("memory has no room for: it is read from the disk") == 3
     assert kept(three) == alone  # byte by byte, as nothing is padded

@@ -11,11 +11,13 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from xcebra_nwb.benchmark import peer, speed, speed_ours, speed_work, stopwatch
-from xcebra_nwb.benchmark.speed_work import Work
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.verbs.benchmark import benchmark
-from xcebra_nwb.xcebra.in_order import one_thread
+from xcebra_nwb.benchmark import peer
+from xcebra_nwb.benchmark.speed import ours, run, stopwatch
+from xcebra_nwb.benchmark.speed import work as speed_work
+from xcebra_nwb.benchmark.speed.work import Work
+from xcebra_nwb.commands.benchmark import benchmark
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.xcebra.maps.in_order import one_thread
 
 
 def added_product(_: Sequence[int], left: Sequence[int], right: Sequence[int], **options: object) -> int:
@@ -59,7 +61,7 @@ def test_every_work_can_be_told_from_the_others_and_is_a_config(size: str) -> No
 @pytest.mark.parametrize("work", [SMALL, replace(SMALL, kind="attribution")], ids=lambda work: work.kind)
 def test_the_least_that_has_to_be_computed_is_what_an_mlp_multiplies(work: Work) -> None:
     """Counted by torch, which finds a little less: nothing goes back to the random directions of the penalty."""
-    done = speed_ours.ours(work)
+    done = ours.ours(work)
     counts = []
     for amount in (16, 32):
         with (
@@ -68,14 +70,14 @@ def test_the_least_that_has_to_be_computed_is_what_an_mlp_multiplies(work: Work)
         ):
             done(amount)
         counts.append(counter.get_total_flops())
-    floor = speed_ours.least(work)
+    floor = ours.least(work)
     assert floor is not None
     assert (counts[1] - counts[0]) / 16 == pytest.approx(floor[0], rel=0.15)
 
 
 def test_the_command_leaves_tables_and_a_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     works = [SMALL, replace(SMALL, kind="attribution", architecture="conv10", peer=False)]
-    monkeypatch.setattr(speed, "works", lambda size, device: works)
+    monkeypatch.setattr(run, "works", lambda size, device: works)
     monkeypatch.setattr(peer, "NEEDED", ("no_such_package",))
     threads = torch.get_num_threads()
     assert benchmark("speed", "quick", tmp_path, threads) == 0
@@ -95,7 +97,7 @@ def test_the_command_leaves_tables_and_a_figure(tmp_path: Path, monkeypatch: pyt
 def test_where_the_peer_is_installed_it_does_the_same_work(work: Work) -> None:
     for package in peer.NEEDED:
         pytest.importorskip(package, reason="CEBRA comes with the extra bench, which is not installed")
-    row = speed._measured(work, speed.SIZES["quick"], stopwatch.ceiling(), stopwatch.CPU)
+    row = run._measured(work, run.SIZES["quick"], stopwatch.ceiling(), stopwatch.CPU)
     assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
     assert row["peer_rate"] > 0
 

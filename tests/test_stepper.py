@@ -14,10 +14,10 @@ from torch.utils._pytree import tree_leaves
 
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.inputs import Recording
-from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.samples import Block
-from xcebra_nwb.xcebra.stepper import RecordedStepper, Stepper, Work
-from xcebra_nwb.xcebra.training import objective_losses
+from xcebra_nwb.xcebra.sampling.samples import Block
+from xcebra_nwb.xcebra.trainers.contrastive import objective_losses
+from xcebra_nwb.xcebra.trainers.loss import Contrast
+from xcebra_nwb.xcebra.trainers.stepper import RecordedStepper, Stepper, Work
 
 STEPS, MEMBERS, CHUNK = 64, 2, 16
 

@@ -13,17 +13,17 @@ from rich.console import Console
 
 from tests.pages import EVIL, Page
 from tests.results import make_results, make_session
-from xcebra_nwb import session as contract
-from xcebra_nwb.archive.sessions import Session, write
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.files import read_json
-from xcebra_nwb.receipt import ORDER, Receipt, save
-from xcebra_nwb.refusals import Code
-from xcebra_nwb.report import summary_page
+from xcebra_nwb.commands.summarize import summarize
+from xcebra_nwb.core import session as contract
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.files import read_json
+from xcebra_nwb.core.receipts import ORDER, Receipt, save
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.core.session_table import Session, write
 from xcebra_nwb.report.atlas import COLUMNS
-from xcebra_nwb.report.ending import ending
+from xcebra_nwb.report.outcome import ending
 from xcebra_nwb.report.overview import say
-from xcebra_nwb.verbs.summarize import summarize
+from xcebra_nwb.report.pages import summary
 
 
 def done(results: Path, name: str, seed: int = 0) -> Session:
@@ -122,7 +122,7 @@ def test_atlas_is_what_attribution_says(tmp_path: Path) -> None:
 
 
 def test_page_caps_the_atlas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(summary_page, "MOST_ATLAS_ROWS", 10)
+    monkeypatch.setattr(summary, "MOST_ATLAS_ROWS", 10)
     summarize(tmp_path, table_of(tmp_path, [done(tmp_path, "sub-a")]))
     page = Page(tmp_path / "summary.html")
     assert len(page.stored[0]) == 10
@@ -182,7 +182,7 @@ def test_nothing_at_all_still_gives_a_summary(tmp_path: Path) -> None:
 
 
 def test_many_sessions_are_counted_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xcebra_nwb.report.summary_figures.MOST_ROWS", 1)
+    monkeypatch.setattr("xcebra_nwb.report.figures.summary.MOST_ROWS", 1)
     rows = [done(tmp_path, "sub-a"), done(tmp_path, "sub-b"), failed(tmp_path, "sub-c")]
     summarize(tmp_path, table_of(tmp_path, rows))
     assert "position supported in 2" in (tmp_path / "summary.html").read_text()

@@ -10,21 +10,23 @@ import pytest
 import torch
 import xarray as xr
 
-from xcebra_nwb import config, targets
-from xcebra_nwb import session as contract
-from xcebra_nwb.errors import Refusal, UsageError
-from xcebra_nwb.layout import layout
-from xcebra_nwb.objectives import resolve
-from xcebra_nwb.stack import members, null_designs
-from xcebra_nwb.verbs.assess import assess
-from xcebra_nwb.verbs.attribute import attribute
-from xcebra_nwb.verbs.train import train
-from xcebra_nwb.xcebra import encoder, supervised
-from xcebra_nwb.xcebra.jacobian import jacobian
-from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.optimization import Options
-from xcebra_nwb.xcebra.samples import Block, Targets
-from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
+from xcebra_nwb.commands.assess import assess
+from xcebra_nwb.commands.attribute import attribute
+from xcebra_nwb.commands.train import train
+from xcebra_nwb.core import session as contract
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.training.design import targets
+from xcebra_nwb.training.design.ensemble import members, null_designs
+from xcebra_nwb.training.design.objectives import resolve
+from xcebra_nwb.training.design.split import layout
+from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.maps.jacobian import jacobian
+from xcebra_nwb.xcebra.sampling.samples import Block, Targets
+from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN
+from xcebra_nwb.xcebra.trainers import supervised
+from xcebra_nwb.xcebra.trainers.loss import Contrast
+from xcebra_nwb.xcebra.trainers.optimize import Options
 
 from .results import make_session
 
@@ -104,8 +106,8 @@ def test_held_out_losses_are_those_of_all_samples() -> None:
 SUPERVISED = {"loss": "supervised", "steps": 8, "batch_size": 64, "seeds": 2, "nulls": 3, "device": "cpu"}
 
 
-def choose(**changes: object) -> config.Config:
-    return config.validate({"training": SUPERVISED} | changes)
+def choose(**changes: object) -> schema.Config:
+    return schema.validate({"training": SUPERVISED} | changes)
 
 
 @pytest.fixture
@@ -198,7 +200,7 @@ def test_a_supervised_stack_goes_through_training_attribution_and_assessment(
     session: xr.Dataset, tmp_path: Path
 ) -> None:
     contract.save(session, tmp_path / "session.nc")
-    chosen = config.validate({"training": SUPERVISED | {"similarity": "cosine", "denominator": "negatives"}})
+    chosen = schema.validate({"training": SUPERVISED | {"similarity": "cosine", "denominator": "negatives"}})
     train(tmp_path, chosen)
     history = contract.load_dataset(tmp_path / "training.nc")
     assert history["positive"].values.tolist() == ["supervised"] * 3

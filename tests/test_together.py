@@ -8,25 +8,27 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xcebra_nwb import checkpoint, config, session
-from xcebra_nwb.errors import Refusal, UsageError
-from xcebra_nwb.files import sha256
-from xcebra_nwb.session import load_dataset
-from xcebra_nwb.together import comparable, largest_group
-from xcebra_nwb.verbs.align import align
-from xcebra_nwb.verbs.train import train
-from xcebra_nwb.verbs.train_together import prepared, train_together
-from xcebra_nwb.xcebra import align as core
-from xcebra_nwb.xcebra import joint
-from xcebra_nwb.xcebra.joint import exchanged
-from xcebra_nwb.xcebra.snapshot import Snapshot, Survival
-from xcebra_nwb.xcebra.windows import TRAIN
+from xcebra_nwb.commands.align import align
+from xcebra_nwb.commands.train import train
+from xcebra_nwb.commands.train_together import prepared, train_together
+from xcebra_nwb.core import session
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.core.files import sha256
+from xcebra_nwb.core.session import load_dataset
+from xcebra_nwb.training import checkpoint
+from xcebra_nwb.training.design.shared_labels import comparable, largest_group
+from xcebra_nwb.xcebra.sampling.windows import TRAIN
+from xcebra_nwb.xcebra.trainers import align as core
+from xcebra_nwb.xcebra.trainers import joint
+from xcebra_nwb.xcebra.trainers.joint import exchanged
+from xcebra_nwb.xcebra.trainers.snapshot import Snapshot, Survival
 
 from .results import make_session
 
 NAMES = ("model.safetensors", "training.nc", "embedding.nc")
 QUICK = {"steps": 4, "batch_size": 16, "seeds": 1, "nulls": 2, "device": "cpu", "regularizer": {"ramp": [0, 0]}}
-SETTINGS = config.validate({"training": QUICK, "encoder": {"hidden": 8}})
+SETTINGS = schema.validate({"training": QUICK, "encoder": {"hidden": 8}})
 Change = Callable[[xr.Dataset], xr.Dataset]
 
 
@@ -92,7 +94,7 @@ def test_a_class_and_a_place_within_it_are_found_in_other_sessions(three: list[P
     other = turned["choice"].copy(data=np.where(codes >= 0, 1 - codes, -1)).assign_attrs(classes='["right", "left"]')
     session.save(turned.assign(choice=other), three[1] / "session.nc")
     mixed = {"name": "place", "outputs": [0, 3], "positive": "mixed", "label": "position", "within": "choice"}
-    chosen = config.validate({"training": QUICK, "encoder": {"outputs": 3}, "objectives": [mixed]})
+    chosen = schema.validate({"training": QUICK, "encoder": {"outputs": 3}, "objectives": [mixed]})
     ready, refused = prepared({directory.name: directory for directory in three}, chosen)
     assert not refused
     parts = [one.samples(TRAIN) for one in ready.values()]
@@ -145,7 +147,7 @@ def test_a_session_whose_labels_mean_something_else_is_refused_in_one_line(
     change: Change, says: str, three: list[Path]
 ) -> None:
     odd = make(three[0].parent, "b", 10, change)
-    without_nulls = config.validate({"training": QUICK | {"nulls": 0}, "encoder": {"hidden": 8}})
+    without_nulls = schema.validate({"training": QUICK | {"nulls": 0}, "encoder": {"hidden": 8}})
     with pytest.raises(Refusal, match=says):
         train_together(three, without_nulls)
     assert not (three[0] / "training.nc").exists()
@@ -176,7 +178,7 @@ def test_classes_are_told_by_their_names_and_labels_whatever_order_the_files_hav
 def test_a_batch_smaller_than_the_number_of_sessions_and_two_sessions_of_one_name_are_refused(
     three: list[Path],
 ) -> None:
-    small = config.validate({"training": QUICK | {"batch_size": 2}})
+    small = schema.validate({"training": QUICK | {"batch_size": 2}})
     with pytest.raises(UsageError, match="3 sessions share a batch of 2"):
         train_together(three, small)
     namesake = make(three[0].parent / "elsewhere", "a", 9)
@@ -186,7 +188,7 @@ def test_a_batch_smaller_than_the_number_of_sessions_and_two_sessions_of_one_nam
 
 def test_supervised_encoders_have_nothing_to_share() -> None:
     with pytest.raises(UsageError, match="no pairs to exchange"):
-        config.validate({"training": {"together": True, "loss": "supervised"}})
+        schema.validate({"training": {"together": True, "loss": "supervised"}})
 
 
 def test_a_left_out_session_is_aligned_to_others_which_stay_as_they_are(three: list[Path]) -> None:
@@ -220,7 +222,7 @@ def test_a_session_is_not_aligned_to_what_shares_no_space_or_no_meaning(three: l
 
 
 def test_members_are_those_that_all_sessions_have(three: list[Path]) -> None:
-    train_together(three[:2], config.validate({"training": QUICK | {"nulls": 1}, "encoder": {"hidden": 8}}))
+    train_together(three[:2], schema.validate({"training": QUICK | {"nulls": 1}, "encoder": {"hidden": 8}}))
     align(three[2], [three[1]])
     stacks = [load_dataset(directory / "training.nc") for directory in three]
     for name in ("role", "broken", "number"):

@@ -7,17 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from xcebra_nwb import config, session
-from xcebra_nwb.layout import layout
-from xcebra_nwb.verbs import train as verb
-from xcebra_nwb.xcebra import encoder, optimization, training
-from xcebra_nwb.xcebra.jacobian import jacobian
-from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.optimization import Options
-from xcebra_nwb.xcebra.pairs import NearPairs, TimePairs
-from xcebra_nwb.xcebra.samples import Block, Samples
-from xcebra_nwb.xcebra.steps import RecordedSteps, label_increments
-from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN, successors
+from xcebra_nwb.commands import train as verb
+from xcebra_nwb.core import session
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.training.design.split import layout
+from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.maps.jacobian import jacobian
+from xcebra_nwb.xcebra.sampling.label_steps import RecordedSteps, label_increments
+from xcebra_nwb.xcebra.sampling.pairs import NearPairs, TimePairs
+from xcebra_nwb.xcebra.sampling.samples import Block, Samples
+from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN, successors
+from xcebra_nwb.xcebra.trainers import contrastive, optimize
+from xcebra_nwb.xcebra.trainers.loss import Contrast
+from xcebra_nwb.xcebra.trainers.optimize import Options
 
 from .results import make_session
 
@@ -61,7 +63,7 @@ def trained(shifts: list[int], seeds: list[int], steps: int = 20, name: str = "m
     shape = encoder.architecture(name, UNITS, hidden=16, outputs=OUTPUTS)
     generators = [np.random.default_rng(seed) for seed in seeds]
     data = samples(position, shifts, shape.window)
-    return training.train(activity, shape, BLOCKS, data, generators, options(steps, **changes))
+    return contrastive.train(activity, shape, BLOCKS, data, generators, options(steps, **changes))
 
 
 @pytest.mark.parametrize("name", ["mlp", "conv10"])
@@ -92,7 +94,7 @@ def test_one_thread_and_two_give_the_same_bits(name: str) -> None:
     chosen, threads, found = options(2, batch_size=512, regularizer_ramp=(0.0, 0.0)), torch.get_num_threads(), []
     for count in (1, 2):
         torch.set_num_threads(count)
-        found.append(training.train(activity, shape, blocks, data, [np.random.default_rng(1)], chosen))
+        found.append(contrastive.train(activity, shape, blocks, data, [np.random.default_rng(1)], chosen))
     torch.set_num_threads(threads)
     for a, b in zip(found[0].layers, found[1].layers, strict=True):
         assert torch.equal(a[0], b[0])
@@ -127,9 +129,9 @@ def test_the_penalty_is_the_squared_norm_of_the_jacobian() -> None:
     rows = jacobian(shape, layers, activity.double(), np.arange(20, 60))
     squares = rows.square().sum(dim=(3, 4)).mean(dim=1)[0]  # (latent,)
     exact = 0.5 * sum(squares[b.first : b.last].sum() for b in BLOCKS)
-    directions = training.random_directions(BLOCKS, (4000, 40), np.random.default_rng(1))
+    directions = contrastive.random_directions(BLOCKS, (4000, 40), np.random.default_rng(1))
     estimates = [
-        training.jacobian_penalty(shape, layers, BLOCKS, latents, pre, Contrast(), torch.as_tensor(d)[None]).item()
+        contrastive.jacobian_penalty(shape, layers, BLOCKS, latents, pre, Contrast(), torch.as_tensor(d)[None]).item()
         for d in directions
     ]
     error = np.std(estimates) / np.sqrt(len(estimates))
@@ -144,8 +146,8 @@ def test_for_blocks_of_one_latent_the_penalty_is_exact() -> None:
     windows = encoder.gather_windows(activity, torch.arange(50)[None], 1)
     latents, pre = encoder.forward(shape, layers, windows)
     one = [Block("only", 0, 1)]
-    directions = torch.as_tensor(training.random_directions(one, (1, 50), np.random.default_rng(1)))
-    found = training.jacobian_penalty(shape, layers, one, latents, pre, Contrast(), directions)
+    directions = torch.as_tensor(contrastive.random_directions(one, (1, 50), np.random.default_rng(1)))
+    found = contrastive.jacobian_penalty(shape, layers, one, latents, pre, Contrast(), directions)
     expected = 0.5 * jacobian(shape, layers, activity, np.arange(50)).square().sum(dim=(2, 3, 4)).mean()
     torch.testing.assert_close(found[0], expected)
 
@@ -167,7 +169,9 @@ def test_over_all_directions_the_penalty_is_that_of_the_block_as_it_is_compared(
 
     exact = sum(torch.autograd.functional.jacobian(prepared, window).square().sum() for window in windows[0])
     found = sum(
-        training.jacobian_penalty(shape, layers, [block], latents, pre, contrast, axis.expand(1, len(bins), -1)).item()
+        contrastive.jacobian_penalty(
+            shape, layers, [block], latents, pre, contrast, axis.expand(1, len(bins), -1)
+        ).item()
         for axis in torch.eye(block.last - block.first, dtype=torch.float64)
     )
     assert found == pytest.approx(0.5 * exact.item() / len(bins), rel=1e-9)
@@ -175,15 +179,15 @@ def test_over_all_directions_the_penalty_is_that_of_the_block_as_it_is_compared(
 
 def test_the_regularizer_ramps_up() -> None:
     chosen = options(1000, regularizer_ramp=(0.125, 0.25))
-    weights = [optimization.regularizer_weight(step, chosen) for step in (0, 124, 125, 187, 250, 999)]
+    weights = [optimize.regularizer_weight(step, chosen) for step in (0, 124, 125, 187, 250, 999)]
     assert weights == pytest.approx([0, 0, 0, 0.1 * 62 / 125, 0.1, 0.1])
 
 
 def test_the_learning_rate_stays_and_then_falls_to_nothing() -> None:
     chosen = options(1000, decay=0.5)
-    rates = [optimization.learning_rate(step, chosen) for step in (0, 499, 500, 750, 999)]
+    rates = [optimize.learning_rate(step, chosen) for step in (0, 499, 500, 750, 999)]
     assert rates == pytest.approx([1e-2, 1e-2, 1e-2, 0.5e-2, 0], abs=1e-7)
-    assert {optimization.learning_rate(step, options(10)) for step in range(10)} == {1e-2}
+    assert {optimize.learning_rate(step, options(10)) for step in range(10)} == {1e-2}
 
 
 def test_cosine_and_negatives_train_too() -> None:
@@ -198,7 +202,7 @@ def test_held_out_losses_are_repeatable_and_near_those_of_training() -> None:
     model = trained([0], [1], steps=100)
     data = samples(position, [0])
     losses = [
-        training.held_out_losses(
+        contrastive.held_out_losses(
             activity, shape, model.layers, BLOCKS, data, [np.random.default_rng(5)], options(100), batches=8
         )
         for _ in range(2)
@@ -211,17 +215,17 @@ def test_the_held_out_loss_is_drawn_from_what_trained_nothing(tmp_path: Path, mo
     made = make_session(np.random.default_rng(0))
     session.save(made, tmp_path / "session.nc")
     few = {"steps": 2, "batch_size": 16, "seeds": 1, "nulls": 1}
-    chosen = config.validate({"training": {**few, "device": "cpu", "regularizer": {"ramp": [0, 0]}}})
+    chosen = schema.validate({"training": {**few, "device": "cpu", "regularizer": {"ramp": [0, 0]}}})
     seen: dict[str, np.ndarray] = {}
 
     def spied(name: str) -> None:
-        original = getattr(training, name)
+        original = getattr(contrastive, name)
 
         def spy(*arguments: object) -> object:
             (seen[name],) = [a[0].bins for a in arguments if isinstance(a, list) and isinstance(a[0], Samples)]
             return original(*arguments)
 
-        monkeypatch.setattr(training, name, spy)
+        monkeypatch.setattr(contrastive, name, spy)
 
     spied("train")
     spied("held_out_losses")
@@ -237,7 +241,7 @@ def test_a_relation_that_the_held_out_part_does_not_share_is_not_found_there() -
     shape = encoder.architecture("mlp", UNITS, hidden=16, outputs=OUTPUTS)
     model = trained([0], [1], steps=300)
     same, other = (
-        training.held_out_losses(
+        contrastive.held_out_losses(
             activity, shape, model.layers, BLOCKS, data, [np.random.default_rng(5)], options(1), batches=8
         )[0, 1]
         for data in (samples(position, [0]), samples(position, [BINS // 2]))
@@ -252,7 +256,7 @@ def weighted(x: float, y: float, **changes: object) -> np.ndarray:
     axes = [samples(position[:, [axis]], [0])[0] for axis in (0, 1)]
     data = [Samples(axes[0].bins, axes[0].references, [axis.rules[1] for axis in axes])]
     blocks = [Block("x", 0, 1, x), Block("y", 0, 1, y)]
-    return training.train(activity, shape, blocks, data, [np.random.default_rng(1)], options(60, **changes)).loss[0]
+    return contrastive.train(activity, shape, blocks, data, [np.random.default_rng(1)], options(60, **changes)).loss[0]
 
 
 def test_a_weight_multiplies_the_loss_in_what_is_minimised_and_not_in_the_curve() -> None:
@@ -279,7 +283,7 @@ def test_training_records_scales_weights_and_remarks(tmp_path: Path) -> None:
         {"name": "position", "outputs": [0, 4], "positive": "mixed", "label": "position", "within": "choice"},
         {"name": "angle", "outputs": [0, 3], "positive": "delta_vmf", "label": "head_direction", "kappa": 9},
     ]
-    chosen = config.validate({"training": few, "objectives": nested, "encoder": {"outputs": 6}})
+    chosen = schema.validate({"training": few, "objectives": nested, "encoder": {"outputs": 6}})
     verb.train(tmp_path, chosen)
     history = session.load_dataset(tmp_path / "training.nc")
     assert history["weight"].values.tolist() == [0.5, 1, 1]

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from tests.results import make_session
-from xcebra_nwb import config
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.files import read_json
-from xcebra_nwb.report.tune_page import tune_page
-from xcebra_nwb.session import save
-from xcebra_nwb.tune.choice import Measured, Trial, as_record, choose, from_record, standard_error
-from xcebra_nwb.tune.grid import Grid, grid, tuned
-from xcebra_nwb.tune.study import explore
+from xcebra_nwb.assess.tuning.choice import Measured, Trial, as_record, choose, from_record, standard_error
+from xcebra_nwb.assess.tuning.grid import Grid, grid, tuned
+from xcebra_nwb.assess.tuning.study import explore
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.files import read_json
+from xcebra_nwb.core.session import save
+from xcebra_nwb.report.pages.tuning import tune_page
 
 GRID = Grid((3, 5), (0.0, 0.1, 1.0))
 QUESTION = {"config": "a", "code": "b", "sub-1": "c"}
@@ -102,7 +102,7 @@ def test_a_study_that_was_killed_goes_on(tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path\n"
         "from tests.test_tune import GRID, QUESTION, trial\n"
-        "from xcebra_nwb.tune.study import explore\n"
+        "from xcebra_nwb.assess.tuning.study import explore\n"
         "def attempt(outputs, weight, asked=[]):\n"
         "    asked.append(1)\n"
         "    if len(asked) == 3: os._exit(9)\n"
@@ -127,10 +127,10 @@ def test_the_study_of_another_question_is_not_added_to(tmp_path: Path) -> None:
 
 def test_objectives_that_are_given_fix_the_number_of_latents() -> None:
     session = make_session(np.random.default_rng(0))
-    automatic = grid(config.validate({}), [session])
+    automatic = grid(schema.validate({}), [session])
     assert automatic.outputs[0] == 7  # 3 for the position, 3 for the angle, 1 for the choice
     assert len(automatic.outputs) == 5
-    given = config.validate(
+    given = schema.validate(
         {"objectives": [{"name": "p", "outputs": [0, 3], "positive": "time_delta", "label": "position"}]}
     )
     assert grid(given, [session]).outputs == (3,)
@@ -152,13 +152,13 @@ def extracted(tmp_path: Path) -> Path:
 
 
 def test_tuning_a_session_writes_what_to_take_and_why(extracted: Path, tmp_path: Path) -> None:
-    from xcebra_nwb.verbs.tune import tune
+    from xcebra_nwb.commands.tune import tune
 
-    files = tune([extracted], config.validate({"training": SHORT}), 2, tmp_path / "study")
+    files = tune([extracted], schema.validate({"training": SHORT}), 2, tmp_path / "study")
     assert [file.name for file in files] == ["tune.json", "tuned.yaml", "tune.html"]
     record = read_json(files[0])
     assert len(record["trials"]) == 2
-    assert config.load(files[1]).encoder.outputs == record["chosen"]["encoder"]["outputs"]
+    assert schema.load(files[1]).encoder.outputs == record["chosen"]["encoder"]["outputs"]
     assert {one["label"] for one in record["trials"][0]["measured"]} == {"position", "head_direction", "choice"}
     assert not (tmp_path / "study" / "trial").exists()
 
@@ -170,8 +170,8 @@ def test_tuning_a_session_writes_what_to_take_and_why(extracted: Path, tmp_path:
 def test_what_cannot_be_tuned_is_said(
     extracted: Path, tmp_path: Path, training: dict, folder: str, message: str
 ) -> None:
-    from xcebra_nwb.verbs.tune import tune
+    from xcebra_nwb.commands.tune import tune
 
     with pytest.raises(UsageError, match=message):
-        tune([tmp_path / folder], config.validate({"training": training}), 1, tmp_path / "study")
+        tune([tmp_path / folder], schema.validate({"training": training}), 1, tmp_path / "study")
     assert not (tmp_path / "study").exists()

@@ -10,20 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from xcebra_nwb import config, session, value_types
-from xcebra_nwb.cohort import Cohort
-from xcebra_nwb.input_array import input_array
-from xcebra_nwb.inputs import encoder_inputs, recorded_inputs
-from xcebra_nwb.trainee import trainee
-from xcebra_nwb.verbs import attribute as verb
-from xcebra_nwb.verbs.align import align
-from xcebra_nwb.verbs.assess import assess
-from xcebra_nwb.verbs.attribute import attribute
-from xcebra_nwb.verbs.train import train, train_each
-from xcebra_nwb.verbs.train_together import train_together
-from xcebra_nwb.xcebra.encoder import architecture
+from xcebra_nwb.commands import attribute as verb
+from xcebra_nwb.commands.align import align
+from xcebra_nwb.commands.assess import assess
+from xcebra_nwb.commands.attribute import attribute
+from xcebra_nwb.commands.train import train, train_each
+from xcebra_nwb.commands.train_together import train_together
+from xcebra_nwb.core import session, value_types
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.input_array import input_array
+from xcebra_nwb.training.design.prepare import trainee
+from xcebra_nwb.training.inputs import encoder_inputs, recorded_inputs
+from xcebra_nwb.training.session_batch import Cohort
+from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.inputs import Recording
-from xcebra_nwb.xcebra.side_by_side import SideBySide
+from xcebra_nwb.xcebra.trainers.side_by_side import SideBySide
 
 from .results import make_session
 
@@ -31,7 +32,7 @@ CPU = torch.device("cpu")
 WIDTHS = {"a": 12, "b": 10, "c": 11}
 FEW = {"steps": 4, "batch_size": 16, "seeds": 1, "nulls": 1, "device": "cpu", "regularizer": {"ramp": [0, 0]}}
 FITTED = {"methods": ["inverted_neuron_gradient", "generator_support"], "generator": {"steps": 3, "batch_size": 16}}
-SETTINGS = config.validate({"training": FEW, "encoder": {"architecture": "conv10", "hidden": 8}, "attribution": FITTED})
+SETTINGS = schema.validate({"training": FEW, "encoder": {"architecture": "conv10", "hidden": 8}, "attribution": FITTED})
 
 
 def counts(name: str, stored: type, smoothing: float = 0.0, standardize: int = 0) -> xr.Dataset:
@@ -152,7 +153,7 @@ def test_what_generators_explain_is_not_kept_twice(
 def test_all_of_a_run_is_the_same_as_with_counts_in_float32(
     share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xcebra_nwb.input_array.SHARE", share)
+    monkeypatch.setattr("xcebra_nwb.core.input_array.SHARE", share)
     (narrow,), (wide,) = (made_in(tmp_path / stored.__name__, {"a": stored}) for stored in (np.uint8, np.float32))
     for directory in (narrow, wide):
         train(directory, SETTINGS)

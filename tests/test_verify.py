@@ -9,22 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from xcebra_nwb import cli
-from xcebra_nwb.archive import sessions
-from xcebra_nwb.archive.sessions import Session
-from xcebra_nwb.config import validate
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.nwb.exported import nested, read_export
-from xcebra_nwb.nwb.objects import flat
-from xcebra_nwb.verbs.assess import assess
-from xcebra_nwb.verbs.attribute import attribute
-from xcebra_nwb.verbs.check import check
-from xcebra_nwb.verbs.discover import discover
-from xcebra_nwb.verbs.extract import extract
-from xcebra_nwb.verbs.fetch import fetch
-from xcebra_nwb.verbs.train import train
-from xcebra_nwb.verbs.verify import planned, verify
-from xcebra_nwb.verbs.write import write
+from xcebra_nwb.commands import cli
+from xcebra_nwb.commands.assess import assess
+from xcebra_nwb.commands.attribute import attribute
+from xcebra_nwb.commands.check import check
+from xcebra_nwb.commands.discover import discover
+from xcebra_nwb.commands.extract import extract
+from xcebra_nwb.commands.fetch import fetch
+from xcebra_nwb.commands.train import train
+from xcebra_nwb.commands.verify import planned, verify
+from xcebra_nwb.commands.write import write
+from xcebra_nwb.core import session_table
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.session_table import Session
+from xcebra_nwb.nwb.export.objects import flat
+from xcebra_nwb.nwb.export.read_back import nested, read_export
 
 from . import nwb_builders
 from .loopback import Loopback
@@ -56,7 +56,7 @@ def result(archive: Loopback, tmp_path: Path) -> Path:
 
 
 def row(tmp_path: Path) -> Session:
-    return sessions.read(tmp_path / "t.tsv")[0]
+    return session_table.read(tmp_path / "t.tsv")[0]
 
 
 def test_a_result_names_its_source_and_comes_out_again(

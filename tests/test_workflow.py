@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from xcebra_nwb import config, receipt
-from xcebra_nwb.verbs.simulate import simulate
+from xcebra_nwb.commands.simulate import simulate
+from xcebra_nwb.core import receipts as receipt
+from xcebra_nwb.core.config import schema
 
 from . import nwb_builders
 
@@ -58,8 +59,8 @@ def project(tmp_path: Path) -> Path:
     nwb_builders.without_behaviour(files / "sub-rat_ses-2.nwb")
     rows = [f"sub-rat_ses-{n}\ttrue\tdata/sub-rat_ses-{n}.nwb" for n in (1, 2)]
     (tmp_path / "sessions.tsv").write_text("\n".join(["session\tinclude\tsource", *rows]) + "\n")
-    settings = config.validate(QUICK | {"sessions": "sessions.tsv"})
-    (tmp_path / "project.yaml").write_text(config.dump(settings))
+    settings = schema.validate(QUICK | {"sessions": "sessions.tsv"})
+    (tmp_path / "project.yaml").write_text(schema.dump(settings))
     return tmp_path
 
 
@@ -156,8 +157,8 @@ def test_a_config_of_ones_own_starts_from_the_defaults_not_from_the_demo(project
     (project / "nobody.tsv").write_text("session\tinclude\tsource\n")
     done = snakemake("--directory", project, "--configfile", project / "mine.yaml", "--cores", 1)
     assert done.returncode == 0, done.stderr
-    written = config.load(project / "results" / "settings.yaml")
-    assert written.training == config.Training()
+    written = schema.load(project / "results" / "settings.yaml")
+    assert written.training == schema.Training()
     assert written.neural.min_spikes == 7
 
 
@@ -234,7 +235,7 @@ def test_sessions_are_trained_side_by_side_in_one_job_and_stay_so(tmp_path: Path
 
     def at_once(number: int, *arguments: object) -> subprocess.CompletedProcess[str]:
         chosen = QUICK | {"sessions": "sessions.tsv", "training": QUICK["training"] | {"sessions_at_once": number}}
-        (tmp_path / "project.yaml").write_text(config.dump(config.validate(chosen)))
+        (tmp_path / "project.yaml").write_text(schema.dump(schema.validate(chosen)))
         return snakemake(*start(tmp_path), *arguments)
 
     receipts = [f"results/s{number}/receipts/train.json" for number in (1, 2, 3)]

@@ -20,12 +20,12 @@ from pynwb.file import Subject
 from pynwb.misc import Units
 
 from tests.results import LABELS, make_results, make_session
-from xcebra_nwb import provenance
-from xcebra_nwb.errors import Failure, UsageError
-from xcebra_nwb.files import sha256
-from xcebra_nwb.nwb.objects import TESTED, flat
-from xcebra_nwb.session import load_dataset, save_dataset
-from xcebra_nwb.verbs.write import write
+from xcebra_nwb.commands.write import write
+from xcebra_nwb.core import provenance
+from xcebra_nwb.core.errors import Failure, UsageError
+from xcebra_nwb.core.files import sha256
+from xcebra_nwb.core.session import load_dataset, save_dataset
+from xcebra_nwb.nwb.export.objects import TESTED, flat
 
 NAME = "sub-a_ses-1"
 UNITS = 12

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from tests import nwb_builders as build
-from xcebra_nwb.config import validate
-from xcebra_nwb.errors import Failure
-from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.nwb.inventory import inventory
-from xcebra_nwb.nwb.readers import registry
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.errors import Failure
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.nwb.inventory.inventory import inventory
+from xcebra_nwb.nwb.neural.readers import registry
 
 PAGE = Path(__file__).parent.parent / "docs" / "your-layout.md"
 

@@ -8,14 +8,14 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from xcebra_nwb.benchmark.solve import label_blocks
-from xcebra_nwb.benchmark.speed_ours import RANK_TOLERANCE, shape_of
-from xcebra_nwb.benchmark.speed_work import LABEL, Work
-from xcebra_nwb.fitted import contrast
-from xcebra_nwb.session import encoder_input, labels
+from xcebra_nwb.benchmark.speed.ours import RANK_TOLERANCE, shape_of
+from xcebra_nwb.benchmark.speed.work import LABEL, Work
+from xcebra_nwb.core.session import encoder_input, labels
+from xcebra_nwb.training.fitted import contrast
 from xcebra_nwb.xcebra import encoder
-from xcebra_nwb.xcebra.attribution import maps_of_jacobian
-from xcebra_nwb.xcebra.directions import LabelValues, directions
-from xcebra_nwb.xcebra.model import Model
+from xcebra_nwb.xcebra.maps.kept_directions import LabelValues, directions
+from xcebra_nwb.xcebra.maps.maps import maps_of_jacobian
+from xcebra_nwb.xcebra.maps.model import Model
 
 BINS = np.arange(20, 2020)
 METHODS = ("inverted_neuron_gradient", "neuron_gradient")

@@ -6,10 +6,10 @@ import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from xcebra_nwb.assess.shared import explained_sharing
-from xcebra_nwb.benchmark.speed_work import Work
-from xcebra_nwb.decoding import decoding_score
-from xcebra_nwb.nwb.grid import Grid
-from xcebra_nwb.session import encoder_input
+from xcebra_nwb.benchmark.speed.work import Work
+from xcebra_nwb.core.session import encoder_input
+from xcebra_nwb.nwb.bins.grid import Grid
+from xcebra_nwb.xcebra.decoding import decoding_score
 
 SAMPLES, LATENTS, UNITS = 20_000, 3, 100
 TRAIN, TEST = np.split(np.arange(SAMPLES), [4 * SAMPLES // 5])

@@ -9,16 +9,16 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from xcebra_nwb.benchmark.speed_work import Work
-from xcebra_nwb.fitted import options
-from xcebra_nwb.session import encoder_input
-from xcebra_nwb.trainee import trainee
-from xcebra_nwb.xcebra import training
-from xcebra_nwb.xcebra.groups import Groups
-from xcebra_nwb.xcebra.loss import Contrast, contrastive_loss
-from xcebra_nwb.xcebra.pairs import DiscretePairs, NearPairs
-from xcebra_nwb.xcebra.steps import NormalSteps
-from xcebra_nwb.xcebra.windows import TRAIN
+from xcebra_nwb.benchmark.speed.work import Work
+from xcebra_nwb.core.session import encoder_input
+from xcebra_nwb.training.design.prepare import trainee
+from xcebra_nwb.training.fitted import options
+from xcebra_nwb.xcebra.sampling.groups import Groups
+from xcebra_nwb.xcebra.sampling.label_steps import NormalSteps
+from xcebra_nwb.xcebra.sampling.pairs import DiscretePairs, NearPairs
+from xcebra_nwb.xcebra.sampling.windows import TRAIN
+from xcebra_nwb.xcebra.trainers import contrastive
+from xcebra_nwb.xcebra.trainers.loss import Contrast, contrastive_loss
 
 STEPS = 16  # drawn together
 BINS, BATCH, MEMBERS, LATENTS = 20_000, 512, 4, 3
@@ -31,7 +31,7 @@ def bench_16_steps(benchmark: BenchmarkFixture, architecture: str, weight: float
     ready, inputs = trainee(work.task.session, work.task.config), torch.as_tensor(encoder_input(work.task.session))
     chosen = replace(options(work.task.config), steps=STEPS, regularizer_weight=weight, regularizer_ramp=(0.0, 0.0))
     samples, generators = ready.samples(TRAIN), ready.generators(work.task.config)
-    benchmark(lambda: training.train(inputs, ready.shape, ready.blocks, samples, generators, chosen))
+    benchmark(lambda: contrastive.train(inputs, ready.shape, ready.blocks, samples, generators, chosen))
 
 
 def bench_contrastive_loss_and_its_gradient(benchmark: BenchmarkFixture) -> None:

@@ -13,17 +13,18 @@ import dandi.consts
 import pytest
 import yaml
 
-from xcebra_nwb import cli
-from xcebra_nwb.archive import given, sessions
-from xcebra_nwb.config import validate
-from xcebra_nwb.errors import Failure, UsageError, XcebraError
-from xcebra_nwb.nwb.exported import read_export
-from xcebra_nwb.nwb.inventory import inventory
-from xcebra_nwb.session import load_dataset
-from xcebra_nwb.verbs.assess import assess
-from xcebra_nwb.verbs.attribute import attribute
-from xcebra_nwb.verbs.discover import discover
-from xcebra_nwb.verbs.train import train
+from xcebra_nwb.archive import given
+from xcebra_nwb.commands import cli
+from xcebra_nwb.commands.assess import assess
+from xcebra_nwb.commands.attribute import attribute
+from xcebra_nwb.commands.discover import discover
+from xcebra_nwb.commands.train import train
+from xcebra_nwb.core import session_table
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
+from xcebra_nwb.core.session import load_dataset
+from xcebra_nwb.nwb.export.read_back import read_export
+from xcebra_nwb.nwb.inventory.inventory import inventory
 
 from .. import nwb_builders
 from ..loopback import Loopback
@@ -260,7 +261,7 @@ def test_a_path_stays_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_table_holds_no_address_that_is_not_pinned(source: str, tmp_path: Path) -> None:
     (tmp_path / "t.tsv").write_text(f"session\tinclude\tsource\na\ttrue\t{source}\n")
     with pytest.raises(XcebraError, match="address w") as raised:
-        sessions.read(tmp_path / "t.tsv")
+        session_table.read(tmp_path / "t.tsv")
     assert SECRET not in str(raised.value)
 
 

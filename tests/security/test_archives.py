@@ -14,12 +14,12 @@ import dandi.utils
 import pytest
 from snakemake_interface_common.exceptions import WorkflowError
 
-from xcebra_nwb.archive import sessions
 from xcebra_nwb.archive.connection import connected
 from xcebra_nwb.archive.download import downloaded
 from xcebra_nwb.archive.plain import is_plain
-from xcebra_nwb.errors import Failure, UsageError, XcebraError
-from xcebra_nwb.verbs.discover import discover
+from xcebra_nwb.commands.discover import discover
+from xcebra_nwb.core import session_table
+from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
 
 from ..loopback import Loopback
 from ..test_storage_plugin import PLUGIN
@@ -28,7 +28,7 @@ KEY = "a key of another archive"
 ADDRESS = "{site}/dandiset/000001"
 
 
-def find(archive: Loopback, folder: Path) -> list[sessions.Session]:
+def find(archive: Loopback, folder: Path) -> list[session_table.Session]:
     return discover([ADDRESS.format(site=archive.site)], folder / "t.tsv")
 
 
@@ -249,7 +249,7 @@ def test_a_table_stays_readable_whatever_is_listed(archive: Loopback, tmp_path: 
     archive.add(f"{'a' * 200_000}.nwb", b"x")
     archive.add("sub-a/sub-a_ses-1.nwb", b"y", metadata={"variableMeasured": [{"value": "Units" * 40_000}]})
     find(archive, tmp_path)
-    long, short = sorted(sessions.read(tmp_path / "t.tsv"), key=lambda row: len(row.session), reverse=True)
+    long, short = sorted(session_table.read(tmp_path / "t.tsv"), key=lambda row: len(row.session), reverse=True)
     assert (long.include, short.session) == (False, "sub-a_ses-1")
 
 

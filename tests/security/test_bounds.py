@@ -11,19 +11,20 @@ import numpy as np
 import pytest
 
 from tests import nwb_builders as build
-from xcebra_nwb import addresses
 from xcebra_nwb.archive import given, newer
 from xcebra_nwb.archive.publication import CONTACT
-from xcebra_nwb.config import validate
-from xcebra_nwb.errors import Refusal
-from xcebra_nwb.hdf5 import bounds, scan
-from xcebra_nwb.nwb import angles, checker, label_choice
-from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.nwb.inventory import inventory
-from xcebra_nwb.nwb.readers import roi_responses, series_per_unit
-from xcebra_nwb.refusals import Code
+from xcebra_nwb.commands.inspect import render
+from xcebra_nwb.core import addresses
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.hdf5 import bounds, scan
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.export import check
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.nwb.inventory.inventory import inventory
+from xcebra_nwb.nwb.labels import angles, choice
+from xcebra_nwb.nwb.neural.readers import roi_responses, series_per_unit
 from xcebra_nwb.report import status
-from xcebra_nwb.verbs.inspect import render
 
 SECONDS = 20.0  # far more than any of these takes on a busy machine, far less than what they took
 
@@ -131,7 +132,7 @@ def test_what_takes_more_memory_than_there_is_is_not_read(tmp_path: Path, monkey
         del h5["units/spike_times_index"]
         h5["units/spike_times_index"] = [0, 0, 0, 0, 0, 40_000_000]
 
-    monkeypatch.setattr("xcebra_nwb.host_memory.free_bytes", lambda: 2**28)
+    monkeypatch.setattr("xcebra_nwb.core.host_memory.free_bytes", lambda: 2**28)
     with pytest.raises(Refusal, match="bytes of memory are free"):
         extract_session(hostile(tmp_path / "x.nwb", large), validate({}), "one")
 
@@ -182,9 +183,9 @@ HOSTILE = [
 WORK: dict[str, Callable[[str], object]] = {
     "unit of angles": angles.radians_per,
     "name of an angle": angles.named_angle,
-    "finding": lambda text: checker._normal(text, PurePosixPath("x.nwb")),
-    "label": label_choice.clean_name,
-    "movement": label_choice.MOVEMENT.search,
+    "finding": lambda text: check._normal(text, PurePosixPath("x.nwb")),
+    "label": choice.clean_name,
+    "movement": choice.MOVEMENT.search,
     "neuropil": roi_responses.NOT_NEURONS.search,
     "relative": roi_responses.RELATIVE.match,
     "numbered": lambda text: series_per_unit.numbered([text]),
@@ -211,7 +212,7 @@ def test_no_expression_takes_more_than_a_step_a_character(what: str) -> None:
 
 
 def test_paths_of_files_are_still_left_out_of_findings() -> None:
-    said = checker._normal("see /a/b/c.nwb at 0x1f, '/x/y.py' and d/e.nwb: no", PurePosixPath("z.nwb"))
+    said = check._normal("see /a/b/c.nwb at 0x1f, '/x/y.py' and d/e.nwb: no", PurePosixPath("z.nwb"))
     assert said == "see a file at 0x, 'a file' and da file: no"
     assert CONTACT.fullmatch("Doe, Jane <a@b>")
 

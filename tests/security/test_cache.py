@@ -15,10 +15,10 @@ import pytest
 from xcebra_nwb.archive import cache, download, signing
 from xcebra_nwb.archive.download import downloaded
 from xcebra_nwb.archive.ranges import BLOCK
-from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.archive.stream import streamed
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.verbs.discover import discover
+from xcebra_nwb.commands.discover import discover
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.session_table import Session
 
 from ..loopback import Loopback
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from h5py import h5d, h5p, h5s, h5t
 
-from xcebra_nwb.errors import Refusal
-from xcebra_nwb.nwb.inventory import inventory
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.nwb.inventory.inventory import inventory
 
 from .. import nwb_builders as build
 

@@ -18,21 +18,21 @@ from tests import nwb_builders as build
 from tests.results import make_results, make_session
 from xcebra_nwb.archive import cache, pinned
 from xcebra_nwb.archive.pinned import Pinned
-from xcebra_nwb.archive.sessions import Session
-from xcebra_nwb.config import validate
-from xcebra_nwb.errors import Refusal
-from xcebra_nwb.nwb.checker import report
-from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.nwb.foreign import Follow
-from xcebra_nwb.nwb.in_hdf5 import in_hdf5
-from xcebra_nwb.nwb.inventory import inventory
-from xcebra_nwb.nwb.source import Source
-from xcebra_nwb.nwb.writer import nwb_reader
-from xcebra_nwb.refusals import Code
-from xcebra_nwb.verbs.discover import discover
-from xcebra_nwb.verbs.extract import extract
-from xcebra_nwb.verbs.inspect import inspect, render
-from xcebra_nwb.verbs.write import write
+from xcebra_nwb.commands.discover import discover
+from xcebra_nwb.commands.extract import extract
+from xcebra_nwb.commands.inspect import inspect, render
+from xcebra_nwb.commands.write import write
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.core.session_table import Session
+from xcebra_nwb.nwb.export.check import report
+from xcebra_nwb.nwb.export.writer import nwb_reader
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.nwb.inventory.inventory import inventory
+from xcebra_nwb.nwb.reading.foreign import Follow
+from xcebra_nwb.nwb.reading.in_hdf5 import in_hdf5
+from xcebra_nwb.nwb.reading.source import Source
 
 SECRET = b"root:x:0:0:the secret of this machine"
 NAME = "sub-a_ses-1"

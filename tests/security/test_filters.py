@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from tests import nwb_builders as build
-from xcebra_nwb.config import validate
-from xcebra_nwb.errors import Refusal
-from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.nwb.inventory import inventory
-from xcebra_nwb.refusals import Code
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.nwb.inventory.inventory import inventory
 
 UNLISTED, BLOSC = 32099, 32001
 
@@ -91,8 +91,9 @@ def test_no_plugin_of_a_folder_is_loaded(number: int, tmp_path: Path) -> None:
     assert loaded.exists()  # so HDF5 does look there
     loaded.unlink()
     ours = (
-        "import sys\nfrom pathlib import Path\nfrom xcebra_nwb.nwb.inventory import inventory\n"
-        "from xcebra_nwb.nwb.checker import report\np = Path(sys.argv[1])\nprint(inventory(p).file.path)\nreport(p)\n"
+        "import sys\nfrom pathlib import Path\nfrom xcebra_nwb.nwb.inventory.inventory import inventory\n"
+        "from xcebra_nwb.nwb.export.check import report\n"
+        "p = Path(sys.argv[1])\nprint(inventory(p).file.path)\nreport(p)\n"
     )
     variables |= {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", ours, path], env=variables, capture_output=True)

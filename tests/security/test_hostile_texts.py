@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import yaml
 
-from xcebra_nwb.archive import sessions
+from xcebra_nwb.core import session_table
 
 from .. import nwb_builders
 from ..test_cli import run
@@ -145,7 +145,7 @@ def test_hostile_texts_in_a_file_are_texts(
     ):
         code, out, errors = run(capsys, *command)
         check_ending(code, out, errors)
-    (row,) = sessions.read("t.tsv")
+    (row,) = session_table.read("t.tsv")
     assert len(Path("t.tsv").read_bytes().splitlines()) == 2 and len(row.session) < 200
     check_folder(tmp_path, {"x.nwb", "t.tsv", "out"})
     for file in Path("out").rglob("*.json"):

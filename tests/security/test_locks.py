@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from xcebra_nwb import private
-from xcebra_nwb.alone import taken
-from xcebra_nwb.device import card_lock
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.files import atomic
+from xcebra_nwb.core import private
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.files import atomic
+from xcebra_nwb.core.lock import taken
+from xcebra_nwb.training.device import card_lock
 
 OTHER = 54321
 as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be two users")

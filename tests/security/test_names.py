@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from xcebra_nwb.archive import local, sessions
-from xcebra_nwb.archive.sessions import Session
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.hdf5.leads import Follow
-from xcebra_nwb.verbs.discover import discover
+from xcebra_nwb.archive import local
+from xcebra_nwb.commands.discover import discover
+from xcebra_nwb.core import session_table
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.hdf5.leads import Follow
+from xcebra_nwb.core.session_table import Session
 
 from ..test_cli import one_line, run
 
@@ -74,7 +75,7 @@ def test_a_name_that_steers_has_a_row_that_says_so_and_the_others_go_on(
     """Row 8: a newline in a name gave a row whose source does not exist."""
     folder = folder_with(tmp_path, [*STEERING, "good"])
     rows = discover([folder], tmp_path / "t.tsv")
-    assert rows == sessions.read(tmp_path / "t.tsv")
+    assert rows == session_table.read(tmp_path / "t.tsv")
     assert [row.path for row in rows if row.include] == ["good.nwb"]
     refused = [row for row in rows if not row.include]
     assert len(refused) == len(STEERING)
@@ -96,7 +97,7 @@ def test_names_that_look_like_something_else_work(tmp_path: Path, monkeypatch: p
     rows = discover(["."], tmp_path / "t.tsv")
     assert len(rows) == len(WORKING)
     assert all(row.include for row in rows)
-    for row in sessions.read(tmp_path / "t.tsv"):
+    for row in session_table.read(tmp_path / "t.tsv"):
         assert Path(row.source).read_text() == "no NWB"
     one_by_one = discover([path.name for path in folder.iterdir()], tmp_path / "u.tsv")
     assert one_by_one == rows
@@ -123,10 +124,10 @@ def test_what_is_refused_decides_nothing_about_a_file_with_the_escaped_name(tmp_
 @pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "@SUM(A1)", "+1", "-1", "'=1", "''+x", "'x"])
 def test_a_spreadsheet_computes_no_cell(name: str, tmp_path: Path) -> None:
     row = Session(session="a", include=False, source=f"{name}.nwb", path=name, reason=name, found=name)
-    sessions.write([row], tmp_path / "t.tsv")
+    session_table.write([row], tmp_path / "t.tsv")
     cells = (tmp_path / "t.tsv").read_text().splitlines()[1].split("\t")
     assert not [cell for cell in cells if cell.lstrip('"').startswith(("=", "+", "-", "@"))]
-    assert sessions.read(tmp_path / "t.tsv") == [row]
+    assert session_table.read(tmp_path / "t.tsv") == [row]
 
 
 @pytest.mark.parametrize(
@@ -137,10 +138,10 @@ def test_a_session_is_called_what_a_folder_can_be_called_everywhere(name: str, t
     quoted = f'"{name}"'
     (tmp_path / "t.tsv").write_text(f"session\tinclude\tsource\n{quoted}\ttrue\ta.nwb\n")
     if name == "a\n":  # blanks around a cell are a spreadsheet's
-        assert sessions.read(tmp_path / "t.tsv")[0].session == "a"
+        assert session_table.read(tmp_path / "t.tsv")[0].session == "a"
         return
     with pytest.raises(UsageError, match="line 2: session is") as refused:
-        sessions.read(tmp_path / "t.tsv")
+        session_table.read(tmp_path / "t.tsv")
     assert str(refused.value).isprintable()
 
 
@@ -206,7 +207,7 @@ def test_what_may_not_be_read_is_said_and_the_others_go_on(
     monkeypatch.setattr(os, "scandir", refusing_scan)
     discover([folder], tmp_path / "t.tsv")
     assert f"{folder / 'closed'}: passed over: Permission denied" in caplog.messages
-    rows = {row.path: (row.include, row.reason) for row in sessions.read(tmp_path / "t.tsv")}
+    rows = {row.path: (row.include, row.reason) for row in session_table.read(tmp_path / "t.tsv")}
     assert rows == {"good.nwb": (True, ""), "secret.nwb": (False, "cannot be read: Permission denied")}
 
 

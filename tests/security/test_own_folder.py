@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from xcebra_nwb.archive import sessions
-from xcebra_nwb.config import dump, validate
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.receipt import carry_out
-from xcebra_nwb.verbs.run import run
-from xcebra_nwb.verbs.summarize import summarize
+from xcebra_nwb.commands.run import run
+from xcebra_nwb.commands.summarize import summarize
+from xcebra_nwb.core import session_table
+from xcebra_nwb.core.config.schema import dump, validate
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.receipts import carry_out
 
 from .. import nwb_builders
 from ..test_workflow import snakemake
@@ -58,7 +58,7 @@ def test_a_pipe_in_the_place_of_a_log_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_summary_writes_into_no_other_folder(name: str, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     link(tmp_path / "results" / name, tmp_path / "home")
-    sessions.write([sessions.Session(session=SESSION, include=True, source="x.nwb")], tmp_path / "t.tsv")
+    session_table.write([session_table.Session(session=SESSION, include=True, source="x.nwb")], tmp_path / "t.tsv")
     with pytest.raises(UsageError, match="a link out of"):
         summarize(tmp_path / "results", tmp_path / "t.tsv")
     assert not [*(tmp_path / "home").iterdir()]
@@ -78,13 +78,13 @@ def test_results_may_lie_behind_a_link_that_the_user_made(tmp_path: Path) -> Non
     (tmp_path / "results").symlink_to(tmp_path / "disk")
     (tmp_path / "disk" / "logs").mkdir()
     (tmp_path / "disk" / "logs" / "old").symlink_to("older")
-    sessions.write([sessions.Session(session=SESSION, include=True, source="x.nwb")], tmp_path / "t.tsv")
+    session_table.write([session_table.Session(session=SESSION, include=True, source="x.nwb")], tmp_path / "t.tsv")
     assert summarize(tmp_path / "results", tmp_path / "t.tsv")
 
 
 def test_the_workflow_alone_refuses_it_too(tmp_path: Path) -> None:
     nwb_builders.tiny(tmp_path / "x.nwb")
-    sessions.write([sessions.Session(session=SESSION, include=True, source="x.nwb")], tmp_path / "t.tsv")
+    session_table.write([session_table.Session(session=SESSION, include=True, source="x.nwb")], tmp_path / "t.tsv")
     (tmp_path / "c.yaml").write_text(dump(validate({"sessions": "t.tsv", "results": "results"})))
     (tmp_path / "home").mkdir()
     link(tmp_path / "results" / "logs" / SESSION, tmp_path / "home")

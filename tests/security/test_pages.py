@@ -16,22 +16,22 @@ import pytest
 import yaml
 from rich.console import Console
 
-from xcebra_nwb.archive import sessions
-from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.benchmark.table import KEYS, render
-from xcebra_nwb.cli.ending import say
-from xcebra_nwb.cli.plain import Plain, out, plain_warning
-from xcebra_nwb.errors import Failure, UsageError
-from xcebra_nwb.files import read_json, write_json, write_text
-from xcebra_nwb.nwb.starting_config import quoted
-from xcebra_nwb.printable import is_printable, printable, printable_lines
-from xcebra_nwb.receipt import ORDER, Receipt, save
-from xcebra_nwb.refusals import Code
+from xcebra_nwb.commands.cli.errors import say
+from xcebra_nwb.commands.cli.plain import Plain, out, plain_warning
+from xcebra_nwb.commands.report import report
+from xcebra_nwb.commands.score import render as render_scores
+from xcebra_nwb.commands.summarize import summarize
+from xcebra_nwb.core import session_table
+from xcebra_nwb.core.errors import Failure, UsageError
+from xcebra_nwb.core.files import read_json, write_json, write_text
+from xcebra_nwb.core.printable import is_printable, printable, printable_lines
+from xcebra_nwb.core.receipts import ORDER, Receipt, save
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.core.session_table import Session
+from xcebra_nwb.nwb.inventory.starting_config import quoted
 from xcebra_nwb.report import overview
 from xcebra_nwb.report.style import figure, picture, plain, told_apart
-from xcebra_nwb.verbs.report import report
-from xcebra_nwb.verbs.score import render as render_scores
-from xcebra_nwb.verbs.summarize import summarize
 
 from ..pages import Page
 from ..results import make_results, make_session
@@ -72,7 +72,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
     rows = [Session(session=name, include=True, source=name, found=" ".join(HOSTILE[:19])) for name in ("a", "b", "c")]
     rows.append(Session(session="d", include=False, reason=" ".join(HOSTILE[:19]), source=hostile(8)))
-    sessions.write(rows, folder / "t.tsv")
+    session_table.write(rows, folder / "t.tsv")
     session = make_session(np.random.default_rng(0), unit_ids=[hostile(i) for i in range(12)])
     session["region"] = ("unit", [hostile(i + 9) for i in range(12)])
     session["position"].attrs |= {"source": hostile(9), "units": hostile(16), "reference_frame": hostile(19)}

@@ -11,20 +11,21 @@ import h5py
 import pytest
 import yaml
 
-from xcebra_nwb import cli
-from xcebra_nwb.archive import pinned, publication, sessions
+from xcebra_nwb.archive import pinned, publication
 from xcebra_nwb.archive.download import downloaded
 from xcebra_nwb.archive.remote import Screen
 from xcebra_nwb.archive.stream import streamed
 from xcebra_nwb.archive.upload import upload
-from xcebra_nwb.errors import UsageError, XcebraError
-from xcebra_nwb.nwb.exported import read_export
-from xcebra_nwb.receipt import ORDER, Receipt, save
-from xcebra_nwb.session import load_dataset
-from xcebra_nwb.verbs.discover import discover
-from xcebra_nwb.verbs.fetch import fetch
-from xcebra_nwb.verbs.publish import Published, publish
-from xcebra_nwb.verbs.write import write
+from xcebra_nwb.commands import cli
+from xcebra_nwb.commands.discover import discover
+from xcebra_nwb.commands.fetch import fetch
+from xcebra_nwb.commands.publish import Published, publish
+from xcebra_nwb.commands.write import write
+from xcebra_nwb.core import session_table
+from xcebra_nwb.core.errors import UsageError, XcebraError
+from xcebra_nwb.core.receipts import ORDER, Receipt, save
+from xcebra_nwb.core.session import load_dataset
+from xcebra_nwb.nwb.export.read_back import read_export
 
 from .. import nwb_builders
 from ..loopback import Loopback
@@ -124,7 +125,7 @@ def rewrite_export(folder: Path, **changed: str) -> None:
 
 def test_results_say_who_may_see_their_source(finished: tuple[Loopback, Path]) -> None:
     _, folder = finished
-    assert sessions.read(folder / "t.tsv")[0].source_access == "embargoed"
+    assert session_table.read(folder / "t.tsv")[0].source_access == "embargoed"
     assert load_dataset(folder / "results" / NAME / "session.nc").attrs["source_access"] == "embargoed"
     lineage = read_export(export_of(folder)).lineage
     assert (lineage["source_access"], lineage["version"]) == ("embargoed", "draft")

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xcebra_nwb.config import validate
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.nwb.extract import extract_session
-from xcebra_nwb.nwb.intervals import select
-from xcebra_nwb.nwb.query import DEEPEST, LONGEST, QueryError, rows_where
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.nwb.reading.intervals import select
+from xcebra_nwb.nwb.reading.query import DEEPEST, LONGEST, QueryError, rows_where
 
 from .. import nwb_builders
 

@@ -16,16 +16,16 @@ import pytest
 import torch
 import xarray as xr
 
-from xcebra_nwb import batches, files, model_file
-from xcebra_nwb.archive import sessions
-from xcebra_nwb.config import validate
-from xcebra_nwb.device import COMPILED, device
-from xcebra_nwb.errors import Refusal, UsageError
-from xcebra_nwb.files import read_json
+from xcebra_nwb.commands.run import run
+from xcebra_nwb.commands.summarize import summarize
+from xcebra_nwb.core import batches, files, session_table
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.core.files import read_json
+from xcebra_nwb.core.session import load_dataset
 from xcebra_nwb.report.status import session_status
-from xcebra_nwb.session import load_dataset
-from xcebra_nwb.verbs.run import run
-from xcebra_nwb.verbs.summarize import summarize
+from xcebra_nwb.training import model_file
+from xcebra_nwb.training.device import COMPILED, device
 
 from .. import nwb_builders
 
@@ -106,7 +106,7 @@ def test_a_pipe_among_results_is_not_waited_for(name: str, tmp_path: Path) -> No
 def test_json_that_has_no_end_is_refused_and_ends_no_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "s" / "receipts").mkdir(parents=True)
     (tmp_path / "s" / "receipts" / "extract.json").write_text("[" * 200_000)
-    sessions.write([sessions.Session(session="s", include=True, source="x.nwb")], tmp_path / "t.tsv")
+    session_table.write([session_table.Session(session="s", include=True, source="x.nwb")], tmp_path / "t.tsv")
     assert session_status(tmp_path, "s").state == "failed"
     assert summarize(tmp_path, tmp_path / "t.tsv")
     monkeypatch.setattr(files, "LARGEST_JSON", 1000)
@@ -118,7 +118,7 @@ def test_the_command_line_reads_no_settings_for_matplotlib_in_its_folder(tmp_pat
     """Before 3.11 matplotlib evaluates one of them, in a way that can be left."""
     (tmp_path / "matplotlibrc").write_text("figure.facecolor: red\n")
     script = (
-        "import sys\nsys.argv[1:] = ['--version']\nfrom xcebra_nwb.cli import main\n"
+        "import sys\nsys.argv[1:] = ['--version']\nfrom xcebra_nwb.commands.cli import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "import matplotlib, os\nprint(matplotlib.rcParams['figure.facecolor'], os.getcwd())\n"
     )

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from xcebra_nwb import config
-from xcebra_nwb.archive import sessions
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.launch import launch
-from xcebra_nwb.receipt import ORDER, Receipt, save
+from xcebra_nwb.commands.run_snakemake import launch
+from xcebra_nwb.core import session_table
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.receipts import ORDER, Receipt, save
 
 from .. import nwb_builders
 from ..pages import EVIL
@@ -32,10 +32,10 @@ def project(folder: Path, results: str) -> list[object]:
     """Make a project with one session and every name as ugly as can be; return the command that runs it."""
     (folder / UGLY).mkdir(parents=True)
     nwb_builders.tiny(folder / UGLY / f"{UGLY}.nwb")
-    row = sessions.Session(session="s", include=True, source=f"{UGLY}/{UGLY}.nwb")
-    sessions.write([row], folder / f"{UGLY}.tsv")
-    settings = config.validate(QUICK | {"sessions": f"{UGLY}.tsv", "results": results})
-    (folder / "project.yaml").write_text(config.dump(settings))
+    row = session_table.Session(session="s", include=True, source=f"{UGLY}/{UGLY}.nwb")
+    session_table.write([row], folder / f"{UGLY}.tsv")
+    settings = schema.validate(QUICK | {"sessions": f"{UGLY}.tsv", "results": results})
+    (folder / "project.yaml").write_text(schema.dump(settings))
     return ["--directory", folder, "--configfile", folder / "project.yaml", "--cores", 2]
 
 
@@ -47,7 +47,9 @@ def test_a_whole_run_with_names_that_a_shell_would_run_in_which_one_failure_stop
     """Row 7: `results: "r;touch X"` executed; a blank failed in every verb and in the summary of what failed."""
     command = project(tmp_path / UGLY, UGLY)
     table = tmp_path / UGLY / f"{UGLY}.tsv"
-    sessions.write([*sessions.read(table), sessions.Session(session="t", include=True, source="gone.nwb")], table)
+    session_table.write(
+        [*session_table.read(table), session_table.Session(session="t", include=True, source="gone.nwb")], table
+    )
     done = snakemake(*command, cwd=ROOT / "workflow")
     assert done.returncode != 0
     results = tmp_path / UGLY / UGLY
@@ -92,11 +94,11 @@ def test_the_report_of_snakemake_shows_text(tmp_path: Path) -> None:
 
 def test_sources_are_planned_as_they_are_called(tmp_path: Path) -> None:
     command = project(tmp_path / "-x", "--help")
-    rows = [sessions.Session(session=f"s{i}", include=True, source=f"{name}.nwb") for i, name in enumerate(ODD)]
+    rows = [session_table.Session(session=f"s{i}", include=True, source=f"{name}.nwb") for i, name in enumerate(ODD)]
     for name in ODD:
         (tmp_path / "-x" / f"{name}.nwb").touch()
-    sessions.write(rows, tmp_path / "-x" / f"{UGLY}.tsv")
-    assert [row.source for row in sessions.read(tmp_path / "-x" / f"{UGLY}.tsv")] == [row.source for row in rows]
+    session_table.write(rows, tmp_path / "-x" / f"{UGLY}.tsv")
+    assert [row.source for row in session_table.read(tmp_path / "-x" / f"{UGLY}.tsv")] == [row.source for row in rows]
     planned = snakemake(*command, "--dry-run", "--printshellcmds")
     assert jobs(planned)["train"] == len(ODD)
     lines = [line.strip() for line in (planned.stdout + planned.stderr).splitlines() if "xcebra-nwb extract" in line]
@@ -114,7 +116,7 @@ def words(line: str) -> list[str]:
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_name_that_cannot_be_planned_is_refused_by_its_key(name: str, key: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
-        config.validate({key: name})
+        schema.validate({key: name})
     assert str(refused.value).startswith(f"config: {key}: a path")
     assert str(refused.value).isprintable()
 
@@ -138,7 +140,7 @@ def test_a_source_that_cannot_be_planned_is_refused_by_its_row(name: str, tmp_pa
     text = f"session\tinclude\tsource\na\ttrue\ta.nwb\nb\ttrue\t{quoted}\n"
     table.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(UsageError) as refused:
-        sessions.read(table)
+        session_table.read(table)
     assert str(table) in str(refused.value)
     assert str(refused.value).isprintable()
 
@@ -176,7 +178,7 @@ def test_a_config_only_says_what_it_says(text: str, says: str, tmp_path: Path) -
     path = tmp_path / "config" / "config.yaml"
     path.write_text(text)
     with pytest.raises(UsageError, match=says) as refused:
-        config.load(path)
+        schema.load(path)
     assert str(refused.value).isprintable()
     assert len(str(refused.value)) < 5000
 
@@ -199,7 +201,7 @@ def test_a_table_or_a_config_that_has_no_end_is_not_read(where: str, tmp_path: P
     elif where == "a large file":
         with path.open("wb") as stream:
             stream.truncate(2_000_000_000)
-    for read in (config.load, sessions.read):
+    for read in (schema.load, session_table.read):
         with pytest.raises(UsageError, match=str(path)):
             read(path)
 

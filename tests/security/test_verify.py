@@ -10,10 +10,10 @@ from pathlib import Path
 import h5py
 import pytest
 
-from xcebra_nwb import cli
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.nwb.exported import MOST_TEXT, read_export
-from xcebra_nwb.verbs.verify import changes, planned, verify
+from xcebra_nwb.commands import cli
+from xcebra_nwb.commands.verify import changes, planned, verify
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.nwb.export.read_back import MOST_TEXT, read_export
 
 ASSET = "6f1b2c3d-0000-4000-8000-000000000000"
 LINEAGE = {
@@ -166,8 +166,8 @@ def test_nothing_is_written_outside_the_own_folder(
     forge: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[Path] = []
-    monkeypatch.setattr("xcebra_nwb.verbs.verify._make", lambda source, directory, *_: written.append(directory))
-    monkeypatch.setattr("xcebra_nwb.verbs.verify._maps", lambda file: read_export(tmp_path / result.name).maps)
+    monkeypatch.setattr("xcebra_nwb.commands.verify._make", lambda source, directory, *_: written.append(directory))
+    monkeypatch.setattr("xcebra_nwb.commands.verify._maps", lambda file: read_export(tmp_path / result.name).maps)
     result = forge()
     verify(planned(result, output=tmp_path / "out"))
     assert written == [tmp_path / "out"]

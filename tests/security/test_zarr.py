@@ -23,14 +23,14 @@ import pytest
 
 from tests.range_server import serving
 from xcebra_nwb.archive.local import find
-from xcebra_nwb.errors import Failure, Refusal
-from xcebra_nwb.hdf5.leads import Follow
-from xcebra_nwb.nwb import zarr_store
-from xcebra_nwb.nwb.file import open_nwb
-from xcebra_nwb.nwb.inventory import inventory
-from xcebra_nwb.nwb.source import opened
-from xcebra_nwb.nwb.values import values
-from xcebra_nwb.refusals import Code
+from xcebra_nwb.core.errors import Failure, Refusal
+from xcebra_nwb.core.hdf5.leads import Follow
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.inventory.inventory import inventory
+from xcebra_nwb.nwb.reading.file import open_nwb
+from xcebra_nwb.nwb.reading.source import opened
+from xcebra_nwb.nwb.reading.values import values
+from xcebra_nwb.nwb.reading.zarr import store
 
 ROOT = {"nwb_version": "2.8.0", "namespace": "core", "neurodata_type": "NWBFile"}
 NUMBERS = np.arange(8, dtype="<i4")
@@ -576,8 +576,8 @@ def test_the_index_of_a_shard_leads_into_the_shard(tmp_path: Path, offset: int) 
 
 @pytest.mark.parametrize("number", [2, 3])
 def test_metadata_are_bounded(tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zarr_store, "MOST_METADATA", 10_000)
-    monkeypatch.setattr(zarr_store, "MOST_NODES", 20)
+    monkeypatch.setattr(store, "MOST_METADATA", 10_000)
+    monkeypatch.setattr(store, "MOST_NODES", 20)
     large = recording(tmp_path / "large.nwb.zarr", number, {})
     file = large / (".zattrs" if number == 2 else "zarr.json")
     stated = json.loads(file.read_text())
@@ -635,7 +635,7 @@ def test_metadata_that_make_no_sense_are_one_line(tmp_path: Path, content: str, 
 
 
 def test_many_zip_members_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xcebra_nwb.nwb.zarr_files.MOST_FILES", 10)
+    monkeypatch.setattr("xcebra_nwb.nwb.reading.zarr.files.MOST_FILES", 10)
     content = members(recording(tmp_path / "a.nwb.zarr", 2, {"numbers": array_2()}))
     path = zipped(tmp_path / "a.nwb.zarr.zip", content | {f"{i}": b"" for i in range(10)})
     assert "more than 10 files" in str(refusal(path))
@@ -655,7 +655,7 @@ def test_an_address_is_read_with_consolidated_metadata_only(tmp_path: Path) -> N
 
 
 def test_what_a_server_sends_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zarr_store, "MOST_METADATA", 10_000)
+    monkeypatch.setattr(store, "MOST_METADATA", 10_000)
     folder = recording(tmp_path / "a.nwb.zarr", 2, {"numbers": array_2()})
     (folder / ".zmetadata").write_text(json.dumps({"metadata": {"x": "y" * 2**20}}))
     with serving(tmp_path) as server:

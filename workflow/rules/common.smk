@@ -64,16 +64,16 @@ def session_memory(wildcards, attempt):
 
 def results_memory(wildcards, attempt):
     """MB: the package itself, and the recording and all latents, by their sizes; more at every attempt."""
-    sizes = footprint.load(RESULTS / wildcards.session)
-    if sizes is None:
+    measured = sizes.load(RESULTS / wildcards.session)
+    if measured is None:
         return session_memory(wildcards, attempt)
-    return int(footprint.PACKAGE + footprint.held(sizes, CONFIG)) * attempt
+    return int(sizes.PACKAGE + sizes.held(measured, CONFIG)) * attempt
 
 
 def training_memory(wildcards, attempt):
     """MB: what the results take, and a step of training."""
-    sizes = footprint.load(RESULTS / wildcards.session)
-    step = 0 if sizes is None else int(footprint.step(sizes, CONFIG))
+    measured = sizes.load(RESULTS / wildcards.session)
+    step = 0 if measured is None else int(sizes.step(measured, CONFIG))
     return results_memory(wildcards, attempt) + step * attempt
 
 
@@ -88,10 +88,10 @@ def batch_memory(batch):
 
 def batch_part(session):
     """MB: what one session takes of a training with others."""
-    sizes = footprint.load(RESULTS / session)
-    if sizes is None:
+    measured = sizes.load(RESULTS / session)
+    if measured is None:
         return 500 + held_memory(session)
-    return int(footprint.held(sizes, CONFIG) + footprint.step(sizes, CONFIG))
+    return int(sizes.held(measured, CONFIG) + sizes.step(measured, CONFIG))
 
 
 def batch_runtime(batch):

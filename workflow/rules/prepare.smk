@@ -61,7 +61,7 @@ rule extract:
         source=source_path,
         directory=session_folder,
         config=str(SETTINGS),
-        settings=CONFIG.model_dump(mode="json", include=settings.EXTRACTION),
+        settings=CONFIG.model_dump(mode="json", include=schema.EXTRACTION),
         code=fingerprint("extract"),
     message:
         "{wildcards.session}: extract"

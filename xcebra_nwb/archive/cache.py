@@ -21,11 +21,11 @@ from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
 
-from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.archive.signing import is_signed, signature
-from xcebra_nwb.errors import Failure, UsageError
-from xcebra_nwb.files import atomic
-from xcebra_nwb.private import NAME, base, own_folder
+from xcebra_nwb.core.errors import Failure, UsageError
+from xcebra_nwb.core.files import atomic
+from xcebra_nwb.core.private import NAME, base, own_folder
+from xcebra_nwb.core.session_table import Session
 
 VARIABLE = "XCEBRA_NWB_CACHE"
 REMEDY = f"let {VARIABLE} name a folder of your own"

@@ -16,7 +16,7 @@ from requests.adapters import HTTPAdapter
 
 from xcebra_nwb.archive.keys import authenticate
 from xcebra_nwb.archive.plain import is_plain
-from xcebra_nwb.errors import Failure
+from xcebra_nwb.core.errors import Failure
 
 PAGE = 1000  # rows, the most that the archive gives at once
 MOST_ROWS = 10_000_000  # of a listing; a Zarr has a row a file

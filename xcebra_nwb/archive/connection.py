@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from xcebra_nwb.archive.keys import KEY_WANTED, authenticate
-from xcebra_nwb.errors import Failure, UsageError, XcebraError
-from xcebra_nwb.extras import need
+from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
+from xcebra_nwb.core.extras import need
 
 if TYPE_CHECKING:
     import requests

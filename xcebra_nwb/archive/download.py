@@ -10,10 +10,10 @@ from typing import Any
 
 from xcebra_nwb.archive import cache
 from xcebra_nwb.archive.connection import connected, explained, first_line, parsed
-from xcebra_nwb.archive.sessions import Session
-from xcebra_nwb.errors import Failure
-from xcebra_nwb.files import sha256
-from xcebra_nwb.private import user
+from xcebra_nwb.core.errors import Failure
+from xcebra_nwb.core.files import sha256
+from xcebra_nwb.core.private import user
+from xcebra_nwb.core.session_table import Session
 
 PARTIAL = ".dandidownload"  # where the client keeps what it has so far
 GAVE_UP = "download failed"

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
-from xcebra_nwb.addresses import is_web, shown
 from xcebra_nwb.archive import remote
 from xcebra_nwb.archive.pinned import Given, Pinned
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.extras import is_there
+from xcebra_nwb.core.addresses import is_web, shown
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.extras import is_there
 
 SCHEME = re.compile(r"(?P<name>[a-z][a-z0-9+.-]+):/", re.IGNORECASE)
 IDENTIFIER = re.compile(r"[a-z-]+:\d{6}(/[^/]+)?", re.IGNORECASE)

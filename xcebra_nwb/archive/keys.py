@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from xcebra_nwb.errors import UsageError
+from xcebra_nwb.core.errors import UsageError
 
 if TYPE_CHECKING:
     from dandi.dandiapi import DandiAPIClient

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from xcebra_nwb.archive.pinned import LINEAGE
-from xcebra_nwb.archive.sessions import Session
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.extras import need
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.extras import need
+from xcebra_nwb.core.session_table import Session
 
 LOCAL = "a local file"  # the source of a row whose recording the result does not give an address of
 OWN_MACHINE = {"localhost", "127.0.0.1", "::1"}

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from xcebra_nwb.archive.connection import connected, explained, parsed
 from xcebra_nwb.archive.embargo import access_of
-from xcebra_nwb.errors import Failure, UsageError
+from xcebra_nwb.core.errors import Failure, UsageError
 
 if TYPE_CHECKING:
     from dandi.dandiapi import DandiAPIClient

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xcebra_nwb.archive import pinned
-from xcebra_nwb.archive.sessions import LONGEST_NAME, RESERVED, Session, is_device
-from xcebra_nwb.errors import UsageError, XcebraError, one_line
-from xcebra_nwb.files import sha256
-from xcebra_nwb.nwb.foreign import Follow
-from xcebra_nwb.nwb.inventory import Inventory, inventory
-from xcebra_nwb.path_name import REASONS, unfit
-from xcebra_nwb.printable import printable
+from xcebra_nwb.core.errors import UsageError, XcebraError, one_line
+from xcebra_nwb.core.files import sha256
+from xcebra_nwb.core.path_name import REASONS, unfit
+from xcebra_nwb.core.printable import printable
+from xcebra_nwb.core.session_table import LONGEST_NAME, RESERVED, Session, is_device
+from xcebra_nwb.nwb.inventory.inventory import Inventory, inventory
+from xcebra_nwb.nwb.reading.foreign import Follow
 
 logger = logging.getLogger("xcebra_nwb")
 
@@ -115,7 +115,7 @@ def rows(
     """Return a row for every file; sources under the folder ``base`` are relative to it, the others absolute.
 
     A source in ``known`` keeps its name, ``include`` and ``reason``. No other is called by a name in ``taken``.
-    ``follow`` says where a file may lead to other files (:mod:`xcebra_nwb.nwb.foreign`).
+    ``follow`` says where a file may lead to other files (:mod:`xcebra_nwb.nwb.reading.foreign`).
     """
     known = known or {}
     sources = [str(path.relative_to(base)) if path.is_relative_to(base) else str(path) for path in paths]

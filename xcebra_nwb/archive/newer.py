@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from xcebra_nwb.archive.listing import DRAFT
 from xcebra_nwb.archive.remote import SCREENED, find
 from xcebra_nwb.archive.remote import rows as rows_of
-from xcebra_nwb.archive.sessions import Session
-from xcebra_nwb.errors import UsageError
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.session_table import Session
 
 KNOWN = re.compile(r"(dandi://[^/]+/\d{6})@.*")
 OTHER = re.compile(r"(https?://.*/dandisets/\d{6})/versions/.*")

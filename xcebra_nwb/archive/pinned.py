@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from xcebra_nwb.archive import cache
 from xcebra_nwb.archive.download import downloaded
 from xcebra_nwb.archive.embargo import UNKNOWN
-from xcebra_nwb.archive.sessions import Session
 from xcebra_nwb.archive.stream import streamed
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.files import read_json, write_json
-from xcebra_nwb.nwb.foreign import Follow
-from xcebra_nwb.nwb.source import Source, at_address, is_folder, is_remote, place_of
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.files import read_json, write_json
+from xcebra_nwb.core.session_table import Session
+from xcebra_nwb.nwb.reading.foreign import Follow
+from xcebra_nwb.nwb.reading.source import Source, at_address, is_folder, is_remote, place_of
 
 FILE = "source.json"
 PINNED = ("source", "dandiset", "version", "asset_id", "path", "sha256", "etag")

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from xcebra_nwb.addresses import shown
 from xcebra_nwb.archive.connection import connected, explained, parsed
 from xcebra_nwb.archive.embargo import UNKNOWN, access_of
 from xcebra_nwb.archive.given import in_archive
 from xcebra_nwb.archive.listing import DRAFT
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.files import atomic, write_text
+from xcebra_nwb.core.addresses import shown
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.files import atomic, write_text
 
 if TYPE_CHECKING:
     from dandi.dandiarchive import ParsedDandiURL

@@ -11,8 +11,8 @@ from pathlib import Path
 from fsspec.caching import BlockCache
 
 from xcebra_nwb.archive.signing import SIZE, is_signed, signature
-from xcebra_nwb.errors import Failure
-from xcebra_nwb.files import atomic
+from xcebra_nwb.core.errors import Failure
+from xcebra_nwb.core.files import atomic
 
 BLOCK = 256 * 1024  # bytes
 BLOCKS_IN_MEMORY = 128  # 32 MiB

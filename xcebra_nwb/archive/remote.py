@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 from xcebra_nwb.archive.listing import ASSET_ID, Listed, listed
 from xcebra_nwb.archive.local import session_names
 from xcebra_nwb.archive.plain import is_plain
-from xcebra_nwb.archive.sessions import Session
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.printable import printable
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.printable import printable
+from xcebra_nwb.core.session_table import Session
 
 SCREENED = "screened: "  # how a reason begins that is ours: it is judged anew at every discovery
 ENDINGS = (".nwb", ".nwb.zarr")

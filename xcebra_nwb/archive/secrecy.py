@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from xcebra_nwb.archive.embargo import EMBARGOED, OPEN
 from xcebra_nwb.archive.publication import Origin
-from xcebra_nwb.errors import UsageError
+from xcebra_nwb.core.errors import UsageError
 
 FLAG = "--make-embargoed-data-public"
 SEEN = {EMBARGOED: "is embargoed"}

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.files import atomic
-from xcebra_nwb.private import NAME, base, own_folder, user
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.files import atomic
+from xcebra_nwb.core.private import NAME, base, own_folder, user
 
 KEY, SIZE = "cache.key", 32  # bytes of a key and of a signature
 REMEDY = "let XDG_STATE_HOME name a folder of your own"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from xcebra_nwb.archive import cache
 from xcebra_nwb.archive.connection import connected, explained, parsed
 from xcebra_nwb.archive.ranges import RangeFile
-from xcebra_nwb.archive.sessions import Session
-from xcebra_nwb.errors import Failure, UsageError
+from xcebra_nwb.core.errors import Failure, UsageError
+from xcebra_nwb.core.session_table import Session
 
 if TYPE_CHECKING:
     from dandi.dandiapi import DandiAPIClient

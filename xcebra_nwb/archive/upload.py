@@ -12,8 +12,8 @@ from xcebra_nwb.archive import secrecy
 from xcebra_nwb.archive.connection import connected, explained
 from xcebra_nwb.archive.embargo import stays_closed
 from xcebra_nwb.archive.publication import Origin, origins
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.nwb.exported import read_export
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.nwb.export.read_back import read_export
 
 if TYPE_CHECKING:
     from dandi.dandiapi import RemoteAsset, RemoteDandiset

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from xcebra_nwb.assess.evidence import mean_of_known
 from xcebra_nwb.assess.latents import Latents
-from xcebra_nwb.decoding import METRICS, decoding_score
-from xcebra_nwb.members import Key, keys
-from xcebra_nwb.session import labels, load, load_dataset
-from xcebra_nwb.together import comparable
+from xcebra_nwb.core.members import Key, keys
+from xcebra_nwb.core.session import labels, load, load_dataset
+from xcebra_nwb.training.design.shared_labels import comparable
+from xcebra_nwb.xcebra.decoding import METRICS, decoding_score
 
 ALONE = "the session was trained by itself"
 METRIC = "nearest neighbours in the label's block, fitted to the training part of other sessions"

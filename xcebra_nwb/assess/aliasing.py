@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xcebra_nwb.decoding import nearest
+from xcebra_nwb.xcebra.decoding import nearest
 
 Floats = NDArray[np.float64]
 NEIGHBOURS = 20

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from xcebra_nwb.assess.linear import linear_prediction
-from xcebra_nwb.assess.null import LEAST_NULLS, log_share, null_score
-from xcebra_nwb.decoding import explained
+from xcebra_nwb.attribution.null_test import LEAST_NULLS, log_share, null_score
+from xcebra_nwb.xcebra.decoding import explained
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcebra_nwb.assess.linear import linear_prediction
-from xcebra_nwb.decoding import decoding_score, explained
+from xcebra_nwb.xcebra.decoding import decoding_score, explained
 
 Floats = NDArray[np.float64]
 SPANNED = 0.05  # of the largest variance, as attribution.rank_tolerance is of the largest eigenvalue

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb import members
-from xcebra_nwb.xcebra.windows import HELD_OUT, TRAIN
+from xcebra_nwb.core import members
+from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN
 
 
 class Latents:

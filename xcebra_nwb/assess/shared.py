@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from xcebra_nwb.decoding import nearest
+from xcebra_nwb.xcebra.decoding import nearest
 
 Floats = NDArray[np.float64]
 NEIGHBOURS = 25

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xcebra_nwb.decoding import decoding_score, label_features
+from xcebra_nwb.xcebra.decoding import decoding_score, label_features
 
 Floats = NDArray[np.float64]
 LEAP = 6.0  # robust standard deviations; one Gaussian step in 500 million goes further
@@ -41,7 +41,8 @@ class Kernel:
 def kernel_statistics(points: Floats, moved: Floats, circular: bool) -> Kernel:
     """Return the statistics of the steps from ``points`` to ``moved``, both (sample, axis), in rad if circular.
 
-    Both are in the space in which the nearest sample is looked for (:class:`xcebra_nwb.label_rules.LabelSpace`).
+    Both are in the space in which the nearest sample is looked for
+    (:class:`xcebra_nwb.training.design.label_space.LabelSpace`).
     """
     spread = np.array([UNIFORM_ANGLE]) if circular else points.std(axis=0)
     if not (spread > 0).any():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xcebra_nwb.xcebra.windows import window_offsets
+from xcebra_nwb.xcebra.sampling.windows import window_offsets
 
 Floats = NDArray[np.float64]
 COMPONENTS = 20  # leading principal components, of a bin and of a window

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from xcebra_nwb import config
 from xcebra_nwb.benchmark.arrays import session_of
 from xcebra_nwb.benchmark.budget import Budget
 from xcebra_nwb.benchmark.case import Case, Place, Task, perfect_case
 from xcebra_nwb.benchmark.metrics import Score
-from xcebra_nwb.simulate.synthetic import SHARED, paper_design
+from xcebra_nwb.benchmark.simulate.synthetic import SHARED, paper_design
+from xcebra_nwb.core.config import schema
 
 LABEL = "target"
 LATENTS = 6
@@ -98,7 +98,7 @@ def task(design: Design, noise: float, variant: Variant, dataset: int) -> Task:
     outputs = LATENTS if variant.time else LATENTS - SHARED
     label = {"name": LABEL, "positive": "time_delta", "label": LABEL, "outputs": [outputs - SHARED, outputs]}
     time = {"name": "time", "outputs": [0, outputs], "positive": "time"}
-    chosen = config.validate(
+    chosen = schema.validate(
         {
             "encoder": {"outputs": outputs, **variant.encoder},
             "objectives": [time, label] if variant.time else [label],

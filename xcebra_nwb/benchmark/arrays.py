@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.session import ATTRIBUTES
+from xcebra_nwb.core.session import ATTRIBUTES
 
 BIN_WIDTH = 0.05  # s
 
@@ -22,7 +22,7 @@ def session_of(
     smoothing: float = 0.0,
     bin_width: float = BIN_WIDTH,
 ) -> xr.Dataset:
-    """Return the session (see :mod:`xcebra_nwb.session`) of ``activity`` (time, unit) and continuous ``labels``.
+    """Return the session (see :mod:`xcebra_nwb.core.session`) of ``activity`` (time, unit) and continuous ``labels``.
 
     Args:
         activity: rates, or counts if ``units`` is count.

@@ -10,8 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb.benchmark.arrays import session_of
-from xcebra_nwb.simulate.synthetic import SHARED, STEP, UNITS, Synthetic, synthetic
-from xcebra_nwb.simulate.walk import truncated_walk
+from xcebra_nwb.benchmark.simulate.synthetic import SHARED, STEP, UNITS, Synthetic, synthetic
+from xcebra_nwb.benchmark.simulate.walk import truncated_walk
 
 Floats = NDArray[np.float64]
 Generator = np.random.Generator

@@ -16,19 +16,21 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb import stack
-from xcebra_nwb.assess.null import NullTest, score_maps
+from xcebra_nwb.attribution.inverse_rank import inverse_cut
+from xcebra_nwb.attribution.null_test import NullTest, score_maps
 from xcebra_nwb.benchmark.null_population import LABELS, SCENARIOS, population
-from xcebra_nwb.config import Config, validate
-from xcebra_nwb.files import atomic
-from xcebra_nwb.fitted import options
-from xcebra_nwb.inverse_cut import inverse_cut
-from xcebra_nwb.layout import layout
-from xcebra_nwb.objectives import resolve
-from xcebra_nwb.session import encoder_input
-from xcebra_nwb.xcebra import attribution, encoder, training
-from xcebra_nwb.xcebra.model import Model
-from xcebra_nwb.xcebra.samples import Block
+from xcebra_nwb.core.config.schema import Config, validate
+from xcebra_nwb.core.files import atomic
+from xcebra_nwb.core.session import encoder_input
+from xcebra_nwb.training.design import ensemble
+from xcebra_nwb.training.design.objectives import resolve
+from xcebra_nwb.training.design.split import layout
+from xcebra_nwb.training.fitted import options
+from xcebra_nwb.xcebra.architecture import architecture
+from xcebra_nwb.xcebra.maps import maps
+from xcebra_nwb.xcebra.maps.model import Model
+from xcebra_nwb.xcebra.sampling.samples import Block
+from xcebra_nwb.xcebra.trainers import contrastive
 
 LEVEL = 0.05
 UNITS, SECONDS = 130, 300.0
@@ -43,19 +45,19 @@ def tests(session: xr.Dataset, config: Config) -> dict[str, NullTest]:
     """Return the test of every method's label maps, after a training of the seeds and of every label's nulls."""
     objectives, outputs = resolve(config, session)
     used = layout(session, config)
-    members = stack.members(stack.null_designs(session, used, objectives, config), config)
-    shape = encoder.architecture(config.encoder.architecture, session.sizes["unit"], config.encoder.hidden, outputs)
+    members = ensemble.members(ensemble.null_designs(session, used, objectives, config), config)
+    shape = architecture(config.encoder.architecture, session.sizes["unit"], config.encoder.hidden, outputs)
     blocks = [Block(o.name, *o.outputs) for o in objectives]
     inputs = torch.as_tensor(encoder_input(session))
-    samples = stack.samples(session, used, objectives, members)
+    samples = ensemble.samples(session, used, objectives, members)
     generators = [member.generator(config.random_seed) for member in members]
-    layers = training.train(inputs, shape, blocks, samples, generators, options(config)).layers
+    layers = contrastive.train(inputs, shape, blocks, samples, generators, options(config)).layers
     model = Model(inputs, shape, layers, blocks[1:], options(config).contrast)
 
     def seen(label: str, member: int) -> NDArray:
-        return stack.label_values(session, label, used.bins, members[member].order(label))[::EVERY]
+        return ensemble.label_values(session, label, used.bins, members[member].order(label))[::EVERY]
 
-    found = attribution.attribute(
+    found = maps.attribute(
         inputs,
         shape,
         layers,
@@ -70,7 +72,7 @@ def tests(session: xr.Dataset, config: Config) -> dict[str, NullTest]:
     }
 
 
-def _tested(values: NDArray[np.float64], members: list[stack.Member], labels: list[str]) -> NullTest:
+def _tested(values: NDArray[np.float64], members: list[ensemble.Member], labels: list[str]) -> NullTest:
     """The test of label maps (member, label, unit)."""
     seeds = [number for number, member in enumerate(members) if member.broken is None]
     nulls = [[n for n, m in enumerate(members) if m.broken and m.broken.label == label] for label in labels]

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb.benchmark.metrics import Score
-from xcebra_nwb.config import Config
+from xcebra_nwb.core.config.schema import Config
 
 TRUE_INVERSE = "true inverse"  # the known-perfect encoder, in the column of trainings
 

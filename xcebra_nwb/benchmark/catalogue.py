@@ -10,8 +10,8 @@ from pathlib import Path
 from xcebra_nwb.benchmark import ablation, conditions, ratinabox, recording, synthetic
 from xcebra_nwb.benchmark.budget import SIZES
 from xcebra_nwb.benchmark.case import Case
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.path_name import unfit
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.path_name import unfit
 
 NO_FILE = Path()
 SPEED = "speed"  # no workflow: timed things run by themselves (:mod:`.speed`)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from xcebra_nwb import config
 from xcebra_nwb.benchmark import broken
 from xcebra_nwb.benchmark.broken import CONTEXT, LABEL, LATENTS, Draw
 from xcebra_nwb.benchmark.budget import Budget
 from xcebra_nwb.benchmark.case import Case, Place, Task, perfect_case
 from xcebra_nwb.benchmark.metrics import Score
-from xcebra_nwb.simulate.synthetic import SHARED
+from xcebra_nwb.benchmark.simulate.synthetic import SHARED
+from xcebra_nwb.core.config import schema
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def task(design: Design, condition: Condition, dataset: int) -> Task:
     bins = round(condition.share * design.bins)
     drawn = condition.draw(bins, np.random.default_rng(dataset))
     training = design.budget.training(0.1, seeds=design.seeds, nulls=design.nulls)
-    chosen = config.validate(
+    chosen = schema.validate(
         {
             "encoder": {"outputs": condition.outputs},
             "objectives": _objectives(condition),

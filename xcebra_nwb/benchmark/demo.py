@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from xcebra_nwb import config
 from xcebra_nwb.benchmark.arrays import session_of
 from xcebra_nwb.benchmark.budget import Budget
 from xcebra_nwb.benchmark.case import Case, Place, Task, perfect_case
 from xcebra_nwb.benchmark.metrics import Score
-from xcebra_nwb.errors import UsageError
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.errors import UsageError
 
 LABEL = "target"  # the latents that some units do not carry
 NEEDED = ("neurons", "latents", "gt_attribution_map")  # (time, unit), (time, latent), (latent, unit)
@@ -71,7 +71,7 @@ def task(design: Design, arrays: Mapping[str, NDArray], seed: int, training: str
     latents, truth = arrays["latents"].astype(float), arrays["gt_attribution_map"].astype(bool)
     first, last = int(np.argmin(truth.all(axis=1))), len(truth)
     paper = training == PEER
-    chosen = config.validate(
+    chosen = schema.validate(
         {
             "encoder": {"outputs": last, "clip": 5.0 if paper else None},
             "objectives": [

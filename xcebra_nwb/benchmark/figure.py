@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from xcebra_nwb.benchmark.case import TRUE_INVERSE
-from xcebra_nwb.files import atomic
+from xcebra_nwb.core.files import atomic
 from xcebra_nwb.report.style import CLASSES, DOTS_PER_INCH, FAINT, figure, label_ticks, plain, styled
 
 SHOWN = ("row_auroc", "agreement")  # the first that there is

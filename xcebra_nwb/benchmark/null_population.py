@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 
-from xcebra_nwb.session import ATTRIBUTES, check
+from xcebra_nwb.core.session import ATTRIBUTES, check
 
 Floats = NDArray[np.float64]
 BIN_WIDTH = 0.05  # s

@@ -18,11 +18,11 @@ from torch import Tensor
 from xcebra_nwb.benchmark.case import Place, Task
 from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.benchmark.solve import Maps, embedding_scores, label_blocks, map_scores, objectives_of
-from xcebra_nwb.config import Config
-from xcebra_nwb.objectives import resolve
-from xcebra_nwb.session import encoder_input, labels
-from xcebra_nwb.xcebra.attribution import sampled
-from xcebra_nwb.xcebra.samples import Block
+from xcebra_nwb.core.config.schema import Config
+from xcebra_nwb.core.session import encoder_input, labels
+from xcebra_nwb.training.design.objectives import resolve
+from xcebra_nwb.xcebra.maps.maps import sampled
+from xcebra_nwb.xcebra.sampling.samples import Block
 
 ENCODER = "offset1-model-mse-clip-5-5"  # the paper's
 NEEDED = ("cebra", "cvxpy")  # its attribution imports the second

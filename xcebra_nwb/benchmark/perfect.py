@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.benchmark.metrics import Score, auroc, row_auroc, trivial_auroc
-from xcebra_nwb.errors import Failure
-from xcebra_nwb.simulate.synthetic import SHARED, Synthetic, paper_design
-from xcebra_nwb.xcebra.attribution import Maps, maps_of_jacobian
-from xcebra_nwb.xcebra.encoder import architecture
-from xcebra_nwb.xcebra.loss import Contrast
-from xcebra_nwb.xcebra.model import Model
-from xcebra_nwb.xcebra.samples import Block
-from xcebra_nwb.xcebra.workspace import Workspace
+from xcebra_nwb.benchmark.simulate.synthetic import SHARED, Synthetic, paper_design
+from xcebra_nwb.core.errors import Failure
+from xcebra_nwb.xcebra.architecture import architecture
+from xcebra_nwb.xcebra.maps.maps import Maps, maps_of_jacobian
+from xcebra_nwb.xcebra.maps.model import Model
+from xcebra_nwb.xcebra.maps.workspace import Workspace
+from xcebra_nwb.xcebra.sampling.samples import Block
+from xcebra_nwb.xcebra.trainers.loss import Contrast
 
 LEAST = 0.995
 METHOD = "inverted_neuron_gradient"

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from xcebra_nwb import config
 from xcebra_nwb.benchmark.arrays import session_of
 from xcebra_nwb.benchmark.budget import Budget
 from xcebra_nwb.benchmark.case import Case, Place, Task, perfect_case
 from xcebra_nwb.benchmark.metrics import Score
-from xcebra_nwb.session import load
-from xcebra_nwb.simulate.rates import ratinabox_rates
-from xcebra_nwb.simulate.truth import CARRIERS, cell_types
+from xcebra_nwb.benchmark.simulate.rates import ratinabox_rates
+from xcebra_nwb.benchmark.simulate.truth import CARRIERS, cell_types
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.session import load
 
 BIN_WIDTH = 0.1  # s
 PAPER_OUTPUTS, PAPER_BLOCK = 14, 4
@@ -89,7 +89,7 @@ def _paper(design: Design, noise: float, weight: float, dataset: int, place: Pla
     from xcebra_nwb.benchmark.solve import scores  # the list of jobs is made without torch
 
     data = ratinabox_rates(design.duration, BIN_WIDTH, design.paper_cells, noise, seed=dataset)
-    chosen = config.validate(
+    chosen = schema.validate(
         {
             "encoder": {"outputs": PAPER_OUTPUTS},
             "objectives": [_time(PAPER_OUTPUTS), _label("position", 0, PAPER_BLOCK) | {"delta": PAPER_DELTA}],
@@ -118,10 +118,10 @@ def _spikes(design: Design, spikes: Spikes, dataset: int, place: Place) -> list[
     return judged(place, Task(session, chosen, {label: np.isin(kinds, tuned) for label, tuned in CARRIERS.items()}))
 
 
-def _three_labels(design: Design, width: int, dataset: int) -> config.Config:
+def _three_labels(design: Design, width: int, dataset: int) -> schema.Config:
     outputs = 3 * width + 2
     blocks = [_label(name, n * width, (n + 1) * width) for n, name in enumerate(CARRIERS)]
-    return config.validate(
+    return schema.validate(
         {
             "time": {"bin_width": BIN_WIDTH},
             "encoder": {"outputs": outputs},

@@ -11,16 +11,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb import config
 from xcebra_nwb.benchmark import demo
 from xcebra_nwb.benchmark.agreement import halves_agreement, seeds_agreement
 from xcebra_nwb.benchmark.budget import Budget
 from xcebra_nwb.benchmark.case import Case, Place, judgement
 from xcebra_nwb.benchmark.metrics import Score
-from xcebra_nwb.config import Config
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.files import read_json
-from xcebra_nwb.session import labels, load, load_dataset, save
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.config.schema import Config
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.files import read_json
+from xcebra_nwb.core.session import labels, load, load_dataset, save
 
 SESSION = "recording"
 
@@ -54,7 +54,7 @@ def cases(size: str, file: Path) -> list[Case]:
         return demo.cases(size, file)
     design = DESIGNS[size]
     training = design.budget.training(0.1, seeds=design.seeds, nulls=design.nulls)
-    chosen = config.validate({"training": training})
+    chosen = schema.validate({"training": training})
     works: dict[str, Work] = {
         "true labels": true_labels,
         "shifted labels": shifted_labels,

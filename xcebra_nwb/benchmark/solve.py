@@ -20,12 +20,12 @@ from xcebra_nwb.benchmark.metrics import (
     saturated_share,
     trivial_auroc,
 )
-from xcebra_nwb.config import Config, Objective
-from xcebra_nwb.files import read_json
-from xcebra_nwb.fitted import contrast
-from xcebra_nwb.session import labels, load_dataset, save
-from xcebra_nwb.xcebra.model import prepared
-from xcebra_nwb.xcebra.samples import Block
+from xcebra_nwb.core.config.schema import Config, Objective
+from xcebra_nwb.core.files import read_json
+from xcebra_nwb.core.session import labels, load_dataset, save
+from xcebra_nwb.training.fitted import contrast
+from xcebra_nwb.xcebra.maps.model import prepared
+from xcebra_nwb.xcebra.sampling.samples import Block
 
 Floats = NDArray[np.float64]
 # By method: label maps (seed, label, unit), latent maps (seed, latent, unit).

@@ -9,12 +9,12 @@ from typing import Any, get_args
 
 import numpy as np
 
-from xcebra_nwb import config
 from xcebra_nwb.benchmark.arrays import session_of
 from xcebra_nwb.benchmark.budget import Budget
 from xcebra_nwb.benchmark.case import Case, Place, Score, Task, perfect_case
-from xcebra_nwb.config import Method
-from xcebra_nwb.simulate.synthetic import SHARED, paper_design
+from xcebra_nwb.benchmark.simulate.synthetic import SHARED, paper_design
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.config.schema import Method
 
 LABEL = "target"  # the latents that only the second population sees
 WEIGHTS = (0.0, 0.1)
@@ -91,7 +91,7 @@ def task(design: Design, latents: int, dataset: int, training: str, weight: floa
         training, hybrid
     )
     encoder, objectives, changes = how(latents)
-    chosen = config.validate(
+    chosen = schema.validate(
         {
             "encoder": encoder | {"hidden": design.hidden},
             "objectives": objectives,

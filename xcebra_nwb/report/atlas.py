@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
 
-from xcebra_nwb.files import atomic
+from xcebra_nwb.core.files import atomic
 
 TEXT = ("session", "subject", "region", "unit", "label", "method", "verdict")
 COLUMNS = ("session", "subject", "region", "unit", "label", "method", "attribution", "sd", "z", "p", "q", "verdict")

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from xcebra_nwb.archive import sessions
-from xcebra_nwb.printable import printable, printable_lines
-from xcebra_nwb.report.ending import Ending, stored_ending
+from xcebra_nwb.core import session_table
+from xcebra_nwb.core.printable import printable, printable_lines
+from xcebra_nwb.report.outcome import Ending, stored_ending
 from xcebra_nwb.report.style import STATES, UNKNOWN, verdict_style
 
 TERMINAL = {"done": "green", "refused": "magenta", "failed": "red", "left out": "dim"}
@@ -20,7 +20,7 @@ def say(results: Path, table: Path, console: Console | None = None) -> None:
     """Print how the sessions of ``table`` ended (by default on the standard error stream); a reason is one line."""
     console = console or Console(stderr=True)
     console.print(overview(results, table))
-    for row in sessions.read(table):
+    for row in session_table.read(table):
         reason = why(stored_ending(results, row))
         if reason:
             console.print(Text(printable(f"{row.session}: {reason}")), soft_wrap=True)
@@ -29,7 +29,7 @@ def say(results: Path, table: Path, console: Console | None = None) -> None:
 def overview(results: Path, table: Path) -> Table:
     """Return a table of the sessions of ``table``: state and verdicts."""
     shown = Table(Column("session", overflow="fold"), "state", "labels", title=None, pad_edge=False)
-    for row in sessions.read(table):
+    for row in session_table.read(table):
         found = stored_ending(results, row)
         sign = STATES.get(found.state, UNKNOWN)[1]
         verdicts = "\n".join(f"{label}: {verdict_style(word)[1]} {word}" for label, word in found.verdicts.items())

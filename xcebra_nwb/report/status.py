@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from xcebra_nwb import receipt
-from xcebra_nwb.errors import UsageError
-from xcebra_nwb.logs import log_path
-from xcebra_nwb.printable import printable
-from xcebra_nwb.refusals import Code
+from xcebra_nwb.core import receipts
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.logs import log_path
+from xcebra_nwb.core.printable import printable
+from xcebra_nwb.core.refusals import Code
 
 EXCERPT = 12  # lines of a log
 TAIL = 20_000  # bytes of a log that are looked at
@@ -37,7 +37,7 @@ class Status(BaseModel):
 def session_status(results: Path, session: str) -> Status:
     """Return how ``session`` ended, from its receipts and logs under ``results``; never raises for what is in them."""
     directory = results / session
-    for verb in receipt.ORDER:
+    for verb in receipts.ORDER:
         try:
             found = receipt_of(directory, verb)
         except (UsageError, OSError) as error:
@@ -52,22 +52,22 @@ def session_status(results: Path, session: str) -> Status:
     return Status(session=session, state="done")
 
 
-def receipt_of(directory: Path, verb: str) -> receipt.Receipt | None:
+def receipt_of(directory: Path, verb: str) -> receipts.Receipt | None:
     """Return a verb's receipt, None where it left none.
 
     Raises:
         UsageError: the receipt cannot be read.
     """
-    path = receipt.path(directory, verb)
+    path = receipts.path(directory, verb)
     try:
-        return receipt.load(directory, verb) if path.exists() else None
+        return receipts.load(directory, verb) if path.exists() else None
     except ValueError as error:
         raise UsageError(f"{path}: not a receipt: {one_line(error)}", f"run {verb} again") from None
 
 
-def refusal(directory: Path) -> receipt.Receipt | None:
+def refusal(directory: Path) -> receipts.Receipt | None:
     """Return the first receipt that refuses the session, None where there is none."""
-    found = (receipt_of(directory, verb) for verb in receipt.ORDER)
+    found = (receipt_of(directory, verb) for verb in receipts.ORDER)
     return next((one for one in found if one is not None and one.state == "refused"), None)
 
 

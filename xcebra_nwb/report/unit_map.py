@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.assess.compared import known_nulls, partner
 from xcebra_nwb.assess.verdict import READABLE
+from xcebra_nwb.attribution.comparison import known_nulls, partner
 from xcebra_nwb.report.style import of_median_unit
 
 SIGNIFICANT = 0.05  # false discovery rate

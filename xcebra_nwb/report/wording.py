@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xcebra_nwb.assess.null import smallest_p
 from xcebra_nwb.assess.verdict import READABLE
+from xcebra_nwb.attribution.null_test import smallest_p
 from xcebra_nwb.report.style import VERDICTS, latents, number
 from xcebra_nwb.report.unit_map import SIGNIFICANT, UnitMap, method_name
 

@@ -1,0 +1,186 @@
+"""The number of every condition of a label, from the files of its session."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcebra_nwb.assess.aliasing import aliased_share
+from xcebra_nwb.assess.evidence import mean_of_known
+from xcebra_nwb.assess.fit import fit_of
+from xcebra_nwb.assess.identifiability import leak, linear_leak, mixing, saturated_share, spanned_directions
+from xcebra_nwb.assess.latents import Latents
+from xcebra_nwb.assess.shared import explained_sharing
+from xcebra_nwb.assess.steps import kernel_statistics, steps_by_place
+from xcebra_nwb.assess.visits import covered_share, fewest_visits, independent_samples
+from xcebra_nwb.assess.window import window_features
+from xcebra_nwb.attribution.comparison import partner
+from xcebra_nwb.core.config.objectives import Objective
+from xcebra_nwb.core.config.schema import Config
+from xcebra_nwb.core.session import label_axes, labels
+from xcebra_nwb.training.design.ensemble import objective_space
+from xcebra_nwb.training.design.objectives import resolve
+from xcebra_nwb.training.design.split import WINDOWS, layout
+from xcebra_nwb.xcebra.decoding import Decoder, evenly, label_features
+
+Floats = NDArray[np.float64]
+MOST_TRAIN, MOST_TEST = 10_000, 2_000  # bins from which and on which the activity itself is decoded, evenly spaced
+
+
+class Numbers:
+    """What the conditions of all labels of a session share: its activity, its encoders, its settings.
+
+    ``inputs`` (time, unit) is what the encoders see; it may be a map of a file, and only parts of it are read at once.
+    """
+
+    def __init__(
+        self,
+        session: xr.Dataset,
+        training: xr.Dataset,
+        attribution: xr.Dataset,
+        latents: Latents,
+        inputs: NDArray[np.number],
+    ) -> None:
+        self._session, self._training, self._attribution, self._latents = session, training, attribution, latents
+        settings = Config.model_validate(json.loads(training.attrs["config"]))
+        self._clip = settings.encoder.clip
+        train, test = evenly(latents.train, MOST_TRAIN), evenly(latents.test, MOST_TEST)
+        self._decoded, parts = np.r_[train, test], np.split(np.arange(len(train) + len(test)), [len(train)])
+        window, trained = WINDOWS[settings.encoder.architecture], latents.bins[latents.train]
+        features = window_features(inputs, latents.bins[self._decoded], window, trained, len(train))
+        self._activity = Decoder(features, *parts)
+        segment = session["segment"].values[latents.bins]
+        self._follows = (np.diff(latents.bins) == 1) & (np.diff(segment) == 0)
+        self._generator = np.random.default_rng(settings.random_seed)
+        self._layout, self._moved_by = layout(session, settings), moving_objectives(settings, session)
+        self._explained = self._over_seeds(
+            lambda z: explained_sharing(z, inputs, latents.bins, latents.train, latents.test, self._generator)
+        )
+
+    def of(self, name: str, score: float) -> dict[str, float]:
+        """Return the number of every rule of :mod:`xcebra_nwb.assess.rules` for a label, NaN where it does not apply.
+
+        Args:
+            name: the label's.
+            score: its held-out decoding from its block.
+        """
+        found = {
+            "shared_explained": self._explained,
+            "penalty": float(self._training["regularizer_weight"].values[-1]),
+            "lost_by_encoder": self._decoded_from_activity(name) - score,
+        }
+        for part in (self._of_the_fit, self._of_the_block, self._of_the_map, self._of_the_label):
+            found |= part(name)
+        return found
+
+    def _over_seeds(self, measure: Callable[[Floats], float]) -> float:
+        """The mean over seeds of what ``measure`` makes of their latents (sample, latent)."""
+        return mean_of_known([measure(self._latents.values[seed]) for seed in self._latents.seeds])
+
+    def _of_the_fit(self, name: str) -> dict[str, float]:
+        latents, objective = self._latents, self._objective(name)
+        held_out = self._training["held_out_loss"].values[:, objective]
+        fit = fit_of(
+            self._training["loss"].values[latents.seeds, objective],
+            held_out[latents.seeds],
+            held_out[latents.nulls(name)],
+            float(self._training["chance"].values[objective]),
+        )
+        return {
+            "loss_gain": fit.gain,
+            "loss_gain_over_nulls": fit.gain_over_nulls,
+            "generalisation": fit.generalisation,
+            "still_falling": fit.still_falling,
+        }
+
+    def _of_the_block(self, name: str) -> dict[str, float]:
+        maps, train, test = self._attribution.sel(label=name), self._latents.train, self._latents.test
+        first, last = int(maps["first_latent"]), int(maps["last_latent"])
+        values, kind = self._true(name)
+        targets = label_features(values, kind)
+
+        def aliased(block: Floats) -> float:
+            return math.nan if kind == "discrete" else aliased_share(block, targets, train, test)
+
+        return {
+            "leak": self._over_seeds(lambda z: leak(z, first, last, train, test)),
+            "linear_leak": self._over_seeds(lambda z: linear_leak(z, first, last, train, test)),
+            "mixing": self._over_seeds(lambda z: mixing(z, first, last, train, test)),
+            "saturated_outputs": self._over_seeds(lambda z: saturated_share(z[:, first:last], self._clip)),
+            "aliasing": self._over_seeds(lambda z: aliased(z[:, first:last])),
+        }
+
+    def _decoded_from_activity(self, name: str) -> float:
+        values, kind = self._true(name)
+        return self._activity.score(values[self._decoded], kind)
+
+    def _of_the_map(self, name: str) -> dict[str, float]:
+        maps = self._attribution.sel(label=name)
+        first, last = int(maps["first_latent"]), int(maps["last_latent"])
+        inverted = self._attribution.attrs["tested_method"] == "inverted_neuron_gradient"
+        rank = float(maps["effective_rank"].mean()) if inverted else math.nan
+        spanned = self._over_seeds(lambda z: spanned_directions(z[:, first:last]))
+        return {
+            "effective_rank": rank,
+            "rank_of_dimensions": rank / label_axes(labels(self._session)[name]),
+            "idle_directions": rank / spanned,
+            "usable_bins": float(maps["usable"].mean()),
+            "methods_agree": float(maps["agreement"]) if _inverse_and_gradient(maps) else math.nan,
+        }
+
+    def _of_the_label(self, name: str) -> dict[str, float]:
+        values, kind = self._true(name)
+        targets, latents = label_features(values, kind), self._latents
+        found = {
+            "independent_samples": independent_samples(targets),
+            "covered": covered_share(targets, latents.train, latents.test),
+        }
+        return found | self._of_its_steps(name, values, kind) | _of_its_classes(values, kind)
+
+    def _of_its_steps(self, name: str, values: NDArray, kind: str) -> dict[str, float]:
+        objective = self._moved_by.get(name)
+        if objective is None:
+            return dict.fromkeys(("step_size", "step_anisotropy", "step_leaps", "step_by_place"), math.nan)
+        space = objective_space(self._session, self._layout, objective)
+        points = space.coordinates(values.astype(float))
+        kernel = kernel_statistics(points, space.steps.moved(points, self._generator), space.circular)
+        return {
+            "step_size": kernel.size,
+            "step_anisotropy": kernel.anisotropy,
+            "step_leaps": kernel.leaps,
+            "step_by_place": steps_by_place(values, self._follows, kind),
+        }
+
+    def _true(self, name: str) -> tuple[NDArray, str]:
+        """The label as the seeds saw it, (sample, axis) or codes (sample,), and its kind."""
+        return self._latents.label(name, self._latents.seeds[0]), str(labels(self._session)[name].attrs["kind"])
+
+    def _objective(self, name: str) -> int:
+        return int(np.flatnonzero(self._training["label"].values == name)[0])
+
+
+def moving_objectives(config: Config, session: xr.Dataset) -> dict[str, Objective]:
+    """Return by label the objectives that draw positives by a step of it; none where the encoders were supervised."""
+    if config.training.loss == "supervised":
+        return {}
+    objectives, _ = resolve(config, session)
+    return {o.label: o for o in objectives if o.label is not None and o.positive != "discrete"}
+
+
+def _inverse_and_gradient(maps: xr.Dataset) -> bool:
+    """Whether these are the two methods whose agreement is known; both estimate which units the generator feeds."""
+    methods = [str(method) for method in maps["method"].values]
+    other = partner(methods)
+    return other is not None and {methods[0], methods[other]} == {"inverted_neuron_gradient", "neuron_gradient"}
+
+
+def _of_its_classes(values: NDArray, kind: str) -> dict[str, float]:
+    if kind != "discrete":
+        return {"fewest_visits": math.nan, "rarest_class": math.nan}
+    share = np.unique(values, return_counts=True)[1].min() / len(values)
+    return {"fewest_visits": float(fewest_visits(values)), "rarest_class": float(share)}

@@ -1,0 +1,56 @@
+"""The settings that tuning tries: numbers of latents and weights of the regulariser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.config.schema import Config
+from xcebra_nwb.training.design.objectives import resolve
+
+FREE = (0, 1, 2, 4, 8)  # latents beside those that the labels need
+WEIGHTS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)  # the paper: 0 to 0.1; more washes the latents out, less than 0.01 is none
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The numbers of latents and the weights to try."""
+
+    outputs: tuple[int, ...]
+    weights: tuple[float, ...] = WEIGHTS
+
+    def space(self) -> dict[str, Sequence[Any]]:
+        """Return the values of each of the two."""
+        return {"outputs": self.outputs, "weight": self.weights}
+
+    def shuffled(self, seed: int) -> list[tuple[int, float]]:
+        """Return all settings in the order in which they are tried, so that a part of them covers the whole."""
+        settings = list(product(self.outputs, self.weights))
+        return [settings[i] for i in np.random.default_rng(seed).permutation(len(settings))]
+
+
+def grid(chosen: Config, sessions: Sequence[xr.Dataset]) -> Grid:
+    """Return the settings to try: objectives that are given fix the number of latents, automatic ones do not."""
+    needed = max(resolve(tuned(chosen, 1, 0.0), session)[1] for session in sessions)
+    if chosen.objectives != "auto":
+        return Grid((max(resolve(chosen, session)[1] for session in sessions),))
+    return Grid(tuple(needed + free for free in FREE))
+
+
+def tuned(chosen: Config, outputs: int, weight: float) -> Config:
+    """Return a config with another number of latents and another weight of the regulariser."""
+    content = chosen.model_dump(mode="json")
+    content["encoder"]["outputs"] = max(outputs, _explicit(chosen))
+    content["training"]["regularizer"]["weight"] = weight
+    return schema.validate(content)
+
+
+def _explicit(chosen: Config) -> int:
+    """The latents that objectives which are given need; 0 for automatic ones."""
+    return 0 if isinstance(chosen.objectives, str) else max(o.outputs[1] for o in chosen.objectives)

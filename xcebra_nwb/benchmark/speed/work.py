@@ -1,0 +1,92 @@
+"""The pieces of work whose speed is measured, and the data that they are done on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal, get_args
+
+import numpy as np
+
+from xcebra_nwb.benchmark.arrays import session_of
+from xcebra_nwb.benchmark.case import Task
+from xcebra_nwb.benchmark.simulate.walk import truncated_walk
+from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.config.schema import Method
+
+LATENTS, STEP, NOISE = 6, 0.1, 0.1  # of the walk that the units see, and of what they add
+LABEL = "position"  # one axis of the walk
+
+
+@dataclass(frozen=True)
+class Work:
+    """A training or an attribution; what is not said is as in the issue's table of bars."""
+
+    kind: Literal["training", "attribution"] = "training"
+    bins: int = 20_000
+    units: int = 50
+    outputs: int = 6
+    batch: int = 512
+    members: int = 1
+    architecture: Literal["mlp", "conv10"] = "mlp"
+    hidden: int = 64
+    method: str = "inverted_neuron_gradient"
+    peer: bool = True  # whether CEBRA does the same
+
+    @property
+    def name(self) -> str:
+        """What the work is, in a few words."""
+        encoder = f"{self.architecture} {self.hidden}"
+        if self.kind == "attribution":
+            return f"{self.method.replace('_', ' ')}, {encoder}"
+        return f"training, {encoder}, batch {self.batch}, members {self.members}"
+
+    @cached_property
+    def task(self) -> Task:
+        """The session and how to train on it: time on all latents, a label on three, the regulariser always on."""
+        generator = np.random.default_rng([self.bins, self.units])
+        walk = truncated_walk(self.bins, np.full(LATENTS, STEP), generator)
+        activity = np.tanh(walk @ generator.normal(size=(LATENTS, self.units)))
+        activity += NOISE * generator.standard_normal(activity.shape)
+        time = {"name": "time", "outputs": [0, self.outputs], "positive": "time"}
+        label = {"name": LABEL, "outputs": [0, 3], "positive": "time_delta", "label": LABEL}
+        training = {"batch_size": self.batch, "seeds": self.members, "nulls": 0, "held_out": 0.01, "held_out_blocks": 1}
+        encoder = {"architecture": self.architecture, "hidden": self.hidden, "outputs": self.outputs}
+        chosen = schema.validate({"encoder": encoder, "objectives": [time, label], "training": training})
+        return Task(session_of(activity, {LABEL: walk[:, :1]}), chosen, {})
+
+
+TRAINING, ATTRIBUTION = Work(), Work(kind="attribution")
+CONV10 = replace(TRAINING, architecture="conv10", units=64)
+LIKE_THE_PEER = 180  # width of the peer's mlp on 50 units (with 52,986 weights; ours has then 75,000)
+
+
+def works(size: str, device: str = "cpu") -> list[Work]:
+    """Return what is measured in a benchmark of that ``size`` on a kind of device: one axis changes at a time."""
+    if size == "quick":
+        small = Work(bins=2_000, units=10, batch=64)
+        return [small, *(replace(small, kind="attribution", method=m, peer=m in OF_PEER) for m in get_args(Method))]
+    most = 1_000_000 if size == "full" else 200_000
+    training = [
+        TRAINING,
+        *(replace(TRAINING, bins=n, peer=n <= 200_000) for n in (200_000, 1_000_000) if n <= most),
+        replace(TRAINING, hidden=LIKE_THE_PEER),
+        replace(TRAINING, units=300),
+        replace(TRAINING, outputs=14),
+        replace(TRAINING, batch=2048),
+        replace(TRAINING, members=8),
+        replace(TRAINING, architecture="conv10"),
+        *([replace(TRAINING, members=32), CONV10, replace(CONV10, members=32)] if device == "cuda" else []),
+    ]
+    attribution = [
+        ATTRIBUTION,
+        replace(ATTRIBUTION, architecture="conv10"),
+        *(replace(ATTRIBUTION, units=units) for units in (20, 200, 2000)),
+        *(replace(ATTRIBUTION, bins=n, peer=False) for n in (200_000, 1_000_000) if n <= most),
+        replace(ATTRIBUTION, outputs=14, units=400, architecture="conv10"),
+    ]
+    others = [method for method in get_args(Method) if method != ATTRIBUTION.method]
+    return [*training, *attribution, *(replace(ATTRIBUTION, method=m, peer=m in OF_PEER) for m in others)]
+
+
+OF_PEER = ("inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient")  # it makes all at once

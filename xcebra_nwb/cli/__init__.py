@@ -1,5 +1,0 @@
-"""The command line, which alone knows all verbs; each is a function of its name in one of the modules."""
-
-from xcebra_nwb.cli.app import main
-
-__all__ = ["main"]

@@ -1,0 +1,120 @@
+"""assess: session.nc, training.nc, embedding.nc, attribution.nc -> assessment.json."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xcebra_nwb.assess import evidence as evidence_of
+from xcebra_nwb.assess.across import across_sessions
+from xcebra_nwb.assess.conditions import judge
+from xcebra_nwb.assess.confounding import predicted_by_others
+from xcebra_nwb.assess.latents import Latents
+from xcebra_nwb.assess.measurements import Numbers
+from xcebra_nwb.assess.rules import RULES
+from xcebra_nwb.assess.verdict import MOST_PREDICTED, READABLE, Evidence, verdict
+from xcebra_nwb.attribution.null_test import resolution
+from xcebra_nwb.core.files import write_json
+from xcebra_nwb.core.input_array import input_array
+from xcebra_nwb.core.provenance import software
+from xcebra_nwb.core.session import label_axes, labels, load, load_dataset
+
+SIGNIFICANT = 0.05  # q
+logger = logging.getLogger("xcebra_nwb")
+
+
+def assess(directory: Path) -> list[Path]:
+    """Judge every label of the session in ``directory`` and write assessment.json there."""
+    session = load(directory / "session.nc")
+    training, attribution = (load_dataset(directory / f"{name}.nc") for name in ("training", "attribution"))
+    embedding = load_dataset(directory / "embedding.nc", ("embedding",))
+    latents = Latents(session, training, embedding)
+    names = [str(name) for name in attribution["label"].values]
+    numbers = Numbers(session, training, attribution, latents, input_array(session, directory))
+    predicted = predicted_by_others(session, latents.bins, latents.train, latents.test)
+    found = {n: _label(n, session, training, attribution, latents, numbers, predicted[n]) for n in names}
+    assessment = {
+        "session": session.attrs["session"],
+        "labels": found,
+        "across_sessions": _without_nan(across_sessions(directory, (session, training, embedding))),
+        "usable_bins": len(latents.bins) / max(int(session["valid"].sum()), 1),
+        "held_out_bins": len(latents.test),
+        "software": software(),
+    }
+    for name, result in found.items():
+        logger.info("%s: %s: %s", name, result["verdict"], result["because"])
+        logger.info("%s: %s", name, result["resolution"])
+    path = directory / "assessment.json"
+    write_json(path, assessment)
+    return [path]
+
+
+def _label(
+    name: str,
+    session: xr.Dataset,
+    training: xr.Dataset,
+    attribution: xr.Dataset,
+    latents: Latents,
+    numbers: Numbers,
+    predicted: dict[str, float],
+) -> dict[str, Any]:
+    """Everything that assessment.json says of one label."""
+    label, maps = labels(session)[name], attribution.sel(label=name)
+    block = int(maps["first_latent"]), int(maps["last_latent"])
+    decoding = evidence_of.decoding(name, label.attrs["kind"], block, latents)
+    consistency = evidence_of.consistency(maps, latents, block)
+    measured = numbers.of(name, decoding["score"])
+    conditions = judge(RULES, measured)
+    q_value = maps["q_value"].values
+    confounded = tuple((other, score) for other, score in predicted.items() if score > MOST_PREDICTED)
+    designed = json.loads(training.attrs["nulls"])[name]
+    evidence = Evidence(
+        score=decoding["score"],
+        null_scores=tuple(decoding["nulls"]),
+        consistency=consistency["null_corrected_maps"],
+        significant=int((q_value <= SIGNIFICANT).sum()),
+        units=int(np.isfinite(q_value).sum()),
+        confounded=confounded,
+        without_null=designed["reason"] if designed["wanted"] and not designed["count"] else "",
+    )
+    word, because = verdict(evidence, conditions)
+    return _without_nan(
+        {
+            "kind": label.attrs["kind"],
+            "dimensions": label_axes(label),
+            "outputs": list(block),
+            "verdict": word,
+            "because": because,
+            "conditions": [asdict(condition) for condition in conditions],
+            "decoding": decoding,
+            "consistency": consistency,
+            "leak": evidence_of.leaks(measured),
+            "predicted_by": predicted,
+            "confounded_with": [other for other, _ in confounded],
+            "nulls": designed,
+            "resolution": resolution(len(decoding["nulls"]), evidence.units),
+            "loss": evidence_of.loss(name, training, latents),
+            "effective_rank": float(maps["effective_rank"].mean()),
+            "condition": float(maps["condition"].mean()),
+            "usable_bins": measured["usable_bins"],
+            "methods_agree": float(maps["agreement"]),
+            "significant_units": evidence.significant if word in READABLE else None,
+            "tested_units": evidence.units,
+        }
+    )
+
+
+def _without_nan(content: Any) -> Any:
+    """JSON knows no NaN: what cannot be known is null."""
+    if isinstance(content, dict):
+        return {key: _without_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_nan(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -1,0 +1,44 @@
+"""benchmark_table: the scores of all jobs -> tables and a figure."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from xcebra_nwb.benchmark.catalogue import benchmark_named
+from xcebra_nwb.benchmark.figure import save_figure
+from xcebra_nwb.benchmark.table import read_scores, render, rivals, summary
+from xcebra_nwb.core.files import atomic, write_text
+
+BEST = {"training": "hybrid", "regularizer": 0.1, "method": "inverted_neuron_gradient"}
+COMPARED = ("row_auroc", "pooled_auroc", "label_auroc")
+WIDE = 400  # columns of a terminal: a line of a Markdown table is never broken
+
+
+def benchmark_table(name: str, files: Sequence[Path], output: Path) -> list[Path]:
+    """Write scores.csv, table.csv, table.md, rivals.csv and figure.png of the scores in ``files`` into ``output``."""
+    scores = read_scores(files)
+    table = summary(scores)
+    tables = {"scores.csv": scores, "table.csv": table, "rivals.csv": rivals(scores, BEST, COMPARED)}
+    for file, content in tables.items():
+        _write_csv(content, output / file)
+    write_text(output / "table.md", markdown(table, f"Benchmark {name}"))
+    save_figure(table, benchmark_named(name).panels, output / "figure.png")
+    return [output / file for file in (*tables, "table.md", "figure.png")]
+
+
+def markdown(table: pd.DataFrame, title: str) -> str:
+    """Return the table as Markdown text."""
+    text = io.StringIO()
+    Console(file=text, width=WIDE).print(render(table))
+    lines = [line.strip() for line in text.getvalue().splitlines() if line.strip()]
+    return "\n".join([f"## {title}", "", *lines]) + "\n"
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    with atomic(path) as temporary:
+        table.to_csv(temporary, index=False, na_rep="nan")

@@ -1,0 +1,5 @@
+"""The command line, which alone knows all verbs; each is a function of its name in one of the modules."""
+
+from xcebra_nwb.commands.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,98 @@
+"""The command line: the verbs in the order of the help, and what holds for all of them.
+
+Nothing heavy is imported here; each verb imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import sys
+import traceback
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xcebra_nwb import __version__
+from xcebra_nwb.commands.cli.benchmarks import benchmark, benchmark_case, benchmark_table
+from xcebra_nwb.commands.cli.errors import say
+from xcebra_nwb.commands.cli.plain import Plain, out, plain_warning
+from xcebra_nwb.commands.cli.runs import publish, run, summarize, tune, verify
+from xcebra_nwb.commands.cli.session import align, assess, attribute, check, extract, fetch, report, train, write
+from xcebra_nwb.commands.cli.sources import discover, inspect, simulate
+
+VERBS = (
+    *(discover, fetch, inspect, simulate, extract, train, align, attribute, assess, write, check, verify, report),
+    *(summarize, run, publish, tune, benchmark),
+)
+JOBS = (benchmark_case, benchmark_table)  # of a benchmark: called by its workflow
+INTERRUPTED = 130
+SETTINGS_OF_MATPLOTLIB = "matplotlibrc"
+GLOBAL_FLAGS = {"-v", "--verbose", "-q", "--quiet", "--debug"}
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Which neurons carry the population's code of which behaviour, and how sure are we: attribution maps for NWB.",
+    epilog="Exit codes: 0 done, 1 failed, 2 usage or config, 3 refused (the data cannot answer).",
+)
+for verb in VERBS:
+    app.command()(verb)
+for job in JOBS:
+    app.command(hidden=True)(job)
+
+
+def main() -> None:
+    """Run the command line; end with one line, and an exit code of :class:`xcebra_nwb.core.errors.Exit`."""
+    _pass_over_drawing_settings()
+    arguments = sys.argv[1:]
+    end = arguments.index("--") if "--" in arguments else len(arguments)  # what follows are names
+    flags = [a for a in arguments[:end] if a in GLOBAL_FLAGS]  # accepted before and after the verb
+    rest = [a for a in arguments[:end] if a not in GLOBAL_FLAGS] + arguments[end:]
+    try:
+        code = int(app(args=flags + rest, prog_name="xcebra-nwb", standalone_mode=False) or 0)
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(code)
+    except Exception as error:
+        if "--debug" in flags:
+            out(traceback.format_exc(), sys.stderr)
+        sys.exit(say(error))
+    except KeyboardInterrupt:
+        print("xcebra-nwb: interrupted; the same command begins or goes on again", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def _pass_over_drawing_settings() -> None:
+    """Import matplotlib elsewhere if the working folder holds settings for it, which may be a stranger's.
+
+    They choose programs and modules to run, and matplotlib before 3.11 evaluates them. It reads them once.
+    """
+    if os.path.lexists(SETTINGS_OF_MATPLOTLIB):
+        with contextlib.chdir(Path(__file__).parent):
+            importlib.import_module("matplotlib")
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"xcebra-nwb {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    level = logging.WARNING if quiet else logging.DEBUG if verbose or debug else logging.INFO
+    handler = logging.StreamHandler()
+    handler.setFormatter(Plain("%(message)s"))
+    logging.basicConfig(handlers=[handler])
+    warnings.formatwarning = plain_warning
+    logging.getLogger("xcebra_nwb").setLevel(level)

@@ -1,0 +1,63 @@
+"""Verbs that measure the method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xcebra_nwb.commands.cli.options import RESULTS, Cores, Threads, info, local_file
+from xcebra_nwb.commands.cli.plain import out
+from xcebra_nwb.core.errors import Exit, UsageError
+from xcebra_nwb.core.extras import need
+
+
+def benchmark(
+    name: Annotated[str, typer.Argument(help="synthetic, ratinabox, conditions, ablation, speed or file")],
+    file: Annotated[str | None, typer.Argument(help="For `file`: an NWB file of your own.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of everything that it makes.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A small form, in seconds: does it run?")] = False,
+    full: Annotated[bool, typer.Option("--full", help="The paper's schedule, for a graphics card.")] = False,
+    cores: Cores = 1,
+    device: Annotated[str, typer.Option(help="For `speed`: cpu, or cuda.")] = "cpu",
+) -> None:
+    """Measure the method: against simulated truth, or its agreement with itself on a file; a table and a figure."""
+    need("ratinabox", "benchmark")
+    from xcebra_nwb.commands.benchmark import benchmark as work
+
+    if quick and full:
+        raise UsageError("--quick and --full", "one of them; without either, a form that takes about an hour")
+    size = "quick" if quick else "full" if full else "reduced"
+    folder = RESULTS / "benchmarks" / f"{name}-{size}" if output is None else output
+    code = work(name, size, folder, cores, None if file is None else local_file(file), device)
+    if code == Exit.DONE:
+        out((folder / "table.md").read_text(encoding="utf-8").removesuffix("\n"))
+        info("figure: %s", folder / "figure.png")
+    raise typer.Exit(code)
+
+
+def benchmark_case(
+    name: Annotated[str, typer.Argument(help="The benchmark.")],
+    job: Annotated[str, typer.Argument(help="One of its jobs.")],
+    scores: Annotated[Path, typer.Option(help="The CSV file to write.")],
+    size: Annotated[str, typer.Option(help="quick, reduced or full")] = "reduced",
+    file: Annotated[Path | None, typer.Option(help="What the benchmark is about, if it is about a file.")] = None,
+    threads: Threads = 1,
+) -> None:
+    """Do one job of a benchmark."""
+    from xcebra_nwb.commands.benchmark_case import benchmark_case as work
+
+    info("wrote %s", work(name, job, size, scores, threads, file))
+
+
+def benchmark_table(
+    name: Annotated[str, typer.Argument(help="The benchmark.")],
+    files: Annotated[list[Path], typer.Argument(help="The scores of its jobs.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the tables and the figure.")],
+) -> None:
+    """Make the tables and the figure of a benchmark whose jobs are done."""
+    from xcebra_nwb.commands.benchmark_table import benchmark_table as work
+
+    for file in work(name, files, output):
+        info("wrote %s", file)

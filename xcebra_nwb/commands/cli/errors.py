@@ -1,0 +1,45 @@
+"""How the command line ends other than well: one line on what went wrong, and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from xcebra_nwb.core.errors import Exit, Refusal, XcebraError, one_line
+from xcebra_nwb.core.files import NO_ROOM
+
+
+def say(error: Exception) -> int:
+    """Print one line on an error and return its exit code."""
+    if isinstance(error, XcebraError):
+        word = {Exit.REFUSED: "refused", Exit.USAGE: "error", Exit.FAILED: "failed"}.get(error.exit_code, "failed")
+        code = f" [{error.code}]" if isinstance(error, Refusal) else ""
+        _say(f"{word}: {error}{code}")
+        return int(error.exit_code)
+    explain = getattr(error, "format_message", None)  # the parser's own errors; where typer keeps them is its secret
+    if explain is not None:
+        _say(f"error: {explain()} (see xcebra-nwb --help)")
+        return int(Exit.USAGE)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's
+        hint = "fewer units by neural.where, a larger time.bin_width, or a machine with more memory"
+        _say(f"failed: out of memory: {error} ({hint})")
+        return int(Exit.FAILED)
+    if isinstance(error, OSError) and (error.filename or error.errno in NO_ROOM):
+        where = f"{_name(error.filename)}: " if error.filename else ""
+        hint = (
+            "make room there, and run it again"
+            if error.errno in NO_ROOM
+            else "check its name, its place and its rights"
+        )
+        _say(f"failed: {where}{error.strerror} ({hint})")
+        return int(Exit.FAILED)
+    _say(f"failed: unexpected {type(error).__name__}: {error} (--debug shows where; please report it)")
+    return int(Exit.FAILED)
+
+
+def _name(file: object) -> str:
+    return os.fsdecode(file) if isinstance(file, bytes) else str(file)
+
+
+def _say(text: str) -> None:
+    print(f"xcebra-nwb: {one_line(text)}", file=sys.stderr)

@@ -1,0 +1,137 @@
+"""Verbs that work on several sessions, or on finished results."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xcebra_nwb.commands.cli.options import (
+    INPUTS,
+    RESULTS,
+    TABLE,
+    ConfigFile,
+    Cores,
+    FollowLinks,
+    Results,
+    Table,
+    Threads,
+    config_of,
+    follow,
+    info,
+    local_file,
+)
+from xcebra_nwb.commands.cli.plain import out
+from xcebra_nwb.core.errors import Failure, UsageError
+from xcebra_nwb.core.extras import need
+
+
+def summarize(
+    results: Results = RESULTS,
+    sessions: Table = TABLE,
+    score: Annotated[bool, typer.Option("--score", help="Score simulated sessions against their true cells.")] = False,
+) -> None:
+    """Make the page and the atlas over all sessions, and every session's status.json."""
+    from xcebra_nwb.commands.summarize import summarize as work
+    from xcebra_nwb.report.overview import say
+
+    files = work(results, sessions)
+    if logging.getLogger("xcebra_nwb").isEnabledFor(logging.INFO):
+        say(results, sessions)
+    if score:
+        from rich.console import Console
+
+        from xcebra_nwb.commands.score import render
+        from xcebra_nwb.commands.score import score as score_sessions
+
+        Console().print(render(score_sessions(results, sessions)))
+    info("wrote %s", next(f for f in files if f.suffix == ".html"))
+
+
+def run(
+    inputs: Annotated[list[str], typer.Argument(help=INPUTS)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of everything that the run makes.")],
+    config: ConfigFile = None,
+    cores: Cores = 1,
+    draft: Annotated[bool, typer.Option("--draft", help="Take a draft of a dandiset too, pinned by digest.")] = False,
+    follow_links: FollowLinks = False,
+) -> None:
+    """Discover the sessions and run the whole workflow on them."""
+    from xcebra_nwb.commands.run import run as work
+
+    raise typer.Exit(work(inputs, output, config_of(config), cores, draft, follow(follow_links)))
+
+
+def publish(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the dandiset.")],
+    contact: Annotated[str, typer.Option(help='Who answers for it: "Family, Given <address>".')],
+    results: Results = RESULTS,
+    sessions: Table = TABLE,
+    name: Annotated[str, typer.Option(help="Name of the dandiset.")] = "xCEBRA attribution maps",
+    license: Annotated[str | None, typer.Option(help="spdx:CC0-1.0 or spdx:CC-BY-4.0; else the sources' own.")] = None,
+    upload: Annotated[bool, typer.Option("--upload", help="Send it to an archive, too.")] = False,
+    dandiset: Annotated[str | None, typer.Option(help="Identifier of the dandiset to send it to.")] = None,
+    instance: Annotated[str, typer.Option(help="Name or address of the archive.")] = "dandi-sandbox",
+    public: Annotated[
+        bool, typer.Option("--make-embargoed-data-public", help="Send results of embargoed data into an open dandiset.")
+    ] = False,
+) -> None:
+    """Prepare a dandiset of the results; with --upload, send it to the draft of --dandiset (in the sandbox)."""
+    need("dandi", "publish")
+    from xcebra_nwb.archive.publication import UNNAMED
+    from xcebra_nwb.commands.publish import publish as work
+
+    if upload and dandiset is None:
+        raise UsageError("--upload needs a dandiset", "make one on the archive's site and give its --dandiset ID")
+    made = work(results, sessions, output, contact, name, license, dandiset or UNNAMED)
+    for session, reason in made.left_out.items():
+        info("left out: %s: %s", session, reason)
+    info("%d files in %s, which dandi validate finds no error in", len(made.files), output)
+    if upload and dandiset is not None:
+        from xcebra_nwb.archive.upload import upload as send
+
+        for what, paths in send(output, made.files, dandiset, instance, made.origins, public).items():
+            info("%s: %d", what, len(paths))
+
+
+def tune(
+    directories: Annotated[list[Path], typer.Argument(help="Results folders of sessions after `extract`.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the study and its page.")],
+    config: ConfigFile = None,
+    trials: Annotated[int, typer.Option(min=1, help="Settings to try; the whole grid has 30.")] = 30,
+    threads: Threads = 1,
+) -> None:
+    """Choose the number of latents and the regulariser's weight without looking at the answer."""
+    need("optuna", "tune")
+    from xcebra_nwb.commands.tune import tune as work
+
+    for file in work(directories, config_of(config), trials, output, threads):
+        info("wrote %s", file)
+
+
+def verify(
+    result: Annotated[str, typer.Argument(help="A file *_desc-xcebra.nwb that this package wrote.")],
+    source: Annotated[str | None, typer.Option(help="The recording, where it was a local file.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Keep what is made in this folder.")] = None,
+    archive: Annotated[str | None, typer.Option(help="Trust this archive, too: http(s)://its.host.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done.")] = False,
+    threads: Threads = 1,
+) -> None:
+    """Fetch the source that a result names, make its maps again, and say how closely they agree."""
+    from xcebra_nwb.commands import verify as verb
+
+    asked = verb.planned(local_file(result), None if source is None else local_file(source), output, archive)
+    out(asked)
+    if plan:
+        return
+    agreements, changed = verb.verify(asked, threads)
+    for line in changed:
+        out(f"not as it was: {line}")
+    for one in agreements:
+        out(one)
+    wrong = [one for one in agreements if not one.agrees]
+    if wrong:
+        raise Failure(f"{result}: {len(wrong)} of {len(agreements)} maps do not come out again", "see the lines above")
+    out(f"verified: {len(agreements)} maps come out again")

@@ -1,0 +1,93 @@
+"""extract: an NWB file -> session.nc, inventory.json and sizes.json."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import xarray as xr
+
+from xcebra_nwb.archive import pinned
+from xcebra_nwb.archive.pinned import Given
+from xcebra_nwb.core import sizes, value_types
+from xcebra_nwb.core.config.schema import Config
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.files import write_json
+from xcebra_nwb.core.session import decode_list, labels, save
+from xcebra_nwb.core.sizes import Sizes
+from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.nwb.inventory.inventory import inventory
+from xcebra_nwb.nwb.reading.foreign import Follow, followed
+from xcebra_nwb.nwb.reading.source import Source, is_zarr
+from xcebra_nwb.training.design.trainable import check_trainable
+
+logger = logging.getLogger("xcebra_nwb")
+
+
+def extract(source: Given, directory: Path, config: Config, session: str, follow: Follow = Follow.FOLDER) -> list[Path]:
+    """Write the session dataset, the inventory of an NWB file and its sizes into ``directory``; return the files.
+
+    ``source`` is the file, its address, an asset or its source.json; what it was is then in the dataset's attributes.
+    ``follow`` says where a local file may lead to other files (:mod:`xcebra_nwb.nwb.reading.foreign`).
+
+    Raises:
+        UsageError: no such file, or the config names what it does not hold.
+        Refusal: it is no NWB 2 file, or it cannot answer: no neural data, no behaviour, too little of it.
+    """
+    lineage, allowed = pinned.lineage_of(source), pinned.followed(source, follow)
+    with pinned.opened(source) as file:
+        return _extract(file, Path(directory), config, session, lineage, allowed)
+
+
+def _extract(
+    source: Source, directory: Path, config: Config, session: str, lineage: dict[str, str], follow: Follow
+) -> list[Path]:
+    dataset, report = directory / "session.nc", directory / "inventory.json"
+    seen = inventory(source, follow).model_dump(mode="json")
+    seen["file"]["path"] = lineage.get("source", seen["file"]["path"])
+    write_json(report, seen)
+    try:
+        extracted = extract_session(source, config, session, directory, follow=follow)
+        check_trainable(extracted, config)
+        _check_writable(source, follow)
+    except Refusal as refusal:
+        refusal.files = [report]  # what the file does hold belongs to the answer
+        raise
+    except BaseException:
+        report.unlink()
+        raise
+    extracted.attrs |= lineage
+    save(extracted, dataset)
+    for line in decode_list(extracted.attrs["choices"]):
+        logger.info("%s", line)
+    for reason, bins in json.loads(extracted.attrs["masks"]).items():
+        logger.info("masked: %s (%d of %d bins)", reason, bins, extracted.sizes["time"])
+    logger.info(
+        "%d units, %d of %d bins in use",
+        extracted.sizes["unit"],
+        int(extracted["valid"].sum()),
+        extracted.sizes["time"],
+    )
+    return [dataset, report, sizes.save(_sizes(extracted), directory)]
+
+
+def _sizes(session: xr.Dataset) -> Sizes:
+    return Sizes(
+        bins=session.sizes["time"],
+        units=session.sizes["unit"],
+        labels=len(labels(session)),
+        seen_bytes=value_types.seen(session).itemsize,
+        recorded_bytes=value_types.recorded(session).itemsize,
+    )
+
+
+def _check_writable(source: Source, follow: Follow) -> None:
+    """Refuse results that could not be written now, not after the training."""
+    if is_zarr(source) or followed(source, follow):
+        from xcebra_nwb.nwb.reading.in_hdf5 import (
+            in_hdf5,  # pynwb is slow to import, and most recordings are one HDF5 file
+        )
+
+        with in_hdf5(source, follow):
+            pass

@@ -1,0 +1,28 @@
+"""``xcebra-nwb report``: the page of one session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xcebra_nwb.core.files import write_text
+from xcebra_nwb.core.results import load, read_if_there
+from xcebra_nwb.report.pages.session import refused_page, session_page
+from xcebra_nwb.report.status import refusal
+
+
+def report(directory: Path) -> list[Path]:
+    """Write ``report.html``, one self-contained page, into a session's results ``directory`` and return its path.
+
+    A session that an earlier verb refused gets a page that says why and what would help.
+
+    Raises:
+        UsageError: results of an earlier verb are missing or cannot be read.
+    """
+    refused = refusal(directory)
+    if refused is not None:
+        page = refused_page(refused, read_if_there(directory / "inventory.json"))
+    else:
+        page = session_page(load(directory), directory)
+    path = directory / "report.html"
+    write_text(path, page)
+    return [path]

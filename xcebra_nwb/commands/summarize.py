@@ -1,0 +1,42 @@
+"""``xcebra-nwb summarize``: how every session ended, and the atlas over all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xcebra_nwb.core import session_table
+from xcebra_nwb.core.files import write_json, write_text
+from xcebra_nwb.core.own_folder import check_run
+from xcebra_nwb.report import atlas
+from xcebra_nwb.report.outcome import Ending, ending
+from xcebra_nwb.report.pages.summary import summary_page
+
+
+def summarize(results: Path, table: Path) -> list[Path]:
+    """Write a status.json per session, atlas.parquet and summary.html under ``results``; return their paths.
+
+    A session whose files are missing or broken is reported as failed; it never stops the summary.
+
+    Args:
+        results: folder of the results, a folder a session in it.
+        table: the table of sessions that the run is made of.
+
+    Raises:
+        UsageError: the table cannot be read, or a session's folder leads elsewhere.
+    """
+    rows = session_table.read(table)
+    check_run(results, (row.session for row in rows))
+    endings = [ending(results, row) for row in rows]
+    written = [_write_status(results, found) for found in endings if found.status is not None]
+    joined = atlas.join([found.atlas for found in endings if found.atlas is not None])
+    atlas_path, page_path = results / "atlas.parquet", results / "summary.html"
+    atlas.save(joined, atlas_path)
+    write_text(page_path, summary_page(results, endings, joined))
+    return [*written, atlas_path, page_path]
+
+
+def _write_status(results: Path, found: Ending) -> Path:
+    assert found.status is not None
+    path = results / found.row.session / "status.json"
+    write_json(path, found.status.model_dump())
+    return path

@@ -1,0 +1,170 @@
+"""verify: do the maps of an exported session come out again from the source that it names?"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from xcebra_nwb.archive import pinned
+from xcebra_nwb.archive.lineage import LOCAL, check_archive, row_of
+from xcebra_nwb.commands.attribute import attribute
+from xcebra_nwb.commands.extract import extract
+from xcebra_nwb.commands.train import train
+from xcebra_nwb.core.config.schema import Config, validate
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.files import sha256
+from xcebra_nwb.core.fingerprint import fingerprint
+from xcebra_nwb.core.provenance import software
+from xcebra_nwb.core.session import load_dataset
+from xcebra_nwb.core.session_table import Session
+from xcebra_nwb.nwb.export.read_back import MAKERS, Exported, read_export
+
+SECTIONS = ("neural", "time", "labels", "encoder", "objectives", "training", "attribution", "random_seed")
+CLOSE = 0.95  # rank correlation over units from which on two maps agree
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How two maps of a label agree: rank correlation over units, and the largest difference by the largest value."""
+
+    method: str
+    label: str
+    correlation: float
+    difference: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether they say the same."""
+        return self.difference == 0 or self.correlation >= CLOSE
+
+    def __str__(self) -> str:
+        """Return it as one line."""
+        how = "identical" if self.difference == 0 else f"rank correlation {self.correlation:.3f}"
+        far = "" if self.difference == 0 else f", largest difference {self.difference:.2g} of the largest value"
+        return f"{self.label}, {self.method}: {how}{far}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a result asks for, checked: the row of its session, its config, and where its maps are made again."""
+
+    result: Path
+    exported: Exported
+    row: Session
+    config: Config
+    source: Path | None
+    output: Path | None
+
+    def __str__(self) -> str:
+        """Return it as lines for whoever has to agree with it."""
+        training = self.config.training
+        lines = {
+            "session": self.row.session,
+            "source": self.source or self.row.source,
+            "encoders": f"seeds: {training.seeds}, nulls a label: {training.nulls}, device: {training.device}",
+            "training": f"steps: {training.steps}, batch size: {training.batch_size}",
+            "written into": self.output or "a temporary folder, which is deleted",
+        }
+        return "\n".join(f"{name}: {value}" for name, value in lines.items())
+
+
+def planned(result: Path, source: Path | None = None, output: Path | None = None, archive: str | None = None) -> Plan:
+    """Return what verifying ``result`` will do, before anything is done or any server is asked.
+
+    Args:
+        result: an exported NWB file, which may be a stranger's.
+        source: the recording, if it was a local file.
+        output: the folder to keep what is made in; None for none.
+        archive: an archive that the source may be fetched from, beside the public ones.
+
+    Raises:
+        UsageError: ``result`` is no export, its lineage or config is not what this package writes, its source is not
+            named or not this one, lies in an archive that is not trusted, or it was trained with others.
+    """
+    exported = read_export(result)
+    row = row_of(exported.lineage, result)
+    if others := exported.lineage.get("trained_with") or exported.lineage.get("aligned_to"):
+        raise UsageError(f"{result}: its encoders share a space with {others}", "verify sessions that stand alone")
+    if source is not None:
+        if sha256(source) != row.sha256:
+            raise UsageError(f"{source}: not the file that the results were made from", "its SHA-256 is another one")
+    elif row.source == LOCAL:
+        problem = f"the results were made from a local file, {exported.lineage.get('source_file', 'not named')}"
+        raise UsageError(problem, "name it with --source")
+    else:
+        check_archive(row.source, archive, result)
+    return Plan(result, exported, row, _config(exported, result), source, output)
+
+
+def _config(exported: Exported, result: Path) -> Config:
+    """The config of the result, without what is the user's own to say: files, folders, and how assets are read."""
+    asked = {name: value for name, value in exported.config.items() if name in SECTIONS}
+    return validate(asked, where=str(result))
+
+
+def verify(plan: Plan, threads: int = 1) -> tuple[list[Agreement], list[str]]:
+    """Make the maps of a result again from its source; return how they agree, and what is not as it was then.
+
+    Raises:
+        UsageError: the source is not in its archive any more, or a key is missing.
+        Failure: the archive is out of reach, or holds something else than it did.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = plan.output or Path(temporary) / plan.row.session
+        directory.mkdir(parents=True, exist_ok=True)
+        source = plan.source or pinned.save(pinned.Pinned(access="download", session=plan.row), directory)
+        _make(source, directory, plan.config, plan.row.session, threads)
+        again = _maps(directory / "attribution.nc")
+    return _compared(plan.result, plan.exported.maps, again), changes(plan.exported.lineage)
+
+
+def _make(source: Path, directory: Path, config: Config, session: str, threads: int) -> None:
+    extract(source, directory, config, session)
+    train(directory, config, threads)
+    attribute(directory, config, threads)
+
+
+def _maps(file: Path) -> dict[tuple[str, str], np.ndarray]:
+    found = load_dataset(file)["attribution"]  # (method, label, unit)
+    return {
+        (str(method), str(label)): found.sel({"method": method, "label": label}).values
+        for method in found["method"].values
+        for label in found["label"].values
+    }
+
+
+def _compared(
+    result: Path, then: Mapping[tuple[str, str], np.ndarray], now: Mapping[tuple[str, str], np.ndarray]
+) -> list[Agreement]:
+    if {key: len(one) for key, one in then.items()} != {key: len(one) for key, one in now.items()}:
+        raise UsageError(f"{result}: other labels, methods or units come out", "was it changed, or is the code newer?")
+    return [_agreement(*key, then[key], now[key]) for key in then]
+
+
+def _agreement(method: str, label: str, then: np.ndarray, now: np.ndarray) -> Agreement:
+    if np.array_equal(then, now, equal_nan=True):
+        return Agreement(method, label, 1.0, 0.0)
+    known = np.isfinite(then) & np.isfinite(now)
+    if known.sum() < 2 or not np.array_equal(np.isfinite(then), np.isfinite(now)):
+        return Agreement(method, label, float("nan"), float("nan"))
+    largest = np.abs(then[known]).max() or 1.0
+    difference = float(np.abs(then[known] - now[known]).max() / largest)
+    return Agreement(method, label, float(spearmanr(then[known], now[known]).statistic), difference)
+
+
+def changes(lineage: Mapping[str, str]) -> list[str]:
+    """Return what is another than when the results were made: software and code, a line each."""
+    lines = []
+    for name, version in software().items():
+        then = lineage.get(f"software.{name}")
+        if then is not None and then != version:
+            lines.append(f"{name} {version}, then {then}")
+    codes = {verb: lineage.get(f"code.{verb}") for verb in MAKERS}
+    return lines + [
+        f"the code of {verb} is another" for verb, then in codes.items() if then not in (None, fingerprint(verb))
+    ]

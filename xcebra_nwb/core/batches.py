@@ -1,0 +1,57 @@
+"""Which sessions one job of the workflow trains side by side (``training.sessions_at_once``).
+
+A session keeps the company in which it was trained: batches are written down when a run starts, and only sessions that
+no run has trained yet are put into new ones. So neither another number nor more sessions make what is done out of date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from xcebra_nwb.core import receipts
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.files import read_json, write_json
+from xcebra_nwb.core.session_table import SESSION_NAME
+
+NAME = "batches.json"
+Batch = Annotated[list[Annotated[str, Field(pattern=SESSION_NAME)]], Field(min_length=1)]  # sessions
+BATCHES = TypeAdapter(list[Batch])
+
+
+def batches(sessions: Sequence[str], at_once: int, results: Path) -> list[Batch]:
+    """Return every one of ``sessions`` in a batch: those that are trained as they were, the others ``at_once`` each."""
+    trained = {session for session in sessions if receipts.path(results / session, "train").exists()}
+    left = [[session for session in batch if session in sessions] for batch in recorded(results)]
+    kept = [batch for batch in left if trained.intersection(batch)]
+    alone = [[session] for session in sessions if session in trained.difference(*kept)]
+    new = [session for session in sessions if session not in trained.union(*kept)]
+    return [*kept, *alone, *(new[start : start + at_once] for start in range(0, len(new), at_once))]
+
+
+def recorded(results: Path) -> list[Batch]:
+    """Return the batches of the last run, none before the first.
+
+    Raises:
+        UsageError: they cannot be read, or are no lists of sessions.
+    """
+    path = results / NAME
+    if not path.exists():
+        return []
+    try:
+        return BATCHES.validate_python(read_json(path))
+    except ValidationError:
+        raise UsageError(f"{path}: no lists of sessions", "delete it: all sessions are put into new batches") from None
+
+
+def record(found: Sequence[Batch], results: Path) -> None:
+    """Write down the batches of a run that starts: its jobs, wherever they run, and the next run read them."""
+    write_json(results / NAME, list(found))
+
+
+def name(batch: Batch) -> str:
+    """Return the name of a batch, for its log: no session is called so."""
+    return f"{batch[0]}~{len(batch) - 1}-more"

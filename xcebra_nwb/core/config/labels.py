@@ -1,0 +1,83 @@
+"""The part of the config that says what one behavioural variable is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, model_validator
+
+from xcebra_nwb.core.config.base import Section
+
+Auto = Literal["auto"]
+Kind = Literal["continuous", "circular", "discrete"]
+Derivation = Literal[
+    "velocity",
+    "speed",
+    "acceleration",
+    "heading",
+    "linear_position",
+    "distance",
+    "phase",
+    "time_within",
+    "share_within",
+    "time_from",
+]
+CIRCULAR = ("heading", "phase")
+READ_BY: dict[str, tuple[Derivation, ...]] = {
+    "smoothing": ("velocity", "speed", "acceleration", "heading"),
+    "point": ("distance",),
+    "track": ("linear_position",),
+    "band": ("phase",),
+    "window": ("time_from",),
+}
+REQUIRED: dict[Derivation, str] = {"distance": "point", "phase": "band"}
+Point = Annotated[list[float], Field(min_length=1, max_length=3)]
+
+
+class Label(Section):
+    """One behavioural variable."""
+
+    source: str = Field(
+        description="path of a series, of a table of intervals, or of one of its columns: /intervals/trials#choice"
+    )
+    kind: Auto | Kind = Field("auto", description="continuous, circular, discrete, or auto: what the file says")
+    unit: str | None = Field(None, description="unit of the series where the file does not say it, or says it wrongly")
+    columns: list[Annotated[int, Field(ge=0)]] | None = Field(
+        None, min_length=1, description="columns of the series to use, counted from 0; null: all"
+    )
+    derive: Derivation | None = Field(
+        None, description=f"what to compute from the source: {', '.join(get_args(Derivation))}; see docs/labels.md"
+    )
+    smoothing: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="s, standard deviation of a Gaussian over the samples before they are derived; null: 0.1"
+    )
+    point: Point | None = Field(None, description="of distance: the point, in the units of the series")
+    track: Annotated[list[Point], Field(min_length=2)] | None = Field(
+        None, description="of linear_position: corners of the track in their order; null: a straight line"
+    )
+    band: tuple[Annotated[float, Field(gt=0)], float] | None = Field(
+        None, description="of phase: lowest and highest frequency, Hz"
+    )
+    window: tuple[float, float] | None = Field(
+        None,
+        description="of time_from: from when to when around an event, s, such as [-1, 2]; null: see docs/labels.md",
+    )
+
+    @model_validator(mode="after")
+    def _fits_its_derivation(self) -> Label:
+        for key, readers in READ_BY.items():
+            if getattr(self, key) is not None and self.derive not in readers:
+                raise ValueError(f"{key} is for derive: {' or '.join(readers)}")
+        needed = REQUIRED.get(self.derive) if self.derive else None
+        if needed and getattr(self, needed) is None:
+            raise ValueError(f"derive: {self.derive} needs {needed}")
+        for key in ("band", "window"):
+            pair = getattr(self, key)
+            if pair is not None and pair[1] <= pair[0]:
+                raise ValueError(f"{key}: {list(pair)} is empty")
+        if self.columns and len(set(self.columns)) < len(self.columns):
+            raise ValueError(f"columns: {self.columns} names one twice")
+        kind = "circular" if self.derive in CIRCULAR else "continuous"
+        if self.derive and self.kind not in ("auto", kind):
+            raise ValueError(f"derive: {self.derive} gives a {kind} label")
+        return self

@@ -1,0 +1,70 @@
+"""By which filters the values of an HDF5 file may be stored: HDF5's own, and the registered ones of hdf5plugin.
+
+HDF5 looks for all others in folders of plugins, which are native code that a file chooses by number. It is made to
+look in none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import math
+
+import h5py
+from h5py import h5d, h5pl, h5z
+
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.refusals import Code
+
+OWN = {1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf"}
+PLUGINS = {
+    307: "bzip2", 32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp", 32015: "zstd", 32017: "sz",
+    32018: "fcidecomp", 32024: "sz3", 32026: "blosc2", 32028: "sperr",
+}  # fmt: skip
+PACKAGE = "hdf5plugin"
+IN_PLACE = frozenset({2, 3})  # make nothing smaller
+PACKING = frozenset({5, 6})  # say themselves what they expand to: so many values (2) of so many bytes (4)
+
+
+def forget_plugin_folders() -> None:
+    """Keep HDF5 from loading any filter that was not registered by a package."""
+    for _ in range(h5pl.size()):
+        h5pl.remove(0)
+
+
+def check_filters(data: h5py.Dataset) -> None:
+    """Raise :class:`Refusal` where the values of a dataset are stored by a filter that is not read, or not here."""
+    created = data.id.get_create_plist()
+    for number, _, _, name in (created.get_filter(place) for place in range(created.get_nfilters())):
+        called = f"{data.name}: stored by filter {number} ({OWN.get(number) or PLUGINS.get(number) or _shown(name)})"
+        if number not in OWN and number not in PLUGINS:
+            remedy = "only HDF5's own filters and those of hdf5plugin are read: store it by gzip (h5repack)"
+            raise Refusal(Code.UNKNOWN_CODEC, f"{called}, which is not read", remedy)
+        if not _is_here(number):
+            helps = (
+                f"pip install {PACKAGE} helps" if number in PLUGINS else f"{PACKAGE} does not help, another h5py does"
+            )
+            raise Refusal(Code.UNKNOWN_CODEC, f"{called}, which is not installed", helps)
+
+
+def is_bomb(data: h5d.DatasetID) -> bool:
+    """Return whether filters could expand a chunk to any size: compressed again and again, or packed by a lie."""
+    created = data.get_create_plist()
+    stored_by = [created.get_filter(place) for place in range(created.get_nfilters())]
+    smaller = [number for number, *_ in stored_by if number not in IN_PLACE]
+    if not set(smaller[:-1]) <= PACKING:  # what is written last is read first: it expands what is stored
+        return True
+    size = math.prod(created.get_chunk()) * data.get_type().get_size() if stored_by else 0
+    packed = [said for number, _, said, _ in stored_by if number in PACKING]
+    return any(len(said) < 5 or said[2] * said[4] > size for said in packed)
+
+
+def _is_here(number: int) -> bool:
+    if not h5z.filter_avail(number) and number in PLUGINS and importlib.util.find_spec(PACKAGE):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(PACKAGE)
+    return bool(h5z.filter_avail(number))
+
+
+def _shown(name: bytes) -> str:
+    return name[:40].decode("ascii", "replace") or "without a name"

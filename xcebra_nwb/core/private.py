@@ -1,0 +1,89 @@
+"""Folders of this user alone: what others may write to is neither trusted nor written into."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from xcebra_nwb.core.errors import UsageError
+
+NAME = "xcebra-nwb"
+BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+LINKS = 40  # in a row, as many as Linux follows
+
+
+def user() -> int | None:
+    """Return the number of this user; None on a system that has none, where folders of users are apart anyway."""
+    return os.geteuid() if hasattr(os, "geteuid") else None
+
+
+def base(variable: str, default: str) -> Path:
+    """Return the folder that ``variable`` names, if absolute, else ``default`` in the user's home.
+
+    Raises:
+        UsageError: no home is known.
+    """
+    named = Path(os.environ.get(variable, ""))
+    if named.is_absolute():
+        return named
+    try:
+        return Path.home() / default
+    except RuntimeError:
+        raise UsageError("this user has no home folder", f"set HOME or {variable}") from None
+
+
+def own_folder(path: Path, remedy: str) -> Path:
+    """Return a folder that only this user may write to, made with mode 0700 if it is not there.
+
+    Args:
+        path: the folder. Links that lead there are followed where this user or root made them.
+        remedy: what would help where the folder is another's.
+
+    Raises:
+        UsageError: it cannot be made, is no folder, or others own it, may write to it, or made a link to it.
+    """
+    try:
+        folder = _through_own_links(path, remedy)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise UsageError(f"{path}: this folder cannot be used: {error.strerror}", remedy) from None
+    if not stat.S_ISDIR(found.st_mode):
+        raise UsageError(f"{path}: no folder", remedy)
+    if user() is not None and found.st_uid != user():
+        raise UsageError(f"{path}: this folder belongs to another user", remedy)
+    if user() is not None and found.st_mode & BY_OTHERS:
+        raise UsageError(f"{path}: others may write to this folder", f"chmod -R go-w {folder}, or {remedy}")
+    return path
+
+
+def _through_own_links(path: Path, remedy: str) -> Path:
+    """Where a path leads to; a link of another user could lead elsewhere at any moment."""
+    path = path.absolute()
+    for _ in range(LINKS):
+        link = next((one for one in (*reversed(path.parents), path) if one.is_symlink()), None)
+        if link is None:
+            return path
+        if user() is not None and link.lstat().st_uid not in {0, user()}:
+            raise UsageError(f"{path}: {link} is a link of another user", remedy)
+        path = link.parent / link.readlink() / path.relative_to(link)
+    raise UsageError(f"{path}: too many links", remedy)
+
+
+def runtime_folder() -> Path:
+    """Return the folder of this user for what ends with the session on this machine, such as locks.
+
+    Raises:
+        UsageError: others made a folder of that name, and nothing else can be used.
+    """
+    named = os.environ.get("XDG_RUNTIME_DIR", "")
+    if named and Path(named).is_dir():
+        try:
+            own = own_folder(Path(named), "")
+            return own_folder(own / NAME, "")
+        except UsageError:  # left over from another user, by `su` or `sudo`
+            pass
+    mine = f"{NAME}-{user()}" if user() is not None else NAME
+    return own_folder(Path(tempfile.gettempdir()) / mine, "let TMPDIR name a folder of your own")

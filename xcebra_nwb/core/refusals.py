@@ -1,0 +1,175 @@
+"""The catalogue of refusals: a stable code for every reason for which data cannot answer, and what would help.
+
+``docs/refusals.md`` is generated from it (``make docs``); receipts, status.json and the summary carry the codes.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+HEADER = """# Refusals
+
+A session whose data cannot answer is refused, which is a result and no error: the other sessions go on, the workflow
+ends well, and the reason is kept. Every refusal says in one line what is wrong, where in the file, and what would help,
+and carries a code that stays the same from version to version. The code stands at the end of the line on the
+terminal, and as `code` in `receipts/<verb>.json`, in `status.json` and in the summary, so that the refusals of many
+sessions can be counted.
+
+This page is generated from `xcebra_nwb/core/refusals.py` by `make docs`.
+
+| code | what it means | what helps |
+|---|---|---|
+"""
+
+
+class Code(StrEnum):
+    """Why a session was refused; ``means`` and ``helps`` are the lines of the catalogue.
+
+    A code that has been released keeps its name and its meaning.
+    """
+
+    means: str
+    helps: str
+
+    def __new__(cls, code: str, means: str, helps: str) -> Code:
+        """Make the member whose value is ``code``."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.means, member.helps = means, helps
+        return member
+
+    NOT_NWB = (
+        "not-nwb",
+        "The file is not NWB: neither HDF5 nor Zarr, no `nwb_version`, or a root that is no NWBFile.",
+        "Give an NWB file; check that the download is not a web page.",
+    )
+    NWB_1 = ("nwb-1", "The file is NWB 1.x, another format.", "Convert it to NWB 2 with MatNWB or pynwb.")
+    DAMAGED = (
+        "damaged",
+        "The file is truncated, encrypted or damaged, at least where data are needed.",
+        "Download or copy it again and compare its size or digest; name other data in the config.",
+    )
+    LEADS_ELSEWHERE = (
+        "leads-elsewhere",
+        "Something in the file is a link into another file, or is kept in one, and is not followed: never in a file of "
+        "an archive or an address, and in a local one only inside its own folder.",
+        "Take a file that holds its data itself. Of a local one that you trust, copy what it names beside it, or give "
+        "`--follow-links`.",
+    )
+    OUT_OF_BOUNDS = (
+        "out-of-bounds",
+        "The file holds more than any recording does: objects, groups inside one another, attributes, or a text.",
+        "Such a file is made by mistake or to do harm: ask who made it.",
+    )
+    UNKNOWN_CODEC = (
+        "unknown-codec",
+        "Values are stored by a filter or compressor that is not read, as it is none of the well-known ones, or is not "
+        "installed.",
+        "Install `hdf5plugin` where the line says that it helps; else store the values by another one (`h5repack`).",
+    )
+    UNREADABLE_LAYOUT = (
+        "unreadable-layout",
+        "Data stand in the file in a way that has no one meaning: lengths that differ, no numbers, no sampling rate.",
+        "Mend the object that is named, or name another one in the config.",
+    )
+    CONFIG_DOES_NOT_FIT = (
+        "config-does-not-fit",
+        "The config asks for what this file does not hold. A refusal only among many files; alone it is a usage error.",
+        "Take the path from the candidates in the line, or from `xcebra-nwb inspect`.",
+    )
+    NO_NEURONS = (
+        "no-neurons",
+        "Nothing in the file is neural activity that `auto` would take.",
+        "Name a source that is listed: `neural: {source: /path/in/the/file}`.",
+    )
+    SEVERAL_NEURAL_SOURCES = (
+        "several-neural-sources",
+        "Several objects are neural activity of the same standing, and choosing one would be a guess.",
+        "Name one, or several that go side by side, in `neural.source`.",
+    )
+    NO_SPIKES = (
+        "no-spikes",
+        "The units table has no spike times that can be used.",
+        "Name another source in `neural.source`.",
+    )
+    TOO_FEW_UNITS = (
+        "too-few-units",
+        "After selection fewer units are left than a population needs.",
+        "Lower `neural.min_spikes` or `neural.min_coverage`, loosen `neural.where`, or leave the session out.",
+    )
+    NO_LABEL = (
+        "no-label",
+        "The file holds no behaviour that `auto` takes: no position, direction, speed or well-balanced trials.",
+        "Name what stands for behaviour in `labels`; `xcebra-nwb inspect` lists every series and column.",
+    )
+    LABEL_EMPTY = ("label-empty", "A label has no value that can be used.", "Name another source in `labels`.")
+    LABEL_CONSTANT = (
+        "label-constant",
+        "A label is the same throughout, or in all usable bins.",
+        "Name another label, or widen `time.within`.",
+    )
+    LABEL_TOO_SLOW = (
+        "label-too-slow",
+        "A label is sampled so rarely that its values between the samples would be invented.",
+        "Raise `time.max_gap` or `time.bin_width` if the label changes slowly, or name another one.",
+    )
+    LABEL_TOO_FEW_VALUES = (
+        "label-too-few-values",
+        "A label has too few values, or a class too few bins, in the training part.",
+        "Leave it out, set its `kind: discrete` if it stands for classes, or widen `time.within`.",
+    )
+    LABEL_NOT_DERIVABLE = (
+        "label-not-derivable",
+        "What `derive` asks for does not exist in these data: positions along no line, a band above half the rate.",
+        "Give what it needs (`track`, a lower `band`), or name another source.",
+    )
+    UNIT_NOT_TRUSTED = (
+        "unit-not-trusted",
+        "The values of a label cannot have the unit that the file gives: degrees called radians, or the reverse.",
+        "Give the right one in `labels: {name: {source: ..., unit: degrees}}`.",
+    )
+    TIMES_NOT_TRUSTED = (
+        "times-not-trusted",
+        "Times of an object cannot be right: none is finite, the clock starts again, or some lie years away.",
+        "Name the times to use in `time.within: [start, stop]`, mend the timestamps, or name another source.",
+    )
+    NO_COMMON_TIME = (
+        "no-common-time",
+        "Neural activity and labels were never recorded at the same time, by the file's own clock.",
+        "Check units and clocks with `xcebra-nwb inspect`; name labels of the same part of the session.",
+    )
+    NO_USABLE_BIN = (
+        "no-usable-bin",
+        "Every bin is masked: not observed, invalid, or without a label.",
+        "Read which masks take how many bins; choose other labels, raise `time.max_gap`, lower `neural.min_coverage`.",
+    )
+    TOO_SHORT = (
+        "too-short",
+        "Fewer usable bins than training needs.",
+        "Give a longer recording, lower `training.batch_size` or `time.bin_width`, hold out less.",
+    )
+    BROKEN_UP = (
+        "broken-up",
+        "The usable bins do not follow each other for as long as a window or a step between samples needs.",
+        "Use bins of another width, `encoder.architecture: mlp`, a smaller offset or delta, a larger `time.max_gap`.",
+    )
+    TOO_MANY_LATENTS = (
+        "too-many-latents",
+        "The labels ask for more latents than there are units to carry them.",
+        "Lower `encoder.outputs` and the blocks, name fewer labels, or keep more units.",
+    )
+    NOT_IN_ONE_SPACE = (
+        "not-in-one-space",
+        "The session's labels do not mean the same as those of the sessions it is to share a space with.",
+        "Give them the same names, kinds, units and axes, or train the session alone.",
+    )
+    NOTHING_DONE = (
+        "nothing-done",
+        "There is no finished session to work on.",
+        "Run the workflow first, and read why its sessions ended as they did.",
+    )
+
+
+def page() -> str:
+    """Return the text of ``docs/refusals.md``."""
+    return HEADER + "".join(f"| `{code}` | {code.means} | {code.helps} |\n" for code in Code)

@@ -1,0 +1,61 @@
+"""The files of one session's results, opened."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from xcebra_nwb.core import session as contract
+from xcebra_nwb.core.files import read_json
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the verbs from extract to check left of a session."""
+
+    session: xr.Dataset
+    training: xr.Dataset
+    embedding: xr.Dataset
+    attribution: xr.Dataset
+    assessment: dict[str, Any]
+    inventory: Any  # None where extract wrote none
+    findings: Any  # None where check has not run
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels that have a map, in its order."""
+        return [str(label) for label in self.attribution["label"].values]
+
+    def assessed(self, label: str) -> dict[str, Any]:
+        """What assess says of ``label``; empty where it says nothing."""
+        return dict(self.assessment.get("labels", {}).get(label) or {})
+
+
+def load(directory: Path) -> Results:
+    """Return the results in a session's ``directory``; raise :class:`UsageError` naming the file that is missing."""
+    return Results(
+        session=contract.load(directory / "session.nc"),
+        training=contract.load_dataset(directory / "training.nc"),
+        embedding=contract.load_dataset(directory / "embedding.nc", ("embedding",)),
+        attribution=contract.load_dataset(directory / "attribution.nc"),
+        assessment=read_json(directory / "assessment.json"),
+        inventory=read_if_there(directory / "inventory.json"),
+        findings=read_if_there(directory / "check.json"),
+    )
+
+
+def read_if_there(path: Path) -> Any:
+    """Return the content of a JSON file, None where there is no such file."""
+    return read_json(path) if path.exists() else None
+
+
+def from_json(text: Any) -> Any:
+    """Return what an attr holds as JSON; the attr itself where it is none."""
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        return text

@@ -1,0 +1,130 @@
+"""What pynwb's validator and nwbinspector find in a file, and what of that is new in a file derived from it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath, PurePosixPath
+
+import pynwb
+from nwbinspector import InspectorMessage, inspect_nwbfile, inspect_nwbfile_object
+
+from xcebra_nwb.nwb.export.writer import nwb_reader
+from xcebra_nwb.nwb.reading.foreign import Follow
+from xcebra_nwb.nwb.reading.in_hdf5 import in_hdf5
+from xcebra_nwb.nwb.reading.quiet import quiet
+from xcebra_nwb.nwb.reading.source import Source, place_of
+
+ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+WORD = re.compile(r"[^\s'\"]+")
+ENDING = re.compile(r"\.(?:nwb|py)\b")
+WAIVED = {  # by check and table
+    ("check_column_binary_capability", "xcebra_attribution"): "two units: references to rows are no truth values",
+    ("check_single_row", "xcebra_units"): "a session of one unit",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One finding, without what differs between two files that have the same fault."""
+
+    check: str
+    object_type: str
+    location: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return the finding as one line."""
+        place = " ".join(part for part in (self.object_type, self.location) if part) or "the file"
+        return f"{self.check} on {place}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings on a file, and why it could not be validated as it asks to be, if so."""
+
+    findings: Counter[Finding]
+    validation: str = ""
+
+
+def report(source: Source, follow: Follow = Follow.FOLDER) -> Report:
+    """Return the findings on the file of a path, or on an open binary file, which may have any fault.
+
+    Validation is against the schema that the file carries and against the installed one: the schema grows, and what
+    a copy is found to lack under the new one, the original lacks as well. Of a recording in Zarr, or in several files,
+    that is looked at which :mod:`xcebra_nwb.nwb.reading.in_hdf5` carries.
+    """
+    with quiet(), in_hdf5(source, follow) as path:
+        inspected = Counter(_inspected(path))
+        try:
+            carried, problem = _validated(path, carried=True), ""
+        except Exception as error:  # pynwb trips over faulty schemas in many ways: the answer is that it did
+            carried, problem = Counter(), f"cannot be validated by its own schema: {type(error).__name__}: {error}"
+        try:
+            installed = _validated(path, carried=False)
+        except Exception as error:
+            installed, problem = Counter(), f"cannot be validated: {type(error).__name__}: {error}"
+    return Report(inspected + (carried | installed), _normal(problem, PurePosixPath(place_of(path))))
+
+
+def new_findings(source: Report, result: Report) -> list[Finding]:
+    """Return the findings of ``result`` that ``source`` does not have, or has less often, and that are not waived."""
+    new = sorted(found for found in (result.findings - source.findings).elements() if not waived(found))
+    if result.validation and not source.validation:
+        new.insert(0, Finding("validation", "", "", result.validation))
+    return new
+
+
+def waived(finding: Finding) -> str:
+    """Return why a finding is a false alarm in what this package writes, "" if it is not."""
+    return WAIVED.get((finding.check, finding.location), "")
+
+
+def _inspected(source: Source) -> Iterator[Finding]:
+    path = PurePosixPath(place_of(source))
+    for message in _messages(source):
+        yield Finding(
+            check=str(message.check_function_name or ""),
+            object_type=str(message.object_type or ""),
+            location=_place(message.location, message.object_name),
+            message=_normal(message.message, path),
+        )
+
+
+def _messages(source: Source) -> Iterator[InspectorMessage]:
+    if isinstance(source, Path | str):
+        yield from inspect_nwbfile(nwbfile_path=source, skip_validate=True)
+    else:
+        with nwb_reader(source) as reader:
+            yield from inspect_nwbfile_object(reader.read())
+
+
+def _validated(source: Source, carried: bool) -> Counter[Finding]:
+    path = PurePosixPath(place_of(source))
+    if isinstance(source, Path | str):
+        errors = pynwb.validate(path=str(source), use_cached_namespaces=carried)
+    else:
+        with nwb_reader(source) as reader:
+            errors = pynwb.validate(io=reader, use_cached_namespaces=carried)
+    return Counter(Finding("validation", e.name, str(e.location or ""), _normal(e.reason, path)) for e in errors)
+
+
+def _place(location: str | None, name: str | None) -> str:
+    """Where the object is: a path if nwbinspector knows it, else its name (it knows no table's path)."""
+    if location in {None, "/"}:
+        return "" if name in {None, "root"} else str(name)
+    return str(location)
+
+
+def _normal(message: str, path: PurePath) -> str:
+    """``message`` in one line, without the file's name, other files' paths and addresses of objects."""
+    named = message.replace(str(path), "the file").replace(path.name, "the file")
+    return " ".join(ADDRESS.sub("0x", WORD.sub(_without_path, named)).split())
+
+
+def _without_path(word: re.Match[str]) -> str:
+    """A word of which what is the path of a file is called so; no more steps than it has characters."""
+    start, ends = word[0].find("/"), [ending.end() for ending in ENDING.finditer(word[0])]
+    return f"{word[0][:start]}a file{word[0][ends[-1] :]}" if ends and 0 <= start < ends[-1] else word[0]

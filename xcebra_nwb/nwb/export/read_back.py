@@ -1,0 +1,94 @@
+"""An NWB file that this package wrote, read again: where it comes from, how it was made, and its maps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.core.files import check_file
+from xcebra_nwb.core.hdf5.scan import UNREADABLE, check_alone
+from xcebra_nwb.nwb.reading.file import text as text_of
+from xcebra_nwb.nwb.reading.values import numbers, values
+
+PLACE = "/processing/misc"
+MAKERS = ("extract", "train", "attribute", "assess")  # verbs whose code results depend on, named in their lineage
+MOST_TEXT = 2**20  # characters of a config
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export says: lineage by key, the sections of the config, and the maps by (method, label), one a unit."""
+
+    lineage: Mapping[str, str]
+    config: Mapping[str, Any]
+    maps: Mapping[tuple[str, str], np.ndarray]
+    session_id: str = ""
+
+
+def read_export(path: Path) -> Exported:
+    """Return what the export of a session says.
+
+    Raises:
+        UsageError: there is no such file, or this package did not write it.
+        Refusal: it leads into other files.
+    """
+    check_file(path)
+    try:
+        with h5py.File(path, "r") as h5:
+            check_alone(h5, path.as_posix())
+            tables = h5[PLACE]
+            keys, said = (_texts(tables[f"xcebra_lineage/{column}"]) for column in ("key", "value"))
+            lineage = dict(zip(keys, said, strict=True))
+            config = _texts(tables["xcebra_runs/config"])[0] if "xcebra_runs" in tables else lineage["run.config"]
+            session_id = text_of(h5["general/session_id"][()]) if "general/session_id" in h5 else ""
+            return Exported(lineage, _config(config), _maps(tables["xcebra_attribution"]), session_id)
+    except (*UNREADABLE, IndexError, RecursionError, Refusal) as error:  # a stranger's file may say anything
+        problem = f"{path}: no results of xcebra-nwb are in it: {error}"
+        raise UsageError(problem, "give a file *_desc-xcebra*.nwb") from None
+
+
+def _config(text: str) -> dict[str, Any]:
+    if len(text) > MOST_TEXT:
+        raise ValueError(f"a config of {len(text)} characters; at most {MOST_TEXT} are read")
+    return nested(json.loads(text))
+
+
+def _texts(data: h5py.Dataset) -> list[str]:
+    return [str(text) for text in values(data)]
+
+
+def _maps(table: h5py.Group) -> dict[tuple[str, str], np.ndarray]:
+    """The rows of a map lie together, in the order of the units."""
+    keys = list(zip(_texts(table["method"]), _texts(table["label"]), strict=True))
+    attribution = numbers(table["attribution"])
+    rows: dict[tuple[str, str], list[int]] = {}
+    for row, key in enumerate(keys):
+        rows.setdefault(key, []).append(row)
+    return {key: attribution[where] for key, where in rows.items()}
+
+
+def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the content of which :func:`xcebra_nwb.nwb.export.objects.flat` made keys and values."""
+    content: dict[str, Any] = {}
+    for key, value in pairs:
+        *path, last = key.split(".")
+        place = content
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return {name: _lists(value) for name, value in content.items()}
+
+
+def _lists(content: Any) -> Any:
+    """Numbered keys as lists."""
+    if not isinstance(content, dict):
+        return content
+    held = {key: _lists(value) for key, value in content.items()}
+    return list(held.values()) if held and all(key.isdigit() for key in held) else held

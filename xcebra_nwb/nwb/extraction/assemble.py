@@ -1,0 +1,73 @@
+"""The parts of a session, on one grid, put together as the dataset that :mod:`xcebra_nwb.core.session` describes."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import xarray as xr
+
+from xcebra_nwb.core.config.schema import Config
+from xcebra_nwb.nwb.bins.grid import Grid
+from xcebra_nwb.nwb.bins.masks import segments
+from xcebra_nwb.nwb.bins.smoothing import automatic_smoothing
+from xcebra_nwb.nwb.extraction.recording import Recording
+from xcebra_nwb.nwb.labels.label import Label
+from xcebra_nwb.nwb.neural.activity import Activity
+
+
+def assemble(
+    recording: Recording, grid: Grid, activity: Activity, columns: list[np.ndarray], valid: np.ndarray, config: Config
+) -> xr.Dataset:
+    """Return the session dataset, but for the attrs that say where it comes from.
+
+    Args:
+        recording: what was read.
+        grid: the bins.
+        activity: of the units to keep.
+        columns: the labels per bin, in the order of the recording's.
+        valid: bins in use, (time,).
+        config: how the encoder is to see the activity.
+    """
+    n_spikes = activity.spike_counts(valid)
+    smoothing = config.neural.smoothing
+    if smoothing == "auto":
+        rate = float(n_spikes.sum()) / max(valid.sum() * grid.width, grid.width)
+        smoothing = automatic_smoothing(activity.kind, config.encoder.architecture, rate)
+    dataset = xr.Dataset(coords={"time": ("time", grid.centres, {"units": "s"})})
+    dataset["activity"] = activity.matrix()
+    dataset["activity"].attrs |= {
+        "units": activity.units,
+        "kind": activity.kind,
+        "smoothing": float(smoothing),
+        "standardize": int(config.neural.standardize),
+    }
+    for label, values in zip(recording.labels, columns, strict=True):
+        dataset[label.name] = _variable(label, values)
+        if dataset[label.name].ndim == 2 and len(label.axes) == values.shape[1]:
+            dataset.coords[f"{label.name}_axis"] = list(label.axes)
+        if (trial := label.trials(grid)) is not None:
+            dataset[f"{label.name}_trial"] = ("time", trial)
+    dataset["valid"] = ("time", valid)
+    dataset["segment"] = ("time", segments(grid, valid, recording.borders))
+    return dataset.assign_coords(
+        unit_id=("unit", activity.table["unit_id"].to_numpy(dtype=str)),
+        row=("unit", activity.table["row"].to_numpy(dtype=np.int64)),
+        region=("unit", activity.table["region"].to_numpy(dtype=str)),
+        n_spikes=("unit", n_spikes),
+    )
+
+
+def _variable(label: Label, values: np.ndarray) -> xr.DataArray:
+    vector = values.ndim == 2 and values.shape[1] > 1
+    attrs = {
+        "role": "label",
+        "kind": label.kind,
+        "units": label.units,
+        "source": label.source,
+        "reference_frame": label.reference_frame,
+    }
+    if label.kind == "discrete":
+        attrs["classes"] = json.dumps(list(label.classes), ensure_ascii=False)
+    dims = ("time", f"{label.name}_axis") if vector else ("time",)
+    return xr.DataArray(values if vector else values.reshape(-1), dims=dims, attrs=attrs)

@@ -1,0 +1,147 @@
+"""Read an NWB file, bring it to one grid of bins, mask it and describe it: the session dataset of core/session."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from xcebra_nwb.core.config.schema import Config, Time
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.files import sha256
+from xcebra_nwb.core.provenance import software
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.bins.clocks import check_same_unit
+from xcebra_nwb.nwb.bins.grid import Grid, bin_width, check_outliers, common_range, make_grid
+from xcebra_nwb.nwb.bins.masks import Masks, inside, touching
+from xcebra_nwb.nwb.bins.resample import longest_bridge
+from xcebra_nwb.nwb.extraction.assemble import assemble
+from xcebra_nwb.nwb.extraction.recording import Recording, read_recording
+from xcebra_nwb.nwb.labels.label import Label, check_axes_vary
+from xcebra_nwb.nwb.neural.activity import binned
+from xcebra_nwb.nwb.neural.unit_selection import worthwhile
+from xcebra_nwb.nwb.reading.file import open_nwb
+from xcebra_nwb.nwb.reading.foreign import Follow
+from xcebra_nwb.nwb.reading.source import Source, place_of
+
+SECTIONS = {"neural", "time", "labels"}  # of the config: what extraction reads
+
+
+def extract_session(
+    source: Source,
+    config: Config,
+    session: str,
+    folder: Path | None = None,
+    most: float | None = None,
+    follow: Follow = Follow.FOLDER,
+) -> xr.Dataset:
+    """Return the session dataset of an NWB file; its activity is made when some of it is asked for.
+
+    ``folder`` and ``most``: see :func:`.activity.binned`; ``follow``: see :func:`.file.open_nwb`.
+
+    Raises:
+        UsageError: the config names what the file does not hold.
+        Refusal: the file cannot answer: no neural data, no behaviour, nothing valid in common, ...
+    """
+    with open_nwb(source, follow) as file:
+        recording = read_recording(file, config)
+    grid = _grid(recording, config.time)
+    recording = _without_slow_labels(recording, grid, config)
+    used, columns = _label_columns(recording, grid, config.time)
+    _check_anything_left(used, recording.labels, columns)
+    activity, left_out = worthwhile(binned(recording.populations, grid, config.time, folder, most), config.neural, used)
+    activity.take_out_unobserved(used)
+    _check_anything_left(used, recording.labels, columns)
+    dataset = assemble(recording, grid, activity, columns, used.valid, config)
+    dataset["masked_by"] = ("time", used.masked_by)
+    dataset.attrs["bin_width"] = grid.width
+    dataset.attrs |= {
+        "session": session,
+        **recording.identity,
+        "source": place_of(source),
+        "neural_source": ", ".join(population.path for population in recording.populations),
+        "asset_id": "",
+        "sha256": sha256(source) if isinstance(source, Path) else "",
+        "software": json.dumps(software()),
+        "config": json.dumps(config.model_dump(mode="json", include=SECTIONS)),
+        "choices": json.dumps(recording.choices + left_out + _seen(dataset, config), ensure_ascii=False),
+        "masks": json.dumps(used.reasons, ensure_ascii=False),
+    }
+    return dataset
+
+
+def _seen(dataset: xr.Dataset, config: Config) -> list[str]:
+    """What was chosen for the encoder's input, if it was ours to choose."""
+    smoothing = dataset["activity"].attrs["smoothing"]
+    said = [f"smoothing: {smoothing:g} s (standard deviation)"] if config.neural.smoothing == "auto" else []
+    return said + ([f"bin width: {dataset.attrs['bin_width']:g} s"] if config.time.bin_width == "auto" else [])
+
+
+def _grid(recording: Recording, time: Time) -> Grid:
+    ranges = [population.range for population in recording.populations]
+    covered = [one for one in ranges if one is not None]
+    if not covered:
+        raise Refusal(
+            Code.NO_SPIKES, f"{recording.populations[0].path} holds no spikes", "name another source in neural.source"
+        )
+    neural = {population.path: population.times for population in recording.populations}
+    labels = {label.source: label.times for label in recording.labels}
+    if recording.within is None:
+        check_same_unit(neural, labels)
+    stretch = common_range(covered, [label.range for label in recording.labels], recording.within)
+    for source, times in (neural | labels).items():
+        check_outliers(source, times, stretch)
+    sampled = [population.samples for population in recording.populations if population.samples is not None]
+    width = bin_width(time.bin_width, [samples.period for samples in sampled])
+    first = sampled[0] if sampled else None
+    return make_grid(stretch, width, first.times if first else None, first.period if first else None)
+
+
+def _without_slow_labels(recording: Recording, grid: Grid, config: Config) -> Recording:
+    """The recording without labels whose samples lie too far apart to be bridged; refused if the config names them."""
+    longest = longest_bridge(grid, config.time.max_gap)
+    slow = [label for label in recording.labels if label.period is not None and label.period > longest]
+    for label in slow:
+        problem = f"label {label.name} ({label.source}) is sampled every {label.period:.3g} s, which is not bridged"
+        if config.labels != "auto" or len(slow) == len(recording.labels):
+            raise Refusal(
+                Code.LABEL_TOO_SLOW, problem, f"set time.max_gap or time.bin_width to {label.period:.3g} s or more"
+            )
+        recording.choices.append(f"label not taken: {problem}")
+    return replace(recording, labels=[one for one in recording.labels if not any(one is label for label in slow)])
+
+
+def _label_columns(recording: Recording, grid: Grid, time: Time) -> tuple[Masks, list[np.ndarray]]:
+    """The labels per bin, and the bins that all of them, time.within and invalid_times leave."""
+    used, columns = Masks(grid.count), []
+    if recording.within is not None:
+        used.take_out("outside time.within", ~inside(grid, recording.within))
+    used.take_out("inside invalid_times", touching(grid, recording.invalid))
+    for label in recording.labels:
+        values, lost = label.binned(grid, time)
+        used.take_out(f"{label.name}: tracking lost (stands exactly still)", lost)
+        used.take_out(f"{label.name} missing", ~_present(label, values))
+        columns.append(values)
+    return used, columns
+
+
+def _present(label: Label, values: np.ndarray) -> np.ndarray:
+    if label.kind == "discrete":
+        return values >= 0
+    finite = np.isfinite(values)
+    return finite.all(axis=1) if values.ndim == 2 else finite
+
+
+def _check_anything_left(used: Masks, labels: list[Label], columns: list[np.ndarray]) -> None:
+    if not used.valid.any():
+        why = ", ".join(f"{reason} ({bins} bins)" for reason, bins in used.reasons.items())
+        raise Refusal(
+            Code.NO_USABLE_BIN,
+            f"no usable bin: {why}",
+            "choose other labels, raise time.max_gap, or lower neural.min_coverage",
+        )
+    for label, values in zip(labels, columns, strict=True):
+        check_axes_vary(label, values[used.valid].reshape(int(used.valid.sum()), -1))

@@ -1,0 +1,69 @@
+"""What extraction takes from a file, in memory: neural data, labels, the intervals that mask and divide them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xcebra_nwb.core.config.schema import Config
+from xcebra_nwb.nwb.labels.choice import choose_labels
+from xcebra_nwb.nwb.labels.label import Label
+from xcebra_nwb.nwb.neural import choice
+from xcebra_nwb.nwb.neural.population import Population
+from xcebra_nwb.nwb.reading.file import NwbFile
+from xcebra_nwb.nwb.reading.intervals import INVALID, TRIALS, interval_tables, read_intervals, within_intervals
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Everything that extraction takes from a file.
+
+    ``within`` (interval, 2), None for all times, and ``invalid`` (interval, 2) mask bins; windows do not cross
+    ``borders`` (s); ``choices`` says what was picked and why.
+    """
+
+    populations: list[Population]
+    labels: list[Label]
+    within: np.ndarray | None
+    invalid: np.ndarray
+    borders: np.ndarray
+    identity: dict[str, str]
+    choices: list[str]
+
+
+def read_recording(file: NwbFile, config: Config) -> Recording:
+    """Return what the config, or ``auto``, takes from a file.
+
+    Raises:
+        UsageError: the config names what the file does not hold.
+        Refusal: no neural data, no behaviour, or one that cannot be used.
+    """
+    sources, neural_choices = choice.choose(file, config.neural)
+    taken = [path for source in sources for path in source.paths]
+    labels, label_choices = choose_labels(file, config.labels, taken)
+    populations = choice.read(file, sources, config.neural)
+    tables = interval_tables(file)
+    trials = [read_intervals(tables[TRIALS]).reshape(-1)] if TRIALS in tables else []
+    notes = [note for population in populations for note in population.notes]
+    notes += [note for label in labels for note in label.notes]
+    notes += [f"followed: {lead}" for lead in file.leads]
+    return Recording(
+        populations=populations,
+        labels=labels,
+        within=within_intervals(file, config.time.within),
+        invalid=read_intervals(tables[INVALID]) if INVALID in tables else np.empty((0, 2)),
+        borders=np.concatenate([*trials, *(label.borders for label in labels), np.empty(0)]),
+        identity=identity(file),
+        choices=neural_choices + label_choices + notes,
+    )
+
+
+def identity(file: NwbFile) -> dict[str, str]:
+    """Return who and what was recorded, "" where the file does not say."""
+    return {
+        "subject": file.scalar("/general/subject/subject_id"),
+        "species": file.scalar("/general/subject/species"),
+        "nwb_identifier": file.scalar("/identifier"),
+        "session_start_time": file.scalar("/session_start_time"),
+    }

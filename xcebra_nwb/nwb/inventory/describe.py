@@ -1,0 +1,204 @@
+"""One object of a file in words and numbers: a neural source, a series that could be a label, a table of intervals."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+
+from xcebra_nwb.core.config.labels import Label as LabelConfig
+from xcebra_nwb.core.errors import Refusal, XcebraError
+from xcebra_nwb.nwb.inventory.models import Automatic, Gap, IntervalTable, LabelSeries, NeuralSource, Remark, TimeRange
+from xcebra_nwb.nwb.labels.columns import covered
+from xcebra_nwb.nwb.labels.configured import configured_label
+from xcebra_nwb.nwb.labels.from_events import holds_events, read_events
+from xcebra_nwb.nwb.labels.from_intervals import label_columns
+from xcebra_nwb.nwb.neural import choice
+from xcebra_nwb.nwb.neural.readers import Candidate
+from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type
+from xcebra_nwb.nwb.reading.intervals import proper, read_intervals
+from xcebra_nwb.nwb.reading.series import ends, read_times, unit_of
+from xcebra_nwb.nwb.reading.spikes import landmarks, read_observed, read_spikes, spike_numbers
+from xcebra_nwb.nwb.reading.table import column_names
+from xcebra_nwb.nwb.reading.times import gaps, oddities, outliers, sample_period
+
+LOOKED_AT = 5_000_000  # spikes or values: of tables with more not every unit is read, of series with more only times
+
+
+def neural_source(
+    file: NwbFile, candidate: Candidate, automatic: Automatic
+) -> tuple[NeuralSource, list[Gap], list[Remark]]:
+    """Return a neural source with its gaps and what is suspicious about it."""
+    source = NeuralSource(
+        path=candidate.path,
+        layout=candidate.layout,
+        kind=candidate.kind,
+        units=candidate.units,
+        unit=candidate.unit,
+        taken_by_auto=candidate.path in automatic.neural,
+        remark=candidate.refused,
+    )
+    if candidate.layout == "units":
+        units, remarks = _units(file, source)
+        return units, [], remarks
+    paths = choice.matching(file, candidate.path)
+    if candidate.kind == "spikes":
+        return source, [], []
+    group = file.groups[paths[0]]
+    times, rate, suspicious = _looked_at(group, paths[0])
+    shape = [group["data"].shape[0], candidate.units] if len(paths) > 1 else list(group["data"].shape)
+    update = {"shape": shape, "rate": rate, "time_range": _range(times), "trusted_range": _trusted(times)}
+    return source.model_copy(update=update), _gaps(candidate.path, times), _remarks(candidate.path, suspicious)
+
+
+def label_series(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list[Remark]]:
+    """Return a series that could be a label, with its gaps and what is suspicious about it."""
+    group = file.groups[path]
+    times, rate, suspicious = _looked_at(group, path)
+    if holds_events(file, path):
+        return _events(file, path, times), [], _remarks(path, suspicious)
+    kind = ""
+    if not _large(group):
+        try:
+            kind = configured_label(file, "label", LabelConfig(source=path)).kind
+        except XcebraError as error:
+            suspicious.append(error.message.removeprefix(f"label label ({path}) ").removeprefix(f"{path}: "))
+    series = LabelSeries(
+        path=path,
+        neurodata_type=neurodata_type(group),
+        shape=list(group["data"].shape),
+        unit=unit_of(group),
+        rate=rate,
+        time_range=_range(times),
+        trusted_range=_trusted(times),
+        kind=kind,
+        description=attribute(group, "description"),
+    )
+    return series, _gaps(path, times), _remarks(path, suspicious)
+
+
+def _events(file: NwbFile, path: str, times: np.ndarray) -> LabelSeries:
+    """Events: their times are no samples, so they have neither a rate nor gaps."""
+    group = file.groups[path]
+    return LabelSeries(
+        path=path,
+        neurodata_type=neurodata_type(group),
+        shape=[len(times)],
+        unit="",
+        rate=None,
+        time_range=_range(times),
+        trusted_range=_trusted(times),
+        kind="events",
+        description=attribute(group, "description"),
+    )
+
+
+def event_list(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list[Remark]]:
+    """Return times of events that stand without values, as :func:`label_series` does for a series."""
+    times = read_events(file.groups[path], path)
+    return _events(file, path, times), [], _remarks(path, oddities(times))
+
+
+def interval_table(file: NwbFile, path: str) -> tuple[IntervalTable, list[Remark]]:
+    """Return a table of intervals and what is suspicious about its times."""
+    group = file.groups[path]
+    intervals = read_intervals(group)
+    times = intervals[np.isfinite(intervals)]
+    table = IntervalTable(
+        path=path,
+        rows=len(intervals),
+        columns=column_names(group),
+        labels=label_columns(file, path),
+        kinds={column: _kind(file, f"{path}#{column}") for column in label_columns(file, path)},
+        time_range=_range(times),
+        covered=covered(group),
+    )
+    suspicious = [what for what in oddities(intervals[:, 0]) if not what.startswith("times restart")]
+    improper = int(np.sum(~proper(intervals) & np.isfinite(intervals).all(axis=1)))
+    suspicious += [f"{improper} rows stop before they start"] if improper else []
+    return table, _remarks(path, suspicious)
+
+
+def _kind(file: NwbFile, source: str) -> str:
+    """What a label from ``source`` would become, "" if it cannot be one."""
+    try:
+        return configured_label(file, "label", LabelConfig(source=source)).kind
+    except XcebraError:
+        return ""
+
+
+def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Remark]]:
+    """The units table with its spikes and observation intervals."""
+    table = file.groups[source.path]
+    told = source.model_copy(update={"columns": column_names(table)})
+    if dataset(table, "spike_times") is None:
+        return told, []
+    counts = spike_numbers(table)
+    step = 1 + int(counts.sum()) // LOOKED_AT
+    try:
+        spikes, notes = read_spikes(table, step)
+    except Refusal as refusal:
+        return told, _remarks(source.path, [refusal.message])
+    observed = read_observed(table)
+    times = landmarks(spikes)
+    suspicious = [*oddities(np.sort(times)), *notes]
+    suspicious += [f"large: only every {step}th unit was looked at"] if step > 1 else []
+    silent = int(np.sum(counts == 0))
+    suspicious += [f"{silent} units without a spike"] if silent else []
+    update = {
+        "events": int(counts.sum()),
+        "time_range": _range(times),
+        "trusted_range": _trusted(times),
+        "observed_intervals": None if observed is None else sum(map(len, observed)),
+    }
+    return told.model_copy(update=update), _remarks(source.path, suspicious)
+
+
+def _large(group: h5py.Group) -> bool:
+    return int(np.prod(group["data"].shape, dtype=np.float64)) > LOOKED_AT
+
+
+def _looked_at(group: h5py.Group, path: str) -> tuple[np.ndarray, float | None, list[str]]:
+    """The times of a series, its rate, and what is suspicious; of a large one, as raw data are, first and last only."""
+    if not _large(group):
+        times = read_times(group, path)
+        return times, _rate(times), oddities(times)
+    times, samples = ends(group, path), group["data"].shape[0]
+    rate = (samples - 1) / (times[1] - times[0]) if times[1] > times[0] else None
+    return times, rate, [f"large: of {samples} samples only the first and last times were looked at"]
+
+
+def _rate(times: np.ndarray) -> float | None:
+    period = sample_period(np.sort(times[np.isfinite(times)]))
+    return None if period is None else 1 / period
+
+
+def _range(times: np.ndarray) -> TimeRange | None:
+    finite = times[np.isfinite(times)]
+    return (float(finite.min()), float(finite.max())) if len(finite) else None
+
+
+def _trusted(times: np.ndarray) -> TimeRange | None:
+    """The range of the times without absurd ones; None where there are none of these."""
+    far = outliers(times)
+    return _range(times[~np.isin(times, far)]) if len(far) else None
+
+
+def _gaps(path: str, times: np.ndarray) -> list[Gap]:
+    found = gaps(np.sort(times[np.isfinite(times)]))
+    if not len(found):
+        return []
+    lengths = found[:, 1] - found[:, 0]
+    longest = int(lengths.argmax())
+    return [
+        Gap(
+            path=path,
+            count=len(found),
+            total=float(lengths.sum()),
+            longest=float(lengths[longest]),
+            longest_start=float(found[longest, 0]),
+        )
+    ]
+
+
+def _remarks(path: str, said: list[str]) -> list[Remark]:
+    return [Remark(path=path, what=what) for what in said]

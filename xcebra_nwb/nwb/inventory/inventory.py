@@ -1,0 +1,129 @@
+"""What an NWB file holds, told without judging: neural data, candidate labels, intervals, gaps, suspicious times.
+
+An object that cannot be read is listed with what is wrong with it; only a file that cannot be opened is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.errors import XcebraError
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.inventory import describe
+from xcebra_nwb.nwb.inventory.models import Automatic, Identity, Inventory, PickedLabel, Refused, Remark
+from xcebra_nwb.nwb.inventory.predicted_refusal import foreseen_refusal
+from xcebra_nwb.nwb.inventory.starting_config import starting_config
+from xcebra_nwb.nwb.labels.choice import choose_labels
+from xcebra_nwb.nwb.labels.from_events import is_events
+from xcebra_nwb.nwb.neural import choice
+from xcebra_nwb.nwb.neural.readers import Candidate, readers
+from xcebra_nwb.nwb.reading.file import NwbFile, open_nwb, text
+from xcebra_nwb.nwb.reading.foreign import Follow
+from xcebra_nwb.nwb.reading.intervals import interval_tables
+from xcebra_nwb.nwb.reading.source import Source
+
+Told = TypeVar("Told")
+
+
+def inventory(path: Source, follow: Follow = Follow.FOLDER) -> Inventory:
+    """Return what the file holds; ``follow`` is that of :func:`xcebra_nwb.nwb.reading.file.open_nwb`.
+
+    Raises:
+        UsageError: there is no such file.
+        Refusal: it cannot be opened as NWB 2.
+    """
+    with open_nwb(path, follow) as file:
+        problems = [Remark(path=p, what=what) for p, what in file.problems.items()]
+        candidates = _candidates(file, problems)
+        taken = {p for candidate in candidates for p in choice.matching(file, candidate.path)}
+        series = [one for one in file.series if one not in taken]
+        events = [path for path, group in file.groups.items() if path not in file.series and is_events(group)]
+        automatic, refusal = _automatic(file)
+        sources = _each(candidates, lambda c: describe.neural_source(file, c, automatic), lambda c: c.path, problems)
+        labels = _each(series, lambda p: describe.label_series(file, p), str, problems)
+        labels += _each(events, lambda p: describe.event_list(file, p), str, problems)
+        tables = _each(interval_tables(file), lambda p: describe.interval_table(file, p), str, problems)
+        suspicious = [told[2] for told in sources] + [told[2] for told in labels] + [told[1] for told in tables]
+        elsewhere = [Remark(path=lead.path, what=lead.how) for lead in file.leads]
+        told = Inventory(
+            file=_identity(file),
+            neural=[source for source, _, _ in sources],
+            series=[one for one, _, _ in labels],
+            intervals=[table for table, _ in tables],
+            gaps=[gap for found in (sources, labels) for _, gaps, _ in found for gap in gaps],
+            suspicious=elsewhere + [remark for remarks in suspicious for remark in remarks],
+            problems=problems,
+            automatic=automatic,
+            refusal=refusal,
+        )
+    foreseen = None if refusal else foreseen_refusal(told)
+    told = told.model_copy(update={"refusal": refusal or foreseen})
+    return told.model_copy(update={"config": starting_config(told)})
+
+
+Item = TypeVar("Item")
+
+
+def _each(
+    items: Iterable[Item], tell: Callable[[Item], Told], path: Callable[[Item], str], problems: list[Remark]
+) -> list[Told]:
+    """What ``tell`` says of every item; an item on which it fails is added to ``problems`` instead."""
+    told: list[Told] = []
+    for item in items:
+        try:
+            told.append(tell(item))
+        except Exception as error:  # whatever is wrong with one object, the others are still told
+            problems.append(Remark(path=path(item), what=_said(error)))
+    return told
+
+
+def _candidates(file: NwbFile, problems: list[Remark]) -> list[Candidate]:
+    found = _each(readers().items(), lambda entry: entry[1].find(file), lambda entry: f"reader {entry[0]}", problems)
+    return [candidate for candidates in found for candidate in candidates]
+
+
+def _automatic(file: NwbFile) -> tuple[Automatic, Refused | None]:
+    """What ``auto`` takes, and the first reason for which it cannot go on."""
+    automatic, refusals, taken = Automatic(), [], []
+    try:
+        sources, notes = choice.choose(file, validate({}).neural)
+        taken = [path for source in sources for path in source.paths]
+        automatic.neural, automatic.choices = [source.path for source in sources], notes
+    except Exception as error:  # told like any other reason: an inventory is always complete
+        refusals.append(_refused(error))
+    try:
+        labels, notes = choose_labels(file, "auto", taken)
+        automatic.labels = [PickedLabel(name=one.name, source=one.source, kind=one.kind) for one in labels]
+        automatic.choices += notes + [note for label in labels for note in label.notes]
+    except Exception as error:
+        refusals.append(_refused(error))
+    return automatic, refusals[0] if refusals else None
+
+
+def _refused(error: Exception) -> Refused:
+    if isinstance(error, XcebraError):
+        return Refused(code=getattr(error, "code", None), reason=error.message, remedy=error.remedy)
+    return Refused(
+        code=Code.UNREADABLE_LAYOUT,
+        reason=f"unreadable: {_said(error)}",
+        remedy="name neural.source and labels in the config",
+    )
+
+
+def _said(error: Exception) -> str:
+    return error.message if isinstance(error, XcebraError) else f"{type(error).__name__}: {error}"
+
+
+def _identity(file: NwbFile) -> Identity:
+    return Identity(
+        path=file.place,
+        nwb_version=text(file.h5.attrs.get("nwb_version", "")),
+        identifier=file.scalar("/identifier"),
+        session_id=file.scalar("/general/session_id"),
+        subject=file.scalar("/general/subject/subject_id"),
+        species=file.scalar("/general/subject/species"),
+        session_start_time=file.scalar("/session_start_time"),
+        description=file.scalar("/session_description"),
+    )

@@ -1,0 +1,212 @@
+"""Labels computed from tracked samples: velocity, speed, acceleration, heading, place on a track, distance, phase.
+
+Samples are derived where they were taken, before they are brought to bins, and never across a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from xcebra_nwb.core.config.labels import Kind
+from xcebra_nwb.core.config.labels import Label as LabelConfig
+from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.reading.series import Samples
+from xcebra_nwb.nwb.reading.times import sample_period
+
+SMOOTHING = 0.1  # s: tracking jitters from frame to frame, and a derivative shows little else
+GAP = 3.0  # sample periods without a sample
+SLOW = 0.1  # of the 95th percentile of the speed: slower movement has no heading
+STRAIGHT = 0.8  # least share of the variance along the first axis of a straight track
+ORDER = 3  # of the Butterworth filter
+
+Derive = Callable[[Samples], Samples]
+
+
+def derivation(label: LabelConfig, name: str, kind: Kind, unit: str, columns: int) -> tuple[Derive, str, str]:
+    """Return what computes the label ``name``, its unit, and what it does in words.
+
+    Args:
+        label: as configured; ``derive`` is one of those for series.
+        name: of the label, for errors.
+        kind: of the source, continuous or circular.
+        unit: of the source.
+        columns: of the source.
+
+    Raises:
+        UsageError: the source has too few or too many columns for it.
+    """
+    said = f"labels.{name}: derive: {label.derive}"
+    smoothing = SMOOTHING if label.smoothing is None else label.smoothing
+    over = f" after a Gaussian of {smoothing:g} s" if smoothing else ""
+    if label.derive == "heading" and columns != 2:
+        raise UsageError(f"{said} needs 2 columns, {label.source} has {columns}", "name two with columns: [0, 1]")
+    if label.derive == "phase":
+        assert label.band is not None
+        if columns != 1:
+            raise UsageError(f"{said} needs one column, {label.source} has {columns}", "name one with columns: [0]")
+        band = label.band
+        words = f"phase between {band[0]:g} and {band[1]:g} Hz, 0 at the peak"
+        return lambda samples: phase(samples, band, name), "rad", words
+    if label.derive == "distance":
+        assert label.point is not None
+        point = np.asarray(label.point)
+        if len(point) != columns:
+            raise UsageError(f"{said}: point has {len(point)} numbers, {label.source} {columns} columns", "mend point")
+        return lambda samples: distance(samples, point), unit, f"distance to {label.point}"
+    if label.derive == "linear_position":
+        track = None if label.track is None else np.asarray(label.track)
+        if track is not None and track.shape[1] != columns:
+            raise UsageError(f"{said}: corners have {track.shape[1]} numbers, not {columns}", "mend track")
+        way = "its first principal axis" if track is None else f"a track of {len(track)} corners"
+        return lambda samples: linear_position(samples, track, name), unit, f"position along {way}"
+    per_second, squared = f"{unit}/s" if unit else "1/s", f"{unit}/s^2" if unit else "1/s^2"
+    moving: dict[str, tuple[Derive, str]] = {
+        "velocity": (lambda samples: velocity(samples, smoothing, kind), per_second),
+        "speed": (lambda samples: speed(samples, smoothing, kind), per_second),
+        "acceleration": (lambda samples: acceleration(samples, smoothing, kind), squared),
+        "heading": (lambda samples: heading(samples, smoothing), "rad"),
+    }
+    function, units = moving[str(label.derive)]
+    return function, units, f"{label.derive}{over}"
+
+
+def velocity(samples: Samples, smoothing: float, kind: Kind = "continuous") -> Samples:
+    """Return the change per second of every column, smoothed with a Gaussian of ``smoothing`` s; circular: in rad/s."""
+    parts = []
+    for piece in pieces(samples):
+        values = np.unwrap(piece.values, axis=0) if kind == "circular" else piece.values
+        values = smoothed(replace(piece, values=values), smoothing)
+        parts.append(replace(piece, values=np.gradient(values, piece.times, axis=0)))
+    return _joined(samples, parts)
+
+
+def speed(samples: Samples, smoothing: float, kind: Kind = "continuous") -> Samples:
+    """Return the length of the velocity, (sample, 1)."""
+    moving = velocity(samples, smoothing, kind)
+    return replace(moving, values=np.linalg.norm(moving.values, axis=1, keepdims=True))
+
+
+def acceleration(samples: Samples, smoothing: float, kind: Kind = "continuous") -> Samples:
+    """Return the change per second of the speed, (sample, 1): positive when the animal gets faster."""
+    return velocity(speed(samples, smoothing, kind), 0.0)
+
+
+def heading(samples: Samples, smoothing: float) -> Samples:
+    """Return the direction of movement, rad, 0 along the first axis, (sample, 1), of the samples that really move."""
+    moving = velocity(samples, smoothing)
+    pace = np.linalg.norm(moving.values, axis=1)
+    angle = np.arctan2(moving.values[:, 1], moving.values[:, 0])[:, None]
+    fast = pace > SLOW * np.percentile(pace, 95) if len(pace) else pace > 0
+    return replace(moving, values=angle).keep(fast)
+
+
+def distance(samples: Samples, point: np.ndarray) -> Samples:
+    """Return the Euclidean distance to ``point`` (axis,), (sample, 1)."""
+    return replace(samples, values=np.linalg.norm(samples.values - point, axis=1, keepdims=True))
+
+
+def linear_position(samples: Samples, track: np.ndarray | None, name: str) -> Samples:
+    """Return the way along a track from its start, (sample, 1).
+
+    Args:
+        samples: positions (sample, axis).
+        track: corners (corner, axis), between which it is straight; None: a straight line, the first principal axis.
+        name: of the label, for errors.
+
+    Raises:
+        Refusal: without ``track``, the positions do not lie along a line.
+    """
+    if track is not None:
+        return replace(samples, values=_along(samples.values, track)[:, None])
+    centred = samples.values - samples.values.mean(axis=0)
+    variances, axes = np.linalg.eigh(centred.T @ centred)
+    axis, share = axes[:, -1], variances[-1] / variances.sum()
+    if share < STRAIGHT:
+        raise Refusal(
+            Code.LABEL_NOT_DERIVABLE,
+            f"label {name}: the positions do not lie along a line: its first axis has {share:.0%} of their variance",
+            "give the corners of the track: track: [[x, y], [x, y], ...]",
+        )
+    axis = axis * np.sign(axis[np.abs(axis).argmax()])
+    along = centred @ axis
+    return replace(samples, values=(along - along.min())[:, None])
+
+
+def _along(positions: np.ndarray, track: np.ndarray) -> np.ndarray:
+    """The way from the first corner to the point of the track that is nearest to each position, (sample,)."""
+    nearest, way = np.full(len(positions), np.inf), np.zeros(len(positions))
+    begun = 0.0
+    for start, stop in pairwise(track):
+        side, length = stop - start, float(np.linalg.norm(stop - start))
+        share = np.clip((positions - start) @ side / max(length**2, 1e-300), 0, 1)
+        away = np.linalg.norm(positions - (start + share[:, None] * side), axis=1)
+        closer = away < nearest
+        nearest[closer], way[closer] = away[closer], begun + share[closer] * length
+        begun += length
+    return way
+
+
+def phase(samples: Samples, band: tuple[float, float], name: str) -> Samples:
+    """Return the Hilbert phase within ``band`` (Hz), rad, (sample, 1): 0 at the peaks; a cycle at every end is dropped.
+
+    Raises:
+        Refusal: the band reaches beyond half the sampling rate, or no stretch without a gap is long enough.
+    """
+    from scipy.signal import butter, hilbert, sosfiltfilt  # not at the top: it takes half a second, few labels need it
+
+    period = sample_period(samples.times)
+    rate = 1 / period if period else 0.0
+    if band[1] >= rate / 2:
+        raise Refusal(
+            Code.LABEL_NOT_DERIVABLE,
+            f"label {name}: {band[1]:g} Hz needs more than {2 * band[1]:g} samples a second, there are {rate:.4g}",
+            "lower the band, or name a series that is sampled faster",
+        )
+    filtering = butter(ORDER, band, "bandpass", fs=rate, output="sos")
+    margin = int(np.ceil(rate / band[0]))  # samples of the slowest cycle
+    parts = []
+    for piece in pieces(samples):
+        if len(piece.times) > 4 * margin:
+            filtered = sosfiltfilt(filtering, piece.values - piece.values.mean(), axis=0)
+            angle = np.angle(hilbert(filtered, axis=0))
+            parts.append(Samples(piece.times[margin:-margin], angle[margin:-margin]))
+    if not parts:
+        raise Refusal(
+            Code.LABEL_NOT_DERIVABLE,
+            f"label {name}: no stretch without a gap has four cycles of {band[0]:g} Hz",
+            "raise the band, or name another series",
+        )
+    return _joined(samples, parts)
+
+
+def pieces(samples: Samples) -> Iterator[Samples]:
+    """Yield the stretches without a gap, repeated times once; those of a single sample have no derivative."""
+    once = samples.keep(np.r_[True, np.diff(samples.times) > 0])
+    period = sample_period(once.times)
+    if period is None:
+        return
+    borders = np.flatnonzero(np.diff(once.times) > GAP * period) + 1
+    for start, stop in zip(np.r_[0, borders], np.r_[borders, len(once.times)], strict=True):
+        if stop - start > 1:
+            yield Samples(once.times[start:stop], once.values[start:stop].astype(np.float64))
+
+
+def smoothed(piece: Samples, deviation: float) -> np.ndarray:
+    """Return the values of a stretch without gaps after a Gaussian of ``deviation`` s."""
+    period = sample_period(piece.times)
+    if not deviation or period is None:
+        return piece.values
+    return gaussian_filter1d(piece.values, deviation / period, axis=0, mode="nearest")
+
+
+def _joined(samples: Samples, parts: list[Samples]) -> Samples:
+    if not parts:
+        return Samples(samples.times[:0], samples.values[:0], samples.notes)
+    times = np.concatenate([part.times for part in parts])
+    return Samples(times, np.concatenate([part.values for part in parts]), samples.notes)

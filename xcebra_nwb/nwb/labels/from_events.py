@@ -1,0 +1,115 @@
+"""Events: times at which something happens, from whatever holds them, and the time since or around them as a label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+from xcebra_nwb.core.config.labels import Label as LabelConfig
+from xcebra_nwb.core.config.schema import Time
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.bins.grid import Grid, Range
+from xcebra_nwb.nwb.labels.label import Label
+from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type, parent
+from xcebra_nwb.nwb.reading.series import columns, read_times
+from xcebra_nwb.nwb.reading.values import numbers
+
+EVENTS = "BehavioralEvents"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventLabel(Label):
+    """The time since the last event, or around the nearest one within ``window`` (s)."""
+
+    events: np.ndarray  # (event,) s, sorted
+    window: tuple[float, float] | None = None
+
+    @property
+    def range(self) -> Range:
+        """From the first event to the last one, with the window around them, s."""
+        before, after = self.window or (0.0, 0.0)
+        return float(self.events[0]) + min(before, 0.0), float(self.events[-1]) + max(after, 0.0)
+
+    @property
+    def times(self) -> np.ndarray:
+        """The times of the events, s."""
+        return self.events
+
+    def binned(self, grid: Grid, time: Time) -> tuple[np.ndarray, np.ndarray]:
+        """Return the time from an event at the bins' centres, (time, 1), NaN outside; tracking is never lost."""
+        after = np.searchsorted(self.events, grid.centres, side="right")
+        padded = np.r_[-np.inf, self.events, np.inf]
+        since, until = grid.centres - padded[after], padded[after + 1] - grid.centres
+        if self.window is None:
+            value = np.where(np.isfinite(since), since, np.nan)
+        else:
+            since = np.where(self._inside(since), since, np.nan)
+            lead = np.where(self._inside(-until), -until, np.nan)
+            nearer = np.isnan(since) | (np.abs(lead) < np.abs(since))
+            value = np.where(nearer & ~np.isnan(lead), lead, since)
+        return value[:, None], np.zeros(grid.count, dtype=bool)
+
+    def _inside(self, lag: np.ndarray) -> np.ndarray:
+        assert self.window is not None
+        return (lag >= self.window[0]) & (lag <= self.window[1])
+
+
+def is_events(group: h5py.Group) -> bool:
+    """Return whether a group holds events without values: timestamps without data, or a table of timestamps."""
+    if neurodata_type(group) == "EventsTable":
+        return dataset(group, "timestamp") is not None
+    stamps = dataset(group, "timestamps")
+    return stamps is not None and len(stamps.shape) == 1 and "data" not in group
+
+
+def holds_events(file: NwbFile, path: str) -> bool:
+    """Return whether what stands at ``path`` has no value between its times."""
+    if path not in file.groups:
+        return False
+    holder = file.groups.get(parent(path))
+    in_container = holder is not None and neurodata_type(holder) == EVENTS
+    return (
+        in_container or neurodata_type(file.groups[path]) in {"Events", "LabeledEvents"} or is_events(file.groups[path])
+    )
+
+
+def read_events(group: h5py.Group, path: str) -> np.ndarray:
+    """Return when the events happened, (event,) s, finite and sorted.
+
+    Of a series the times at which its values leave zero, where it has zeros (a lick sensor), or become positive (the
+    start of an interval); else all its times.
+    """
+    if is_events(group):
+        found = numbers(group["timestamp" if "timestamp" in group else "timestamps"])
+    else:
+        times, data = read_times(group, path), group["data"]
+        found = times
+        if columns(group) == 1 and data.dtype.kind in "iufb" and data.shape[0] == len(times):
+            high = numbers(data).reshape(-1) > 0
+            found = times[high & ~np.r_[False, high[:-1]]] if not high.all() else times
+    return np.sort(found[np.isfinite(found)])
+
+
+def event_label(name: str, label: LabelConfig, events: np.ndarray) -> EventLabel:
+    """Return the label ``name``: the time from ``events`` (event,) s.
+
+    Raises:
+        Refusal: there is no event.
+    """
+    if not len(events):
+        raise Refusal(Code.LABEL_EMPTY, f"label {name} ({label.source}): no event", "name another source in labels")
+    around = (
+        "since the last of" if label.window is None else f"from {label.window[0]:g} to {label.window[1]:g} s around"
+    )
+    return EventLabel(
+        name=name,
+        kind="continuous",
+        units="s",
+        source=label.source,
+        notes=(f"label {name}: time {around} {len(events)} events, from {label.source}",),
+        events=events,
+        window=label.window,
+    )

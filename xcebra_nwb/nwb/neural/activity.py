@@ -1,0 +1,176 @@
+"""Neural activity on the bin grid: what is known of every unit without the whole matrix, and the matrix at the end."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from xcebra_nwb.core import host_memory, value_types
+from xcebra_nwb.core.config.schema import Time
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.nwb.bins import masks
+from xcebra_nwb.nwb.bins.grid import Grid
+from xcebra_nwb.nwb.bins.masks import Masks
+from xcebra_nwb.nwb.neural.on_demand import on_demand
+from xcebra_nwb.nwb.neural.population import ActivityKind, Population
+from xcebra_nwb.nwb.neural.sampled import Sampled
+
+NOT_COUNTED = -1  # n_spikes of a unit without spike times
+UNITS_AT_ONCE = 64  # binned together
+SHARE = 0.5  # of the free memory that means of samples may take
+SILENCE = 30.0  # s: no brain that is recorded is still for so long
+EXPECTED = 100  # spikes of all units in a stretch that is too silent
+
+
+@dataclass(frozen=True)
+class Activity:
+    """The units of all sources; ``table`` has a row per unit, ``observed`` each one's intervals, None where unknown.
+
+    Either ``spikes`` (sorted times per unit, s) or what was ``sampled`` is there. Spikes stay times until some bins are
+    asked for: the matrix of all may not fit into memory. ``silent`` (time,) marks bins in which nothing can have been
+    recorded, as no unit at all fires.
+    """
+
+    grid: Grid
+    table: pd.DataFrame
+    kind: ActivityKind
+    units: str
+    observed: list[np.ndarray] | None
+    spikes: Sequence[np.ndarray] | None = None
+    sampled: Sampled | None = None
+    silent: np.ndarray | None = None
+
+    def keep(self, units: np.ndarray) -> Activity:
+        """Return the activity of the units where ``units`` (unit,) is true."""
+        rows = np.flatnonzero(units).tolist()
+        return replace(
+            self,
+            table=self.table[units].reset_index(drop=True),
+            observed=None if self.observed is None else [self.observed[row] for row in rows],
+            spikes=None if self.spikes is None else [self.spikes[row] for row in rows],
+            sampled=None if self.sampled is None else self.sampled.keep(units),
+        )
+
+    def take_out_unobserved(self, used: Masks) -> None:
+        """Take the bins out of ``used`` that were not observed in every unit."""
+        if self.observed is not None:
+            used.take_out("not observed (obs_intervals)", ~masks.observed_by_all(self.grid, self.observed))
+        if self.silent is not None:
+            used.take_out(f"no unit fires for over {SILENCE:g} s", self.silent)
+        if self.sampled is not None:
+            used.take_out("neural data missing", self.sampled.missing())
+
+    def coverage(self, usable: np.ndarray) -> np.ndarray:
+        """Return the share of the ``usable`` bins (time,) with neural data in which each unit was observed, (unit,)."""
+        shares = np.ones(len(self.table)) if self.sampled is None else self.sampled.coverage(usable)
+        if self.observed is not None:
+            shares = np.minimum(shares, masks.coverage(self.grid, self.observed, usable))
+        return shares
+
+    def spike_counts(self, bins: np.ndarray) -> np.ndarray:
+        """Return each unit's number of spikes in ``bins`` (time,) bool, (unit,); -1 where spikes are not known."""
+        if self.spikes is None:
+            return np.full(len(self.table), NOT_COUNTED, dtype=np.int64)
+        return np.array([np.count_nonzero(bins[self.grid.bins(times)]) for times in self.spikes], dtype=np.int64)
+
+    def varying(self, bins: np.ndarray) -> np.ndarray:
+        """Return which units (unit,), if sampled, are not the same in all ``bins`` (time,) bool."""
+        return np.ones(len(self.table), dtype=bool) if self.sampled is None else self.sampled.varying(bins)
+
+    def matrix(self) -> xr.Variable:
+        """Return the activity (time, unit), made when it is asked for.
+
+        Counts are the smallest whole numbers that hold all of them, means of samples float32.
+        """
+        most = max((self.grid.most_events(times) for times in self.spikes or []), default=0)
+        dtype = value_types.of_counts(most) if self.sampled is None else self.sampled.values.dtype
+        return on_demand(("time", "unit"), (self.grid.count, len(self.table)), dtype, self._rows)
+
+    def _rows(self, rows: slice) -> np.ndarray:
+        """The activity (time, unit) in some bins."""
+        if self.sampled is not None:
+            return self.sampled.rows(rows)
+        return _counts(self.grid.part(rows), self.spikes or [])
+
+
+def _counts(grid: Grid, spikes: Sequence[np.ndarray]) -> np.ndarray:
+    counts = np.empty((grid.count, len(spikes)), dtype=np.uint8)
+    for first in range(0, len(spikes), UNITS_AT_ONCE):
+        units = slice(first, first + UNITS_AT_ONCE)
+        block = np.stack([grid.count_events(times) for times in spikes[units]])  # (unit, time)
+        counts = counts.astype(np.promote_types(counts.dtype, block.dtype), copy=False)
+        counts[:, units] = block.T
+    return counts
+
+
+def binned(
+    populations: list[Population], grid: Grid, time: Time, folder: Path | None = None, most: float | None = None
+) -> Activity:
+    """Return the populations side by side on the grid: spike counts, or the mean of the samples in every bin.
+
+    Args:
+        populations: of one kind.
+        grid: the bins.
+        time: what gaps are bridged.
+        folder: for a scratch file, where means of samples do not fit the memory; None: that of the system.
+        most: bytes that these may take; None: half of what is free.
+
+    Raises:
+        UsageError: the sources differ in kind or unit.
+    """
+    if len({(population.kind, population.units) for population in populations}) > 1:
+        listed = ", ".join(f"{p.path} ({p.kind}, {p.units})" for p in populations)
+        raise UsageError(f"neural.source: cannot mix {listed}", "name sources of one kind")
+    table = pd.concat([population.table for population in populations], ignore_index=True)
+    if table["unit_id"].duplicated().any():
+        table["unit_id"] = [f"{p.path}#{identifier}" for p in populations for identifier in p.table["unit_id"]]
+    sampled = [population.samples for population in populations if population.samples is not None]
+    spikes = [times for population in populations for times in population.spikes or []]
+    observed = _observed(populations, grid)
+    folder = Path(tempfile.gettempdir()) if folder is None else folder
+    most = SHARE * host_memory.free_bytes() if most is None else most
+    return Activity(
+        grid=grid,
+        table=table,
+        kind=populations[0].kind,
+        units=populations[0].units,
+        observed=observed,
+        spikes=None if sampled else spikes,
+        sampled=Sampled.of(sampled, grid, time.max_gap, folder, most) if sampled else None,
+        silent=None if sampled or observed is not None else _silent(grid, spikes),
+    )
+
+
+def _observed(populations: list[Population], grid: Grid) -> list[np.ndarray] | None:
+    if all(population.observed is None for population in populations):
+        return None
+    always = np.array([[grid.edges[0], grid.edges[-1]]])
+    return [
+        intervals
+        for population in populations
+        for intervals in (population.observed or [always] * len(population.table))
+    ]
+
+
+def _silent(grid: Grid, spikes: Sequence[np.ndarray]) -> np.ndarray:
+    """The bins (time,) of stretches without a spike of anyone that are far too long to be chance.
+
+    A hundred spikes are expected in each, and it lasts half a minute or more: a file that does not say when it was
+    observed says it so.
+    """
+    silent, total = np.ones(grid.count, dtype=bool), 0
+    for times in spikes:
+        bins = grid.bins(times)
+        silent[bins] = False
+        total += len(bins)
+    longest = max(SILENCE, EXPECTED * grid.count * grid.width / max(total, 1)) / grid.width  # bins
+    borders = np.flatnonzero(np.diff(silent, prepend=False, append=False))
+    for start, stop in borders.reshape(-1, 2):
+        silent[start:stop] = stop - start > longest
+    return silent

@@ -1,0 +1,124 @@
+"""Which neural data of a file are used: what the config names, or what ``auto`` finds and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from xcebra_nwb.core.config.schema import Neural
+from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.neural.population import Population
+from xcebra_nwb.nwb.neural.readers import Candidate, Reader, readers
+from xcebra_nwb.nwb.neural.table_region import pointed_to
+from xcebra_nwb.nwb.reading.file import NwbFile, parent, unknown_path
+from xcebra_nwb.nwb.reading.series import columns
+
+
+@dataclass(frozen=True)
+class Source:
+    """A neural source: the layout that reads it, what the config or ``auto`` calls it, and the objects it means."""
+
+    layout: str
+    path: str
+    paths: list[str]
+
+
+def candidates(file: NwbFile) -> list[Candidate]:
+    """Return every neural source that the file offers, in the order in which ``auto`` prefers them."""
+    return [candidate for entry in readers().values() for candidate in entry.find(file)]
+
+
+def choose(file: NwbFile, neural: Neural) -> tuple[list[Source], list[str]]:
+    """Return the sources to read, and why they were picked, in words.
+
+    Raises:
+        UsageError: a configured path is not in the file, or holds no neural data.
+        Refusal: ``auto`` finds nothing, or cannot tell which.
+    """
+    if neural.source == "auto":
+        return _automatic(file)
+    named = [neural.source] if isinstance(neural.source, str) else neural.source
+    return [source for path in named for source in _configured(file, path.rstrip("/"))], []
+
+
+def read(file: NwbFile, sources: list[Source], neural: Neural) -> list[Population]:
+    """Return the populations of ``sources``; the units' own columns are read only if the config may ask for them."""
+    every = [readers()[source.layout].read(file, source.paths, bool(neural.where)) for source in sources]
+    return [pointed_to(file, population, neural.rows) for population in every] if neural.rows else every
+
+
+def _automatic(file: NwbFile) -> tuple[list[Source], list[str]]:
+    found = candidates(file)
+    usable = [candidate for candidate in found if not candidate.refused]
+    if not usable:
+        listed = "; ".join(f"{c.path} ({c.units} x {c.unit or 'no unit'}): {c.refused}" for c in found[:5])
+        raise Refusal(
+            Code.NO_NEURONS,
+            f"{file.path.name}: no neural data found" + (f"; not taken: {listed}" if listed else ""),
+            "name it, neural: {source: /path/in/the/file}" if listed else "give a file with units or their activity",
+        )
+    best = usable[0]
+    same = [c for c in usable if c.layout == best.layout and c.group == best.group]
+    chosen = [best] if best.path == "/units" or len(same) == 1 else same
+    if len(chosen) > 1 and not best.group:
+        listed = ", ".join(candidate.path for candidate in chosen)
+        raise Refusal(
+            Code.SEVERAL_NEURAL_SOURCES,
+            f"{file.path.name}: several neural sources: {listed}",
+            "name one in neural.source",
+        )
+    others = ", ".join(candidate.path for candidate in found if candidate not in chosen)
+    notes = [f"neural data: {c.path} ({c.units} units): {c.because}" for c in chosen]
+    notes += [f"neural data not taken: {others}"] if others else []
+    return [source for candidate in chosen for source in _configured(file, candidate.path)], notes
+
+
+def matching(file: NwbFile, path: str) -> list[str]:
+    """Return the objects that ``path`` means: with ``*`` the series it matches, else itself, if it is in the file."""
+    if not _is_pattern(path):
+        own = file.own_path(path)
+        return [own] if own in file.groups else []
+    matched = sorted(p for p in file.groups if fnmatchcase(p, path))
+    series = file.series
+    return [p for p in matched if p in series] or matched
+
+
+def _configured(file: NwbFile, path: str) -> list[Source]:
+    """The sources that a path means: all objects together if one layout reads them as a whole, else each by itself."""
+    paths = matching(file, path)
+    if not paths:
+        raise unknown_path("neural.source", path, _known(file))
+    if len(paths) == 1:
+        paths = _only_series_inside(file, paths[0])
+    together = _reader_of(file, paths)
+    if together is not None:
+        return [Source(together, path, paths)]
+    apart = [Source(layout, one, [one]) for one in paths if (layout := _reader_of(file, [one])) is not None]
+    if len(apart) < len(paths):
+        raise UsageError(
+            f"neural.source: {path} is neither a table with spike times nor a numeric series",
+            f"candidates: {', '.join(_known(file)) or 'none'}",
+        )
+    return apart
+
+
+def _is_pattern(path: str) -> bool:
+    return any(character in path for character in "*?[")
+
+
+def _only_series_inside(file: NwbFile, path: str) -> list[str]:
+    """The series of a container that holds just one, else the path itself."""
+    inside = [p for p in file.series if parent(p) == path]
+    return inside if path not in file.series and len(inside) == 1 else [path]
+
+
+def _reader_of(file: NwbFile, paths: list[str]) -> str | None:
+    known: dict[str, Reader] = readers()
+    return next((layout for layout, entry in known.items() if entry.accepts(file, paths)), None)
+
+
+def _known(file: NwbFile) -> list[str]:
+    """Paths to suggest: the candidates, then every numeric series of more than one column."""
+    series = [path for path, group in file.series.items() if columns(group) > 1]
+    return list(dict.fromkeys([candidate.path for candidate in candidates(file)] + series))

@@ -1,0 +1,65 @@
+"""Neural activity as a reader returns it: spike times of every unit, or samples of all units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from xcebra_nwb.nwb.reading.intervals import merged
+from xcebra_nwb.nwb.reading.series import Samples
+from xcebra_nwb.nwb.reading.spikes import landmarks
+
+ActivityKind = Literal["spikes", "rates", "calcium"]
+
+
+@dataclass(frozen=True)
+class Population:
+    """The units of one neural source.
+
+    ``table`` has a row per unit: ``unit_id``, ``row`` (in the NWB table, or column of the series), ``region``, and the
+    source's own scalar columns where they were asked for. Either ``spikes`` (sorted, finite times per unit, s) or
+    ``samples`` (columns: units) is there. ``observed`` holds each unit's observation intervals, where the file says.
+    """
+
+    path: str
+    kind: ActivityKind
+    units: str
+    table: pd.DataFrame
+    spikes: Sequence[np.ndarray] | None = None
+    samples: Samples | None = None
+    observed: Sequence[np.ndarray] | None = None
+    notes: tuple[str, ...] = ()
+
+    def keep(self, units: np.ndarray) -> Population:
+        """Return the units where ``units`` (unit,) is true."""
+        rows = np.flatnonzero(units).tolist()
+        samples = self.samples
+        return replace(
+            self,
+            table=self.table[units].reset_index(drop=True),
+            spikes=None if self.spikes is None else [self.spikes[row] for row in rows],
+            samples=None if samples is None else replace(samples, values=samples.values[:, units]),
+            observed=None if self.observed is None else [self.observed[row] for row in rows],
+        )
+
+    @property
+    def times(self) -> np.ndarray:
+        """Times that tell when the source was recorded, s: of samples, of observation, or of many spikes."""
+        if self.samples is not None:
+            return self.samples.times
+        if self.observed is not None:
+            return np.concatenate([*self.observed, np.empty((0, 2))]).reshape(-1)
+        return landmarks(self.spikes or [])
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """First and last time at which the source says anything, s; None where it holds nothing."""
+        if self.samples is not None:
+            return self.samples.range
+        pieces = [merged(rows) for rows in self.observed] if self.observed is not None else self.spikes or []
+        ends = [(float(piece.min()), float(piece.max())) for piece in pieces if len(piece)]
+        return (min(start for start, _ in ends), max(stop for _, stop in ends)) if ends else None

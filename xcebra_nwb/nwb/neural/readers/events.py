@@ -1,0 +1,82 @@
+"""Spikes as events: one list of times per neuron (``Events``), or one list of all neurons with labels."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from xcebra_nwb.nwb.neural.population import Population
+from xcebra_nwb.nwb.neural.readers.registry import Candidate, reader
+from xcebra_nwb.nwb.neural.readers.series_per_unit import NEURON, numbered, pattern_of
+from xcebra_nwb.nwb.reading.file import NwbFile, dataset, name_of, neurodata_type
+from xcebra_nwb.nwb.reading.spikes import cleaned
+from xcebra_nwb.nwb.reading.values import numbers, values
+
+LABELLED = "LabeledEvents"
+TIMES = ("timestamps", "times")  # of Events and EventDetection
+
+
+@reader("events", rank=3)
+class Events:
+    """Objects that hold times and no values; ``auto`` takes ten or more that say that they are neurons."""
+
+    def find(self, file: NwbFile) -> list[Candidate]:
+        """Return each set of numbered events in one group, and every list of labelled events."""
+        bare = [path for path, group in file.groups.items() if path not in file.series and _times(group) is not None]
+        sets = {pattern: (paths, len(paths)) for pattern, paths in numbered(bare).items()}
+        labelled = {p: ([p], 0) for p, group in file.series.items() if neurodata_type(group) == LABELLED}
+        return [_candidate(path, paths, units) for path, (paths, units) in (sets | labelled).items()]
+
+    def accepts(self, file: NwbFile, paths: list[str]) -> bool:
+        """Return whether ``paths`` are lists of times, without values or all with one and the same."""
+        labelled = len(paths) == 1 and neurodata_type(file.groups[paths[0]]) == LABELLED
+        return labelled or all(_only_times(file, path) for path in paths)
+
+    def read(self, file: NwbFile, paths: list[str], columns: bool) -> Population:
+        """Return a unit per object, or per label."""
+        first = file.groups[paths[0]]
+        if neurodata_type(first) == LABELLED:
+            every = _by_label(first)
+        else:
+            every = {name_of(path): numbers(_times(file.groups[path])).reshape(-1) for path in paths}
+        spikes, notes = cleaned(every.values())
+        table = pd.DataFrame({"unit_id": list(every), "row": np.arange(len(every)), "region": ""})
+        path = paths[0] if len(paths) == 1 else pattern_of(paths)
+        return Population(path=path, kind="spikes", units="count", table=table, spikes=spikes, notes=notes)
+
+
+def _candidate(path: str, paths: list[str], units: int) -> Candidate:
+    described = len(paths) > 1 and all(NEURON.search(name_of(one)) for one in paths)
+    return Candidate(
+        layout="events",
+        path=path,
+        kind="spikes",
+        units=units,
+        unit="count",
+        refused="" if described else "nothing says that these events are spikes of neurons",
+        because="numbered lists of times, each called a neuron",
+    )
+
+
+def _times(group: h5py.Group) -> h5py.Dataset | None:
+    found = next((data for name in TIMES if (data := dataset(group, name)) is not None), None)
+    return found if found is not None and len(found.shape) == 1 and found.dtype.kind in "iuf" else None
+
+
+def _only_times(file: NwbFile, path: str) -> bool:
+    times, data = _times(file.groups[path]), dataset(file.groups[path], "data")
+    if times is None or data is None:
+        return times is not None
+    if data.shape != times.shape or data.dtype.kind not in "iufb" or not data.shape[0]:
+        return False
+    return all(np.ptp(numbers(data, part)) == 0 for part in (slice(0, 1000), slice(None)))  # most show soon
+
+
+def _by_label(group: h5py.Group) -> dict[str, np.ndarray]:
+    times, labels = numbers(group["timestamps"]).reshape(-1), values(group["data"]).reshape(-1)
+    names = dataset(group, "data__labels")
+    known = [] if names is None else [str(name) for name in values(names).reshape(-1)]
+    codes = np.unique(labels).tolist()
+    named = {code: known[code] if isinstance(code, int) and 0 <= code < len(known) else str(code) for code in codes}
+    return {named[code]: times[: len(labels)][labels[: len(times)] == code] for code in codes}

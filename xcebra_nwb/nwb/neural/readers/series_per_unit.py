@@ -1,0 +1,106 @@
+"""One 1-D series per neuron, side by side in a group under numbered names."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.neural.population import Population
+from xcebra_nwb.nwb.neural.readers.matrix import activity_kind
+from xcebra_nwb.nwb.neural.readers.registry import Candidate, reader
+from xcebra_nwb.nwb.reading.file import NwbFile, attribute, name_of
+from xcebra_nwb.nwb.reading.series import Samples, columns, read_samples, read_times, unit_of
+
+NUMBER = re.compile(r"(?<!\d)\d+\Z")  # at the end of a name, as a whole: a search takes a step a character
+NEURON = re.compile(r"neuron|cell|roi\b|\broi|unit", re.IGNORECASE)
+FEWEST = 10  # numbered series: fewer could be anything
+
+
+@reader("series_per_unit", rank=4)
+class SeriesPerUnit:
+    """Series such as /acquisition/Activity_0001; ``auto`` takes ten or more that say that they are neurons."""
+
+    def find(self, file: NwbFile) -> list[Candidate]:
+        """Return each set of numbered, equally long 1-D series in one group."""
+        return [self._candidate(file, pattern, paths) for pattern, paths in _sets(file).items()]
+
+    def accepts(self, file: NwbFile, paths: list[str]) -> bool:
+        """Return whether all ``paths`` are series of one numeric value per sample."""
+        series = file.series
+        return all(p in series and columns(series[p]) == 1 and series[p]["data"].dtype.kind in "iuf" for p in paths)
+
+    def read(self, file: NwbFile, paths: list[str], columns: bool) -> Population:
+        """Return the series as units; they must share their timestamps."""
+        every = [read_samples(file.groups[path], path) for path in paths]
+        first = every[0]
+        for path, samples in zip(paths, every, strict=True):
+            if len(samples.times) != len(first.times) or not np.allclose(samples.times, first.times, rtol=0, atol=1e-6):
+                raise Refusal(
+                    Code.UNREADABLE_LAYOUT,
+                    f"{path}: sampled at other times than {paths[0]}",
+                    "name the series that share their timestamps in neural.source",
+                )
+        unit = unit_of(file.groups[paths[0]])
+        table = pd.DataFrame({"unit_id": list(map(name_of, paths)), "row": np.arange(len(paths)), "region": ""})
+        values = np.concatenate([samples.values for samples in every], axis=1)  # (time, unit)
+        notes = tuple(dict.fromkeys(note for samples in every for note in samples.notes))
+        return Population(
+            path=pattern_of(paths),
+            kind=activity_kind(paths[0], unit),
+            units=unit,
+            table=table,
+            samples=Samples(first.times, values),
+            notes=notes,
+        )
+
+    def _candidate(self, file: NwbFile, pattern: str, paths: list[str]) -> Candidate:
+        unit = unit_of(file.groups[paths[0]])
+        described = all(NEURON.search(f"{attribute(file.groups[p], 'description')} {name_of(p)}") for p in paths)
+        refused = "" if described else "nothing says that these series are neurons"
+        return Candidate(
+            layout="series_per_unit",
+            path=pattern,
+            kind=activity_kind(paths[0], unit),
+            units=len(paths),
+            unit=unit,
+            refused=refused or _different_times(file, paths),
+            because="numbered series, equally long, each described as a neuron",
+        )
+
+
+def numbered(paths: Iterable[str]) -> dict[str, list[str]]:
+    """Return the sets of at least ten of ``paths`` that differ in their last number only, by their pattern."""
+    sets: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        if match := NUMBER.search(path):
+            sets[f"{path[: match.start()]}*"].append(path)
+    return {pattern: sorted(members) for pattern, members in sets.items() if len(members) >= FEWEST}
+
+
+def _sets(file: NwbFile) -> dict[str, list[str]]:
+    """The sets of numbered series, each of one column, by their pattern; the equally long ones of a pattern."""
+    by_length: dict[int, list[str]] = defaultdict(list)
+    for path, group in file.series.items():
+        if columns(group) == 1 and group["data"].dtype.kind in "iuf":
+            by_length[group["data"].shape[0]].append(path)
+    return {pattern: members for paths in by_length.values() for pattern, members in numbered(paths).items()}
+
+
+def pattern_of(paths: list[str]) -> str:
+    """Return the pattern that stands for numbered ``paths``."""
+    match = NUMBER.search(paths[0])
+    return paths[0] if len(paths) == 1 or match is None else f"{paths[0][: match.start()]}*"
+
+
+def _different_times(file: NwbFile, paths: list[str]) -> str:
+    try:
+        first, last = (read_times(file.groups[path], path) for path in (paths[0], paths[-1]))
+    except Refusal as problem:
+        return problem.message
+    return "" if np.array_equal(first, last) else "the series were sampled at different times"

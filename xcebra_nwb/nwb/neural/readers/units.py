@@ -1,0 +1,59 @@
+"""Spike times in a units table, at the root or in a processing module."""
+
+from __future__ import annotations
+
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.neural.population import Population
+from xcebra_nwb.nwb.neural.readers.registry import Candidate, reader
+from xcebra_nwb.nwb.reading.file import NwbFile, dataset
+from xcebra_nwb.nwb.reading.spikes import read_observed, read_spikes, unit_table, units_tables
+from xcebra_nwb.nwb.reading.table import length
+
+
+@reader("units", rank=0)
+class Units:
+    """Units tables: the root's first, then those elsewhere."""
+
+    def find(self, file: NwbFile) -> list[Candidate]:
+        """Return a candidate per units table; one without spike times is not for ``auto``."""
+        return [
+            Candidate(
+                layout="units",
+                path=path,
+                kind="spikes",
+                units=length(table),
+                unit="count",
+                refused="" if dataset(table, "spike_times") is not None and length(table) else "no spike times",
+                because="the units table at the root" if path == "/units" else "a units table in a processing module",
+            )
+            for path, table in units_tables(file).items()
+        ]
+
+    def accepts(self, file: NwbFile, paths: list[str]) -> bool:
+        """Return whether ``paths`` is one table with spike times."""
+        return len(paths) == 1 and dataset(file.groups[paths[0]], "spike_times") is not None
+
+    def read(self, file: NwbFile, paths: list[str], columns: bool) -> Population:
+        """Return the units of a table with their spike times and observation intervals."""
+        table = file.groups[paths[0]]
+        spikes, notes = read_spikes(table)
+        observed = read_observed(table)
+        for name, column in (("spike_times", spikes), ("obs_intervals", observed)):
+            if column is not None and len(column) != length(table):
+                raise Refusal(
+                    Code.UNREADABLE_LAYOUT,
+                    f"{paths[0]}/{name}: {len(column)} rows for {length(table)} units",
+                    "mend the table",
+                )
+        if observed is not None and not any(map(len, observed)):
+            observed = None
+        return Population(
+            path=paths[0],
+            kind="spikes",
+            units="count",
+            table=unit_table(file, table, columns),
+            spikes=spikes,
+            observed=observed,
+            notes=tuple(f"{paths[0]}: {note}" for note in notes),
+        )

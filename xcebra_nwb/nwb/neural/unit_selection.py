@@ -1,0 +1,112 @@
+"""Which units are worth keeping: observed long enough, picked by the config's query, and active."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from xcebra_nwb.core.config.schema import Neural
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.bins.masks import Masks
+from xcebra_nwb.nwb.neural.activity import Activity
+from xcebra_nwb.nwb.reading.intervals import select
+
+FEWEST_UNITS = 2
+REFRACTORY = 0.0015  # s
+PARTS = 100  # of the valid bins, in which a unit is present or not
+
+
+def worthwhile(activity: Activity, neural: Neural, base: Masks) -> tuple[Activity, list[str]]:
+    """Return the activity of the units to keep, and who was left out, in words.
+
+    Args:
+        activity: all units.
+        neural: ``where``, ``min_spikes`` and ``min_coverage`` decide.
+        base: the bins that can be used as far as everything but the neural data goes.
+
+    Raises:
+        UsageError: the query does not work.
+        Refusal: fewer than two units are left.
+    """
+    notes: list[str] = []
+    total = len(activity.table)
+    observed = activity.coverage(base.valid) >= neural.min_coverage
+    activity = _drop(activity, observed, notes, f"observed for less than {neural.min_coverage:.0%} of the time")
+    if neural.where and len(activity.table):
+        picked = select(described(activity, _valid(activity, base)), neural.where, "neural.where")
+        activity = _drop(activity, picked, notes, f"not {neural.where}")
+    if activity.kind == "spikes":
+        active = activity.spike_counts(_valid(activity, base)) >= neural.min_spikes
+        activity = _drop(activity, active, notes, f"fewer than {neural.min_spikes} spikes in the valid bins")
+    else:
+        activity = _drop(activity, activity.varying(_valid(activity, base)), notes, "constant in the valid bins")
+    kept = len(activity.table)
+    if total < FEWEST_UNITS:
+        problem = f"units in the neural data: {total}; at least {FEWEST_UNITS} are needed"
+        raise Refusal(Code.TOO_FEW_UNITS, problem, "name other neural data by neural.source, if the file has any")
+    if kept < FEWEST_UNITS:
+        raise Refusal(
+            Code.TOO_FEW_UNITS,
+            f"{kept} of {total} units left, at least {FEWEST_UNITS} are needed; {'; '.join(notes)}",
+            "lower neural.min_spikes or neural.min_coverage, or loosen neural.where",
+        )
+    return activity, notes
+
+
+def described(activity: Activity, valid: np.ndarray) -> pd.DataFrame:
+    """Return the unit table with four computed columns; the file's own columns of their names become ``own_<name>``.
+
+    Over the ``valid`` bins (time,): ``n_spikes``; ``rate``, Hz, or the mean of sampled values; ``isi_violations``, the
+    share of a unit's intervals between spikes that are shorter than 1.5 ms, over all its spikes; ``presence``, the
+    share of a hundred equal parts of the valid time in which a unit fires. The last two are NaN without spike times.
+    """
+    computed = {
+        "n_spikes": activity.spike_counts(valid),
+        "rate": _rates(activity, valid),
+        "isi_violations": _isi_violations(activity),
+        "presence": _presence(activity, valid),
+    }
+    return activity.table.rename(columns={name: f"own_{name}" for name in computed}).assign(**computed)
+
+
+def _drop(activity: Activity, keep: np.ndarray, notes: list[str], reason: str) -> Activity:
+    if keep.all():
+        return activity
+    gone = [str(identifier) for identifier in activity.table["unit_id"][~keep]]
+    shown = ", ".join(gone[:10]) + (", ..." if len(gone) > 10 else "")
+    notes.append(f"{len(gone)} units left out ({reason}): {shown}")
+    return activity.keep(keep)
+
+
+def _valid(activity: Activity, base: Masks) -> np.ndarray:
+    """The bins that can be used with these units, (time,)."""
+    used = base.copy()
+    activity.take_out_unobserved(used)
+    return used.valid
+
+
+def _rates(activity: Activity, valid: np.ndarray) -> np.ndarray:
+    if activity.sampled is None:
+        return activity.spike_counts(valid) / (max(int(valid.sum()), 1) * activity.grid.width)
+    if not valid.any():
+        return np.zeros(len(activity.table))
+    return activity.sampled.means(valid)
+
+
+def _isi_violations(activity: Activity) -> np.ndarray:
+    if activity.spikes is None:
+        return np.full(len(activity.table), np.nan)
+    return np.array([np.mean(np.diff(one) < REFRACTORY) if len(one) > 1 else 0.0 for one in activity.spikes])
+
+
+def _presence(activity: Activity, valid: np.ndarray) -> np.ndarray:
+    if activity.spikes is None:
+        return np.full(len(activity.table), np.nan)
+    parts = min(PARTS, int(valid.sum()))
+    part = (np.cumsum(valid) - 1) * parts // max(int(valid.sum()), 1)  # (time,)
+    present = []
+    for times in activity.spikes:
+        bins = activity.grid.bins(times)
+        present.append(len(np.unique(part[bins[valid[bins]]])) / max(parts, 1))
+    return np.array(present)

@@ -1,0 +1,203 @@
+"""An NWB file, read by structure with h5py: broken cached specs and missing extensions do not matter to it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePath, PurePosixPath
+from typing import Any
+
+import h5py
+import numpy as np
+
+from xcebra_nwb.core.errors import NotInFile, Refusal
+from xcebra_nwb.core.hdf5.bounds import MOST_NAME, MOST_TEXT
+from xcebra_nwb.core.hdf5.leads import Lead, address_of, holds_its_own
+from xcebra_nwb.core.hdf5.scan import UNREADABLE, Seen
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.reading import foreign
+from xcebra_nwb.nwb.reading.foreign import Follow
+from xcebra_nwb.nwb.reading.source import Source, opened, place_of
+from xcebra_nwb.nwb.reading.values import check_readable
+from xcebra_nwb.nwb.reading.walk import identity_of, is_group, walk
+
+RAW = {"ElectricalSeries", "SpikeEventSeries", "ImageSeries", "OpticalSeries", "IndexSeries", "ImageMaskSeries"}
+
+
+@dataclass(frozen=True)
+class NwbFile:
+    """An open NWB file.
+
+    ``place`` is the path or address that was given. ``groups`` holds every group outside /general by its path;
+    ``problems`` says, by path, what could not be read. ``seen`` is what a scan of an HDF5 file found.
+    """
+
+    place: str
+    h5: h5py.File
+    groups: dict[str, h5py.Group]
+    problems: dict[str, str]
+    seen: Seen | None = None
+
+    @property
+    def path(self) -> PurePath:
+        """The place as a path, to take the file's name from."""
+        return PurePosixPath(self.place)
+
+    @property
+    def leads(self) -> tuple[Lead, ...]:
+        """What is read from other files."""
+        return self.seen.leads if self.seen is not None else ()
+
+    def referred(self, reference: Any) -> h5py.Group | h5py.Dataset:
+        """Return the object that a reference leads to.
+
+        Raises:
+            KeyError: no link leads to it, so that nobody has looked at it.
+        """
+        item = self.h5[reference]
+        if self.seen is not None and address_of(item) not in self.seen.addresses:
+            raise KeyError("a reference to what no link leads to")
+        return item
+
+    @cached_property
+    def series(self) -> dict[str, h5py.Group]:
+        """Every time series with data in this file by path, without raw voltages and images."""
+        return {p: g for p, g in self.groups.items() if neurodata_type(g) not in RAW and _is_series(g)}
+
+    def own_path(self, path: str) -> str:
+        """Return the path by which ``groups`` knows the group at ``path``, which may lead over links; else ``path``."""
+        if path in self.groups:
+            return path
+        try:
+            item = self.h5[path]
+            linked = identity_of(item) if is_group(item) else None
+        except UNREADABLE:
+            return path
+        return next((p for p, group in self.groups.items() if linked and identity_of(group) == linked), path)
+
+    def scalar(self, path: str) -> str:
+        """Return the text of the scalar dataset at ``path``, "" where there is none in this file itself."""
+        try:
+            return first_text(self.h5[path]) if path in self.h5 and self.is_its_own(path) else ""
+        except UNREADABLE:
+            return ""
+
+    def is_its_own(self, path: str) -> bool:
+        """Return whether nothing of what stands at ``path`` is read from another file."""
+        return not self.leads or holds_its_own(self.h5, path)
+
+
+@contextmanager
+def open_nwb(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[NwbFile]:
+    """Yield the NWB file at a path, at an ``http(s)://`` address, or in an open binary file, for reading.
+
+    Args:
+        source: the file.
+        follow: where that is followed which leads into other files; out of an address or an open file nothing is.
+
+    Raises:
+        UsageError: there is no such file.
+        Failure: an address does not answer.
+        Refusal: not HDF5, truncated or damaged, not NWB, NWB 1.x, or not read from itself alone.
+    """
+    place = place_of(source)
+    with opened(source, follow) as h5:
+        seen = foreign.look(h5, place, foreign.own_path(source), follow) if isinstance(h5, h5py.Group) else None
+        _check_version(place, h5)
+        groups, problems = walk(h5)
+        try:
+            yield NwbFile(place, h5, groups, problems, seen)
+        except (OSError, RuntimeError) as error:  # what HDF5 raises when data that are asked for cannot be read
+            raise Refusal(
+                Code.DAMAGED, f"{place}: damaged: {error}", "download or copy it again, or name other data"
+            ) from error
+
+
+def _check_version(place: str, h5: h5py.File) -> None:
+    try:
+        version = text(h5.attrs["nwb_version"] if "nwb_version" in h5.attrs else h5["nwb_version"][()])
+    except UNREADABLE:
+        raise Refusal(
+            Code.NOT_NWB, f"{place}: not an NWB file: HDF5 without nwb_version", "give a file in the NWB format"
+        ) from None
+    number = version.removeprefix("NWB-")
+    if version.upper().removeprefix("NWB-").startswith(("0.", "1.")):
+        raise Refusal(
+            Code.NWB_1,
+            f"{place}: NWB {number} is too old: version 2 is read",
+            "convert it to NWB 2 (MatNWB or pynwb)",
+        )
+    kind = neurodata_type(h5)
+    if kind not in {"NWBFile", ""}:
+        raise Refusal(Code.NOT_NWB, f"{place}: not an NWB file: its root is a {kind}", "give a file in the NWB format")
+
+
+def text(value: Any) -> str:
+    """Return a text read from a file (bytes, str, or an array of one of them) as ``str`` that can be stored again.
+
+    What lies beyond the first :data:`.bounds.MOST_TEXT` characters is cut off.
+    """
+    if isinstance(value, np.ndarray):
+        value = value.reshape(-1)[0] if value.size else ""
+    stored = value[:MOST_TEXT] if isinstance(value, bytes) else str(value)[:MOST_TEXT].encode("utf-8", "replace")
+    return stored.decode("utf-8", "replace").replace("\0", "")
+
+
+def first_text(data: h5py.Dataset) -> str:
+    """Return the text of a dataset, or of the first of its values."""
+    if 0 in data.shape:
+        return ""
+    first = (0,) * len(data.shape)
+    check_readable(data, first)
+    return text(data[first])
+
+
+def attribute(item: h5py.Group | h5py.Dataset, name: str) -> str:
+    """Return the attribute ``name`` as text, "" where there is none or it cannot be read."""
+    try:
+        return text(item.attrs[name]) if name in item.attrs else ""
+    except UNREADABLE:
+        return ""
+
+
+def neurodata_type(item: h5py.Group | h5py.Dataset) -> str:
+    """Return the name of the NWB type of an object, "" where it has none."""
+    return attribute(item, "neurodata_type")
+
+
+def dataset(group: h5py.Group, name: str) -> h5py.Dataset | None:
+    """Return the dataset ``name`` of ``group``; None where there is none that holds values or can be read."""
+    try:
+        item = group[name]
+    except UNREADABLE:
+        return None
+    return None if is_group(item) or item.shape is None or len(name) > MOST_NAME else item
+
+
+def _is_series(group: h5py.Group) -> bool:
+    """Any group with ``data`` and either ``timestamps`` or ``starting_time`` is a time series."""
+    data = dataset(group, "data")
+    if data is None or not data.shape:
+        return False
+    return dataset(group, "timestamps") is not None or dataset(group, "starting_time") is not None
+
+
+def parent(path: str) -> str:
+    """Return the path of the group that holds ``path``."""
+    return path.rsplit("/", 1)[0]
+
+
+def name_of(path: str) -> str:
+    """Return the last part of ``path``."""
+    return path.rsplit("/", 1)[1]
+
+
+def unknown_path(key: str, path: str, candidates: Iterable[str]) -> NotInFile:
+    """Return the error for a configured ``path`` that the file does not hold, with the candidates, nearest first."""
+    known = list(dict.fromkeys(candidates))
+    near = difflib.get_close_matches(path, known, n=len(known) or 1, cutoff=0.0)
+    shown = ", ".join(near[:8]) + (f" and {len(near) - 8} more" if len(near) > 8 else "")
+    return NotInFile(f"{key}: no {path} in the file", f"candidates: {shown}" if near else "the file holds none")

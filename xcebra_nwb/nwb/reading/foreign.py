@@ -1,0 +1,120 @@
+"""A file reads itself only: what of it leads into other files, and where that is followed.
+
+Nowhere in a stranger's file. In a local one into the folder that the file lies in, and everywhere for a user who says
+so. What is followed is scanned like the file itself, and may lead no further than the file may.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import h5py
+
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.hdf5.bounds import MOST_FILES, MOST_NAME
+from xcebra_nwb.core.hdf5.filters import forget_plugin_folders
+from xcebra_nwb.core.hdf5.leads import Follow, Kind, Lead
+from xcebra_nwb.core.hdf5.scan import Scan, Seen, check_alone, refused
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.reading.source import Source, is_remote, opened, place_of
+
+# Where HDF5 looks for other files before it looks beside the file that names them.
+PREFIXES = {Kind.LINK: "HDF5_EXT_PREFIX", Kind.VIRTUAL: "HDF5_VDS_PREFIX", Kind.STORAGE: "HDF5_EXTFILE_PREFIX"}
+VARIABLE = "XCEBRA_NWB_FOLLOW_LINKS"  # of the environment: the user's word, never a file's or a config's
+UNPRINTABLE = {"\0", "\ufffd"}  # what stands in the name of a file that is not told as it is
+MOVING = (("proc",), ("dev",))  # folders of the root whose names mean another file at another time
+PATTERN = "%"  # what begins a number to fill in, in the name of a virtual dataset's source
+
+
+def look(h5: h5py.File, place: str, own: Path | None, follow: Follow) -> Seen:
+    """Return what there is in an open file; all of it that leads elsewhere may be followed.
+
+    Args:
+        h5: the file.
+        place: what messages call it.
+        own: its path; None for one that has none here, of which nothing is followed.
+        follow: where to.
+
+    Raises:
+        Refusal: something leads where it is not followed, or :mod:`xcebra_nwb.core.hdf5.scan` refuses the file.
+    """
+    if own is None or follow is Follow.NOWHERE:
+        return check_alone(h5, place)
+    forget_plugin_folders()
+    scan = Scan()
+    seen = scan.of(h5, place)
+    if follow is Follow.FOLDER:
+        _check_folder(scan, place, seen.leads, own)
+    return seen
+
+
+def own_path(source: Source) -> Path | None:
+    """Return the path of a recording on this machine; None for an address or an open file."""
+    return Path(source) if isinstance(source, Path | str) and not is_remote(source) else None
+
+
+def followed(source: Source, follow: Follow) -> tuple[Lead, ...]:
+    """Return what of a recording is read from other files, which those that are not HDF5 have none of.
+
+    Raises:
+        Refusal: something leads where it is not followed.
+    """
+    try:
+        with opened(source, follow) as h5:
+            return look(h5, place_of(source), own_path(source), follow).leads if isinstance(h5, h5py.Group) else ()
+    except Refusal as refusal:
+        if refusal.code is Code.NOT_NWB:  # whoever goes on to read it says so
+            return ()
+        raise
+
+
+def _check_folder(scan: Scan, place: str, found: tuple[Lead, ...], own: Path) -> None:
+    """Refuse what leads out of the folder of ``own``, directly or through what it leads to."""
+    folder = Path(os.path.realpath(own)).parent
+    pending, seen = [(lead, own) for lead in found], {os.path.realpath(own)}
+    while pending:
+        lead, holder = pending.pop()
+        target = _target(lead, holder)
+        if target is None or not Path(os.path.realpath(target)).is_relative_to(folder):
+            raise refused(place, lead, "copy it beside the file, or give --follow-links if you trust the file")
+        if os.path.realpath(target) not in seen and lead.kind is not Kind.STORAGE and _is_hdf5(target):
+            seen.add(os.path.realpath(target))
+            if len(seen) > MOST_FILES:
+                raise refused(place, lead, f"it is one of more than {MOST_FILES} files")
+            further = _leads_of(scan, target)
+            if lead.kind is Kind.VIRTUAL and any(one.kind is Kind.VIRTUAL for one in further):
+                raise refused(place, lead, "it is put together itself, which may have no end: copy its values")
+            pending += [(one, target) for one in further]
+
+
+def _leads_of(scan: Scan, path: Path) -> tuple[Lead, ...]:
+    try:
+        with h5py.File(path, "r") as h5:
+            return scan.of(h5, path.as_posix()).leads
+    except OSError as error:
+        raise Refusal(Code.DAMAGED, f"{path}: not readable as HDF5: {error}", "copy it again") from None
+
+
+def _target(lead: Lead, holder: Path) -> Path | None:
+    """Which file HDF5 takes; None where that cannot be told."""
+    unclear = (
+        UNPRINTABLE.intersection(lead.target)
+        or len(lead.target) > MOST_NAME
+        or (lead.kind is Kind.VIRTUAL and PATTERN in lead.target)
+    )
+    if unclear or lead.kind is Kind.UNKNOWN_LINK or os.environ.get(PREFIXES[lead.kind]):
+        return None
+    named = Path(lead.target)
+    if named.parts[1:2] in MOVING:
+        return None
+    if lead.kind is Kind.STORAGE:
+        return Path.cwd() / named
+    left = Path(named.name) if named.is_absolute() else named  # what HDF5 looks for where an absolute name fails
+    beside, really = holder.absolute().parent, Path(os.path.realpath(holder)).parent
+    places = [beside / named, beside / left, Path.cwd() / left, really / left]
+    return next((place for place in places if _is_hdf5(place)), places[0])
+
+
+def _is_hdf5(path: Path) -> bool:
+    return path.is_file() and bool(h5py.is_hdf5(path))

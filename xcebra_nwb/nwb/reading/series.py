@@ -1,0 +1,208 @@
+"""A time series read from a file: times and values, cleaned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.hdf5.size import check_size
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type, parent
+from xcebra_nwb.nwb.reading.times import restarts, sample_period
+from xcebra_nwb.nwb.reading.values import is_text, number, numbers, values
+
+TOLERANCE = 1e-6  # s: a sample more does no harm
+MOST_SPATIAL = 3  # columns of a SpatialSeries, by the schema
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Values at times: ``times`` (sample) in s, sorted and finite; ``values`` (sample, column); ``notes`` in words."""
+
+    times: np.ndarray
+    values: np.ndarray
+    notes: tuple[str, ...] = ()
+
+    @property
+    def period(self) -> float | None:
+        """The typical step between samples, s."""
+        return sample_period(self.times)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The stretch that the samples stand for, s: half a period around the first and the last."""
+        half = (self.period or 0.0) / 2
+        return float(self.times[0]) - half, float(self.times[-1]) + half
+
+    def near(self, start: float, stop: float, reach: float) -> Samples:
+        """Return the samples between two times and the ones within ``reach`` of them, s."""
+        first, last = np.searchsorted(self.times, [start - reach - TOLERANCE, stop + reach + TOLERANCE])
+        return Samples(self.times[first:last], self.values[first:last])
+
+    def keep(self, rows: np.ndarray) -> Samples:
+        """Return the samples where ``rows`` (sample) is true."""
+        return self if rows.all() else Samples(self.times[rows], self.values[rows], self.notes)
+
+
+def container(file: NwbFile, path: str) -> str:
+    """Return the type of the group that holds ``path``."""
+    holder = file.groups.get(parent(path))
+    return "" if holder is None else neurodata_type(holder)
+
+
+def module(path: str) -> str:
+    """Return the processing module of ``path``, "" where it is in none."""
+    parts = path.split("/")
+    return parts[2] if parts[1] == "processing" and len(parts) > 2 else ""
+
+
+def columns(group: h5py.Group) -> int:
+    """Return the number of values per sample of a series."""
+    shape = group["data"].shape
+    if transposed(group):
+        return int(shape[0])
+    return int(np.prod(shape[1:])) if len(shape) > 1 else 1
+
+
+def transposed(group: h5py.Group) -> bool:
+    """Return whether data stand as (column, time): their timestamps say so, or a SpatialSeries of over 3 columns."""
+    shape, stamps = group["data"].shape, dataset(group, "timestamps")
+    if len(shape) != 2:
+        return False
+    if stamps is not None and stamps.shape:
+        return bool(shape[0] != stamps.shape[0] == shape[1])
+    return neurodata_type(group) == "SpatialSeries" and shape[0] <= MOST_SPATIAL < shape[1]
+
+
+def unit_of(group: h5py.Group) -> str:
+    """Return the unit of a series' values as the file gives it."""
+    return attribute(group["data"], "unit")
+
+
+def read_times(group: h5py.Group, path: str) -> np.ndarray:
+    """Return the times of a series as they stand in the file, (sample,) float64, in s.
+
+    Raises:
+        Refusal: the sampling rate is not a positive number.
+    """
+    stamps = dataset(group, "timestamps")
+    if stamps is not None:
+        return numbers(stamps).reshape(-1)
+    check_size(group["data"])
+    return _regular(group, path, np.arange(_count(group)))
+
+
+def ends(group: h5py.Group, path: str) -> np.ndarray:
+    """Return the first and the last time of a series without reading the others, (2,), in s.
+
+    Raises:
+        Refusal: the sampling rate is not a positive number.
+    """
+    stamps = dataset(group, "timestamps")
+    if stamps is not None:
+        return np.r_[numbers(stamps, slice(0, 1)), numbers(stamps, slice(stamps.shape[0] - 1, None))]
+    return _regular(group, path, np.array([0, _count(group) - 1]))
+
+
+def _count(group: h5py.Group) -> int:
+    """The number of samples."""
+    return int(group["data"].shape[1 if transposed(group) else 0])
+
+
+def _regular(group: h5py.Group, path: str, samples: np.ndarray) -> np.ndarray:
+    """The times of ``samples`` of a series with a start and a rate."""
+    start = group["starting_time"]
+    rate = number(start, "rate", np.nan)
+    first = numbers(start).reshape(-1)
+    if not (np.isfinite(rate) and rate > 0 and len(first)):
+        raise Refusal(
+            Code.UNREADABLE_LAYOUT,
+            f"{path}: sampling rate {rate:g} Hz, {len(first)} starting times",
+            "write timestamps, or a starting time with a positive rate, into the file",
+        )
+    return first[0] + samples / rate
+
+
+def read_samples(group: h5py.Group, path: str, chosen: Sequence[int] | None = None) -> Samples:
+    """Return a series as times and values * conversion + offset, sorted, without samples at non-finite times.
+
+    Only the ``chosen`` columns are read where some are.
+
+    Raises:
+        Refusal: no sample, times and values differ in number, or the clock starts again half way.
+    """
+    times, sampled, notes = read_times(group, path), _read_values(group, chosen), []
+    if transposed(group):
+        notes.append(f"{path}: data stand as (column, time) in the file and were transposed")
+    if len(times) != len(sampled):
+        raise Refusal(
+            Code.UNREADABLE_LAYOUT,
+            f"{path}: {len(times)} timestamps for {len(sampled)} samples",
+            "mend the series in the file",
+        )
+    if restarts(times):
+        raise Refusal(
+            Code.TIMES_NOT_TRUSTED,
+            f"{path}: its timestamps start again half way",
+            "mend the timestamps or name another series",
+        )
+    finite = np.isfinite(times)
+    if not finite.any():
+        raise Refusal(Code.TIMES_NOT_TRUSTED, f"{path}: no sample at a finite time", "name another series")
+    if not finite.all():
+        notes.append(f"{path}: {int(np.sum(~finite))} samples at times that are not finite were left out")
+        times, sampled = times[finite], sampled[finite]
+    if np.any(np.diff(times) < 0):
+        order = np.argsort(times, kind="stable")
+        times, sampled = times[order], sampled[order]
+        notes.append(f"{path}: timestamps were not in order and were sorted")
+    return Samples(times, sampled.reshape(len(sampled), -1), tuple(notes))
+
+
+def _read_values(group: h5py.Group, chosen: Sequence[int] | None) -> np.ndarray:
+    """Values in the file's unit, (sample, ...); integers without a conversion stay integers, texts become str."""
+    data = group["data"]
+    if data.dtype.kind not in "iufb" and not is_text(data):
+        raise Refusal(
+            Code.UNREADABLE_LAYOUT, f"{group.name}: data of type {data.dtype}", "name a series of numbers or texts"
+        )
+    stored = _stored(data, transposed(group), chosen)
+    if stored.dtype.kind not in "iuf":
+        return stored.astype(np.int64) if stored.dtype.kind == "b" else stored
+    conversion, offset = number(data, "conversion", 1.0), number(data, "offset", 0.0)
+    channels = dataset(group, "channel_conversion")
+    if conversion == 1.0 and offset == 0.0 and channels is None:
+        return stored
+    return stored * (conversion if channels is None else conversion * _of_channels(channels, stored, chosen)) + offset
+
+
+def _stored(data: h5py.Dataset, turned: bool, chosen: Sequence[int] | None) -> np.ndarray:
+    if chosen is None:
+        return values(data).T if turned else values(data)
+    check_size(data)
+    return np.stack([values(data, _place(data, turned, column)) for column in chosen], axis=1)
+
+
+def _place(data: h5py.Dataset, turned: bool, column: int) -> tuple[int | slice, ...]:
+    """Where one column stands; of an array per sample, such as (part, axis), the last axis is counted first."""
+    if turned:
+        return column, slice(None)
+    return slice(None), *map(int, np.unravel_index(column, data.shape[1:]))
+
+
+def _of_channels(channels: h5py.Dataset, stored: np.ndarray, chosen: Sequence[int] | None) -> np.ndarray:
+    """The factor of every column."""
+    factors = numbers(channels).reshape(-1)
+    if chosen is not None and len(factors) > max(chosen):
+        factors = factors[list(chosen)]
+    if stored.ndim != 2 or len(factors) not in {1, stored.shape[1]}:
+        raise Refusal(
+            Code.UNREADABLE_LAYOUT,
+            f"{channels.name}: {len(factors)} factors for values of shape {stored.shape}",
+            "mend the series in the file",
+        )
+    return factors

@@ -1,0 +1,231 @@
+"""The files of a Zarr recording: in a local folder, in a zip file, or at an address; never any other.
+
+A key is a path below the recording's root, with ``/``. What is read is bounded by what the caller takes.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import zipfile
+import zlib
+from functools import cached_property
+from lzma import LZMAError
+from pathlib import Path
+from typing import BinaryIO, Protocol
+from urllib.parse import quote
+
+import requests
+
+from xcebra_nwb.nwb.reading.zarr.bounds import MOST_FILES, MOST_NODES
+
+ROOTS = ("zarr.json", ".zmetadata", ".zgroup")
+TIMEOUT = 30  # s
+GONE = {404, 410}
+BLOCK = 2**20  # bytes
+ENCRYPTED = 1  # a bit of the flags of a member of a zip file
+NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # nor wait for a pipe
+
+
+class Elsewhere(OSError):
+    """Something that leads out of the recording."""
+
+
+class Files(Protocol):
+    """Where the bytes of a recording come from."""
+
+    def read(self, key: str, most: int, start: int = 0, length: int | None = None) -> bytes:
+        """Return the bytes of a file, or a part of it.
+
+        Args:
+            key: of the file.
+            most: how many bytes are taken.
+            start: where the part begins; negative if from the end.
+            length: of the part; None for all that follows.
+
+        Raises:
+            KeyError: there is no such file.
+            OSError: it cannot be read, is no file of the recording, or is longer than ``most``.
+        """
+
+    def folders(self, key: str) -> list[str]:
+        """Return the names of the folders in the folder ``key``."""
+
+    def stored(self, key: str) -> int | None:
+        """Return how many bytes the files below ``key`` take; None where that is not known."""
+
+
+class Folder:
+    """A local folder. Links are followed no further than ``within``; None follows them anywhere."""
+
+    def __init__(self, root: Path, within: Path | None) -> None:
+        self._root = root.resolve()
+        self._within = None if within is None else within.resolve()
+
+    def read(self, key: str, most: int, start: int = 0, length: int | None = None) -> bytes:
+        """Return the bytes of a file, or a part of it (see :class:`Files`)."""
+        path = self._real(key)
+        try:
+            handle = os.open(path, os.O_RDONLY | NO_LINK | getattr(os, "O_BINARY", 0))
+        except (FileNotFoundError, NotADirectoryError):
+            raise KeyError(key) from None
+        with os.fdopen(handle, "rb") as stream:
+            found = os.fstat(stream.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise IsADirectoryError(f"{key}: no file")
+            first, count = _part(key, found.st_size, most, start, length)
+            stream.seek(first)
+            return stream.read(count)
+
+    def folders(self, key: str) -> list[str]:
+        """Return the names of the folders in the folder ``key``."""
+        found = []
+        with os.scandir(self._real(key)) as entries:
+            for entry in entries:
+                found += [entry.name] if entry.is_dir() else []
+                if len(found) > MOST_NODES:
+                    raise OSError(f"{key or '/'}: more than {MOST_NODES} folders")
+        return sorted(found)
+
+    def stored(self, key: str) -> int | None:
+        """Return how many bytes the files below ``key`` take."""
+        total = 0
+        for number, (parent, _, names) in enumerate(os.walk(self._real(key))):
+            if number > MOST_FILES:
+                return 0
+            total += sum(os.lstat(os.path.join(parent, name)).st_size for name in names)  # noqa: PTH118
+        return total
+
+    def _real(self, key: str) -> str:
+        """The path without links, which are followed as far as they may."""
+        path = os.path.realpath(self._root / key)
+        allowed = (self._root, self._within)
+        if self._within is not None and not any(Path(path).is_relative_to(one) for one in allowed if one):
+            raise Elsewhere(f"{key}: a link that leads out of the recording, which is not followed")
+        return path
+
+
+class Zipped:
+    """The members of a zip file below the folder that holds the root's metadata."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._file = zipfile.ZipFile(stream)
+        members = self._file.infolist()
+        if len(members) > MOST_FILES:
+            raise zipfile.BadZipFile(f"more than {MOST_FILES} files in it")
+        names = [_checked(member) for member in members]
+        if len(set(names)) < len(names):
+            raise zipfile.BadZipFile("two files in it have the same name")
+        if sum(member.compress_size for member in members) > stream.seek(0, os.SEEK_END):
+            raise zipfile.BadZipFile("files in it lie over each other")
+        tops = [name.rpartition("/")[::2] for name in names]
+        top = min((top for top, name in tops if name in ROOTS), key=lambda top: top.count("/") + bool(top), default="")
+        start = f"{top}/" if top else ""
+        self._members = {n[len(start) :]: m for n, m in zip(names, members, strict=True) if n.startswith(start)}
+
+    def read(self, key: str, most: int, start: int = 0, length: int | None = None) -> bytes:
+        """Return the bytes of a file, or a part of it (see :class:`Files`)."""
+        member = self._members[key]
+        if member.flag_bits & ENCRYPTED:
+            raise OSError(f"{key}: encrypted")
+        first, count = _part(key, member.file_size, most, start, length)
+        try:
+            with self._file.open(member) as stream:
+                stream.seek(first)
+                found = stream.read(count)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, LZMAError) as error:
+            raise OSError(f"{key}: damaged in the zip file: {error}") from error
+        if len(found) < count:
+            raise OSError(f"{key}: cut off in the zip file")
+        return found
+
+    def folders(self, key: str) -> list[str]:
+        """Return the names of the folders in the folder ``key``."""
+        return sorted(self._tree.get(key, ()))
+
+    def stored(self, key: str) -> int | None:
+        """Return how many bytes the files below ``key`` take."""
+        return sum(one.compress_size for name, one in self._members.items() if name.startswith(f"{key}/"))
+
+    @cached_property
+    def _tree(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for name in self._members:
+            folder = name.rpartition("/")[0]
+            while folder:
+                above, _, own = folder.rpartition("/")
+                known = found.setdefault(above, set())
+                if own in known:
+                    break
+                known.add(own)
+                folder = above
+        return found
+
+
+class Web:
+    """Files below an ``http(s)://`` address; folders cannot be listed there."""
+
+    def __init__(self, address: str) -> None:
+        self._address, self._session = address.rstrip("/"), requests.Session()
+
+    def read(self, key: str, most: int, start: int = 0, length: int | None = None) -> bytes:
+        """Return the bytes of a file, or a part of it (see :class:`Files`)."""
+        try:
+            return self._answer(key, most, self._headers(start, length))
+        except requests.RequestException as error:
+            raise ConnectionError(f"{key}: {error}") from error
+
+    def _headers(self, start: int, length: int | None) -> dict[str, str]:
+        wanted = {"Accept-Encoding": "identity"}
+        if start or length is not None:
+            last = "" if length is None else start + length - 1
+            wanted["Range"] = f"bytes={start}" if start < 0 else f"bytes={start}-{last}"
+        return wanted
+
+    def _answer(self, key: str, most: int, wanted: dict[str, str]) -> bytes:
+        with self._session.get(f"{self._address}/{quote(key)}", headers=wanted, stream=True, timeout=TIMEOUT) as answer:
+            if answer.status_code in GONE:
+                raise KeyError(key)
+            if answer.status_code != (206 if "Range" in wanted else 200):
+                said = "does not answer ranges of bytes" if answer.ok else f"answers {answer.status_code}"
+                raise ConnectionError(f"{key}: the server {said}")
+            found = bytearray()
+            for block in answer.iter_content(BLOCK):
+                found += block
+                if len(found) > most:
+                    raise OSError(f"{key}: longer than {most} bytes")
+            return bytes(found)
+
+    def folders(self, key: str) -> list[str]:
+        """Raise :class:`OSError`: a web server does not list folders."""
+        raise OSError("at an address, only a recording with consolidated metadata is read")
+
+    def stored(self, key: str) -> int | None:
+        """Return None: nobody says."""
+        return None
+
+
+def _part(key: str, size: int, most: int, start: int, length: int | None) -> tuple[int, int]:
+    """Where a part of a file of ``size`` bytes begins, and how long it is."""
+    first = max(0, size + start) if start < 0 else start
+    count = size - first if length is None else length
+    if first > size or first + count > size:
+        raise OSError(f"{key}: shorter than it should be")
+    if count > most:
+        raise OSError(f"{key}: {count} bytes, where at most {most} are read")
+    return first, count
+
+
+def _checked(member: zipfile.ZipInfo) -> str:
+    """The name of a member that can be a file of the recording."""
+    name = member.orig_filename
+    if "\\" in name or "\0" in name or not is_plain(name.rstrip("/")):
+        raise zipfile.BadZipFile(f"a file in it is called {name!r:.80}")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise zipfile.BadZipFile(f"{name!r:.80} in it is a link")
+    return name
+
+
+def is_plain(path: str) -> bool:
+    """Return whether a path leads down, and only down, from where it begins."""
+    return not {"", ".", ".."} & set(path.split("/")) and "\\" not in path and "\0" not in path

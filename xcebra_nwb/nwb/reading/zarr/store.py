@@ -1,0 +1,201 @@
+"""Every group and array of a Zarr recording, from its metadata, which are checked and bounded before they are used.
+
+Zarr-python is not asked: it decodes and imports what metadata name, makes arrays as large as they say, and has either
+of two formats by its version. What of Zarr a recording needs is in the modules called ``zarr_*`` here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from xcebra_nwb.core.errors import Failure, Refusal
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.reading.zarr.bounds import MOST_DEPTH, MOST_METADATA, MOST_NODES
+from xcebra_nwb.nwb.reading.zarr.files import Elsewhere, Files, Folder, Web, Zipped, is_plain
+from xcebra_nwb.nwb.reading.zarr.tree import Node, Tree, ZarrGroup
+
+ARRAY, GROUP, ATTRIBUTES = ".zarray", ".zgroup", ".zattrs"
+
+
+def folder(place: Path, within: Path | None) -> Files:
+    """Return the files of a local folder, whose links are followed no further than ``within``."""
+    return Folder(place, within)
+
+
+def address(place: str) -> Files:
+    """Return the files under an address."""
+    return Web(place)
+
+
+def zipped(stream: BinaryIO) -> Files:
+    """Return the files of a zip file, from the folder that holds the root's metadata."""
+    return Zipped(stream)
+
+
+def zarr_root(files: Files, place: str) -> ZarrGroup:
+    """Return the root of the Zarr recording in ``files``.
+
+    Raises:
+        Refusal: it is none, damaged, beyond every bound, or of a format that is not read.
+        Failure: an address does not answer.
+    """
+    try:
+        nodes = _nodes(_Reader(files))
+    except ConnectionError as error:
+        raise Failure(f"{place}: cannot be read: {error}", "check the address and the network") from None
+    except KeyError:
+        raise Refusal(
+            Code.NOT_NWB, f"{place}: not an NWB file: no Zarr group", "give an .nwb file or an .nwb.zarr"
+        ) from None
+    except Elsewhere as error:
+        raise Refusal(
+            Code.LEADS_ELSEWHERE, f"{place}: {error}", "copy what it leads to, or give --follow-links if you trust it"
+        ) from None
+    except Beyond as error:
+        raise Refusal(Code.OUT_OF_BOUNDS, f"{place}: {error}", "ask who made it") from None
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        problem = f"{place}: damaged: its Zarr metadata cannot be read: {error}"
+        raise Refusal(Code.DAMAGED, problem, "copy it again") from None
+    return ZarrGroup("", Tree(files, nodes))
+
+
+class Beyond(Exception):
+    """More than any recording holds."""
+
+
+class _Reader:
+    """Reads JSON, in all no more than :data:`MOST_METADATA` bytes."""
+
+    def __init__(self, files: Files) -> None:
+        self.files, self._left = files, MOST_METADATA
+
+    def json(self, key: str) -> dict[str, Any]:
+        """The mapping in a file; KeyError where there is none."""
+        raw = self.files.read(key, MOST_METADATA + 1)
+        self._left -= len(raw)
+        if self._left < 0:
+            raise Beyond(f"more than {MOST_METADATA} bytes of metadata")
+        try:
+            found = json.loads(raw)
+        except RecursionError:
+            raise ValueError(f"{key}: JSON that is nested without end") from None
+        if not isinstance(found, dict):
+            raise ValueError(f"{key}: no mapping")
+        return found
+
+    def optional(self, key: str) -> dict[str, Any]:
+        """The mapping in a file, empty where there is none."""
+        try:
+            return self.json(key)
+        except KeyError:
+            return {}
+
+
+def _nodes(reader: _Reader) -> dict[str, Node]:
+    try:
+        root = reader.json("zarr.json")
+    except (KeyError, ConnectionError):  # some servers forbid what does not exist
+        return _format_2(reader)
+    return _format_3(reader, root)
+
+
+def _format_3(reader: _Reader, root: dict[str, Any]) -> dict[str, Node]:
+    collected = root.get("consolidated_metadata")
+    if isinstance(collected, dict) and isinstance(collected.get("metadata"), dict):
+        return _bounded({"": root, **collected["metadata"]}, _node_3)
+    return _walked(reader, lambda path: _node_3(reader.json(_under(path, "zarr.json"))))
+
+
+def _node_3(metadata: Any) -> Node:
+    _check_format(metadata, 3)
+    kind = metadata.get("node_type")
+    if kind not in {"group", "array"}:
+        raise ValueError(f"a node of type {kind!r:.20}")
+    return Node(dict(metadata.get("attributes") or {}), metadata if kind == "array" else None, 3)
+
+
+def _format_2(reader: _Reader) -> dict[str, Node]:
+    collected = reader.optional(".zmetadata").get("metadata")
+    if not isinstance(collected, dict):
+        reader.json(GROUP)
+        return _walked(reader, lambda path: _read_2(reader, path))
+    paths: dict[str, dict[str, Any]] = {}
+    for key, metadata in collected.items():
+        path, _, name = key.rpartition("/")
+        paths.setdefault(path, {})[name] = metadata
+    described = {path: found for path, found in paths.items() if ARRAY in found or GROUP in found}
+    return _bounded(described, _node_2)
+
+
+def _read_2(reader: _Reader, path: str) -> Node:
+    found = {name: reader.optional(_under(path, name)) for name in (ARRAY, GROUP, ATTRIBUTES)}
+    if not found[ARRAY] and not found[GROUP]:
+        raise KeyError(path)
+    return _node_2({name: metadata for name, metadata in found.items() if metadata})
+
+
+def _node_2(found: Mapping[str, Any]) -> Node:
+    _check_format(found.get(ARRAY) or found.get(GROUP), 2)
+    return Node(dict(found.get(ATTRIBUTES) or {}), found.get(ARRAY), 2)
+
+
+def _check_format(metadata: Any, wanted: int) -> None:
+    stated = metadata.get("zarr_format") if isinstance(metadata, dict) else None
+    if stated != wanted:
+        raise ValueError(f"it states Zarr format {stated!r:.20}, where {wanted} was expected")
+
+
+def _bounded(stated: Mapping[str, Any], node: Callable[[Any], Node]) -> dict[str, Node]:
+    """The nodes of consolidated metadata."""
+    if "" not in stated:
+        raise ValueError("no root group")
+    _check_number(len(stated))
+    for path in stated:
+        if path and not is_plain(path):
+            raise ValueError(f"an object called {path!r:.80}")
+        _check_depth(path)
+    return {path: _tried(node, metadata) if path else node(metadata) for path, metadata in stated.items()}
+
+
+def _walked(reader: _Reader, node: Callable[[str], Node]) -> dict[str, Node]:
+    """The nodes of a recording whose metadata are not consolidated."""
+    found = {"": node("")}
+    pending = [""]
+    while pending:
+        above = pending.pop()
+        for name in filter(is_plain, reader.files.folders(above)):
+            path = _under(above, name)
+            try:
+                found[path] = _tried(node, path)
+            except KeyError:  # a folder of something else
+                continue
+            _check_number(len(found))
+            _check_depth(path)
+            if not found[path].problem and found[path].array is None:
+                pending.append(path)
+    return found
+
+
+def _tried(node: Callable[[Any], Node], stated: Any) -> Node:
+    """A node, with its problem where it has one: the others are read all the same."""
+    try:
+        return node(stated)
+    except (OSError, ValueError, TypeError) as error:
+        return Node({}, None, 0, problem=f"its Zarr metadata cannot be read: {error}")
+
+
+def _check_number(number: int) -> None:
+    if number > MOST_NODES:
+        raise Beyond(f"more than {MOST_NODES} groups and arrays")
+
+
+def _check_depth(path: str) -> None:
+    if path.count("/") >= MOST_DEPTH:
+        raise Beyond(f"groups more than {MOST_DEPTH} deep")
+
+
+def _under(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name

@@ -1,0 +1,132 @@
+"""Figures of a label's map: units in order, beside the band that their own nulls span."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from xcebra_nwb.report.figures.methods import draw_correlations, draw_maps
+from xcebra_nwb.report.style import BAND, FORWARD, INK, MUTED, NULL, SEED, figure, label_ticks, write_message
+from xcebra_nwb.report.unit_map import UnitMap, method_name
+
+MOST_BARS = 60
+MOST_REGIONS = 12
+Units = NDArray[np.int64]
+
+
+def map_figure(shown: UnitMap) -> Figure:
+    """Return the tested map, its partner's and z for the foremost units; with more methods, all of them as colours.
+
+    Beside them the two against each other, the methods' correlations, and the regions.
+    """
+    units = shown.foremost(MOST_BARS)
+    partner, many = shown.partner, len(shown.methods) > 2
+    heights = [1.9, *([1.9] if partner else []), *([0.9 + 0.22 * len(shown.methods)] if many else []), 1.9]
+    drawn = figure(11, 1.6 + sum(heights))
+    grid = drawn.add_gridspec(len(heights), 2, width_ratios=[4.2, 1.25], height_ratios=heights)
+    axes = [drawn.add_subplot(grid[0, 0])]
+    axes += [drawn.add_subplot(grid[row, 0], sharex=axes[0]) for row in range(1, len(heights))]
+    _draw_tested(axes[0], shown, units)
+    if partner:
+        _draw_bars(axes[1], shown, units, partner, FORWARD)
+        axes[1].set_title(f"{method_name(shown.methods[partner])}, same units")
+    if many:
+        draw_maps(axes[2], shown, units)
+        draw_correlations(drawn.add_subplot(grid[2, 1]), shown)
+    _draw_z(axes[-1], shown, units)
+    for panel in axes[:-1]:
+        panel.tick_params(labelbottom=False)
+    _name_units(axes[-1], [shown.units[unit] for unit in units])
+    _draw_agreement(drawn.add_subplot(grid[: 2 if partner else 1, 1]), shown)
+    _draw_regions(drawn.add_subplot(grid[len(heights) - 1, 1]), shown)
+    return drawn
+
+
+def _name_units(axes: Axes, names: list[str]) -> None:
+    crowded = len(names) > 24 or max(map(len, names)) > 4
+    label_ticks(axes, names, longest=14, rotation=90 if crowded else 0, fontsize=7 if crowded else 8)
+    axes.set_xlabel("unit")
+
+
+def _draw_tested(axes: Axes, shown: UnitMap, units: Units) -> None:
+    _draw_bars(axes, shown, units, 0, SEED)
+    places, low, high = np.arange(len(units)), shown.null_low[units], shown.null_high[units]
+    if np.isfinite(low).any():
+        axes.bar(places, high - low, 0.96, low, color=BAND, edgecolor=NULL, lw=0.7, alpha=0.75, zorder=3)
+        axes.plot([], [], lw=7, color=BAND, label="5–95 % of the unit's own nulls")
+    top = np.nanmax(np.r_[shown.mean[0, units], shown.high[0, units], high, 1e-9])
+    for place in places[shown.significant[units]]:
+        axes.text(place, 1.03 * top, "★", ha="center", va="bottom", color=SEED, fontsize=8)
+    axes.plot([], [], "*", color=SEED, ms=7, label="stands out (q ≤ 0.05)")
+    axes.set_ylim(0, 1.18 * top)
+    axes.set_title(f"{method_name(shown.methods[0])}, mean and 95 % interval over seeds")
+    axes.legend(loc="upper right", bbox_to_anchor=(1, 1.16), ncols=2, handlelength=1.2)
+
+
+def _draw_bars(axes: Axes, shown: UnitMap, units: Units, method: int, color: str) -> None:
+    """Filled bars for significant units, outlines for the others: never colour alone."""
+    sure = shown.significant[units]
+    faces = np.where(sure, color, "#ffffff")
+    places, mean = np.arange(len(units)), shown.mean[method, units]
+    axes.bar(places, mean, 0.62, color=faces.tolist(), edgecolor=color, lw=0.9, zorder=2)
+    axes.vlines(places, shown.low[method, units], shown.high[method, units], color=INK, lw=0.8, zorder=4)
+    axes.set_ylabel("× the median unit")
+    axes.set_xlim(-0.8, len(units) - 0.2)
+    axes.set_ylim(bottom=0)
+
+
+def _draw_z(axes: Axes, shown: UnitMap, units: Units) -> None:
+    z = shown.z[units]
+    if not np.isfinite(z).any():
+        axes.text(0.5, 0.5, "no z: too few nulls", ha="center", va="center", color=MUTED, transform=axes.transAxes)
+        axes.set_yticks([])
+        return
+    places, sure = np.arange(len(units)), shown.significant[units]
+    axes.axhline(0, color=MUTED, lw=0.8)
+    axes.vlines(places, 0, z, color=np.where(sure, SEED, NULL).tolist(), lw=1.4)
+    axes.vlines(places, shown.z_low[units], shown.z_high[units], color=INK, lw=0.8, zorder=4)
+    axes.plot(places[sure], z[sure], "o", color=SEED, ms=4.5)
+    axes.plot(places[~sure], z[~sure], "o", mfc="white", mec=NULL, ms=4.5)
+    axes.set_ylabel("z over nulls")
+    axes.set_title("how far each unit stands out from its own nulls, and 95 % interval over seeds")
+
+
+def _draw_agreement(axes: Axes, shown: UnitMap) -> None:
+    if shown.partner is None:
+        return write_message(axes, "one method only")
+    sure = shown.significant
+    for chosen, face, edge in ((~sure, "white", NULL), (sure, SEED, "white")):
+        axes.plot(
+            shown.mean[0, chosen], shown.mean[shown.partner, chosen], "o", ms=5, mew=0.8, ls="none", mfc=face, mec=edge
+        )
+    axes.set_xlabel(method_name(shown.methods[0]))
+    axes.set_ylabel(method_name(shown.methods[shown.partner]))
+    axes.set_box_aspect(1)
+    axes.set_anchor("N")
+    known = "not known" if np.isnan(shown.agreement) else f"ρ = {shown.agreement:.2f}"
+    axes.set_title(f"two methods: {known}")
+    return None
+
+
+def _draw_regions(axes: Axes, shown: UnitMap) -> None:
+    """Share of the units that stand out for the label, by region."""
+    regions = np.asarray(shown.regions)
+    names, counts = np.unique(regions, return_counts=True)
+    if len(names) < 2 or not shown.readable or not np.isfinite(shown.q).any():
+        axes.set_axis_off()  # 0 of so many units would be said of units that nobody counted
+        return
+    if len(names) > MOST_REGIONS:
+        axes.set_xlabel(f"the {MOST_REGIONS} regions with most units, of {len(names)}", fontsize=7.5)
+    names = names[np.argsort(-counts, kind="stable")][:MOST_REGIONS]
+    shares = [shown.significant[regions == name].mean() for name in names]
+    axes.barh(range(len(names)), shares, 0.6, color=SEED)
+    for place, (name, share) in enumerate(zip(names, shares, strict=True)):
+        total = int((regions == name).sum())
+        axes.text(share, place, f" {round(share * total)}/{total}", va="center", fontsize=7.5)
+    label_ticks(axes, [name or "unknown" for name in names], axis="y", longest=14, fontsize=7.5)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.25)
+    axes.set_xticks([0, 0.5, 1])
+    axes.set_title("share of units that stand out", fontsize=8.5)

@@ -1,0 +1,87 @@
+"""HTML pages from templates: everything is escaped, nothing is fetched, one script is allowed to run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from xcebra_nwb.core.printable import printable_lines
+from xcebra_nwb.report.style import number
+
+MOST_ROWS = 100  # of a table or list from a JSON file
+LINE = 100  # characters of a list that are still read as one line
+LONGEST = 600  # characters of one value
+
+
+def render(template: str, **content: Any) -> str:
+    """Return the page that ``template`` makes of ``content``; every value in it is escaped."""
+    pages = _environment()
+    script = pages.loader.get_source(pages, "table.js")[0] if pages.loader else ""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    own = Markup(script)  # nosec B704  # a file of this package
+    return pages.get_template(template).render(**content, script=own, script_digest=f"sha256-{digest}")
+
+
+def _environment() -> Environment:
+    pages = Environment(
+        loader=PackageLoader("xcebra_nwb.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=_shown,
+    )
+    pages.policies["json.dumps_function"] = lambda value: json.dumps(_shown(value), separators=(",", ":"))
+    pages.policies["json.dumps_kwargs"] = {}
+    pages.globals["most_rows"] = MOST_ROWS
+    pages.filters |= {"number": number, "words": words, "columns": columns}
+    pages.tests |= {"nested": is_nested, "records": is_records}
+    return pages
+
+
+def _shown(value: Any) -> Any:
+    """A value of a page: text, in lists too, is :func:`printable_lines`; a browser heeds directions of writing."""
+    if isinstance(value, list | tuple):
+        return [_shown(item) for item in value]
+    return printable_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def is_nested(value: Any) -> bool:
+    """Return whether ``value`` is a mapping or list with content that needs more than a line."""
+    if isinstance(value, Mapping):
+        return bool(value)
+    if not isinstance(value, list):
+        return False
+    return any(isinstance(item, Mapping | list) for item in value) or sum(len(str(item)) for item in value) > LINE
+
+
+def is_records(value: Any) -> bool:
+    """Return whether ``value`` is a list of mappings, which a table can show."""
+    return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
+
+
+def columns(records: list[Mapping[str, Any]]) -> list[str]:
+    """Return the keys of all ``records`` in the order in which they come up."""
+    return list(dict.fromkeys(key for record in records[:MOST_ROWS] for key in record))
+
+
+def words(value: Any) -> str:
+    """Return a value of a JSON file in one line for reading."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return number(value, 6) if isinstance(value, float) else str(value)
+    if isinstance(value, list) and not any(isinstance(item, Mapping | list) for item in value):
+        text = ", ".join(words(item) for item in value[:MOST_ROWS]) or "–"
+    elif isinstance(value, Mapping | list):
+        text = json.dumps(value, ensure_ascii=False)
+    else:
+        text = str(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

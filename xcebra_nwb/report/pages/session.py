@@ -1,0 +1,232 @@
+"""The page of one session, in the order in which a scientist asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from xcebra_nwb.core import session as contract
+from xcebra_nwb.core.receipts import ORDER, Receipt
+from xcebra_nwb.core.results import Results, from_json
+from xcebra_nwb.report import wording
+from xcebra_nwb.report.conditions_table import COLUMNS, condition_rows, condition_sentences
+from xcebra_nwb.report.figures.across import across_figure
+from xcebra_nwb.report.figures.attribution import MOST_BARS, map_figure
+from xcebra_nwb.report.figures.decoding import decoding_figure
+from xcebra_nwb.report.figures.embedding import embedding_figure
+from xcebra_nwb.report.figures.extraction import coverage_figure, label_figure, rates_figure
+from xcebra_nwb.report.figures.quality import correlation_figure, correlation_words, correlations, masks_figure
+from xcebra_nwb.report.figures.training import training_figure
+from xcebra_nwb.report.pages.render import render
+from xcebra_nwb.report.status import receipt_of
+from xcebra_nwb.report.style import number, picture, verdict_style
+from xcebra_nwb.report.unit_map import unit_columns, unit_map, unit_rows
+
+SOURCE = ("source", "neural_source", "asset_id", "sha256", "nwb_identifier", "session_start_time", "subject", "species")
+
+
+def session_page(results: Results, directory: Path) -> str:
+    """Return the HTML of a session that was analysed; receipts are read from its ``directory``."""
+    assessed = {label: results.assessed(label) for label in results.labels}
+    attrs = results.session.attrs
+    return render(
+        "report.html.j2",
+        session=attrs["session"],
+        facts=_facts(results),
+        sentence=wording.headline(results.session.sizes["unit"], assessed),
+        cards=[_card(label, result) for label, result in assessed.items()],
+        maps=[_map(results, label, result) for label, result in assessed.items()],
+        most_bars=MOST_BARS,
+        decoding=_decoding(results, assessed),
+        conditions={
+            "sentences": condition_sentences(assessed),
+            "columns": COLUMNS,
+            "rows": condition_rows(assessed),
+        },
+        across=_across(results, assessed),
+        embeddings=[_embedding(results, label) for label in results.labels],
+        training=_training(results),
+        extraction=_extraction(results, assessed),
+        provenance=_provenance(results, directory),
+    )
+
+
+def refused_page(refusal: Receipt, inventory: Any) -> str:
+    """Return the HTML of a session whose data cannot answer."""
+    return render("refused.html.j2", refusal=refusal, inventory=inventory)
+
+
+def _facts(results: Results) -> str:
+    session, attrs = results.session, results.session.attrs
+    seconds = float(session["valid"].sum()) * float(attrs["bin_width"])
+    subject = ", ".join(text for text in (attrs["subject"] and f"subject {attrs['subject']}", attrs["species"]) if text)
+    about = [
+        subject,
+        f"{session.sizes['unit']:,} units ({session['activity'].attrs['kind']})",
+        f"{seconds:,.0f} s used",
+    ]
+    about += [f"bins of {number(float(attrs['bin_width']))} s", f"{results.attribution.sizes['seed']} seeds"]
+    return " · ".join(part for part in [*about, f"{results.attribution.sizes['null']} nulls a label"] if part)
+
+
+def _card(label: str, result: dict[str, Any]) -> dict[str, Any]:
+    verdict = str(result.get("verdict", "not known"))
+    color, sign = verdict_style(verdict)
+    because = result.get("because") or "assessment.json does not say why"
+    return {"label": label, "verdict": verdict, "tone": color, "sign": sign, "because": because} | {
+        "facts": wording.card_facts(result)
+    }
+
+
+def _map(results: Results, label: str, result: dict[str, Any]) -> dict[str, Any]:
+    shown = unit_map(results.attribution, label, str(result.get("verdict")))
+    columns = unit_columns(shown)
+    alt = f"Bars of the attribution of {label} per unit, with the band of its nulls, the second method and z."
+    untested = str(results.attribution.attrs.get("z_reason") or (result.get("nulls") or {}).get("reason") or "")
+    words = wording.map_words(shown, untested, str(result.get("resolution") or ""))
+    return {
+        "label": label,
+        "words": words,
+        "warning": wording.disagreement(shown),
+        "picture": picture(lambda: map_figure(shown), f"{alt} {words}"),
+        "caption": wording.map_caption(shown, results.attribution.sizes["seed"]),
+        "columns": columns,
+        "numbers": columns[2:-1],
+        "rows": unit_rows(shown),
+        "units": len(shown.units),
+    }
+
+
+def _decoding(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    rows = wording.assessment_rows(assessed)
+    scores = "; ".join(f"{row[0]} {number(row[2], 2)}" for row in rows)
+    return {
+        "picture": picture(lambda: decoding_figure(assessed), f"Held-out scores, seeds and nulls: {scores}."),
+        "metrics": wording.metrics(assessed),
+        "p": wording.smallest_p_words(assessed),
+        "columns": wording.ASSESSMENT_COLUMNS,
+        "rows": rows,
+        "reasons": wording.reasons(assessed),
+        "note": results.assessment.get("consistency_note", ""),
+    }
+
+
+def _across(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What the other sessions of the space say of this one; no picture where there are none."""
+    across = results.assessment.get("across_sessions") or {}
+    scores = {label: number(result["score"], 2) for label, result in across.get("labels", {}).items()}
+    alt = "Scores from decoders of other sessions: " + "; ".join(f"{label} {score}" for label, score in scores.items())
+    return {
+        "sessions": wording.listed(across.get("sessions") or []),
+        "reason": across.get("reason") or "",
+        "picture": picture(lambda: across_figure(across, assessed), f"{alt}.") if scores else None,
+    }
+
+
+def _embedding(results: Results, label: str) -> dict[str, Any]:
+    alt = f"The latents of {label} on their principal axes, coloured by {label}: training bins, held-out bins, a null."
+    return {"label": label, "picture": picture(lambda: embedding_figure(results, label), alt)}
+
+
+def _training(results: Results) -> dict[str, Any]:
+    training = results.training
+    held_out = training["held_out_loss"].values[training["role"].values.astype(str) == "seed"].mean(0)
+    names, units = [str(name) for name in training["objective"].values], training["loss"].attrs["units"]
+    pairs = zip(names, held_out, training["chance"].values, strict=True)
+    alt = "; ".join(f"{name}: held out {number(loss)}, chance {number(chance)} {units}" for name, loss, chance in pairs)
+    remarks = [("remark", remark) for remark in from_json(training.attrs.get("remarks", "[]"))]
+    return {
+        "picture": picture(lambda: training_figure(training), f"Loss per objective over training. {alt}."),
+        "warning": wording.above_chance(names, held_out, training["chance"].values, units),
+        "words": wording.training_words(names, [str(rule) for rule in training["positive"].values]),
+        "facts": [
+            ("device", training.attrs.get("device", "not known")),
+            ("members", training.sizes["member"]),
+            *remarks,
+        ],
+    }
+
+
+def _extraction(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    session = results.session
+    choices, masks = from_json(session.attrs["choices"]), from_json(session.attrs["masks"])
+    valid = float(session["valid"].mean())
+    return {
+        "choices": choices if isinstance(choices, list) else [choices],
+        "masks": _masks(masks, session.sizes["time"]),
+        "bins": [("bins", number(session.sizes["time"])), ("valid", f"{valid:.1%}"), ("segments", _segments(results))],
+        "coverage": picture(
+            lambda: coverage_figure(session, results.training),
+            f"Use of bins over time: {valid:.0%} are valid; activity.",
+        ),
+        "masked": picture(lambda: masks_figure(session), f"When bins were taken out, by reason: {'; '.join(masks)}.")
+        if "masked_by" in session and masks
+        else None,
+        "correlations": _correlations(session, assessed),
+        "rates": picture(lambda: rates_figure(session), "Histogram of the units' mean activity."),
+        "labels": [_label(session, name) for name in contract.labels(session)],
+        "inventory": results.inventory,
+    }
+
+
+def _correlations(session: xr.Dataset, assessed: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    """How much labels go along with each other; None where there is only one."""
+    names, matrix = correlations(session)
+    if len(names) < 2:
+        return None
+    words = f"{correlation_words(names, matrix)} {wording.prediction_words(assessed)}".rstrip()
+    alt = f"Correlations between {wording.listed(names)}. {words}"
+    return {"words": words, "picture": picture(lambda: correlation_figure(names, matrix), alt)}
+
+
+def _label(session: xr.Dataset, name: str) -> dict[str, Any]:
+    attrs = session[name].attrs
+    frame = f"reference frame: {attrs['reference_frame']}" if attrs["reference_frame"] else ""
+    return {
+        "label": name,
+        "attrs": " · ".join(str(part) for part in (attrs["kind"], attrs["units"], attrs["source"], frame) if part),
+        "picture": picture(lambda: label_figure(session, name), f"{name} over time and its occupancy."),
+        "caption": "Left: the bins in use. Right: how many of them lie at each value"
+        + (", by colour: dark where few do, bright where many do." if contract.label_axes(session[name]) > 1 else "."),
+    }
+
+
+def _masks(masks: Any, bins: int) -> Any:
+    """Bins taken out by reason, with their share; as it stands where the attr holds something else."""
+    if not isinstance(masks, dict):
+        return masks
+    return {why: f"{number(n)} bins ({n / bins:.1%})" if isinstance(n, int) else n for why, n in masks.items()}
+
+
+def _segments(results: Results) -> int:
+    segment = results.session["segment"].values
+    return len(set(segment[segment >= 0].tolist()))
+
+
+def _provenance(results: Results, directory: Path) -> dict[str, Any]:
+    attrs = results.session.attrs
+    files = [
+        {"verb": verb, "file": name, "SHA-256": digest}
+        for verb in ORDER[:-1]  # a page cannot name its own digest
+        if (found := receipt_of(directory, verb)) is not None
+        for name, digest in found.files.items()
+    ]
+    return {
+        "source": [(key.replace("_", " "), str(attrs[key]) or "–") for key in SOURCE],
+        "software": _merged("software", results.session, results.training, results.attribution),
+        "config": _merged("config", results.training, results.attribution),
+        "files": files,
+        "findings": results.findings,
+        "usable": f"{usable:.1%}" if (usable := results.assessment.get("usable_bins")) is not None else None,
+    }
+
+
+def _merged(attr: str, *datasets: xr.Dataset) -> dict[str, Any]:
+    """What the files of several verbs hold as JSON under one attr; the later verb wins."""
+    found: dict[str, Any] = {}
+    for dataset in datasets:
+        content = from_json(dataset.attrs.get(attr, "{}"))
+        found |= content if isinstance(content, dict) else {attr: content}
+    return found

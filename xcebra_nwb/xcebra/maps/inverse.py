@@ -1,0 +1,105 @@
+"""The rank-aware pseudo-inverse of many small Jacobians, by their Gram matrices.
+
+``J^+ = J^T (J J^T)^+``: of a Jacobian of K rows and thousands of columns only the K x K Gram matrix is inverted, in
+float64, since it squares the condition number. The Jacobian itself has the rounding of the encoder's float32.
+Eigenvalues cost an order of magnitude more than the inverse, and are looked for where it cannot say that all are kept.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from xcebra_nwb.xcebra.maps.workspace import Workspace, pieces
+
+# Below this share of the largest eigenvalue of the Gram matrix a direction is the rounding of float32 gradients,
+# whatever cut was asked for.
+ROUNDING = 1e-11
+MATRICES = 16_384  # whose eigenvalues are asked for at once: the libraries of a card refuse more than some 30,000
+
+
+def pseudo_inverse(gram: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
+    """Return the pseudo-inverse (..., K, K) of Gram matrices (..., K, K), and what it keeps of each row, (..., K).
+
+    They are those of :meth:`Spectrum.inverse`, which is asked where a direction could be dropped.
+    """
+    inverse, singular = torch.linalg.inv_ex(gram)
+    kept, most = torch.ones_like(gram[..., 0]), 1 / max(tolerance, ROUNDING)
+    unsure = ~_within(most, gram, inverse)
+    if unsure.any():
+        here, there = gram[unsure], inverse[unsure]
+        unsure[unsure.clone()] = ~_within(most**2, here @ here, there @ there)  # costs more, and says more
+    unsure |= singular != 0
+    if unsure.any():
+        inverse[unsure], kept[unsure] = Spectrum.of(gram[unsure]).inverse(tolerance)
+    return inverse, kept
+
+
+def _within(most: float, matrices: Tensor, inverses: Tensor) -> Tensor:
+    """Whether the largest eigenvalue is surely less than ``most`` times the smallest, (...).
+
+    The product of the norms of a matrix and its inverse is at least that, and the nearer the more the eigenvalues
+    differ.
+    """
+    return torch.linalg.matrix_norm(matrices) * torch.linalg.matrix_norm(inverses) < most
+
+
+def inverse_along(gram: Tensor, projector: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the pseudo-inverse of Gram matrices (..., K, K) on the span of ``projector``, and what it keeps, (..., K).
+
+    What the projection takes away is filled up with the mean eigenvalue, and taken out of the inverse again.
+    """
+    gram, filling = projector @ gram @ projector, torch.eye(gram.shape[-1]).to(gram) - projector
+    mean = gram.diagonal(dim1=-2, dim2=-1).mean(dim=-1)[..., None]
+    filled = (mean > 0).to(gram.dtype)  # where there is nothing, nothing is kept
+    inverse, kept = pseudo_inverse(gram + mean.unsqueeze(-1) * filling, 0.0)
+    added = (filled / mean.where(mean > 0, 1.0)).unsqueeze(-1) * filling
+    return inverse - added, kept - filled * filling.diagonal(dim1=-2, dim2=-1)
+
+
+class Spectrum(NamedTuple):
+    """The eigenvalues (..., K), ascending, and eigenvectors (..., K, K) of Gram matrices, in float64."""
+
+    values: Tensor
+    vectors: Tensor
+
+    @classmethod
+    def of(cls, gram: Tensor) -> Spectrum:
+        """Return that of ``gram`` (..., K, K)."""
+        parts = [torch.linalg.eigh(some) for some in gram.flatten(0, -3).split(MATRICES)]
+        values, vectors = (torch.cat(part) for part in zip(*parts, strict=True))
+        return cls(values.view(gram.shape[:-1]), vectors.view(gram.shape))
+
+    def inverse(self, tolerance: float) -> tuple[Tensor, Tensor]:
+        """Return the Gram's pseudo-inverse (..., K, K), and what it keeps of each row of the Jacobian, (..., K).
+
+        Eigenvalues under ``tolerance`` times the largest are dropped, which keeps the directions that the data do not
+        fix from being divided by their tiny gradients. What is kept of a row is between 0 and 1, the diagonal of the
+        projector on the directions that are left; its sum over a block is the block's effective rank.
+        """
+        kept = (self.values > max(tolerance, ROUNDING) * self.values[..., -1:]) & (self.values > 0)
+        inverse_values = torch.where(kept, 1 / torch.where(kept, self.values, 1.0), 0.0).unsqueeze(-2)
+        return (self.vectors * inverse_values) @ self.vectors.mT, (self.vectors.square() * kept.unsqueeze(-2)).sum(-1)
+
+
+def gram(jacobian: Tensor, space: Workspace | None = None) -> Tensor:
+    """Return ``J J^T`` (..., K, K), in float64, of ``jacobian`` (..., K, N); ``space`` takes copies."""
+    flat, space = jacobian.flatten(0, -3), space or Workspace()
+    found = flat.new_empty(len(flat), *flat.shape[1:2] * 2, dtype=torch.float64)
+    for some in pieces(len(flat), flat[0].numel(), flat.device):
+        rows = space.array("gram", flat[some].shape, flat, torch.float64).copy_(flat[some])
+        torch.bmm(rows, rows.mT, out=found[some])
+    return found.unflatten(0, jacobian.shape[:-2])
+
+
+def condition(gram: Tensor) -> Tensor:
+    """Return the largest over the smallest eigenvalue (...) of ``gram`` (..., K, K)."""
+    values = torch.linalg.eigvalsh(gram)
+    return values[..., -1] / values[..., 0].clamp_min(1e-30)
+
+
+def times(inverse: Tensor, jacobian: Tensor) -> Tensor:
+    """Return ``inverse`` (..., k, K) times ``jacobian`` (..., K, T, D), (..., k, T, D), as exact as the latter is."""
+    return (inverse.to(jacobian.dtype) @ jacobian.flatten(-2)).unflatten(-1, jacobian.shape[-2:])

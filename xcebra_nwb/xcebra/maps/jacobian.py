@@ -1,0 +1,96 @@
+"""The Jacobian of the latents at many bins, for maps: no gradient goes back through it.
+
+The windows of neighbouring bins share most of their activity: it is encoded once, as one stretch of time, and so are
+the slopes of the activation functions, which every window then looks up. What training does in memory of its own, to
+be differentiated, is done here in a workspace.
+Shapes: M members, B windows, T bins, D units, H hidden, K latents, R rows of the Jacobian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xcebra_nwb.xcebra.architecture import Architecture
+from xcebra_nwb.xcebra.encoder import Layer, encoded, folded, slopes_of
+from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.maps.workspace import Workspace, pieces
+
+
+def identity(latents: Tensor) -> Tensor:
+    """Return the rows (M, 1, K, K) that every one of the ``latents`` (M, B, K) has in common."""
+    return torch.eye(latents.shape[-1]).to(latents).expand(len(latents), 1, -1, -1)
+
+
+@torch.no_grad()
+def jacobian(
+    shape: Architecture,
+    layers: list[Layer],
+    inputs: Inputs,
+    bins: NDArray[np.int64],
+    rows: Callable[[Tensor], Tensor] = identity,
+    space: Workspace | None = None,
+) -> Tensor:
+    """Return the Jacobian (M, B, R, T, D) at the windows around ``bins`` of ``inputs`` (time, D).
+
+    Args:
+        shape: the architecture.
+        layers: of all members.
+        inputs: what the encoders see.
+        bins: B of them, in any order.
+        rows: what is wanted of the latents (M, B, K) there: its own derivatives (M, B, R, K) by them, or (M, 1, R, K)
+            if they are the same for all.
+        space: where it is computed, and where what is returned lies.
+    """
+    latents, along, starts = encoded(shape, layers, inputs, bins)
+    left = shape.window - np.cumsum([kernel - 1 for kernel in shape.kernels])  # bins of every layer's output
+    consecutive = bool((np.diff(bins) == 1).all())
+    slopes = [_of_windows(s, starts, int(b), consecutive) for s, b in zip(slopes_of(shape, along), left, strict=False)]
+    asked, space = rows(latents), space or Workspace()
+    found = space.array("jacobian", (*asked.shape[:1], len(bins), asked.shape[2], shape.window, shape.units), asked)
+    for some in pieces(len(bins), _elements(shape, asked), latents.device):
+        near = [slope[:, :, some] for slope in slopes]
+        found[:, some] = _pulled_back(shape, layers, near, asked[:, some] if asked.shape[1] > 1 else asked, space)
+    return found
+
+
+def _elements(shape: Architecture, rows: Tensor) -> int:
+    """How many elements a window's gradients of ``rows`` (M, ..., R, K) have between two layers, at most."""
+    return len(rows) * rows.shape[2] * max(1, shape.window - 1) * max(shape.widths[1:])
+
+
+def _pulled_back(
+    shape: Architecture, layers: list[Layer], slopes: list[Tensor], rows: Tensor, space: Workspace
+) -> Tensor:
+    """``rows`` (M, B or 1, R, K) times the Jacobian at windows with these ``slopes`` (M, T', B, C): (M, B, R, T, D).
+
+    It is :func:`.encoder.vector_jacobian`, but for where it is done, and that the slopes are known.
+    """
+    gradient = rows.transpose(1, 2).unsqueeze(1)  # (M, T = 1, R, B, K)
+    for number in range(len(layers) - 1, -1, -1):
+        passed = gradient
+        if number < len(slopes):
+            slope = slopes[number].unsqueeze(2)
+            sizes = (*gradient.shape[:3], *slope.shape[3:])
+            gradient = torch.mul(gradient, slope, out=space.array("sloped", sizes, slope))
+        weight, kernel = layers[number][0], shape.kernels[number]
+        members, left, count, windows, _ = gradient.shape
+        sizes = (members, left + kernel - 1, count, windows, weight.shape[1] // kernel)
+        result = space.array(f"layer {number % 2}", sizes, weight)
+        folded(gradient.flatten(2, 3), weight, result.flatten(2, 3))
+        if shape.residual[number]:
+            result[:, 1:-1] += passed
+        gradient = result
+    return gradient.permute(0, 3, 2, 1, 4)
+
+
+def _of_windows(along: Tensor, starts: Tensor, bins: int, consecutive: bool) -> Tensor:
+    """``bins`` of ``along`` (M, time, H) from each of ``starts`` on, (M, bins, B, H); ``consecutive``: a view."""
+    if consecutive:
+        return along.unfold(1, len(starts), 1)[:, :bins].transpose(2, 3)
+    where = torch.arange(bins, device=starts.device).unsqueeze(1) + starts
+    return along.index_select(1, where.flatten()).unflatten(1, where.shape)

@@ -1,0 +1,321 @@
+"""Attribution maps of every method: the inverted neuron gradient, the neuron gradient, and the baselines.
+
+For every usable bin the Jacobian of the encoder on its full window, J (K latents x T bins * D units), is inverted
+(Schneider et al., AISTATS 2025, arXiv 2502.12977); a unit's share is the L2 norm over the lags. The label map is the
+root of the mean over time of the squared entries of the label's block, since latents inside a block are identified
+only up to a linear map; the latent map is the mean of the absolute entries. Running sums over chunks of bins: memory
+does not grow with the recording. The baselines (:mod:`.baselines`) cost more and are read at fewer bins; the support of
+a generator (:mod:`.support`) is fitted first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xcebra_nwb.xcebra.architecture import Architecture
+from xcebra_nwb.xcebra.encoder import Layer
+from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.maps import baselines, generator_support
+from xcebra_nwb.xcebra.maps.chunk import FORWARD, INVERSE, PLAIN, BinMaps, Part, Wanted, of_jacobian
+from xcebra_nwb.xcebra.maps.generator_support import Observed
+from xcebra_nwb.xcebra.maps.kept_directions import Directions
+from xcebra_nwb.xcebra.maps.model import Model
+from xcebra_nwb.xcebra.maps.workspace import Workspace
+from xcebra_nwb.xcebra.out_of_memory import Once, halving
+from xcebra_nwb.xcebra.sampling.samples import Block
+from xcebra_nwb.xcebra.trainers.loss import Contrast
+
+JACOBIAN_METHODS = (INVERSE, PLAIN, FORWARD)
+METHODS = (*JACOBIAN_METHODS, generator_support.METHOD, *baselines.METHODS)
+DEFAULT_METHODS = (INVERSE, FORWARD)
+CHUNK_ELEMENTS = {
+    "cpu": 1_200_000,
+    "cuda": 4_000_000,
+}  # of the Jacobians held at once: a processor's cache, a card's cores
+CONDITIONS = 1000  # bins at most whose Gram's eigenvalues are looked at, evenly over all
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Where, and for which members, the methods that do not come with the Jacobian are computed."""
+
+    generator: np.random.Generator  # of their draws
+    bins: int = 500  # at most, evenly over the usable ones
+    members: Sequence[int] | None = None  # None: all; the first method of all is computed for all members anyway
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """Who takes the label maps of every bin, as they come: they may not fit the memory.
+
+    ``keep`` is called with a method, the first bin, counted from 0, and the sum over ``members`` of their label maps
+    (L, bin, D) there: once for every bin, in their order.
+    """
+
+    members: Sequence[int]
+    keep: Callable[[str, int, NDArray[np.float32]], None]
+
+
+@dataclass
+class Maps:
+    """The maps of a stack; M members, L labels, K latents, D units. NaN for members that were not computed."""
+
+    label: dict[str, NDArray[np.float64]]  # method: (M, L, D)
+    latent: dict[str, NDArray[np.float64]]  # method: (M, K, D)
+    effective_rank: NDArray[np.float64]  # (M, L) kept directions of each label's block, mean over bins
+    condition: NDArray[np.float64]  # (M,) the Gram's largest over smallest eigenvalue, median over bins evenly chosen
+    usable: NDArray[np.float64]  # (M,) share of the bins whose Jacobian is not zero
+    deviance_explained: NDArray[np.float64] | None = None  # (M, D) by the generators, on held-out bins, if fitted
+
+
+def attribute(
+    inputs: Inputs,
+    shape: Architecture,
+    layers: list[Layer],
+    labels: Sequence[Block],
+    bins: NDArray[np.int64],
+    contrast: Contrast,
+    rank_tolerance: float | Directions,
+    methods: Sequence[str] = DEFAULT_METHODS,
+    over_time: OverTime | None = None,
+    progress: Callable[[int], None] = lambda bins: None,
+    sampling: Sampling | None = None,
+    observed: Observed | None = None,
+) -> Maps:
+    """Return the maps of every member by ``methods`` (of :data:`METHODS`) at ``bins`` of ``inputs`` (time, D).
+
+    The inverse is cut at ``rank_tolerance`` times the largest eigenvalue of a bin's Gram matrix, or it keeps the
+    directions given for these ``bins``; its label maps are then made of each bin's shares of the units.
+    Bins whose Jacobian is zero (saturated outputs) carry no information and are left out of the means of the methods
+    that are made of it; the share that is left is reported. ``over_time`` is given the label maps of every bin by those
+    methods, and by the support of a generator. The baselines need a ``sampling``, the generator what was ``observed``.
+    ``progress`` is called with the number of bins done; in all they are :func:`work`.
+    """
+    model = Model(inputs, shape, layers, labels, contrast)
+    of_jacobian = [method for method in methods if method in JACOBIAN_METHODS]
+    maps = maps_of_jacobian(model, bins, rank_tolerance, of_jacobian, over_time, progress)
+    costly = [method for method in methods if method in baselines.METHODS]
+    if costly and sampling is None:
+        raise ValueError(f"{', '.join(costly)}: give a Sampling")
+    if generator_support.METHOD in methods:
+        if observed is None:
+            raise ValueError(f"{generator_support.METHOD}: give what was Observed")
+        members = _computed(generator_support.METHOD, methods, sampling, model)
+        _add_support(maps, model, bins, observed, members, over_time, progress)
+    if sampling is not None:
+        generators = dict(zip(baselines.METHODS, sampling.generator.spawn(len(baselines.METHODS)), strict=True))
+        for method in costly:
+            members = _computed(method, methods, sampling, model)
+            few, where = model.only(members), sampled(bins, sampling.bins)
+            values = baselines.values(method, few, bins, where, generators[method])
+            found = _mean_maps(values, few, len(where), progress)
+            maps.label[method], maps.latent[method] = (_spread(m, members, model.members) for m in found)
+    return maps
+
+
+def _computed(method: str, methods: Sequence[str], sampling: Sampling | None, model: Model) -> list[int]:
+    """The members that a method is computed for: all for the first of all, which is tested."""
+    if method == methods[0] or sampling is None or sampling.members is None:
+        return list(range(model.members))
+    return list(sampling.members)
+
+
+def _add_support(
+    maps: Maps,
+    model: Model,
+    bins: NDArray[np.int64],
+    observed: Observed,
+    members: Sequence[int],
+    over_time: OverTime | None,
+    progress: Callable[[int], None],
+) -> None:
+    """Fit generators for ``members`` and add the maps of their support."""
+    few, resolved = model.only(members), _Resolved(generator_support.METHOD, over_time, members)
+    fitted = generator_support.fit(few, observed, [observed.generators[m] for m in members], progress)
+    found = _mean_maps(generator_support.values(fitted, bins), few, len(bins), progress, resolved.add)
+    maps.label[generator_support.METHOD], maps.latent[generator_support.METHOD] = (
+        _spread(m, members, model.members) for m in found
+    )
+    maps.deviance_explained = _spread(fitted.deviance_explained, members, model.members)
+
+
+def work(bins: int, methods: Sequence[str], sampling: Sampling, observed: Observed | None = None) -> int:
+    """Return how many bins :func:`attribute` goes through, over all methods."""
+    fitted = (
+        bins + generator_support.work(observed.options)
+        if observed is not None and generator_support.METHOD in methods
+        else 0
+    )
+    return bins + fitted + sum(min(bins, sampling.bins) for method in methods if method in baselines.METHODS)
+
+
+def sampled(bins: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return at most ``count`` of ``bins``, evenly over them."""
+    if len(bins) <= count:
+        return bins
+    return bins[np.linspace(0, len(bins) - 1, count).round().astype(np.int64)]
+
+
+def _mean_maps(
+    values: Iterator[Tensor],
+    model: Model,
+    bins: int,
+    progress: Callable[[int], None],
+    keep: Callable[[int, Tensor | None], None] = lambda first, squares: None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The label maps (M, L, D) and latent maps (M, K, D) of ``values`` (M, B, K, T, D), chunk by chunk.
+
+    ``keep`` is called with every chunk's first bin, counted from 0, and its squared label maps (M, L, B, D).
+    """
+    sums, first = _MapSums(model), 0
+    for chunk in values:
+        maps = BinMaps.of_blocks(chunk, model.labels, True)
+        sums.add(maps)
+        keep(first, maps.squares)
+        first += chunk.shape[1]
+        progress(chunk.shape[1])
+    return sums.result(np.full(model.members, bins))
+
+
+def _spread(maps: NDArray[np.float64], members: Sequence[int], count: int) -> NDArray[np.float64]:
+    """``maps`` of ``members`` among ``count`` members, NaN for the others."""
+    spread = np.full((count, *maps.shape[1:]), np.nan)
+    spread[list(members)] = maps
+    return spread
+
+
+def maps_of_jacobian(
+    model: Model,
+    bins: NDArray[np.int64],
+    rank_tolerance: float | Directions,
+    methods: Sequence[str] = DEFAULT_METHODS,
+    over_time: OverTime | None = None,
+    progress: Callable[[int], None] = lambda bins: None,
+) -> Maps:
+    """Return the maps that are made of the Jacobian, and what is known of its rank; see :func:`attribute`.
+
+    When memory runs out, all is done again by smaller chunks.
+    """
+    resolved = {method: _Resolved(method, over_time, range(model.members)) for method in methods}
+    told = Once()
+
+    def keep(first: int, part: Part) -> None:
+        for method in methods:
+            resolved[method].add(first, part.maps[method].squares)
+        progress(told.new(first, part.bins))
+
+    wanted = Wanted(rank_tolerance, methods, over_time is not None, math.ceil(len(bins) / CONDITIONS))
+    stacks = [(model.only(some), wanted.only(some)) for some in _at_once(model)]
+    of_chunks = partial(_of_chunks, model, stacks, bins, keep)
+    elements = CHUNK_ELEMENTS.get(model.inputs.device.type, CHUNK_ELEMENTS["cuda"])
+    return halving(of_chunks, elements, least=elements_a_bin(stacks[0][0]))
+
+
+def _at_once(model: Model) -> list[range]:
+    """The members whose Jacobians are made together: all on a card, one on a processor, whose cache holds no more."""
+    everyone = range(model.members)
+    return [range(m, m + 1) for m in everyone] if model.inputs.device.type == "cpu" else [everyone]
+
+
+def _of_chunks(
+    model: Model,
+    stacks: Sequence[tuple[Model, Wanted]],
+    bins: NDArray[np.int64],
+    keep: Callable[[int, Part], None],
+    elements: int,
+) -> Maps:
+    """The maps by chunks whose Jacobians have so many ``elements``; ``keep`` is told of each, in their order.
+
+    ``stacks`` are the members of ``model``, those that are taken together, and what is wanted of them.
+    """
+    sums, space = _Sums(model, stacks[0][1].methods), Workspace()
+    size = max(1, elements // elements_a_bin(stacks[0][0]))
+    for first in range(0, len(bins), size):
+        some = bins[first : first + size]
+        found = Part.joined([of_jacobian(few, wanted, first, some, space) for few, wanted in stacks])
+        sums.add(found)
+        keep(first, found)
+    return sums.result(len(bins))
+
+
+def elements_a_bin(model: Model) -> int:
+    """Return how many elements the Jacobians of all members have at a bin."""
+    return model.members * model.shape.outputs * model.shape.window * model.shape.units
+
+
+def _median_of_known(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The median over bins (M,) of what is known of ``values`` (M, bin)."""
+    return np.array([np.median(row[~np.isnan(row)]) if (~np.isnan(row)).any() else np.nan for row in values])
+
+
+class _MapSums:
+    """Running sums over bins of one method's maps."""
+
+    def __init__(self, model: Model) -> None:
+        self.label = np.zeros((model.members, len(model.labels), model.shape.units))
+        self.latent = np.zeros((model.members, model.shape.outputs, model.shape.units))
+
+    def add(self, maps: BinMaps) -> None:
+        """Add a chunk's."""
+        self.label += maps.label
+        self.latent += maps.latent
+
+    def result(self, count: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the label maps (M, L, D) and the latent maps (M, K, D), means over ``count`` (M,) bins."""
+        bins = np.asarray(count, dtype=np.float64)[:, None, None]
+        return np.sqrt(self.label / bins), self.latent / bins
+
+
+class _Resolved:
+    """One method's label maps of every bin on their way to who takes them, if anyone does."""
+
+    def __init__(self, method: str, over_time: OverTime | None, members: Sequence[int]) -> None:
+        """Those wanted are found among ``members``, which the maps are of."""
+        self._method, self._over_time, self._told = method, over_time, Once()
+        self._rows = [list(members).index(m) for m in over_time.members] if over_time is not None else []
+
+    def add(self, first: int, squares: Tensor | None) -> None:
+        """Pass on the squared label maps (M, L, B, D) from bin ``first`` on, unless it was done before or is no use."""
+        if self._over_time is None or squares is None or not self._rows:
+            return
+        count = squares.shape[2]
+        new = self._told.new(first, count)
+        if new:
+            maps = squares[self._rows, :, count - new :].sqrt().sum(dim=0)
+            self._over_time.keep(self._method, first + count - new, maps.float().cpu().numpy())
+
+
+class _Sums:
+    """Running sums over bins of everything that is made of the Jacobian."""
+
+    def __init__(self, model: Model, methods: Sequence[str]) -> None:
+        self.maps = {method: _MapSums(model) for method in methods}
+        self.rank = np.zeros((model.members, len(model.labels)))
+        self.count = np.zeros(model.members)
+        self.conditions: list[NDArray[np.float32]] = []
+
+    def add(self, part: Part) -> None:
+        """Add what was made of a chunk."""
+        for method, sums in self.maps.items():
+            sums.add(part.maps[method])
+        self.rank += part.rank
+        self.count += part.usable
+        self.conditions.append(part.conditions)
+
+    def result(self, bins: int) -> Maps:
+        count = np.where(self.count > 0, self.count, np.nan)  # no bin with a gradient, no map
+        maps = {method: sums.result(count) for method, sums in self.maps.items()}
+        return Maps(
+            label={method: label for method, (label, _) in maps.items()},
+            latent={method: latent for method, (_, latent) in maps.items()},
+            effective_rank=self.rank / count[:, None],
+            condition=_median_of_known(np.concatenate(self.conditions, axis=1)),
+            usable=self.count / max(bins, 1),
+        )

@@ -1,0 +1,237 @@
+"""Batches drawn on a device: the rules of :mod:`.pairs` for all members together, without a word from the host.
+
+Every draw takes one number from each member's own generator: the seed of all that the device draws for the member. So
+a member does not depend on those beside it, and the state of its generator is all that a snapshot has to keep.
+The draws are others than those on the CPU, from the same distributions.
+Shapes: M members, K objectives, S steps, B samples of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from xcebra_nwb.xcebra.sampling.device.label_steps import DeviceSteps, FromNumbers, device_steps
+from xcebra_nwb.xcebra.sampling.device.neighbours import DeviceSearch, device_search
+from xcebra_nwb.xcebra.sampling.device.tables import GroupTables, Tables
+from xcebra_nwb.xcebra.sampling.groups import Integers
+from xcebra_nwb.xcebra.sampling.pairs import DiscretePairs, NearPairs, PositiveRule, TimePairs
+
+DEVICE_STEPS_A_DRAW = 64  # steps whose batches a device draws together; part of what a seed means there
+
+
+class DevicePairs(FromNumbers, Protocol):
+    """Draws a positive for every reference of every member."""
+
+    def draw(self, references: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
+        """Return a positive sample number for each of ``references`` (M, S, B)."""
+        ...
+
+
+@singledispatch
+def device_pairs(kind: PositiveRule, rules: Sequence[PositiveRule], device: torch.device) -> DevicePairs:
+    """Return ``rules``, one a member and all of the kind of ``kind`` (:func:`kind_of`), on ``device``."""
+    raise TypeError(f"no form of {type(kind).__name__} on a device")
+
+
+@singledispatch
+def kind_of(rule: PositiveRule) -> tuple[Any, ...]:
+    """Return what two rules must have in common to be drawn together."""
+    return (type(rule),)
+
+
+@dataclass(frozen=True)
+class DeviceTimePairs:
+    """See :class:`~xcebra_nwb.xcebra.sampling.pairs.TimePairs`."""
+
+    successor: Tables
+    uniforms: int = 0
+    normals: int = 0
+
+    def draw(self, references: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
+        """See :class:`DevicePairs`."""
+        return self.successor.at(references)
+
+
+@dataclass(frozen=True)
+class DeviceDiscretePairs:
+    """See :class:`~xcebra_nwb.xcebra.sampling.pairs.DiscretePairs`."""
+
+    group: Tables
+    classes: GroupTables
+    uniforms: int = 1
+    normals: int = 0
+
+    def draw(self, references: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
+        """See :class:`DevicePairs`."""
+        return self.classes.member(self.group.at(references), uniform[:, 0])
+
+
+@dataclass(frozen=True)
+class DeviceNearPairs:
+    """See :class:`~xcebra_nwb.xcebra.sampling.pairs.NearPairs`."""
+
+    values: Tables
+    classes: Tables
+    steps: DeviceSteps
+    search: DeviceSearch
+    places: GroupTables
+
+    @property
+    def uniforms(self) -> int:
+        """See :class:`DevicePairs`: the last draws among the samples of a place."""
+        return self.steps.uniforms + 1
+
+    @property
+    def normals(self) -> int:
+        """See :class:`DevicePairs`."""
+        return self.steps.normals
+
+    def draw(self, references: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
+        """See :class:`DevicePairs`."""
+        wanted = self.steps.moved(self.values.at(references), uniform[:, :-1], normal)
+        return self.places.member(self.search.nearest(wanted, self.classes.at(references)), uniform[:, -1])
+
+
+@device_pairs.register
+def _(kind: TimePairs, rules: Sequence[TimePairs], device: torch.device) -> DevicePairs:
+    return DeviceTimePairs(Tables.of([rule.successor for rule in rules], device))
+
+
+@device_pairs.register
+def _(kind: DiscretePairs, rules: Sequence[DiscretePairs], device: torch.device) -> DevicePairs:
+    classes = [rule.classes for rule in rules]
+    return DeviceDiscretePairs(Tables.of([one.group for one in classes], device), GroupTables.of(classes, device))
+
+
+@device_pairs.register
+def _(kind: NearPairs, rules: Sequence[NearPairs], device: torch.device) -> DevicePairs:
+    neighbours = [rule.neighbours for rule in rules]
+    return DeviceNearPairs(
+        Tables.of([rule.values for rule in rules], device),
+        Tables.of([rule.classes for rule in rules], device),
+        device_steps(kind.steps, [rule.steps for rule in rules], kind.values.shape[1], device),
+        device_search(neighbours, device),
+        GroupTables.of([one.places for one in neighbours], device),
+    )
+
+
+@kind_of.register
+def _(rule: NearPairs) -> tuple[Any, ...]:
+    return NearPairs, type(rule.steps), rule.values.shape[1], rule.neighbours.circular
+
+
+@dataclass(frozen=True)
+class DeviceBatches:
+    """Draws the batches of members whose rules are of the same kinds."""
+
+    bins: Tables
+    references: Tables
+    rules: Sequence[DevicePairs]  # by objective
+    widths: Sequence[int]  # of the blocks
+    size: int  # B
+
+    @property
+    def members(self) -> int:
+        """How many members there are."""
+        return len(self.bins.start)
+
+    def draw(self, seeds: Sequence[int], steps: int) -> tuple[Tensor, Tensor]:
+        """Return the batches of the members with ``seeds``; see :func:`draws_on`."""
+        uniform, normal = self._numbers(seeds, steps)
+        chosen, rest = uniform[:, :2], uniform[:, 2:]
+        references = self.references.any(chosen[:, 0])
+        roles = [references, (chosen[:, 1] * self.bins.size).long()]
+        for rule in self.rules:
+            own, rest = rest[:, : rule.uniforms], rest[:, rule.uniforms :]
+            steps_of, normal = normal[:, : rule.normals], normal[:, rule.normals :]
+            roles.append(rule.draw(references, own, steps_of))
+        bins = self.bins.at(torch.cat(roles, dim=2)).view(self.members, steps, len(roles), self.size)
+        directions = random_directions(normal, self.widths)
+        return bins.transpose(0, 1).contiguous(), directions.transpose(0, 1).contiguous()
+
+    def _numbers(self, seeds: Sequence[int], steps: int) -> tuple[Tensor, Tensor]:
+        """Return numbers in [0, 1), (M, uniforms, S, B), and standard normal ones, (M, normals, S, B)."""
+        uniforms = 2 + sum(rule.uniforms for rule in self.rules)
+        normals = sum(self.widths) + sum(rule.normals for rule in self.rules)
+        device, shape = self.bins.flat.device, (steps, self.size)
+        # Float32 would leave some of 2^24 samples out.
+        uniform = torch.empty(self.members, uniforms, *shape, dtype=torch.float64, device=device)
+        normal = torch.empty(self.members, normals, *shape, device=device)
+        generator = torch.Generator(device)
+        for member, seed in enumerate(seeds):
+            generator.manual_seed(seed)
+            uniform[member].uniform_(generator=generator)
+            normal[member].normal_(generator=generator)
+        return uniform, normal
+
+
+def random_directions(normal: Tensor, widths: Sequence[int]) -> Tensor:
+    """Return a unit vector times the root of its width for every block, side by side: (M, S, B, widths).
+
+    ``normal`` (M, widths, S, B) holds standard normal numbers.
+    """
+    parts = [
+        part * (width**0.5 / torch.linalg.vector_norm(part, dim=1, keepdim=True).clamp_min(1e-12))
+        for part, width in zip(normal.split(list(widths), dim=1), widths, strict=True)
+    ]
+    return torch.cat(parts, dim=1).movedim(1, -1)
+
+
+def draws_on(
+    device: torch.device,
+    bins: Sequence[Integers],
+    references: Sequence[Integers],
+    rules: Sequence[Sequence[PositiveRule]],
+    widths: Sequence[int],
+    size: int,
+    steps: int = DEVICE_STEPS_A_DRAW,
+) -> Callable[[Sequence[int]], tuple[Tensor, Tensor]]:
+    """Return a function that draws the batches of S = ``steps`` steps on ``device``, never waiting for it.
+
+    It takes one seed a member, and returns bins (S, M, 2 + K, B) of the references, the
+    negatives and each objective's positives, and random directions (S, M, B, sum of ``widths``): a unit vector times
+    the root of its width for every block.
+
+    Args:
+        bins: by member, (sample,) the bin of each.
+        references: by member, sample numbers that may be references.
+        rules: by member, by objective.
+        widths: of the blocks.
+        size: B.
+    """
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    for member, own in enumerate(rules):
+        alike.setdefault(tuple(kind_of(rule) for rule in own), []).append(member)
+    parts = [
+        DeviceBatches(
+            Tables.of([bins[member] for member in members], device),
+            Tables.of([references[member] for member in members], device),
+            [device_pairs(own[0], own, device) for own in zip(*(rules[member] for member in members), strict=True)],
+            widths,
+            size,
+        )
+        for members in alike.values()
+    ]
+    place = torch.as_tensor(np.argsort(np.concatenate(list(alike.values()))), device=device)
+
+    def draw(seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
+        drawn = [
+            part.draw([seeds[member] for member in members], steps)
+            for part, members in zip(parts, alike.values(), strict=True)
+        ]
+        bins_drawn, directions = (torch.cat(one, dim=1).index_select(1, place) for one in zip(*drawn, strict=True))
+        return bins_drawn, directions
+
+    return draw
+
+
+def draw_seeds(generators: Sequence[np.random.Generator]) -> Integers:
+    """Return a seed for each member's draws on a device, (M,)."""
+    return np.array([generator.integers(2**63) for generator in generators])

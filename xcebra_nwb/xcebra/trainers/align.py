@@ -1,0 +1,195 @@
+"""Alignment of a session to others whose embedding stays as it is.
+
+The left-out session's encoder is trained so that its references are pulled to the frozen latents of samples with the
+label that is wanted, and pushed from frozen latents drawn from all reference sessions. Time's pairs and negatives are
+the session's own, as in :mod:`xcebra_nwb.xcebra.trainers.joint`. Every member is aligned to the same member of the
+references.
+Shapes: M members, K objectives, B samples of a batch, R reference sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.encoder import Layer
+from xcebra_nwb.xcebra.sampling.groups import Integers
+from xcebra_nwb.xcebra.sampling.pairs import LabelRule, PositiveRule
+from xcebra_nwb.xcebra.sampling.samples import Block
+from xcebra_nwb.xcebra.trainers.contrastive import (
+    TEST_BATCHES,
+    draw_references,
+    encode_batch,
+    random_directions,
+    reference_penalty,
+)
+from xcebra_nwb.xcebra.trainers.joint import Part, shares
+from xcebra_nwb.xcebra.trainers.loss import Contrast, contrastive_loss
+from xcebra_nwb.xcebra.trainers.optimize import STEPS_A_DRAW, Options, Trained, optimize
+from xcebra_nwb.xcebra.trainers.snapshot import Survival
+from xcebra_nwb.xcebra.trainers.stepper import Batch
+
+AT_HOME = -1  # in place of a frozen sample: no reference session holds the label, the positive is the session's own
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A reference session's latents and where its labels are found among them."""
+
+    latents: Tensor  # (M, sample, outputs)
+    rules: Sequence[Sequence[PositiveRule]]  # by member, by objective, as the member saw the labels
+
+
+def train_aligned(
+    part: Part,
+    references: Sequence[Frozen],
+    blocks: Sequence[Block],
+    generators: Sequence[np.random.Generator],
+    options: Options,
+    progress: Callable[[int], None] = lambda steps: None,
+    survival: Survival | None = None,
+) -> Trained:
+    """Train one member per generator on the session ``part`` against the latents of ``references``."""
+    layers = encoder.initialize(part.shape, list(generators), part.inputs.device)
+    frozen = torch.cat([reference.latents for reference in references], dim=1)
+
+    def draw(steps: int) -> tuple[NDArray, ...]:
+        return draw_aligned(part, references, blocks, generators, options.batch_size, steps)
+
+    def losses_of(batch: Batch, penalised: bool) -> tuple[Tensor, Tensor | None]:
+        return aligned_losses(part, frozen, layers, blocks, batch, options.contrast, penalised)
+
+    return optimize(
+        layers,
+        draw,
+        losses_of,
+        [block.weight for block in blocks],
+        options,
+        STEPS_A_DRAW,
+        progress,
+        generators,
+        survival,
+    )
+
+
+def held_out_losses_aligned(
+    part: Part,
+    references: Sequence[Frozen],
+    layers: list[Layer],
+    blocks: Sequence[Block],
+    generators: Sequence[np.random.Generator],
+    options: Options,
+) -> NDArray[np.float32]:
+    """Return the mean loss (M, K) on samples that trained nothing, in nats."""
+    frozen = torch.cat([reference.latents for reference in references], dim=1)
+    total = torch.zeros(len(generators), len(blocks), device=frozen.device)
+    drawn = draw_aligned(part, references, blocks, generators, options.batch_size, TEST_BATCHES)
+    with torch.no_grad():
+        for arrays in zip(*drawn, strict=True):
+            batch = tuple(torch.as_tensor(array, device=frozen.device) for array in arrays)
+            total += aligned_losses(part, frozen, layers, blocks, batch, options.contrast, False)[0]
+    return (total / TEST_BATCHES).cpu().numpy()
+
+
+def aligned_losses(
+    part: Part,
+    frozen: Tensor,
+    layers: list[Layer],
+    blocks: Sequence[Block],
+    batch: Batch,
+    contrast: Contrast,
+    penalised: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """Return the losses (M, K) and, if ``penalised``, the Jacobian penalty (M,) of one batch.
+
+    Args:
+        frozen: (M, sample, outputs), the reference sessions one after the other.
+        batch: one step of what :func:`draw_aligned` returns.
+    """
+    bins, directions, positives, negatives = batch
+    latents, pre_activations = encode_batch(part.inputs, part.shape, layers, bins)
+    pooled = frozen.take_along_dim(negatives.unsqueeze(-1), dim=1)
+    losses = []
+    for number, block in enumerate(blocks):
+        columns, shared = slice(block.first, block.last), isinstance(part.samples[0].rules[number], LabelRule)
+        place = positives[:, number].unsqueeze(-1)  # (M, B, 1)
+        there = frozen[..., columns].take_along_dim(place.clamp_min(0), dim=1)
+        positive = torch.where(place == AT_HOME, latents[:, 2 + number, :, columns], there)
+        negative = pooled[..., columns] if shared else latents[:, 1, :, columns]
+        reference, positive, negative = map(contrast.prepare, (latents[:, 0, :, columns], positive, negative))
+        losses.append(contrastive_loss(reference, positive, negative, contrast))
+    if not penalised:
+        return torch.stack(losses, dim=1), None
+    penalty = reference_penalty(part.shape, layers, blocks, latents, pre_activations, contrast, directions)
+    return torch.stack(losses, dim=1), penalty
+
+
+def draw_aligned(
+    part: Part,
+    references: Sequence[Frozen],
+    blocks: Sequence[Block],
+    generators: Sequence[np.random.Generator],
+    size: int,
+    steps: int,
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    """Return ``steps`` batches: the session's bins, random directions, and the frozen samples.
+
+    Returns:
+        bins (step, M, 2 + K, B) of references, negatives and the session's own positives; directions (step, M, B, sum
+        of block widths); positives (step, M, K, B), numbers over the reference sessions one after the other, or
+        ``AT_HOME``; negatives (step, M, B), numbers of the same kind.
+    """
+    sizes = [reference.latents.shape[1] for reference in references]
+    first = np.cumsum([0, *sizes[:-1]])
+    bins, directions, positives, negatives = [], [], [], []
+    for member, (samples, generator) in enumerate(zip(part.samples, generators, strict=True)):
+        own, away = draw_references(samples, size, steps, generator)
+        home = [rule.draw(own, generator) for rule in samples.rules]
+        bins.append(samples.bins[np.stack([own, away, *home], axis=1)])
+        directions.append(random_directions(blocks, (steps, size), generator))
+        there = [[reference.rules[member][number] for reference in references] for number in range(len(blocks))]
+        by_rule = zip(samples.rules, there, strict=True)
+        frozen = [_frozen_positives(rule, others, own, first, generator) for rule, others in by_rule]
+        positives.append(np.stack(frozen, axis=1))
+        negatives.append(_frozen_negatives(sizes, first, (steps, size), generator))
+    return (
+        np.stack(bins, axis=1),
+        np.stack(directions, axis=1),
+        np.stack(positives, axis=1),
+        np.stack(negatives, axis=1),
+    )
+
+
+def _frozen_positives(
+    rule: PositiveRule,
+    there: Sequence[PositiveRule],
+    own: Integers,
+    first: Integers,
+    generator: np.random.Generator,
+) -> Integers:
+    """For every reference a sample, (step, B), of a reference session drawn among those that hold its label."""
+    if not isinstance(rule, LabelRule):
+        return np.full(own.shape, AT_HOME)
+    wanted, found = rule.wanted(own, generator), np.full(own.shape, AT_HOME)
+    by_label = [other for other in there if isinstance(other, LabelRule)]
+    key = np.stack([np.where(other.holds(wanted), generator.random(own.shape), -1.0) for other in by_label])
+    chosen = np.where(key.max(axis=0) < 0, AT_HOME, key.argmax(axis=0))
+    for number, other in enumerate(by_label):
+        here = chosen == number
+        found[here] = first[number] + other.found(wanted[here], generator)
+    return found
+
+
+def _frozen_negatives(
+    sizes: Sequence[int], first: Integers, shape: tuple[int, int], generator: np.random.Generator
+) -> Integers:
+    """Samples (step, B) of the reference sessions, as many of each."""
+    steps, size = shape
+    drawn = zip(sizes, first, shares(size, len(sizes)), strict=True)
+    return np.concatenate([start + generator.integers(there, size=(steps, n)) for there, start, n in drawn], axis=1)

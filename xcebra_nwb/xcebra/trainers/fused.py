@@ -1,0 +1,49 @@
+"""The operations of a step fused by a compiler, where there is one."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from xcebra_nwb.xcebra.out_of_memory import ran_out
+from xcebra_nwb.xcebra.trainers.stepper import Batch, LossesOf
+
+logger = logging.getLogger("xcebra_nwb")
+
+
+def fused(losses_of: LossesOf) -> LossesOf:
+    """Return ``losses_of`` compiled at its first call; where that fails, the log says so and it stays as it is."""
+    with _no_warnings():
+        chosen: LossesOf = torch.compile(losses_of, dynamic=False)
+
+    def called(batch: Batch, penalised: bool) -> tuple[Tensor, Tensor | None]:
+        nonlocal chosen
+        try:
+            with _no_warnings():
+                return chosen(batch, penalised)
+        except RuntimeError as error:
+            if chosen is losses_of or ran_out(error) or _recording():
+                raise
+            logger.warning("a training step cannot be compiled (%s): it is not fused", str(error).splitlines()[0])
+            chosen = losses_of
+            return losses_of(batch, penalised)
+
+    return called
+
+
+def _recording() -> bool:
+    """Whether a CUDA graph is being recorded, in which nothing can be compiled: it is the recording that fails."""
+    return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """The compiler's are of torch's own code, which no user can change."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

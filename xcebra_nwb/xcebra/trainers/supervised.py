@@ -1,0 +1,106 @@
+"""The supervised baseline: the same encoders, whose blocks are to equal the labels (mean squared error).
+
+As in the paper's comparison (Schneider et al., AISTATS 2025, arXiv 2502.12977), with or without the Jacobian penalty.
+Shapes: M members, K objectives, B samples of a batch, S samples, W targets of all blocks side by side, D units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.architecture import Architecture
+from xcebra_nwb.xcebra.encoder import Layer
+from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.sampling.samples import Block, Targets
+from xcebra_nwb.xcebra.trainers.contrastive import encode_batch, random_directions, reference_penalty
+from xcebra_nwb.xcebra.trainers.loss import Contrast
+from xcebra_nwb.xcebra.trainers.optimize import STEPS_A_DRAW, Options, Trained, optimize
+from xcebra_nwb.xcebra.trainers.snapshot import Survival
+from xcebra_nwb.xcebra.trainers.stepper import Batch
+
+CHANCE = 1.0  # the loss of an encoder that always says the mean: targets have a mean variance of 1
+AS_IT_IS = Contrast()  # blocks are compared with their targets as they are, not at unit length
+
+
+def train(
+    inputs: Inputs,
+    shape: Architecture,
+    blocks: Sequence[Block],
+    targets: Sequence[Targets],
+    generators: Sequence[np.random.Generator],
+    options: Options,
+    progress: Callable[[int], None] = lambda steps: None,
+    survival: Survival | None = None,
+    units: Sequence[int] = (),
+) -> Trained:
+    """Train one member per generator on ``inputs`` (time, D) and return the stack; see :func:`.training.train`.
+
+    The blocks are side by side, each as wide as its targets. Losses are mean squared errors over a block's latents.
+    """
+    layers = encoder.initialize(shape, list(generators), inputs.device, units)
+
+    def draw(steps: int) -> tuple[NDArray, ...]:
+        return draw_batches(targets, blocks, generators, options.batch_size, steps)
+
+    def losses_of(batch: Batch, penalised: bool) -> tuple[Tensor, Tensor | None]:
+        bins, wanted, direction = batch
+        latents, pre_activations = encode_batch(inputs, shape, layers, bins)
+        losses = squared_errors(latents[:, 0], wanted, blocks)
+        if not penalised:
+            return losses, None
+        return losses, reference_penalty(shape, layers, blocks, latents, pre_activations, AS_IT_IS, direction)
+
+    return optimize(
+        layers,
+        draw,
+        losses_of,
+        [block.weight for block in blocks],
+        options,
+        STEPS_A_DRAW,
+        progress,
+        generators,
+        survival,
+    )
+
+
+def squared_errors(latents: Tensor, wanted: Tensor, blocks: Sequence[Block]) -> Tensor:
+    """Return the mean squared error (M, K) of each block of ``latents`` (M, B, outputs) from ``wanted`` (M, B, W)."""
+    errors, start = [], 0
+    for block in blocks:
+        width = block.last - block.first
+        difference = latents[..., block.first : block.last] - wanted[..., start : start + width]
+        errors.append(difference.square().mean(dim=(1, 2)))
+        start += width
+    return torch.stack(errors, dim=1)
+
+
+def held_out_losses(
+    inputs: Inputs, shape: Architecture, layers: list[Layer], blocks: Sequence[Block], targets: Sequence[Targets]
+) -> NDArray[np.float32]:
+    """Return the mean squared error (M, K) over all samples of ``targets``, which trained nothing; in the same bins."""
+    latents = torch.as_tensor(encoder.embed(shape, layers, inputs, targets[0].bins))
+    errors = squared_errors(latents, torch.as_tensor(np.stack([own.values for own in targets])), blocks)
+    return errors.numpy().astype(np.float32)
+
+
+def draw_batches(
+    targets: Sequence[Targets],
+    blocks: Sequence[Block],
+    generators: Sequence[np.random.Generator],
+    size: int,
+    steps: int,
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+    """Return ``steps`` batches: bins (step, M, 1, B), targets (step, M, B, W), random directions (step, M, B, W)."""
+    bins, wanted, directions = [], [], []
+    for own, generator in zip(targets, generators, strict=True):
+        numbers = generator.integers(len(own.bins), size=(steps, size))
+        bins.append(own.bins[numbers][:, None])
+        wanted.append(own.values[numbers])
+        directions.append(random_directions(blocks, (steps, size), generator))
+    return np.stack(bins, axis=1), np.stack(wanted, axis=1), np.stack(directions, axis=1)
