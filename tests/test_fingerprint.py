@@ -31,8 +31,12 @@ def edit(file: Path, old: str, new: str) -> None:
 
 def test_a_comment_and_a_docstring_change_nothing(package: Path) -> None:
     before = fingerprints()
-    edit(package / "xcebra" / "loss.py", '"""The contrastive loss', '"""Another word on the contrastive loss')
-    edit(package / "xcebra" / "loss.py", "import math", "import math  # a comment")
+    edit(
+        package / "xcebra" / "trainers" / "loss.py",
+        '"""The contrastive loss',
+        '"""Another word on the contrastive loss',
+    )
+    edit(package / "xcebra" / "trainers" / "loss.py", "import math", "import math  # a comment")
     assert fingerprints() == before
 
 
@@ -45,7 +49,7 @@ def test_a_constant_in_a_helper_changes_the_verbs_that_use_it_and_no_other(packa
 
 def test_a_module_that_is_reached_through_others_counts(package: Path) -> None:
     before = fingerprints()
-    edit(package / "xcebra" / "neighbours.py", "TURN = 2 * np.pi", "TURN = 3 * np.pi")
+    edit(package / "xcebra" / "sampling" / "neighbours.py", "TURN = 2 * np.pi", "TURN = 3 * np.pi")
     after = fingerprints()
     assert before["train"] != after["train"]
     assert before["extract"] == after["extract"]

@@ -9,13 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xcebra_nwb.core import sizes as footprint
+from xcebra_nwb.core import sizes as sizes_of
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.input_array import SHARE
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.core.sizes import MEGABYTE, Sizes
 from xcebra_nwb.training import memory
-from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.sampling.samples import Block, Samples
 from xcebra_nwb.xcebra.trainers import contrastive
 
@@ -30,8 +30,8 @@ counts = st.integers(1, 10**4)
 def test_a_larger_session_takes_more(bins: int, units: int, labels: int, larger: str) -> None:
     chosen, sizes = schema.validate({}), Sizes(bins=bins, units=units, labels=labels)
     more = sizes.model_copy(update={larger: getattr(sizes, larger) + 1})
-    assert footprint.held(more, chosen) > footprint.held(sizes, chosen)
-    assert footprint.step(more, chosen) >= footprint.step(sizes, chosen)
+    assert sizes_of.held(more, chosen) > sizes_of.held(sizes, chosen)
+    assert sizes_of.step(more, chosen) >= sizes_of.step(sizes, chosen)
 
 
 @given(counts, counts, st.sampled_from([1, 2, 4]), st.sampled_from([1, 2, 4]))
@@ -39,18 +39,18 @@ def test_a_larger_session_takes_more(bins: int, units: int, labels: int, larger:
 def test_what_is_asked_for_holds_the_recording_in_memory(bins: int, units: int, seen: int, recorded: int) -> None:
     sizes = Sizes(bins=bins, units=units, labels=1, seen_bytes=seen, recorded_bytes=recorded)
     chosen = schema.validate({"attribution": {"methods": ["generator_support"]}})
-    held = [footprint.held(sizes, one) * MEGABYTE for one in (schema.validate({}), chosen)]
+    held = [sizes_of.held(sizes, one) * MEGABYTE for one in (schema.validate({}), chosen)]
     assert SHARE * held[0] >= seen * bins * units
     assert SHARE * held[1] >= (seen + recorded) * bins * units
 
 
-@pytest.mark.parametrize("architecture", ["mlp", "conv10"])
+@pytest.mark.parametrize("name", ["mlp", "conv10"])
 @pytest.mark.parametrize(("units", "batch"), [(20, 256), (150, 128)])
-def test_a_step_takes_what_is_said_or_a_little_less(architecture: str, units: int, batch: int) -> None:
+def test_a_step_takes_what_is_said_or_a_little_less(name: str, units: int, batch: int) -> None:
     chosen = schema.validate(
-        {"encoder": {"architecture": architecture}, "training": {"batch_size": batch, "seeds": 2, "nulls": 0}}
+        {"encoder": {"architecture": name}, "training": {"batch_size": batch, "seeds": 2, "nulls": 0}}
     )
-    shape = encoder.architecture(architecture, units, chosen.encoder.hidden, outputs=8)
+    shape = architecture(name, units, chosen.encoder.hidden, outputs=8)
     blocks = [Block("time", 0, 8), Block("label", 0, 3)]
     bins = np.arange(20, 1000)
 
@@ -66,7 +66,7 @@ def test_a_step_takes_what_is_said_or_a_little_less(architecture: str, units: in
         contrastive.train(inputs, shape, blocks, data, [np.random.default_rng(seed) for seed in (0, 1)], one)
 
     taken = memory.peak_bytes(work, torch.device("cpu")) / MEGABYTE
-    said = footprint.step(Sizes(bins=1020, units=units, labels=1), chosen)
+    said = sizes_of.step(Sizes(bins=1020, units=units, labels=1), chosen)
     assert taken <= said <= 4 * taken
 
 
@@ -74,7 +74,7 @@ def test_the_workflow_asks_for_what_the_sizes_say_once_they_are_known(tmp_path: 
     chosen, sizes = schema.validate({}), Sizes(bins=10**5, units=300, labels=3)
     (tmp_path / "source.nwb").write_bytes(bytes(10**6))
     row = Session(session="a", include=True, source=str(tmp_path / "source.nwb"))
-    rules = {"CONFIG": chosen, "TABLE": {"a": row}, "RESULTS": tmp_path, "Path": Path, "footprint": footprint}
+    rules = {"CONFIG": chosen, "TABLE": {"a": row}, "RESULTS": tmp_path, "Path": Path, "sizes": sizes_of}
     exec(COMMON.read_text(), rules)  # functions only
 
     def asked(name: str, attempt: int = 1) -> int:
@@ -83,9 +83,9 @@ def test_the_workflow_asks_for_what_the_sizes_say_once_they_are_known(tmp_path: 
     names = ("session_memory", "results_memory", "training_memory")
     assert [asked(name) for name in names] == [2004] * 3  # guessed from the size of the file
     (tmp_path / "a").mkdir()
-    footprint.save(sizes, tmp_path / "a")
-    held, step = footprint.held(sizes, chosen), footprint.step(sizes, chosen)
-    found = [footprint.PACKAGE + held, footprint.PACKAGE + held + step]
+    sizes_of.save(sizes, tmp_path / "a")
+    held, step = sizes_of.held(sizes, chosen), sizes_of.step(sizes, chosen)
+    found = [sizes_of.PACKAGE + held, sizes_of.PACKAGE + held + step]
     assert [asked(name) for name in names] == pytest.approx([2004, *found], abs=2)
     assert [asked(name, attempt=2) for name in names[1:]] == pytest.approx([2 * one for one in found], abs=4)
     assert rules["batch_memory"](["a"])(SimpleNamespace(), 1) == pytest.approx(2000 + held + step, abs=2)

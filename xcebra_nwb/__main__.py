@@ -1,4 +1,4 @@
-"""The command line, where ``python -m xcebra_nwb.commands.cli`` starts it."""
+"""The command line, where ``python -m xcebra_nwb`` starts it."""
 
 from xcebra_nwb.commands.cli.app import main
 
