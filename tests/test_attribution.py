@@ -19,6 +19,7 @@ from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.files import sha256
 from xcebra_nwb.training import memory
 from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.architecture import Architecture, architecture
 from xcebra_nwb.xcebra.maps import maps as attribution
 from xcebra_nwb.xcebra.maps.inverse import ROUNDING
 from xcebra_nwb.xcebra.maps.jacobian import jacobian
@@ -34,9 +35,9 @@ LABELS = [Block("position", 0, 3), Block("speed", 3, 5)]
 METHODS = attribution.DEFAULT_METHODS
 
 
-def model(name: str = "conv10", seed: int = 0) -> tuple[torch.Tensor, encoder.Architecture, list[encoder.Layer]]:
+def model(name: str = "conv10", seed: int = 0) -> tuple[torch.Tensor, Architecture, list[encoder.Layer]]:
     inputs = torch.as_tensor(np.random.default_rng(seed).normal(size=(BINS, UNITS)))
-    shape = encoder.architecture(name, UNITS, hidden=8, outputs=OUTPUTS)
+    shape = architecture(name, UNITS, hidden=8, outputs=OUTPUTS)
     layers = encoder.initialize(shape, [np.random.default_rng(s) for s in range(MEMBERS)], torch.device("cpu"))
     return inputs, shape, [tuple(3 * t.double() for t in layer) for layer in layers]
 
@@ -85,7 +86,7 @@ def collected(members: list[int]) -> tuple[dict[str, list[np.ndarray]], attribut
 def test_memory_is_bounded_by_the_chunk_not_by_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     for sizes in (attribution.CHUNK_ELEMENTS, encoder.ELEMENTS):
         monkeypatch.setitem(sizes, "cpu", 20_000)
-    rng, shape = np.random.default_rng(0), encoder.architecture("conv10", 40, hidden=16, outputs=OUTPUTS)
+    rng, shape = np.random.default_rng(0), architecture("conv10", 40, hidden=16, outputs=OUTPUTS)
     inputs = torch.as_tensor(rng.normal(size=(320, 40)), dtype=torch.float32)
     layers = encoder.initialize(shape, [rng], torch.device("cpu"))
     over_time = attribution.OverTime([0], lambda method, first, maps: None)
@@ -128,7 +129,7 @@ def test_out_of_memory_halves_the_chunks_and_says_nothing_twice(monkeypatch: pyt
 @pytest.mark.parametrize("name", ["mlp", "conv10"])
 @pytest.mark.parametrize("gaps", [False, True])
 def test_one_thread_and_two_give_the_same_bits(name: str, gaps: bool) -> None:
-    rng, shape = np.random.default_rng(0), encoder.architecture(name, 40, hidden=64, outputs=OUTPUTS)
+    rng, shape = np.random.default_rng(0), architecture(name, 40, hidden=64, outputs=OUTPUTS)
     inputs = torch.as_tensor(rng.normal(size=(2000, 40)), dtype=torch.float32)
     layers = encoder.initialize(shape, [rng, rng], torch.device("cpu"))
     bins = np.arange(10, 1300) if not gaps else np.sort(rng.choice(np.arange(10, 1900), 1300, replace=False))
@@ -182,7 +183,7 @@ def test_for_a_linear_encoder_the_inverse_finds_the_generator() -> None:
     generator = rng.normal(size=(UNITS, 4))
     generator[:4, 2:] = 0  # the first four units do not depend on the second label
     weight = torch.as_tensor(np.linalg.pinv(generator).T)[None]
-    shape = encoder.Architecture(UNITS, 0, 4, kernels=(1,), residual=(False,))
+    shape = Architecture(UNITS, 0, 4, kernels=(1,), residual=(False,))
     inputs = torch.as_tensor(rng.normal(size=(30, UNITS)))
     labels = [Block("first", 0, 2), Block("second", 2, 4)]
     layers = [(weight, torch.zeros(1, 1, 4, dtype=torch.float64))]
@@ -226,7 +227,7 @@ def test_the_jacobian_of_unit_length_blocks_is_that_of_automatic_differentiation
 
 def test_bins_without_a_gradient_are_left_out_and_counted() -> None:
     inputs, shape, layers = model("mlp")
-    clipped = encoder.Architecture(UNITS, 8, OUTPUTS, shape.kernels, shape.residual, clip=1e-9)
+    clipped = Architecture(UNITS, 8, OUTPUTS, shape.kernels, shape.residual, clip=1e-9)
     found = attribution.attribute(inputs, clipped, layers, LABELS, np.arange(10, 80), Contrast(), 0.05)
     assert found.usable.tolist() == [0, 0]
     assert np.isnan(found.label["inverted_neuron_gradient"]).all()
@@ -237,7 +238,7 @@ def test_the_map_is_that_of_the_bins_with_a_gradient() -> None:
     bins = np.arange(10, 80)
     size = np.abs(encoder.embed(shape, layers, inputs, bins)).min(axis=-1)  # (member, bin)
     clip = float(np.median(size))  # beyond it all outputs of a bin are saturated
-    clipped = encoder.Architecture(UNITS, 8, OUTPUTS, shape.kernels, shape.residual, clip=clip)
+    clipped = Architecture(UNITS, 8, OUTPUTS, shape.kernels, shape.residual, clip=clip)
     whole = attribution.attribute(inputs, clipped, layers, LABELS, bins, Contrast(), 0.05)
     for member in range(MEMBERS):
         alive = bins[size[member] < clip]

@@ -8,6 +8,7 @@ import torch
 from captum.attr import FeatureAblation, KernelShap, ShapleyValueSampling
 
 from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.architecture import Architecture, architecture
 from xcebra_nwb.xcebra.maps import baselines
 from xcebra_nwb.xcebra.maps import maps as attribution
 from xcebra_nwb.xcebra.maps.maps import Sampling
@@ -28,7 +29,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def model(name: str = "mlp", members: int = 2, contrast: Contrast | None = None) -> Model:
     inputs = torch.as_tensor(np.random.default_rng(0).normal(size=(BINS, UNITS)))
-    shape = encoder.architecture(name, UNITS, hidden=8, outputs=OUTPUTS)
+    shape = architecture(name, UNITS, hidden=8, outputs=OUTPUTS)
     layers = encoder.initialize(shape, [np.random.default_rng(s) for s in range(members)], torch.device("cpu"))
     return Model(inputs, shape, [(3 * w.double(), 3 * b.double()) for w, b in layers], LABELS, contrast or Contrast())
 
@@ -36,7 +37,7 @@ def model(name: str = "mlp", members: int = 2, contrast: Contrast | None = None)
 def linear(rng: np.random.Generator, units: int = UNITS) -> tuple[Model, np.ndarray]:
     """A stack of one linear encoder, and its weights (latent, unit)."""
     weights = rng.normal(size=(OUTPUTS, units))
-    shape = encoder.Architecture(units, 0, OUTPUTS, kernels=(1,), residual=(False,))
+    shape = Architecture(units, 0, OUTPUTS, kernels=(1,), residual=(False,))
     layers = [(torch.as_tensor(weights.T)[None], torch.ones(1, 1, OUTPUTS, dtype=torch.float64))]
     return Model(torch.as_tensor(rng.normal(size=(BINS, units))), shape, layers, LABELS, Contrast()), weights
 

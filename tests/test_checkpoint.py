@@ -25,6 +25,7 @@ from xcebra_nwb.core.errors import Failure
 from xcebra_nwb.training import checkpoint as module
 from xcebra_nwb.training import memory, memory_groups
 from xcebra_nwb.training.checkpoint import NAME, Checkpoint, Group
+from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.out_of_memory import ran_out
 from xcebra_nwb.xcebra.trainers import contrastive, loss_curve, optimize, supervised
 from xcebra_nwb.xcebra.trainers.optimize import Trained
@@ -32,7 +33,7 @@ from xcebra_nwb.xcebra.trainers.snapshot import Snapshot, Survival
 from xcebra_nwb.xcebra.trainers.stepper import RecordedStepper
 
 from .results import make_session
-from .test_training import BLOCKS, UNITS, encoder, options, recording, samples
+from .test_training import BLOCKS, UNITS, options, recording, samples
 
 FEW = {"steps": 60, "batch_size": 16, "seeds": 2, "nulls": 1, "device": "cpu"}
 FILES = ("model.safetensors", "training.nc", "embedding.nc")
@@ -44,7 +45,7 @@ class Killed(BaseException):
 
 def stack(steps: int, survival: Survival | None = None, name: str = "mlp", **changes: object) -> Trained:
     activity, position = recording()
-    shape = encoder.architecture(name, UNITS, hidden=16, outputs=4)
+    shape = architecture(name, UNITS, hidden=16, outputs=4)
     generators = [np.random.default_rng(seed) for seed in (1, 2, 3)]
     data = samples(position, [0, 0, 90], shape.window)
     return contrastive.train(
@@ -183,10 +184,11 @@ def test_trained_twice_it_leaves_the_same_bytes_and_the_log_says_what_it_took(
 def test_killed_from_outside_it_goes_on_and_leaves_the_same(place: Path, never_killed: dict) -> None:
     script = (
         "import sys, time, pathlib\n"
-        "from xcebra_nwb import checkpoint, config; from xcebra_nwb.commands.train import train\n"
+        "from xcebra_nwb.commands.train import train\n"
+        "from xcebra_nwb.core.config import schema\nfrom xcebra_nwb.training import checkpoint\n"
         "checkpoint.SECONDS, save = 0.0, checkpoint.Checkpoint._save\n"
         "checkpoint.Checkpoint._save = lambda self: (save(self), time.sleep(600))\n"
-        f"train(pathlib.Path(sys.argv[1]), config.validate({{'training': {FEW!r}}}))"
+        f"train(pathlib.Path(sys.argv[1]), schema.validate({{'training': {FEW!r}}}))"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(place)])
     while not (place / NAME).exists():
@@ -363,7 +365,7 @@ def test_the_memory_of_a_piece_of_work_is_its_peak_and_not_its_sum() -> None:
 
 def test_twice_the_members_take_twice_the_memory() -> None:
     activity, position = recording()
-    shape = encoder.architecture("mlp", UNITS, hidden=16, outputs=4)
+    shape = architecture("mlp", UNITS, hidden=16, outputs=4)
 
     def taken(members: int) -> int:
         generators = [np.random.default_rng(seed) for seed in range(members)]

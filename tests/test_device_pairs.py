@@ -15,7 +15,7 @@ from scipy import stats
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.sampling.device import batches
 from xcebra_nwb.xcebra.sampling.device.batches import DEVICE_STEPS_A_DRAW, draws_on
 from xcebra_nwb.xcebra.sampling.device.label_steps import Angles, angle_distribution, device_steps
@@ -270,7 +270,7 @@ def test_members_of_different_lengths_are_drawn_together() -> None:
 
 def trained_there(steps: int, seeds: list[int], survival: Survival | None = None) -> contrastive.Trained:
     activity, position = recording()
-    shape = encoder.architecture("mlp", UNITS, hidden=16, outputs=4)
+    shape = architecture("mlp", UNITS, hidden=16, outputs=4)
     generators = [np.random.default_rng(seed) for seed in seeds]
     data = samples(position, [0, 120][: len(seeds)])
     return contrastive.train(activity, shape, BLOCKS, data, generators, options(steps), survival=survival)

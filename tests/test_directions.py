@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.architecture import Architecture, architecture
 from xcebra_nwb.xcebra.maps import chunk, kept_directions, maps
 from xcebra_nwb.xcebra.maps.inverse import gram, times
 from xcebra_nwb.xcebra.maps.kept_directions import Directions, LabelValues, new_directions
@@ -111,7 +112,7 @@ def test_free_latents_that_are_all_new_or_that_never_vary() -> None:
 
 def linear(weight: np.ndarray, inputs: np.ndarray, labels: list[Block]) -> Model:
     """One encoder, inputs @ weight (unit, latent)."""
-    shape = encoder.Architecture(weight.shape[0], 0, weight.shape[1], kernels=(1,), residual=(False,))
+    shape = Architecture(weight.shape[0], 0, weight.shape[1], kernels=(1,), residual=(False,))
     layers = [(torch.as_tensor(weight)[None], torch.zeros(1, 1, weight.shape[1], dtype=torch.float64))]
     return Model(torch.as_tensor(inputs), shape, layers, labels, Contrast())
 
@@ -171,7 +172,7 @@ def test_members_together_have_the_maps_of_each_alone() -> None:
     """With classes, whose mean gradient is a member's own, and directions that only some members keep."""
     rng, latents = np.random.default_rng(0), walk(2)
     inputs = np.hstack([latents, rng.normal(size=(BINS, 4))])
-    shape = encoder.architecture("mlp", 6, hidden=4, outputs=4)
+    shape = architecture("mlp", 6, hidden=4, outputs=4)
     layers = encoder.initialize(shape, rng.spawn(3), torch.device("cpu"))
     blocks = [Block("position", 0, 2), Block("choice", 2, 3)]
     model = Model(torch.as_tensor(inputs, dtype=torch.float32), shape, layers, blocks, Contrast())
@@ -210,7 +211,7 @@ def test_latent_maps_are_the_inverse_along_what_is_kept() -> None:
 
 def test_the_mean_gradient_is_that_of_automatic_differentiation() -> None:
     rng = np.random.default_rng(0)
-    shape = encoder.architecture("mlp", 6, hidden=4, outputs=2)
+    shape = architecture("mlp", 6, hidden=4, outputs=2)
     layers = encoder.initialize(shape, [rng], torch.device("cpu"))
     model = Model(torch.as_tensor(rng.normal(size=(40, 6)), dtype=torch.float32), shape, layers, [], Contrast())
     inputs = model.inputs[:, None].clone().requires_grad_()

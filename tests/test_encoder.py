@@ -5,14 +5,15 @@ import pytest
 import torch
 
 from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.architecture import Architecture, architecture
 from xcebra_nwb.xcebra.maps.jacobian import identity, jacobian
 from xcebra_nwb.xcebra.maps.workspace import NEAR, Workspace
 
 MEMBERS, BATCH, UNITS = 2, 5, 7
 
 
-def make(name: str, clip: float | None = None) -> tuple[encoder.Architecture, list[encoder.Layer], torch.Tensor]:
-    shape = encoder.architecture(name, UNITS, hidden=6, outputs=4, clip=clip)
+def make(name: str, clip: float | None = None) -> tuple[Architecture, list[encoder.Layer], torch.Tensor]:
+    shape = architecture(name, UNITS, hidden=6, outputs=4, clip=clip)
     generators = [np.random.default_rng(seed) for seed in range(MEMBERS)]
     layers = [
         tuple(t.double() * 3 for t in layer) for layer in encoder.initialize(shape, generators, torch.device("cpu"))
@@ -21,7 +22,7 @@ def make(name: str, clip: float | None = None) -> tuple[encoder.Architecture, li
     return shape, layers, windows
 
 
-def rows_of(shape: encoder.Architecture, layers: list[encoder.Layer], windows: torch.Tensor) -> torch.Tensor:
+def rows_of(shape: Architecture, layers: list[encoder.Layer], windows: torch.Tensor) -> torch.Tensor:
     """The Jacobian (member, window, latent, bin, unit), by the vector-Jacobian product with every latent's own row."""
     latents, pre_activations = encoder.forward(shape, layers, windows)
     return encoder.vector_jacobian(shape, layers, pre_activations, identity(latents).expand(*latents.shape, -1))

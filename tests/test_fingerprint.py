@@ -31,12 +31,9 @@ def edit(file: Path, old: str, new: str) -> None:
 
 def test_a_comment_and_a_docstring_change_nothing(package: Path) -> None:
     before = fingerprints()
-    edit(
-        package / "xcebra" / "trainers" / "loss.py",
-        '"""The contrastive loss',
-        '"""Another word on the contrastive loss',
-    )
-    edit(package / "xcebra" / "trainers" / "loss.py", "import math", "import math  # a comment")
+    loss = package / "xcebra" / "trainers" / "loss.py"
+    edit(loss, '"""The contrastive loss', '"""Another word on the contrastive loss')
+    edit(loss, "import math", "import math  # a comment")
     assert fingerprints() == before
 
 

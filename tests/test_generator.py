@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.architecture import Architecture
 from xcebra_nwb.xcebra.maps import generator, generator_support
 from xcebra_nwb.xcebra.maps import maps as attribution
 from xcebra_nwb.xcebra.maps.generator import Generator, Options
@@ -193,7 +194,7 @@ def stack() -> tuple[Model, Observed]:
     """Encoders that hand on their inputs, which are the latents, and units that depend on them."""
     inputs = latents(1)[0]
     weight = torch.eye(LATENTS)[None].repeat(3, 1, 1)
-    shape = encoder.Architecture(LATENTS, 0, LATENTS, kernels=(1,), residual=(False,))
+    shape = Architecture(LATENTS, 0, LATENTS, kernels=(1,), residual=(False,))
     model = Model(inputs, shape, [(weight, torch.zeros(3, 1, LATENTS))], LABELS, Contrast())
     every = np.arange(SAMPLES)
     generators = [np.random.default_rng(member) for member in range(3)]

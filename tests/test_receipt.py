@@ -190,8 +190,8 @@ def test_json_knows_no_nan(tmp_path: Path) -> None:
 def elsewhere(verb: str, directory: Path) -> "subprocess.CompletedProcess[str]":
     """What becomes of a verb that another process does on the session of ``directory``."""
     program = (
-        "import pathlib, sys; from xcebra_nwb import receipt;"
-        "receipt.carry_out(sys.argv[1], pathlib.Path(sys.argv[2]), lambda: []); print('done')"
+        "import pathlib, sys; from xcebra_nwb.core import receipts;"
+        "receipts.carry_out(sys.argv[1], pathlib.Path(sys.argv[2]), lambda: []); print('done')"
     )
     command = [sys.executable, "-c", program, verb, str(directory)]
     return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -19,7 +19,7 @@ from xcebra_nwb.core.errors import Failure, Refusal
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.training import checkpoint, memory, memory_groups, session_batch
 from xcebra_nwb.training.checkpoint import Checkpoint
-from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.trainers import contrastive, side_by_side
 from xcebra_nwb.xcebra.trainers.side_by_side import SideBySide
 from xcebra_nwb.xcebra.trainers.snapshot import Snapshot
@@ -49,7 +49,7 @@ def test_every_member_is_the_one_that_its_session_trains_alone(
     monkeypatch.setattr(contrastive, "draws_itself", lambda device: on_device)  # as a card draws its batches
     sizes = [(300, 8), (300, 5), (300, 7)]
     recordings, positions = zip(*(recording(seed, *size) for seed, size in enumerate(sizes)), strict=True)
-    shapes = [encoder.architecture(name, units, hidden=16, outputs=OUTPUTS) for _, units in sizes]
+    shapes = [architecture(name, units, hidden=16, outputs=OUTPUTS) for _, units in sizes]
     data = [samples(position, [0, 90][: 1 + number % 2], 10) for number, position in enumerate(positions)]
     beside = SideBySide.of(recordings, shapes, 9, torch.device("cpu"))  # as in a stack with one still wider
     members, seeds = [len(own) for own in data], (1, 2, 3, 4)
@@ -75,19 +75,19 @@ def test_every_member_is_the_one_that_its_session_trains_alone(
 
 def test_a_session_that_is_alone_is_not_copied() -> None:
     own, _ = recording(0, 50, 4)
-    shape = encoder.architecture("mlp", 4, hidden=8, outputs=2)
+    shape = architecture("mlp", 4, hidden=8, outputs=2)
     assert SideBySide.of([own], [shape], 4, torch.device("cpu")).inputs.kept.data_ptr() == own.ctypes.data
 
 
 def test_a_stack_is_closed_before_its_zeros_cost_too_much() -> None:
     def stacks(*units: int, members: int = 3) -> list[list[int]]:
-        shapes = [encoder.architecture("conv10", own, hidden=32, outputs=5) for own in units]
+        shapes = [architecture("conv10", own, hidden=32, outputs=5) for own in units]
         return side_by_side.stacks(shapes, [members] * len(units))
 
     assert stacks(50) == [[0]]
     assert stacks(50, 60, 55) == [[1, 2, 0]]
     assert stacks(20, 900, 1000, 30) == [[2, 1], [3, 0]]
-    shapes = [encoder.architecture("mlp", own, hidden=4, outputs=2) for own in range(10, 200, 7)]
+    shapes = [architecture("mlp", own, hidden=4, outputs=2) for own in range(10, 200, 7)]
     for stack in side_by_side.stacks(shapes, [1] * len(shapes)):
         padded = len(stack) * shapes[stack[0]].products
         assert padded <= side_by_side.MOST * sum(shapes[one].products for one in stack)

@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.inputs import Recording
 from xcebra_nwb.xcebra.sampling.samples import Block
 from xcebra_nwb.xcebra.trainers.contrastive import objective_losses
@@ -189,7 +190,7 @@ class OnlyMeta(TorchDispatchMode):
 @pytest.mark.parametrize("contrast", [Contrast(), Contrast("cosine", 0.5, "negatives")])
 @pytest.mark.parametrize("kept", [torch.float32, torch.uint8, torch.int16])
 def test_a_step_waits_for_nothing_from_the_host(name: str, contrast: Contrast, kept: torch.dtype) -> None:
-    shape, card = encoder.architecture(name, 5, 8, 4, clip=10.0), torch.device("meta")
+    shape, card = architecture(name, 5, 8, 4, clip=10.0), torch.device("meta")
     drawn = encoder.initialize(shape, [np.random.default_rng(n) for n in range(MEMBERS)], torch.device("cpu"))
     leaves = [leaf.to(card).requires_grad_() for layer in drawn for leaf in layer]
     layers = list(zip(leaves[::2], leaves[1::2], strict=True))

@@ -21,6 +21,7 @@ from xcebra_nwb.training.design.ensemble import members, null_designs
 from xcebra_nwb.training.design.objectives import resolve
 from xcebra_nwb.training.design.split import layout
 from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.maps.jacobian import jacobian
 from xcebra_nwb.xcebra.sampling.samples import Block, Targets
 from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN
@@ -44,7 +45,7 @@ def recording(seed: int = 0) -> tuple[torch.Tensor, np.ndarray]:
 
 def trained(shifts: list[int], seeds: list[int], steps: int = 20, name: str = "mlp", **changes: object):
     activity, wanted = recording()
-    shape = encoder.architecture(name, UNITS, hidden=16, outputs=3)
+    shape = architecture(name, UNITS, hidden=16, outputs=3)
     bins = np.arange(shape.window, BINS - shape.window)
     data = [Targets(bins, np.roll(wanted, shift, axis=0)[bins]) for shift in shifts]
     chosen = {"regularizer_weight": 0.1, "regularizer_ramp": (0.0, 0.5)} | changes

@@ -12,6 +12,7 @@ from xcebra_nwb.core import session
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.training.design.split import layout
 from xcebra_nwb.xcebra import encoder
+from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.maps.jacobian import jacobian
 from xcebra_nwb.xcebra.sampling.label_steps import RecordedSteps, label_increments
 from xcebra_nwb.xcebra.sampling.pairs import NearPairs, TimePairs
@@ -60,7 +61,7 @@ def options(steps: int, **changes: object) -> Options:
 
 def trained(shifts: list[int], seeds: list[int], steps: int = 20, name: str = "mlp", **changes: object):
     activity, position = recording()
-    shape = encoder.architecture(name, UNITS, hidden=16, outputs=OUTPUTS)
+    shape = architecture(name, UNITS, hidden=16, outputs=OUTPUTS)
     generators = [np.random.default_rng(seed) for seed in seeds]
     data = samples(position, shifts, shape.window)
     return contrastive.train(activity, shape, BLOCKS, data, generators, options(steps, **changes))
@@ -89,7 +90,7 @@ def test_the_same_seeds_give_the_same_bits() -> None:
 @pytest.mark.parametrize("name", ["mlp", "conv10"])
 def test_one_thread_and_two_give_the_same_bits(name: str) -> None:
     activity, position = recording()
-    shape = encoder.architecture(name, UNITS, hidden=32, outputs=6)
+    shape = architecture(name, UNITS, hidden=32, outputs=6)
     blocks, data = [Block("time", 0, 6), Block("position", 0, 3)], samples(position, [0], shape.window)
     chosen, threads, found = options(2, batch_size=512, regularizer_ramp=(0.0, 0.0)), torch.get_num_threads(), []
     for count in (1, 2):
@@ -120,7 +121,7 @@ def test_training_learns_the_label_and_not_the_shifted_one() -> None:
 
 def test_the_penalty_is_the_squared_norm_of_the_jacobian() -> None:
     activity, _ = recording()
-    shape = encoder.architecture("conv10", UNITS, hidden=6, outputs=OUTPUTS)
+    shape = architecture("conv10", UNITS, hidden=6, outputs=OUTPUTS)
     layers = [
         tuple(t.double() for t in layer) for layer in encoder.initialize(shape, [np.random.default_rng(0)], "cpu")
     ]
@@ -141,7 +142,7 @@ def test_the_penalty_is_the_squared_norm_of_the_jacobian() -> None:
 
 def test_for_blocks_of_one_latent_the_penalty_is_exact() -> None:
     activity, _ = recording()
-    shape = encoder.architecture("mlp", UNITS, hidden=6, outputs=1)
+    shape = architecture("mlp", UNITS, hidden=6, outputs=1)
     layers = encoder.initialize(shape, [np.random.default_rng(0)], torch.device("cpu"))
     windows = encoder.gather_windows(activity, torch.arange(50)[None], 1)
     latents, pre = encoder.forward(shape, layers, windows)
@@ -156,7 +157,7 @@ def test_for_blocks_of_one_latent_the_penalty_is_exact() -> None:
 @pytest.mark.parametrize("block", [Block("left", 0, 2), Block("right", 1, OUTPUTS)], ids=lambda block: block.name)
 def test_over_all_directions_the_penalty_is_that_of_the_block_as_it_is_compared(similarity: str, block: Block) -> None:
     activity, _ = recording()
-    shape = encoder.architecture("mlp", UNITS, hidden=6, outputs=OUTPUTS)
+    shape = architecture("mlp", UNITS, hidden=6, outputs=OUTPUTS)
     layers = [
         tuple(t.double() for t in layer) for layer in encoder.initialize(shape, [np.random.default_rng(0)], "cpu")
     ]
@@ -198,7 +199,7 @@ def test_cosine_and_negatives_train_too() -> None:
 
 def test_held_out_losses_are_repeatable_and_near_those_of_training() -> None:
     activity, position = recording()
-    shape = encoder.architecture("mlp", UNITS, hidden=16, outputs=OUTPUTS)
+    shape = architecture("mlp", UNITS, hidden=16, outputs=OUTPUTS)
     model = trained([0], [1], steps=100)
     data = samples(position, [0])
     losses = [
@@ -238,7 +239,7 @@ def test_the_held_out_loss_is_drawn_from_what_trained_nothing(tmp_path: Path, mo
 
 def test_a_relation_that_the_held_out_part_does_not_share_is_not_found_there() -> None:
     activity, position = recording()
-    shape = encoder.architecture("mlp", UNITS, hidden=16, outputs=OUTPUTS)
+    shape = architecture("mlp", UNITS, hidden=16, outputs=OUTPUTS)
     model = trained([0], [1], steps=300)
     same, other = (
         contrastive.held_out_losses(
@@ -252,7 +253,7 @@ def test_a_relation_that_the_held_out_part_does_not_share_is_not_found_there() -
 def weighted(x: float, y: float, **changes: object) -> np.ndarray:
     """The losses (objective, step) of two coordinates that compete for one latent."""
     activity, position = recording()
-    shape = encoder.architecture("mlp", UNITS, hidden=16, outputs=1)
+    shape = architecture("mlp", UNITS, hidden=16, outputs=1)
     axes = [samples(position[:, [axis]], [0])[0] for axis in (0, 1)]
     data = [Samples(axes[0].bins, axes[0].references, [axis.rules[1] for axis in axes])]
     blocks = [Block("x", 0, 1, x), Block("y", 0, 1, y)]
