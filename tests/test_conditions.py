@@ -19,7 +19,7 @@ from xcebra_nwb.assess.steps import kernel_statistics, steps_by_place
 from xcebra_nwb.assess.verdict import Evidence, verdict
 from xcebra_nwb.assess.visits import covered_share, fewest_visits, independent_samples
 from xcebra_nwb.assess.window import window_features
-from xcebra_nwb.xcebra.decoding import label_features
+from xcebra_nwb.core.session import label_features
 
 from .conditions import conditions
 

@@ -16,7 +16,7 @@ from xcebra_nwb.core.errors import Failure, Refusal
 from xcebra_nwb.training import memory, memory_groups
 from xcebra_nwb.training.checkpoint import Checkpoint
 from xcebra_nwb.training.memory_groups import train_in_groups
-from xcebra_nwb.xcebra.trainers.snapshot import Survival
+from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
 
 from .results import make_session
 
@@ -65,7 +65,7 @@ def test_memory_is_measured_again_when_it_ran_out(tmp_path: Path, monkeypatch: p
     free, sizes = [800.0], []
     monkeypatch.setattr(memory, "free_bytes", lambda device: free[0] / memory_groups.SHARE)
 
-    def work(members: range, survival: Survival) -> list[int]:
+    def work(members: range, resume: ResumePoint) -> list[int]:
         sizes.append(len(members))
         if len(members) == 8:
             free[0] = 300.0  # others came
@@ -81,7 +81,7 @@ def test_memory_is_measured_again_when_it_ran_out(tmp_path: Path, monkeypatch: p
 def test_memory_that_others_keep_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free_bytes", lambda device: 50e6)
 
-    def work(members: range, survival: Survival) -> list[int]:
+    def work(members: range, resume: ResumePoint) -> list[int]:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     checkpoint = Checkpoint(tmp_path, "this training", [range(4)], 100)

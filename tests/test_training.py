@@ -10,7 +10,7 @@ import torch
 from xcebra_nwb.commands import train as verb
 from xcebra_nwb.core import session
 from xcebra_nwb.core.config import schema
-from xcebra_nwb.training.design.split import layout
+from xcebra_nwb.training.design.split import split_session
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.maps.jacobian import jacobian
@@ -231,7 +231,7 @@ def test_the_held_out_loss_is_drawn_from_what_trained_nothing(tmp_path: Path, mo
     spied("train")
     spied("held_out_losses")
     verb.train(tmp_path, chosen)
-    split = layout(made, chosen).split
+    split = split_session(made, chosen).part
     np.testing.assert_array_equal(seen["train"], np.flatnonzero(split == TRAIN))
     np.testing.assert_array_equal(seen["held_out_losses"], np.flatnonzero(split == HELD_OUT))
     np.testing.assert_array_equal(session.load_dataset(tmp_path / "training.nc")["split"], split)

@@ -19,12 +19,12 @@ from xcebra_nwb.commands.train_together import train_together
 from xcebra_nwb.core import session, value_types
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.input_array import input_array
-from xcebra_nwb.training.design.prepare import trainee
+from xcebra_nwb.training.design.prepare import prepare
 from xcebra_nwb.training.inputs import encoder_inputs, recorded_inputs
-from xcebra_nwb.training.session_batch import Cohort
+from xcebra_nwb.training.session_batch import SessionBatch
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.inputs import Recording
-from xcebra_nwb.xcebra.trainers.side_by_side import SideBySide
+from xcebra_nwb.xcebra.trainers.padded import PaddedSessions
 
 from .results import make_session
 
@@ -188,7 +188,7 @@ def test_several_sessions_are_trained_the_same_as_with_counts_in_float32(tmp_pat
 def test_a_stack_keeps_the_smallest_type_that_holds_all_of_it(types: tuple[type, ...], expected: type) -> None:
     recordings = [np.full((5, 3 - number), np.iinfo(np.uint8).max, own) for number, own in enumerate(types)]
     shapes = [architecture("mlp", own.shape[1], hidden=4, outputs=2) for own in recordings]
-    beside = SideBySide.of(recordings, shapes, 3, CPU)
+    beside = PaddedSessions.of(recordings, shapes, 3, CPU)
     assert beside.inputs.kept.numpy().dtype == expected
     for number, own in enumerate(recordings):
         found = beside.recording(number)
@@ -198,13 +198,13 @@ def test_a_stack_keeps_the_smallest_type_that_holds_all_of_it(types: tuple[type,
 
 @pytest.mark.parametrize(("stored", "of_a_value"), [(np.uint8, 1), (np.int16, 2), (np.float32, 4)])
 def test_what_recordings_take_is_counted_in_their_own_type(stored: type, of_a_value: int, tmp_path: Path) -> None:
-    ready = {Path(name): trainee(counts(name, stored), SETTINGS) for name in ("a", "b")}
+    ready = {Path(name): prepare(counts(name, stored), SETTINGS) for name in ("a", "b")}
     seen = {path: input_array(one.session, tmp_path) for path, one in ready.items()}
-    cohort = Cohort.of(ready, seen, CPU)
-    (stack,) = cohort.stacks
-    kept = cohort.side_by_side(stack, CPU).inputs.kept
-    assert cohort.bytes_of_recordings(stack, CPU) == kept.nbytes == of_a_value * kept.numel()
-    windows = [len(one.stack) * (2 + len(one.objectives)) * 16 * 10 for one in ready.values()]
+    batch = SessionBatch.of(ready, seen, CPU)
+    (stack,) = batch.stacks
+    kept = batch.side_by_side(stack, CPU).inputs.kept
+    assert batch.bytes_of_recordings(stack, CPU) == kept.nbytes == of_a_value * kept.numel()
+    windows = [len(one.members) * (2 + len(one.objectives)) * 16 * 10 for one in ready.values()]
     assert [one.bytes_a_step(SETTINGS) for one in ready.values()] == [
         of_a_value * count * one.shape.units for count, one in zip(windows, ready.values(), strict=True)
     ]

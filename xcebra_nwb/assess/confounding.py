@@ -5,8 +5,8 @@ from __future__ import annotations
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.core.session import labels
-from xcebra_nwb.xcebra.decoding import Decoder, label_features
+from xcebra_nwb.core.session import label_features, labels
+from xcebra_nwb.xcebra.decoding import Decoder
 
 
 def predicted_by_others(

@@ -22,11 +22,11 @@ from xcebra_nwb.assess.window import window_features
 from xcebra_nwb.attribution.comparison import partner
 from xcebra_nwb.core.config.objectives import Objective
 from xcebra_nwb.core.config.schema import Config
-from xcebra_nwb.core.session import label_axes, labels
-from xcebra_nwb.training.design.ensemble import objective_space
+from xcebra_nwb.core.session import label_axes, label_features, labels
+from xcebra_nwb.training.design.label_space import objective_space
 from xcebra_nwb.training.design.objectives import resolve
-from xcebra_nwb.training.design.split import WINDOWS, layout
-from xcebra_nwb.xcebra.decoding import Decoder, evenly, label_features
+from xcebra_nwb.training.design.split import WINDOWS, Split, split_session
+from xcebra_nwb.xcebra.decoding import Decoder, evenly
 
 Floats = NDArray[np.float64]
 MOST_TRAIN, MOST_TEST = 10_000, 2_000  # bins from which and on which the activity itself is decoded, evenly spaced
@@ -57,7 +57,8 @@ class Numbers:
         segment = session["segment"].values[latents.bins]
         self._follows = (np.diff(latents.bins) == 1) & (np.diff(segment) == 0)
         self._generator = np.random.default_rng(settings.random_seed)
-        self._layout, self._moved_by = layout(session, settings), moving_objectives(settings, session)
+        self._split = split_session(session, settings)
+        self._moved_by = moving_objectives(settings, session, self._split)
         self._explained = self._over_seeds(
             lambda z: explained_sharing(z, inputs, latents.bins, latents.train, latents.test, self._generator)
         )
@@ -146,7 +147,7 @@ class Numbers:
         objective = self._moved_by.get(name)
         if objective is None:
             return dict.fromkeys(("step_size", "step_anisotropy", "step_leaps", "step_by_place"), math.nan)
-        space = objective_space(self._session, self._layout, objective)
+        space = objective_space(self._session, self._split, objective)
         points = space.coordinates(values.astype(float))
         kernel = kernel_statistics(points, space.steps.moved(points, self._generator), space.circular)
         return {
@@ -164,11 +165,11 @@ class Numbers:
         return int(np.flatnonzero(self._training["label"].values == name)[0])
 
 
-def moving_objectives(config: Config, session: xr.Dataset) -> dict[str, Objective]:
+def moving_objectives(config: Config, session: xr.Dataset, split: Split) -> dict[str, Objective]:
     """Return by label the objectives that draw positives by a step of it; none where the encoders were supervised."""
     if config.training.loss == "supervised":
         return {}
-    objectives, _ = resolve(config, session)
+    objectives, _ = resolve(config, session, split)
     return {o.label: o for o in objectives if o.label is not None and o.positive != "discrete"}
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xcebra_nwb.xcebra.decoding import decoding_score, label_features
+from xcebra_nwb.core.session import label_features
+from xcebra_nwb.xcebra.decoding import decoding_score
 
 Floats = NDArray[np.float64]
 LEAP = 6.0  # robust standard deviations; one Gaussian step in 500 million goes further

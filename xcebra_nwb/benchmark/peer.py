@@ -21,6 +21,7 @@ from xcebra_nwb.benchmark.solve import Maps, embedding_scores, label_blocks, map
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.session import encoder_input, labels
 from xcebra_nwb.training.design.objectives import resolve
+from xcebra_nwb.training.design.split import split_session
 from xcebra_nwb.xcebra.maps.maps import sampled
 from xcebra_nwb.xcebra.sampling.samples import Block
 
@@ -86,7 +87,7 @@ def solver_of(inputs: Tensor, task: Task, steps: int, encoder_name: str = ENCODE
             settings.set_distribution("time_delta", time_delta=objective.delta, label_name=objective.label)
         settings.push()
     settings.finalize()
-    outputs = resolve(chosen, task.session)[1]
+    outputs = resolve(chosen, task.session, split_session(task.session, chosen))[1]
     encoder = cebra.models.init(encoder_name, inputs.shape[1], chosen.encoder.hidden, outputs)
     dataset.configure_for(encoder)
     parameters = [*encoder.parameters(), *settings.criterion.parameters()]

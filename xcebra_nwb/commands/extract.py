@@ -20,7 +20,7 @@ from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.nwb.inventory.inventory import inventory
 from xcebra_nwb.nwb.reading.foreign import Follow, followed
 from xcebra_nwb.nwb.reading.source import Source, is_zarr
-from xcebra_nwb.training.design.trainable import check_trainable
+from xcebra_nwb.training.design.split import trainable_split
 
 logger = logging.getLogger("xcebra_nwb")
 
@@ -49,7 +49,7 @@ def _extract(
     write_json(report, seen)
     try:
         extracted = extract_session(source, config, session, directory, follow=follow)
-        check_trainable(extracted, config)
+        trainable_split(extracted, config)
         _check_writable(source, follow)
     except Refusal as refusal:
         refusal.files = [report]  # what the file does hold belongs to the answer

@@ -29,6 +29,7 @@ import h5netcdf
 import h5py
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from xcebra_nwb.core.errors import Failure, UsageError
@@ -308,3 +309,33 @@ def _runs(segment: np.ndarray) -> Iterator[slice]:
 def decode_list(text: str) -> list[str]:
     """Return the list of strings kept as JSON in an attr."""
     return [str(item) for item in json.loads(text)]
+
+
+def label_values(
+    session: xr.Dataset, name: str, bins: NDArray[np.int64], order: NDArray[np.int64] | None = None
+) -> NDArray:
+    """Return a label at ``bins``, (sample, axis) or class codes (sample,), read in ``order`` (sample,)."""
+    values = labels(session)[name].values[bins if order is None else bins[order]]
+    if values.dtype.kind in "iu":
+        return values.astype(np.int64)
+    return values.astype(np.float64).reshape(len(bins), -1)
+
+
+def class_codes(label: xr.DataArray) -> NDArray:
+    """Return the codes of the classes that a discrete label has anywhere, (class,), ascending."""
+    return np.unique(label.values[label.values >= 0])
+
+
+def label_features(values: NDArray, kind: str) -> NDArray[np.float64]:
+    """Return a label's values as features (sample, feature) of like size: what another label is predicted from.
+
+    Args:
+        values: (sample,) or (sample, axis); rad for a circular label; codes for a discrete one.
+        kind: continuous, circular or discrete.
+    """
+    if kind == "discrete":
+        return (values[:, None] == np.unique(values)).astype(np.float64)
+    columns = values.reshape(len(values), -1).astype(np.float64)
+    if kind == "circular":
+        return np.hstack([np.cos(columns), np.sin(columns)])
+    return (columns - columns.mean(axis=0)) / np.maximum(columns.std(axis=0), 1e-12)
