@@ -14,6 +14,7 @@ from xcebra_nwb.attribution.time_resolved import OverTimeFile
 from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.extract import extract
 from xcebra_nwb.commands.train import train
+from xcebra_nwb.core import netcdf
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.files import sha256
@@ -337,7 +338,7 @@ def test_baselines_stand_beside_the_tested_map_at_fewer_bins(trained: Path) -> N
         assert np.isnan(found[name].isel(unit=SILENT)).all()
         assert np.isfinite(found[name].isel(unit=others)).all()
     assert found.sizes["sample"] == 30
-    assert np.isin(found["sampled_time"], contract.load_dataset(trained / "session.nc")["time"]).all()
+    assert np.isin(found["sampled_time"], netcdf.load_dataset(trained / "session.nc")["time"]).all()
     assert "sampled_time" not in alone
 
 
@@ -400,7 +401,7 @@ def test_members_in_groups_have_the_maps_of_the_stack(trained: Path, monkeypatch
     methods = ["inverted_neuron_gradient", "generator_support", "neuron_gradient"]
     chosen = {"methods": methods, "generator": {"steps": 20}, "time_resolved": True}
     together = attributed(trained, **chosen)
-    assert "attribution_over_time" not in contract.load_dataset(trained / "attribution.nc")
+    assert "attribution_over_time" not in netcdf.load_dataset(trained / "attribution.nc")
     monkeypatch.setattr(member_maps, "BYTES", 1)  # one at a time
     found = attributed(trained, **chosen)
     xr.testing.assert_allclose(found.drop_attrs(), together.drop_attrs(), rtol=1e-3)

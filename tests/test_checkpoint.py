@@ -19,7 +19,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from xcebra_nwb.commands.train import train
-from xcebra_nwb.core import host_memory, session
+from xcebra_nwb.core import host_memory, netcdf, session
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import Failure
 from xcebra_nwb.training import checkpoint as module
@@ -95,7 +95,7 @@ def trained(directory: Path, **changes: object) -> dict[str, bytes | object]:
     train(directory, schema.validate({"training": FEW | changes}))
     found: dict[str, object] = {"layers": load_file(directory / FILES[0])}
     for name in FILES[1:]:
-        found[name] = session.load_dataset(directory / name)
+        found[name] = netcdf.load_dataset(directory / name)
     found["bytes"] = [(directory / name).read_bytes() for name in FILES]
     return found
 

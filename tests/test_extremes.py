@@ -10,7 +10,7 @@ import torch
 from xcebra_nwb.commands.assess import assess
 from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.train import train
-from xcebra_nwb.core import session
+from xcebra_nwb.core import netcdf, session
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import Failure, Refusal
 from xcebra_nwb.training import memory, memory_groups
@@ -35,7 +35,7 @@ def test_one_encoder_and_no_null_go_all_the_way_and_say_what_cannot_be_known(pla
     train(place, chosen)
     attribute(place, chosen)
     assess(place)
-    maps = session.load_dataset(place / "attribution.nc")
+    maps = netcdf.load_dataset(place / "attribution.nc")
     assert dict(maps.sizes).items() >= {"seed": 1, "null": 0}.items()
     assert np.isfinite(maps["attribution"]).all()
     for name, reason in {"z": "null", "q_value": "null", "attribution_sd": "single seed"}.items():

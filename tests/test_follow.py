@@ -8,7 +8,7 @@ import pytest
 
 from xcebra_nwb.commands.run_progress import Follower
 from xcebra_nwb.core import receipts
-from xcebra_nwb.core.logs import TOGETHER, log_path
+from xcebra_nwb.core.batches import TOGETHER, log_path
 from xcebra_nwb.core.receipts import Receipt
 
 

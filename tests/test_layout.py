@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from xcebra_nwb.core.activity import encoder_input, smoothing_reach
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import Refusal
-from xcebra_nwb.core.session import encoder_input, smoothing_reach
 from xcebra_nwb.training.design.split import WINDOWS, split_session, trainable_split
 from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN, window_offsets
 

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.train import current, train, train_each
-from xcebra_nwb.core import session
+from xcebra_nwb.core import netcdf, session
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import Failure, Refusal
 from xcebra_nwb.core.refusals import Code
@@ -122,7 +122,7 @@ def encoders(directory: Path) -> dict[str, np.ndarray]:
 def assert_as_alone(directory: Path, alone: Path) -> None:
     for name, weights in encoders(alone).items():
         np.testing.assert_allclose(encoders(directory)[name], weights, rtol=1e-3, atol=1e-4)
-    found, expected = (session.load_dataset(where / "training.nc") for where in (directory, alone))
+    found, expected = (netcdf.load_dataset(where / "training.nc") for where in (directory, alone))
     np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-4)
     np.testing.assert_allclose(found["held_out_loss"], expected["held_out_loss"], rtol=1e-3)
     np.testing.assert_array_equal(found["null_bin"], expected["null_bin"])
@@ -137,7 +137,7 @@ def test_sessions_side_by_side_leave_the_files_that_each_leaves_alone(
         assert_as_alone(directory, alone[directory.name])
     for directory in (three[0], alone["a"]):
         attribute(directory, SETTINGS)
-    one, other = (session.load_dataset(where / "attribution.nc")["attribution"] for where in (three[0], alone["a"]))
+    one, other = (netcdf.load_dataset(where / "attribution.nc")["attribution"] for where in (three[0], alone["a"]))
     np.testing.assert_allclose(one, other, rtol=1e-2, atol=1e-4 * float(np.abs(other).max()))
     assert np.corrcoef(one.values[0].ravel(), other.values[0].ravel())[0, 1] > 0.9999
 
@@ -272,7 +272,7 @@ def room_for(monkeypatch: pytest.MonkeyPatch, members: float) -> None:
         return needed[-1]
 
     recordings = 4 * 600 * 3 * 12
-    monkeypatch.setattr("xcebra_nwb.core.input_array.SHARE", math.inf)  # what encoders see fits
+    monkeypatch.setattr("xcebra_nwb.core.activity.SHARE", math.inf)  # what encoders see fits
     monkeypatch.setattr(memory, "peak_bytes", measured)
     monkeypatch.setattr(
         memory, "free_bytes", lambda device: int((needed[-1] * members + recordings) / memory_groups.SHARE) + 1
@@ -298,7 +298,7 @@ def test_a_recording_without_room_is_a_stack_of_its_own_and_leaves_the_same(
     for directory in three:
         train(directory, SETTINGS)
     alone = kept(three)
-    monkeypatch.setattr("xcebra_nwb.core.input_array.SHARE", 0.0)
+    monkeypatch.setattr("xcebra_nwb.core.activity.SHARE", 0.0)
     train_each(three, SETTINGS)
     assert caplog.text.count("memory has no room for: it is read from the disk") == 3
     assert kept(three) == alone  # byte by byte, as nothing is padded

@@ -13,6 +13,7 @@ import xarray as xr
 from xcebra_nwb.commands.assess import assess
 from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.train import train
+from xcebra_nwb.core import netcdf
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.config.objectives import Objective
@@ -210,12 +211,12 @@ def test_a_supervised_stack_goes_through_training_attribution_and_assessment(
     contract.save(session, tmp_path / "session.nc")
     chosen = schema.validate({"training": SUPERVISED | {"similarity": "cosine", "denominator": "negatives"}})
     train(tmp_path, chosen)
-    history = contract.load_dataset(tmp_path / "training.nc")
+    history = netcdf.load_dataset(tmp_path / "training.nc")
     assert history["positive"].values.tolist() == ["supervised"] * 3
     assert history["loss"].attrs["units"] == "share of variance"
     assert history["chance"].values.tolist() == [1, 1, 1]
     assert set(json.loads(history.attrs["targets"])) == {"position", "head_direction", "choice"}
     attribute(tmp_path, chosen)
-    assert np.isfinite(contract.load_dataset(tmp_path / "attribution.nc")["z"]).all()
+    assert np.isfinite(netcdf.load_dataset(tmp_path / "attribution.nc")["z"]).all()
     (path,) = assess(tmp_path)
     assert '"share of variance"' in path.read_text()

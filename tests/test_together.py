@@ -15,7 +15,7 @@ from xcebra_nwb.core import session
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.files import sha256
-from xcebra_nwb.core.session import load_dataset
+from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.training import checkpoint
 from xcebra_nwb.training.design.shared_labels import comparable, largest_group
 from xcebra_nwb.xcebra.sampling.windows import TRAIN

@@ -10,7 +10,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from xcebra_nwb.benchmark.speed.work import Work
-from xcebra_nwb.core.session import encoder_input
+from xcebra_nwb.core.activity import encoder_input
 from xcebra_nwb.training.design.prepare import prepare
 from xcebra_nwb.training.trained_ensemble import options
 from xcebra_nwb.xcebra.sampling.groups import Groups

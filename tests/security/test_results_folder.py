@@ -22,7 +22,7 @@ from xcebra_nwb.core import batches, files, session_table
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.files import read_json
-from xcebra_nwb.core.session import load_dataset
+from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.report.status import session_status
 from xcebra_nwb.training.device import COMPILED, device
 from xcebra_nwb.training.files import load_model

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from xcebra_nwb.attribution.inverse_rank import inverse_cut
 from xcebra_nwb.attribution.null_test import NullTest, score_maps
 from xcebra_nwb.benchmark.null_population import LABELS, SCENARIOS, population
+from xcebra_nwb.core.activity import encoder_input
 from xcebra_nwb.core.config.schema import Config, validate
 from xcebra_nwb.core.files import atomic
-from xcebra_nwb.core.session import encoder_input, label_values
+from xcebra_nwb.core.session import label_values
 from xcebra_nwb.training.design.ensemble import Member
 from xcebra_nwb.training.design.prepare import prepare
 from xcebra_nwb.training.trained_ensemble import options

@@ -18,8 +18,9 @@ from torch import Tensor
 from xcebra_nwb.benchmark.case import Place, Task
 from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.benchmark.solve import Maps, embedding_scores, label_blocks, map_scores, objectives_of
+from xcebra_nwb.core.activity import encoder_input
 from xcebra_nwb.core.config.schema import Config
-from xcebra_nwb.core.session import encoder_input, labels
+from xcebra_nwb.core.session import labels
 from xcebra_nwb.training.design.objectives import resolve
 from xcebra_nwb.training.design.split import split_session
 from xcebra_nwb.xcebra.maps.maps import sampled

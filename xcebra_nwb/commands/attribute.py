@@ -21,12 +21,13 @@ from xcebra_nwb.attribution.inverse_rank import inverse_cut
 from xcebra_nwb.attribution.moderated_variance import half_interval
 from xcebra_nwb.attribution.null_test import LEAST_NULLS, TOO_FEW, log_share, score_maps
 from xcebra_nwb.attribution.time_resolved import OverTimeFile
-from xcebra_nwb.core import members, value_types
+from xcebra_nwb.core import members
 from xcebra_nwb.core.config.schema import Attribution, Config, Training
 from xcebra_nwb.core.files import atomic
+from xcebra_nwb.core.netcdf import add_dataset, load_dataset
 from xcebra_nwb.core.progress import progress
 from xcebra_nwb.core.provenance import software
-from xcebra_nwb.core.session import UNIT_COORDINATES, add_dataset, load, load_dataset
+from xcebra_nwb.core.session import UNIT_COORDINATES, load
 from xcebra_nwb.training.design.ensemble import ATTRIBUTION, GENERATOR, member_generator
 from xcebra_nwb.training.device import device
 from xcebra_nwb.training.files import load_model
@@ -170,7 +171,7 @@ def _observed(directory: Path, session: xr.Dataset, history: xr.Dataset, config:
     Those are valid bins, in which encoders may see the same: then it is not there twice.
     """
     split, activity = history["split"].values, session["activity"]
-    recorded = inputs if value_types.raw(session) else recorded_inputs(session, inputs.device, directory)
+    recorded = inputs if activity.is_raw(session) else recorded_inputs(session, inputs.device, directory)
     numbers, broken = history["number"].values, history["broken"].values.astype(str)
     return Observed(
         recorded,

@@ -10,11 +10,12 @@ import xarray as xr
 
 from xcebra_nwb.archive import pinned
 from xcebra_nwb.archive.pinned import Given
-from xcebra_nwb.core import sizes, value_types
+from xcebra_nwb.core import activity, sizes
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.files import write_json
-from xcebra_nwb.core.session import decode_list, labels, save
+from xcebra_nwb.core.netcdf import decode_list
+from xcebra_nwb.core.session import labels, save
 from xcebra_nwb.core.sizes import Sizes
 from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.nwb.inventory.inventory import inventory
@@ -77,8 +78,8 @@ def _sizes(session: xr.Dataset) -> Sizes:
         bins=session.sizes["time"],
         units=session.sizes["unit"],
         labels=len(labels(session)),
-        seen_bytes=value_types.seen(session).itemsize,
-        recorded_bytes=value_types.recorded(session).itemsize,
+        seen_bytes=activity.input_type(session).itemsize,
+        recorded_bytes=activity.recorded_type(session).itemsize,
     )
 
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from xcebra_nwb.core import receipts
-from xcebra_nwb.core.logs import log_path
+from xcebra_nwb.core.batches import log_path
 
 logger = logging.getLogger("xcebra_nwb")
 SECONDS_BETWEEN_PROGRESS = 15.0

@@ -21,8 +21,7 @@ from safetensors.numpy import save as serialize
 
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.files import atomic, sha256, unfinished
-from xcebra_nwb.core.fingerprint import fingerprint
-from xcebra_nwb.core.provenance import digest, software
+from xcebra_nwb.core.provenance import digest, fingerprint, software
 from xcebra_nwb.training.files import TRAINING_SECTIONS
 from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint, Snapshot
 

@@ -20,8 +20,8 @@ from safetensors.torch import save as serialize
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.errors import Failure, UsageError
 from xcebra_nwb.core.files import atomic, check_file, make_room
+from xcebra_nwb.core.netcdf import add_dataset, new_variable, save_dataset
 from xcebra_nwb.core.provenance import software
-from xcebra_nwb.core.session import add_dataset, new_variable, save_dataset
 from xcebra_nwb.training.design.ensemble import Member
 from xcebra_nwb.training.design.nulls import NullLabel
 from xcebra_nwb.training.design.prepare import PreparedSession

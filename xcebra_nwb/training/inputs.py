@@ -11,10 +11,9 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.core import input_array, value_types
-from xcebra_nwb.core.input_array import made_array
+from xcebra_nwb.core import activity
+from xcebra_nwb.core.activity import fill_encoder_input, fill_recorded, stored_array
 from xcebra_nwb.core.scratch import GIGABYTE, Rows
-from xcebra_nwb.core.session import fill_encoder_input, fill_recorded
 from xcebra_nwb.training import memory
 from xcebra_nwb.xcebra.inputs import Recording, Values, torch_type
 
@@ -36,13 +35,13 @@ def encoder_inputs(
     Raises:
         Failure: it fits neither memory nor disk.
     """
-    dtype = value_types.seen(session)
-    return _kept(input_array.SEEN, session, dtype, fill_encoder_input, device, folder, a_step, most)
+    dtype = activity.input_type(session)
+    return _kept("the encoder input", session, dtype, fill_encoder_input, device, folder, a_step, most)
 
 
 def recorded_inputs(session: xr.Dataset, device: torch.device, folder: Path, most: float | None = None) -> Recording:
     """Return the activity (time, unit) as it was recorded, stored like :func:`encoder_inputs`."""
-    return _kept("the activity", session, value_types.recorded(session), fill_recorded, device, folder, 0, most)
+    return _kept("the activity", session, activity.recorded_type(session), fill_recorded, device, folder, 0, most)
 
 
 def _kept(
@@ -61,7 +60,7 @@ def _kept(
         on_device = torch.empty(shape, dtype=torch_type(dtype), device=device)
         fill(session, _DeviceRows(on_device))
         return Recording(on_device)
-    array = made_array(what, session, dtype, fill, folder, most)
+    array = stored_array(what, session, dtype, fill, folder, most)
     if device.type != "cpu" or stays_on_host(array, device):
         log_reading_cost(array, device, a_step)
     return Recording(torch.from_numpy(array), device)
@@ -91,7 +90,7 @@ def fits(size: int, device: torch.device, most: float | None = None) -> bool:
 
 def room(device: torch.device) -> float:
     """Return how many bytes a recording may take on ``device``."""
-    return input_array.SHARE * memory.free_bytes(device)
+    return activity.SHARE * memory.free_bytes(device)
 
 
 class _DeviceRows:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xcebra_nwb.core.config.objectives import Objective
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.session import load_dataset
+from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.training.design.ensemble import Member
 from xcebra_nwb.training.design.label_space import LabelSpace, label_spaces
 from xcebra_nwb.training.design.objectives import resolve

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from xcebra_nwb.core.activity import input_array
 from xcebra_nwb.core.config.schema import Config
-from xcebra_nwb.core.input_array import input_array
 from xcebra_nwb.core.progress import Advance
 from xcebra_nwb.training.checkpoint import identity
 from xcebra_nwb.training.design import targets

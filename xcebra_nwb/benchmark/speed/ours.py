@@ -11,7 +11,7 @@ import torch
 from xcebra_nwb.benchmark.solve import label_blocks
 from xcebra_nwb.benchmark.speed.stopwatch import CPU, finished
 from xcebra_nwb.benchmark.speed.work import Work
-from xcebra_nwb.core.session import encoder_input
+from xcebra_nwb.core.activity import encoder_input
 from xcebra_nwb.training.design.prepare import prepare
 from xcebra_nwb.training.trained_ensemble import contrast, options
 from xcebra_nwb.xcebra import encoder

@@ -24,8 +24,8 @@ from xcebra_nwb.benchmark.speed import peer as speed_peer
 from xcebra_nwb.benchmark.speed.ours import least, ours
 from xcebra_nwb.benchmark.speed.stopwatch import Ceiling, block, ceiling, finished, in_turn, quartiles
 from xcebra_nwb.benchmark.speed.work import Work, works
+from xcebra_nwb.core.activity import encoder_input
 from xcebra_nwb.core.config.schema import Method
-from xcebra_nwb.core.session import encoder_input
 from xcebra_nwb.training.design.prepare import prepare
 from xcebra_nwb.training.memory import peak_bytes
 from xcebra_nwb.training.trained_ensemble import contrast, options

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
-from xcebra_nwb.core import value_types
+from xcebra_nwb.core import activity
 from xcebra_nwb.core.config.objectives import Objective
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.training.design.ensemble import Member, members, null_designs
@@ -45,7 +45,7 @@ class PreparedSession:
     def bytes_a_step(self, config: Config) -> int:
         """Return how many bytes of what the encoders see a step of training reads, at random."""
         windows = len(self.members) * (2 + len(self.objectives)) * config.training.batch_size
-        return windows * self.shape.window * self.shape.units * value_types.seen(self.session).itemsize
+        return windows * self.shape.window * self.shape.units * activity.input_type(self.session).itemsize
 
     def only(self, members: Sequence[int]) -> PreparedSession:
         """Return the same with some of the members, by number."""

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from xcebra_nwb.core.config.objectives import Objective
 from xcebra_nwb.core.members import Key
-from xcebra_nwb.core.session import decode_list, label_axes, labels
+from xcebra_nwb.core.netcdf import decode_list
+from xcebra_nwb.core.session import label_axes, labels
 from xcebra_nwb.training.design.prepare import PreparedSession
 
 ABSENT = "absent"

@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcebra_nwb.core.activity import smoothing_reach
 from xcebra_nwb.core.config.schema import WINDOWS, Config
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.core.session import smoothing_reach
 from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN, split_bins, usable_bins
 
 
