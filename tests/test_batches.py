@@ -14,7 +14,7 @@ FIVE = ["a", "b", "c", "d", "e"]
 
 def train(results: Path, *sessions: str) -> None:
     for session in sessions:
-        receipts.save(Receipt(verb="train", session=session, state="done"), results / session)
+        receipts.save(Receipt(command="train", session=session, state="done"), results / session)
 
 
 def test_sessions_are_taken_in_order_so_many_at_once(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_the_log_of_a_job_for_all_sessions_is_said_once(tmp_path: Path, caplog: 
     for session in ("a", "b"):
         write_log(tmp_path, session, "extract", "12 units\n")
         for verb in ("extract", "train"):
-            receipts.save(Receipt(verb=verb, session=session, state="done"), tmp_path / session)
+            receipts.save(Receipt(command=verb, session=session, state="done"), tmp_path / session)
     with caplog.at_level(logging.INFO, logger="xcebra_nwb"):
         monitor.poll()
         monitor.poll()
@@ -39,14 +39,14 @@ def test_what_is_done_again_is_said_and_what_an_earlier_run_did_is_not(
 ) -> None:
     for verb in ("extract", "assess"):
         write_log(tmp_path, "a", verb, "old\n")
-        receipts.save(Receipt(verb=verb, session="a", state="done"), tmp_path / "a")
+        receipts.save(Receipt(command=verb, session="a", state="done"), tmp_path / "a")
     monitor = RunMonitor(tmp_path, ["a"])
     with caplog.at_level(logging.INFO, logger="xcebra_nwb"):
         monitor.poll()
         receipts.path(tmp_path / "a", "assess").unlink()  # as the workflow does before it runs a job
         monitor.poll()
         write_log(tmp_path, "a", "assess", "position: supported\n")
-        receipts.save(Receipt(verb="assess", session="a", state="done"), tmp_path / "a")
+        receipts.save(Receipt(command="assess", session="a", state="done"), tmp_path / "a")
         monitor.poll()
         monitor.poll()
     assert caplog.messages == ["a: assess: position: supported"]

@@ -43,7 +43,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         fetch(folder / "t.tsv", directory, "stream")
         made(directory / "source.json", directory)
         for verb in ORDER:
-            save(Receipt(verb=verb, session=NAME, state="done"), directory)
+            save(Receipt(command=verb, session=NAME, state="done"), directory)
         yield folder
 
 

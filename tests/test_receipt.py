@@ -36,7 +36,7 @@ def fails() -> list[Path]:
 
 
 def test_a_receipt_names_the_files_and_their_digests(tmp_path: Path) -> None:
-    receipts.carry_out("extract", tmp_path, writes(tmp_path, "session.nc"))
+    receipts.run_command("extract", tmp_path, writes(tmp_path, "session.nc"))
     found = receipts.load(tmp_path, "extract")
     assert found.state == "done"
     assert list(found.files) == ["session.nc"]
@@ -46,41 +46,41 @@ def test_a_receipt_names_the_files_and_their_digests(tmp_path: Path) -> None:
 def test_the_same_content_gives_the_same_receipt(tmp_path: Path) -> None:
     contents = []
     for _ in range(2):
-        receipts.carry_out("extract", tmp_path, writes(tmp_path, "session.nc"))
+        receipts.run_command("extract", tmp_path, writes(tmp_path, "session.nc"))
         contents.append(receipts.path(tmp_path, "extract").read_bytes())
     assert contents[0] == contents[1]
 
 
 def test_in_a_batch_a_refusal_is_noted_and_passed_on_but_reported(tmp_path: Path) -> None:
-    assert receipts.carry_out("extract", tmp_path, refuses, batch=True) == []
-    receipts.carry_out("train", tmp_path, fails, batch=True)  # never gets to fail
+    assert receipts.run_command("extract", tmp_path, refuses, batch=True) == []
+    receipts.run_command("train", tmp_path, fails, batch=True)  # never gets to fail
     found = receipts.load(tmp_path, "train")
     assert (found.state, found.code, found.reason) == ("refused", Code.NO_LABEL, "no behaviour")
     assert found.remedy == "name a label"
-    receipts.carry_out("report", tmp_path, writes(tmp_path, "report.html"), batch=True)
+    receipts.run_command("report", tmp_path, writes(tmp_path, "report.html"), batch=True)
     assert receipts.load(tmp_path, "report").state == "done"
 
 
 def test_alone_a_refusal_is_raised_and_still_noted(tmp_path: Path) -> None:
     with pytest.raises(Refusal):
-        receipts.carry_out("extract", tmp_path, refuses)
+        receipts.run_command("extract", tmp_path, refuses)
     assert receipts.load(tmp_path, "extract").state == "refused"
 
 
 def test_a_failure_leaves_neither_a_receipt_nor_what_an_earlier_run_wrote(tmp_path: Path) -> None:
-    receipts.carry_out("extract", tmp_path, writes(tmp_path, "session.nc"))
+    receipts.run_command("extract", tmp_path, writes(tmp_path, "session.nc"))
     with pytest.raises(Failure):
-        receipts.carry_out("extract", tmp_path, fails)
+        receipts.run_command("extract", tmp_path, fails)
     assert not receipts.path(tmp_path, "extract").exists()
     assert not (tmp_path / "session.nc").exists()
 
 
 def test_no_old_result_stands_beside_a_refusal_even_when_the_receipt_is_gone(tmp_path: Path) -> None:
-    receipts.carry_out("extract", tmp_path, writes(tmp_path, "session.nc"))
-    receipts.carry_out("assess", tmp_path, writes(tmp_path, "assessment.json"))
-    receipts.carry_out("write", tmp_path, writes(tmp_path, "a_desc-xcebra.nwb"))
+    receipts.run_command("extract", tmp_path, writes(tmp_path, "session.nc"))
+    receipts.run_command("assess", tmp_path, writes(tmp_path, "assessment.json"))
+    receipts.run_command("write", tmp_path, writes(tmp_path, "a_desc-xcebra.nwb"))
     receipts.path(tmp_path, "extract").unlink()  # as the workflow does before it runs a rule again
-    receipts.carry_out("extract", tmp_path, refuses, batch=True)
+    receipts.run_command("extract", tmp_path, refuses, batch=True)
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["extract.json"]
 
 
@@ -89,9 +89,9 @@ def test_what_one_file_does_not_hold_is_a_refusal_in_a_batch_and_a_mistake_alone
         raise NotInFile("labels.speed: no /speed in the file", "candidates: /position")
 
     with pytest.raises(NotInFile):
-        receipts.carry_out("extract", tmp_path, asks_for_too_much)
+        receipts.run_command("extract", tmp_path, asks_for_too_much)
     assert not receipts.path(tmp_path, "extract").exists()
-    receipts.carry_out("extract", tmp_path, asks_for_too_much, batch=True)
+    receipts.run_command("extract", tmp_path, asks_for_too_much, batch=True)
     assert receipts.load(tmp_path, "extract").state == "refused"
 
 
@@ -101,7 +101,7 @@ def test_what_one_file_does_not_hold_is_a_refusal_in_a_batch_and_a_mistake_alone
         ("training.nc", "xcebra-nwb train"),
         ("a_desc-xcebra.nwb", "xcebra-nwb write"),
         ("receipts/check.json", "xcebra-nwb check"),
-        ("else.json", "the verb that makes it"),
+        ("else.json", "the command that writes it"),
     ],
 )
 def test_a_file_that_is_missing_or_damaged_is_said_with_the_verb_that_makes_it(
@@ -191,7 +191,7 @@ def elsewhere(verb: str, directory: Path) -> "subprocess.CompletedProcess[str]":
     """What becomes of a verb that another process does on the session of ``directory``."""
     program = (
         "import pathlib, sys; from xcebra_nwb.core import receipts;"
-        "receipts.carry_out(sys.argv[1], pathlib.Path(sys.argv[2]), lambda: []); print('done')"
+        "receipts.run_command(sys.argv[1], pathlib.Path(sys.argv[2]), lambda: []); print('done')"
     )
     command = [sys.executable, "-c", program, verb, str(directory)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -204,7 +204,7 @@ def test_two_processes_do_not_work_on_one_session_at_a_time(tmp_path: Path) -> N
         found.append(elsewhere("attribute", tmp_path))
         return writes(tmp_path, "training.nc")()
 
-    receipts.carry_out("train", tmp_path, work)
+    receipts.run_command("train", tmp_path, work)
     assert "UsageError" in found[0].stderr
     assert f"{tmp_path}: another process is working there (wait for it, or stop it)" in found[0].stderr
     assert sorted(file.name for file in tmp_path.iterdir()) == ["receipts", "training.nc"]  # and no lock
@@ -213,8 +213,8 @@ def test_two_processes_do_not_work_on_one_session_at_a_time(tmp_path: Path) -> N
 
 def test_a_verb_that_fails_lets_go_of_the_session(tmp_path: Path) -> None:
     with pytest.raises(Failure):
-        receipts.carry_out("train", tmp_path, fails)
-    receipts.carry_out("train", tmp_path, writes(tmp_path, "training.nc"))
+        receipts.run_command("train", tmp_path, fails)
+    receipts.run_command("train", tmp_path, writes(tmp_path, "training.nc"))
 
 
 def test_what_a_kill_left_half_written_goes_with_the_next_run(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_what_a_kill_left_half_written_goes_with_the_next_run(tmp_path: Path) ->
     for file in left + mine:
         file.write_text("half")
     for verb, names in (("train", ["training.nc"]), ("write", ["sub-1_desc-xcebra.nwb"])):
-        receipts.carry_out(verb, tmp_path, writes(tmp_path, names[0]))
+        receipts.run_command(verb, tmp_path, writes(tmp_path, names[0]))
     assert not any(file.exists() for file in left)
     assert all(file.exists() for file in mine)
 
@@ -234,7 +234,7 @@ def three(tmp_path: Path) -> list[Path]:
     for directory, work in zip(directories, (writes(directories[0], "session.nc"), refuses, None), strict=True):
         directory.mkdir()
         if work is not None:
-            receipts.carry_out("extract", directory, work, batch=True)
+            receipts.run_command("extract", directory, work, batch=True)
     return directories
 
 
@@ -246,7 +246,7 @@ def test_sessions_trained_together_each_keep_a_receipt_and_a_refused_one_is_skip
         assert directories == [first, third]
         return {first: writes(first, "training.nc")(), third: Refusal(Code.NOT_IN_ONE_SPACE, "units: cm here, m in a")}
 
-    receipts.carry_out_together("train", [first, second, third], work, batch=True)
+    receipts.run_on_several("train", [first, second, third], work, batch=True)
     found = [receipts.load(directory, "train") for directory in (first, second, third)]
     assert [one.state for one in found] == ["done", "refused", "refused"]
     assert list(found[0].files) == ["training.nc"]
@@ -260,7 +260,7 @@ def test_together_and_not_in_a_batch_a_refused_session_stops_the_work_before_it_
         raise AssertionError(directories)
 
     with pytest.raises(Refusal, match="no behaviour"):
-        receipts.carry_out_together("train", three(tmp_path), never)
+        receipts.run_on_several("train", three(tmp_path), never)
 
 
 def test_sessions_apart_do_not_stop_each_other_and_what_is_current_is_left_alone(tmp_path: Path) -> None:
@@ -276,7 +276,7 @@ def test_sessions_apart_do_not_stop_each_other_and_what_is_current_is_left_alone
         return [third / "training.nc"] if directory == third else []
 
     with pytest.raises(Refusal, match="no behaviour"):
-        receipts.carry_out_together("train", [third, second, first], work, apart=True, current=current)
+        receipts.run_on_several("train", [third, second, first], work, independent=True, current=current)
     found = [receipts.load(directory, "train") for directory in (first, second, third)]
     assert [one.state for one in found] == ["done", "refused", "done"]
     assert found[2].files == {"training.nc": sha256(third / "training.nc")}
@@ -299,7 +299,7 @@ def test_a_session_that_fails_by_itself_keeps_the_others_receipts(
         return done | {second: Failure("b: no space left on device"), first: Refusal(Code.TOO_SHORT, "too short")}
 
     with pytest.raises(Failure, match="b: no space left"):
-        receipts.carry_out_together("train", directories, work, batch=batch, apart=True)
+        receipts.run_on_several("train", directories, work, batch=batch, independent=True)
     assert "failed: c: its receipt cannot be written: " in caplog.text
     assert [receipts.load(directory, "train").state for directory in (first, fourth)] == ["refused", "done"]
     assert not receipts.path(second, "train").exists()
@@ -313,12 +313,12 @@ def test_what_goes_wrong_together_concerns_all_sessions(tmp_path: Path) -> None:
         raise Refusal(Code.NOT_IN_ONE_SPACE, "nothing in common")
 
     with pytest.raises(Refusal):
-        receipts.carry_out_together("train", [first, third], refuses_all)
+        receipts.run_on_several("train", [first, third], refuses_all)
     assert {receipts.load(directory, "train").reason for directory in (first, third)} == {"nothing in common"}
 
     def fails_all(directories: list[Path]) -> dict[Path, list[Path] | Refusal]:
         raise Failure("the disk is full")
 
     with pytest.raises(Failure):
-        receipts.carry_out_together("train", [first, second, third], fails_all, batch=True)
+        receipts.run_on_several("train", [first, second, third], fails_all, batch=True)
     assert not receipts.path(first, "train").exists()

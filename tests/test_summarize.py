@@ -31,21 +31,21 @@ def done(results: Path, name: str, seed: int = 0) -> Session:
     make_results(directory, rng, session=make_session(rng, name=name))
     (directory / "report.html").write_text("a page")
     for verb in ORDER:
-        save(Receipt(verb=verb, session=name, state="done"), directory)
+        save(Receipt(command=verb, session=name, state="done"), directory)
     return Session(session=name, include=True, source=f"{name}.nwb", found="12 units")
 
 
 def refused(results: Path, name: str) -> Session:
     for verb in ORDER[1:]:  # a local file is not fetched
         said = {"code": Code.NO_LABEL, "reason": f"no behaviour {EVIL}", "remedy": "name [label]"}
-        refusal = Receipt(verb=verb, session=name, state="refused", **said)
-        receipt = Receipt(verb=verb, session=name, state="done") if verb == "report" else refusal
+        refusal = Receipt(command=verb, session=name, state="refused", **said)
+        receipt = Receipt(command=verb, session=name, state="done") if verb == "report" else refusal
         save(receipt, results / name)
     return Session(session=name, include=True, source=f"{name}.nwb", found="3 units")
 
 
 def failed(results: Path, name: str) -> Session:
-    save(Receipt(verb="extract", session=name, state="done"), results / name)
+    save(Receipt(command="extract", session=name, state="done"), results / name)
     log = results / "logs" / name / "train.log"
     log.parent.mkdir(parents=True)
     log.write_text(f"10 steps\r20 steps\n{EVIL}\n\n\x1b[31mxcebra-nwb: failed: out of memory\x1b[0m\n\n")

@@ -10,12 +10,13 @@ import xarray as xr
 
 from xcebra_nwb.commands.align import align
 from xcebra_nwb.commands.train import train
-from xcebra_nwb.commands.train_together import prepared, train_together
+from xcebra_nwb.commands.train_together import prepared_sessions, train_together
 from xcebra_nwb.core import session
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.files import sha256
 from xcebra_nwb.core.netcdf import load_dataset
+from xcebra_nwb.core.session import load
 from xcebra_nwb.training import checkpoint
 from xcebra_nwb.training.design.shared_labels import comparable, largest_group
 from xcebra_nwb.xcebra.sampling.windows import TRAIN
@@ -95,7 +96,8 @@ def test_a_class_and_a_place_within_it_are_found_in_other_sessions(three: list[P
     session.save(turned.assign(choice=other), three[1] / "session.nc")
     mixed = {"name": "place", "outputs": [0, 3], "positive": "mixed", "label": "position", "within": "choice"}
     chosen = schema.validate({"training": QUICK, "encoder": {"outputs": 3}, "objectives": [mixed]})
-    ready, refused = prepared({directory.name: directory for directory in three}, chosen)
+    sessions = {directory.name: load(directory / "session.nc") for directory in three}
+    ready, refused = prepared_sessions(sessions, chosen)
     assert not refused
     parts = [one.samples(TRAIN) for one in ready.values()]
     generator = np.random.default_rng(0)

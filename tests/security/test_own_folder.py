@@ -12,7 +12,7 @@ from xcebra_nwb.commands.summarize import summarize
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.config.schema import dump, validate
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.receipts import carry_out
+from xcebra_nwb.core.receipts import run_command
 
 from .. import nwb_builders
 from ..test_workflow import snakemake
@@ -69,7 +69,7 @@ def test_a_verb_removes_and_writes_receipts_in_its_own_folder_only(tmp_path: Pat
     (tmp_path / "home" / "report.json").write_text("mine")
     link(tmp_path / "s" / "receipts", tmp_path / "home")
     with pytest.raises(UsageError, match="a link out of"):
-        carry_out("report", tmp_path / "s", list)
+        run_command("report", tmp_path / "s", list)
     assert (tmp_path / "home" / "report.json").read_text() == "mine"
 
 

@@ -83,9 +83,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_json(folder / "a" / "inventory.json", dict.fromkeys(words, words) | {"records": [dict.fromkeys(words, 1)]})
     write_json(folder / "a" / "check.json", {"new": [{"message": one} for one in words]})
     for verb in ORDER:
-        save(Receipt(verb=verb, session="a", state="done"), folder / "a")
+        save(Receipt(command=verb, session="a", state="done"), folder / "a")
     refusal = {"code": Code.NO_LABEL, "reason": " ".join(words[:19]), "remedy": f"`{words[0]}` {words[9]}"}
-    save(Receipt(verb="extract", session="b", state="refused", **refusal), folder / "b")
+    save(Receipt(command="extract", session="b", state="refused", **refusal), folder / "b")
     write_json(folder / "b" / "inventory.json", words)
     (folder / "logs" / "c").mkdir(parents=True)
     (folder / "logs" / "c" / "extract.log").write_text("\n".join(words))

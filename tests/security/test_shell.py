@@ -79,7 +79,7 @@ def test_the_report_of_snakemake_shows_text(tmp_path: Path) -> None:
     command = project(tmp_path / UGLY, UGLY)
     results = tmp_path / UGLY / UGLY
     for verb in ORDER[1:]:
-        save(Receipt(verb=verb, session="s", state="done"), results / "s")
+        save(Receipt(command=verb, session="s", state="done"), results / "s")
     (results / "summary.html").write_text(EVIL)
     (results / "atlas.parquet").touch()
     done = snakemake(*command, "--touch")

@@ -48,7 +48,7 @@ def session_status(results: Path, session: str) -> Status:
             return failed(results, session, verb, _no_receipt(results, session, verb))
         if found.state == "refused":
             said = {"code": found.code, "reason": found.reason, "remedy": found.remedy}
-            return Status(session=session, state="refused", verb=found.verb, **said)
+            return Status(session=session, state="refused", verb=found.command, **said)
     return Status(session=session, state="done")
 
 

@@ -12,7 +12,7 @@ from optuna.distributions import CategoricalDistribution
 from xcebra_nwb.assess.tuning.choice import Trial, as_record, from_record
 from xcebra_nwb.assess.tuning.grid import Grid
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.lock import taken
+from xcebra_nwb.core.lock import acquire
 
 logger = logging.getLogger("xcebra_nwb")
 
@@ -38,7 +38,7 @@ def explore(
     """
     folder.mkdir(parents=True, exist_ok=True)
     busy = f"{folder}: another process is tuning here"
-    with taken(folder / ".tune.lock", busy, "wait for it, or another --output"):
+    with acquire(folder / ".tune.lock", busy, "wait for it, or another --output"):
         study = _open(folder, question)
         done = {(trial.outputs, trial.weight) for trial in _done(study)}
         missing = [setting for setting in settings.shuffled(seed) if setting not in done]
