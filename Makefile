@@ -57,7 +57,7 @@ test-install: $(READY)
 	cd .venv-install && ! bin/xcebra-nwb simulate sub-a_ses-1.nwb
 	wheel=$$(echo dist/*.whl) && .venv-install/bin/python -m pip install --quiet --disable-pip-version-check \
 		"$$wheel[simulate,cluster]"
-	XCEBRA_NWB_INSTALLED="$(CURDIR)/.venv-install" $(BIN)/pytest tests/test_package.py
+	XCEBRA_NWB_INSTALLED="$(CURDIR)/.venv-install" $(BIN)/pytest tests/project/test_package.py
 
 # What is known against our own code, and against the packages of the lock. The second asks an advisory service.
 audit:

@@ -3,9 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from .loopback import Loopback
-
-SHARED = Path(__file__).parents[2] / "shared" / "data"
+from tests.support.loopback import Loopback
+from tests.support.paths import SHARED
 
 
 @pytest.fixture(autouse=True, scope="session")

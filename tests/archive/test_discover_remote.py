@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import nwb_builders
+from tests.support.loopback import Loopback
 from xcebra_nwb.archive.remote import Screen
 from xcebra_nwb.commands.discover import discover, update
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import Failure, UsageError
-
-from . import nwb_builders
-from .loopback import Loopback
 
 VERSION = "0.261122.1116"
 UNITS = {"variableMeasured": [{"value": "Units"}, {"value": "Position"}]}

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.loopback import Loopback
 from xcebra_nwb.archive import cache
 from xcebra_nwb.archive.download import downloaded
 from xcebra_nwb.commands.discover import discover
@@ -22,8 +23,6 @@ from xcebra_nwb.commands.fetch import fetch
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
 from xcebra_nwb.core.session_table import Session
-
-from .loopback import Loopback
 
 # Each of these alone is got over; two of the last five on one asset may be one too many.
 PASSING = ("429", "503", "slow", "cut", "short", "flip", "expired", "no-range")

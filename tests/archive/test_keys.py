@@ -7,20 +7,18 @@ import json
 import os
 import select
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from keyrings.alt.file import PlaintextKeyring
 
+from tests.support import nwb_builders
+from tests.support.loopback import Loopback
+from tests.support.paths import COMMAND
 from xcebra_nwb.archive.connection import connected
 from xcebra_nwb.core.errors import UsageError
 
-from . import nwb_builders
-from .loopback import Loopback
-
 KEY = "c0ffee0123456789c0ffee0123456789c0ffee01"
-COMMAND = Path(sys.executable).parent / "xcebra-nwb"
 
 
 @pytest.fixture

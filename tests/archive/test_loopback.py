@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from .loopback import Loopback
+from tests.support.loopback import Loopback
+from tests.support.paths import RECORDED
 
-RECORDED = Path(__file__).parent / "loopback" / "recorded"
 DANDISET, VERSION = "000001", "0.261122.1116"
 USED_BY_CLIENTS = {
     "id", "identifier", "path", "contentSize", "contentUrl", "digest", "access", "schemaKey", "schemaVersion",

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support import nwb_builders
+from tests.support.loopback import Loopback
+from tests.support.whole_analysis import NAME, made
 from xcebra_nwb.archive.publication import Origin, asset_path, license_of
 from xcebra_nwb.archive.upload import upload
 from xcebra_nwb.commands.discover import discover
@@ -18,10 +21,6 @@ from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.receipts import ORDER, Receipt, save
 from xcebra_nwb.core.session_table import Session
-
-from . import nwb_builders
-from .loopback import Loopback
-from .test_verify import NAME, made
 
 CONTACT = "Doe, Jane <jane@example.org>"
 PATH = "sub-rat0/sub-rat0_ses-one_desc-xcebra_ecephys.nwb"

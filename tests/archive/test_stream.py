@@ -15,6 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support import nwb_builders
+from tests.support.loopback import Loopback
 from xcebra_nwb.archive import cache, pinned
 from xcebra_nwb.archive.ranges import BLOCK, RangeFile
 from xcebra_nwb.archive.stream import streamed
@@ -24,9 +26,6 @@ from xcebra_nwb.commands.fetch import fetch
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import Failure, XcebraError
 from xcebra_nwb.core.session_table import Session
-
-from . import nwb_builders
-from .loopback import Loopback
 
 NAME = "sub-a_ses-1"
 CONTENT = np.random.default_rng(0).bytes(3 * BLOCK + 1000)

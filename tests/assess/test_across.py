@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tests.support.html import Page
+from tests.support.make_results import make_results, make_session
 from xcebra_nwb.assess.across import ALONE, across_sessions
 from xcebra_nwb.commands.report import report
 from xcebra_nwb.commands.summarize import summarize
@@ -18,9 +20,6 @@ from xcebra_nwb.core.session import labels, load, load_dataset, save, save_datas
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.core.session_table import write as write_table
 from xcebra_nwb.report.outcome import ending
-
-from .pages import Page
-from .results import make_results, make_session
 
 LABELS = ("position", "head_direction", "choice")
 

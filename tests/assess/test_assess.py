@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
+from tests.support.conditions import conditions
+from tests.support.make_results import LABELS, make_embedding, make_results, make_session, make_training
 from xcebra_nwb.assess.confounding import predicted_by_others
 from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, map_agreement
 from xcebra_nwb.assess.identifiability import leak
@@ -20,9 +22,6 @@ from xcebra_nwb.core import members
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.xcebra import decoding
 from xcebra_nwb.xcebra.decoding import Decoder, decoding_score
-
-from .conditions import conditions
-from .results import LABELS, make_embedding, make_results, make_session, make_training
 
 SAMPLES = np.arange(1000)
 TRAIN, TEST = SAMPLES[:700], SAMPLES[720:]

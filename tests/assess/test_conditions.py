@@ -1,7 +1,6 @@
 """The conditions that the theory needs: their numbers on data whose truth is known, and what follows from them."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
+from tests.support.conditions import conditions
+from tests.support.paths import DOCS
 from xcebra_nwb.assess import verdict as verdicts
 from xcebra_nwb.assess.aliasing import aliased_share, two_groups
 from xcebra_nwb.assess.fit import fit_of
@@ -21,10 +22,8 @@ from xcebra_nwb.assess.visits import covered_share, fewest_visits, independent_s
 from xcebra_nwb.assess.window import window_features
 from xcebra_nwb.xcebra.decoding import label_features
 
-from .conditions import conditions
-
 GOOD = Evidence(score=0.4, null_scores=(-0.2, -0.1, 0.02), consistency=0.8, significant=12, units=31)
-DOCUMENT = (Path(__file__).parents[1] / "docs" / "verdicts.md").read_text(encoding="utf-8")
+DOCUMENT = (DOCS / "verdicts.md").read_text(encoding="utf-8")
 SAMPLES = np.arange(2000)
 TRAIN, TEST = SAMPLES[SAMPLES % 500 < 400], SAMPLES[SAMPLES % 500 >= 420]
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.results import make_session
+from tests.support.make_results import make_session
+from tests.support.paths import ROOT
 from xcebra_nwb.assess.tuning.choice import Measured, Trial, as_record, choose, from_record, standard_error
 from xcebra_nwb.assess.tuning.grid import Grid, grid, tuned
 from xcebra_nwb.assess.tuning.study import explore
@@ -101,7 +102,7 @@ def test_a_study_that_was_interrupted_goes_on(tmp_path: Path) -> None:
 def test_a_study_that_was_killed_goes_on(tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from tests.test_tune import GRID, QUESTION, trial\n"
+        "from tests.assess.test_tuning import GRID, QUESTION, trial\n"
         "from xcebra_nwb.assess.tuning.study import explore\n"
         "def attempt(outputs, weight, asked=[]):\n"
         "    asked.append(1)\n"
@@ -109,9 +110,8 @@ def test_a_study_that_was_killed_goes_on(tmp_path: Path) -> None:
         "    return trial(outputs, weight, 0.8)\n"
         "explore(Path(sys.argv[1]), GRID, QUESTION, 0, 6, attempt)\n"
     )
-    root = Path(__file__).resolve().parents[1]
-    environment = os.environ | {"PYTHONPATH": str(root)}
-    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root, env=environment)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, env=environment)
     assert killed.returncode == 9
     asked, attempt = attempts()
     found = explore(tmp_path, GRID, QUESTION, 0, 6, attempt)

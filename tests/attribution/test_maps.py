@@ -8,6 +8,8 @@ import pytest
 import torch
 import xarray as xr
 
+from tests.support import nwb_builders
+from tests.support.over_time import collected
 from xcebra_nwb.attribution import member_maps
 from xcebra_nwb.attribution.null_test import score_maps
 from xcebra_nwb.attribution.time_resolved import OverTimeFile
@@ -27,8 +29,6 @@ from xcebra_nwb.xcebra.maps.model import Model
 from xcebra_nwb.xcebra.maps.workspace import Workspace
 from xcebra_nwb.xcebra.sampling.samples import Block
 from xcebra_nwb.xcebra.trainers.loss import Contrast
-
-from . import nwb_builders
 
 MEMBERS, BINS, UNITS, OUTPUTS = 2, 90, 9, 5
 LABELS = [Block("position", 0, 3), Block("speed", 3, 5)]
@@ -69,18 +69,6 @@ def test_the_streamed_map_is_the_whole_array_map(name: str, tolerance: float, mo
     close = {"rtol": 1e-8 if tolerance else 1e-4}  # without a cut the Gram squares the condition number
     np.testing.assert_allclose(found.label["inverted_neuron_gradient"], label, **close)
     np.testing.assert_allclose(found.latent["inverted_neuron_gradient"], latent, **close)
-
-
-def collected(members: list[int]) -> tuple[dict[str, list[np.ndarray]], attribution.OverTime]:
-    """What an OverTime is given, by method, and the OverTime, which checks that no bin is left out or given twice."""
-    found: dict[str, list[np.ndarray]] = {}
-
-    def keep(method: str, first: int, maps: np.ndarray) -> None:
-        chunks = found.setdefault(method, [])
-        assert first == sum(chunk.shape[1] for chunk in chunks)
-        chunks.append(maps)
-
-    return found, attribution.OverTime(members, keep)
 
 
 def test_memory_is_bounded_by_the_chunk_not_by_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.support.paths import COMMAND
 from xcebra_nwb.assess.consistency import map_agreement
 from xcebra_nwb.benchmark import agreement, conditions, demo, peer, perfect, solve, synthetic
 from xcebra_nwb.benchmark.budget import SIZES
@@ -30,8 +30,6 @@ from xcebra_nwb.core.errors import Failure, UsageError
 from xcebra_nwb.report import style
 from xcebra_nwb.training.design.trainable import check_trainable
 from xcebra_nwb.xcebra.maps import chunk
-
-COMMAND = Path(sys.executable).parent / "xcebra-nwb"
 
 
 def test_a_known_perfect_encoder_scores_perfectly() -> None:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from pynwb import NWBFile
 
-from tests.results import make_results, make_session
-from tests.test_write import NAME, UNITS, export_of, make_source
+from tests.support.exported_session import NAME, UNITS, export_of, make_source
+from tests.support.make_results import make_results, make_session
 from xcebra_nwb.commands.check import check
 from xcebra_nwb.commands.write import write
 from xcebra_nwb.core.errors import Failure, UsageError

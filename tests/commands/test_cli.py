@@ -4,18 +4,16 @@ import errno
 import json
 import logging
 import re
-import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from xcebra_nwb.commands import cli
+from tests.support import nwb_builders
+from tests.support.command_line import one_line, run
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.files import atomic
-
-from . import nwb_builders
 
 QUICK = {"training": {"steps": 20, "batch_size": 64, "seeds": 2, "nulls": 3}, "neural": {"min_spikes": 10}}
 
@@ -25,23 +23,6 @@ def settings(tmp_path: Path) -> Path:
     path = tmp_path / "config.yaml"
     path.write_text(schema.dump(schema.validate(QUICK)))
     return path
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    """The exit code, what was printed, and what was said of errors."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["xcebra-nwb", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-    captured = capsys.readouterr()
-    return int(ended.value.code or 0), captured.out, captured.err
-
-
-def one_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.startswith("xcebra-nwb:")]
-    assert len(lines) == 1, text
-    assert "Traceback" not in text
-    return lines[0]
 
 
 def nwb_1(path: Path) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tests import nwb_builders as build
+from tests.support import nwb_builders as build
 from xcebra_nwb.commands.inspect import config_of, inspect, render
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.config.schema import validate

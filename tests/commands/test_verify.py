@@ -9,38 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import nwb_builders
+from tests.support.loopback import Loopback
+from tests.support.whole_analysis import NAME, QUICK, made
 from xcebra_nwb.commands import cli
-from xcebra_nwb.commands.assess import assess
-from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.check import check
 from xcebra_nwb.commands.discover import discover
-from xcebra_nwb.commands.extract import extract
 from xcebra_nwb.commands.fetch import fetch
-from xcebra_nwb.commands.train import train
 from xcebra_nwb.commands.verify import planned, verify
-from xcebra_nwb.commands.write import write
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.export.objects import flat
 from xcebra_nwb.nwb.export.read_back import nested, read_export
-
-from . import nwb_builders
-from .loopback import Loopback
-
-NAME = "sub-a_ses-1"
-QUICK = {"training": {"steps": 20, "batch_size": 64, "seeds": 2, "nulls": 3}, "neural": {"min_spikes": 10}}
-
-
-def made(source: Path, directory: Path) -> Path:
-    config = validate(QUICK)
-    extract(source, directory, config, NAME)
-    train(directory, config)
-    attribute(directory, config)
-    assess(directory)
-    (result,) = write(source, directory, NAME)
-    return result
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import jsonschema
 import pytest
 import yaml
 
+from tests.support.paths import ROOT
 from xcebra_nwb.core.config import docs
 from xcebra_nwb.core.config import schema as config
 from xcebra_nwb.core.config.objectives import KEYS
 from xcebra_nwb.core.errors import UsageError
 
-ROOT = Path(__file__).parent.parent
 PLACE = {"name": "a", "outputs": [0, 1], "positive": "time_delta", "label": "place"}
 TIME = {"name": "time", "outputs": [0, 8], "positive": "time"}
 

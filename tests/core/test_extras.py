@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import nwb_builders
+from tests.support.command_line import one_line, run
 from xcebra_nwb.archive.lineage import check_archive
 from xcebra_nwb.core import extras
 from xcebra_nwb.core.errors import UsageError
-
-from . import nwb_builders
-from .test_cli import one_line, run
 
 METHODS = "attribution: {methods: [inverted_neuron_gradient, kernel_shap]}\n"
 WHERE = ["-o", "out"]

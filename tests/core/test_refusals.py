@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import nwb_builders as build
+from tests.support import nwb_builders as build
+from tests.support.paths import PACKAGE
 from xcebra_nwb.commands.cli.errors import say
 from xcebra_nwb.core.errors import NotInFile, Refusal
 from xcebra_nwb.core.refusals import Code, page
-
-PACKAGE = Path(__file__).parent.parent / "xcebra_nwb"
 
 
 def codes_in_the_code() -> dict[str, list[str]]:

@@ -9,6 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.paths import ROOT
+from tests.support.small_trainings import options
 from xcebra_nwb.core import sizes as sizes_of
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.input_array import SHARE
@@ -19,9 +21,7 @@ from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.sampling.samples import Block, Samples
 from xcebra_nwb.xcebra.trainers import contrastive
 
-from .test_training import options
-
-COMMON = Path(__file__).parents[1] / "workflow" / "rules" / "common.smk"
+COMMON = ROOT / "workflow" / "rules" / "common.smk"
 counts = st.integers(1, 10**4)
 
 

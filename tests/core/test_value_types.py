@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tests.support.make_results import make_session
 from xcebra_nwb.commands import attribute as verb
 from xcebra_nwb.commands.align import align
 from xcebra_nwb.commands.assess import assess
@@ -25,8 +26,6 @@ from xcebra_nwb.training.session_batch import Cohort
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.inputs import Recording
 from xcebra_nwb.xcebra.trainers.side_by_side import SideBySide
-
-from .results import make_session
 
 CPU = torch.device("cpu")
 WIDTHS = {"a": 12, "b": 10, "c": 11}

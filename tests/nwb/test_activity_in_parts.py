@@ -11,6 +11,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.make_results import make_session
 from xcebra_nwb.core import session
 from xcebra_nwb.nwb.bins import grid as grids
 from xcebra_nwb.nwb.bins import resample
@@ -19,8 +20,6 @@ from xcebra_nwb.nwb.neural.activity import Activity
 from xcebra_nwb.nwb.neural.on_demand import on_demand
 from xcebra_nwb.nwb.neural.sampled import Sampled
 from xcebra_nwb.nwb.reading.series import Samples
-
-from .results import make_session
 
 SOME = settings(max_examples=60, deadline=None)
 indices = st.integers(-7, 6) | st.builds(slice, st.none() | st.integers(-9, 9), st.none() | st.integers(-9, 9))

@@ -1,4 +1,7 @@
-"""A short run of damaged files, and those that once ended badly; ``python -m tests.fuzz 0 1000`` is the long one."""
+"""A short run of damaged files, and the files that once ended badly.
+
+``python -m tests.support.fuzzing.run 0 1000`` is the long run.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import fuzz
+from tests.support.fuzzing import run as fuzz
 
 REGRESSIONS = {
     2: "an empty dataset as timestamps",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests import nwb_builders as build
+from tests.support import nwb_builders as build
 from xcebra_nwb.commands.extract import extract
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.config.schema import EXTRACTION, Config, Encoder, Training, validate

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tests import nwb_builders as build
+from tests.support import nwb_builders as build
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.nwb.extraction.extract import extract_session

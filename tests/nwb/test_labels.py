@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import nwb_builders as build
+from tests.support import nwb_builders as build
 from xcebra_nwb.core.config.schema import Config, Time, validate
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.nwb.bins.grid import Grid

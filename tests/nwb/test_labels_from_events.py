@@ -13,7 +13,7 @@ from pynwb import NWBFile, TimeSeries
 from pynwb.behavior import BehavioralEpochs, BehavioralEvents
 from pynwb.misc import AnnotationSeries, IntervalSeries
 
-from tests import nwb_builders as build
+from tests.support import nwb_builders as build
 from xcebra_nwb.core.config.schema import Time, validate
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.refusals import Code

@@ -1,4 +1,7 @@
-"""Every kind of label, neural layout, mask and format, and their pairs: the dataset is what tests/matrix.py says."""
+"""Every kind of label, neural layout, mask and format, and their pairs: the dataset is what the matrix says.
+
+The matrix stands in tests/support/nwb_matrix.py.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import pytest
 import xarray as xr
 import yaml
 
-from tests.matrix import (
+from tests.support.nwb_matrix import (
     BINS,
     COUNTS,
     FORMATS,

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.matrix import LABELS, NOTHING, TIMESTAMPS, put, table, write
+from tests.support.nwb_matrix import LABELS, NOTHING, TIMESTAMPS, put, table, write
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code

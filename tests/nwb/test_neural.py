@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests import nwb_builders as build
+from tests.support import nwb_builders as build
 from xcebra_nwb.core.config.schema import Neural, validate
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.refusals import Code

@@ -11,8 +11,8 @@ import pytest
 import xarray as xr
 from pynwb import TimeSeries
 
-from tests import nwb_builders as build
-from tests.range_server import serving
+from tests.support import nwb_builders as build
+from tests.support.range_server import serving
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import Failure, Refusal
 from xcebra_nwb.nwb.extraction.extract import extract_session

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests import nwb_builders as build
-from tests import zarr_recordings
-from tests.range_server import serving
-from tests.results import make_results
+from tests.support import nwb_builders as build
+from tests.support import zarr_recordings
+from tests.support.make_results import make_results
+from tests.support.range_server import serving
 from xcebra_nwb.commands.check import check
 from xcebra_nwb.commands.discover import discover
 from xcebra_nwb.commands.extract import extract

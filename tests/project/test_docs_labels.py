@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import yaml
 
-from tests import nwb_builders as build
+from tests.support import nwb_builders as build
+from tests.support.paths import DOCS
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.nwb.extraction.extract import extract_session
 
-PAGE = Path(__file__).parent.parent / "docs" / "labels.md"
+PAGE = DOCS / "labels.md"
 CONFIGS = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 

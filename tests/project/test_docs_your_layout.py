@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import nwb_builders as build
+from tests.support import nwb_builders as build
+from tests.support.paths import DOCS
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import Failure
 from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.nwb.inventory.inventory import inventory
 from xcebra_nwb.nwb.neural.readers import registry
 
-PAGE = Path(__file__).parent.parent / "docs" / "your-layout.md"
+PAGE = DOCS / "your-layout.md"
 
 
 @pytest.fixture

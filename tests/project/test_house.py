@@ -18,10 +18,9 @@ from packaging.version import Version
 from rattler import MatchSpec
 
 import xcebra_nwb
+from tests.support.paths import BIN, ROOT
 from xcebra_nwb.core.extras import EXTRA_OF
 
-ROOT = Path(__file__).parent.parent
-BIN = Path(sys.executable).parent
 RULES = ("extract", "train", "attribute", "assess", "write", "check", "report", "summarize", "simulate", "fetch")
 VERBS = (*RULES, "align", "discover", "run", "inspect", "benchmark", "tune", "verify", "publish")
 HEAVY = (
@@ -210,7 +209,7 @@ def test_no_file_names_a_place_on_one_machine() -> None:
     for path in our_files():
         text = path.read_bytes().decode("utf-8", errors="ignore") if path.suffix not in {".png", ".nwb"} else ""
         found += [f"{path.relative_to(ROOT)}: {match[0]}" for match in MACHINE_PATH.finditer(text)]
-    assert [line for line in found if not line.startswith("tests/test_house.py")] == []
+    assert [line for line in found if not line.startswith("tests/project/test_house.py")] == []
 
 
 def test_the_tests_that_hold_a_promise_of_security_are_there() -> None:

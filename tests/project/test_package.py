@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.support.paths import ROOT
+
 NO_SOURCE = (".git", ".venv*", ".snakemake", ".benchmarks", "*_cache", ".hypothesis", "results", "resources", "dist")
 STRAY = (
     ".env",
@@ -117,7 +118,7 @@ def test_nothing_that_only_lies_in_the_checkout_gets_out(built: Built) -> None:
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["sdist"]
     always = {"pyproject.toml", "README.md", "LICENSE", ".gitignore", "PKG-INFO"}
     assert {name.partition("/")[0] for name in files} <= always | set(listed["only-include"])
-    assert {"tests/test_package.py", "workflow/profiles/default/config.yaml", "config/config.yaml"} <= files
+    assert {"tests/project/test_package.py", "workflow/profiles/default/config.yaml", "config/config.yaml"} <= files
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.matrix import LABELS, MASKS, TIMESTAMPS, write
-from tests.results import make_session
+from tests.support.make_results import make_session
+from tests.support.nwb_matrix import LABELS, MASKS, TIMESTAMPS, write
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.report.figures.quality import correlation_words, correlations, masks_figure

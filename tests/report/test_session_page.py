@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.pages import EVIL, Page
-from tests.results import REMARK, make_results, make_session
+from tests.support.html import EVIL, Page
+from tests.support.make_results import REMARK, make_results, make_session
 from xcebra_nwb.commands.report import report
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.config.schema import Method

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from tests.pages import EVIL, Page
-from tests.results import make_results, make_session
+from tests.support.html import EVIL, Page
+from tests.support.make_results import make_results, make_session
 from xcebra_nwb.commands.summarize import summarize
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.errors import UsageError

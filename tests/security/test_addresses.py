@@ -13,6 +13,10 @@ import dandi.consts
 import pytest
 import yaml
 
+from tests.support import nwb_builders
+from tests.support.loopback import Loopback
+from tests.support.range_server import serving
+from tests.support.whole_analysis import NAME, QUICK
 from xcebra_nwb.archive import given
 from xcebra_nwb.commands import cli
 from xcebra_nwb.commands.assess import assess
@@ -25,11 +29,6 @@ from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
 from xcebra_nwb.core.session import load_dataset
 from xcebra_nwb.nwb.export.read_back import read_export
 from xcebra_nwb.nwb.inventory.inventory import inventory
-
-from .. import nwb_builders
-from ..loopback import Loopback
-from ..range_server import serving
-from ..test_verify import NAME, QUICK
 
 SECRET = "hunter2"
 FILE = "file:" + "///etc/passwd"

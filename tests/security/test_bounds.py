@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tests import nwb_builders as build
+from tests.support import nwb_builders as build
 from xcebra_nwb.archive import given, newer
 from xcebra_nwb.archive.publication import CONTACT
 from xcebra_nwb.commands.inspect import render

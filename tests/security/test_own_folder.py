@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import nwb_builders
+from tests.support.snakemake_runs import snakemake
 from xcebra_nwb.commands.run import run
 from xcebra_nwb.commands.summarize import summarize
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.config.schema import dump, validate
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.receipts import carry_out
-
-from .. import nwb_builders
-from ..test_workflow import snakemake
 
 SESSION = "sub-rat0_ses-one"
 OUT = ("logs/workflow.log", f"logs/{SESSION}/extract.log", f"benchmarks/{SESSION}/extract.tsv", ".snakemake/metadata/x")

@@ -11,6 +11,9 @@ import h5py
 import pytest
 import yaml
 
+from tests.support import nwb_builders
+from tests.support.loopback import Loopback
+from tests.support.whole_analysis import NAME, made
 from xcebra_nwb.archive import pinned, publication
 from xcebra_nwb.archive.download import downloaded
 from xcebra_nwb.archive.remote import Screen
@@ -26,10 +29,6 @@ from xcebra_nwb.core.errors import UsageError, XcebraError
 from xcebra_nwb.core.receipts import ORDER, Receipt, save
 from xcebra_nwb.core.session import load_dataset
 from xcebra_nwb.nwb.export.read_back import read_export
-
-from .. import nwb_builders
-from ..loopback import Loopback
-from ..test_verify import NAME, made
 
 CONTACT = "Doe, Jane <jane@example.org>"
 KEY, OF_ANOTHER = "a key", "a key of another"

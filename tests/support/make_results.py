@@ -16,11 +16,10 @@ import xarray as xr
 from scipy.special import ndtr
 from scipy.stats import false_discovery_control
 
+from tests.support.conditions import conditions
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.files import sha256, write_json
-
-from .conditions import conditions
 
 SOFTWARE = {"xcebra-nwb": "0.1.0", "torch": "2.13.0", "numpy": "2.4.6"}
 LABELS = ("position", "head_direction", "choice")

@@ -1,7 +1,7 @@
 """A recording with everything that Zarr stores in its own way, in HDF5, and as hdmf-zarr writes it.
 
-``python -m tests.zarr_recordings``, where hdmf-zarr 0.14 or newer is installed, writes the one in format 3 that the
-tests read: such a version needs Python 3.12, and does not go with the one that writes format 2.
+``python -m tests.support.zarr_recordings`` writes the recording in format 3 that the tests read. It needs hdmf-zarr
+0.14 or newer, which needs Python 3.12 and cannot be installed beside the version that writes format 2.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pynwb import NWBFile, TimeSeries
 from pynwb.behavior import SpatialSeries
 from pynwb.ecephys import ElectricalSeries
 
-from tests import nwb_builders as build
+from tests.support import nwb_builders as build
 
 FORMAT_3 = Path(__file__).parent / "data" / "hdmf_zarr_format_3.nwb.zarr.zip"
 ROOM = "/processing/behavior/Position/room"  # stored in shards, where there are any

@@ -18,6 +18,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
+from tests.support.make_results import make_session
+from tests.support.small_trainings import BLOCKS, UNITS, options, recording, samples
 from xcebra_nwb.commands.train import train
 from xcebra_nwb.core import host_memory, session
 from xcebra_nwb.core.config import schema
@@ -31,9 +33,6 @@ from xcebra_nwb.xcebra.trainers import contrastive, loss_curve, optimize, superv
 from xcebra_nwb.xcebra.trainers.optimize import Trained
 from xcebra_nwb.xcebra.trainers.snapshot import Snapshot, Survival
 from xcebra_nwb.xcebra.trainers.stepper import RecordedStepper
-
-from .results import make_session
-from .test_training import BLOCKS, UNITS, options, recording, samples
 
 FEW = {"steps": 60, "batch_size": 16, "seeds": 2, "nulls": 1, "device": "cpu"}
 FILES = ("model.safetensors", "training.nc", "embedding.nc")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.make_results import make_session
 from xcebra_nwb.commands.assess import assess
 from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.train import train
@@ -17,8 +18,6 @@ from xcebra_nwb.training import memory, memory_groups
 from xcebra_nwb.training.checkpoint import Checkpoint
 from xcebra_nwb.training.memory_groups import train_in_groups
 from xcebra_nwb.xcebra.trainers.snapshot import Survival
-
-from .results import make_session
 
 CPU = torch.device("cpu")
 ONE = {"steps": 30, "batch_size": 16, "seeds": 1, "nulls": 0, "device": "cpu"}

@@ -12,6 +12,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.make_results import make_session
 from xcebra_nwb.commands.assess import assess
 from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.train import train
@@ -24,8 +25,6 @@ from xcebra_nwb.training.inputs import encoder_inputs, recorded_inputs
 from xcebra_nwb.xcebra.encoder import gather_windows
 from xcebra_nwb.xcebra.inputs import At, Recording
 from xcebra_nwb.xcebra.maps.likelihood import Gaussian, Poisson
-
-from .results import make_session
 
 CPU = torch.device("cpu")
 Usage = namedtuple("Usage", "total used free")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tests.support.make_results import make_session
 from xcebra_nwb.commands.align import align
 from xcebra_nwb.commands.train import train
 from xcebra_nwb.commands.train_together import prepared, train_together
@@ -23,8 +24,6 @@ from xcebra_nwb.xcebra.trainers import align as core
 from xcebra_nwb.xcebra.trainers import joint
 from xcebra_nwb.xcebra.trainers.joint import exchanged
 from xcebra_nwb.xcebra.trainers.snapshot import Snapshot, Survival
-
-from .results import make_session
 
 NAMES = ("model.safetensors", "training.nc", "embedding.nc")
 QUICK = {"steps": 4, "batch_size": 16, "seeds": 1, "nulls": 2, "device": "cpu", "regularizer": {"ramp": [0, 0]}}

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tests.support.make_results import make_session
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.training.design.nulls import MOST_ALIKE, NullDesign, likeness, null_design
 from xcebra_nwb.training.design.split import layout
-
-from .results import make_session
 
 BINS = 3000
 

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tests.support.make_results import make_session
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.training.design.ensemble import SEED, Member, members, null_designs, objective_space, samples
 from xcebra_nwb.training.design.objectives import remarks, resolve
 from xcebra_nwb.training.design.split import Layout, layout
 from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, NEITHER, TRAIN
-
-from .results import make_session
 
 TIME = {"name": "time", "outputs": [0, 8], "positive": "time"}
 

@@ -11,6 +11,8 @@ import torch
 import xarray as xr
 from safetensors.numpy import load_file
 
+from tests.support.make_results import make_session
+from tests.support.small_trainings import BLOCKS, OUTPUTS, generators, options, samples
 from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.train import current, train, train_each
 from xcebra_nwb.core import session
@@ -23,10 +25,6 @@ from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.trainers import contrastive, side_by_side
 from xcebra_nwb.xcebra.trainers.side_by_side import SideBySide
 from xcebra_nwb.xcebra.trainers.snapshot import Snapshot
-
-from .results import make_session
-from .test_joint import generators
-from .test_training import BLOCKS, OUTPUTS, options, samples
 
 FILES = ("model.safetensors", "training.nc", "embedding.nc")
 FEW = {"steps": 32, "batch_size": 16, "seeds": 2, "nulls": 1, "device": "cpu"}

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
+from tests.support.make_results import make_session
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.session import encoder_input, smoothing_reach
 from xcebra_nwb.training.design.split import WINDOWS, layout
 from xcebra_nwb.training.design.trainable import check_trainable
 from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN, window_offsets
-
-from .results import make_session
 
 REACH = 8  # bins: four standard deviations of 0.1 s in bins of 0.05 s
 

@@ -12,9 +12,9 @@ import pytest
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_storage_plugins.tests import TestStorageBase
 
-from .loopback import Loopback
+from tests.support.loopback import Loopback
+from tests.support.paths import PLUGIN
 
-PLUGIN = Path(__file__).parents[1] / "plugins" / "snakemake-storage-plugin-dandi"
 PLACE = "dandi://here/000001@0.261122.1116"
 PATHS = ("sub-a/sub-a_ses-1.nwb", "sub-a/sub-a_ses-2.nwb", "sub-b/sub-b_ses-1.nwb")
 WORKFLOW = """

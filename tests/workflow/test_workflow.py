@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,14 +13,13 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.support import nwb_builders
+from tests.support.paths import COMMAND, ROOT
+from tests.support.snakemake_runs import QUICK, call, jobs, snakemake
 from xcebra_nwb.commands.simulate import simulate
 from xcebra_nwb.core import receipts as receipt
 from xcebra_nwb.core.config import schema
 
-from . import nwb_builders
-
-ROOT = Path(__file__).parents[1]
-COMMAND = Path(sys.executable).parent / "xcebra-nwb"
 SESSION_RULES = ("extract", "train", "attribute", "assess", "write", "check", "report")
 FILES = (
     "session.nc",
@@ -36,18 +34,6 @@ FILES = (
     "report.html",
     "status.json",
 )
-QUICK = {"training": {"steps": 30, "batch_size": 64, "seeds": 2, "nulls": 3}, "neural": {"min_spikes": 10}}
-
-
-def call(*command: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"}
-    return subprocess.run(
-        [str(c) for c in command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=500
-    )
-
-
-def snakemake(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return call(sys.executable, "-m", "snakemake", *arguments, cwd=cwd)
 
 
 @pytest.fixture
@@ -160,14 +146,6 @@ def test_a_config_of_ones_own_starts_from_the_defaults_not_from_the_demo(project
     written = schema.load(project / "results" / "settings.yaml")
     assert written.training == schema.Training()
     assert written.neural.min_spikes == 7
-
-
-def jobs(planned: subprocess.CompletedProcess[str]) -> dict[str, int]:
-    """The number of jobs by rule, from the table that a dry run prints."""
-    assert planned.returncode == 0, planned.stderr
-    lines = (planned.stdout + planned.stderr).splitlines()
-    table = [line.split() for line in lines[lines.index(next(line for line in lines if line == "Job stats:")) :]]
-    return {row[0]: int(row[1]) for row in table if len(row) == 2 and row[1].isdigit()}
 
 
 @pytest.mark.parametrize("folder", [ROOT, ROOT / "workflow"])

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.make_results import make_session
+from tests.support.small_trainings import BINS, BLOCKS, OUTPUTS, UNITS, options, recording, samples, trained
 from xcebra_nwb.commands import train as verb
 from xcebra_nwb.core import session
 from xcebra_nwb.core.config import schema
@@ -14,57 +16,12 @@ from xcebra_nwb.training.design.split import layout
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.maps.jacobian import jacobian
-from xcebra_nwb.xcebra.sampling.label_steps import RecordedSteps, label_increments
-from xcebra_nwb.xcebra.sampling.pairs import NearPairs, TimePairs
 from xcebra_nwb.xcebra.sampling.samples import Block, Samples
-from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN, successors
+from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN
 from xcebra_nwb.xcebra.trainers import contrastive, optimize
 from xcebra_nwb.xcebra.trainers.loss import Contrast
-from xcebra_nwb.xcebra.trainers.optimize import Options
 
-from .results import make_session
-
-BINS, UNITS, OUTPUTS = 300, 8, 4
-BLOCKS = [Block("time", 0, OUTPUTS), Block("position", 0, 2)]
 TWO_STEPS_TIME, TWO_STEPS_POSITION = 3.493882, 3.494302  # nats, mean of the first two steps
-
-
-def recording() -> tuple[torch.Tensor, np.ndarray]:
-    rng = np.random.default_rng(0)
-    position = np.cumsum(rng.normal(size=(BINS, 2)), axis=0)
-    activity = np.tanh(position @ rng.normal(size=(2, UNITS)) / 5) + 0.1 * rng.normal(size=(BINS, UNITS))
-    return torch.as_tensor(activity, dtype=torch.float32), position
-
-
-def samples(position: np.ndarray, shifts: list[int], window: int = 1) -> list[Samples]:
-    bins = np.arange(window, BINS - window)
-    run = np.zeros(len(bins), dtype=np.int64)
-    following = successors(run, 1)
-    rules = []
-    for shift in shifts:
-        values = np.roll(position[bins], shift, axis=0)
-        steps = label_increments(values, run, 1, circular=False)
-        rules.append([TimePairs(following), NearPairs.of(values, RecordedSteps(steps))])
-    return [Samples(bins, np.flatnonzero(following >= 0), own) for own in rules]
-
-
-def options(steps: int, **changes: object) -> Options:
-    defaults = {
-        "batch_size": 32,
-        "learning_rate": 1e-2,
-        "contrast": Contrast(),
-        "regularizer_weight": 0.1,
-        "regularizer_ramp": (0.0, 0.5),
-    }
-    return Options(steps=steps, **(defaults | changes))
-
-
-def trained(shifts: list[int], seeds: list[int], steps: int = 20, name: str = "mlp", **changes: object):
-    activity, position = recording()
-    shape = architecture(name, UNITS, hidden=16, outputs=OUTPUTS)
-    generators = [np.random.default_rng(seed) for seed in seeds]
-    data = samples(position, shifts, shape.window)
-    return contrastive.train(activity, shape, BLOCKS, data, generators, options(steps, **changes))
 
 
 @pytest.mark.parametrize("name", ["mlp", "conv10"])

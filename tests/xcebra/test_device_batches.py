@@ -15,6 +15,8 @@ from scipy import stats
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tests.support.label_spaces import SPACES, arc, unit
+from tests.support.small_trainings import BLOCKS, UNITS, options, recording, samples
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.sampling.device import batches
 from xcebra_nwb.xcebra.sampling.device.batches import DEVICE_STEPS_A_DRAW, draws_on
@@ -35,9 +37,6 @@ from xcebra_nwb.xcebra.sampling.pairs import DiscretePairs, NearPairs, PositiveR
 from xcebra_nwb.xcebra.sampling.windows import successors
 from xcebra_nwb.xcebra.trainers import contrastive
 from xcebra_nwb.xcebra.trainers.snapshot import Survival
-
-from .test_pairs import SPACES, arc, unit
-from .test_training import BLOCKS, UNITS, options, recording, samples
 
 CPU = torch.device("cpu")
 B, S = 16, 3

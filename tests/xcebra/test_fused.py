@@ -8,12 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.support.small_trainings import trained
 from xcebra_nwb.xcebra.trainers import contrastive, loss
 from xcebra_nwb.xcebra.trainers.fused import fused
 from xcebra_nwb.xcebra.trainers.loss import Contrast, contrastive_loss
 from xcebra_nwb.xcebra.trainers.precision import products
-
-from .test_training import trained
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.over_time import collected
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import Architecture
 from xcebra_nwb.xcebra.maps import generator, generator_support
@@ -18,8 +19,6 @@ from xcebra_nwb.xcebra.maps.likelihood import Gaussian, Likelihood, Poisson
 from xcebra_nwb.xcebra.maps.model import Model, disjoint_blocks, partition
 from xcebra_nwb.xcebra.sampling.samples import Block
 from xcebra_nwb.xcebra.trainers.loss import Contrast
-
-from .test_attribution import collected
 
 SAMPLES, LATENTS, UNITS = 1500, 5, 9
 GROUPS = [[0, 1], [2, 3], [4]]

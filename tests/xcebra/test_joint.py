@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tests.support.small_trainings import generators
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.decoding import decoding_score
@@ -63,10 +64,6 @@ def part(seed: int, units: int, shifts: Sequence[int] = (0,), name: str = "mlp")
     window = shape.window
     inside = made[0].references[(made[0].references >= window) & (made[0].references < BINS - window)]
     return Part(activity, shape, [Samples(own.bins, inside, own.rules) for own in made]), position
-
-
-def generators(*seeds: int) -> list[np.random.Generator]:
-    return [np.random.default_rng(seed) for seed in seeds]
 
 
 def block(model: Trained, session: Part, member: int = 0) -> np.ndarray:

@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.spatial import cKDTree
 from scipy.special import ive
 
+from tests.support.label_spaces import SPACES, unit
 from xcebra_nwb.training.design.shifted_orders import (
     LEAST_SHIFT,
     draw_shifts,
@@ -88,24 +89,6 @@ def test_held_out_bins_are_contiguous_stretches() -> None:
     assert len(borders) == 5
     assert (split == HELD_OUT).sum() == 200
     assert (split == NEITHER).sum() == 100
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-
-
-def arc(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return np.abs((one - other + np.pi) % (2 * np.pi) - np.pi)[..., 0]
-
-
-SPACES = {  # labels, targets, and the distance that defines the nearest
-    "plane": (lambda rng, n: rng.normal(size=(n, 2)).round(1), lambda a, b: np.linalg.norm(a - b, axis=-1)),
-    "circle": (lambda rng, n: rng.uniform(-9, 9, (n, 1)).round(1), arc),
-    "sphere": (
-        lambda rng, n: unit(rng.normal(size=(n, 3))),
-        lambda a, b: np.arccos(np.clip((a * b).sum(-1), -1, 1)),
-    ),
-}
 
 
 @pytest.mark.parametrize("space", SPACES)

@@ -10,6 +10,7 @@ import pytest
 import torch
 import xarray as xr
 
+from tests.support.make_results import make_session
 from xcebra_nwb.commands.assess import assess
 from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.train import train
@@ -28,8 +29,6 @@ from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN
 from xcebra_nwb.xcebra.trainers import supervised
 from xcebra_nwb.xcebra.trainers.loss import Contrast
 from xcebra_nwb.xcebra.trainers.optimize import Options
-
-from .results import make_session
 
 BINS, UNITS = 300, 8
 BLOCKS = [Block("position", 0, 2), Block("speed", 2, 3)]

@@ -1,4 +1,6 @@
-"""Damaged files through ``inspect`` and ``extract``: ``python -m tests.fuzz 0 1000`` runs the seeds 0 to 999.
+"""Damaged files through ``inspect`` and ``extract``.
+
+``python -m tests.support.fuzzing.run 0 1000`` runs the seeds 0 to 999.
 
 Every file ends in a session that keeps its contract or in one line. Each runs in a process of its own, so that a crash,
 a hang and the memory it takes are seen.
@@ -22,8 +24,8 @@ import numcodecs.blosc
 import numpy as np
 import psutil
 
-from tests import nwb_builders as build
-from tests.mutations import damage, damage_zarr
+from tests.support import nwb_builders as build
+from tests.support.fuzzing.damage import damage, damage_zarr
 from xcebra_nwb.commands.extract import extract
 from xcebra_nwb.commands.inspect import inspect, render
 from xcebra_nwb.core.config.schema import Config, validate

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from .model import Archive, Asset, Version, select
+from tests.support.loopback.model import Archive, Asset, Version, select
 
 SLOW = 0.05  # s between the pieces of a slow answer
 
