@@ -100,7 +100,7 @@ def test_rows_kept_elsewhere_are_fetched_where_they_are_wanted(tmp_path: Path) -
     assert far.index_select(0, bins[0]).device == far.device == torch.device("meta")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA card")
+@pytest.mark.gpu
 @pytest.mark.parametrize("most", [None, 0])
 def test_a_card_fetches_what_it_does_not_hold(tmp_path: Path, most: float | None) -> None:
     found = encoder_inputs(made(), torch.device("cuda"), tmp_path, most=most)

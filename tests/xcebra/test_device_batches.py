@@ -383,7 +383,7 @@ def test_the_kernel_finds_what_the_search_in_chunks_finds() -> None:
     subprocess.run([sys.executable, "-c", KERNEL], env=os.environ | {"TRITON_INTERPRET": "1"}, check=True)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.gpu
 def test_a_card_finds_the_nearest() -> None:
     rng, card = np.random.default_rng(0), torch.device("cuda")
     for axes in (1, 2, 3):

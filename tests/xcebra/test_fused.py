@@ -79,7 +79,7 @@ def test_the_precision_is_given_back_when_a_step_fails() -> None:
     assert torch.backends.cuda.matmul.fp32_precision == before
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA card")
+@pytest.mark.gpu
 def test_on_a_card_the_loss_of_far_latents_is_exact_beside_tf32() -> None:
     far = [torch.randn(1, 64, 4, dtype=torch.float64) + 1000 for _ in range(3)]
     exact = contrastive_loss(*far, Contrast())

@@ -159,7 +159,7 @@ def test_memory_that_runs_out_while_a_step_is_recorded_is_no_reason_to_go_on_pla
         taken(RecordedStepper, [0.1] * STEPS, record=without_memory)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA card")
+@pytest.mark.gpu
 def test_a_card_replays_what_it_would_do_plainly(caplog: pytest.LogCaptureFixture) -> None:
     leaves, losses_of = problem()
     card = [leaf.detach().cuda().requires_grad_() for leaf in leaves]
