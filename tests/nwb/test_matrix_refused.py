@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.support.nwb_matrix import LABELS, NOTHING, TIMESTAMPS, put, table, write
+from tests.support.nwb_matrix import LABELS, NO_MASK, write_file
+from tests.support.nwb_storage import TIMESTAMPS, write_series, write_table
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code
@@ -42,7 +43,7 @@ def together(*damages: Damage) -> Damage:
 
 def add(path: str, values: np.ndarray, unit: str, kind: str = "TimeSeries") -> Damage:
     """Return what adds a series of 120 samples in 12 s."""
-    return lambda h5: put(h5, path, kind, TIMESTAMPS, np.arange(120) / 10 + 0.05, values, unit)
+    return lambda h5: write_series(h5, path, kind, TIMESTAMPS, np.arange(120) / 10 + 0.05, values, unit)
 
 
 def without(*paths: str) -> Damage:
@@ -82,20 +83,20 @@ CASES: dict[str, tuple[Damage, dict[str, Any], Code, str]] = {
         together(without("/processing"), add("/processing/behavior/EyeTracking/eye", SAMPLES, "m", "SpatialSeries")),
         {}, Code.NO_LABEL, "case.nwb"),
     "only one epoch": (
-        together(without("/processing"), lambda h5: table(h5, "/intervals/epochs", [[0, 12]])),
+        together(without("/processing"), lambda h5: write_table(h5, "/intervals/epochs", [[0, 12]])),
         {}, Code.NO_LABEL, "epochs (1 row)"),
     "a position of NaN": (replaced(f"{LED}/data", np.full((120, 2), np.nan)), {}, Code.NO_LABEL, LED),
     "a position of NaN by name": (
         replaced(f"{LED}/data", np.full((120, 2), np.nan)), named(LED), Code.LABEL_EMPTY, LED),
     "a position that never changes": (replaced(f"{LED}/data", np.ones((120, 2))), named(LED), Code.LABEL_CONSTANT, LED),
     "trials of one class": (
-        lambda h5: table(h5, "/intervals/trials", [[0, 5], [6, 12]], side=["a", "a"]),
+        lambda h5: write_table(h5, "/intervals/trials", [[0, 5], [6, 12]], side=["a", "a"]),
         named("/intervals/trials#side"), Code.LABEL_CONSTANT, "/intervals/trials#side"),
     "trials without stops": (
-        lambda h5: table(h5, "/intervals/trials", [[0, np.nan], [6, np.nan]], side=["a", "b"]),
+        lambda h5: write_table(h5, "/intervals/trials", [[0, np.nan], [6, np.nan]], side=["a", "b"]),
         named("/intervals/trials#side"), Code.LABEL_EMPTY, "/intervals/trials#side"),
     "trials that stop before they start": (
-        lambda h5: table(h5, "/intervals/trials", [[5, 0], [12, 6]], side=["a", "b"]),
+        lambda h5: write_table(h5, "/intervals/trials", [[5, 0], [12, 6]], side=["a", "b"]),
         named("/intervals/trials#side"), Code.LABEL_EMPTY, "/intervals/trials#side"),
     "a clock that starts again": (
         replaced(f"{LED}/timestamps", np.r_[SAMPLES[:60], SAMPLES[:60]]), named(LED), Code.TIMES_NOT_TRUSTED, LED),
@@ -126,11 +127,11 @@ CASES: dict[str, tuple[Damage, dict[str, Any], Code, str]] = {
         add("/acquisition/breath", np.sin(SAMPLES), "V"), named("/acquisition/breath", derive="phase", band=[4, 8]),
         Code.LABEL_NOT_DERIVABLE, "label it"),
     "all invalid": (
-        lambda h5: table(h5, "/intervals/invalid_times", [[-10, 100]]), named(LED),
+        lambda h5: write_table(h5, "/intervals/invalid_times", [[-10, 100]]), named(LED),
         Code.NO_USABLE_BIN, "invalid_times"),
     "shorter than a bin": (lambda h5: None, {**named(LED), "time": {"within": [3.0, 3.01]}}, Code.TOO_SHORT, "0.05 s"),
     "units at no time": (
-        together(lambda h5: table(h5, "/intervals/invalid_times", [[0, 11.9]]), lambda h5: None),
+        together(lambda h5: write_table(h5, "/intervals/invalid_times", [[0, 11.9]]), lambda h5: None),
         {"time": {"within": [0.0, 11.8]}}, Code.NO_USABLE_BIN, "invalid_times"),
     "NWB 1": (lambda h5: h5.attrs.__setitem__("nwb_version", "NWB-1.0.6"), {}, Code.NWB_1, "case.nwb"),
     "no version": (lambda h5: h5.attrs.__delitem__("nwb_version"), {}, Code.NOT_NWB, "case.nwb"),
@@ -147,7 +148,7 @@ def refusal(path: Path, config: dict[str, Any]) -> Refusal:
 @pytest.mark.parametrize("name", CASES)
 def test_a_bad_file_is_refused_by_code_place_and_remedy(tmp_path: Path, name: str) -> None:
     damage, config, code, place = CASES[name]
-    path = write(tmp_path / "case.nwb", "units", LABELS[0], NOTHING, TIMESTAMPS)
+    path = write_file(tmp_path / "case.nwb", "units", LABELS[0], NO_MASK, TIMESTAMPS)
     with h5py.File(path, "r+") as h5:
         damage(h5)
     found = refusal(path, config)
@@ -164,7 +165,7 @@ def test_what_is_no_file_of_this_kind(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
 def test_a_truncated_file_is_damaged(tmp_path: Path, share: float) -> None:
-    path = write(tmp_path / "case.nwb", "units", LABELS[0], NOTHING, TIMESTAMPS)
+    path = write_file(tmp_path / "case.nwb", "units", LABELS[0], NO_MASK, TIMESTAMPS)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
     assert refusal(path, {}).code is Code.DAMAGED
@@ -173,7 +174,7 @@ def test_a_truncated_file_is_damaged(tmp_path: Path, share: float) -> None:
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case[1] and "index" not in name])
 def test_inspect_says_so_beforehand(tmp_path: Path, name: str) -> None:
     damage, _, code, _ = CASES[name]
-    path = write(tmp_path / "case.nwb", "units", LABELS[0], NOTHING, TIMESTAMPS)
+    path = write_file(tmp_path / "case.nwb", "units", LABELS[0], NO_MASK, TIMESTAMPS)
     with h5py.File(path, "r+") as h5:
         damage(h5)
     try:
@@ -184,7 +185,7 @@ def test_inspect_says_so_beforehand(tmp_path: Path, name: str) -> None:
 
 
 def test_inspect_names_an_index_that_leads_beyond(tmp_path: Path) -> None:
-    path = write(tmp_path / "case.nwb", "units", LABELS[0], NOTHING, TIMESTAMPS)
+    path = write_file(tmp_path / "case.nwb", "units", LABELS[0], NO_MASK, TIMESTAMPS)
     with h5py.File(path, "r+") as h5:
         CASES["an index that leads beyond"][0](h5)
     told = inventory(path)

@@ -10,7 +10,8 @@ import pytest
 import xarray as xr
 
 from tests.support.make_results import make_session
-from tests.support.nwb_matrix import LABELS, MASKS, TIMESTAMPS, write
+from tests.support.nwb_matrix import LABELS, MASKS, write_file
+from tests.support.nwb_storage import TIMESTAMPS
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.report.figures.quality import correlation_words, correlations, masks_figure
@@ -53,7 +54,7 @@ def test_correlations_of_labels_of_every_kind() -> None:
 def test_every_masked_bin_says_by_what(tmp_path: Path) -> None:
     mask = next(mask for mask in MASKS if mask.name == "invalid_times")
     label = next(label for label in LABELS if label.name == "trial_texts")
-    path = write(tmp_path / "case.nwb", "units", label, mask, TIMESTAMPS)
+    path = write_file(tmp_path / "case.nwb", "units", label, mask, TIMESTAMPS)
     config = {"labels": {"it": label.config}, "neural": {"min_spikes": 0}, "time": {"bin_width": 1.0}}
     dataset = extract_session(path, validate(config), "case")
     reasons = list(json.loads(dataset.attrs["masks"]))
