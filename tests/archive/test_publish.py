@@ -11,7 +11,7 @@ import yaml
 
 from tests.support import nwb_builders
 from tests.support.loopback import Loopback
-from tests.support.whole_analysis import NAME, made
+from tests.support.whole_analysis import NAME, analysed
 from xcebra_nwb.archive.publication import Origin, asset_path, license_of
 from xcebra_nwb.archive.upload import upload
 from xcebra_nwb.commands.discover import discover
@@ -40,7 +40,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         archive.dandisets["000001"].versions["0.261122.1116"].metadata = said | {"doi": "10.80507/rats"}
         discover([f"{archive.site}/dandiset/000001"], folder / "t.tsv")
         fetch(folder / "t.tsv", directory, "stream")
-        made(directory / "source.json", directory)
+        analysed(directory / "source.json", directory)
         for verb in ORDER:
             save(Receipt(verb=verb, session=NAME, state="done"), directory)
         yield folder

@@ -14,6 +14,8 @@ from xcebra_nwb.commands.extract import extract
 from xcebra_nwb.commands.train import train
 from xcebra_nwb.core.config import schema
 
+pytestmark = pytest.mark.slow
+
 QUICK = {"training": {"steps": 400, "batch_size": 256, "learning_rate": 1e-3, "seeds": 2, "nulls": 8}}
 
 

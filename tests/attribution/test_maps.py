@@ -71,6 +71,7 @@ def test_the_streamed_map_is_the_whole_array_map(name: str, tolerance: float, mo
     np.testing.assert_allclose(found.latent["inverted_neuron_gradient"], latent, **close)
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_by_the_chunk_not_by_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     for sizes in (attribution.CHUNK_ELEMENTS, encoder.ELEMENTS):
         monkeypatch.setitem(sizes, "cpu", 20_000)
@@ -114,6 +115,7 @@ def test_out_of_memory_halves_the_chunks_and_says_nothing_twice(monkeypatch: pyt
     np.testing.assert_allclose(found.condition, whole.condition)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp", "conv10"])
 @pytest.mark.parametrize("gaps", [False, True])
 def test_one_thread_and_two_give_the_same_bits(name: str, gaps: bool) -> None:
@@ -284,6 +286,7 @@ def attributed(directory: Path, **chosen: object) -> xr.Dataset:
         return stored.load()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("methods", [METHODS, METHODS[::-1]], ids=lambda methods: methods[0])
 def test_the_first_method_is_the_one_that_is_tested(trained: Path, methods: tuple[str, ...]) -> None:
     alone, both = attributed(trained, methods=[methods[0]]), attributed(trained, methods=list(methods))
@@ -296,6 +299,7 @@ def test_the_first_method_is_the_one_that_is_tested(trained: Path, methods: tupl
         np.testing.assert_array_equal(both[name], alone[name])
 
 
+@pytest.mark.slow
 def test_a_unit_that_never_changes_has_no_map_and_no_part_in_the_test(trained: Path) -> None:
     found = attributed(trained)
     names = ("attribution", "attribution_sd", "attribution_low", "attribution_high", "attribution_seeds", "latent_map")
@@ -311,6 +315,7 @@ def test_a_unit_that_never_changes_has_no_map_and_no_part_in_the_test(trained: P
         np.testing.assert_allclose(found[name].isel(unit=others), values, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_baselines_stand_beside_the_tested_map_at_fewer_bins(trained: Path) -> None:
     beside = ["inverted_neuron_gradient", "integrated_gradients", "feature_ablation"]
     found, alone = attributed(trained, methods=beside, samples=30), attributed(trained)
@@ -325,6 +330,7 @@ def test_baselines_stand_beside_the_tested_map_at_fewer_bins(trained: Path) -> N
     assert "sampled_time" not in alone
 
 
+@pytest.mark.slow
 def test_a_baseline_can_be_the_tested_method(trained: Path) -> None:
     first, again = (
         attributed(trained, methods=["shapley_sampling", "neuron_gradient"], samples=5).load() for _ in range(2)
@@ -335,6 +341,7 @@ def test_a_baseline_can_be_the_tested_method(trained: Path) -> None:
     xr.testing.assert_identical(first.drop_attrs(), again.drop_attrs())
 
 
+@pytest.mark.slow
 def test_the_support_of_a_generator_can_be_the_tested_method_or_stand_beside_it(trained: Path) -> None:
     few = {"generator": {"steps": 20}}
     beside = attributed(trained, methods=["neuron_gradient", "generator_support"], **few)
@@ -355,6 +362,7 @@ def test_the_support_of_a_generator_can_be_the_tested_method_or_stand_beside_it(
     assert "generator_deviance_explained" not in attributed(trained)
 
 
+@pytest.mark.slow
 def test_maps_over_time_are_of_the_seeds_at_the_usable_bins(extracted: Path, tmp_path: Path) -> None:
     shutil.copytree(extracted, tmp_path, dirs_exist_ok=True)
     train(tmp_path, choose(QUICK | {"seeds": 1}))
@@ -369,6 +377,7 @@ def test_maps_over_time_are_of_the_seeds_at_the_usable_bins(extracted: Path, tmp
         np.testing.assert_allclose(mean_square, found["attribution"].sel({"method": method}) ** 2, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_by_default_the_inverse_keeps_what_labels_move(trained: Path) -> None:
     found, cut = attributed(trained), attributed(trained, rank_tolerance=0.05)
     shares = found["attribution_seeds"].sel({"method": "inverted_neuron_gradient"})
@@ -380,6 +389,7 @@ def test_by_default_the_inverse_keeps_what_labels_move(trained: Path) -> None:
     np.testing.assert_array_equal(*forward)
 
 
+@pytest.mark.slow
 def test_members_in_groups_have_the_maps_of_the_stack(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     methods = ["inverted_neuron_gradient", "generator_support", "neuron_gradient"]
     chosen = {"methods": methods, "generator": {"steps": 20}, "time_resolved": True}
@@ -394,6 +404,7 @@ def test_members_in_groups_have_the_maps_of_the_stack(trained: Path, monkeypatch
     xr.testing.assert_allclose(alone.drop_attrs(), attributed(trained, **baselines).drop_attrs(), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_maps_that_could_not_be_finished(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     attributed(trained)
     before = {file.name: sha256(file) for file in trained.iterdir() if file.is_file()}

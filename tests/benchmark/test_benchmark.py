@@ -31,6 +31,8 @@ from xcebra_nwb.report import style
 from xcebra_nwb.training.design.trainable import check_trainable
 from xcebra_nwb.xcebra.maps import chunk
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_known_perfect_encoder_scores_perfectly() -> None:
     for score in perfect.scores():

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import xarray as xr
 
 from xcebra_nwb.benchmark.arrays import session_of
@@ -14,6 +15,8 @@ from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.train import train
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.config import schema
+
+pytestmark = pytest.mark.slow
 
 BINS, UNITS = 1400, 6  # units of each group: those of the label, and those of one hidden latent each
 SETTINGS: dict[str, Any] = {

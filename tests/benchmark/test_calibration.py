@@ -11,6 +11,8 @@ from xcebra_nwb.benchmark import calibration
 from xcebra_nwb.benchmark.null_population import SCENARIOS, population
 from xcebra_nwb.core.config import schema
 
+pytestmark = pytest.mark.slow
+
 QUICK = {"encoder": {"hidden": 8}, "training": {"steps": 4, "batch_size": 32, "seeds": 2, "nulls": 3, "device": "cpu"}}
 
 

@@ -19,6 +19,8 @@ from xcebra_nwb.commands.benchmark import benchmark
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.xcebra.maps.in_order import one_thread
 
+pytestmark = pytest.mark.slow
+
 
 def added_product(_: Sequence[int], left: Sequence[int], right: Sequence[int], **options: object) -> int:
     """Operations of a batched product that is added in place; torch counts only the form that makes a new tensor."""

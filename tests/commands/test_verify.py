@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import nwb_builders
 from tests.support.loopback import Loopback
-from tests.support.whole_analysis import NAME, QUICK, made
+from tests.support.whole_analysis import NAME, QUICK, analysed
 from xcebra_nwb.commands import cli
 from xcebra_nwb.commands.check import check
 from xcebra_nwb.commands.discover import discover
@@ -24,6 +24,8 @@ from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.export.objects import flat
 from xcebra_nwb.nwb.export.read_back import nested, read_export
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def result(archive: Loopback, tmp_path: Path) -> Path:
@@ -32,7 +34,7 @@ def result(archive: Loopback, tmp_path: Path) -> Path:
     directory = tmp_path / "results" / NAME
     discover([f"{archive.site}/dandiset/000001"], tmp_path / "t.tsv")
     fetch(tmp_path / "t.tsv", directory, "download")
-    written = made(directory / "source.json", directory)
+    written = analysed(directory / "source.json", directory)
     check(directory / "source.json", directory, NAME)
     return written
 
@@ -65,7 +67,7 @@ def test_a_result_names_its_source_and_comes_out_again(
 
 def test_a_local_source_is_named_and_must_be_the_one(tmp_path: Path) -> None:
     source = nwb_builders.tiny(tmp_path / "here.nwb")
-    result = made(source, tmp_path / NAME)
+    result = analysed(source, tmp_path / NAME)
     assert str(tmp_path) not in "".join(read_export(result).lineage.values())
     with pytest.raises(UsageError, match=r"local file, here.nwb \(name it with --source\)"):
         planned(result)

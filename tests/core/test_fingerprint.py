@@ -29,6 +29,7 @@ def edit(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new, 1))
 
 
+@pytest.mark.slow
 def test_a_comment_and_a_docstring_change_nothing(package: Path) -> None:
     before = fingerprints()
     loss = package / "xcebra" / "trainers" / "loss.py"
@@ -37,6 +38,7 @@ def test_a_comment_and_a_docstring_change_nothing(package: Path) -> None:
     assert fingerprints() == before
 
 
+@pytest.mark.slow
 def test_a_constant_in_a_helper_changes_the_verbs_that_use_it_and_no_other(package: Path) -> None:
     before = fingerprints()
     edit(package / "assess" / "identifiability.py", 'NO_OTHERS = "', 'NO_OTHERS = "Alas, ')
@@ -44,6 +46,7 @@ def test_a_constant_in_a_helper_changes_the_verbs_that_use_it_and_no_other(packa
     assert {verb for verb in before if before[verb] != after[verb]} == {"assess"}
 
 
+@pytest.mark.slow
 def test_a_module_that_is_reached_through_others_counts(package: Path) -> None:
     before = fingerprints()
     edit(package / "xcebra" / "sampling" / "neighbours.py", "TURN = 2 * np.pi", "TURN = 3 * np.pi")

@@ -44,6 +44,7 @@ def test_what_is_asked_for_holds_the_recording_in_memory(bins: int, units: int, 
     assert SHARE * held[1] >= (seen + recorded) * bins * units
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp", "conv10"])
 @pytest.mark.parametrize(("units", "batch"), [(20, 256), (150, 128)])
 def test_a_step_takes_what_is_said_or_a_little_less(name: str, units: int, batch: int) -> None:

@@ -27,6 +27,8 @@ from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.inputs import Recording
 from xcebra_nwb.xcebra.trainers.side_by_side import SideBySide
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 WIDTHS = {"a": 12, "b": 10, "c": 11}
 FEW = {"steps": 4, "batch_size": 16, "seeds": 1, "nulls": 1, "device": "cpu", "regularizer": {"ramp": [0, 0]}}

@@ -15,6 +15,8 @@ from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.training.design.trainable import check_trainable
 
+pytestmark = pytest.mark.slow
+
 RATES = {
     "neural": {"source": "/processing/ecephys/firing_rates"},
     "labels": {"velocity": {"source": "/processing/behavior/BehavioralTimeSeries/velocity"}},

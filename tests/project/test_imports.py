@@ -30,6 +30,7 @@ def test_import_contracts_hold() -> None:
     assert outcome.returncode == 0, outcome.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "line", "broken"),
     [
@@ -51,6 +52,7 @@ def test_a_bad_import_breaks_a_contract(tmp_path: Path, module: str, line: str, 
     assert f"{broken} BROKEN" in outcome.stdout
 
 
+@pytest.mark.slow
 def test_a_room_that_no_layer_names_breaks_the_contract(tmp_path: Path) -> None:
     shutil.copytree(PACKAGE, tmp_path / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)

@@ -19,6 +19,8 @@ import pytest
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 NO_SOURCE = (".git", ".venv*", ".snakemake", ".benchmarks", "*_cache", ".hypothesis", "results", "resources", "dist")
 STRAY = (
     ".env",

@@ -13,7 +13,7 @@ import yaml
 
 from tests.support import nwb_builders
 from tests.support.loopback import Loopback
-from tests.support.whole_analysis import NAME, made
+from tests.support.whole_analysis import NAME, analysed
 from xcebra_nwb.archive import pinned, publication
 from xcebra_nwb.archive.download import downloaded
 from xcebra_nwb.archive.remote import Screen
@@ -57,7 +57,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loopbac
         cli_discover = ["discover", "--draft", f"{archive.site}/dandiset/{SOURCE}", "-o", str(folder / "t.tsv")]
         assert run(cli_discover, patch) == 0
         fetch(folder / "t.tsv", directory, "stream")
-        made(directory / "source.json", directory)
+        analysed(directory / "source.json", directory)
         for verb in ORDER:
             save(Receipt(verb=verb, session=NAME, state="done"), directory)
         yield archive, folder

@@ -10,7 +10,7 @@ from xcebra_nwb.commands import cli
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    """The exit code, what was printed, and what was said of errors."""
+    """Return the exit code, the text of the standard output, and the text of the standard error."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["xcebra-nwb", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
@@ -20,6 +20,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
 
 
 def one_line(text: str) -> str:
+    """Return the only line that ``xcebra-nwb`` wrote on the standard error; there must be no traceback."""
     lines = [line for line in text.splitlines() if line.startswith("xcebra-nwb:")]
     assert len(lines) == 1, text
     assert "Traceback" not in text

@@ -1,4 +1,4 @@
-"""Conditions of a label for which all is well, but for what a test changes."""
+"""The conditions of a label: each holds, apart from those that a test changes."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from xcebra_nwb.assess.rules import RULES
 
 
 def conditions(**numbers: float) -> tuple[Condition, ...]:
-    """Return the conditions of a label whose every number is exactly at its threshold, but for ``numbers``."""
+    """Return the conditions of a label: every number is at its threshold, apart from ``numbers``, by name of rule."""
     return judge(RULES, {rule.name: rule.threshold for rule in RULES} | numbers)

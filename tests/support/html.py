@@ -1,4 +1,4 @@
-"""Read pages as a browser would."""
+"""Read a page as a browser does: its text, images, scripts and links."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ EVIL = "<script>alert(1)</script>"
 
 
 class Page(HTMLParser):
-    """What a browser would make of a page."""
+    """The content of a page.
+
+    Attributes:
+        html: the whole file.
+        text: what a reader sees.
+        ids: of the sections.
+        images: attributes of every image.
+        addresses: every address that the page loads or links to.
+        scripts: type of every script.
+        stored: rows of the tables, which a script keeps as JSON.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -18,19 +28,19 @@ class Page(HTMLParser):
         self.images: list[dict[str, str | None]] = []
         self.addresses: list[str] = []
         self.scripts: list[str | None] = []
-        self.stored: list[list[list[object]]] = []  # rows of the tables
+        self.stored: list[list[list[object]]] = []
         self.text = ""
         self._within = ""
         self.html = path.read_text(encoding="utf-8")
         self.feed(self.html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
+        attributes = dict(attrs)
         self._within = tag
-        self.ids += [found["id"] or ""] if tag == "section" and "id" in found else []
-        self.images += [found] if tag == "img" else []
-        self.scripts += [found.get("type")] if tag == "script" else []
-        self.addresses += [found[key] or "" for key in ("src", "href") if key in found]
+        self.ids += [attributes["id"] or ""] if tag == "section" and "id" in attributes else []
+        self.images += [attributes] if tag == "img" else []
+        self.scripts += [attributes.get("type")] if tag == "script" else []
+        self.addresses += [attributes[key] or "" for key in ("src", "href") if key in attributes]
 
     def handle_endtag(self, tag: str) -> None:
         self._within = ""

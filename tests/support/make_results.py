@@ -29,7 +29,12 @@ METHODS = ("inverted_neuron_gradient", "neuron_gradient")
 VERDICTS = {"position": "supported", "head_direction": "weak", "choice": "not encoded"}
 OUTPUTS = 8
 STEPS = 1000
+TESTED = ("z", "z_low", "z_high", "p_value", "q_value")
 REMARK = "latents 8, 9 belong to no objective, so that nothing trains them"
+
+
+# All results of a session
+# ------------------------
 
 
 def make_results(
@@ -46,7 +51,10 @@ def make_results(
 
     Args:
         directory: the session's results directory.
-        session: what :func:`make_session` gives by default.
+        rng: of all values; seed 0 by default.
+        session: the session; that of :func:`make_session` by default.
+        seeds: encoders that saw the labels.
+        nulls: encoders of each label that saw it shuffled.
         source: the NWB file whose path and digest the session is to carry.
         methods: those of attribution.nc.
     """
@@ -63,7 +71,8 @@ def make_results(
     return session
 
 
-TESTED = ("z", "z_low", "z_high", "p_value", "q_value")
+# session.nc
+# ----------
 
 
 def make_session(
@@ -138,6 +147,10 @@ def _label(name: str, bins: int, gap: slice, rng: np.random.Generator) -> xr.Var
     return xr.Variable("time", codes, attrs | {"classes": json.dumps(["left", "right"])})
 
 
+# training.nc and embedding.nc
+# ----------------------------
+
+
 def _attrs(session: xr.Dataset) -> dict[str, str]:
     sections = Config().model_dump(mode="json", include={"encoder", "objectives", "training", "attribution"})
     return {
@@ -161,7 +174,7 @@ def _members(labels: Sequence[str], seeds: int, nulls: int, bins: int) -> dict[s
 
 
 def _null_bins(session: xr.Dataset, shifts: np.ndarray) -> np.ndarray:
-    """The bin whose label each member saw: that many valid bins earlier, in a circle."""
+    """Return the bin whose label each member saw: the valid bins rolled by its shift."""
     valid = np.flatnonzero(session["valid"].values)
     seen = np.full((len(shifts), session.sizes["time"]), -1, dtype=np.int32)
     seen[:, valid] = np.stack([np.roll(valid, shift) for shift in shifts])
@@ -227,12 +240,16 @@ def make_embedding(session: xr.Dataset, rng: np.random.Generator, seeds: int, nu
     )
 
 
+# attribution.nc
+# --------------
+
+
 def make_attribution(
     session: xr.Dataset, rng: np.random.Generator, seeds: int, nulls: int, methods: Sequence[str] = METHODS
 ) -> xr.Dataset:
     """Return attribution.nc: a label's map follows its verdict; z is NaN where there are too few nulls.
 
-    ``null`` is named like its own dimension, so that xarray reads it back as a coordinate; ``dataset["null"]`` it is.
+    The variable ``null`` has the name of its dimension, so that xarray reads it back as a coordinate.
     """
     labels, units = list(contract.labels(session)), session.sizes["unit"]
     tuned = np.arange(units)[None, :] % 3 == np.arange(len(labels))[:, None]
@@ -280,7 +297,7 @@ def make_attribution(
 
 
 def _test(attribution: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """z (label, unit) over the nulls of unit-norm log maps, and p and q of a normal distribution."""
+    """Return z, p and q, each (label, unit): z of log maps of unit norm over the nulls, p of a normal distribution."""
     if len(null) < 2:
         nothing = np.full(attribution.shape, np.nan)
         return nothing, nothing.copy(), nothing.copy()
@@ -288,6 +305,10 @@ def _test(attribution: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.nda
     z = (scaled - nulls.mean(0)) / (nulls.std(0) + 0.05)
     p = ndtr(-z)
     return z, p, false_discovery_control(p, axis=-1)
+
+
+# assessment.json
+# ---------------
 
 
 def make_assessment(session: xr.Dataset, attribution: xr.Dataset, rng: np.random.Generator) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tiny NWB files for the tests, written with pynwb piece by piece; broken ones are made with h5py afterwards."""
+"""Tiny NWB files, written with pynwb piece by piece; :func:`edited` damages them with h5py afterwards."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ from pynwb.file import Subject
 from pynwb.ophys import DfOverF, Fluorescence, ImageSegmentation, OpticalChannel, RoiResponseSeries
 
 Array = np.ndarray | Sequence[Any]
+
+
+# Files
+# -----
 
 
 def new(identifier: str = "tiny", subject: str | None = "rat") -> NWBFile:
@@ -54,9 +58,13 @@ def as_zarr(path: Path) -> Path:
 
 @contextmanager
 def edited(path: Path) -> Iterator[h5py.File]:
-    """Yield the file open for any change that pynwb would not make."""
+    """Open the file for a change that pynwb would not make."""
     with h5py.File(path, "r+") as h5:
         yield h5
+
+
+# Units
+# -----
 
 
 def add_units(
@@ -65,13 +73,24 @@ def add_units(
     obs_intervals: Sequence[Array] | None = None,
     **columns: Sequence[Any],
 ) -> None:
-    """Add a units table at the root: spike times per unit (s), observation intervals per unit, scalar columns."""
+    """Add a table of units at the root.
+
+    Args:
+        nwb: the file.
+        spikes: spike times of each unit, s.
+        obs_intervals: of each unit, (interval, 2), s.
+        columns: by name, with a value for each unit.
+    """
     for name in columns:
         nwb.add_unit_column(name, f"{name} of the unit")
     for row, times in enumerate(spikes):
         observed = {} if obs_intervals is None else {"obs_intervals": np.asarray(obs_intervals[row], dtype=float)}
         values = {name: column[row] for name, column in columns.items()}
         nwb.add_unit(spike_times=np.asarray(times, dtype=float), **observed, **values)
+
+
+# Behaviour, and tables of intervals
+# ----------------------------------
 
 
 def _timing(times: Array | None, rate: float | None, start: float) -> dict[str, Any]:
@@ -81,7 +100,7 @@ def _timing(times: Array | None, rate: float | None, start: float) -> dict[str, 
 
 
 def behavior(nwb: NWBFile) -> Any:
-    """Return processing/behavior, made on first use."""
+    """Return processing/behavior, which the first call makes."""
     if "behavior" not in nwb.processing:
         nwb.create_processing_module("behavior", "behaviour")
     return nwb.processing["behavior"]
@@ -144,6 +163,10 @@ def add_intervals(nwb: NWBFile, name: str, intervals: Array, **columns: Sequence
         nwb.add_time_intervals(table)
 
 
+# Activity that is sampled
+# ------------------------
+
+
 def add_rates(
     nwb: NWBFile,
     times: Array | None,
@@ -202,6 +225,10 @@ def add_rois(nwb: NWBFile, times: Array, values: Array, location: str = "V1") ->
         container.add_roi_response_series(series)
 
 
+# Spikes and walks
+# ----------------
+
+
 def poisson(rng: np.random.Generator, rate: float, start: float, stop: float) -> np.ndarray:
     """Return sorted spike times of a steady unit, s."""
     return np.sort(rng.uniform(start, stop, rng.poisson(rate * (stop - start))))
@@ -221,11 +248,15 @@ def circling(seconds: float = 60.0, rate: float = 20.0) -> tuple[np.ndarray, np.
 
 
 def wandering(seconds: float, generator: np.random.Generator, rate: float = 20.0) -> tuple[np.ndarray, np.ndarray]:
-    """Return sample times (s) and positions (time, 2) of a walk on a circle, to and fro, that never repeats itself."""
+    """Return sample times (s) and positions (time, 2) of a walk to and fro on a circle, which never repeats itself."""
     times = np.arange(round(seconds * rate)) / rate
     speed = np.repeat(generator.normal(0, 2.0, round(seconds) + 1), round(rate))[: len(times)]  # rad/s, new every s
     angle = np.cumsum(speed) / rate
     return times, np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+# Whole sessions
+# --------------
 
 
 def tiny(path: Path, seconds: float = 60.0, units: int = 6, seed: int = 0) -> Path:
@@ -247,7 +278,7 @@ def tiny(path: Path, seconds: float = 60.0, units: int = 6, seed: int = 0) -> Pa
 
 
 def without_behaviour(path: Path) -> Path:
-    """Write a session that is refused: units and nothing else."""
+    """Write a session that is refused, because it has units and nothing else."""
     nwb = new("lonely")
     add_units(nwb, steady_spikes())
     return save(nwb, path)

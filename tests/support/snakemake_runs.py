@@ -13,6 +13,7 @@ QUICK = {"training": {"steps": 30, "batch_size": 64, "seeds": 2, "nulls": 3}, "n
 
 
 def call(*command: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, with one thread."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"}
     return subprocess.run(
         [str(c) for c in command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=500
@@ -20,12 +21,13 @@ def call(*command: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]
 
 
 def snakemake(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake to its end."""
     return call(sys.executable, "-m", "snakemake", *arguments, cwd=cwd)
 
 
 def jobs(planned: subprocess.CompletedProcess[str]) -> dict[str, int]:
-    """The number of jobs by rule, from the table that a dry run prints."""
+    """Return the number of jobs by rule, from the table that a dry run prints."""
     assert planned.returncode == 0, planned.stderr
     lines = (planned.stdout + planned.stderr).splitlines()
-    table = [line.split() for line in lines[lines.index(next(line for line in lines if line == "Job stats:")) :]]
+    table = [line.split() for line in lines[lines.index("Job stats:") :]]
     return {row[0]: int(row[1]) for row in table if len(row) == 2 and row[1].isdigit()}

@@ -15,7 +15,8 @@ NAME = "sub-a_ses-1"
 QUICK = {"training": {"steps": 20, "batch_size": 64, "seeds": 2, "nulls": 3}, "neural": {"min_spikes": 10}}
 
 
-def made(source: Path, directory: Path) -> Path:
+def analysed(source: Path, directory: Path) -> Path:
+    """Analyse the recording at ``source`` into ``directory``, and return the export."""
     config = validate(QUICK)
     extract(source, directory, config, NAME)
     train(directory, config)

@@ -34,6 +34,8 @@ from xcebra_nwb.xcebra.trainers.optimize import Trained
 from xcebra_nwb.xcebra.trainers.snapshot import Snapshot, Survival
 from xcebra_nwb.xcebra.trainers.stepper import RecordedStepper
 
+pytestmark = pytest.mark.slow
+
 FEW = {"steps": 60, "batch_size": 16, "seeds": 2, "nulls": 1, "device": "cpu"}
 FILES = ("model.safetensors", "training.nc", "embedding.nc")
 

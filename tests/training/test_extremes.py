@@ -19,6 +19,8 @@ from xcebra_nwb.training.checkpoint import Checkpoint
 from xcebra_nwb.training.memory_groups import train_in_groups
 from xcebra_nwb.xcebra.trainers.snapshot import Survival
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 ONE = {"steps": 30, "batch_size": 16, "seeds": 1, "nulls": 0, "device": "cpu"}
 

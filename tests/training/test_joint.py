@@ -25,6 +25,8 @@ from xcebra_nwb.xcebra.trainers import joint
 from xcebra_nwb.xcebra.trainers.joint import exchanged
 from xcebra_nwb.xcebra.trainers.snapshot import Snapshot, Survival
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("model.safetensors", "training.nc", "embedding.nc")
 QUICK = {"steps": 4, "batch_size": 16, "seeds": 1, "nulls": 2, "device": "cpu", "regularizer": {"ramp": [0, 0]}}
 SETTINGS = schema.validate({"training": QUICK, "encoder": {"hidden": 8}})

@@ -26,6 +26,8 @@ from xcebra_nwb.xcebra.trainers import contrastive, side_by_side
 from xcebra_nwb.xcebra.trainers.side_by_side import SideBySide
 from xcebra_nwb.xcebra.trainers.snapshot import Snapshot
 
+pytestmark = pytest.mark.slow
+
 FILES = ("model.safetensors", "training.nc", "embedding.nc")
 FEW = {"steps": 32, "batch_size": 16, "seeds": 2, "nulls": 1, "device": "cpu"}
 SETTINGS = schema.validate({"training": FEW, "encoder": {"hidden": 8}})

@@ -44,6 +44,7 @@ def test_the_same_seeds_give_the_same_bits() -> None:
     np.testing.assert_array_equal(first.loss, second.loss)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp", "conv10"])
 def test_one_thread_and_two_give_the_same_bits(name: str) -> None:
     activity, position = recording()
@@ -71,11 +72,13 @@ def test_the_loss_after_two_steps_is_what_it_was() -> None:
     np.testing.assert_allclose(found, [TWO_STEPS_TIME, TWO_STEPS_POSITION], atol=5e-6)
 
 
+@pytest.mark.slow
 def test_training_learns_the_label_and_not_the_shifted_one() -> None:
     true, null = trained([0, 120], [1, 2], steps=300).loss[:, 1, -1]
     assert true < null - 0.2
 
 
+@pytest.mark.slow
 def test_the_penalty_is_the_squared_norm_of_the_jacobian() -> None:
     activity, _ = recording()
     shape = architecture("conv10", UNITS, hidden=6, outputs=OUTPUTS)
@@ -194,6 +197,7 @@ def test_the_held_out_loss_is_drawn_from_what_trained_nothing(tmp_path: Path, mo
     np.testing.assert_array_equal(session.load_dataset(tmp_path / "training.nc")["split"], split)
 
 
+@pytest.mark.slow
 def test_a_relation_that_the_held_out_part_does_not_share_is_not_found_there() -> None:
     activity, position = recording()
     shape = architecture("mlp", UNITS, hidden=16, outputs=OUTPUTS)

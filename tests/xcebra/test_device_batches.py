@@ -275,6 +275,7 @@ def trained_there(steps: int, seeds: list[int], survival: Survival | None = None
     return contrastive.train(activity, shape, BLOCKS, data, generators, options(steps), survival=survival)
 
 
+@pytest.mark.slow
 def test_training_by_a_devices_own_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     on_the_cpu = trained_there(150, [1, 2])
     monkeypatch.setattr(contrastive, "draws_itself", lambda device: True)
@@ -315,6 +316,7 @@ class GeneratorAnywhere(torch.Generator):
         return super().__new__(cls)
 
 
+@pytest.mark.slow
 def test_drawing_never_asks_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a value of any tensor (item, nonzero, a mask as an index fail) and without one on another device."""
     rng = np.random.default_rng(0)

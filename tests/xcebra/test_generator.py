@@ -69,6 +69,7 @@ def support_of(found: Generator, member: int = 0) -> np.ndarray:
     return np.stack([np.sqrt((rows[:, group] ** 2).sum(axis=1).mean(axis=0)) for group in GROUPS])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counts", [True, False], ids=["poisson", "gaussian"])
 def test_the_support_is_the_group_that_each_unit_depends_on(counts: bool) -> None:
     found = support_of(fitted(counts, members=(0,), steps=400))
@@ -76,6 +77,7 @@ def test_the_support_is_the_group_that_each_unit_depends_on(counts: bool) -> Non
     assert (found[TUNED, np.arange(UNITS)] > 2 * others).all()
 
 
+@pytest.mark.slow
 def test_the_penalty_makes_the_jacobian_sparse() -> None:
     on = np.arange(3)[:, None] == TUNED
     free, sparse = (support_of(fitted(members=(0,), steps=400, weight=weight)) for weight in (0.0, 0.1))

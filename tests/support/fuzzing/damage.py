@@ -1,4 +1,4 @@
-"""Ways to damage an NWB file, one per function: each takes the open file (or its bytes) and a generator of choices."""
+"""Ways to damage an NWB file, one a function: each takes the path of the file and a generator of choices."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def mutation(function: Mutation) -> Mutation:
 
 
 def damage(path: Path, seed: int) -> list[str]:
-    """Damage the HDF5 file at ``path`` in one to three ways and return which; the same seed does the same."""
+    """Damage the HDF5 file at ``path`` in one to three ways, the same for the same seed, and return their names."""
     rng = np.random.default_rng(seed)
     chosen = [str(name) for name in rng.choice(sorted(set(MUTATIONS) - LAST), size=int(rng.integers(1, 4)))]
-    if rng.random() < 0.3:  # bytes go last: what is flipped may not open any more
+    if rng.random() < 0.3:  # bytes go last: the file may not open any more
         chosen = [*chosen[:1], str(rng.choice(sorted(LAST)))]
     for name in chosen:
         MUTATIONS[name](path, rng)
@@ -39,18 +39,18 @@ def damage(path: Path, seed: int) -> list[str]:
 
 
 def _items(h5: h5py.File, kind: type) -> list[str]:
-    """The objects of one kind whose damage could matter, which leaves the cached specifications out."""
-    found: list[str] = []
-    h5.visititems(lambda name, item: found.append(name) if isinstance(item, kind) else None)
-    return sorted(name for name in found if not name.startswith("specifications"))
+    """Return the names of the objects of one kind, without the cached specifications, which nobody reads."""
+    names: list[str] = []
+    h5.visititems(lambda name, item: names.append(name) if isinstance(item, kind) else None)
+    return sorted(name for name in names if not name.startswith("specifications"))
 
 
-def _one(choices: list[Any], rng: np.random.Generator) -> Any:
+def _pick(choices: list[Any], rng: np.random.Generator) -> Any:
     return choices[int(rng.integers(len(choices)))]
 
 
 def _replace(h5: h5py.File, name: str, **content: Any) -> None:
-    """Put other content in the place of a dataset, which keeps its attributes."""
+    """Replace the content of a dataset, and keep its attributes."""
     attributes = dict(h5[name].attrs)
     del h5[name]
     data = h5.create_dataset(name, **content)
@@ -58,29 +58,33 @@ def _replace(h5: h5py.File, name: str, **content: Any) -> None:
         data.attrs[key] = value
 
 
+# Bytes
+# -----
+
+
 @mutation
 def flipped(path: Path, rng: np.random.Generator) -> None:
     content = bytearray(path.read_bytes())
-    for place in rng.integers(len(content), size=int(rng.integers(1, 65))):
-        content[place] = int(rng.integers(256))
+    for position in rng.integers(len(content), size=int(rng.integers(1, 65))):
+        content[position] = int(rng.integers(256))
     path.write_bytes(bytes(content))
 
 
 @mutation
 def flipped_in_names_and_headers(path: Path, rng: np.random.Generator) -> None:
     content = bytearray(path.read_bytes())
-    places = [place for word in (b"OHDR", b"TREE", b"SNOD", b"HEAP", b"GCOL") for place in _finds(content, word)]
-    for place in rng.choice(places or [0], size=int(rng.integers(1, 5))):
-        content[min(int(place) + int(rng.integers(120)), len(content) - 1)] = int(rng.integers(256))
+    positions = [at for word in (b"OHDR", b"TREE", b"SNOD", b"HEAP", b"GCOL") for at in _positions(content, word)]
+    for position in rng.choice(positions or [0], size=int(rng.integers(1, 5))):
+        content[min(int(position) + int(rng.integers(120)), len(content) - 1)] = int(rng.integers(256))
     path.write_bytes(bytes(content))
 
 
-def _finds(content: bytearray, word: bytes) -> list[int]:
-    places, at = [], content.find(word)
+def _positions(content: bytearray, word: bytes) -> list[int]:
+    positions, at = [], content.find(word)
     while at >= 0:
-        places.append(at)
+        positions.append(at)
         at = content.find(word, at + 1)
-    return places
+    return positions
 
 
 @mutation
@@ -92,24 +96,28 @@ def truncated(path: Path, rng: np.random.Generator) -> None:
 LAST = {"flipped", "flipped_in_names_and_headers", "truncated"}
 
 
+# Objects of HDF5
+# ---------------
+
+
 @mutation
 def removed(path: Path, rng: np.random.Generator) -> None:
     with h5py.File(path, "r+") as h5:
-        del h5[_one(_items(h5, object), rng)]
+        del h5[_pick(_items(h5, object), rng)]
 
 
 @mutation
 def renamed(path: Path, rng: np.random.Generator) -> None:
     with h5py.File(path, "r+") as h5:
-        name = _one(_items(h5, object), rng)
-        h5.move(name, _one([f"{name}_index", f"{name} é:", "units2", f"processing/{name.replace('/', '_')}"], rng))
+        name = _pick(_items(h5, object), rng)
+        h5.move(name, _pick([f"{name}_index", f"{name} é:", "units2", f"processing/{name.replace('/', '_')}"], rng))
 
 
 @mutation
 def retyped(path: Path, rng: np.random.Generator) -> None:
     with h5py.File(path, "r+") as h5:
-        name = _one(_items(h5, h5py.Dataset), rng)
-        _replace(h5, name, **_of_type(h5, _one(list(ODD_TYPES), rng), h5[name].shape or ()))
+        name = _pick(_items(h5, h5py.Dataset), rng)
+        _replace(h5, name, **_of_type(h5, _pick(list(ODD_TYPES), rng), h5[name].shape or ()))
 
 
 def _of_type(h5: h5py.File, kind: str, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -126,24 +134,24 @@ def _of_type(h5: h5py.File, kind: str, shape: tuple[int, ...]) -> dict[str, Any]
 @mutation
 def reshaped(path: Path, rng: np.random.Generator) -> None:
     with h5py.File(path, "r+") as h5:
-        name = _one(_items(h5, h5py.Dataset), rng)
+        name = _pick(_items(h5, h5py.Dataset), rng)
         values = np.atleast_1d(h5[name][()])
         shapes = [values[:-1], values[:0], np.concatenate([values, values]), values[None], values[..., None]]
         shapes += [values.T, values.reshape(-1)[0], np.stack([values] * 3, axis=-1)]
-        _replace(h5, name, data=_one(shapes, rng), dtype=h5[name].dtype)
+        _replace(h5, name, data=_pick(shapes, rng), dtype=h5[name].dtype)
 
 
 @mutation
 def emptied(path: Path, rng: np.random.Generator) -> None:
     with h5py.File(path, "r+") as h5:
-        name = _one(_items(h5, h5py.Dataset), rng)
+        name = _pick(_items(h5, h5py.Dataset), rng)
         _replace(h5, name, data=h5py.Empty("f8"))
 
 
 @mutation
 def swapped_for_a_group(path: Path, rng: np.random.Generator) -> None:
     with h5py.File(path, "r+") as h5:
-        name = _one(_items(h5, object), rng)
+        name = _pick(_items(h5, object), rng)
         was_group = isinstance(h5[name], h5py.Group)
         del h5[name]
         if was_group:
@@ -155,7 +163,7 @@ def swapped_for_a_group(path: Path, rng: np.random.Generator) -> None:
 @mutation
 def declared_huge(path: Path, rng: np.random.Generator) -> None:
     with h5py.File(path, "r+") as h5:
-        name = _one(_items(h5, h5py.Dataset), rng)
+        name = _pick(_items(h5, h5py.Dataset), rng)
         dtype, shape = h5[name].dtype, h5[name].shape or ()
         _replace(h5, name, shape=(HUGE, *shape[1:]), dtype=dtype, chunks=(1000, *shape[1:]))
 
@@ -164,12 +172,16 @@ def declared_huge(path: Path, rng: np.random.Generator) -> None:
 def odd_values(path: Path, rng: np.random.Generator) -> None:
     with h5py.File(path, "r+") as h5:
         names = [n for n in _items(h5, h5py.Dataset) if h5[n].dtype.kind in "iuf" and h5[n].size]
-        values = np.array(h5[name := _one(names, rng)][()])
+        values = np.array(h5[name := _pick(names, rng)][()])
         flat = values.reshape(-1)
-        for place in rng.integers(flat.size, size=int(rng.integers(1, 6))):
-            odd = _one(list(ODD_VALUES), rng)
-            flat[place] = odd if values.dtype.kind == "f" else rng.integers(np.iinfo(values.dtype).max, dtype="u8")
+        for index in rng.integers(flat.size, size=int(rng.integers(1, 6))):
+            odd = _pick(list(ODD_VALUES), rng)
+            flat[index] = odd if values.dtype.kind == "f" else rng.integers(np.iinfo(values.dtype).max, dtype="u8")
         _replace(h5, name, data=values)
+
+
+# Attributes and links
+# --------------------
 
 
 @mutation
@@ -184,47 +196,51 @@ def attribute_odd(path: Path, rng: np.random.Generator) -> None:
     with h5py.File(path, "r+") as h5:
         name, key = _attribute(h5, rng)
         del h5[name].attrs[key]
-        h5[name].attrs[key] = _one(list(ODD_ATTRIBUTES), rng)
+        h5[name].attrs[key] = _pick(list(ODD_ATTRIBUTES), rng)
 
 
 def _attribute(h5: h5py.File, rng: np.random.Generator) -> tuple[str, str]:
     every = [(name, key) for name in ["/", *_items(h5, object)] for key in h5[name].attrs]
-    return _one(sorted(every), rng)
+    return _pick(sorted(every), rng)
 
 
 @mutation
 def linked(path: Path, rng: np.random.Generator) -> None:
     with h5py.File(path, "r+") as h5:
-        name = _one(_items(h5, object), rng)
+        name = _pick(_items(h5, object), rng)
         del h5[name]
         parent = "/" + name.rpartition("/")[0]
         targets = [h5py.SoftLink(f"/{name}"), h5py.SoftLink(parent), h5py.SoftLink("/nowhere"), h5py.SoftLink("/")]
         targets += [h5py.ExternalLink("missing.nwb", "/units"), h5py.ExternalLink(path.name, f"/{name}")]
-        h5[name] = _one(targets, rng)
+        h5[name] = _pick(targets, rng)
 
 
 @mutation
 def hard_circle(path: Path, rng: np.random.Generator) -> None:
     with h5py.File(path, "r+") as h5:
-        group = _one(_items(h5, h5py.Group), rng)
-        h5[f"{group}/round"] = h5[_one([group, "/", group.rpartition("/")[0] or "/"], rng)]
+        group = _pick(_items(h5, h5py.Group), rng)
+        h5[f"{group}/round"] = h5[_pick([group, "/", group.rpartition("/")[0] or "/"], rng)]
+
+
+# Zarr
+# ----
 
 
 def damage_zarr(folder: Path, seed: int) -> list[str]:
-    """Damage the Zarr folder at ``folder`` in one to three ways and return which."""
+    """Damage one to three files of the Zarr folder, the same for the same seed, and return their names."""
     rng = np.random.default_rng(seed)
     (folder / ".zmetadata").unlink(missing_ok=bool(rng.random() < 2))
     files = sorted(p for p in folder.rglob("*") if p.is_file() and "specifications" not in p.parts)
     done = []
     for _ in range(int(rng.integers(1, 4))):
-        path = _one(files, rng)
+        path = _pick(files, rng)
         done.append(f"{path.relative_to(folder)}")
         if not path.exists():
             continue
         if path.name.startswith(".") and rng.random() < 0.8:
             _damage_json(path, rng)
         else:
-            _one([truncated, flipped, lambda p, _: p.unlink()], rng)(path, rng) if path.stat().st_size else None
+            _pick([truncated, flipped, lambda p, _: p.unlink()], rng)(path, rng) if path.stat().st_size else None
     return done
 
 
@@ -233,5 +249,5 @@ def _damage_json(path: Path, rng: np.random.Generator) -> None:
     if content:
         odd = [None, "text", -1, 0, [], {}, [HUGE], [0], 1e300, True, "|O", "<f2", [{"id": "pickle"}], {"id": "zlib"}]
         odd += [{"value": {"path": "/nowhere", "source": "."}, "zarr_dtype": "object"}]
-        content[_one(sorted(content), rng)] = _one(odd, rng)
+        content[_pick(sorted(content), rng)] = _pick(odd, rng)
     path.write_text(json.dumps(content))

@@ -37,7 +37,7 @@ LONGEST = 20  # s of the processor, or s asleep; a busy machine that lets a proc
 MOST_MEMORY = 2**30  # bytes
 EVERY = 25  # seeds between two lines of progress
 BASES = ("spikes", "rates", "traces", "rois", "zarr")
-NAMED: dict[str, dict[str, Any]] = {  # what the config names, so that damage is met and not passed over
+NAMED: dict[str, dict[str, Any]] = {  # named in the config, so that damage is met and not skipped
     "spikes": {"neural": {"source": "/units", "where": "n_spikes > 0"}, "labels": {
         "place": {"source": "/processing/behavior/Position/position"}, "side": {"source": "/intervals/trials#side"}}},
     "rates": {"neural": {"source": "/processing/ecephys/firing_rates"}, "labels": {
@@ -72,7 +72,7 @@ def make_bases(folder: Path) -> dict[str, Path]:
 
 
 def damaged(bases: dict[str, Path], seed: int, folder: Path) -> tuple[Path, str, list[str]]:
-    """Return a damaged copy, the name of the file it is made from, and what was done to it."""
+    """Return a damaged copy, the name of the file of which it is a copy, and the damage."""
     name = BASES[seed % len(BASES)]
     path = folder / f"{seed}-{bases[name].name}"
     if name == "zarr":
@@ -88,9 +88,10 @@ def configs(name: str) -> list[Config]:
 
 
 def endings(path: Path, name: str, folder: Path) -> list[str]:
-    """Return how ``inspect`` and each ``extract`` ended: "done", or the class of the error that is one line.
+    """Return how ``inspect`` and each ``extract`` ended: "done", or the class of an error of one line.
 
-    Any other exception is let through.
+    Raises:
+        Exception: any other error.
     """
     ended = []
     for work in (lambda: render(inspect(path)), *(lambda c=c: extract(path, folder, c, "one") for c in configs(name))):
@@ -104,7 +105,7 @@ def endings(path: Path, name: str, folder: Path) -> list[str]:
 
 
 def run_apart(bases: dict[str, Path], seed: int, folder: Path) -> str:
-    """Return "" where the file of ``seed`` ends well, else what went wrong; in a process of its own."""
+    """Run the file of ``seed`` in a process of its own, and return what went wrong, or "" if it ended well."""
     path, name, done = damaged(bases, seed, folder)
     report = folder / f"{seed}.txt"
     with warnings.catch_warnings():
@@ -131,7 +132,7 @@ def run_apart(bases: dict[str, Path], seed: int, folder: Path) -> str:
 
 
 def _wait(child: int) -> tuple[str, int]:
-    """How a process ended ("" if well) and the most memory it had, in bytes."""
+    """Return how a process ended, or "" if well, and the most memory that it had, in bytes."""
     process, awake = psutil.Process(child), time.monotonic()
     while True:
         finished, status, usage = os.wait4(child, os.WNOHANG)
@@ -154,7 +155,7 @@ def _progress(done: int, bad: list[int], started: float) -> str:
 
 
 def main(first: int, last: int) -> int:
-    """Run the seeds, with a line of progress, and print every one that ends badly; return how many did."""
+    """Run the seeds, print those that end badly, and return how many did."""
     bad: list[int] = []
     counts: Counter[str] = Counter()
     started = time.monotonic()
