@@ -48,7 +48,7 @@ def change(directory: Path, name: str, how) -> None:
     save_dataset(how(load_dataset(directory / name)), directory / name)
 
 
-def test_in_one_space_other_sessions_read_the_label_and_not_the_broken_one(two: list[Path]) -> None:
+def test_in_one_space_other_sessions_read_the_label_and_not_the_shuffled_one(two: list[Path]) -> None:
     found = across_sessions(two[0], files(two[0]))
     assert (found["sessions"], found["reason"]) == (["b"], "")
     for label in LABELS:

@@ -390,7 +390,7 @@ def test_by_default_the_inverse_keeps_what_labels_move(trained: Path) -> None:
 
 
 @pytest.mark.slow
-def test_members_in_groups_have_the_maps_of_the_stack(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_in_groups_have_the_maps_of_the_ensemble(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     methods = ["inverted_neuron_gradient", "generator_support", "neuron_gradient"]
     chosen = {"methods": methods, "generator": {"steps": 20}, "time_resolved": True}
     together = attributed(trained, **chosen)

@@ -119,7 +119,7 @@ def test_a_graphics_card_that_is_not_there_is_said(
     assert not (tmp_path / "out" / "model.safetensors").exists()
 
 
-def test_usage_errors_are_one_line_with_the_nearest_verb(capsys: pytest.CaptureFixture[str]) -> None:
+def test_usage_errors_are_one_line_with_the_nearest_command(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, errors = run(capsys, "trian")
     assert code == 2
     assert "train" in one_line(errors)
@@ -183,7 +183,7 @@ def test_quiet_says_nothing_when_all_is_well(tmp_path: Path, capsys: pytest.Capt
     logging.getLogger("xcebra_nwb").setLevel(logging.NOTSET)
 
 
-def test_the_verbs_one_after_another_leave_every_file_and_the_same_bits(
+def test_the_commands_one_after_another_leave_every_file_and_the_same_bits(
     tmp_path: Path, settings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = nwb_builders.tiny(tmp_path / "sub-rat_ses-1.nwb")

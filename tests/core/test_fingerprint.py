@@ -1,4 +1,4 @@
-"""The fingerprint of a verb's code: comments do not count, what the verb runs does."""
+"""The fingerprint of a command's code: comments do not count, what the command runs does."""
 
 import shutil
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_a_comment_and_a_docstring_change_nothing(package: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_constant_in_a_helper_changes_the_verbs_that_use_it_and_no_other(package: Path) -> None:
+def test_a_constant_in_a_helper_changes_the_commands_that_use_it_and_no_other(package: Path) -> None:
     before = fingerprints()
     edit(package / "assess" / "identifiability.py", 'NO_OTHERS = "', 'NO_OTHERS = "Alas, ')
     after = fingerprints()

@@ -1,4 +1,4 @@
-"""Receipts: a refusal travels down the verbs, an old file never stands beside a new failure."""
+"""Receipts: a refusal travels down the commands, an old file never stands beside a new failure."""
 
 import errno
 import os
@@ -104,7 +104,7 @@ def test_what_one_file_does_not_hold_is_a_refusal_in_a_batch_and_a_mistake_alone
         ("else.json", "the verb that makes it"),
     ],
 )
-def test_a_file_that_is_missing_or_damaged_is_said_with_the_verb_that_makes_it(
+def test_a_file_that_is_missing_or_damaged_is_said_with_the_command_that_makes_it(
     name: str, words: str, tmp_path: Path
 ) -> None:
     reads = load_dataset if name.endswith((".nc", ".nwb")) else read_json
@@ -188,7 +188,7 @@ def test_json_knows_no_nan(tmp_path: Path) -> None:
 
 
 def elsewhere(verb: str, directory: Path) -> "subprocess.CompletedProcess[str]":
-    """What becomes of a verb that another process does on the session of ``directory``."""
+    """What becomes of a command that another process does on the session of ``directory``."""
     program = (
         "import pathlib, sys; from xcebra_nwb.core import receipts;"
         "receipts.carry_out(sys.argv[1], pathlib.Path(sys.argv[2]), lambda: []); print('done')"
@@ -211,7 +211,7 @@ def test_two_processes_do_not_work_on_one_session_at_a_time(tmp_path: Path) -> N
     assert elsewhere("attribute", tmp_path).stdout == "done\n"
 
 
-def test_a_verb_that_fails_lets_go_of_the_session(tmp_path: Path) -> None:
+def test_a_command_that_fails_lets_go_of_the_session(tmp_path: Path) -> None:
     with pytest.raises(Failure):
         receipts.carry_out("train", tmp_path, fails)
     receipts.carry_out("train", tmp_path, writes(tmp_path, "training.nc"))

@@ -51,7 +51,7 @@ def made_in(folder: Path, stored: dict[str, type]) -> list[Path]:
 
 
 def left_in(directory: Path) -> dict[str, bytes | xr.Dataset | str]:
-    """All that verbs leave, but for the seconds they took and the digests of what they read."""
+    """All that commands leave, but for the seconds they took and the digests of what they read."""
     found: dict[str, bytes | xr.Dataset | str] = {"model": (directory / "model.safetensors").read_bytes()}
     for path in directory.glob("*.nc"):
         if path.name != "session.nc":
@@ -186,7 +186,7 @@ def test_several_sessions_are_trained_the_same_as_with_counts_in_float32(tmp_pat
         ((np.int16, np.float32), np.float32),
     ],
 )
-def test_a_stack_keeps_the_smallest_type_that_holds_all_of_it(types: tuple[type, ...], expected: type) -> None:
+def test_an_ensemble_keeps_the_smallest_type_that_holds_all_of_it(types: tuple[type, ...], expected: type) -> None:
     recordings = [np.full((5, 3 - number), np.iinfo(np.uint8).max, own) for number, own in enumerate(types)]
     shapes = [architecture("mlp", own.shape[1], hidden=4, outputs=2) for own in recordings]
     beside = SideBySide.of(recordings, shapes, 3, CPU)

@@ -142,7 +142,7 @@ def test_every_other_form_is_refused_in_one_line_that_helps(
 
 @pytest.mark.parametrize("verb", ["extract", "write", "check"])
 @pytest.mark.parametrize("text", [FILE, "s3://b/x.nwb", f"https://u:{SECRET}@h.invalid/x.nwb"])
-def test_verbs_on_a_session_refuse_them_too(
+def test_commands_on_a_session_refuse_them_too(
     verb: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(verb, text, tmp_path / NAME) == 2
@@ -159,7 +159,7 @@ def test_verbs_on_a_session_refuse_them_too(
         ("benchmark", "file", "dandi://dandi/000207/x.nwb", "--quick"),
     ],
 )
-def test_verbs_that_read_files_here_say_so(
+def test_commands_that_read_files_here_say_so(
     words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(*(word.format(here=tmp_path / "x.nwb") for word in words)) == 2
@@ -185,7 +185,7 @@ def test_several_assets_are_no_source(held: Loopback, capsys: pytest.CaptureFixt
     assert "2 assets, where one is wanted" in capsys.readouterr().err
 
 
-def test_a_signed_address_is_read_by_every_verb_and_its_signature_stays_out_of_all_that_is_written(
+def test_a_signed_address_is_read_by_every_command_and_its_signature_stays_out_of_all_that_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     served = tmp_path / "served"
@@ -264,7 +264,7 @@ def test_a_table_holds_no_address_that_is_not_pinned(source: str, tmp_path: Path
     assert SECRET not in str(raised.value)
 
 
-def test_asking_for_the_source_of_a_verb_gives_a_path(tmp_path: Path) -> None:
+def test_asking_for_the_source_of_a_command_gives_a_path(tmp_path: Path) -> None:
     assert given.source(str(tmp_path / "x.nwb")) == tmp_path / "x.nwb"
     with pytest.raises(UsageError, match="give its path alone"):
         given.local(FILE)

@@ -63,7 +63,7 @@ def test_a_summary_writes_into_no_other_folder(name: str, tmp_path: Path) -> Non
     assert not [*(tmp_path / "home").iterdir()]
 
 
-def test_a_verb_removes_and_writes_receipts_in_its_own_folder_only(tmp_path: Path) -> None:
+def test_a_command_removes_and_writes_receipts_in_its_own_folder_only(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "report.json").write_text("mine")
     link(tmp_path / "s" / "receipts", tmp_path / "home")

@@ -44,7 +44,7 @@ def ran(folder: Path) -> list[Path]:
 
 
 def test_a_whole_run_with_names_that_a_shell_would_run_in_which_one_failure_stops_no_other(tmp_path: Path) -> None:
-    """Row 7: `results: "r;touch X"` executed; a blank failed in every verb and in the summary of what failed."""
+    """Row 7: `results: "r;touch X"` executed; a blank failed in every command and in the summary of what failed."""
     command = project(tmp_path / UGLY, UGLY)
     table = tmp_path / UGLY / f"{UGLY}.tsv"
     session_table.write(

@@ -159,7 +159,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     return seen
 
 
-def test_a_killed_verb_goes_on_and_leaves_what_one_never_killed_leaves(
+def test_a_killed_command_goes_on_and_leaves_what_one_never_killed_leaves(
     place: Path, never_killed: dict, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "xcebra_nwb")

@@ -1,4 +1,4 @@
-"""Sessions side by side: members of several sessions in one stack come out as if each session had been alone."""
+"""Sessions side by side: members of several sessions in one ensemble come out as if each session had been alone."""
 
 import math
 import resource
@@ -79,7 +79,7 @@ def test_a_session_that_is_alone_is_not_copied() -> None:
     assert SideBySide.of([own], [shape], 4, torch.device("cpu")).inputs.kept.data_ptr() == own.ctypes.data
 
 
-def test_a_stack_is_closed_before_its_zeros_cost_too_much() -> None:
+def test_an_ensemble_is_closed_before_its_zeros_cost_too_much() -> None:
     def stacks(*units: int, members: int = 3) -> list[list[int]]:
         shapes = [architecture("conv10", own, hidden=32, outputs=5) for own in units]
         return side_by_side.stacks(shapes, [members] * len(units))
@@ -151,7 +151,7 @@ def test_supervised_sessions_are_trained_side_by_side_too(three: list[Path], tmp
         np.testing.assert_allclose(encoders(three[1])[name], weights, rtol=1e-3, atol=1e-4)
 
 
-def test_sessions_whose_encoders_differ_form_stacks_of_their_own(
+def test_sessions_whose_encoders_differ_form_ensembles_of_their_own(
     three: list[Path], alone: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(three[1].parent, "b", lambda made: made.drop_vars("choice"))  # one block less
@@ -292,7 +292,7 @@ def test_what_is_current_is_known_by_all_that_it_was_made_of(three: list[Path]) 
     assert not current(three[1], SETTINGS)
 
 
-def test_a_recording_without_room_is_a_stack_of_its_own_and_leaves_the_same(
+def test_a_recording_without_room_is_an_ensemble_of_its_own_and_leaves_the_same(
     three: list[Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for directory in three:

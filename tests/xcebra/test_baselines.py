@@ -35,7 +35,7 @@ def model(name: str = "mlp", members: int = 2, contrast: Contrast | None = None)
 
 
 def linear(rng: np.random.Generator, units: int = UNITS) -> tuple[Model, np.ndarray]:
-    """A stack of one linear encoder, and its weights (latent, unit)."""
+    """An ensemble of one linear encoder, and its weights (latent, unit)."""
     weights = rng.normal(size=(OUTPUTS, units))
     shape = Architecture(units, 0, OUTPUTS, kernels=(1,), residual=(False,))
     layers = [(torch.as_tensor(weights.T)[None], torch.ones(1, 1, OUTPUTS, dtype=torch.float64))]

@@ -1,4 +1,4 @@
-"""Training: members of a stack, the Jacobian penalty, reproducibility."""
+"""Training: members of an ensemble, the Jacobian penalty, reproducibility."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ TWO_STEPS_TIME, TWO_STEPS_POSITION = 3.493882, 3.494302  # nats, mean of the fir
 
 
 @pytest.mark.parametrize("name", ["mlp", "conv10"])
-def test_members_of_a_stack_are_the_models_trained_alone(name: str) -> None:
+def test_members_of_an_ensemble_are_the_models_trained_alone(name: str) -> None:
     together = trained([0, 0, 90], [1, 2, 3], name=name)
     for member, (shift, seed) in enumerate([(0, 1), (0, 2), (90, 3)]):
         alone = trained([shift], [seed], name=name)

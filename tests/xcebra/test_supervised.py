@@ -54,7 +54,7 @@ def trained(shifts: list[int], seeds: list[int], steps: int = 20, name: str = "m
 
 
 @pytest.mark.parametrize("name", ["mlp", "conv10"])
-def test_members_of_a_stack_are_the_models_trained_alone(name: str) -> None:
+def test_members_of_an_ensemble_are_the_models_trained_alone(name: str) -> None:
     _, _, together = trained([0, 0, 90], [1, 2, 3], name=name)
     for member, (shift, seed) in enumerate([(0, 1), (0, 2), (90, 3)]):
         _, _, alone = trained([shift], [seed], name=name)
@@ -146,7 +146,7 @@ def test_targets_have_mean_0_and_mean_variance_1_in_the_training_bins(session: x
 
 
 @pytest.mark.parametrize("part", [TRAIN, HELD_OUT])
-def test_a_null_is_to_say_the_broken_label_on_the_same_scale(session: xr.Dataset, part: int) -> None:
+def test_a_null_is_to_say_the_shuffled_label_on_the_same_scale(session: xr.Dataset, part: int) -> None:
     chosen = choose()
     used = layout(session, chosen)
     objectives, _ = resolve(chosen, session)
@@ -196,7 +196,7 @@ def test_blocks_of_the_right_width_are_taken_as_they_are(session: xr.Dataset) ->
     assert outputs == 7
 
 
-def test_a_supervised_stack_goes_through_training_attribution_and_assessment(
+def test_a_supervised_ensemble_goes_through_training_attribution_and_assessment(
     session: xr.Dataset, tmp_path: Path
 ) -> None:
     contract.save(session, tmp_path / "session.nc")
