@@ -13,6 +13,7 @@ def lognormal(rng: np.random.Generator, maps: int, units: int = 50) -> np.ndarra
     return np.exp(pattern + 0.2 * rng.normal(size=(maps, 1, units)))
 
 
+@pytest.mark.slow
 def test_units_that_carry_nothing_have_uniform_p_values() -> None:
     shares = []
     for seed in range(30):

@@ -67,6 +67,16 @@ def cases() -> list[tuple[str, LabelCase, Mask, Storage]]:
 CASES = cases()
 
 
+def named(layout: str, *parts: LabelCase | Mask | Storage) -> str:
+    return "-".join([layout, *(part.name for part in parts)])
+
+
+def quick(layout: str, label: LabelCase, mask: Mask, storage: Storage) -> bool:
+    """Whether the case is part of ``make check``: every label, mask, storage and layout, one at a time."""
+    usual = (layout == "units", label.name == "position", mask is NO_MASK, storage is TIMESTAMPS)
+    return sum(usual) >= 3
+
+
 def config_of(layout: str, label: LabelCase, mask: Mask, storage: Storage) -> Config:
     within = mask.config.get("within")
     if isinstance(within, list):
@@ -126,8 +136,7 @@ def test_the_matrix_is_as_large_as_it_says() -> None:
 
 @pytest.mark.parametrize(
     ("layout", "label", "mask", "storage"),
-    CASES,
-    ids=["-".join(o if isinstance(o, str) else o.name for o in c) for c in CASES],
+    [pytest.param(*case, id=named(*case), marks=() if quick(*case) else pytest.mark.slow) for case in CASES],
 )
 def test_the_whole_dataset(tmp_path: Path, layout: str, label: LabelCase, mask: Mask, storage: Storage) -> None:
     path = write_file(tmp_path / "case.nwb", layout, label, mask, storage)

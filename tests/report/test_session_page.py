@@ -59,6 +59,7 @@ def small(labels: list[str] | None = None, units: int = 12) -> xr.Dataset:
     return make_session(np.random.default_rng(0), labels=labels or ["choice"], units=units)
 
 
+@pytest.mark.slow
 def test_page_has_every_section_in_order_and_needs_no_network(made: Path) -> None:
     page = Page(made / "report.html")
     assert page.ids == SECTIONS
@@ -68,6 +69,7 @@ def test_page_has_every_section_in_order_and_needs_no_network(made: Path) -> Non
     assert page.scripts == ["application/json"] * 5 + [None]  # maps, assessment, conditions, and what runs
 
 
+@pytest.mark.slow
 def test_page_says_what_assessment_says(made: Path) -> None:
     page = Page(made / "report.html")
     assessed = read_json(made / "assessment.json")["labels"]
@@ -81,6 +83,7 @@ def test_page_says_what_assessment_says(made: Path) -> None:
         assert page.text.count(words) == len(SECTIONS) - 1  # provenance needs no doubt
 
 
+@pytest.mark.slow
 def test_page_says_which_conditions_are_broken(made: Path) -> None:
     page = Page(made / "report.html")
     judged = read_json(made / "assessment.json")["labels"]
@@ -93,10 +96,12 @@ def test_page_says_which_conditions_are_broken(made: Path) -> None:
     assert "choice: 24 of 25 conditions hold; a class was visited only 1 times" in page.text
 
 
+@pytest.mark.slow
 def test_page_says_what_training_remarked(made: Path) -> None:
     assert REMARK in Page(made / "report.html").text
 
 
+@pytest.mark.slow
 def test_table_holds_every_unit_in_order_of_attribution(made: Path) -> None:
     attribution = contract.load_dataset(made / "attribution.nc")
     shown = unit_map(attribution, "position", "supported")
@@ -109,6 +114,7 @@ def test_table_holds_every_unit_in_order_of_attribution(made: Path) -> None:
     assert all(row[column] == pytest.approx(by_unit[str(row[0])], abs=0.006, rel=1e-2) for row in rows)
 
 
+@pytest.mark.slow
 def test_maps_are_compared_with_their_median_unit(made: Path) -> None:
     attribution = contract.load_dataset(made / "attribution.nc")
     shown, larger = unit_map(attribution, "position", "supported"), attribution.copy(deep=True)
@@ -118,6 +124,7 @@ def test_maps_are_compared_with_their_median_unit(made: Path) -> None:
     assert (shown.null_low <= shown.null_high).all()
 
 
+@pytest.mark.slow
 def test_text_of_files_stays_text(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     session = make_session(rng, unit_ids=[f"$x_{i}$" for i in range(12)])
@@ -160,6 +167,7 @@ def test_numbers_for_reading(value: object, shown: str) -> None:
     assert number(value) == shown
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_disagreement_of_methods_is_said_in_words(tmp_path: Path) -> None:
     make_results(tmp_path, session=small())
@@ -172,6 +180,7 @@ def test_disagreement_of_methods_is_said_in_words(tmp_path: Path) -> None:
     assert "disagree on choice (Spearman ρ = 0.2)" in text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("seeds", "nulls"), [(1, 0), (1, 1), (2, 2)])
 def test_page_without_enough_nulls_says_so(tmp_path: Path, seeds: int, nulls: int) -> None:
@@ -181,6 +190,7 @@ def test_page_without_enough_nulls_says_so(tmp_path: Path, seeds: int, nulls: in
     assert ("No unit was tested" in text) == (nulls < 2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("nulls", [4, 8])
 def test_a_p_stands_beside_the_smallest_that_so_many_nulls_can_give(nulls: int, tmp_path: Path) -> None:
@@ -197,6 +207,7 @@ def test_a_p_stands_beside_the_smallest_that_so_many_nulls_can_give(nulls: int, 
     assert page.stored[1][0][ASSESSMENT_COLUMNS.index("smallest p")] == pytest.approx(1 / (nulls + 1))
 
 
+@pytest.mark.slow
 def test_only_the_foremost_of_many_units_are_drawn(tmp_path: Path) -> None:
     make_results(tmp_path, session=small(["position"], units=100))
     report(tmp_path)
@@ -282,6 +293,7 @@ def test_a_label_that_another_predicts_is_named_where_labels_are_compared() -> N
     assert prediction_words({"position": assessed["position"]}) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("seeds", "said"), [(1, "A single seed: no interval."), (3, "95 % interval over 3 seeds: ")])
 def test_the_page_says_what_its_intervals_are_over_and_what_methods_are_called(
@@ -344,6 +356,7 @@ def test_long_names_that_begin_and_end_alike_are_told_apart() -> None:
     assert told_apart([], 14) == []
 
 
+@pytest.mark.slow
 def test_one_latent_and_many_classes_can_be_drawn(tmp_path: Path) -> None:
     session = small(["position", "choice"])
     session["choice"] = session["choice"].copy(data=np.where(session["valid"], np.arange(600) // 20, -1))
@@ -356,12 +369,14 @@ def test_one_latent_and_many_classes_can_be_drawn(tmp_path: Path) -> None:
     assert Page(tmp_path / "report.html").ids == SECTIONS
 
 
+@pytest.mark.slow
 def test_page_is_the_same_twice(tmp_path: Path) -> None:
     make_results(tmp_path, session=small())
     first = report(tmp_path)[0].read_bytes()
     assert report(tmp_path)[0].read_bytes() == first
 
 
+@pytest.mark.slow
 def test_refused_session_gets_a_page_that_says_why(tmp_path: Path) -> None:
     for verb in ("extract", "train"):
         refusal = Receipt(
@@ -389,6 +404,7 @@ def test_refused_session_gets_a_page_that_says_why(tmp_path: Path) -> None:
     assert page.scripts == [None]
 
 
+@pytest.mark.slow
 def test_missing_results_are_named(tmp_path: Path) -> None:
     make_results(tmp_path, session=small())
     (tmp_path / "embedding.nc").unlink()
@@ -397,6 +413,7 @@ def test_missing_results_are_named(tmp_path: Path) -> None:
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_maps_are_scored_against_true_cell_types(made: Path) -> None:
     attribution = contract.load_dataset(made / "attribution.nc")
     types = {str(unit): ("place", "head direction", "other")[int(unit) % 3] for unit in attribution["unit_id"].values}

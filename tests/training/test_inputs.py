@@ -66,6 +66,7 @@ def test_moments_of_blocks_are_those_of_the_whole(parts: list[list[float]]) -> N
     assert found.deviation == pytest.approx(every.std(), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_all_of_a_run_is_the_same_with_the_recording_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
