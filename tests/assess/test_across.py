@@ -48,6 +48,7 @@ def change(directory: Path, name: str, how) -> None:
     save_dataset(how(load_dataset(directory / name)), directory / name)
 
 
+@pytest.mark.slow
 def test_in_one_space_other_sessions_read_the_label_and_not_the_shuffled_one(two: list[Path]) -> None:
     found = across_sessions(two[0], files(two[0]))
     assert (found["sessions"], found["reason"]) == (["b"], "")
@@ -60,6 +61,7 @@ def test_in_one_space_other_sessions_read_the_label_and_not_the_shuffled_one(two
         assert scores["by_session"]["b"] == pytest.approx(scores["score"])  # the only other session
 
 
+@pytest.mark.slow
 def test_latents_of_ones_own_are_read_by_nobody_else(two: list[Path]) -> None:
     turned = np.linalg.qr(np.random.default_rng(1).normal(size=(8, 8)))[0].astype(np.float32)
     change(
@@ -71,6 +73,7 @@ def test_latents_of_ones_own_are_read_by_nobody_else(two: list[Path]) -> None:
     assert max(found["labels"][label]["score"] for label in LABELS) < 0.1
 
 
+@pytest.mark.slow
 def test_classes_are_matched_by_name(two: list[Path]) -> None:
     session = load(two[1] / "session.nc")
     codes = session["choice"].values
@@ -79,6 +82,7 @@ def test_classes_are_matched_by_name(two: list[Path]) -> None:
     assert across_sessions(two[0], files(two[0]))["labels"]["choice"]["score"] > 0.6
 
 
+@pytest.mark.slow
 def test_a_session_that_is_gone_or_was_trained_again_is_named(two: list[Path]) -> None:
     change(two[1], "training.nc", lambda made: made.assign_attrs(space="2"))
     found = across_sessions(two[0], files(two[0]))
@@ -87,6 +91,7 @@ def test_a_session_that_is_gone_or_was_trained_again_is_named(two: list[Path]) -
     assert across_sessions(two[0], files(two[0]))["reason"] == "b is not at ../b"
 
 
+@pytest.mark.slow
 def test_a_session_trained_by_itself_says_so(tmp_path: Path) -> None:
     make_results(tmp_path / "a")
     assert across_sessions(tmp_path / "a", files(tmp_path / "a")) == {"sessions": [], "reason": ALONE, "labels": {}}

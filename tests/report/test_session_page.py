@@ -223,6 +223,7 @@ def test_only_the_foremost_of_many_units_are_drawn(tmp_path: Path) -> None:
     assert np.all(np.diff(shown.mean[0, drawn]) <= 0)
 
 
+@pytest.mark.slow
 def test_eight_methods_stay_readable(tmp_path: Path) -> None:
     methods = get_args(Method)
     make_results(tmp_path, session=small(["position"]), methods=methods)
@@ -235,6 +236,7 @@ def test_eight_methods_stay_readable(tmp_path: Path) -> None:
     assert set(names) <= {text.get_text() for axes in drawn.axes for text in axes.get_yticklabels()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("methods", "other"),
     [
@@ -337,6 +339,7 @@ def test_z_and_p_of_a_score_hide_no_dot(score: float) -> None:
     assert text.x0 > rightmost + 5
 
 
+@pytest.mark.slow
 def test_shares_of_regions_are_shown_only_where_units_are_counted(tmp_path: Path) -> None:
     make_results(tmp_path, session=small(["position"]))
     attribution = contract.load_dataset(tmp_path / "attribution.nc")

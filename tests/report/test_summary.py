@@ -59,6 +59,7 @@ def table_of(results: Path, rows: list[Session]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_every_session_has_an_ending(tmp_path: Path) -> None:
     rows = [done(tmp_path, "sub-a"), refused(tmp_path, "sub-b"), failed(tmp_path, "sub-c")]
     rows.append(Session(session="sub-d", include=False, reason="no units", source="d.nwb"))
@@ -80,6 +81,7 @@ def test_every_session_has_an_ending(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_page_shows_the_sessions_and_only_text(tmp_path: Path) -> None:
     rows = [done(tmp_path, "sub-a"), refused(tmp_path, "sub-b"), failed(tmp_path, "sub-c")]
     rows.append(Session(session="sub-d", include=False, reason=f"bad {EVIL}", source="d.nwb"))
@@ -98,6 +100,7 @@ def test_page_shows_the_sessions_and_only_text(tmp_path: Path) -> None:
     assert links == ["sub-a/report.html"]
 
 
+@pytest.mark.slow
 def test_atlas_is_what_attribution_says(tmp_path: Path) -> None:
     rows = [done(tmp_path, name, seed) for seed, name in enumerate(["sub-a", "sub-b"])]
     summarize(tmp_path, table_of(tmp_path, rows))
@@ -121,6 +124,7 @@ def test_atlas_is_what_attribution_says(tmp_path: Path) -> None:
     assert verdicts == {"position": ["supported"], "head_direction": ["weak"], "choice": ["not encoded"]}
 
 
+@pytest.mark.slow
 def test_page_caps_the_atlas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(summary, "MOST_ATLAS_ROWS", 10)
     summarize(tmp_path, table_of(tmp_path, [done(tmp_path, "sub-a")]))
@@ -131,6 +135,7 @@ def test_page_caps_the_atlas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert page.stored[0][0][COLUMNS.index("q")] == pytest.approx(smallest, rel=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content"),
     [
