@@ -10,7 +10,8 @@ import pytest
 from tests.support.loopback import Loopback
 from tests.support.paths import ROOT, SHARED
 
-SLOW_FOLDERS = (ROOT / "tests" / "workflow",)
+# Whole runs of Snakemake, and a thousand small attacks: neither is part of the inner loop.
+SLOW_FOLDERS = (ROOT / "tests" / "workflow", ROOT / "tests" / "security")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -102,6 +102,7 @@ def scored(other: str) -> dict:
     return {"sessions": [other], "reason": "", "labels": {"position": by_label}}
 
 
+@pytest.mark.slow
 def test_the_pages_show_how_sessions_read_each_other(two: list[Path]) -> None:
     for directory, other in zip(two, ("b", "a"), strict=True):
         assessment = read_json(directory / "assessment.json")

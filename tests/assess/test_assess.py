@@ -121,6 +121,7 @@ def test_every_member_is_judged_by_the_label_that_it_saw(name: str) -> None:
     assert len(latents.nulls(name)) == 3
 
 
+@pytest.mark.slow
 def test_nulls_are_decoded_from_the_label_that_they_saw(tmp_path: Path) -> None:
     make_results(tmp_path)
     embedding = contract.load_dataset(tmp_path / "embedding.nc")

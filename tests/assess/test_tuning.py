@@ -85,6 +85,7 @@ def attempts(stop_after: int = 99) -> tuple[list[tuple[int, float]], Callable[[i
     return asked, attempt
 
 
+@pytest.mark.slow
 def test_a_study_that_was_interrupted_goes_on(tmp_path: Path) -> None:
     first, attempt = attempts(stop_after=2)
     with pytest.raises(KeyboardInterrupt):
@@ -99,6 +100,7 @@ def test_a_study_that_was_interrupted_goes_on(tmp_path: Path) -> None:
     assert third == []
 
 
+@pytest.mark.slow
 def test_a_study_that_was_killed_goes_on(tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path\n"
@@ -151,6 +153,7 @@ def extracted(tmp_path: Path) -> Path:
     return tmp_path / "sub-1"
 
 
+@pytest.mark.slow
 def test_tuning_a_session_writes_what_to_take_and_why(extracted: Path, tmp_path: Path) -> None:
     from xcebra_nwb.commands.tune import tune
 

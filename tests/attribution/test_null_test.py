@@ -62,6 +62,7 @@ def test_averaged_seeds_and_a_single_encoder_are_held_to_the_same_level(seeds: i
     assert 0.02 <= np.mean(shares) <= 0.08
 
 
+@pytest.mark.slow
 def test_units_that_carry_nothing_are_not_found_beside_those_that_do() -> None:
     """With the label encoded the others' shares move too, each a little its own way: the bulk shows how far."""
     small, proportion, power = [], [], []

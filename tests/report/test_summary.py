@@ -164,6 +164,7 @@ def test_broken_files_are_failures_with_a_line(tmp_path: Path, name: str, conten
     assert set(pd.read_parquet(tmp_path / "atlas.parquet")["session"]) == {"sub-b"}
 
 
+@pytest.mark.slow
 def test_a_recording_is_not_read_for_who_it_is_of(tmp_path: Path) -> None:
     row = done(tmp_path, "a")
     with h5netcdf.File(tmp_path / "a" / "session.nc", "w") as file:
@@ -186,6 +187,7 @@ def test_nothing_at_all_still_gives_a_summary(tmp_path: Path) -> None:
     assert Page(tmp_path / "summary.html").ids == ["overview", "sessions", "failures", "atlas"]
 
 
+@pytest.mark.slow
 def test_many_sessions_are_counted_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xcebra_nwb.report.figures.summary.MOST_ROWS", 1)
     rows = [done(tmp_path, "sub-a"), done(tmp_path, "sub-b"), failed(tmp_path, "sub-c")]
@@ -193,6 +195,7 @@ def test_many_sessions_are_counted_not_drawn(tmp_path: Path, monkeypatch: pytest
     assert "position supported in 2" in (tmp_path / "summary.html").read_text()
 
 
+@pytest.mark.slow
 def test_summary_is_the_same_twice(tmp_path: Path) -> None:
     table = table_of(tmp_path, [done(tmp_path, "sub-a"), failed(tmp_path, "sub-c")])
     first = [path.read_bytes() for path in summarize(tmp_path, table)]
@@ -204,6 +207,7 @@ def test_missing_table_is_named(tmp_path: Path) -> None:
         summarize(tmp_path, tmp_path / "sessions.tsv")
 
 
+@pytest.mark.slow
 def test_terminal_overview_shows_names_as_they_are(tmp_path: Path) -> None:
     rows = [done(tmp_path, "sub-a"), refused(tmp_path, "sub-b"), failed(tmp_path, "sub-c")]
     rows.append(Session(session="sub-d", include=False, reason="[bold]no units", source="d.nwb"))

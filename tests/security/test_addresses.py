@@ -185,6 +185,7 @@ def test_several_assets_are_no_source(held: Loopback, capsys: pytest.CaptureFixt
     assert "2 assets, where one is wanted" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_signed_address_is_read_by_every_command_and_its_signature_stays_out_of_all_that_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
