@@ -14,15 +14,14 @@ import dandi.utils
 import pytest
 from snakemake_interface_common.exceptions import WorkflowError
 
+from tests.support.loopback import Loopback
+from tests.support.paths import PLUGIN
 from xcebra_nwb.archive.connection import connected
 from xcebra_nwb.archive.download import downloaded
 from xcebra_nwb.archive.plain import is_plain
 from xcebra_nwb.commands.discover import discover
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
-
-from ..loopback import Loopback
-from ..test_storage_plugin import PLUGIN
 
 KEY = "a key of another archive"
 ADDRESS = "{site}/dandiset/000001"

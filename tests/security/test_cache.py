@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.loopback import Loopback
 from xcebra_nwb.archive import cache, download, signing
 from xcebra_nwb.archive.download import downloaded
 from xcebra_nwb.archive.ranges import BLOCK
@@ -19,8 +20,6 @@ from xcebra_nwb.archive.stream import streamed
 from xcebra_nwb.commands.discover import discover
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.session_table import Session
-
-from ..loopback import Loopback
 
 CONTENT = np.random.default_rng(0).bytes(2 * BLOCK + 1000)
 PLANTED = CONTENT[::-1]  # as long

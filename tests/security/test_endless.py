@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 from h5py import h5d, h5p, h5s, h5t
 
+from tests.support import nwb_builders as build
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.nwb.inventory.inventory import inventory
-
-from .. import nwb_builders as build
 
 SPIKES = "/units/spike_times"
 Change = Callable[[h5py.File], object]

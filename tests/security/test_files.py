@@ -14,8 +14,8 @@ import h5py
 import numpy as np
 import pytest
 
-from tests import nwb_builders as build
-from tests.results import make_results, make_session
+from tests.support import nwb_builders as build
+from tests.support.make_results import make_results, make_session
 from xcebra_nwb.archive import cache, pinned
 from xcebra_nwb.archive.pinned import Pinned
 from xcebra_nwb.commands.discover import discover

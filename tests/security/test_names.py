@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command_line import one_line, run
 from xcebra_nwb.archive import local
 from xcebra_nwb.commands.discover import discover
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.hdf5.leads import Follow
 from xcebra_nwb.core.session_table import Session
-
-from ..test_cli import one_line, run
 
 STEERING = {
     "a\nb": "a\\nb", "a\tb": "a\\tb", "a\rb": "a\\rb", "\x1b[2Ja": "\\u001b[2Ja", "a\u202eb": "a\\u202eb",

@@ -16,6 +16,8 @@ import pytest
 import yaml
 from rich.console import Console
 
+from tests.support.html import Page
+from tests.support.make_results import make_results, make_session
 from xcebra_nwb.benchmark.table import KEYS, render
 from xcebra_nwb.commands.cli.errors import say
 from xcebra_nwb.commands.cli.plain import Plain, out, plain_warning
@@ -32,9 +34,6 @@ from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.inventory.starting_config import quoted
 from xcebra_nwb.report import overview
 from xcebra_nwb.report.style import figure, picture, plain, told_apart
-
-from ..pages import Page
-from ..results import make_results, make_session
 
 RUNS = "document.title='RAN'"
 HOSTILE = (

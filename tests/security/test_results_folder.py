@@ -16,6 +16,7 @@ import pytest
 import torch
 import xarray as xr
 
+from tests.support import nwb_builders
 from xcebra_nwb.commands.run import run
 from xcebra_nwb.commands.summarize import summarize
 from xcebra_nwb.core import batches, files, session_table
@@ -26,8 +27,6 @@ from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.report.status import session_status
 from xcebra_nwb.training.device import COMPILED, device
 from xcebra_nwb.training.files import load_model
-
-from .. import nwb_builders
 
 MODULES = ("yte.py", "snakemake.py", "xcebra_nwb/__init__.py", "sitecustomize.py", "numpy.py", "typer.py")
 PROFILES = ("profiles/default", "workflow/profiles/default", "default")
