@@ -11,9 +11,9 @@ from scipy.signal import lfilter
 
 from xcebra_nwb.assess import verdict as verdicts
 from xcebra_nwb.assess.aliasing import aliased_share, two_groups
+from xcebra_nwb.assess.conditions import NOTED, RULES
 from xcebra_nwb.assess.fit import fit_of
 from xcebra_nwb.assess.identifiability import leak, linear_leak, mixing, saturated_share, spanned_directions
-from xcebra_nwb.assess.rules import RULES
 from xcebra_nwb.assess.shared import explained_sharing, shared_variance
 from xcebra_nwb.assess.steps import kernel_statistics, steps_by_place
 from xcebra_nwb.assess.verdict import Evidence, verdict
@@ -80,10 +80,15 @@ def test_the_document_names_every_threshold_with_its_value() -> None:
 
 
 def test_the_document_lists_every_condition_in_order_with_what_it_costs() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|.*?`(\w+)` \([\d.e-]+\) \|.*\| (\S[^|]*?) \|$", DOCUMENT, flags=re.MULTILINE)
-    values = vars(verdicts)
-    listed = [(name, values[threshold], costs.strip("*")) for name, threshold, costs in rows]
-    assert listed == [(rule.name, rule.threshold, rule.otherwise or "noted") for rule in RULES]
+    rows = re.findall(r"^\| `(\w+)` \|.*?\| (at \w+) ([\d.e-]+) \|.*\| (\S[^|]*?) \|$", DOCUMENT, flags=re.MULTILINE)
+    listed = [(name, limit, float(threshold), costs.strip("*")) for name, limit, threshold, costs in rows]
+    limits = ["at least" if rule.least else "at most" for rule in RULES]
+    table = [(r.name, limit, r.threshold, r.otherwise or NOTED) for r, limit in zip(RULES, limits, strict=True)]
+    assert listed == table
+
+
+def test_every_rule_has_one_threshold() -> None:
+    assert all((rule.at_least is None) != (rule.at_most is None) for rule in RULES)
 
 
 # The fit.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from xcebra_nwb.assess.conditions import NOTED
 from xcebra_nwb.report.style import number
 
 COLUMNS = ("label", "what is asked", "number", "needed", "holds", "without it")
@@ -22,7 +23,7 @@ def condition_rows(assessed: Mapping[str, Mapping[str, Any]]) -> list[list[Any]]
 
 def _row(label: str, condition: Mapping[str, Any]) -> list[Any]:
     needed = f"{'at least' if condition['least'] else 'at most'} {number(condition['threshold'])}"
-    without = condition["otherwise"] or "noted"
+    without = condition["otherwise"] or NOTED
     return [label, condition["question"], condition["value"], needed, HOLDS[condition["holds"]], without]
 
 
