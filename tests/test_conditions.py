@@ -10,15 +10,19 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter
 
 from xcebra_nwb.assess import verdict as verdicts
+from xcebra_nwb.assess.activity import explained_sharing, shared_variance, window_features
 from xcebra_nwb.assess.aliasing import aliased_share, two_groups
 from xcebra_nwb.assess.conditions import NOTED, RULES
 from xcebra_nwb.assess.fit import fit_of
 from xcebra_nwb.assess.identifiability import leak, linear_leak, mixing, saturated_share, spanned_directions
-from xcebra_nwb.assess.shared import explained_sharing, shared_variance
-from xcebra_nwb.assess.steps import kernel_statistics, steps_by_place
+from xcebra_nwb.assess.label_course import (
+    covered_share,
+    fewest_visits,
+    independent_samples,
+    kernel_statistics,
+    steps_by_value,
+)
 from xcebra_nwb.assess.verdict import Evidence, verdict
-from xcebra_nwb.assess.visits import covered_share, fewest_visits, independent_samples
-from xcebra_nwb.assess.window import window_features
 from xcebra_nwb.xcebra.decoding import label_features
 
 from .conditions import conditions
@@ -246,9 +250,9 @@ def test_steps_that_depend_on_the_place_are_seen() -> None:
     follows = np.ones(len(SAMPLES) - 1, bool)
     place = np.sin(SAMPLES / 20)
     uneven = (place + np.where(place > 0, 0.3, 0.003) * rng.normal(size=len(SAMPLES)))[:, None]
-    assert steps_by_place(uneven, follows, "continuous") > 0.2
-    assert steps_by_place(walk(rng), follows, "continuous") < 0.1
-    assert np.isnan(steps_by_place(uneven, ~follows, "continuous"))
+    assert steps_by_value(uneven, follows, "continuous") > 0.2
+    assert steps_by_value(walk(rng), follows, "continuous") < 0.1
+    assert np.isnan(steps_by_value(uneven, ~follows, "continuous"))
 
 
 # Its visits.

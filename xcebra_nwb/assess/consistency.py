@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from xcebra_nwb.assess.linear import linear_prediction
+from xcebra_nwb.assess.identifiability import linear_prediction
 from xcebra_nwb.attribution.null_test import LEAST_NULLS, log_share, null_score
 from xcebra_nwb.xcebra.decoding import explained
 

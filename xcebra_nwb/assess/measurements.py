@@ -10,16 +10,20 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcebra_nwb.assess.activity import explained_sharing, window_features
 from xcebra_nwb.assess.aliasing import aliased_share
 from xcebra_nwb.assess.conditions import RULES, Measure
 from xcebra_nwb.assess.evidence import mean_of_known
 from xcebra_nwb.assess.fit import fit_of
 from xcebra_nwb.assess.identifiability import leak, linear_leak, mixing, saturated_share, spanned_directions
+from xcebra_nwb.assess.label_course import (
+    covered_share,
+    fewest_visits,
+    independent_samples,
+    kernel_statistics,
+    steps_by_value,
+)
 from xcebra_nwb.assess.latents import Latents
-from xcebra_nwb.assess.shared import explained_sharing
-from xcebra_nwb.assess.steps import kernel_statistics, steps_by_place
-from xcebra_nwb.assess.visits import covered_share, fewest_visits, independent_samples
-from xcebra_nwb.assess.window import window_features
 from xcebra_nwb.attribution.comparison import partner
 from xcebra_nwb.core.config.objectives import Objective
 from xcebra_nwb.core.config.schema import Config
@@ -170,7 +174,7 @@ class Measurements:
             "step_size": kernel.size,
             "step_anisotropy": kernel.anisotropy,
             "step_leaps": kernel.leaps,
-            "step_by_place": steps_by_place(values, self._follows, kind),
+            "step_by_place": steps_by_value(values, self._follows, kind),
         }
 
     def _classes(self, name: str) -> dict[str, float]:
