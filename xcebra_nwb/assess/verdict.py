@@ -11,6 +11,7 @@ from xcebra_nwb.assess.conditions import Condition, Verdict, violations
 from xcebra_nwb.attribution.null_test import LEAST_NULLS
 
 READABLE = frozenset({"supported", "weak"})  # verdicts under which single units may be said to carry the label
+SIGNIFICANT = 0.05  # q, the false discovery rate at which units are said to stand out
 
 LEAST_SCORE = 0.05  # held-out decoding below this is no code worth mapping
 LEAST_EXCESS = 0.1  # by which it must beat the best null (or chance); a null's score below 0 is worth 0
@@ -56,7 +57,7 @@ def verdict(evidence: Evidence, conditions: Sequence[Condition]) -> tuple[Verdic
         return "weak", f"{score}, but {'; '.join(doubts)}"
     return "supported", (
         f"{score} against at most {max(nulls):.2f} for its nulls; seeds agree "
-        f"({evidence.consistency:.2f}); {evidence.significant} of {evidence.units} units at q <= 0.05"
+        f"({evidence.consistency:.2f}); {evidence.significant} of {evidence.units} units at q <= {SIGNIFICANT}"
     )
 
 

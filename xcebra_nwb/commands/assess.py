@@ -18,14 +18,13 @@ from xcebra_nwb.assess.conditions import RULES, judge
 from xcebra_nwb.assess.label_course import predicted_by_others
 from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.assess.measurements import Measurements
-from xcebra_nwb.assess.verdict import MOST_PREDICTED, READABLE, Evidence, verdict
+from xcebra_nwb.assess.verdict import MOST_PREDICTED, READABLE, SIGNIFICANT, Evidence, verdict
 from xcebra_nwb.attribution.null_test import resolution
 from xcebra_nwb.core.files import write_json
 from xcebra_nwb.core.input_array import input_array
 from xcebra_nwb.core.provenance import software
 from xcebra_nwb.core.session import label_axes, labels, load, load_dataset
 
-SIGNIFICANT = 0.05  # q
 logger = logging.getLogger("xcebra_nwb")
 
 

@@ -9,11 +9,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.assess.verdict import READABLE
+from xcebra_nwb.assess.verdict import READABLE, SIGNIFICANT
 from xcebra_nwb.attribution.comparison import known_nulls, partner
 from xcebra_nwb.report.style import of_median_unit
 
-SIGNIFICANT = 0.05  # false discovery rate
 BAND = (5, 95)  # percentiles of the nulls that figures show
 NAMES = {
     "inverted_neuron_gradient": "inverse",

@@ -11,7 +11,6 @@ from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.receipts import ORDER, Receipt
 from xcebra_nwb.core.results import Results, from_json
 from xcebra_nwb.report import wording
-from xcebra_nwb.report.conditions_table import COLUMNS, condition_rows, condition_sentences
 from xcebra_nwb.report.figures.across import across_figure
 from xcebra_nwb.report.figures.attribution import MOST_BARS, map_figure
 from xcebra_nwb.report.figures.decoding import decoding_figure
@@ -41,9 +40,9 @@ def session_page(results: Results, directory: Path) -> str:
         most_bars=MOST_BARS,
         decoding=_decoding(results, assessed),
         conditions={
-            "sentences": condition_sentences(assessed),
-            "columns": COLUMNS,
-            "rows": condition_rows(assessed),
+            "sentences": wording.condition_sentences(assessed),
+            "columns": wording.CONDITION_COLUMNS,
+            "rows": wording.condition_rows(assessed),
         },
         across=_across(results, assessed),
         embeddings=[_embedding(results, label) for label in results.labels],
