@@ -13,6 +13,7 @@ import xarray as xr
 
 from tests.pages import EVIL, Page
 from tests.results import REMARK, make_results, make_session
+from xcebra_nwb.benchmark.simulate.truth import auroc_against_cell_types
 from xcebra_nwb.commands.report import report
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.config.schema import Method
@@ -24,7 +25,6 @@ from xcebra_nwb.report import style
 from xcebra_nwb.report.figures.attribution import map_figure
 from xcebra_nwb.report.figures.decoding import decoding_figure
 from xcebra_nwb.report.figures.extraction import rates_figure
-from xcebra_nwb.report.ground_truth import auroc_against_cell_types
 from xcebra_nwb.report.style import number, of_median_unit, plain, told_apart
 from xcebra_nwb.report.unit_map import method_name, unit_columns, unit_map, unit_rows
 from xcebra_nwb.report.wording import (

@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 
 from xcebra_nwb.benchmark.arrays import session_of
-from xcebra_nwb.benchmark.budget import Budget
-from xcebra_nwb.benchmark.case import Case, Place, Task, perfect_case
+from xcebra_nwb.benchmark.case import Budget, Case, JobContext, Task, perfect_case
 from xcebra_nwb.benchmark.metrics import Score
-from xcebra_nwb.benchmark.simulate.synthetic import SHARED, paper_design
+from xcebra_nwb.benchmark.simulate.two_populations import LABEL, SHARED, paper_design
 from xcebra_nwb.core.config import schema
 
-LABEL = "target"
 LATENTS = 6
 WEIGHT = 0.1
 STRENGTHS = (0.0, 0.001, 0.01, 0.03, 0.3, 1.0, 3.0, 10.0)  # beside that of the whole method
@@ -55,7 +53,7 @@ class Variant:
 def variants(strengths: tuple[float, ...]) -> list[Variant]:
     """Return the whole method, the method with each part removed, and with each strength of the regulariser.
 
-    The plain inverse, which takes the rank-aware one's place, is among the methods of every variant.
+    The plain inverse, which takes the place of the rank-aware one, is among the methods of every variant.
     """
     return [
         Variant("whole"),
@@ -84,10 +82,10 @@ def _case(design: Design, noise: str, variant: Variant, dataset: int) -> Case:
     return Case(f"{noise}-{words}-{dataset}", columns, partial(_work, design, noise, variant, dataset))
 
 
-def _work(design: Design, noise: str, variant: Variant, dataset: int, place: Place) -> list[Score]:
+def _work(design: Design, noise: str, variant: Variant, dataset: int, context: JobContext) -> list[Score]:
     from xcebra_nwb.benchmark.solve import scores  # the list of jobs is made without torch
 
-    return scores(place, task(design, NOISE[noise], variant, dataset))
+    return scores(context, task(design, NOISE[noise], variant, dataset))
 
 
 def task(design: Design, noise: float, variant: Variant, dataset: int) -> Task:

@@ -1,4 +1,4 @@
-"""One job of a benchmark: one dataset, one training, and the scores of its maps."""
+"""The jobs of a benchmark: how much work each does, and what it is given."""
 
 from __future__ import annotations
 
@@ -14,10 +14,36 @@ from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.core.config.schema import Config
 
 TRUE_INVERSE = "true inverse"  # the known-perfect encoder, in the column of trainings
+HYBRID = "hybrid"  # our training with an objective on time and one on each label, in the column of trainings
+PEER = "CEBRA 0.6.1"  # its hybrid training, in the column of trainings
+SIZES = ("quick", "reduced", "full")
 
 
 @dataclass(frozen=True)
-class Verbs:
+class Budget:
+    """The optimiser's part of a benchmark."""
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    decay: float = 1.0
+
+    def training(self, weight: float, **changes: Any) -> dict[str, Any]:
+        """Return the config's section ``training`` with the regulariser's ``weight``: one seed, no nulls."""
+        chosen = {
+            "steps": self.steps,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            "decay": self.decay,
+            "regularizer": {"weight": weight},
+            "seeds": 1,
+            "nulls": 0,
+        }
+        return chosen | changes
+
+
+@dataclass(frozen=True)
+class Commands:
     """The verbs that benchmarks go through; handed down, since only the command line's modules know them."""
 
     simulate: Callable[..., Path]
@@ -28,10 +54,10 @@ class Verbs:
 
 
 @dataclass(frozen=True)
-class Place:
+class JobContext:
     """Where a job works: a folder of its own that is removed afterwards, and the threads it may use."""
 
-    verbs: Verbs
+    commands: Commands
     directory: Path
     threads: int = 1
 
@@ -42,7 +68,7 @@ class Case:
 
     name: str
     columns: Mapping[str, Any]  # setting, dataset, training, regularizer
-    work: Callable[[Place], list[Score]]
+    work: Callable[[JobContext], list[Score]]
 
 
 @dataclass(frozen=True)
@@ -58,7 +84,7 @@ class Task:
 def perfect_case(label: str) -> Case:
     """Return the job that every other job of a benchmark waits for: the check of the known-perfect encoder."""
 
-    def work(place: Place) -> list[Score]:
+    def work(context: JobContext) -> list[Score]:
         from xcebra_nwb.benchmark.perfect import scores  # the list of jobs is made without torch
 
         return scores()

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from xcebra_nwb.benchmark import ablation, conditions, ratinabox, recording, synthetic
-from xcebra_nwb.benchmark.budget import SIZES
-from xcebra_nwb.benchmark.case import Case
+from xcebra_nwb.benchmark import ablation, ratinabox, recording, synthetic, violations
+from xcebra_nwb.benchmark.case import SIZES, Case
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.path_name import unfit
 
@@ -35,7 +34,7 @@ class Benchmark:
 BENCHMARKS = {
     "synthetic": Benchmark(lambda size, file: synthetic.cases(size)),
     "ratinabox": Benchmark(lambda size, file: ratinabox.cases(size)),
-    "conditions": Benchmark(lambda size, file: conditions.cases(size), panels=("label",)),
+    "conditions": Benchmark(lambda size, file: violations.cases(size), panels=("label",)),
     "ablation": Benchmark(lambda size, file: ablation.cases(size), panels=("training", "label")),
     "file": Benchmark(recording.cases, panels=("label",), needs_file=True),
 }

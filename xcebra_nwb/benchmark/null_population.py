@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 
+from xcebra_nwb.benchmark.arrays import BIN_WIDTH
 from xcebra_nwb.core.session import ATTRIBUTES, check
 
 Floats = NDArray[np.float64]
-BIN_WIDTH = 0.05  # s
 SMOOTHING = 0.1  # s
 LABELS = ("direction", "place")
 

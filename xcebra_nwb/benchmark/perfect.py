@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.benchmark.metrics import Score, auroc, row_auroc, trivial_auroc
-from xcebra_nwb.benchmark.simulate.synthetic import SHARED, Synthetic, paper_design
+from xcebra_nwb.benchmark.simulate.two_populations import SHARED, Synthetic, paper_design
 from xcebra_nwb.core.errors import Failure
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.maps.maps import Maps, maps_of_jacobian

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from xcebra_nwb.benchmark import demo
 from xcebra_nwb.benchmark.agreement import halves_agreement, seeds_agreement
-from xcebra_nwb.benchmark.budget import Budget
-from xcebra_nwb.benchmark.case import Case, Place, judgement
+from xcebra_nwb.benchmark.case import HYBRID, Budget, Case, JobContext, judgement
 from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.config.schema import Config
@@ -39,7 +38,7 @@ DESIGNS = {
     "reduced": Design(Budget(1_500, 512, 1e-3), 8, 8),
     "full": Design(Budget(5_000, 512, 3e-4), 8, 16),
 }
-Work = Callable[[Path, Config, Place], list[Score]]
+Work = Callable[[Path, Config, JobContext], list[Score]]
 
 
 def cases(size: str, file: Path) -> list[Case]:
@@ -64,30 +63,30 @@ def cases(size: str, file: Path) -> list[Case]:
 
 
 def _case(file: Path, chosen: Config, setting: str, work: Work) -> Case:
-    columns = {"setting": setting, "dataset": 0, "training": "hybrid", "regularizer": 0.1}
+    columns = {"setting": setting, "dataset": 0, "training": HYBRID, "regularizer": 0.1}
     return Case(setting.replace(" ", "-"), columns, partial(work, file, chosen))
 
 
-def true_labels(file: Path, chosen: Config, place: Place) -> list[Score]:
+def true_labels(file: Path, chosen: Config, context: JobContext) -> list[Score]:
     """Return how far the seeds of one recording agree on every label's map, and the verdicts."""
-    return _agreement_of_seeds(_extracted(file, chosen, place), chosen, place)
+    return _agreement_of_seeds(_extracted(file, chosen, context), chosen, context)
 
 
-def shifted_labels(file: Path, chosen: Config, place: Place) -> list[Score]:
+def shifted_labels(file: Path, chosen: Config, context: JobContext) -> list[Score]:
     """Return the same with all labels moved by half the recording in a circle: what labels that mean nothing give."""
-    session = _extracted(file, chosen, place)
+    session = _extracted(file, chosen, context)
     valid = session["valid"].values
     for label in labels(session).values():
         label.values[valid] = np.roll(label.values[valid], valid.sum() // 2, axis=0)
-    return _agreement_of_seeds(session, chosen, place)
+    return _agreement_of_seeds(session, chosen, context)
 
 
-def halves(file: Path, chosen: Config, place: Place) -> list[Score]:
+def halves(file: Path, chosen: Config, context: JobContext) -> list[Score]:
     """Return how far the maps of the first and of the second half of a recording's valid bins agree."""
-    session = _extracted(file, chosen, place)
+    session = _extracted(file, chosen, context)
     middle = np.median(np.flatnonzero(session["valid"].values))
     first = np.arange(session.sizes["time"]) < middle
-    maps = [_attribution(_only(session, half), chosen, place) for half in (first, ~first)]
+    maps = [_attribution(_only(session, half), chosen, context) for half in (first, ~first)]
     found = []
     for name in (str(label) for label in maps[0]["label"].values):
         seeds, nulls = zip(*(_label_maps(one, name) for one in maps), strict=True)
@@ -96,9 +95,9 @@ def halves(file: Path, chosen: Config, place: Place) -> list[Score]:
     return found
 
 
-def _extracted(file: Path, chosen: Config, place: Place) -> xr.Dataset:
-    place.verbs.extract(file, place.directory, chosen, SESSION)
-    return load(place.directory / "session.nc")
+def _extracted(file: Path, chosen: Config, context: JobContext) -> xr.Dataset:
+    context.commands.extract(file, context.directory, chosen, SESSION)
+    return load(context.directory / "session.nc")
 
 
 def _only(session: xr.Dataset, kept: NDArray[np.bool_]) -> xr.Dataset:
@@ -108,11 +107,11 @@ def _only(session: xr.Dataset, kept: NDArray[np.bool_]) -> xr.Dataset:
     return session.assign(valid=("time", valid), segment=("time", segment))
 
 
-def _attribution(session: xr.Dataset, chosen: Config, place: Place) -> xr.Dataset:
-    save(session, place.directory / "session.nc")
-    place.verbs.train(place.directory, chosen, place.threads)
-    place.verbs.attribute(place.directory, chosen, place.threads)
-    return load_dataset(place.directory / "attribution.nc")
+def _attribution(session: xr.Dataset, chosen: Config, context: JobContext) -> xr.Dataset:
+    save(session, context.directory / "session.nc")
+    context.commands.train(context.directory, chosen, context.threads)
+    context.commands.attribute(context.directory, chosen, context.threads)
+    return load_dataset(context.directory / "attribution.nc")
 
 
 def _label_maps(attribution: xr.Dataset, label: str) -> tuple[NDArray, NDArray]:
@@ -122,10 +121,10 @@ def _label_maps(attribution: xr.Dataset, label: str) -> tuple[NDArray, NDArray]:
     return seeds, maps["null"].transpose("null", "unit").values
 
 
-def _agreement_of_seeds(session: xr.Dataset, chosen: Config, place: Place) -> list[Score]:
-    attribution = _attribution(session, chosen, place)
-    place.verbs.assess(place.directory)
-    assessed = read_json(place.directory / "assessment.json")["labels"]
+def _agreement_of_seeds(session: xr.Dataset, chosen: Config, context: JobContext) -> list[Score]:
+    attribution = _attribution(session, chosen, context)
+    context.commands.assess(context.directory)
+    assessed = read_json(context.directory / "assessment.json")["labels"]
     found = []
     for name in (str(label) for label in attribution["label"].values):
         about = {"method": attribution.attrs["tested_method"], "label": name} | judgement(assessed[name])

@@ -9,7 +9,7 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.benchmark.case import Place, Task, judgement
+from xcebra_nwb.benchmark.case import JobContext, Task, judgement
 from xcebra_nwb.benchmark.metrics import (
     Score,
     Truth,
@@ -32,24 +32,24 @@ Floats = NDArray[np.float64]
 Maps = Mapping[str, tuple[Floats, Floats]]
 
 
-def scores(place: Place, task: Task) -> list[Score]:
+def scores(context: JobContext, task: Task) -> list[Score]:
     """Train on a task and return one score for every method of its config and every label."""
-    save(task.session, place.directory / "session.nc")
-    place.verbs.train(place.directory, task.config, place.threads)
-    place.verbs.attribute(place.directory, task.config, place.threads)
-    attribution = load_dataset(place.directory / "attribution.nc")
-    blocks, latents = label_blocks(task.config), _embedded(place, task)
+    save(task.session, context.directory / "session.nc")
+    context.commands.train(context.directory, task.config, context.threads)
+    context.commands.attribute(context.directory, task.config, context.threads)
+    attribution = load_dataset(context.directory / "attribution.nc")
+    blocks, latents = label_blocks(task.config), _embedded(context, task)
     bins = np.flatnonzero(np.isfinite(latents).all(axis=1))
     usable = {"usable": float(attribution["usable"].mean())}
     about = {block.name: embedding_scores(task, block, latents, bins) | usable for block in blocks}
     return [score | about[score["label"]] for score in map_scores(stored_maps(attribution), blocks, task.carries)]
 
 
-def judged(place: Place, task: Task) -> list[Score]:
+def judged(context: JobContext, task: Task) -> list[Score]:
     """Return the scores of a task with the verdict, the decoding and the leak that the product gives each label."""
-    found = scores(place, task)
-    place.verbs.assess(place.directory)
-    assessed = read_json(place.directory / "assessment.json")["labels"]
+    found = scores(context, task)
+    context.commands.assess(context.directory)
+    assessed = read_json(context.directory / "assessment.json")["labels"]
     return [score | judgement(assessed[score["label"]]) for score in found]
 
 
@@ -118,7 +118,7 @@ def embedding_scores(task: Task, block: Block, latents: Floats, bins: NDArray[np
     }
 
 
-def _embedded(place: Place, task: Task) -> Floats:
+def _embedded(context: JobContext, task: Task) -> Floats:
     """The latents (time, latent) of the first seed, as the loss compares them."""
-    latents = load_dataset(place.directory / "embedding.nc")["embedding"].values[0]
+    latents = load_dataset(context.directory / "embedding.nc")["embedding"].values[0]
     return prepared(torch.as_tensor(latents), label_blocks(task.config), contrast(task.config.training)).numpy()

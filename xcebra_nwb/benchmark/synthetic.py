@@ -10,16 +10,13 @@ from typing import Any, get_args
 import numpy as np
 
 from xcebra_nwb.benchmark.arrays import session_of
-from xcebra_nwb.benchmark.budget import Budget
-from xcebra_nwb.benchmark.case import Case, Place, Score, Task, perfect_case
-from xcebra_nwb.benchmark.simulate.synthetic import SHARED, paper_design
+from xcebra_nwb.benchmark.case import HYBRID, PEER, Budget, Case, JobContext, Score, Task, perfect_case
+from xcebra_nwb.benchmark.simulate.two_populations import LABEL, SHARED, paper_design
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.config.schema import Method
 
-LABEL = "target"  # the latents that only the second population sees
 WEIGHTS = (0.0, 0.1)
-HYBRID, OTHERS = "hybrid", ("label only", "time only", "supervised")
-PEER = "CEBRA 0.6.1"  # its hybrid training, where it is installed
+OTHERS = ("label only", "time only", "supervised")
 NOTHING = 1e-9  # a weight that training does not feel
 METHODS = list(get_args(Method))
 
@@ -76,12 +73,12 @@ def _case(design: Design, latents: int, dataset: int, training: str, weight: flo
     return Case(name, columns, partial(_work, design, latents, dataset, training, weight))
 
 
-def _work(design: Design, latents: int, dataset: int, training: str, weight: float, place: Place) -> list[Score]:
-    from xcebra_nwb.benchmark.peer import peer_scores  # the list of jobs is made without torch
+def _work(design: Design, latents: int, dataset: int, training: str, weight: float, context: JobContext) -> list[Score]:
+    from xcebra_nwb.benchmark.cebra_peer import peer_scores  # the list of jobs is made without torch
     from xcebra_nwb.benchmark.solve import scores
 
     solve = peer_scores if training == PEER else scores
-    return solve(place, task(design, latents, dataset, training, weight))
+    return solve(context, task(design, latents, dataset, training, weight))
 
 
 def task(design: Design, latents: int, dataset: int, training: str, weight: float) -> Task:

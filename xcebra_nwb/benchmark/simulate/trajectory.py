@@ -6,6 +6,9 @@ movement stands in for it, as in RatInABox.
 
 from __future__ import annotations
 
+import contextlib
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,3 +67,15 @@ def _direction(velocity: np.ndarray, speed: np.ndarray) -> np.ndarray:
     unit_vectors = velocity / np.maximum(speed, 1e-9)[:, None]  # (time, 2)
     smooth = gaussian_filter1d(unit_vectors, DIRECTION_SMOOTHING / FRAME, axis=0)
     return np.arctan2(smooth[:, 1], smooth[:, 0]) % (2 * np.pi)
+
+
+@contextlib.contextmanager
+def contained(generator: np.random.Generator) -> Iterator[None]:
+    """Seed numpy's global state from ``generator`` and swallow what is printed; put the state back at the end."""
+    before = np.random.get_state()  # noqa: NPY002 - RatInABox knows no generator
+    np.random.seed(int(generator.integers(2**32)))  # noqa: NPY002
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        np.random.set_state(before)  # noqa: NPY002

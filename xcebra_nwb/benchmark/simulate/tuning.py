@@ -1,7 +1,7 @@
 """How cells are tuned: RatInABox's place, grid, head-direction and speed cells, and cells tuned to two labels.
 
 RatInABox draws fields and grids from numpy's global state: call these functions inside
-:func:`xcebra_nwb.benchmark.simulate.ratinabox_state.contained`.
+:func:`xcebra_nwb.benchmark.simulate.trajectory.contained`.
 """
 
 from __future__ import annotations

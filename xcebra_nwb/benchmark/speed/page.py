@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
+from xcebra_nwb.benchmark.case import PEER
 from xcebra_nwb.core.files import atomic
 from xcebra_nwb.report.style import CLASSES, DOTS_PER_INCH, figure, number, plain, styled
 
@@ -23,7 +24,7 @@ def markdown(rows: pd.DataFrame, methods: pd.DataFrame, machine: str) -> str:
         "units",
         "outputs",
         "ours, 1/s",
-        "CEBRA 0.6.1, 1/s",
+        f"{PEER}, 1/s",
         "ratio (quartiles)",
         "ratio of CPU time",
         "of the ceiling",
@@ -86,7 +87,7 @@ def _growth(axes: Axes, rows: pd.DataFrame, kind: str, along: str, columns: tupl
     line = rows[(rows[same] == first[same]).all(axis=1)].sort_values(along)
     for column, color in zip(columns, CLASSES, strict=False):
         if column in line:
-            label = "CEBRA 0.6.1" if column == "peer_rate" else "ours"
+            label = PEER if column == "peer_rate" else "ours"
             axes.plot(line[along], line[column], "o-", color=color, markersize=4, label=label)
     axes.set(xscale="log", yscale="log", xlabel=along)
     axes.minorticks_off()

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from xcebra_nwb.benchmark.peer import ENCODER, solver_of
+from xcebra_nwb.benchmark.cebra_peer import ENCODER, solver_of
 from xcebra_nwb.benchmark.speed.stopwatch import CPU, finished
 from xcebra_nwb.benchmark.speed.work import Work
 from xcebra_nwb.core.session import encoder_input

@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from xcebra_nwb.benchmark import peer, synthetic
-from xcebra_nwb.benchmark.budget import Budget
+from xcebra_nwb.benchmark import cebra_peer, synthetic
+from xcebra_nwb.benchmark.case import HYBRID, PEER, Budget
 from xcebra_nwb.benchmark.metrics import row_auroc
 from xcebra_nwb.benchmark.solve import label_blocks, latent_truth
-from xcebra_nwb.benchmark.speed import peer as speed_peer
 from xcebra_nwb.benchmark.speed.ours import least, ours
+from xcebra_nwb.benchmark.speed.peer import peer
 from xcebra_nwb.benchmark.speed.stopwatch import Ceiling, block, ceiling, finished, in_turn, quartiles
 from xcebra_nwb.benchmark.speed.work import Work, works
 from xcebra_nwb.core.config.schema import Method
@@ -36,7 +36,7 @@ from xcebra_nwb.xcebra.sampling.windows import TRAIN
 from xcebra_nwb.xcebra.trainers import contrastive
 
 logger = logging.getLogger("xcebra_nwb")
-OURS, PEER = "ours", "CEBRA 0.6.1"
+OURS = "ours"
 LEAST = {  # steps, bins of a block; on a card a step is recorded before it is replayed
     "cpu": {"training": 16, "attribution": 50},
     "cuda": {"training": 2_000, "attribution": 50},
@@ -75,7 +75,7 @@ def measure(size: str, device: torch.device) -> tuple[pd.DataFrame, pd.DataFrame
 def machine(device: torch.device, top: Ceiling) -> str:
     """Return what was measured on, in a line."""
     products, copies = top.products / 1e9, top.copies / 1e9
-    without = "" if peer.installed() else f"; CEBRA 0.6.1 {peer.MISSING}"
+    without = "" if cebra_peer.installed() else f"; {PEER} {cebra_peer.MISSING}"
     cores, one = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores", "a core"
     if device.type == "cuda":
         cores, one = f"{torch.cuda.get_device_name(device)} beside {cores}", "it"
@@ -92,8 +92,8 @@ def _measured(work: Work, size: Size, top: Ceiling, device: torch.device) -> dic
     blocks = {OURS: block(own, size.seconds, least_done, most)}
     with one_thread():  # the tensors of others are not seen
         found: dict[str, Any] = {"memory": peak_bytes(lambda: own(least_done), device)}
-    if work.peer and peer.installed():
-        blocks[PEER] = block(speed_peer.peer(work, device), size.seconds, LEAST_OF_PEER[work.kind], most)
+    if work.peer and cebra_peer.installed():
+        blocks[PEER] = block(peer(work, device), size.seconds, LEAST_OF_PEER[work.kind], most)
     rates = in_turn(blocks, size.rounds)
     by_wall, by_processor = (work.members * float(np.median(rate)) for rate in rates[OURS])
     found |= {"rate": by_wall}
@@ -115,7 +115,7 @@ def quality(size: str, device: torch.device) -> list[dict[str, Any]]:
     The data are those of the benchmark ``synthetic``. The methods of the Jacobian are computed at 10,000 bins, the
     others at 500 of them.
     """
-    task = synthetic.task(QUALITY[size], LATENTS, 0, synthetic.HYBRID, 0.1)
+    task = synthetic.task(QUALITY[size], LATENTS, 0, HYBRID, 0.1)
     ready, inputs = trainee(task.session, task.config), torch.as_tensor(encoder_input(task.session), device=device)
     fit = contrastive.train(
         inputs, ready.shape, ready.blocks, ready.samples(TRAIN), ready.generators(task.config), options(task.config)

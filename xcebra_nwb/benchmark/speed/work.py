@@ -10,7 +10,7 @@ import numpy as np
 
 from xcebra_nwb.benchmark.arrays import session_of
 from xcebra_nwb.benchmark.case import Task
-from xcebra_nwb.benchmark.simulate.walk import truncated_walk
+from xcebra_nwb.benchmark.simulate.two_populations import truncated_walk
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.config.schema import Method
 

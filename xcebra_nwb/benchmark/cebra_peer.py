@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xcebra_nwb.benchmark.case import Place, Task
+from xcebra_nwb.benchmark.case import JobContext, Task
 from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.benchmark.solve import Maps, embedding_scores, label_blocks, map_scores, objectives_of
 from xcebra_nwb.core.config.schema import Config
@@ -32,7 +32,7 @@ JACOBIAN_BATCH = 1000
 SCORED_BINS = 10_000  # evenly over the session: it inverts in a Python loop
 
 
-def peer_scores(place: Place, task: Task) -> list[Score]:
+def peer_scores(context: JobContext, task: Task) -> list[Score]:
     """Return CEBRA's scores on a task with the Euclidean similarity and outputs clipped at 5.
 
     Where it is not installed the rows say so.
@@ -40,7 +40,7 @@ def peer_scores(place: Place, task: Task) -> list[Score]:
     blocks = label_blocks(task.config)
     if not installed():
         return [{"method": method, "label": block.name, "note": MISSING} for method in METHODS for block in blocks]
-    torch.set_num_threads(place.threads)
+    torch.set_num_threads(context.threads)
     torch.manual_seed(task.config.random_seed)  # it takes no seed of its own
     inputs = torch.as_tensor(encoder_input(task.session))
     bins = np.arange(len(inputs))

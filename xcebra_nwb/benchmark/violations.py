@@ -1,22 +1,33 @@
-"""Data on which one condition of the theory fails: each function draws it and returns the session and its truth."""
+"""The conditions of the theory violated one at a time: the map against the truth, and the verdict beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb.benchmark.arrays import session_of
-from xcebra_nwb.benchmark.simulate.synthetic import SHARED, STEP, UNITS, Synthetic, synthetic
-from xcebra_nwb.benchmark.simulate.walk import truncated_walk
+from xcebra_nwb.benchmark.case import HYBRID, Budget, Case, JobContext, Task, perfect_case
+from xcebra_nwb.benchmark.metrics import Score
+from xcebra_nwb.benchmark.simulate.two_populations import (
+    LABEL,
+    SHARED,
+    STEP,
+    UNITS,
+    Synthetic,
+    synthetic,
+    truncated_walk,
+)
+from xcebra_nwb.core.config import schema
 
 Floats = NDArray[np.float64]
 Generator = np.random.Generator
-LABEL = "target"  # the latents that only the second population sees
-CONTEXT = "context"  # those that both see
+CONTEXT = "context"  # the latents that both populations see
 LATENTS = 6
 COUNT = 0.5  # mean spikes a bin of a unit
 SMOOTHING = 0.1  # s, where there are spikes
@@ -110,3 +121,91 @@ def unrelated(bins: int, generator: Generator) -> Drawn:
 
 
 Draw = Callable[[int, Generator], Drawn]
+
+
+@dataclass(frozen=True)
+class Design:
+    """The size of the experiment."""
+
+    budget: Budget
+    bins: int
+    datasets: int
+    seeds: int
+    nulls: int
+
+
+DESIGNS = {
+    "quick": Design(Budget(60, 128, 3e-3), 1_500, 1, 2, 3),
+    "reduced": Design(Budget(1_000, 512, 2e-3, decay=0.5), 10_000, 3, 2, 4),
+    "full": Design(Budget(10_000, 512, 3e-4), 40_000, 10, 4, 8),
+}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A condition that fails: how its data are drawn, and how much of them and of the encoder there is."""
+
+    name: str
+    draw: Draw
+    share: float = 1.0  # of the bins
+    outputs: int = LATENTS
+    labels: tuple[str, ...] = (LABEL,)
+
+
+VIOLATIONS = (
+    Violation("none fails", intact),
+    Violation("mixing not injective", folded),
+    Violation("more latents than outputs", intact, outputs=4),
+    Violation("anisotropic label", anisotropic),
+    Violation("jumping label", jumping),
+    Violation("confounded labels", confounded, labels=(LABEL, CONTEXT)),
+    Violation("observation noise", noisy),
+    Violation("Poisson counts", spiking),
+    Violation("unobserved gaps", interrupted),
+    Violation("too little data", intact, share=0.1),
+    Violation("label not encoded", unrelated),
+)
+
+
+def cases(size: str) -> list[Case]:
+    """Return the jobs of the experiment."""
+    design = DESIGNS[size]
+    jobs = [_case(design, violation, dataset) for violation in VIOLATIONS for dataset in range(design.datasets)]
+    return [perfect_case(LABEL), *jobs]
+
+
+def _case(design: Design, violation: Violation, dataset: int) -> Case:
+    columns = {"setting": violation.name, "dataset": dataset, "training": HYBRID, "regularizer": 0.1}
+    name = f"{violation.name.replace(' ', '-')}-{dataset}"
+    return Case(name, columns, partial(_work, design, violation, dataset))
+
+
+def _work(design: Design, violation: Violation, dataset: int, context: JobContext) -> list[Score]:
+    from xcebra_nwb.benchmark.solve import judged  # the list of jobs is made without torch
+
+    return judged(context, task(design, violation, dataset))
+
+
+def task(design: Design, violation: Violation, dataset: int) -> Task:
+    """Return a dataset on which ``violation`` fails, and how to train on it."""
+    bins = round(violation.share * design.bins)
+    drawn = violation.draw(bins, np.random.default_rng(dataset))
+    training = design.budget.training(0.1, seeds=design.seeds, nulls=design.nulls)
+    chosen = schema.validate(
+        {
+            "encoder": {"outputs": violation.outputs},
+            "objectives": _objectives(violation),
+            "training": training | {"batch_size": min(design.budget.batch_size, bins // 4)},
+            "random_seed": dataset,
+        }
+    )
+    return Task(drawn.session, chosen, drawn.carries, drawn.latents)
+
+
+def _objectives(violation: Violation) -> list[dict[str, Any]]:
+    """Time on all outputs; the label on the last half of them; the context, where it is a label, on the first."""
+    half = violation.outputs - min(SHARED, violation.outputs // 2)
+    blocks = {LABEL: [half, violation.outputs], CONTEXT: [0, half]}
+    time = {"name": "time", "outputs": [0, violation.outputs], "positive": "time"}
+    rule = "time_delta"
+    return [time, *({"name": n, "outputs": blocks[n], "positive": rule, "label": n} for n in violation.labels)]
