@@ -1,7 +1,8 @@
-"""One space: a label read in one session by decoders that know the latents of other sessions only.
+"""Decoding across sessions of a shared latent space.
 
-Encoders that were trained apart have latents of their own, and a decoder of one session fails in another. In one space
-it need not: the score says how far the latents of a label mean the same in all sessions.
+A label is read in one session by decoders that know the latents of other sessions only. Encoders that were trained
+separately have latents of their own, and a decoder of one session fails in another. In a shared latent space it need
+not: the score says how far the latents of a label mean the same in all sessions.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Files = tuple[xr.Dataset, xr.Dataset, xr.Dataset]  # session, training, embeddin
 
 @dataclass(frozen=True)
 class View:
-    """A session of the space: its latents, and which row of them each member is."""
+    """One session of the shared space: its latents and the member of each row."""
 
     latents: Latents
     members: list[Key]
@@ -45,11 +46,16 @@ class View:
 
 
 def across_sessions(directory: Path, own: Files) -> dict[str, Any]:
-    """Return how well every label of a session is read by decoders of the sessions that it shares a space with.
+    """Return how well decoders of other sessions read the labels of a session.
+
+    The other sessions are those that share its latent space.
 
     Args:
-        directory: of the session; the others are where its training.nc says, seen from there.
-        own: the session's files.
+        directory: folder of the session; its training.nc names the others relative to it.
+        own: session, training and embedding of the session.
+
+    Returns:
+        The names of the other sessions, the reason why some or all are missing, and by label the scores.
     """
     training = own[1]
     others, missing = _others(directory, training)

@@ -88,7 +88,7 @@ def _shifted_apart(activity: Floats, generator: np.random.Generator) -> Floats:
 def window_features(
     inputs: NDArray[np.number], bins: NDArray[np.int64], window: int, train: NDArray[np.int64], fitted: int
 ) -> Floats:
-    """Return the leading principal components of the windows of activity around ``bins``.
+    """Return the leading principal components of the windows around ``bins``.
 
     Few dimensions are needed: among many, nearest neighbours are far and say little.
 

@@ -17,7 +17,7 @@ NOTED = "noted"  # the cost of a condition on which no verdict depends
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One condition: a question, the threshold of its number, and the cost when the condition does not hold.
+    """A condition: its question, its threshold, and its cost when it does not hold.
 
     Attributes:
         name: of the condition, in assessment.json.
@@ -282,7 +282,11 @@ class Condition:
 
 
 def judge(rules: Iterable[Rule], numbers: Mapping[str, float]) -> tuple[Condition, ...]:
-    """Return the condition of every rule; ``numbers`` holds the number of each by name.
+    """Return the condition of every rule.
+
+    Args:
+        rules: the rules to apply.
+        numbers: the number of each rule by its name, NaN where it does not apply.
 
     >>> leak = [rule for rule in RULES if rule.name == "leak"]
     >>> [condition.says for condition in judge(leak, {"leak": 0.95})]
@@ -300,5 +304,14 @@ def _judged(rule: Rule, value: float) -> Condition:
 
 
 def violations(conditions: Iterable[Condition], otherwise: Verdict | None) -> list[str]:
-    """Return the sentences of the violated conditions that leave at best the verdict ``otherwise``."""
+    """Return the sentences of violated conditions with one cost.
+
+    Args:
+        conditions: the conditions of a label.
+        otherwise: the best verdict that the violated conditions leave.
+
+    >>> leak = judge([rule for rule in RULES if rule.name == "leak"], {"leak": 0.95})
+    >>> violations(leak, "weak"), violations(leak, "not identifiable")
+    (['the other latents carry the same (leak 0.95)'], [])
+    """
     return [condition.says for condition in conditions if condition.holds is False and condition.otherwise == otherwise]

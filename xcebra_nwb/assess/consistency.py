@@ -20,7 +20,17 @@ Floats = NDArray[np.float64]
 
 
 def map_agreement(maps: Floats) -> float:
-    """Return Spearman's correlation over units, mean over the pairs of ``maps`` (map, unit); NaN for fewer than two."""
+    """Return Spearman's correlation over units, mean over the pairs of maps.
+
+    Args:
+        maps: (map, unit).
+
+    Returns:
+        The mean correlation; NaN for fewer than two maps or three units.
+
+    >>> round(map_agreement(np.array([[1.0, 2.0, 3.0], [1.0, 2.5, 9.0]])), 6)
+    1.0
+    """
     maps = maps[:, np.isfinite(maps).all(axis=0)]
     if len(maps) < 2 or maps.shape[1] < 3 or (np.ptp(maps, axis=1) == 0).any():
         return float("nan")
@@ -28,7 +38,15 @@ def map_agreement(maps: Floats) -> float:
 
 
 def corrected_maps(seeds: Floats, nulls: Floats) -> Floats:
-    """Return each seed's map (seed, unit) as z over the nulls (null, unit); no rows when there are too few nulls."""
+    """Return the map of each seed as z over the nulls, (seed, unit).
+
+    Args:
+        seeds: maps (seed, unit).
+        nulls: maps (null, unit).
+
+    Returns:
+        The corrected maps; no rows when there are too few nulls.
+    """
     if len(nulls) < LEAST_NULLS or not len(seeds):
         return np.empty((0, seeds.shape[1]))
     log_null = log_share(nulls)
@@ -36,10 +54,17 @@ def corrected_maps(seeds: Floats, nulls: Floats) -> Floats:
 
 
 def embedding_agreement(latents: Floats) -> float:
-    """Return how well one seed's latents are a linear map of another's: R2, mean over latents and ordered pairs.
+    """Return how well the latents of one seed are a linear map of another's.
 
     Args:
-        latents: (seed, sample, latent), held-out samples.
+        latents: held-out samples (seed, sample, latent).
+
+    Returns:
+        R2, mean over latents and ordered pairs of seeds; NaN for fewer than two seeds.
+
+    >>> one = np.random.default_rng(0).normal(size=(50, 2))
+    >>> round(embedding_agreement(np.stack([one, one @ [[2.0, 1.0], [0.0, 3.0]]])), 6)
+    1.0
     """
     if len(latents) < 2 or latents.shape[1] < 2:
         return float("nan")

@@ -65,7 +65,7 @@ def linear_leak(latents: Floats, first: int, last: int, train: NDArray, test: ND
 
 
 def mixing(latents: Floats, first: int, last: int, train: NDArray, test: NDArray) -> float:
-    """Return how much of the other latents' free variation follows linearly from the block.
+    """Return how much of the other latents' free variation the block explains.
 
     With block = D z and others = A w + B z, for a label z and all else w, the label's column of the pseudo-inverse of
     [[D, 0], [B, A]] holds -pinv(A) B: w enters the map as far as z and w move the other latents along the *same*
@@ -142,7 +142,11 @@ def spanned_directions(block: Floats) -> int:
 
 
 def saturated_share(block: Floats, clip: float | None) -> float:
-    """Return the share of the outputs of the block (sample, latent) at the clip; 0 without a clip.
+    """Return the share of the block's outputs that lie at the clip.
+
+    Args:
+        block: (sample, latent).
+        clip: the largest absolute value of an output; None for an encoder without a clip, whose share is 0.
 
     >>> saturated_share(np.array([[-2.0, 0.5], [1.0, 2.0]]), clip=2.0)
     0.5

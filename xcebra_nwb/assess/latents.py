@@ -1,4 +1,4 @@
-"""What a session's encoders made of its usable bins, beside the labels as each of them saw them."""
+"""The embedding at the usable bins, beside the labels as each encoder saw them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Latents:
         self._session, self._training = session, training
 
     def nulls(self, name: str) -> list[int]:
-        """Return the numbers of the members for which the label was broken."""
+        """Return the numbers of the members that are nulls of the label."""
         return members.nulls(self._training, name)
 
     def label(self, name: str, member: int) -> NDArray:

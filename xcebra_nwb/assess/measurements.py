@@ -196,7 +196,10 @@ class Measurements:
 
 
 def moving_objectives(config: Config, session: xr.Dataset) -> dict[str, Objective]:
-    """Return by label the objectives that draw positives by a step of it; none where the encoders were supervised."""
+    """Return the objectives that draw positives by a step of a label, by label.
+
+    Empty where the encoders were supervised.
+    """
     if config.training.loss == "supervised":
         return {}
     objectives, _ = resolve(config, session)

@@ -1,4 +1,4 @@
-"""The verdict on a label, by written rules (docs/verdicts.md), in words."""
+"""The verdict on a label in words, by the written rules of docs/verdicts.md."""
 
 from __future__ import annotations
 
@@ -21,19 +21,34 @@ MOST_PREDICTED = 0.5  # score of the label from another label, above which the t
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the verdict is made of beside the conditions; NaN where it cannot be known."""
+    """The numbers of a verdict beside the conditions; NaN where one cannot be known.
 
-    score: float  # held-out decoding, mean over seeds
+    Attributes:
+        score: held-out decoding, mean over seeds.
+        null_scores: the same of every null.
+        consistency: agreement of the seeds' null-corrected maps.
+        significant: number of units that stand out.
+        units: number of units that were tested.
+        confounded: labels that predict this one, and how well.
+        without_null: the reason why no null is left, where nulls were asked for.
+    """
+
+    score: float
     null_scores: tuple[float, ...]
-    consistency: float  # of null-corrected maps
+    consistency: float
     significant: int
     units: int
-    confounded: tuple[tuple[str, float], ...] = ()  # labels that predict this one, and how well
-    without_null: str = ""  # why no null is left, where nulls were asked for
+    confounded: tuple[tuple[str, float], ...] = ()
+    without_null: str = ""
 
 
 def verdict(evidence: Evidence, conditions: Sequence[Condition]) -> tuple[Verdict, str]:
-    """Return the verdict and the reason for it, one sentence."""
+    """Return the verdict and the reason for it, one sentence.
+
+    Args:
+        evidence: decoding, consistency and confounded labels.
+        conditions: the conditions of the label.
+    """
     nulls = [score for score in evidence.null_scores if np.isfinite(score)]
     score = f"held-out decoding {evidence.score:.2f}"
     if not np.isfinite(evidence.score):

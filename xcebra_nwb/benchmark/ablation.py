@@ -1,4 +1,4 @@
-"""Each part of the method removed in turn, and the regulariser's strength from 0 to 10."""
+"""The ablation: each part of the method removed in turn, and the regulariser's weight from 0 to 10."""
 
 from __future__ import annotations
 
@@ -51,9 +51,16 @@ class Variant:
 
 
 def variants(strengths: tuple[float, ...]) -> list[Variant]:
-    """Return the whole method, the method with each part removed, and with each strength of the regulariser.
+    """Return the variants of the method that are compared.
 
+    They are the whole method, the method with each part removed, and the method with each weight of the regulariser.
     The plain inverse, which takes the place of the rank-aware one, is among the methods of every variant.
+
+    Args:
+        strengths: weights of the regulariser.
+
+    >>> [variant.name for variant in variants((0.3,))][-1]
+    'λ = 0.3'
     """
     return [
         Variant("whole"),
@@ -89,7 +96,14 @@ def _work(design: Design, noise: str, variant: Variant, dataset: int, context: J
 
 
 def task(design: Design, noise: float, variant: Variant, dataset: int) -> Task:
-    """Return a dataset of the paper's design, and how to train on it with something changed."""
+    """Return a dataset of the paper's design, and how a variant trains on it.
+
+    Args:
+        design: size of the experiment.
+        noise: white noise on each unit, in its standard deviations.
+        variant: the method with something changed.
+        dataset: number of the dataset, its seed.
+    """
     generator = np.random.default_rng([LATENTS, dataset])
     data = paper_design(LATENTS, design.samples, generator)
     rates = data.rates + noise * data.rates.std(axis=0) * generator.standard_normal(data.rates.shape)

@@ -1,4 +1,4 @@
-"""Do maps agree, how surely, and more than maps of nothing do?"""
+"""The agreement of maps, its interval, and the agreement of maps of labels that mean nothing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,15 @@ Floats = NDArray[np.float64]
 
 
 def seeds_agreement(seeds: Floats, nulls: Floats) -> Score:
-    """Return how far the maps ``seeds`` (seed, unit) agree, raw and corrected for ``nulls`` (null, unit).
+    """Return how far the maps of seeds agree, raw and null-corrected.
 
-    Beside it stands how far nulls agree that are corrected, as the seeds are, for one and the same set of other nulls.
+    Args:
+        seeds: maps (seed, unit).
+        nulls: maps (null, unit).
+
+    Returns:
+        The agreements with their intervals. Beside them ``null_agreement``: that of nulls which are corrected, as the
+        seeds are, for one and the same set of other nulls.
     """
     nulls = known_nulls(nulls)
     half = max(LEAST_NULLS, len(nulls) // 2)
@@ -26,7 +32,15 @@ def seeds_agreement(seeds: Floats, nulls: Floats) -> Score:
 
 
 def halves_agreement(seeds: tuple[Floats, Floats], nulls: tuple[Floats, Floats]) -> Score:
-    """Return how far the mean maps of two recordings of the same units agree; what nulls give is across the two."""
+    """Return how far the mean maps of two recordings of the same units agree.
+
+    Args:
+        seeds: maps (seed, unit) of the first and of the second recording.
+        nulls: maps (null, unit) of the first and of the second recording.
+
+    Returns:
+        The agreements with their intervals. ``null_agreement`` is between nulls of the two recordings.
+    """
     known = [known_nulls(one) for one in nulls]
     raw = np.stack([one.mean(axis=0) for one in seeds])
     corrected = [corrected_maps(mean[None], null) for mean, null in zip(raw, known, strict=True)]
@@ -69,9 +83,16 @@ def _interval(maps: Floats) -> tuple[float, float]:
 
 
 def mean_spearman(*maps: Floats, axis: int = -1) -> Floats:
-    """Return the mean over pairs of ``maps`` (..., unit) of Spearman's correlation, for many draws at once.
+    """Return the mean Spearman correlation over pairs of maps, for many draws.
 
     Of M sets of ranks at mean 0 and variance 1 the mean square of their sum is M plus the sum of all correlations.
+
+    Args:
+        *maps: maps (..., unit), one argument a map.
+        axis: of the units.
+
+    >>> round(float(mean_spearman(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 9.0]))), 6)
+    1.0
     """
     ranks = rankdata(np.stack(maps), axis=axis)
     standard = (ranks - ranks.mean(axis=axis, keepdims=True)) / ranks.std(axis=axis, keepdims=True)

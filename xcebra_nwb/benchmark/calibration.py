@@ -1,7 +1,7 @@
-"""Are p and q what they say? Simulated sessions are trained and tested, and what was found is held against the truth.
+"""Calibration of p and q: simulated sessions are tested, and the units that stand out are compared with the truth.
 
-``python -m xcebra_nwb.benchmark.calibration FOLDER --sessions 20`` writes ``calibration.csv``, a row a session, method
-and label, into the folder, and prints the summary. Run again, it does what is missing.
+``python -m xcebra_nwb.benchmark.calibration FOLDER --sessions 20`` writes ``calibration.csv``, a row for each session,
+method and label, into the folder, and prints the summary. Run again, it does what is missing.
 """
 
 from __future__ import annotations
@@ -42,7 +42,14 @@ SETTINGS = {
 
 
 def tests(session: xr.Dataset, config: Config) -> dict[str, NullTest]:
-    """Return the test of every method's label maps, after a training of the seeds and of every label's nulls."""
+    """Train a session and return the test of every method's label maps.
+
+    The seeds and the nulls of every label are trained.
+
+    Args:
+        session: the simulated session.
+        config: how to train and attribute.
+    """
     objectives, outputs = resolve(config, session)
     used = layout(session, config)
     members = ensemble.members(ensemble.null_designs(session, used, objectives, config), config)
@@ -80,7 +87,16 @@ def _tested(values: NDArray[np.float64], members: list[ensemble.Member], labels:
 
 
 def counted(test: NullTest, carries: NDArray[np.bool_]) -> pd.DataFrame:
-    """Return a row a label: tests of units that carry nothing, how many have p <= 0.05, and what q <= 0.05 found."""
+    """Return for every label the counts of true and false discoveries.
+
+    Args:
+        test: the test of the label maps.
+        carries: which unit carries which label, (label, unit).
+
+    Returns:
+        A row for each label: tests of units that carry nothing, how many of them have p <= 0.05, the discoveries at
+        q <= 0.05, and the false ones.
+    """
     found, small = test.q_value <= LEVEL, test.p_value <= LEVEL
     return pd.DataFrame(
         {
@@ -95,7 +111,12 @@ def counted(test: NullTest, carries: NDArray[np.bool_]) -> pd.DataFrame:
 
 
 def case(scenario: str, number: int) -> pd.DataFrame:
-    """Return the rows of one simulated session, a row a method and label."""
+    """Return the rows of one simulated session, one for each method and label.
+
+    Args:
+        scenario: name of the scenario.
+        number: number of the session, its seed.
+    """
     key = list(SCENARIOS).index(scenario)
     session = population(scenario, UNITS, SECONDS, np.random.default_rng([number, key]))
     found = tests(session, validate(SETTINGS | {"random_seed": number}))
@@ -104,10 +125,14 @@ def case(scenario: str, number: int) -> pd.DataFrame:
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a scenario: shares of p <= 0.05 among units that carry nothing, false discoveries, and power.
+    """Return a row for each scenario: small p, false discoveries, and power.
 
-    The share is taken over all such tests of a session; its mean, least and largest over sessions are given. The false
-    discovery proportion is 0 where nothing is found; it and power are means over sessions and labels.
+    The share of p <= 0.05 is over all tests of a session's units that carry nothing; its mean, least and largest over
+    sessions are given. The false discovery proportion is 0 without a discovery. It and power are means over sessions
+    and labels.
+
+    Args:
+        rows: the rows of :func:`case` of all sessions.
     """
     sessions = rows.groupby(["method", "scenario", "session"])[["small_p", "null_tests"]].sum()
     share = (sessions["small_p"] / sessions["null_tests"]).groupby(["method", "scenario"])
@@ -128,7 +153,18 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def run(folder: Path, sessions: Sequence[int], scenarios: Sequence[str]) -> pd.DataFrame:
-    """Do what is missing of the cases and return all rows; ``calibration.csv`` is written after every case."""
+    """Do the cases that are missing and return the rows of all.
+
+    ``calibration.csv`` is written after every case.
+
+    Args:
+        folder: folder of ``calibration.csv``.
+        sessions: numbers of the sessions.
+        scenarios: names of the scenarios.
+
+    Returns:
+        A row for each scenario, session, method and label.
+    """
     path = folder / "calibration.csv"
     rows = pd.read_csv(path) if path.exists() else pd.DataFrame()
     done = set() if rows.empty else set(zip(rows["scenario"], rows["session"], strict=True))

@@ -29,7 +29,12 @@ class Budget:
     decay: float = 1.0
 
     def training(self, weight: float, **changes: Any) -> dict[str, Any]:
-        """Return the config's section ``training`` with the regulariser's ``weight``: one seed, no nulls."""
+        """Return the config section ``training``: one seed, no nulls.
+
+        Args:
+            weight: of the regulariser.
+            **changes: other settings of the section.
+        """
         chosen = {
             "steps": self.steps,
             "batch_size": self.batch_size,
@@ -44,7 +49,10 @@ class Budget:
 
 @dataclass(frozen=True)
 class Commands:
-    """The verbs that benchmarks go through; handed down, since only the command line's modules know them."""
+    """The commands that jobs run.
+
+    They are handed down: the modules of the commands lie above this room.
+    """
 
     simulate: Callable[..., Path]
     extract: Callable[..., list[Path]]
@@ -55,7 +63,10 @@ class Commands:
 
 @dataclass(frozen=True)
 class JobContext:
-    """Where a job works: a folder of its own that is removed afterwards, and the threads it may use."""
+    """The commands, the folder and the threads of a job.
+
+    The folder is the job's own and is removed afterwards.
+    """
 
     commands: Commands
     directory: Path
@@ -64,7 +75,7 @@ class JobContext:
 
 @dataclass(frozen=True)
 class Case:
-    """A job: its name, the columns that its scores are filed under, and what it does."""
+    """A job: its name, the columns that identify its scores, and its work."""
 
     name: str
     columns: Mapping[str, Any]  # setting, dataset, training, regularizer
@@ -73,7 +84,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Task:
-    """A session, how to train on it, and the truth about it."""
+    """A session, how to train on it, and its truth."""
 
     session: xr.Dataset
     config: Config
@@ -82,7 +93,13 @@ class Task:
 
 
 def perfect_case(label: str) -> Case:
-    """Return the job that every other job of a benchmark waits for: the check of the known-perfect encoder."""
+    """Return the check of the known-perfect encoder, the first job.
+
+    Every other job of a benchmark waits for it.
+
+    Args:
+        label: name of the label in the table.
+    """
 
     def work(context: JobContext) -> list[Score]:
         from xcebra_nwb.benchmark.perfect import scores  # the list of jobs is made without torch
@@ -94,7 +111,13 @@ def perfect_case(label: str) -> Case:
 
 
 def judgement(assessed: Mapping) -> Score:
-    """Return what assessment.json says of one label; the leak is the product's, which knows no truth."""
+    """Return the verdict, the decoding and the leak of a label's assessment.
+
+    The leak is the assessment's, which knows no truth.
+
+    Args:
+        assessed: the label in assessment.json.
+    """
     unknown = float("nan")
     return {
         "verdict": assessed["verdict"],

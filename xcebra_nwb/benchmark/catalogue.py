@@ -18,12 +18,12 @@ SPEED = "speed"  # no workflow: timed things run by themselves (:mod:`.speed`)
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What a benchmark is made of.
+    """The parts of a benchmark.
 
     Attributes:
-        cases: from a size, and the file that the user names, to the jobs.
-        panels: the columns of its table that its figure has one panel for each value of.
-        needs_file: whether it is about a file that the user names.
+        cases: function from a size, and the file that the user names, to the jobs.
+        panels: columns of the table; the figure has a panel for each of their values.
+        needs_file: whether the user has to name a file.
     """
 
     cases: Callable[[str, Path], list[Case]]
@@ -41,7 +41,11 @@ BENCHMARKS = {
 
 
 def benchmark_named(name: str) -> Benchmark:
-    """Return a benchmark; raise :class:`UsageError` if there is none of that ``name``."""
+    """Return the benchmark called ``name``.
+
+    Raises:
+        UsageError: there is no such benchmark.
+    """
     if name not in BENCHMARKS:
         known = [*BENCHMARKS, SPEED]
         near = difflib.get_close_matches(name, known, n=1)
@@ -52,10 +56,15 @@ def benchmark_named(name: str) -> Benchmark:
 
 
 def cases(name: str, size: str, file: Path | None = None) -> dict[str, Case]:
-    """Return the jobs of the benchmark called ``name`` by their names, in the order of its table.
+    """Return the jobs of a benchmark by name, in the order of its table.
+
+    Args:
+        name: of the benchmark.
+        size: quick, reduced or full.
+        file: the file that the benchmark is about, if it is about one.
 
     Raises:
-        UsageError: there is no such benchmark, size or file, or one is asked for and not given.
+        UsageError: there is no such benchmark, size or file; or a file is missing, or not wanted.
     """
     found = benchmark_named(name)
     if size not in SIZES:

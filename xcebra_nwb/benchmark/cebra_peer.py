@@ -1,6 +1,6 @@
-"""CEBRA 0.6.1, run as a peer: the same data, steps and batch; its own training and attribution; our metrics.
+"""CEBRA 0.6.1 on the tasks of a benchmark: its own training and attribution, our metrics.
 
-It is called, never copied, and comes with the extra ``bench``.
+Data, steps and batch are the same as ours. CEBRA is called, never copied, and comes with the extra ``bench``.
 """
 
 from __future__ import annotations
@@ -33,9 +33,13 @@ SCORED_BINS = 10_000  # evenly over the session: it inverts in a Python loop
 
 
 def peer_scores(context: JobContext, task: Task) -> list[Score]:
-    """Return CEBRA's scores on a task with the Euclidean similarity and outputs clipped at 5.
+    """Return CEBRA's scores on a task; the rows say so if it is not installed.
 
-    Where it is not installed the rows say so.
+    CEBRA uses the Euclidean similarity and outputs clipped at 5.
+
+    Args:
+        context: of the job.
+        task: the session, how to train on it, and its truth.
     """
     blocks = label_blocks(task.config)
     if not installed():
@@ -54,7 +58,7 @@ def peer_scores(context: JobContext, task: Task) -> list[Score]:
 
 
 def installed() -> bool:
-    """Return whether CEBRA, and what its attribution imports, is there."""
+    """Return whether CEBRA, and all that its attribution imports, is installed."""
     return all(importlib.util.find_spec(name) is not None for name in NEEDED)
 
 
@@ -68,7 +72,14 @@ def _train(inputs: Tensor, task: Task) -> Any:
 
 
 def solver_of(inputs: Tensor, task: Task, steps: int, encoder_name: str = ENCODER) -> tuple[Any, Any]:
-    """Return CEBRA's solver and its loader of so many ``steps``, as the task's config says."""
+    """Return CEBRA's solver and its loader.
+
+    Args:
+        inputs: the encoder's input (time, unit).
+        task: its config gives the objectives and the optimiser.
+        steps: number of training steps.
+        encoder_name: CEBRA's name of the encoder.
+    """
     import cebra
 
     chosen = task.config

@@ -1,4 +1,4 @@
-"""The authors' demo file, and any other of its form: arrays of neurons, latents and the true map.
+"""The paper authors' demo file, and any other of its form: arrays of neurons, latents and the true map.
 
 It is too small to rank methods, but the authors' own figures exist for it.
 """
@@ -65,7 +65,17 @@ def _work(design: Design, file: Path, seed: int, training: str, weight: float, c
 
 
 def task(design: Design, arrays: Mapping[str, NDArray], seed: int, training: str, weight: float) -> Task:
-    """Return how to train on the demo's ``arrays``: time on all latents, the label on those that some units lack."""
+    """Return how to train on the arrays of a demo file.
+
+    Time is on all latents, the label on those that some units lack.
+
+    Args:
+        design: size of the experiment.
+        arrays: of the file.
+        seed: of the training.
+        training: ours or CEBRA's.
+        weight: of the regulariser.
+    """
     latents, truth = arrays["latents"].astype(float), arrays["gt_attribution_map"].astype(bool)
     first, last = int(np.argmin(truth.all(axis=1))), len(truth)
     paper = training == PEER
@@ -89,7 +99,7 @@ def read(file: Path) -> dict[str, NDArray]:
     """Return the arrays of a demo file.
 
     Raises:
-        UsageError: not such a file, or its latents are in another order than shared ones first.
+        UsageError: it is no such file, or its latents do not begin with those that all units carry.
     """
     try:
         with np.load(file, allow_pickle=False) as stored:

@@ -1,4 +1,4 @@
-"""The figure of a benchmark: every method's auROC over the settings, one panel a training, with its intervals."""
+"""The figure of a benchmark: auROC of every method over the settings, one panel a training, with intervals."""
 
 from __future__ import annotations
 
@@ -20,13 +20,24 @@ SIGNS = "os^D"  # one set of colours each
 
 
 def save_figure(table: pd.DataFrame, panels: Sequence[str], path: Path) -> None:
-    """Draw the :func:`xcebra_nwb.benchmark.table.summary` of a benchmark into a PNG file."""
+    """Draw the summary of a benchmark into a PNG file.
+
+    Args:
+        table: of :func:`xcebra_nwb.benchmark.table.summary`.
+        panels: columns; the figure has a panel for each of their values.
+        path: of the file.
+    """
     with styled(), atomic(path) as temporary:
         draw(table, panels).savefig(temporary, dpi=DOTS_PER_INCH)
 
 
 def draw(table: pd.DataFrame, panels: Sequence[str]) -> Figure:
-    """Return the figure: one panel for each value of the columns ``panels``; over the settings, one sign a method."""
+    """Return the figure of a benchmark, one marker for each method.
+
+    Args:
+        table: of :func:`xcebra_nwb.benchmark.table.summary`.
+        panels: columns; the figure has a panel for each of their values.
+    """
     table = table[table["training"] != TRUE_INVERSE]
     metric = next(m for m in SHOWN if m in table and table[m].notna().any())
     groups = list(table.groupby(list(panels), sort=False))

@@ -1,7 +1,7 @@
 """The check before any measurement: an encoder that is the true inverse must score a perfect map.
 
-Its Jacobian is the pseudo-inverse of the true generator's, and goes through the same attribution and the same metrics
-as every trained encoder's. If that does not score as it must, no other score of the benchmark means anything.
+Its Jacobian is the pseudo-inverse of the true generator's. It goes through the same attribution and the same metrics
+as every trained encoder's. If it does not score as it must, no other score of the benchmark means anything.
 """
 
 from __future__ import annotations
@@ -30,7 +30,11 @@ SAMPLES = 2_000
 
 
 def scores() -> list[Score]:
-    """Return the scores of the known-perfect encoder; raise :class:`Failure` if one is less than :data:`LEAST`."""
+    """Return the scores of the known-perfect encoder.
+
+    Raises:
+        Failure: a score is less than :data:`LEAST`.
+    """
     found = []
     for latents in LATENTS:
         data = paper_design(latents, SAMPLES, np.random.default_rng(latents))
@@ -51,7 +55,11 @@ def scores() -> list[Score]:
 
 
 def true_maps(data: Synthetic) -> Maps:
-    """Return the maps of the encoder that inverts the generator of ``data``, over all its bins."""
+    """Return the maps of the encoder that inverts the generator, over all bins.
+
+    Args:
+        data: the simulated data with their generator.
+    """
     latents, units = data.carries.shape
     model = TrueInverse(
         inputs=torch.as_tensor(data.latents),
@@ -66,7 +74,10 @@ def true_maps(data: Synthetic) -> Maps:
 
 @dataclass(frozen=True)
 class TrueInverse(Model):
-    """An encoder without layers that is known to be right: it reads the true latents where others read the rates."""
+    """An encoder without layers that is known to be right.
+
+    It reads the true latents where others read the rates.
+    """
 
     data: Synthetic
 
@@ -76,11 +87,24 @@ class TrueInverse(Model):
         return 1
 
     def jacobian(self, bins: NDArray[np.int64], space: Workspace | None = None) -> Tensor:
-        """Return the pseudo-inverse (1, B, K, 1, D) of the generator's Jacobian at the true latents of ``bins``."""
+        """Return the pseudo-inverse (1, B, K, 1, D) of the generator's Jacobian.
+
+        Args:
+            bins: time bins at whose true latents it is taken, (B,).
+            space: not used.
+        """
         generator = standardized_jacobian(self.data, self.data.latents[bins])
         return torch.as_tensor(np.linalg.pinv(generator))[None, :, :, None]
 
 
 def standardized_jacobian(data: Synthetic, latents: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the derivative of the rates that encoders see, at ``latents`` (bin, latent): (bin, unit, latent)."""
+    """Return the derivative of the rates as encoders see them.
+
+    Args:
+        data: the simulated data with their generator.
+        latents: where it is taken, (bin, latent).
+
+    Returns:
+        (bin, unit, latent), of rates at unit variance.
+    """
     return data.jacobian(latents) / data.rates.std(axis=0)[:, None]

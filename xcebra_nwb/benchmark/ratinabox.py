@@ -45,7 +45,7 @@ DESIGNS = {
 
 @dataclass(frozen=True)
 class Spikes:
-    """A recording of spikes with three labels: how it differs from the usual one, and how wide the blocks are."""
+    """A recording of spikes with three labels, and the width of its blocks."""
 
     name: str
     width: int = 3

@@ -1,4 +1,4 @@
-"""A recording of the user's own, where no truth is known: do seeds agree, do halves, and what do wrong labels give?"""
+"""A recording of the user, without a known truth: do seeds and halves agree, and what do shifted labels give?"""
 
 from __future__ import annotations
 
@@ -42,7 +42,11 @@ Work = Callable[[Path, Config, JobContext], list[Score]]
 
 
 def cases(size: str, file: Path) -> list[Case]:
-    """Return the jobs on one file: an NWB file, or arrays whose truth is known (:mod:`.demo`).
+    """Return the jobs on one file.
+
+    Args:
+        size: quick, reduced or full.
+        file: an NWB file, or arrays whose truth is known (:mod:`xcebra_nwb.benchmark.demo`).
 
     Raises:
         UsageError: there is no such file.
@@ -68,12 +72,26 @@ def _case(file: Path, chosen: Config, setting: str, work: Work) -> Case:
 
 
 def true_labels(file: Path, chosen: Config, context: JobContext) -> list[Score]:
-    """Return how far the seeds of one recording agree on every label's map, and the verdicts."""
+    """Return the agreement of the seeds' maps, and the verdicts, by label.
+
+    Args:
+        file: the NWB file.
+        chosen: how to train.
+        context: of the job.
+    """
     return _agreement_of_seeds(_extracted(file, chosen, context), chosen, context)
 
 
 def shifted_labels(file: Path, chosen: Config, context: JobContext) -> list[Score]:
-    """Return the same with all labels moved by half the recording in a circle: what labels that mean nothing give."""
+    """Return the same for labels that mean nothing.
+
+    All labels are moved by half the recording in a circle.
+
+    Args:
+        file: the NWB file.
+        chosen: how to train.
+        context: of the job.
+    """
     session = _extracted(file, chosen, context)
     valid = session["valid"].values
     for label in labels(session).values():
@@ -82,7 +100,13 @@ def shifted_labels(file: Path, chosen: Config, context: JobContext) -> list[Scor
 
 
 def halves(file: Path, chosen: Config, context: JobContext) -> list[Score]:
-    """Return how far the maps of the first and of the second half of a recording's valid bins agree."""
+    """Return how far the maps of the two halves of a recording agree.
+
+    Args:
+        file: the NWB file.
+        chosen: how to train.
+        context: of the job.
+    """
     session = _extracted(file, chosen, context)
     middle = np.median(np.flatnonzero(session["valid"].values))
     first = np.arange(session.sizes["time"]) < middle

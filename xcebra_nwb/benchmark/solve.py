@@ -1,4 +1,4 @@
-"""From a task to its scores, through the product's own verbs: train, attribute and, for a verdict, assess."""
+"""From a task to its scores, through the package's own commands: train, attribute and, for a verdict, assess."""
 
 from __future__ import annotations
 
@@ -33,7 +33,15 @@ Maps = Mapping[str, tuple[Floats, Floats]]
 
 
 def scores(context: JobContext, task: Task) -> list[Score]:
-    """Train on a task and return one score for every method of its config and every label."""
+    """Train on a task and return the scores of its maps.
+
+    Args:
+        context: of the job.
+        task: the session, how to train on it, and its truth.
+
+    Returns:
+        One score for every method of the config and every label.
+    """
     save(task.session, context.directory / "session.nc")
     context.commands.train(context.directory, task.config, context.threads)
     context.commands.attribute(context.directory, task.config, context.threads)
@@ -46,7 +54,15 @@ def scores(context: JobContext, task: Task) -> list[Score]:
 
 
 def judged(context: JobContext, task: Task) -> list[Score]:
-    """Return the scores of a task with the verdict, the decoding and the leak that the product gives each label."""
+    """Train on a task and return the scores of its maps with the verdicts.
+
+    Args:
+        context: of the job.
+        task: the session, how to train on it, and its truth.
+
+    Returns:
+        One score for every method and label, with the verdict, the decoding and the leak of the label.
+    """
     found = scores(context, task)
     context.commands.assess(context.directory)
     assessed = read_json(context.directory / "assessment.json")["labels"]
@@ -60,7 +76,7 @@ def objectives_of(config: Config) -> list[Objective]:
 
 
 def label_blocks(config: Config) -> list[Block]:
-    """Return the block of latents of every label that an objective of the config reads."""
+    """Return the block of latents of every label in a config's objectives."""
     return [Block(o.label, *o.outputs) for o in objectives_of(config) if o.label]
 
 
@@ -73,7 +89,16 @@ def stored_maps(attribution: xr.Dataset) -> Maps:
 
 
 def map_scores(maps: Maps, blocks: Sequence[Block], carries: Mapping[str, Truth]) -> list[Score]:
-    """Return the scores of every method's maps for every label; those of latents are means over seeds."""
+    """Return the scores of every method's maps for every label.
+
+    Args:
+        maps: label maps and latent maps by method.
+        blocks: the block of latents of every label.
+        carries: the truth by label, (unit,).
+
+    Returns:
+        One score for every method and label; the scores of latents are means over seeds.
+    """
     found = []
     for method, (label_maps, latent_maps) in maps.items():
         truth = latent_truth(blocks, carries, latent_maps.shape[1:])
@@ -94,7 +119,18 @@ def map_scores(maps: Maps, blocks: Sequence[Block], carries: Mapping[str, Truth]
 
 
 def latent_truth(blocks: Sequence[Block], carries: Mapping[str, Truth], shape: tuple[int, ...]) -> Truth:
-    """Return which unit carries which latent: a label's block the label; the others, as in the paper, all units do."""
+    """Return which unit carries which latent.
+
+    The latents of a label's block are carried by the units that carry the label; the others, as in the paper, by all.
+
+    Args:
+        blocks: the block of latents of every label.
+        carries: the truth by label, (unit,).
+        shape: numbers of latents and of units.
+
+    >>> latent_truth([Block("place", 0, 1)], {"place": np.array([True, False])}, (2, 2)).tolist()
+    [[True, False], [True, True]]
+    """
     truth = np.ones(shape, dtype=bool)
     for block in blocks:
         truth[block.first : block.last] = carries[block.name]
@@ -102,7 +138,14 @@ def latent_truth(blocks: Sequence[Block], carries: Mapping[str, Truth], shape: t
 
 
 def embedding_scores(task: Task, block: Block, latents: Floats, bins: NDArray[np.int64]) -> Score:
-    """Return what ``latents`` (time, latent) say of the true ones, of a block's label, and how far it leaks."""
+    """Return how well an embedding recovers the true latents and a label.
+
+    Args:
+        task: the session and its truth.
+        block: of the label.
+        latents: of the embedding (time, latent).
+        bins: time bins to score.
+    """
     label = labels(task.session)[block.name]
     values = label.values[bins].reshape(len(bins), -1)
     if label.attrs["kind"] == "circular":

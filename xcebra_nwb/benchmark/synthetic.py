@@ -1,4 +1,4 @@
-"""The paper's first experiment: every training, with and without the regulariser, on data with four to nine latents."""
+"""The paper's first experiment: every training, with and without the regulariser, on four to nine latents."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ALL = (4, 5, 6, 7, 8, 9)
 
 @dataclass(frozen=True)
 class Arm:
-    """A training, on how many datasets of how many latents."""
+    """A training, the number of its datasets, and their numbers of latents."""
 
     training: str
     datasets: int
@@ -82,7 +82,15 @@ def _work(design: Design, latents: int, dataset: int, training: str, weight: flo
 
 
 def task(design: Design, latents: int, dataset: int, training: str, weight: float) -> Task:
-    """Return a dataset of the experiment and how to train on it."""
+    """Return a dataset of the experiment and how to train on it.
+
+    Args:
+        design: size of the experiment.
+        latents: number of latents.
+        dataset: number of the dataset, its seed.
+        training: name of the training.
+        weight: of the regulariser.
+    """
     data = paper_design(latents, design.samples, np.random.default_rng([latents, dataset]))
     how = {"label only": _label_only, "time only": _time_only, "supervised": _supervised, PEER: _peer}.get(
         training, hybrid
@@ -105,9 +113,16 @@ Part = dict[str, Any]
 
 
 def hybrid(latents: int) -> tuple[Part, list[Part], Part]:
-    """Return a training as sections of the config: time on all latents, the label on those that it names.
+    """Return the hybrid training: time on all latents, the label on its own.
 
-    They are ``encoder``, ``objectives``, and what changes in ``training``.
+    Args:
+        latents: number of latents.
+
+    Returns:
+        The config's sections ``encoder`` and ``objectives``, and changes to ``training``.
+
+    >>> hybrid(4)[0], [part["outputs"] for part in hybrid(4)[1]]
+    ({'outputs': 4}, [[0, 4], [3, 4]])
     """
     time = {"name": "time", "outputs": [0, latents], "positive": "time"}
     return {"outputs": latents}, [time, _label(SHARED, latents)], {}

@@ -35,7 +35,7 @@ SMOOTHING = 0.1  # s, where there are spikes
 
 @dataclass(frozen=True)
 class Drawn:
-    """A session, which unit carries the label, and the true latents."""
+    """A session, the units that carry the label, and the true latents."""
 
     session: xr.Dataset
     carries: dict[str, NDArray[np.bool_]]
@@ -59,12 +59,15 @@ def _drawn(data: Synthetic, activity: Floats | None = None, label: Floats | None
 
 
 def intact(bins: int, generator: Generator) -> Drawn:
-    """Every condition holds."""
+    """Return data on which every condition holds."""
     return _drawn(_usual(bins, generator))
 
 
 def folded(bins: int, generator: Generator) -> Drawn:
-    """The mixing is not injective: units see the absolute value of the label's first axis."""
+    """Return data whose mixing is not injective.
+
+    Units see the absolute value of the label's first axis.
+    """
     walk = _walk(bins, generator)
     seen = walk.copy()
     seen[:, SHARED] = np.abs(seen[:, SHARED])
@@ -72,17 +75,20 @@ def folded(bins: int, generator: Generator) -> Drawn:
 
 
 def anisotropic(bins: int, generator: Generator) -> Drawn:
-    """The label's axes move at paces that differ a hundredfold."""
+    """Return data whose label moves a hundred times faster on one axis."""
     return _drawn(synthetic(_walk(bins, generator, (STEP, STEP / 10, STEP / 100)), generator))
 
 
 def jumping(bins: int, generator: Generator) -> Drawn:
-    """Every tenth step of the label is a jump to anywhere."""
+    """Return data in which every tenth step of the label leads anywhere."""
     return _drawn(synthetic(_walk(bins, generator, jumps=0.1), generator))
 
 
 def confounded(bins: int, generator: Generator) -> Drawn:
-    """The shared latents, a label too, are the label but for a little of their own."""
+    """Return data with two labels that are nearly the same.
+
+    The shared latents, a label too, are the other label but for a little variation.
+    """
     walk = _walk(bins, generator)
     walk[:, :SHARED] = 0.95 * walk[:, SHARED:] + 0.05 * walk[:, :SHARED]
     data = synthetic(walk, generator)
@@ -92,21 +98,24 @@ def confounded(bins: int, generator: Generator) -> Drawn:
 
 
 def noisy(bins: int, generator: Generator) -> Drawn:
-    """White noise of the size of the signal on every unit."""
+    """Return data with white noise as large as the signal on every unit."""
     data = _usual(bins, generator)
     noise = data.rates.std(axis=0) * generator.standard_normal(data.rates.shape)
     return _drawn(data, activity=data.rates + noise)
 
 
 def spiking(bins: int, generator: Generator) -> Drawn:
-    """Poisson counts of half a spike a bin, smoothed."""
+    """Return data as Poisson counts of half a spike a bin, smoothed."""
     data = _usual(bins, generator)
     counts = generator.poisson(COUNT * (1 + data.rates)).astype(float)
     return _drawn(data, activity=counts, units="count", smoothing=SMOOTHING)
 
 
 def interrupted(bins: int, generator: Generator) -> Drawn:
-    """Two fifths of the recording were not observed, in stretches of a second on average."""
+    """Return data of which two fifths were not observed.
+
+    The gaps and the stretches between them last seconds.
+    """
     data = _usual(bins, generator)
     borders = np.cumsum(generator.geometric(1 / 20, size=bins))
     stretch = np.searchsorted(borders, np.arange(bins), side="right")
@@ -114,7 +123,7 @@ def interrupted(bins: int, generator: Generator) -> Drawn:
 
 
 def unrelated(bins: int, generator: Generator) -> Drawn:
-    """The label has nothing to do with the units: nobody carries it."""
+    """Return data whose label has nothing to do with the units."""
     data = _usual(bins, generator)
     session = session_of(data.rates, {LABEL: _walk(bins, generator)[:, SHARED:]})
     return Drawn(session, {LABEL: np.zeros(2 * UNITS, dtype=bool)}, data.latents)
@@ -143,7 +152,7 @@ DESIGNS = {
 
 @dataclass(frozen=True)
 class Violation:
-    """A condition that fails: how its data are drawn, and how much of them and of the encoder there is."""
+    """A condition that fails: its data, their amount, and the encoder's outputs."""
 
     name: str
     draw: Draw
@@ -187,7 +196,13 @@ def _work(design: Design, violation: Violation, dataset: int, context: JobContex
 
 
 def task(design: Design, violation: Violation, dataset: int) -> Task:
-    """Return a dataset on which ``violation`` fails, and how to train on it."""
+    """Return a dataset on which a condition fails, and how to train on it.
+
+    Args:
+        design: size of the experiment.
+        violation: the condition that fails.
+        dataset: number of the dataset, its seed.
+    """
     bins = round(violation.share * design.bins)
     drawn = violation.draw(bins, np.random.default_rng(dataset))
     training = design.budget.training(0.1, seeds=design.seeds, nulls=design.nulls)

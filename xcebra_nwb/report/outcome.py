@@ -45,7 +45,12 @@ class Outcome:
 
 
 def session_outcome(results: Path, row: Session) -> Outcome:
-    """Return the outcome of the session of ``row`` under ``results``; a damaged file makes it a failure."""
+    """Return the outcome of a session; a damaged file makes it a failure.
+
+    Args:
+        results: folder of the results.
+        row: the session in the table of sessions.
+    """
     if not row.include:
         return Outcome(row, "left out")
     status = session_status(results, row.session)
@@ -69,9 +74,9 @@ def read_verdicts(directory: Path) -> dict[str, str]:
 
 
 def read_across(directory: Path) -> dict[str, dict[str, float]]:
-    """Return for every label the score of every session's decoder in this session, its own included.
+    """Return the score of every session's decoder in this session, by label.
 
-    Empty for a session that shares its latent space with no other.
+    The session's own decoder is included. Empty for a session that shares its latent space with no other.
     """
     assessment = read_json(directory / "assessment.json")
     across = {}
@@ -82,7 +87,12 @@ def read_across(directory: Path) -> dict[str, dict[str, float]]:
 
 
 def stored_outcome(results: Path, row: Session) -> Outcome:
-    """Return the outcome that the last summary wrote for the session of ``row``; without one, that of its receipts."""
+    """Return the outcome that the last summary wrote, or that of the receipts.
+
+    Args:
+        results: folder of the results.
+        row: the session in the table of sessions.
+    """
     if not row.include:
         return Outcome(row, "left out")
     try:
@@ -94,7 +104,9 @@ def stored_outcome(results: Path, row: Session) -> Outcome:
 
 
 def print_overview(results: Path, table: Path, console: Console | None = None) -> None:
-    """Print the outcome of every session of ``table``, and the reason of each that is not done in one line.
+    """Print the outcome of every session of a run.
+
+    The reason of each session that is not done follows in one line.
 
     Args:
         results: folder of the results.
@@ -122,7 +134,7 @@ def overview(results: Path, table: Path) -> Table:
 
 
 def why(outcome: Outcome) -> str:
-    """Return the reason and the remedy of an outcome in one line; empty where the session is done."""
+    """Return the reason and the remedy in one line; empty for a finished session."""
     status = outcome.status
     if status is None:
         return outcome.row.reason

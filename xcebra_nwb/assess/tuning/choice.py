@@ -1,4 +1,4 @@
-"""Which setting to take: a written rule over held-out loss, leak and consistency (docs/tuning.md).
+"""The written rule that chooses a setting by held-out loss, leak and consistency (docs/tuning.md).
 
 No rule reads the decoding of a label, its nulls' p-values or a number of significant units: a setting that is chosen
 because it finds more would find more on labels that mean nothing, too.
@@ -19,7 +19,7 @@ TIE = 0.05  # agreements of maps, of Spearman's correlation, that are taken for 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one setting gives on one session, for one label."""
+    """The numbers of one setting on one session, for one label."""
 
     session: str
     label: str
@@ -32,7 +32,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Trial:
-    """A setting and what it gives, over all sessions and labels."""
+    """A setting and its numbers over all sessions and labels."""
 
     outputs: int
     weight: float
@@ -61,14 +61,18 @@ class Trial:
 
 @dataclass(frozen=True)
 class Choice:
-    """The chosen setting, and how the rule came to it."""
+    """The chosen setting, and the steps of the rule that led to it."""
 
     trial: Trial
     because: tuple[str, ...]  # one sentence a step of the rule
 
 
 def choose(trials: Iterable[Trial]) -> Choice:
-    """Return the setting that the rule takes: it tells nearly as much as the best, in separate blocks, most stably."""
+    """Return the setting that the rule chooses, and why.
+
+    Of the settings whose held-out loss is nearly that of the best, those with separate blocks are kept; of these, those
+    whose seeds agree as well as the best; of these, the one with the fewest latents and the largest weight.
+    """
     left = list(trials)
     best, error = min(trial.loss for trial in left), standard_error(left)
     near = [trial for trial in left if trial.loss <= near_enough(best) + error]
@@ -86,7 +90,14 @@ def choose(trials: Iterable[Trial]) -> Choice:
 
 
 def near_enough(best: float) -> float:
-    """Return the largest loss, as a share of chance, that tells enough beside the smallest one."""
+    """Return the largest loss that counts as near the best one.
+
+    Args:
+        best: the smallest held-out loss, as a share of chance.
+
+    >>> round(near_enough(0.5), 6)
+    0.6
+    """
     return 1 - LEAST_SHARE * (1 - best)
 
 
@@ -100,7 +111,10 @@ def _separate(near: list[Trial]) -> tuple[list[Trial], str]:
 
 
 def standard_error(trials: list[Trial]) -> float:
-    """Return the standard error of a trial's loss by the spread between seeds, pooled over all trials and labels."""
+    """Return the standard error of a trial's loss.
+
+    It is estimated from the spread between seeds, pooled over all trials and labels.
+    """
     groups = [one.losses for trial in trials for one in trial.measured]
     deviations = [np.asarray(losses) - np.mean(losses) for losses in groups]
     freedom = sum(len(losses) - 1 for losses in groups)

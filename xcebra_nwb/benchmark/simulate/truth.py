@@ -20,7 +20,13 @@ CARRIERS = {
 
 
 def cell_types(path: Path) -> dict[str, str] | None:
-    """Return the true type of every unit of a simulated file by unit id; None for a file that names none."""
+    """Return the true type of every unit of a simulated file, by unit id.
+
+    None for a file that holds no types.
+
+    Args:
+        path: of the NWB file.
+    """
     with h5py.File(path) as file:
         check_alone(file, str(path))
         if "units/cell_type" not in file:
@@ -32,15 +38,16 @@ def cell_types(path: Path) -> dict[str, str] | None:
 def auroc_against_cell_types(
     attribution: xr.Dataset, cell_types: Mapping[str, str], tuned: Mapping[str, Iterable[str]]
 ) -> dict[str, float]:
-    """Return by label how well its map tells tuned units from the others: area under the ROC curve, 0.5 by chance.
+    """Return by label how well its map tells tuned units from the others.
 
     Args:
         attribution: attribution.nc; the map of its first method is scored.
-        cell_types: the true type of every unit, by unit_id.
-        tuned: by label, the cell types that carry it.
+        cell_types: the true type of every unit, by unit id.
+        tuned: by label, the cell types that carry it. Labels without an entry are left out.
 
-    A label whose map is not known, or that all units carry or none, is NaN. Labels without an entry in ``tuned`` are
-    left out.
+    Returns:
+        The area under the ROC curve, 0.5 by chance. NaN for a label whose map is not known, or that all units or none
+        carry.
     """
     types = [cell_types[str(unit)] for unit in attribution["unit_id"].values]
     maps = attribution["attribution"].isel(method=0)

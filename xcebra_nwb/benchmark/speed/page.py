@@ -17,7 +17,13 @@ MEGABYTE = 1e6
 
 
 def markdown(rows: pd.DataFrame, methods: pd.DataFrame, machine: str) -> str:
-    """Return both tables as Markdown: rates are member-steps, or bins, a second."""
+    """Return both tables as Markdown.
+
+    Args:
+        rows: a row for each piece of work; rates are member-steps, or bins, a second.
+        methods: a row for each attribution method.
+        machine: the machine in words.
+    """
     head = [
         "work",
         "bins",
@@ -63,7 +69,13 @@ def _line(cells: list[str]) -> str:
 
 
 def save_figure(rows: pd.DataFrame, methods: pd.DataFrame, path: Path) -> None:
-    """Draw how time and memory grow with bins and units, and what quality costs, into a PNG file."""
+    """Draw the growth of time and memory, and the cost of quality, into a PNG file.
+
+    Args:
+        rows: a row for each piece of work.
+        methods: a row for each attribution method.
+        path: of the file.
+    """
     with styled(), atomic(path) as temporary:
         made = figure(11, 6)
         top, bottom = made.subplots(2, 3)

@@ -19,9 +19,16 @@ WEIGHT = 0.1  # of the regulariser, from the first step on
 
 
 def peer(work: Work, device: torch.device = CPU) -> Callable[[int], object]:
-    """Return what does so many steps of a training, or an attribution at so many bins, with CEBRA.
+    """Return a function that does CEBRA's training or attribution.
 
-    Its attribution makes all that it knows at once: gradients, and two inverses of two kinds of them.
+    Its attribution always computes gradients and two inverses of two kinds of them, all at once.
+
+    Args:
+        work: what to do.
+        device: where to do it.
+
+    Returns:
+        A function of the number of steps, or of bins.
     """
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it configures
         done = finished(_training(work, device) if work.kind == "training" else _attribution(work, device), device)

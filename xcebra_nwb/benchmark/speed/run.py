@@ -1,4 +1,4 @@
-"""How fast training and attribution are beside CEBRA 0.6.1, and how much of what the machine can do that is.
+"""The speed of training and attribution beside CEBRA 0.6.1, and its share of what the machine can do.
 
 Ours and CEBRA take turns in one run on the same data; a ratio is taken within a round. Nothing else should run.
 """
@@ -48,7 +48,7 @@ LEAST_OF_PEER = {"training": 1, "attribution": 50}
 
 @dataclass(frozen=True)
 class Size:
-    """How long is measured."""
+    """How long the benchmark measures."""
 
     rounds: int
     seconds: float  # of a block
@@ -64,7 +64,15 @@ SIZES = {"quick": Size(2, 0.05), "reduced": Size(7, 1.0), "full": Size(15, 2.0)}
 
 
 def measure(size: str, device: torch.device) -> tuple[pd.DataFrame, pd.DataFrame, Ceiling]:
-    """Return a row for each piece of work, a row for each attribution method's cost and quality, and the ceiling."""
+    """Measure every piece of work and every attribution method.
+
+    Args:
+        size: quick, reduced or full.
+        device: where to do it.
+
+    Returns:
+        A row for each piece of work, a row for each method's cost and quality, and the machine's ceiling.
+    """
     top, rows, wanted = ceiling(device), [], works(size, device.type)
     for number, work in enumerate(wanted, 1):
         rows.append(asdict(work) | {"name": work.name} | _measured(work, SIZES[size], top, device))
@@ -73,7 +81,12 @@ def measure(size: str, device: torch.device) -> tuple[pd.DataFrame, pd.DataFrame
 
 
 def machine(device: torch.device, top: Ceiling) -> str:
-    """Return what was measured on, in a line."""
+    """Return the machine in a line.
+
+    Args:
+        device: where was measured.
+        top: the machine's ceiling.
+    """
     products, copies = top.products / 1e9, top.copies / 1e9
     without = "" if cebra_peer.installed() else f"; {PEER} {cebra_peer.MISSING}"
     cores, one = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores", "a core"
@@ -110,10 +123,14 @@ def _measured(work: Work, size: Size, top: Ceiling, device: torch.device) -> dic
 
 
 def quality(size: str, device: torch.device) -> list[dict[str, Any]]:
-    """Return what every method costs and how well it tells who carries a latent, for one trained encoder.
+    """Return the cost and the quality of every method, for one trained encoder.
 
     The data are those of the benchmark ``synthetic``. The methods of the Jacobian are computed at 10,000 bins, the
     others at 500 of them.
+
+    Args:
+        size: quick, reduced or full.
+        device: where to do it.
     """
     task = synthetic.task(QUALITY[size], LATENTS, 0, HYBRID, 0.1)
     ready, inputs = trainee(task.session, task.config), torch.as_tensor(encoder_input(task.session), device=device)

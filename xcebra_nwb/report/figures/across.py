@@ -1,4 +1,4 @@
-"""Figures of one space: what other sessions' decoders read in a session, and every session in every other."""
+"""Figures of a shared latent space: a session read by decoders of others, and every session by every other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ Matrix = Mapping[tuple[str, str], float]  # (fitted session, tested session): sc
 
 
 def across_figure(across: Mapping[str, Any], assessed: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Return one row a label: its score from other sessions' decoders, theirs one by one, its own, and the nulls."""
+    """Return the scores of a session's labels from decoders of other sessions.
+
+    One row a label: all other sessions' decoder by seed, each other session's decoder, the session's own, and
+    the nulls.
+
+    Args:
+        across: ``across_sessions`` of assessment.json.
+        assessed: ``labels`` of assessment.json.
+    """
     scored = across["labels"]
     drawn = figure(11, 1.4 + 0.6 * max(len(scored), 2))
     axes = drawn.subplots()
@@ -58,7 +66,11 @@ def _add_key(drawn: Figure, axes: Axes) -> None:
 
 
 def space_figure(by_label: Mapping[str, Matrix]) -> Figure:
-    """Return for every label a matrix of sessions: rows whose decoder it is, columns in which it reads."""
+    """Return for every label a matrix of sessions: decoder by row, read by column.
+
+    Args:
+        by_label: by label, the score of every pair (session of the decoder, session that it reads).
+    """
     sessions = list(dict.fromkeys(name for matrix in by_label.values() for pair in matrix for name in pair))
     down, width = -(-len(by_label) // ACROSS), min(len(by_label), ACROSS)
     side = 1.6 + 0.36 * len(sessions)

@@ -1,4 +1,4 @@
-"""Figures of a label's map: units in order, beside the band that their own nulls span."""
+"""Figures of a label's maps: units in order, beside the band of their own nulls, and all methods as colours."""
 
 from __future__ import annotations
 
@@ -34,9 +34,14 @@ Units = NDArray[np.int64]
 
 
 def map_figure(shown: UnitMap) -> Figure:
-    """Return the tested map, its partner's and z for the foremost units; with more methods, all of them as colours.
+    """Return the figure of a label's maps.
 
-    Beside them the two against each other, the methods' correlations, and the regions.
+    Below each other: the tested map, the map of the method that it is compared with, all methods as colours where there
+    are more than two, and z. Beside them: the two methods against each other, the methods' correlations, and the
+    regions.
+
+    Args:
+        shown: the maps of the label.
     """
     units = shown.foremost(MOST_BARS)
     partner, many = shown.partner, len(shown.methods) > 2

@@ -24,7 +24,12 @@ PARTS = {"not used (masked)": "#ffffff", "guard, not used": "#e8c37a", "training
 
 
 def coverage_figure(session: xr.Dataset, training: xr.Dataset) -> Figure:
-    """Return which bins are used and for what, and the activity of all units, over the recording."""
+    """Return the use of every bin, and the activity of all units over time.
+
+    Args:
+        session: session.nc.
+        training: training.nc, for the split.
+    """
     drawn = figure(11, 3.9)
     strip, raster = drawn.subplots(2, 1, sharex=True, height_ratios=[0.22, 1])
     time = session["time"].values
@@ -124,7 +129,12 @@ def _unit_of_measurement(values: xr.DataArray, longest: int) -> str:
 
 
 def label_figure(session: xr.Dataset, name: str) -> Figure:
-    """Return a label over time and how often each value was visited."""
+    """Return a label over time, and how often each value was visited.
+
+    Args:
+        session: session.nc.
+        name: name of the label.
+    """
     label = labels(session)[name]
     vector = label.ndim == 2 and label.shape[1] > 1
     circular = label.attrs["kind"] == "circular"

@@ -29,7 +29,12 @@ SHARES = LinearSegmentedColormap.from_list("shares", ["#f1f5f9", SEED])
 
 
 def summary_figure(outcomes: list[Outcome], atlas: pd.DataFrame) -> Figure:
-    """Return verdicts by session and label, and beside them the share of units that carry a label by region."""
+    """Return the verdicts of all sessions, and the units that stand out by region.
+
+    Args:
+        outcomes: the outcome of every session.
+        atlas: the atlas over all sessions.
+    """
     shown = [outcome for outcome in outcomes if outcome.state != "left out"]
     labels = list(dict.fromkeys(label for outcome in shown for label in outcome.verdicts))
     rows = min(len(shown), MOST_ROWS) if len(shown) <= MOST_ROWS else len(labels)

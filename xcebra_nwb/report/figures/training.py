@@ -13,7 +13,11 @@ ACROSS = 4
 
 
 def training_figure(training: xr.Dataset) -> Figure:
-    """Return the loss curves of all objectives, and under them the weight of the regulariser."""
+    """Return the loss of every objective, and the weight of the regulariser.
+
+    Args:
+        training: training.nc.
+    """
     objectives = [str(name) for name in training["objective"].values]
     across = min(ACROSS, len(objectives))
     down = -(-len(objectives) // across)

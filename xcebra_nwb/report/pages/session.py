@@ -1,4 +1,4 @@
-"""The page of one session, in the order in which a scientist asks."""
+"""The page of one session, in the order of a scientist's questions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,12 @@ SOURCE = ("source", "neural_source", "asset_id", "sha256", "nwb_identifier", "se
 
 
 def session_page(results: Results, directory: Path) -> str:
-    """Return the HTML of a session that was analysed; receipts are read from its ``directory``."""
+    """Return the HTML page of a session that was analysed.
+
+    Args:
+        results: the files of the session.
+        directory: folder of the session, for its receipts.
+    """
     assessed = {label: results.assessed(label) for label in results.labels}
     attrs = results.session.attrs
     return render(
@@ -53,7 +58,12 @@ def session_page(results: Results, directory: Path) -> str:
 
 
 def refused_page(refusal: Receipt, inventory: Any) -> str:
-    """Return the HTML of a session whose data cannot answer."""
+    """Return the HTML page of a session that was refused.
+
+    Args:
+        refusal: the receipt that refuses it.
+        inventory: the inventory of its file, where there is one.
+    """
     return render("refused.html.j2", refusal=refusal, inventory=inventory)
 
 

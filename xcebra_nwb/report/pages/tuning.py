@@ -23,7 +23,14 @@ PANELS: tuple[tuple[str, Measure], ...] = (
 
 
 def tune_page(sessions: Sequence[str], trials: Sequence[Trial], choice: Choice, snippet: str) -> str:
-    """Return the HTML page of a study; ``snippet`` is the YAML to merge into the config."""
+    """Return the HTML page of a study.
+
+    Args:
+        sessions: names of the sessions.
+        trials: every setting that was tried.
+        choice: the chosen setting, and why.
+        snippet: YAML of the chosen setting, to merge into the config.
+    """
     chosen = choice.trial
     alt = f"Loss, leak and agreement of {len(trials)} settings; chosen: {chosen.outputs} latents, {chosen.weight:g}."
     return render(
