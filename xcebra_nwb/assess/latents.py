@@ -25,8 +25,8 @@ class Latents:
         latents = embedding["embedding"]
         self.bins = np.flatnonzero(np.isfinite(latents[0].values).all(axis=1))
         self.values = np.empty((len(latents), len(self.bins), latents.shape[2]), latents.dtype)
-        for member, own in enumerate(self.values):  # the file may hold them, and what they are read from, one by one
-            own[:] = latents[member].values[self.bins]
+        for member, rows in enumerate(self.values):  # the file may hold them, and what they are read from, one by one
+            rows[:] = latents[member].values[self.bins]
         split = training["split"].values[self.bins]
         self.train, self.test = np.flatnonzero(split == TRAIN), np.flatnonzero(split == HELD_OUT)
         self.seeds = members.seeds(training)

@@ -75,11 +75,11 @@ def variants(strengths: tuple[float, ...]) -> list[Variant]:
 def cases(size: str) -> list[Case]:
     """Return the jobs of the experiment."""
     design = DESIGNS[size]
-    found = [perfect_case(LABEL)]
+    jobs = [perfect_case(LABEL)]
     for noise in NOISE:
         for variant in variants(design.strengths):
-            found += [_case(design, noise, variant, dataset) for dataset in range(design.datasets)]
-    return found
+            jobs += [_case(design, noise, variant, dataset) for dataset in range(design.datasets)]
+    return jobs
 
 
 def _case(design: Design, noise: str, variant: Variant, dataset: int) -> Case:

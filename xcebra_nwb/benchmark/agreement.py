@@ -41,10 +41,10 @@ def halves_agreement(seeds: tuple[Floats, Floats], nulls: tuple[Floats, Floats])
     Returns:
         The agreements with their intervals. ``null_agreement`` is between nulls of the two recordings.
     """
-    known = [known_nulls(one) for one in nulls]
-    raw = np.stack([one.mean(axis=0) for one in seeds])
+    known = [known_nulls(maps) for maps in nulls]
+    raw = np.stack([maps.mean(axis=0) for maps in seeds])
     corrected = [corrected_maps(mean[None], null) for mean, null in zip(raw, known, strict=True)]
-    first, second = (_each_against_the_others(one) for one in known)
+    first, second = (_each_against_the_others(maps) for maps in known)
     across = [map_agreement(np.stack([a, b])) for a in first for b in second]
     return _scores(raw, np.concatenate(corrected), float(np.mean(across)) if across else float("nan"))
 
@@ -53,15 +53,15 @@ def _each_against_the_others(nulls: Floats) -> Floats:
     """Every null (null, unit) as z over the others; none where there are too few."""
     if len(nulls) <= LEAST_NULLS:
         return np.empty((0, nulls.shape[1]))
-    return np.concatenate([corrected_maps(one[None], np.delete(nulls, n, axis=0)) for n, one in enumerate(nulls)])
+    return np.concatenate([corrected_maps(null[None], np.delete(nulls, n, axis=0)) for n, null in enumerate(nulls)])
 
 
 def _scores(raw: Floats, corrected: Floats, of_nulls: float) -> Score:
-    found = {"null_agreement": of_nulls}
+    score = {"null_agreement": of_nulls}
     for name, maps in (("raw_agreement", raw), ("agreement", corrected)):
         low, high = _interval(maps)
-        found |= {name: map_agreement(maps), f"{name}_low": low, f"{name}_high": high}
-    return found
+        score |= {name: map_agreement(maps), f"{name}_low": low, f"{name}_high": high}
+    return score
 
 
 def _interval(maps: Floats) -> tuple[float, float]:
@@ -69,7 +69,7 @@ def _interval(maps: Floats) -> tuple[float, float]:
     known = maps[:, np.isfinite(maps).all(axis=0)]
     if len(known) < 2 or known.shape[1] < 3:
         return float("nan"), float("nan")
-    found = bootstrap(
+    limits = bootstrap(
         tuple(known),
         mean_spearman,
         paired=True,
@@ -79,7 +79,7 @@ def _interval(maps: Floats) -> tuple[float, float]:
         method="percentile",
         random_state=np.random.default_rng(0),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(limits.low), float(limits.high)
 
 
 def mean_spearman(*maps: Floats, axis: int = -1) -> Floats:

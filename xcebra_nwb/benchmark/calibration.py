@@ -64,7 +64,7 @@ def tests(session: xr.Dataset, config: Config) -> dict[str, NullTest]:
     def seen(label: str, member: int) -> NDArray:
         return ensemble.label_values(session, label, used.bins, members[member].order(label))[::EVERY]
 
-    found = maps.attribute(
+    attributed = maps.attribute(
         inputs,
         shape,
         layers,
@@ -74,16 +74,16 @@ def tests(session: xr.Dataset, config: Config) -> dict[str, NullTest]:
         inverse_cut(session, model, used.bins[::EVERY], seen, config.attribution.rank_tolerance),
         config.attribution.methods,
     )
-    return {
-        method: _tested(values, members, [block.name for block in blocks[1:]]) for method, values in found.label.items()
-    }
+    names = [block.name for block in blocks[1:]]
+    return {method: _tested(values, members, names) for method, values in attributed.label.items()}
 
 
 def _tested(values: NDArray[np.float64], members: list[ensemble.Member], labels: list[str]) -> NullTest:
     """The test of label maps (member, label, unit)."""
     seeds = [number for number, member in enumerate(members) if member.broken is None]
     nulls = [[n for n, m in enumerate(members) if m.broken and m.broken.label == label] for label in labels]
-    return score_maps(values[seeds], np.stack([values[own, label] for label, own in enumerate(nulls)], axis=1))
+    null_maps = [values[numbers, label] for label, numbers in enumerate(nulls)]
+    return score_maps(values[seeds], np.stack(null_maps, axis=1))
 
 
 def counted(test: NullTest, carries: NDArray[np.bool_]) -> pd.DataFrame:
@@ -97,14 +97,14 @@ def counted(test: NullTest, carries: NDArray[np.bool_]) -> pd.DataFrame:
         A row for each label: tests of units that carry nothing, how many of them have p <= 0.05, the discoveries at
         q <= 0.05, and the false ones.
     """
-    found, small = test.q_value <= LEVEL, test.p_value <= LEVEL
+    discovered, small = test.q_value <= LEVEL, test.p_value <= LEVEL
     return pd.DataFrame(
         {
             "label": LABELS,
             "null_tests": (~carries).sum(axis=1),
             "small_p": (small & ~carries).sum(axis=1),
-            "found": found.sum(axis=1),
-            "false": (found & ~carries).sum(axis=1),
+            "found": discovered.sum(axis=1),
+            "false": (discovered & ~carries).sum(axis=1),
             "carriers": carries.sum(axis=1),
         }
     )
@@ -119,8 +119,8 @@ def case(scenario: str, number: int) -> pd.DataFrame:
     """
     key = list(SCENARIOS).index(scenario)
     session = population(scenario, UNITS, SECONDS, np.random.default_rng([number, key]))
-    found = tests(session, validate(SETTINGS | {"random_seed": number}))
-    rows = [counted(test, session["carries"].values).assign(method=method) for method, test in found.items()]
+    by_method = tests(session, validate(SETTINGS | {"random_seed": number}))
+    rows = [counted(test, session["carries"].values).assign(method=method) for method, test in by_method.items()]
     return pd.concat(rows).assign(scenario=scenario, session=number)
 
 

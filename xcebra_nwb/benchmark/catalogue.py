@@ -66,13 +66,13 @@ def cases(name: str, size: str, file: Path | None = None) -> dict[str, Case]:
     Raises:
         UsageError: there is no such benchmark, size or file; or a file is missing, or not wanted.
     """
-    found = benchmark_named(name)
+    benchmark = benchmark_named(name)
     if size not in SIZES:
         raise UsageError(f"no size {size}", f"sizes: {', '.join(SIZES)}")
-    if found.needs_file and file is None:
+    if benchmark.needs_file and file is None:
         raise UsageError(f"benchmark {name}: no file", f"xcebra-nwb benchmark {name} PATH")
-    if file is not None and not found.needs_file:
+    if file is not None and not benchmark.needs_file:
         raise UsageError(f"benchmark {name} reads no file", f"leave {file} out")
     if file is not None and (why := unfit(str(file))):
         raise UsageError(f"{file}: {why}")
-    return {case.name: case for case in found.cases(size, file or NO_FILE)}
+    return {case.name: case for case in benchmark.cases(size, file or NO_FILE)}

@@ -138,10 +138,10 @@ def _maps(model: Any, inputs: Tensor, blocks: Sequence[Block]) -> tuple[Maps, fl
     attribution = cebra.attribution.init(
         "jacobian-based-batched", model=model, input_data=inputs.clone().requires_grad_(), output_dimension=None
     )
-    found = attribution.compute_attribution_map(batch_size=min(JACOBIAN_BATCH, len(inputs)))
+    computed = attribution.compute_attribution_map(batch_size=min(JACOBIAN_BATCH, len(inputs)))
     maps = {}
     for ours, its in METHODS.items():
-        entries = np.abs(found[its]).astype(float)  # (bin, latent, unit)
+        entries = np.abs(computed[its]).astype(float)  # (bin, latent, unit)
         label = [np.sqrt((entries[:, b.first : b.last] ** 2).sum(axis=1).mean(axis=0)) for b in blocks]
         maps[ours] = np.array(label)[None], entries.mean(axis=0)[None]
-    return maps, float((found[METHODS["neuron_gradient"]] != 0).any(axis=(1, 2)).mean())
+    return maps, float((computed[METHODS["neuron_gradient"]] != 0).any(axis=(1, 2)).mean())

@@ -69,8 +69,8 @@ def _panel(axes: Axes, group: pd.DataFrame, settings: list[str], methods: list[s
         rows = group[group["method"] == method].set_index("setting").reindex(settings)
         mean, low, high = (rows[f"{metric}{end}"].to_numpy(float) for end in ("", "_low", "_high"))
         reach = np.nan_to_num(np.stack([mean - low, high - mean])).clip(min=0)
-        place = np.arange(len(settings)) + 0.08 * (number - (len(methods) - 1) / 2)
+        x = np.arange(len(settings)) + 0.08 * (number - (len(methods) - 1) / 2)
         color = CLASSES[number % len(CLASSES)]
         sign = SIGNS[number // len(CLASSES) % len(SIGNS)]
-        axes.errorbar(place, mean, reach, fmt=sign, markersize=4, color=color, label=plain(method.replace("_", " ")))
+        axes.errorbar(x, mean, reach, fmt=sign, markersize=4, color=color, label=plain(method.replace("_", " ")))
     label_ticks(axes, settings, rotation=30 if len(settings) > 3 else 0, ha="right" if len(settings) > 3 else "center")

@@ -35,7 +35,7 @@ def scores() -> list[Score]:
     Raises:
         Failure: a score is less than :data:`LEAST`.
     """
-    found = []
+    rows = []
     for latents in LATENTS:
         data = paper_design(latents, SAMPLES, np.random.default_rng(latents))
         maps = true_maps(data)
@@ -50,8 +50,8 @@ def scores() -> list[Score]:
             "pooled_auroc": auroc(maps.latent[METHOD][0], data.carries),
             "trivial_auroc": trivial_auroc(data.carries),
         }
-        found.append({"setting": f"d = {latents}", "method": METHOD, "row_auroc": row, **pooled, "label_auroc": label})
-    return found
+        rows.append({"setting": f"d = {latents}", "method": METHOD, "row_auroc": row, **pooled, "label_auroc": label})
+    return rows
 
 
 def true_maps(data: Synthetic) -> Maps:

@@ -67,14 +67,14 @@ SPIKES = (
 def cases(size: str) -> list[Case]:
     """Return the jobs of the experiment."""
     design = DESIGNS[size]
-    found = [perfect_case("position")]
+    jobs = [perfect_case("position")]
     for dataset in range(design.datasets):
         for noise in (0.0, 0.25):
             for weight in (0.0, 0.1):
                 work = partial(_paper, design, noise, weight, dataset)
-                found.append(_case(f"paper, noise {noise:g}", dataset, weight, work))
-        found += [_case(spikes.name, dataset, 0.1, partial(_spikes, design, spikes, dataset)) for spikes in SPIKES]
-    return found
+                jobs.append(_case(f"paper, noise {noise:g}", dataset, weight, work))
+        jobs += [_case(spikes.name, dataset, 0.1, partial(_spikes, design, spikes, dataset)) for spikes in SPIKES]
+    return jobs
 
 
 def _case(setting: str, dataset: int, weight: float, work: Any) -> Case:

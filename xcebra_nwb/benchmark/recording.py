@@ -111,12 +111,12 @@ def halves(file: Path, chosen: Config, context: JobContext) -> list[Score]:
     middle = np.median(np.flatnonzero(session["valid"].values))
     first = np.arange(session.sizes["time"]) < middle
     maps = [_attribution(_only(session, half), chosen, context) for half in (first, ~first)]
-    found = []
+    rows = []
     for name in (str(label) for label in maps[0]["label"].values):
-        seeds, nulls = zip(*(_label_maps(one, name) for one in maps), strict=True)
+        seeds, nulls = zip(*(_label_maps(half_maps, name) for half_maps in maps), strict=True)
         about = {"method": maps[0].attrs["tested_method"], "label": name}
-        found.append(about | halves_agreement(seeds, nulls))
-    return found
+        rows.append(about | halves_agreement(seeds, nulls))
+    return rows
 
 
 def _extracted(file: Path, chosen: Config, context: JobContext) -> xr.Dataset:
@@ -149,8 +149,8 @@ def _agreement_of_seeds(session: xr.Dataset, chosen: Config, context: JobContext
     attribution = _attribution(session, chosen, context)
     context.commands.assess(context.directory)
     assessed = read_json(context.directory / "assessment.json")["labels"]
-    found = []
+    rows = []
     for name in (str(label) for label in attribution["label"].values):
         about = {"method": attribution.attrs["tested_method"], "label": name} | judgement(assessed[name])
-        found.append(about | seeds_agreement(*_label_maps(attribution, name)))
-    return found
+        rows.append(about | seeds_agreement(*_label_maps(attribution, name)))
+    return rows

@@ -63,10 +63,10 @@ def judged(context: JobContext, task: Task) -> list[Score]:
     Returns:
         One score for every method and label, with the verdict, the decoding and the leak of the label.
     """
-    found = scores(context, task)
+    rows = scores(context, task)
     context.commands.assess(context.directory)
     assessed = read_json(context.directory / "assessment.json")["labels"]
-    return [score | judgement(assessed[score["label"]]) for score in found]
+    return [score | judgement(assessed[score["label"]]) for score in rows]
 
 
 def objectives_of(config: Config) -> list[Objective]:
@@ -99,23 +99,24 @@ def map_scores(maps: Maps, blocks: Sequence[Block], carries: Mapping[str, Truth]
     Returns:
         One score for every method and label; the scores of latents are means over seeds.
     """
-    found = []
+    rows = []
     for method, (label_maps, latent_maps) in maps.items():
         truth = latent_truth(blocks, carries, latent_maps.shape[1:])
-        pooled = float(np.mean([auroc(one, truth) for one in latent_maps]))
+        pooled = float(np.mean([auroc(latent_map, truth) for latent_map in latent_maps]))
         for number, block in enumerate(blocks):
-            rows = slice(block.first, block.last)
-            found.append(
+            latents = slice(block.first, block.last)
+            by_row = [row_auroc(latent_map[latents], truth[latents]) for latent_map in latent_maps]
+            rows.append(
                 {
                     "method": method,
                     "label": block.name,
-                    "row_auroc": float(np.mean([row_auroc(one[rows], truth[rows]) for one in latent_maps])),
+                    "row_auroc": float(np.mean(by_row)),
                     "pooled_auroc": pooled,
                     "trivial_auroc": trivial_auroc(truth),
                     "label_auroc": auroc(label_maps[:, number].mean(axis=0), carries[block.name]),
                 }
             )
-    return found
+    return rows
 
 
 def latent_truth(blocks: Sequence[Block], carries: Mapping[str, Truth], shape: tuple[int, ...]) -> Truth:
@@ -150,12 +151,12 @@ def embedding_scores(task: Task, block: Block, latents: Floats, bins: NDArray[np
     values = label.values[bins].reshape(len(bins), -1)
     if label.attrs["kind"] == "circular":
         values = np.hstack([np.cos(values), np.sin(values)])
-    own = latents[bins, block.first : block.last]
+    block_latents = latents[bins, block.first : block.last]
     others = np.delete(latents[bins], np.arange(block.first, block.last), axis=1)
     return {
         "r2": np.nan if task.latents is None else linear_r2(latents[bins], task.latents[bins]),
-        "label_r2": linear_r2(own, values),
-        "label_knn": neighbour_r2(own, values),
+        "label_r2": linear_r2(block_latents, values),
+        "label_knn": neighbour_r2(block_latents, values),
         "leak": linear_r2(others, values) if others.shape[1] else np.nan,
         "saturated": saturated_share(latents[bins], task.config.encoder.clip),
     }

@@ -53,7 +53,7 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
     known = values[np.isfinite(values)]
     if len(known) < 2:
         return (float(known.mean()) if len(known) else np.nan), np.nan, np.nan
-    found = bootstrap(
+    limits = bootstrap(
         (known,),
         np.mean,
         n_resamples=RESAMPLES,
@@ -61,7 +61,7 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
         method="percentile",
         random_state=np.random.default_rng(0),
     ).confidence_interval
-    return float(known.mean()), float(found.low), float(found.high)
+    return float(known.mean()), float(limits.low), float(limits.high)
 
 
 def summary(scores: pd.DataFrame) -> pd.DataFrame:

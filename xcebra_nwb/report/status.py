@@ -46,16 +46,16 @@ def session_status(results: Path, session: str) -> Status:
     directory = results / session
     for verb in receipts.ORDER:
         try:
-            found = receipt_of(directory, verb)
+            receipt = receipt_of(directory, verb)
         except (UsageError, OSError) as error:
             return failed(results, session, verb, f"the receipt of {verb} cannot be read: {one_line(error)}")
-        if found is None and verb == "fetch" and not log_path(results, session, verb).exists():
+        if receipt is None and verb == "fetch" and not log_path(results, session, verb).exists():
             continue  # a local file
-        if found is None:
+        if receipt is None:
             return failed(results, session, verb, _no_receipt(results, session, verb))
-        if found.state == "refused":
-            said = {"code": found.code, "reason": found.reason, "remedy": found.remedy}
-            return Status(session=session, state="refused", verb=found.verb, **said)
+        if receipt.state == "refused":
+            said = {"code": receipt.code, "reason": receipt.reason, "remedy": receipt.remedy}
+            return Status(session=session, state="refused", verb=receipt.verb, **said)
     return Status(session=session, state="done")
 
 
@@ -78,8 +78,8 @@ def receipt_of(directory: Path, verb: str) -> receipts.Receipt | None:
 
 def refusal(directory: Path) -> receipts.Receipt | None:
     """Return the first receipt that refuses the session; None without one."""
-    found = (receipt_of(directory, verb) for verb in receipts.ORDER)
-    return next((one for one in found if one is not None and one.state == "refused"), None)
+    left = (receipt_of(directory, verb) for verb in receipts.ORDER)
+    return next((receipt for receipt in left if receipt is not None and receipt.state == "refused"), None)
 
 
 def failed(results: Path, session: str, verb: str, reason: str) -> Status:

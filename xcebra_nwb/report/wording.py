@@ -129,9 +129,9 @@ def prediction_words(assessed: dict[str, dict[str, Any]]) -> str:
         assessed: ``labels`` of assessment.json.
     """
     said = [
-        f"{_readable(label)} follows from {listed(found)}"
+        f"{_readable(label)} follows from {listed(predictors)}"
         for label, result in assessed.items()
-        if (found := _predictors(result, "held-out score "))
+        if (predictors := _predictors(result, "held-out score "))
     ]
     return f"By nearest neighbours, which need no line, {'; '.join(said)}." if said else ""
 
@@ -313,9 +313,9 @@ def condition_rows(assessed: Mapping[str, Mapping[str, Any]]) -> list[list[Any]]
     Returns:
         Rows with the columns :data:`CONDITION_COLUMNS`.
     """
-    found = [(label, condition) for label, result in assessed.items() for condition in conditions(result)]
-    found.sort(key=lambda pair: pair[1]["holds"] is not False)
-    return [_condition_row(label, condition) for label, condition in found]
+    pairs = [(label, condition) for label, result in assessed.items() for condition in conditions(result)]
+    pairs.sort(key=lambda pair: pair[1]["holds"] is not False)
+    return [_condition_row(label, condition) for label, condition in pairs]
 
 
 def _condition_row(label: str, condition: Mapping[str, Any]) -> list[Any]:

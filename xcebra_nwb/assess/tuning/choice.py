@@ -41,22 +41,22 @@ class Trial:
     @property
     def loss(self) -> float:
         """The mean held-out loss over sessions, labels and seeds, as a share of chance."""
-        return float(np.mean([np.mean(one.losses) for one in self.measured]))
+        return float(np.mean([np.mean(label.losses) for label in self.measured]))
 
     @property
     def leak(self) -> float:
         """The mean leak of the blocks; 0 where there are no other latents to leak into."""
-        return float(np.mean([max(0.0, one.leak or 0.0) for one in self.measured]))
+        return float(np.mean([max(0.0, label.leak or 0.0) for label in self.measured]))
 
     @property
     def consistency(self) -> float:
         """The mean agreement of the seeds' maps; maps that cannot be compared agree by 0."""
-        return float(np.mean([one.consistency or 0.0 for one in self.measured]))
+        return float(np.mean([label.consistency or 0.0 for label in self.measured]))
 
     @property
     def decoding(self) -> float:
         """The mean held-out decoding."""
-        return float(np.mean([one.decoding or 0.0 for one in self.measured]))
+        return float(np.mean([label.decoding or 0.0 for label in self.measured]))
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,11 @@ def standard_error(trials: list[Trial]) -> float:
 
     It is estimated from the spread between seeds, pooled over all trials and labels.
     """
-    groups = [one.losses for trial in trials for one in trial.measured]
+    groups = [label.losses for trial in trials for label in trial.measured]
     deviations = [np.asarray(losses) - np.mean(losses) for losses in groups]
     freedom = sum(len(losses) - 1 for losses in groups)
     variance = sum(float(np.sum(d**2)) for d in deviations) / freedom
-    encoders = sum(len(one.losses) for one in trials[0].measured)
+    encoders = sum(len(label.losses) for label in trials[0].measured)
     return float(np.sqrt(variance / encoders))
 
 
@@ -132,11 +132,11 @@ def as_record(trial: Trial) -> dict[str, Any]:
         "leak": trial.leak,
         "consistency": trial.consistency,
         "decoding": trial.decoding,
-        "measured": [asdict(one) for one in trial.measured],
+        "measured": [asdict(label) for label in trial.measured],
     }
 
 
 def from_record(record: dict[str, Any]) -> Trial:
     """Return the trial that :func:`as_record` wrote."""
-    measured = [Measured(**(one | {"losses": tuple(one["losses"])})) for one in record["measured"]]
+    measured = [Measured(**(label | {"losses": tuple(label["losses"])})) for label in record["measured"]]
     return Trial(record["outputs"], record["regularizer_weight"], tuple(measured))

@@ -73,19 +73,19 @@ def _open(folder: Path, question: dict[str, str]) -> optuna.Study:
     return study
 
 
-def _add(study: optuna.Study, settings: Grid, found: Trial) -> None:
+def _add(study: optuna.Study, settings: Grid, trial: Trial) -> None:
     """Keep a finished trial; one that was stopped half way leaves nothing, and is tried again."""
     study.add_trial(
         optuna.trial.create_trial(
-            params={"outputs": found.outputs, "weight": found.weight},
+            params={"outputs": trial.outputs, "weight": trial.weight},
             distributions={name: CategoricalDistribution(values) for name, values in settings.space().items()},
-            values=[found.loss, found.leak, found.consistency],
-            user_attrs={"record": as_record(found)},
+            values=[trial.loss, trial.leak, trial.consistency],
+            user_attrs={"record": as_record(trial)},
         )
     )
     logger.info(
         "%d latents, weight %g: held-out loss %.4f of chance, leak %.2f, maps of seeds agree by %.2f",
-        *(found.outputs, found.weight, found.loss, found.leak, found.consistency),
+        *(trial.outputs, trial.weight, trial.loss, trial.leak, trial.consistency),
     )
 
 

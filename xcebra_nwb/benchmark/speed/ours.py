@@ -44,8 +44,9 @@ def _training(work: Work, device: torch.device) -> Callable[[int], object]:
     inputs, samples = torch.as_tensor(encoder_input(work.task.session), device=device), ready.samples(TRAIN)
 
     def steps(count: int) -> object:
-        generators, some = ready.generators(work.task.config), replace(chosen, steps=count, regularizer_ramp=(0.0, 0.0))
-        return contrastive.train(inputs, ready.shape, ready.blocks, samples, generators, some)
+        generators = ready.generators(work.task.config)
+        counted = replace(chosen, steps=count, regularizer_ramp=(0.0, 0.0))
+        return contrastive.train(inputs, ready.shape, ready.blocks, samples, generators, counted)
 
     return steps
 
@@ -58,18 +59,18 @@ def _attribution(work: Work, device: torch.device) -> Callable[[int], object]:
     settings = Options(**work.task.config.attribution.generator.model_dump())
 
     def bins(count: int) -> object:
-        some = usable[:count]
+        first = usable[:count]
         return attribute(
             inputs,
             shape,
             layers,
             label_blocks(work.task.config),
-            some,
+            first,
             contrast(work.task.config.training),
             RANK_TOLERANCE,
             [work.method],
             sampling=Sampling(np.random.default_rng(0), count),
-            observed=Observed(inputs, False, some, some, generators, settings) if work.method == SUPPORT else None,
+            observed=Observed(inputs, False, first, first, generators, settings) if work.method == SUPPORT else None,
         )
 
     return bins

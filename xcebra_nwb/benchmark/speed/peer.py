@@ -67,8 +67,8 @@ def _attribution(work: Work, device: torch.device) -> Callable[[int], object]:
     extra = len(model.get_offset()) - 1  # bins of the first window that are no window's centre
 
     def bins(count: int) -> Any:
-        some = inputs[: count + extra].clone().requires_grad_()
-        method = cebra.attribution.init("jacobian-based", model=model, input_data=some, output_dimension=None)
+        windows = inputs[: count + extra].clone().requires_grad_()
+        method = cebra.attribution.init("jacobian-based", model=model, input_data=windows, output_dimension=None)
         return method.compute_attribution_map()
 
     return bins

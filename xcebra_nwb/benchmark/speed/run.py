@@ -89,37 +89,37 @@ def machine(device: torch.device, top: Ceiling) -> str:
     """
     products, copies = top.products / 1e9, top.copies / 1e9
     without = "" if cebra_peer.installed() else f"; {PEER} {cebra_peer.MISSING}"
-    cores, one = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores", "a core"
+    cores, core = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores", "a core"
     if device.type == "cuda":
-        cores, one = f"{torch.cuda.get_device_name(device)} beside {cores}", "it"
+        cores, core = f"{torch.cuda.get_device_name(device)} beside {cores}", "it"
     return (
-        f"{cores}, torch {torch.__version__}; {one} at its best {products:.0f} GFLOP/s in a product of matrices and "
+        f"{cores}, torch {torch.__version__}; {core} at its best {products:.0f} GFLOP/s in a product of matrices and "
         f"{copies:.0f} GB/s in a copy{without}"
     )
 
 
 def _measured(work: Work, size: Size, top: Ceiling, device: torch.device) -> dict[str, Any]:
-    own = ours(work, device)
+    our_work = ours(work, device)
     least_done, most = LEAST[device.type][work.kind], MOST[device.type][work.kind]
     most = most if work.kind == "training" else min(most, work.bins // 2)
-    blocks = {OURS: block(own, size.seconds, least_done, most)}
+    blocks = {OURS: block(our_work, size.seconds, least_done, most)}
     with one_thread():  # the tensors of others are not seen
-        found: dict[str, Any] = {"memory": peak_bytes(lambda: own(least_done), device)}
+        row: dict[str, Any] = {"memory": peak_bytes(lambda: our_work(least_done), device)}
     if work.peer and cebra_peer.installed():
         blocks[PEER] = block(peer(work, device), size.seconds, LEAST_OF_PEER[work.kind], most)
     rates = in_turn(blocks, size.rounds)
     by_wall, by_processor = (work.members * float(np.median(rate)) for rate in rates[OURS])
-    found |= {"rate": by_wall}
+    row |= {"rate": by_wall}
     kinds = ("wall", "processor") if device.type == "cpu" else ("wall",)
     if PEER in rates:
-        found |= {"peer_rate": float(np.median(rates[PEER].wall))}
+        row |= {"peer_rate": float(np.median(rates[PEER].wall))}
         for kind in kinds:
             name = RATIOS[kind]
             low, middle, high = quartiles(work.members * getattr(rates[OURS], kind) / getattr(rates[PEER], kind))
-            found |= {name: middle, f"{name}_low": low, f"{name}_high": high}
+            row |= {name: middle, f"{name}_low": low, f"{name}_high": high}
     floor = least(work)
     own_rate = by_processor if device.type == "cpu" else by_wall
-    return found | ({} if floor is None else {"ceiling_share": top.seconds(*floor) * own_rate})
+    return row | ({} if floor is None else {"ceiling_share": top.seconds(*floor) * own_rate})
 
 
 def quality(size: str, device: torch.device) -> list[dict[str, Any]]:
@@ -147,9 +147,9 @@ def quality(size: str, device: torch.device) -> list[dict[str, Any]]:
                 inputs, ready.shape, fit.layers, blocks, bins, similarity, CUT, [method], sampling=sampling
             )
 
-        seconds, found = _timed(finished(maps, device))
-        truth = latent_truth(blocks, task.carries, found.latent[method].shape[1:])
-        rows.append({"method": method, "seconds": seconds, "row_auroc": row_auroc(found.latent[method][0], truth)})
+        seconds, computed = _timed(finished(maps, device))
+        truth = latent_truth(blocks, task.carries, computed.latent[method].shape[1:])
+        rows.append({"method": method, "seconds": seconds, "row_auroc": row_auroc(computed.latent[method][0], truth)})
     return rows
 
 

@@ -70,10 +70,10 @@ def finished(work: Callable[Arguments, Result], device: torch.device) -> Callabl
     """
 
     def done(*arguments: Arguments.args, **keywords: Arguments.kwargs) -> Result:
-        found = work(*arguments, **keywords)
+        result = work(*arguments, **keywords)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        return found
+        return result
 
     return done
 
@@ -111,13 +111,14 @@ def in_turn(contestants: Mapping[str, Callable[[], int]], rounds: int) -> dict[s
         contestants: functions that do some work and return its amount.
         rounds: number of rounds.
     """
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+    rates_by_name: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, work in contestants.items():
             wall, processor = time.perf_counter(), time.process_time()
             amount = work()
-            found[name].append((amount / (time.perf_counter() - wall), amount / (time.process_time() - processor)))
-    return {name: Rates(*np.array(rates).T) for name, rates in found.items()}
+            rates = amount / (time.perf_counter() - wall), amount / (time.process_time() - processor)
+            rates_by_name[name].append(rates)
+    return {name: Rates(*np.array(by_round).T) for name, by_round in rates_by_name.items()}
 
 
 def quartiles(ratios: Floats) -> tuple[float, float, float]:

@@ -33,8 +33,8 @@ def across_figure(across: Mapping[str, Any], assessed: Mapping[str, Mapping[str,
     drawn = figure(11, 1.4 + 0.6 * max(len(scored), 2))
     axes = drawn.subplots()
     for row, (label, result) in enumerate(scored.items()):
-        own = (assessed.get(label, {}).get("decoding") or {}).get("score")
-        _draw_row(axes, row, result, own)
+        own_score = (assessed.get(label, {}).get("decoding") or {}).get("score")
+        _draw_row(axes, row, result, own_score)
     axes.set_yticks(range(len(scored)), [plain(label, 20) for label in scored], fontweight="bold")
     axes.set_ylim(len(scored) - 0.4, -0.75)
     axes.axvline(0, color=MUTED, lw=0.8, ls=":")
@@ -46,13 +46,13 @@ def across_figure(across: Mapping[str, Any], assessed: Mapping[str, Mapping[str,
     return drawn
 
 
-def _draw_row(axes: Axes, row: int, result: Mapping[str, Any], own: float | None) -> None:
+def _draw_row(axes: Axes, row: int, result: Mapping[str, Any], own_score: float | None) -> None:
     nulls, single, seeds = (clipped(v) for v in (result["nulls"], result["by_session"].values(), result["seeds"]))
     axes.plot(nulls, np.full(len(nulls), row + 0.16), "o", mfc="white", mec=NULL, ms=5, ls="none")
     axes.plot(single, np.full(len(single), row - 0.16), "D", mfc=FORWARD, mec="white", ms=6, ls="none")
     axes.plot(seeds, np.full(len(seeds), row), "o", mfc=SEED, mec="white", ms=7.5, ls="none")
-    if own is not None:
-        axes.plot(clipped([own]), [row], "|", color=INK, ms=20, mew=1.6)
+    if own_score is not None:
+        axes.plot(clipped([own_score]), [row], "|", color=INK, ms=20, mew=1.6)
 
 
 def _add_key(drawn: Figure, axes: Axes) -> None:

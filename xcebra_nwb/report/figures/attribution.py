@@ -74,13 +74,13 @@ def _name_units(axes: Axes, names: list[str]) -> None:
 
 def _draw_tested(axes: Axes, shown: UnitMap, units: Units) -> None:
     _draw_bars(axes, shown, units, 0, SEED)
-    places, low, high = np.arange(len(units)), shown.null_low[units], shown.null_high[units]
+    x, low, high = np.arange(len(units)), shown.null_low[units], shown.null_high[units]
     if np.isfinite(low).any():
-        axes.bar(places, high - low, 0.96, low, color=BAND, edgecolor=NULL, lw=0.7, alpha=0.75, zorder=3)
+        axes.bar(x, high - low, 0.96, low, color=BAND, edgecolor=NULL, lw=0.7, alpha=0.75, zorder=3)
         axes.plot([], [], lw=7, color=BAND, label="5–95 % of the unit's own nulls")
     top = np.nanmax(np.r_[shown.mean[0, units], shown.high[0, units], high, 1e-9])
-    for place in places[shown.significant[units]]:
-        axes.text(place, 1.03 * top, "★", ha="center", va="bottom", color=SEED, fontsize=8)
+    for star in x[shown.significant[units]]:
+        axes.text(star, 1.03 * top, "★", ha="center", va="bottom", color=SEED, fontsize=8)
     axes.plot([], [], "*", color=SEED, ms=7, label=f"stands out (q ≤ {SIGNIFICANT})")
     axes.set_ylim(0, 1.18 * top)
     axes.set_title(f"{method_name(shown.methods[0])}, mean and 95 % interval over seeds")
@@ -91,9 +91,9 @@ def _draw_bars(axes: Axes, shown: UnitMap, units: Units, method: int, color: str
     """Filled bars for significant units, outlines for the others: never colour alone."""
     sure = shown.significant[units]
     faces = np.where(sure, color, "#ffffff")
-    places, mean = np.arange(len(units)), shown.mean[method, units]
-    axes.bar(places, mean, 0.62, color=faces.tolist(), edgecolor=color, lw=0.9, zorder=2)
-    axes.vlines(places, shown.low[method, units], shown.high[method, units], color=INK, lw=0.8, zorder=4)
+    x, mean = np.arange(len(units)), shown.mean[method, units]
+    axes.bar(x, mean, 0.62, color=faces.tolist(), edgecolor=color, lw=0.9, zorder=2)
+    axes.vlines(x, shown.low[method, units], shown.high[method, units], color=INK, lw=0.8, zorder=4)
     axes.set_ylabel("× the median unit")
     axes.set_xlim(-0.8, len(units) - 0.2)
     axes.set_ylim(bottom=0)
@@ -105,12 +105,12 @@ def _draw_z(axes: Axes, shown: UnitMap, units: Units) -> None:
         axes.text(0.5, 0.5, "no z: too few nulls", ha="center", va="center", color=MUTED, transform=axes.transAxes)
         axes.set_yticks([])
         return
-    places, sure = np.arange(len(units)), shown.significant[units]
+    x, sure = np.arange(len(units)), shown.significant[units]
     axes.axhline(0, color=MUTED, lw=0.8)
-    axes.vlines(places, 0, z, color=np.where(sure, SEED, NULL).tolist(), lw=1.4)
-    axes.vlines(places, shown.z_low[units], shown.z_high[units], color=INK, lw=0.8, zorder=4)
-    axes.plot(places[sure], z[sure], "o", color=SEED, ms=4.5)
-    axes.plot(places[~sure], z[~sure], "o", mfc="white", mec=NULL, ms=4.5)
+    axes.vlines(x, 0, z, color=np.where(sure, SEED, NULL).tolist(), lw=1.4)
+    axes.vlines(x, shown.z_low[units], shown.z_high[units], color=INK, lw=0.8, zorder=4)
+    axes.plot(x[sure], z[sure], "o", color=SEED, ms=4.5)
+    axes.plot(x[~sure], z[~sure], "o", mfc="white", mec=NULL, ms=4.5)
     axes.set_ylabel("z over nulls")
     axes.set_title("how far each unit stands out from its own nulls, and 95 % interval over seeds")
 
@@ -144,9 +144,9 @@ def _draw_regions(axes: Axes, shown: UnitMap) -> None:
     names = names[np.argsort(-counts, kind="stable")][:MOST_REGIONS]
     shares = [shown.significant[regions == name].mean() for name in names]
     axes.barh(range(len(names)), shares, 0.6, color=SEED)
-    for place, (name, share) in enumerate(zip(names, shares, strict=True)):
+    for row, (name, share) in enumerate(zip(names, shares, strict=True)):
         total = int((regions == name).sum())
-        axes.text(share, place, f" {round(share * total)}/{total}", va="center", fontsize=7.5)
+        axes.text(share, row, f" {round(share * total)}/{total}", va="center", fontsize=7.5)
     label_ticks(axes, [name or "unknown" for name in names], axis="y", longest=14, fontsize=7.5)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.25)

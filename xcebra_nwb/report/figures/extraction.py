@@ -76,8 +76,8 @@ def _draw_parts(axes: Axes, session: xr.Dataset, training: xr.Dataset) -> None:
     axes.set_yticks([])
     axes.spines[["top", "right"]].set_visible(True)
     keys = [
-        Patch(facecolor=color, edgecolor=MUTED, label=f"{name} ({np.mean(parts == place):.0%})")
-        for place, (name, color) in enumerate(PARTS.items())
+        Patch(facecolor=color, edgecolor=MUTED, label=f"{name} ({np.mean(parts == part):.0%})")
+        for part, (name, color) in enumerate(PARTS.items())
     ]
     axes.legend(handles=keys, loc="lower right", bbox_to_anchor=(1, 1), ncols=4, borderaxespad=0.2)
     axes.set_title("bins")
@@ -111,7 +111,7 @@ def rates_figure(session: xr.Dataset) -> Figure:
     if spread:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=7))
-        axes.xaxis.set_major_formatter(lambda value, place: f"{value:g}")
+        axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
     else:
         axes.xaxis.set_major_locator(MaxNLocator(6))

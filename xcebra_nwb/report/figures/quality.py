@@ -70,14 +70,14 @@ def correlations(session: xr.Dataset) -> tuple[list[str], NDArray[np.float64]]:
     """
     bins = np.flatnonzero(session["valid"].values)
     bins = bins[np.linspace(0, len(bins) - 1, min(len(bins), MOST_BINS)).astype(int)]
-    found = labels(session)
-    bases = [_basis(label_features(label.values[bins], str(label.attrs["kind"]))) for label in found.values()]
+    known_labels = labels(session)
+    bases = [_basis(label_features(label.values[bins], str(label.attrs["kind"]))) for label in known_labels.values()]
     matrix = np.ones((len(bases), len(bases)))
-    for row, one in enumerate(bases):
+    for row, basis in enumerate(bases):
         for column, other in enumerate(bases[:row]):
-            strongest = np.linalg.norm(one.T @ other, 2) if one.shape[1] and other.shape[1] else 0.0
+            strongest = np.linalg.norm(basis.T @ other, 2) if basis.shape[1] and other.shape[1] else 0.0
             matrix[row, column] = matrix[column, row] = min(float(strongest), 1.0)
-    return list(found), matrix
+    return list(known_labels), matrix
 
 
 def _basis(features: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -113,5 +113,5 @@ def correlation_words(names: list[str], matrix: NDArray[np.float64]) -> str:
     pairs = [(matrix[i, j], names[j], names[i]) for i in range(len(names)) for j in range(i) if matrix[i, j] >= ALIKE]
     if not pairs:
         return f"No two labels correlate along a line by {ALIKE:g} or more."
-    said = ", ".join(f"{one} and {other} ({value:.2f})" for value, one, other in sorted(pairs, reverse=True))
+    said = ", ".join(f"{label} and {other} ({value:.2f})" for value, label, other in sorted(pairs, reverse=True))
     return f"Hard to tell apart: {said}. The code of one may be borrowed from the other."

@@ -77,8 +77,8 @@ def _draw_counts(axes: Axes, shown: list[Outcome], labels: list[str]) -> None:
         counts = np.asarray([sum(outcome.verdicts.get(label) == verdict for outcome in shown) for label in labels])
         axes.barh(range(len(labels)), counts, 0.7, left, color=color)
         for row in np.flatnonzero(counts):
-            place = left[row] + counts[row] / 2
-            axes.text(place, float(row), str(counts[row]), color="white", ha="center", va="center", fontsize=8)
+            middle = left[row] + counts[row] / 2
+            axes.text(middle, float(row), str(counts[row]), color="white", ha="center", va="center", fontsize=8)
         left += counts
     label_ticks(axes, labels, axis="y")
     axes.invert_yaxis()
@@ -98,9 +98,9 @@ def _draw_shares(axes: Axes, atlas: pd.DataFrame) -> None:
     for row, region in enumerate(share.index):
         for column, label in enumerate(share.columns):
             if (region, label) in count.index:
-                some, of = count.loc[(region, label)]
+                carriers, of = count.loc[(region, label)]
                 color = "white" if share.loc[region, label] > 0.45 else INK
-                axes.text(column, row, f"{some}/{of}", ha="center", va="center", color=color, fontsize=8)
+                axes.text(column, row, f"{carriers}/{of}", ha="center", va="center", color=color, fontsize=8)
     many = share.shape[1] > 4
     label_ticks(axes, list(share.columns), rotation=30 if many else 0, ha="right" if many else "center")
     label_ticks(axes, [region or "unknown" for region in share.index], axis="y")

@@ -23,12 +23,12 @@ def training_figure(training: xr.Dataset) -> Figure:
     down = -(-len(objectives) // across)
     drawn = figure(11, 1.7 + 2.2 * down)
     grid = drawn.add_gridspec(down + 1, across, height_ratios=[2.2] * down + [0.9])
-    for place, name in enumerate(objectives):
-        axes = drawn.add_subplot(grid[place // across, place % across])
+    for panel, name in enumerate(objectives):
+        axes = drawn.add_subplot(grid[panel // across, panel % across])
         _draw_losses(axes, training.sel(objective=name))
-        if place % across == 0:
+        if panel % across == 0:
             axes.set_ylabel(f"loss ({training['loss'].attrs['units']})")
-        if place == 0:
+        if panel == 0:
             _add_key(drawn, axes)
     _draw_schedule(drawn.add_subplot(grid[down, :]), training)
     return drawn

@@ -219,8 +219,8 @@ def _provenance(results: Results, directory: Path) -> dict[str, Any]:
     files = [
         {"verb": verb, "file": name, "SHA-256": digest}
         for verb in ORDER[:-1]  # a page cannot name its own digest
-        if (found := receipt_of(directory, verb)) is not None
-        for name, digest in found.files.items()
+        if (receipt := receipt_of(directory, verb)) is not None
+        for name, digest in receipt.files.items()
     ]
     return {
         "source": [(key.replace("_", " "), str(attrs[key]) or "–") for key in SOURCE],
@@ -234,8 +234,8 @@ def _provenance(results: Results, directory: Path) -> dict[str, Any]:
 
 def _merged(attr: str, *datasets: xr.Dataset) -> dict[str, Any]:
     """What the files of several verbs hold as JSON under one attr; the later verb wins."""
-    found: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for dataset in datasets:
         content = from_json(dataset.attrs.get(attr, "{}"))
-        found |= content if isinstance(content, dict) else {attr: content}
-    return found
+        merged |= content if isinstance(content, dict) else {attr: content}
+    return merged

@@ -43,7 +43,7 @@ def tune_page(sessions: Sequence[str], trials: Sequence[Trial], choice: Choice, 
         columns=COLUMNS,
         rows=[_row(trial) for trial in sorted(trials, key=lambda trial: trial.loss)],
         label_columns=LABEL_COLUMNS,
-        label_rows=[_label_row(one) for one in chosen.measured],
+        label_rows=[_label_row(measured) for measured in chosen.measured],
     )
 
 
@@ -51,9 +51,10 @@ def _row(trial: Trial) -> list[Any]:
     return [trial.outputs, trial.weight, trial.loss, trial.leak, trial.consistency, trial.decoding]
 
 
-def _label_row(one: Measured) -> list[Any]:
-    loss = sum(one.losses) / len(one.losses)
-    return [one.session, one.label, loss, one.leak, one.consistency, one.decoding, one.verdict]
+def _label_row(measured: Measured) -> list[Any]:
+    loss = sum(measured.losses) / len(measured.losses)
+    numbers = [loss, measured.leak, measured.consistency, measured.decoding]
+    return [measured.session, measured.label, *numbers, measured.verdict]
 
 
 def _figure(trials: Sequence[Trial], chosen: Trial) -> Figure:
