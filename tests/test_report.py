@@ -277,7 +277,8 @@ def test_a_label_that_another_predicts_is_named_where_labels_are_compared() -> N
         "velocity": {"predicted_by": {"position": 0.85}, "confounded_with": ["position"]},
     }
     assert prediction_words(assessed) == (
-        "By nearest neighbours, which need no line, velocity follows from position (held-out score 0.85)."
+        "By nearest neighbours, which also see dependence that is not linear, velocity follows from position "
+        "(held-out score 0.85)."
     )
     assert prediction_words({"position": assessed["position"]}) == ""
 

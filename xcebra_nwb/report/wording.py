@@ -133,7 +133,7 @@ def prediction_words(assessed: dict[str, dict[str, Any]]) -> str:
         for label, result in assessed.items()
         if (predictors := _predictors(result, "held-out score "))
     ]
-    return f"By nearest neighbours, which need no line, {'; '.join(said)}." if said else ""
+    return f"By nearest neighbours, which also see dependence that is not linear, {'; '.join(said)}." if said else ""
 
 
 def _predictors(result: dict[str, Any], what: str = "") -> list[str]:
@@ -160,7 +160,7 @@ def map_words(shown: UnitMap, reason: str, resolution: str) -> str:
     if not np.isfinite(shown.z).any():
         return f"No unit was tested: {reason or 'the nulls do not allow a z'}."
     if not shown.readable:
-        return "The verdict on the label speaks against a map of it, so no unit is marked, whatever its q."
+        return "The verdict on the label speaks against a map, so no unit is marked, whatever its q."
     carriers = np.flatnonzero(shown.significant)
     if not len(carriers):
         none = f"None of the {len(shown.units):,} units stands out from its own nulls at a false discovery rate of 5 %."
@@ -247,8 +247,8 @@ def above_chance(objectives: Sequence[str], held_out: NDArray[Any], chance: NDAr
     if not above:
         return ""
     return (
-        f"On held-out bins the loss of {listed(above)} is no better than chance: what was learnt there does not hold "
-        "beyond the training bins. A verdict asks this of its own label only."
+        f"On held-out bins the loss of {listed(above)} is no better than chance: the fit does not hold beyond "
+        "the training bins. A verdict asks this of its own label only."
     )
 
 

@@ -23,7 +23,7 @@ class Measured:
 
     session: str
     label: str
-    losses: tuple[float, ...]  # of the seeds, held out, as a share of the loss of an encoder that tells nothing
+    losses: tuple[float, ...]  # of the seeds, held out, as a share of the loss of an encoder without information
     leak: float | None  # R2 of the label's block from the other latents; None where there are none
     consistency: float | None  # Spearman's correlation of the seeds' null-corrected maps; None: cannot be compared
     decoding: float | None  # held out; shown, no rule reads it
@@ -80,8 +80,8 @@ def choose(trials: Iterable[Trial]) -> Choice:
     most = max(trial.consistency for trial in separate)
     stable = [trial for trial in separate if trial.consistency >= most - TIE]
     because = (
-        f"{len(near)} of {len(left)} settings tell at least {LEAST_SHARE:.0%} of what the best tells (held-out loss "
-        f"{best:.3f} of chance), or less by one standard error ({error:.3f})",
+        f"{len(near)} of {len(left)} settings reach at least {LEAST_SHARE:.0%} of the best setting's drop of the "
+        f"held-out loss (from chance to {best:.3f} of it), or miss that by at most one standard error ({error:.3f})",
         apart,
         f"{len(stable)} of those agree between seeds as well as the best ({most:.2f}), up to {TIE}; of them the fewest "
         "latents, then the largest weight",
@@ -105,9 +105,10 @@ def _separate(near: list[Trial]) -> tuple[list[Trial], str]:
     """The settings whose blocks stay apart, or the one that comes nearest, and a sentence about it."""
     separate = [trial for trial in near if trial.leak < MOST_LEAK]
     if separate:
-        return separate, f"{len(separate)} of them keep the blocks apart (leak under {MOST_LEAK})"
+        return separate, f"{len(separate)} of them keep the blocks separate (leak under {MOST_LEAK})"
     least = min(near, key=lambda trial: trial.leak)
-    return [least], f"none of them keeps the blocks apart (leak under {MOST_LEAK}); the least leak is {least.leak:.2f}"
+    why = f"none of them keeps the blocks separate (leak under {MOST_LEAK}); the least leak is {least.leak:.2f}"
+    return [least], why
 
 
 def standard_error(trials: list[Trial]) -> float:

@@ -60,7 +60,7 @@ def _add_key(drawn: Figure, axes: Axes) -> None:
         *axes.plot([], [], "o", mfc=SEED, mec="white", ms=7.5, ls="none", label="all other sessions' decoder, by seed"),
         *axes.plot([], [], "D", mfc=FORWARD, mec="white", ms=6, ls="none", label="one other session's"),
         *axes.plot([], [], "|", color=INK, ms=10, mew=1.6, ls="none", label="the session's own"),
-        *axes.plot([], [], "o", mfc="white", mec=NULL, ms=5, ls="none", label="nulls (broken label)"),
+        *axes.plot([], [], "o", mfc="white", mec=NULL, ms=5, ls="none", label="nulls (null label)"),
     ]
     drawn.legend(handles=handles, loc="outside lower center", ncols=4, handletextpad=0.2, columnspacing=1.4)
 

@@ -91,7 +91,7 @@ def _add_key(drawn: Figure, axes: Axes) -> None:
     handles = [
         *axes.plot([], [], "o", mfc=SEED, mec="white", ms=7.5, ls="none", label="seeds (true labels)"),
         *axes.plot([], [], "|", color=INK, ms=10, mew=1.6, ls="none", label="their mean"),
-        *axes.plot([], [], "o", mfc="white", mec=NULL, ms=5, ls="none", label="nulls (broken label)"),
+        *axes.plot([], [], "o", mfc="white", mec=NULL, ms=5, ls="none", label="nulls (null label)"),
     ]
     for name, marker, face, edge in CONSISTENCY.values():
         handles += axes.plot([], [], marker, mfc=face, mec=edge, ms=6, ls="none", label=name)

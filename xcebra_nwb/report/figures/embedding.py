@@ -75,7 +75,7 @@ def embedding_figure(results: Results, label: str) -> Figure:
     panels = (
         (seed, split == 0, "a seed, training bins"),
         (seed, split == 1, "the same seed, held-out bins"),
-        (null, split == 1, "a null, held-out bins, broken label"),
+        (null, split == 1, "a null, held-out bins, null label"),
     )
     for row in range(rows):
         for column, (points, chosen, title) in enumerate(panels):

@@ -65,7 +65,7 @@ def _draw_schedule(axes: Axes, training: xr.Dataset) -> None:
 def _add_key(drawn: Figure, axes: Axes) -> None:
     handles = [
         *axes.plot([], [], color=SEED, lw=1.6, label="seeds (true labels), training"),
-        *axes.plot([], [], color=NULL, lw=1.2, label="nulls (its label broken), training"),
+        *axes.plot([], [], color=NULL, lw=1.2, label="nulls (null label), training"),
         *axes.plot([], [], "D", mfc=SEED, mec=SEED, ms=4.5, ls="none", label="seeds, held out"),
         *axes.plot([], [], "D", mfc="white", mec=NULL, ms=4.5, ls="none", label="nulls, held out"),
         *axes.plot([], [], color=FORWARD, ls="--", label="chance"),
