@@ -25,7 +25,7 @@ class Latents:
         latents = embedding["embedding"]
         self.bins = np.flatnonzero(np.isfinite(latents[0].values).all(axis=1))
         self.values = np.empty((len(latents), len(self.bins), latents.shape[2]), latents.dtype)
-        for member, rows in enumerate(self.values):  # the file may hold them, and what they are read from, one by one
+        for member, rows in enumerate(self.values):  # one at a time: the file may be larger than memory
             rows[:] = latents[member].values[self.bins]
         split = training["split"].values[self.bins]
         self.train, self.test = np.flatnonzero(split == TRAIN), np.flatnonzero(split == HELD_OUT)

@@ -110,7 +110,7 @@ def task(design: Design, noise: float, variant: Variant, dataset: int) -> Task:
     outputs = LATENTS if variant.time else LATENTS - SHARED
     label = {"name": LABEL, "positive": "time_delta", "label": LABEL, "outputs": [outputs - SHARED, outputs]}
     time = {"name": "time", "outputs": [0, outputs], "positive": "time"}
-    chosen = schema.validate(
+    config = schema.validate(
         {
             "encoder": {"outputs": outputs, **variant.encoder},
             "objectives": [time, label] if variant.time else [label],
@@ -120,4 +120,4 @@ def task(design: Design, noise: float, variant: Variant, dataset: int) -> Task:
         }
     )
     session = session_of(rates, {LABEL: data.latents[:, SHARED:]})
-    return Task(session, chosen, {LABEL: data.carries[-1]}, data.latents)
+    return Task(session, config, {LABEL: data.carries[-1]}, data.latents)

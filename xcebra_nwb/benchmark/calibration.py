@@ -184,10 +184,10 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--first", type=int, default=0, help="number of the first session")
     parser.add_argument("--scenarios", nargs="+", choices=list(SCENARIOS), default=list(SCENARIOS))
-    chosen = parser.parse_args()
-    chosen.folder.mkdir(parents=True, exist_ok=True)
-    numbers = range(chosen.first, chosen.first + chosen.sessions)
-    print(summary(run(chosen.folder, numbers, chosen.scenarios)).round(3).to_string())
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    numbers = range(arguments.first, arguments.first + arguments.sessions)
+    print(summary(run(arguments.folder, numbers, arguments.scenarios)).round(3).to_string())
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class Budget:
             weight: of the regulariser.
             **changes: other settings of the section.
         """
-        chosen = {
+        section = {
             "steps": self.steps,
             "batch_size": self.batch_size,
             "learning_rate": self.learning_rate,
@@ -44,7 +44,7 @@ class Budget:
             "seeds": 1,
             "nulls": 0,
         }
-        return chosen | changes
+        return section | changes
 
 
 @dataclass(frozen=True)

@@ -82,23 +82,23 @@ def solver_of(inputs: Tensor, task: Task, steps: int, encoder_name: str = ENCODE
     """
     import cebra
 
-    chosen = task.config
+    config = task.config
     values = {name: torch.as_tensor(label.values).float() for name, label in labels(task.session).items()}
     dataset = cebra.data.DatasetxCEBRA(inputs, **values)
-    batch = chosen.training.batch_size
+    batch = config.training.batch_size
     loader = cebra.data.ContrastiveMultiObjectiveLoader(dataset=dataset, num_steps=steps, batch_size=batch)
     settings = cebra.solver.MultiObjectiveConfig(loader)
-    for objective in objectives_of(chosen):
+    for objective in objectives_of(config):
         settings.set_slice(*objective.outputs)
-        settings.set_loss("FixedEuclideanInfoNCE", temperature=chosen.training.temperature)
+        settings.set_loss("FixedEuclideanInfoNCE", temperature=config.training.temperature)
         if objective.label is None:
             settings.set_distribution("time", time_offset=objective.offset)
         else:
             settings.set_distribution("time_delta", time_delta=objective.delta, label_name=objective.label)
         settings.push()
     settings.finalize()
-    outputs = resolve(chosen, task.session)[1]
-    encoder = cebra.models.init(encoder_name, inputs.shape[1], chosen.encoder.hidden, outputs)
+    outputs = resolve(config, task.session)[1]
+    encoder = cebra.models.init(encoder_name, inputs.shape[1], config.encoder.hidden, outputs)
     dataset.configure_for(encoder)
     parameters = [*encoder.parameters(), *settings.criterion.parameters()]
     solver = cebra.solver.init(
@@ -109,21 +109,21 @@ def solver_of(inputs: Tensor, task: Task, steps: int, encoder_name: str = ENCODE
         renormalize=False,
         use_sam=False,
         criterion=settings.criterion,
-        optimizer=torch.optim.Adam(parameters, lr=chosen.training.learning_rate),
+        optimizer=torch.optim.Adam(parameters, lr=config.training.learning_rate),
         tqdm_on=False,
     )
     return solver, loader
 
 
-def _schedule(chosen: Config) -> Any:
+def _schedule(config: Config) -> Any:
     """CEBRA's ramp of the regulariser's weight, in steps; None without a regulariser."""
     import cebra
 
-    training, regularizer = chosen.training, chosen.training.regularizer
+    training, regularizer = config.training, config.training.regularizer
     if regularizer.weight == 0:
         return None
     return cebra.solver.schedulers.LinearRampUp(
-        n_splits=len(objectives_of(chosen)),
+        n_splits=len(objectives_of(config)),
         step_to_switch_on_reg=round(regularizer.ramp[0] * training.steps),
         step_to_switch_off_reg=round(regularizer.ramp[1] * training.steps),
         start_weight=0.0,

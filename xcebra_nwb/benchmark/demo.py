@@ -79,7 +79,7 @@ def task(design: Design, arrays: Mapping[str, NDArray], seed: int, training: str
     latents, truth = arrays["latents"].astype(float), arrays["gt_attribution_map"].astype(bool)
     first, last = int(np.argmin(truth.all(axis=1))), len(truth)
     paper = training == PEER
-    chosen = schema.validate(
+    config = schema.validate(
         {
             "encoder": {"outputs": last, "clip": 5.0 if paper else None},
             "objectives": [
@@ -92,7 +92,7 @@ def task(design: Design, arrays: Mapping[str, NDArray], seed: int, training: str
         }
     )
     session = session_of(arrays["neurons"], {LABEL: latents[:, first:]})
-    return Task(session, chosen, {LABEL: truth[first]}, latents)
+    return Task(session, config, {LABEL: truth[first]}, latents)
 
 
 def read(file: Path) -> dict[str, NDArray]:

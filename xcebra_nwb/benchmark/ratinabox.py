@@ -88,7 +88,7 @@ def _paper(design: Design, noise: float, weight: float, dataset: int, context: J
     from xcebra_nwb.benchmark.solve import scores  # the list of jobs is made without torch
 
     data = ratinabox_rates(design.duration, BIN_WIDTH, design.paper_cells, noise, seed=dataset)
-    chosen = schema.validate(
+    config = schema.validate(
         {
             "encoder": {"outputs": PAPER_OUTPUTS},
             "objectives": [_time(PAPER_OUTPUTS), _label("position", 0, PAPER_BLOCK) | {"delta": PAPER_DELTA}],
@@ -99,7 +99,7 @@ def _paper(design: Design, noise: float, weight: float, dataset: int, context: J
     )
     session = session_of(data.activity, {"position": data.position}, bin_width=BIN_WIDTH)
     carriers = np.isin(data.cell_type, CARRIERS["position"])
-    return scores(context, Task(session, chosen, {"position": carriers}))
+    return scores(context, Task(session, config, {"position": carriers}))
 
 
 def _spikes(design: Design, spikes: Spikes, dataset: int, context: JobContext) -> list[Score]:
@@ -109,12 +109,12 @@ def _spikes(design: Design, spikes: Spikes, dataset: int, context: JobContext) -
     source = context.directory / "sub-simulated_ses-1.nwb"
     duration = min(design.duration, spikes.duration or design.duration)
     context.commands.simulate(source, dataset, duration, design.spiking_cells, spikes.rates, spikes.mixed)
-    chosen = _three_labels(design, spikes.width, dataset)
-    context.commands.extract(source, context.directory, chosen, "simulated")
+    config = _three_labels(design, spikes.width, dataset)
+    context.commands.extract(source, context.directory, config, "simulated")
     session, types = load(context.directory / "session.nc"), cell_types(source)
     assert types is not None  # a simulated file says them
     kinds = [types[str(unit)] for unit in session["unit_id"].values]
-    return judged(context, Task(session, chosen, {label: np.isin(kinds, tuned) for label, tuned in CARRIERS.items()}))
+    return judged(context, Task(session, config, {label: np.isin(kinds, tuned) for label, tuned in CARRIERS.items()}))
 
 
 def _three_labels(design: Design, width: int, dataset: int) -> schema.Config:

@@ -57,60 +57,60 @@ def cases(size: str, file: Path) -> list[Case]:
         return demo.cases(size, file)
     design = DESIGNS[size]
     training = design.budget.training(0.1, seeds=design.seeds, nulls=design.nulls)
-    chosen = schema.validate({"training": training})
+    config = schema.validate({"training": training})
     works: dict[str, Work] = {
         "true labels": true_labels,
         "shifted labels": shifted_labels,
         "first against second half": halves,
     }
-    return [_case(file, chosen, setting, work) for setting, work in works.items()]
+    return [_case(file, config, setting, work) for setting, work in works.items()]
 
 
-def _case(file: Path, chosen: Config, setting: str, work: Work) -> Case:
+def _case(file: Path, config: Config, setting: str, work: Work) -> Case:
     columns = {"setting": setting, "dataset": 0, "training": HYBRID, "regularizer": 0.1}
-    return Case(setting.replace(" ", "-"), columns, partial(work, file, chosen))
+    return Case(setting.replace(" ", "-"), columns, partial(work, file, config))
 
 
-def true_labels(file: Path, chosen: Config, context: JobContext) -> list[Score]:
+def true_labels(file: Path, config: Config, context: JobContext) -> list[Score]:
     """Return the agreement of the seeds' maps, and the verdicts, by label.
 
     Args:
         file: the NWB file.
-        chosen: how to train.
+        config: how to train.
         context: of the job.
     """
-    return _agreement_of_seeds(_extracted(file, chosen, context), chosen, context)
+    return _agreement_of_seeds(_extracted(file, config, context), config, context)
 
 
-def shifted_labels(file: Path, chosen: Config, context: JobContext) -> list[Score]:
+def shifted_labels(file: Path, config: Config, context: JobContext) -> list[Score]:
     """Return the same for labels that mean nothing.
 
     All labels are moved by half the recording in a circle.
 
     Args:
         file: the NWB file.
-        chosen: how to train.
+        config: how to train.
         context: of the job.
     """
-    session = _extracted(file, chosen, context)
+    session = _extracted(file, config, context)
     valid = session["valid"].values
     for label in labels(session).values():
         label.values[valid] = np.roll(label.values[valid], valid.sum() // 2, axis=0)
-    return _agreement_of_seeds(session, chosen, context)
+    return _agreement_of_seeds(session, config, context)
 
 
-def halves(file: Path, chosen: Config, context: JobContext) -> list[Score]:
+def halves(file: Path, config: Config, context: JobContext) -> list[Score]:
     """Return how far the maps of the two halves of a recording agree.
 
     Args:
         file: the NWB file.
-        chosen: how to train.
+        config: how to train.
         context: of the job.
     """
-    session = _extracted(file, chosen, context)
+    session = _extracted(file, config, context)
     middle = np.median(np.flatnonzero(session["valid"].values))
     first = np.arange(session.sizes["time"]) < middle
-    maps = [_attribution(_only(session, half), chosen, context) for half in (first, ~first)]
+    maps = [_attribution(_only(session, half), config, context) for half in (first, ~first)]
     rows = []
     for name in (str(label) for label in maps[0]["label"].values):
         seeds, nulls = zip(*(_label_maps(half_maps, name) for half_maps in maps), strict=True)
@@ -119,8 +119,8 @@ def halves(file: Path, chosen: Config, context: JobContext) -> list[Score]:
     return rows
 
 
-def _extracted(file: Path, chosen: Config, context: JobContext) -> xr.Dataset:
-    context.commands.extract(file, context.directory, chosen, SESSION)
+def _extracted(file: Path, config: Config, context: JobContext) -> xr.Dataset:
+    context.commands.extract(file, context.directory, config, SESSION)
     return load(context.directory / "session.nc")
 
 
@@ -131,10 +131,10 @@ def _only(session: xr.Dataset, kept: NDArray[np.bool_]) -> xr.Dataset:
     return session.assign(valid=("time", valid), segment=("time", segment))
 
 
-def _attribution(session: xr.Dataset, chosen: Config, context: JobContext) -> xr.Dataset:
+def _attribution(session: xr.Dataset, config: Config, context: JobContext) -> xr.Dataset:
     save(session, context.directory / "session.nc")
-    context.commands.train(context.directory, chosen, context.threads)
-    context.commands.attribute(context.directory, chosen, context.threads)
+    context.commands.train(context.directory, config, context.threads)
+    context.commands.attribute(context.directory, config, context.threads)
     return load_dataset(context.directory / "attribution.nc")
 
 
@@ -145,8 +145,8 @@ def _label_maps(attribution: xr.Dataset, label: str) -> tuple[NDArray, NDArray]:
     return seeds, maps["null"].transpose("null", "unit").values
 
 
-def _agreement_of_seeds(session: xr.Dataset, chosen: Config, context: JobContext) -> list[Score]:
-    attribution = _attribution(session, chosen, context)
+def _agreement_of_seeds(session: xr.Dataset, config: Config, context: JobContext) -> list[Score]:
+    attribution = _attribution(session, config, context)
     context.commands.assess(context.directory)
     assessed = read_json(context.directory / "assessment.json")["labels"]
     rows = []

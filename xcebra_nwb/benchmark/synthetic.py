@@ -96,7 +96,7 @@ def task(design: Design, latents: int, dataset: int, training: str, weight: floa
         training, hybrid
     )
     encoder, objectives, changes = how(latents)
-    chosen = schema.validate(
+    config = schema.validate(
         {
             "encoder": encoder | {"hidden": design.hidden},
             "objectives": objectives,
@@ -106,7 +106,7 @@ def task(design: Design, latents: int, dataset: int, training: str, weight: floa
         }
     )
     session = session_of(data.rates, {LABEL: data.latents[:, SHARED:]})
-    return Task(session, chosen, {LABEL: data.carries[-1]}, data.latents)
+    return Task(session, config, {LABEL: data.carries[-1]}, data.latents)
 
 
 Part = dict[str, Any]

@@ -206,7 +206,7 @@ def task(design: Design, violation: Violation, dataset: int) -> Task:
     bins = round(violation.share * design.bins)
     drawn = violation.draw(bins, np.random.default_rng(dataset))
     training = design.budget.training(0.1, seeds=design.seeds, nulls=design.nulls)
-    chosen = schema.validate(
+    config = schema.validate(
         {
             "encoder": {"outputs": violation.outputs},
             "objectives": _objectives(violation),
@@ -214,7 +214,7 @@ def task(design: Design, violation: Violation, dataset: int) -> Task:
             "random_seed": dataset,
         }
     )
-    return Task(drawn.session, chosen, drawn.carries, drawn.latents)
+    return Task(drawn.session, config, drawn.carries, drawn.latents)
 
 
 def _objectives(violation: Violation) -> list[dict[str, Any]]:

@@ -41,35 +41,35 @@ class Grid:
         return [settings[i] for i in np.random.default_rng(seed).permutation(len(settings))]
 
 
-def grid(chosen: Config, sessions: Sequence[xr.Dataset]) -> Grid:
+def grid(config: Config, sessions: Sequence[xr.Dataset]) -> Grid:
     """Return the settings to try.
 
     Objectives that the config lists fix the number of latents; automatic ones do not.
 
     Args:
-        chosen: the config of the study.
+        config: the config of the study.
         sessions: session.nc of every session.
     """
-    needed = max(resolve(tuned(chosen, 1, 0.0), session)[1] for session in sessions)
-    if chosen.objectives != "auto":
-        return Grid((max(resolve(chosen, session)[1] for session in sessions),))
+    needed = max(resolve(tuned(config, 1, 0.0), session)[1] for session in sessions)
+    if config.objectives != "auto":
+        return Grid((max(resolve(config, session)[1] for session in sessions),))
     return Grid(tuple(needed + free for free in FREE))
 
 
-def tuned(chosen: Config, outputs: int, weight: float) -> Config:
+def tuned(config: Config, outputs: int, weight: float) -> Config:
     """Return a config with another number of latents and another weight.
 
     Args:
-        chosen: the config of the study.
+        config: the config of the study.
         outputs: number of latents; at least as many as the listed objectives need.
         weight: weight of the regulariser.
     """
-    content = chosen.model_dump(mode="json")
-    content["encoder"]["outputs"] = max(outputs, _explicit(chosen))
+    content = config.model_dump(mode="json")
+    content["encoder"]["outputs"] = max(outputs, _explicit(config))
     content["training"]["regularizer"]["weight"] = weight
     return schema.validate(content)
 
 
-def _explicit(chosen: Config) -> int:
+def _explicit(config: Config) -> int:
     """The latents that objectives which are given need; 0 for automatic ones."""
-    return 0 if isinstance(chosen.objectives, str) else max(o.outputs[1] for o in chosen.objectives)
+    return 0 if isinstance(config.objectives, str) else max(o.outputs[1] for o in config.objectives)

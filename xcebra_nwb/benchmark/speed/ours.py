@@ -40,12 +40,12 @@ def ours(work: Work, device: torch.device = CPU) -> Callable[[int], object]:
 
 
 def _training(work: Work, device: torch.device) -> Callable[[int], object]:
-    ready, chosen = trainee(work.task.session, work.task.config), options(work.task.config)
+    ready, settings = trainee(work.task.session, work.task.config), options(work.task.config)
     inputs, samples = torch.as_tensor(encoder_input(work.task.session), device=device), ready.samples(TRAIN)
 
     def steps(count: int) -> object:
         generators = ready.generators(work.task.config)
-        counted = replace(chosen, steps=count, regularizer_ramp=(0.0, 0.0))
+        counted = replace(settings, steps=count, regularizer_ramp=(0.0, 0.0))
         return contrastive.train(inputs, ready.shape, ready.blocks, samples, generators, counted)
 
     return steps

@@ -55,8 +55,8 @@ class Work:
         label = {"name": LABEL, "outputs": [0, 3], "positive": "time_delta", "label": LABEL}
         training = {"batch_size": self.batch, "seeds": self.members, "nulls": 0, "held_out": 0.01, "held_out_blocks": 1}
         encoder = {"architecture": self.architecture, "hidden": self.hidden, "outputs": self.outputs}
-        chosen = schema.validate({"encoder": encoder, "objectives": [time, label], "training": training})
-        return Task(session_of(activity, {LABEL: walk[:, :1]}), chosen, {})
+        config = schema.validate({"encoder": encoder, "objectives": [time, label], "training": training})
+        return Task(session_of(activity, {LABEL: walk[:, :1]}), config, {})
 
 
 TRAINING, ATTRIBUTION = Work(), Work(kind="attribution")
