@@ -72,7 +72,7 @@ class Measurements:
         segment = session["segment"].values[latents.bins]
         self._follows = (np.diff(latents.bins) == 1) & (np.diff(segment) == 0)
         self._generator = np.random.default_rng(settings.random_seed)
-        self._layout, self._moved_by = layout(session, settings), moving_objectives(settings, session)
+        self._split, self._moved_by = layout(session, settings), moving_objectives(settings, session)
         self._explained = self._over_seeds(
             lambda z: explained_sharing(z, inputs, latents.bins, latents.train, latents.test, self._generator)
         )
@@ -167,7 +167,7 @@ class Measurements:
         objective = self._moved_by.get(name)
         if objective is None:
             return dict.fromkeys(("step_size", "step_anisotropy", "step_leaps", "step_by_place"), math.nan)
-        space = objective_space(self._session, self._layout, objective)
+        space = objective_space(self._session, self._split, objective)
         points = space.coordinates(values.astype(float))
         kernel = kernel_statistics(points, space.steps.moved(points, self._generator), space.circular)
         return {

@@ -108,14 +108,14 @@ def neighbour_r2(predictors: Floats, targets: Floats) -> float:
     return float(r2_score(targets[1::2], fitted.predict(predictors[1::2])))
 
 
-def saturated_share(latents: Floats, clip: float | None) -> float:
+def clipped_sample_share(latents: Floats, clip: float | None) -> float:
     """Return the share of samples with an output at the clip.
 
     Args:
         latents: (sample, latent).
         clip: the largest absolute value of an output; None for an encoder without a clip, whose share is 0.
 
-    >>> saturated_share(np.array([[5.0, 0.0], [1.0, 1.0]]), 5.0)
+    >>> clipped_sample_share(np.array([[5.0, 0.0], [1.0, 1.0]]), 5.0)
     0.5
     """
     if clip is None:

@@ -14,10 +14,10 @@ from xcebra_nwb.benchmark.metrics import (
     Score,
     Truth,
     auroc,
+    clipped_sample_share,
     linear_r2,
     neighbour_r2,
     row_auroc,
-    saturated_share,
     trivial_auroc,
 )
 from xcebra_nwb.core.config.schema import Config, Objective
@@ -158,7 +158,7 @@ def embedding_scores(task: Task, block: Block, latents: Floats, bins: NDArray[np
         "label_r2": linear_r2(block_latents, values),
         "label_knn": neighbour_r2(block_latents, values),
         "leak": linear_r2(others, values) if others.shape[1] else np.nan,
-        "saturated": saturated_share(latents[bins], task.config.encoder.clip),
+        "saturated": clipped_sample_share(latents[bins], task.config.encoder.clip),
     }
 
 

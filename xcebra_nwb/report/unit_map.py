@@ -13,7 +13,7 @@ from xcebra_nwb.assess.verdict import READABLE, SIGNIFICANT
 from xcebra_nwb.attribution.comparison import known_nulls, partner
 from xcebra_nwb.report.style import of_median_unit
 
-BAND = (5, 95)  # percentiles of the nulls that figures show
+NULL_PERCENTILES = (5, 95)  # percentiles of the nulls that figures show
 NAMES = {
     "inverted_neuron_gradient": "inverse",
     "inverted_neuron_gradient_plain": "plain inverse",
@@ -84,7 +84,7 @@ def unit_map(attribution: xr.Dataset, label: str, verdict: str) -> UnitMap:
     mean = by_seed.mean(0)
     width = (chosen["attribution_high"] / chosen["attribution"]).transpose("method", "unit").values
     null = of_median_unit(known_nulls(chosen["null"].transpose("null", "unit").values))
-    low, high = np.percentile(null, BAND, axis=0) if len(null) else np.full((2, null.shape[1]), np.nan)
+    low, high = np.percentile(null, NULL_PERCENTILES, axis=0) if len(null) else np.full((2, null.shape[1]), np.nan)
     return UnitMap(
         label=label,
         methods=[str(method) for method in chosen["method"].values],
