@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
-from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, map_agreement
+from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement
 from xcebra_nwb.assess.identifiability import leak
 from xcebra_nwb.assess.label_course import predicted_by_others
 from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.assess.verdict import Evidence, verdict
+from xcebra_nwb.attribution.comparison import map_agreement
 from xcebra_nwb.attribution.moderated_variance import half_interval, moderated
 from xcebra_nwb.attribution.null_test import bulk, rank_p_value, resolution, score_maps, smallest_q, unit_norm
 from xcebra_nwb.commands import assess as verb

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from xcebra_nwb.assess.consistency import map_agreement
+from xcebra_nwb.attribution.comparison import map_agreement
 from xcebra_nwb.benchmark import agreement, cebra_peer, demo, perfect, solve, synthetic, violations
 from xcebra_nwb.benchmark.case import HYBRID, PEER, SIZES, Commands, JobContext
 from xcebra_nwb.benchmark.catalogue import BENCHMARKS, cases

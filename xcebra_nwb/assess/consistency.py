@@ -6,35 +6,16 @@ noise structure. So the agreement of the null-corrected maps, and of the nulls a
 
 from __future__ import annotations
 
-from itertools import combinations, permutations
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from xcebra_nwb.assess.identifiability import linear_prediction
 from xcebra_nwb.attribution.null_test import LEAST_NULLS, log_share, null_score
 from xcebra_nwb.xcebra.decoding import explained
 
 Floats = NDArray[np.float64]
-
-
-def map_agreement(maps: Floats) -> float:
-    """Return Spearman's correlation over units, mean over the pairs of maps.
-
-    Args:
-        maps: (map, unit).
-
-    Returns:
-        The mean correlation; NaN for fewer than two maps or three units.
-
-    >>> round(map_agreement(np.array([[1.0, 2.0, 3.0], [1.0, 2.5, 9.0]])), 6)
-    1.0
-    """
-    maps = maps[:, np.isfinite(maps).all(axis=0)]
-    if len(maps) < 2 or maps.shape[1] < 3 or (np.ptp(maps, axis=1) == 0).any():
-        return float("nan")
-    return float(np.mean([spearmanr(a, b).statistic for a, b in combinations(maps, 2)]))
 
 
 def corrected_maps(seeds: Floats, nulls: Floats) -> Floats:

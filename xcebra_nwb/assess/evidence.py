@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, map_agreement
+from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement
 from xcebra_nwb.assess.identifiability import NO_OTHERS
 from xcebra_nwb.assess.latents import Latents
-from xcebra_nwb.attribution.comparison import known_nulls
+from xcebra_nwb.attribution.comparison import known_nulls, map_agreement
 from xcebra_nwb.attribution.null_test import LEAST_NULLS, TOO_FEW
 from xcebra_nwb.xcebra.decoding import METRICS, decoding_score
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import bootstrap, rankdata
 
-from xcebra_nwb.assess.consistency import corrected_maps, map_agreement
-from xcebra_nwb.attribution.comparison import known_nulls
+from xcebra_nwb.assess.consistency import corrected_maps
+from xcebra_nwb.attribution.comparison import known_nulls, map_agreement
 from xcebra_nwb.attribution.null_test import LEAST_NULLS
 from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.benchmark.table import CONFIDENCE, RESAMPLES
