@@ -16,6 +16,7 @@ import xarray as xr
 from scipy.special import ndtr
 from scipy.stats import false_discovery_control
 
+from xcebra_nwb.core import netcdf
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.files import sha256, write_json
@@ -57,9 +58,9 @@ def make_results(
         session = session.assign_attrs(source=str(source), sha256=sha256(source))
     attribution = make_attribution(session, rng, seeds, nulls, methods)
     contract.save(session, directory / "session.nc")
-    contract.save_dataset(make_training(session, rng, seeds, nulls), directory / "training.nc")
-    contract.save_dataset(make_embedding(session, rng, seeds, nulls), directory / "embedding.nc")
-    contract.save_dataset(attribution, directory / "attribution.nc")
+    netcdf.save_dataset(make_training(session, rng, seeds, nulls), directory / "training.nc")
+    netcdf.save_dataset(make_embedding(session, rng, seeds, nulls), directory / "embedding.nc")
+    netcdf.save_dataset(attribution, directory / "attribution.nc")
     write_json(directory / "assessment.json", make_assessment(session, attribution, rng))
     return session
 

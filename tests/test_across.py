@@ -12,9 +12,10 @@ from xcebra_nwb.commands.report import report
 from xcebra_nwb.commands.summarize import summarize
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.files import read_json, write_json
+from xcebra_nwb.core.netcdf import load_dataset, save_dataset
 from xcebra_nwb.core.receipts import ORDER, Receipt
 from xcebra_nwb.core.receipts import save as save_receipt
-from xcebra_nwb.core.session import labels, load, load_dataset, save, save_dataset
+from xcebra_nwb.core.session import labels, load, save
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.core.session_table import write as write_table
 from xcebra_nwb.report.outcome import session_outcome

@@ -17,8 +17,7 @@ from xcebra_nwb.attribution.comparison import map_agreement
 from xcebra_nwb.attribution.moderated_variance import half_interval, moderated
 from xcebra_nwb.attribution.null_test import bulk, rank_p_value, resolution, score_maps, smallest_q, unit_norm
 from xcebra_nwb.commands import assess as verb
-from xcebra_nwb.core import members
-from xcebra_nwb.core import session as contract
+from xcebra_nwb.core import members, netcdf
 from xcebra_nwb.xcebra import decoding
 from xcebra_nwb.xcebra.decoding import Decoder, decoding_score
 
@@ -314,12 +313,12 @@ def test_every_member_is_judged_by_the_label_that_it_saw(name: str) -> None:
 
 def test_nulls_are_decoded_from_the_label_that_they_saw(tmp_path: Path) -> None:
     make_results(tmp_path)
-    embedding = contract.load_dataset(tmp_path / "embedding.nc")
+    embedding = netcdf.load_dataset(tmp_path / "embedding.nc")
     bins = np.flatnonzero(np.isfinite(embedding["embedding"].values[0]).all(axis=1))
     seed = embedding["embedding"].values[0, bins]
     for null in members.nulls(embedding, "head_direction"):  # each carries the label that it was trained on
         embedding["embedding"][null, bins] = np.roll(seed, int(embedding["shift"][null]), axis=0)
-    contract.save_dataset(embedding, tmp_path / "embedding.nc")
+    netcdf.save_dataset(embedding, tmp_path / "embedding.nc")
     verb.assess(tmp_path)
     found = json.loads((tmp_path / "assessment.json").read_text())["labels"]["head_direction"]
     assert found["decoding"]["score"] > 0.8

@@ -14,6 +14,7 @@ from xcebra_nwb.attribution.time_resolved import OverTimeFile
 from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.extract import extract
 from xcebra_nwb.commands.train import train
+from xcebra_nwb.core import netcdf
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.files import sha256
@@ -57,7 +58,9 @@ def whole_array_maps(name: str, tolerance: float) -> tuple[np.ndarray, np.ndarra
 
 def maps(name: str = "conv10", tolerance: float = 0.05, **changes: object) -> attribution.Maps:
     inputs, shape, layers = model(name)
-    return attribution.attribute(inputs, shape, layers, LABELS, np.arange(10, 80), Contrast(), tolerance, **changes)
+    return attribution.attribute(
+        Model(inputs, shape, layers, LABELS, Contrast()), np.arange(10, 80), tolerance, **changes
+    )
 
 
 @pytest.mark.parametrize("name", ["mlp", "conv10"])
@@ -94,7 +97,9 @@ def test_memory_is_bounded_by_the_chunk_not_by_the_recording(monkeypatch: pytest
     def taken(bins: int) -> int:
         where = np.arange(10, bins + 10)
         return memory.peak_bytes(
-            lambda: attribution.attribute(inputs, shape, layers, LABELS, where, Contrast(), 0.05, METHODS, over_time),
+            lambda: attribution.attribute(
+                Model(inputs, shape, layers, LABELS, Contrast()), where, 0.05, METHODS, over_time
+            ),
             torch.device("cpu"),
         )
 
@@ -139,7 +144,7 @@ def test_one_thread_and_two_give_the_same_bits(name: str, gaps: bool) -> None:
         torch.set_num_threads(count)
         try:
             found.append(
-                attribution.attribute(inputs, shape, layers, LABELS, bins, Contrast(), 0.05, over_time=over_time)
+                attribution.attribute(Model(inputs, shape, layers, LABELS, Contrast()), bins, 0.05, over_time=over_time)
             )
         finally:
             torch.set_num_threads(threads)
@@ -187,7 +192,7 @@ def test_for_a_linear_encoder_the_inverse_finds_the_generator() -> None:
     inputs = torch.as_tensor(rng.normal(size=(30, UNITS)))
     labels = [Block("first", 0, 2), Block("second", 2, 4)]
     layers = [(weight, torch.zeros(1, 1, 4, dtype=torch.float64))]
-    found = attribution.attribute(inputs, shape, layers, labels, np.arange(30), Contrast(), 0.0)
+    found = attribution.attribute(Model(inputs, shape, layers, labels, Contrast()), np.arange(30), 0.0)
     expected = np.stack([np.linalg.norm(generator[:, :2], axis=1), np.linalg.norm(generator[:, 2:], axis=1)])
     np.testing.assert_allclose(found.label["inverted_neuron_gradient"][0], expected, atol=1e-10)
     np.testing.assert_allclose(found.effective_rank, [[2, 2]], atol=1e-9)
@@ -206,7 +211,7 @@ def test_maps_over_time_are_those_whose_mean_square_is_the_map() -> None:
 def test_blocks_at_unit_length_lose_one_rank_each_and_the_inverse_holds() -> None:
     inputs, shape, layers = model("mlp")
     cosine = Contrast("cosine")
-    found = attribution.attribute(inputs, shape, layers, LABELS, np.arange(10, 80), cosine, 0.0)
+    found = attribution.attribute(Model(inputs, shape, layers, LABELS, cosine), np.arange(10, 80), 0.0)
     np.testing.assert_allclose(found.effective_rank, [[2, 1]] * MEMBERS, atol=1e-6)
     assert np.isfinite(found.label["inverted_neuron_gradient"]).all()
     assert found.label["inverted_neuron_gradient"].max() < 1e3
@@ -228,7 +233,7 @@ def test_the_jacobian_of_unit_length_blocks_is_that_of_automatic_differentiation
 def test_bins_without_a_gradient_are_left_out_and_counted() -> None:
     inputs, shape, layers = model("mlp")
     clipped = Architecture(UNITS, 8, OUTPUTS, shape.kernels, shape.residual, clip=1e-9)
-    found = attribution.attribute(inputs, clipped, layers, LABELS, np.arange(10, 80), Contrast(), 0.05)
+    found = attribution.attribute(Model(inputs, clipped, layers, LABELS, Contrast()), np.arange(10, 80), 0.05)
     assert found.usable.tolist() == [0, 0]
     assert np.isnan(found.label["inverted_neuron_gradient"]).all()
 
@@ -239,11 +244,11 @@ def test_the_map_is_that_of_the_bins_with_a_gradient() -> None:
     size = np.abs(encoder.embed(shape, layers, inputs, bins)).min(axis=-1)  # (member, bin)
     clip = float(np.median(size))  # beyond it all outputs of a bin are saturated
     clipped = Architecture(UNITS, 8, OUTPUTS, shape.kernels, shape.residual, clip=clip)
-    whole = attribution.attribute(inputs, clipped, layers, LABELS, bins, Contrast(), 0.05)
+    whole = attribution.attribute(Model(inputs, clipped, layers, LABELS, Contrast()), bins, 0.05)
     for member in range(MEMBERS):
         alive = bins[size[member] < clip]
         assert 0 < len(alive) < len(bins)
-        found = attribution.attribute(inputs, clipped, layers, LABELS, alive, Contrast(), 0.05)
+        found = attribution.attribute(Model(inputs, clipped, layers, LABELS, Contrast()), alive, 0.05)
         assert whole.usable[member] == pytest.approx(len(alive) / len(bins))
         assert found.usable[member] == 1
         np.testing.assert_allclose(whole.effective_rank[member], found.effective_rank[member])
@@ -257,8 +262,8 @@ def test_float32_rounding_does_not_blow_up_blocks_at_unit_length() -> None:
     inputs, shape, layers = model("mlp")
     single = [tuple(t.float() for t in layer) for layer in layers]
     cosine, bins = Contrast("cosine"), np.arange(10, 80)
-    double = attribution.attribute(inputs, shape, layers, LABELS, bins, cosine, 0.0)
-    found = attribution.attribute(inputs.float(), shape, single, LABELS, bins, cosine, 0.0)
+    double = attribution.attribute(Model(inputs, shape, layers, LABELS, cosine), bins, 0.0)
+    found = attribution.attribute(Model(inputs.float(), shape, single, LABELS, cosine), bins, 0.0)
     np.testing.assert_allclose(found.effective_rank, double.effective_rank, atol=1e-6)
     for method in METHODS:
         np.testing.assert_allclose(found.label[method], double.label[method], rtol=0.02)
@@ -333,7 +338,7 @@ def test_baselines_stand_beside_the_tested_map_at_fewer_bins(trained: Path) -> N
         assert np.isnan(found[name].isel(unit=SILENT)).all()
         assert np.isfinite(found[name].isel(unit=others)).all()
     assert found.sizes["sample"] == 30
-    assert np.isin(found["sampled_time"], contract.load_dataset(trained / "session.nc")["time"]).all()
+    assert np.isin(found["sampled_time"], netcdf.load_dataset(trained / "session.nc")["time"]).all()
     assert "sampled_time" not in alone
 
 
@@ -396,7 +401,7 @@ def test_members_in_groups_have_the_maps_of_the_stack(trained: Path, monkeypatch
     methods = ["inverted_neuron_gradient", "generator_support", "neuron_gradient"]
     chosen = {"methods": methods, "generator": {"steps": 20}, "time_resolved": True}
     together = attributed(trained, **chosen)
-    assert "attribution_over_time" not in contract.load_dataset(trained / "attribution.nc")
+    assert "attribution_over_time" not in netcdf.load_dataset(trained / "attribution.nc")
     monkeypatch.setattr(member_maps, "BYTES", 1)  # one at a time
     found = attributed(trained, **chosen)
     xr.testing.assert_allclose(found.drop_attrs(), together.drop_attrs(), rtol=1e-3)

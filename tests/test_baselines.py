@@ -148,7 +148,7 @@ def test_members_are_attributed_as_if_alone(name: str, monkeypatch: pytest.Monke
 def attribute(of: Model, methods: list[str], **changes: object) -> attribution.Maps:
     sampling = Sampling(np.random.default_rng(0), bins=20, **changes)
     return attribution.attribute(
-        of.inputs, of.shape, of.layers, LABELS, WHERE, of.contrast, 0.05, methods, sampling=sampling
+        Model(of.inputs, of.shape, of.layers, LABELS, of.contrast), WHERE, 0.05, methods, sampling=sampling
     )
 
 
@@ -188,16 +188,16 @@ def test_progress_comes_to_what_was_announced() -> None:
     sampling = Sampling(np.random.default_rng(0), bins=20)
     methods = ["neuron_gradient", "feature_ablation", "kernel_shap"]
     attribution.attribute(
-        of.inputs, of.shape, of.layers, LABELS, WHERE, of.contrast, 0.05, methods, None, done.append, sampling
+        Model(of.inputs, of.shape, of.layers, LABELS, of.contrast), WHERE, 0.05, methods, None, done.append, sampling
     )
     assert sum(done) == attribution.work(len(WHERE), methods, sampling) == len(WHERE) + 2 * 20
 
 
 def test_the_plain_inverse_is_that_without_a_cut() -> None:
     of = model()
-    bare = attribution.attribute(of.inputs, of.shape, of.layers, LABELS, WHERE, of.contrast, 0.0)
+    bare = attribution.attribute(Model(of.inputs, of.shape, of.layers, LABELS, of.contrast), WHERE, 0.0)
     cut = attribution.attribute(
-        of.inputs, of.shape, of.layers, LABELS, WHERE, of.contrast, 0.3, list(attribution.JACOBIAN_METHODS)
+        Model(of.inputs, of.shape, of.layers, LABELS, of.contrast), WHERE, 0.3, list(attribution.JACOBIAN_METHODS)
     )
     plain = cut.label["inverted_neuron_gradient_plain"]
     np.testing.assert_array_equal(plain, bare.label["inverted_neuron_gradient"])

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xcebra_nwb.core import receipts
-from xcebra_nwb.core.batches import batches, name, record, recorded
-from xcebra_nwb.core.logs import log_path
+from xcebra_nwb.core.batches import batches, log_path, name, record, recorded
 from xcebra_nwb.core.receipts import Receipt
 
 FIVE = ["a", "b", "c", "d", "e"]

@@ -27,7 +27,7 @@ from xcebra_nwb.core import session
 from xcebra_nwb.core.config.schema import Method
 from xcebra_nwb.core.errors import Failure, UsageError
 from xcebra_nwb.report import style
-from xcebra_nwb.training.design.trainable import check_trainable
+from xcebra_nwb.training.design.split import trainable_split
 from xcebra_nwb.xcebra.maps import chunk
 
 COMMAND = Path(sys.executable).parent / "xcebra-nwb"
@@ -142,7 +142,7 @@ def test_a_file_is_asked_for_where_one_is_needed_and_only_there(tmp_path: Path) 
 def test_every_broken_condition_is_a_session_that_can_be_trained_on(condition: violations.Violation) -> None:
     task = violations.task(violations.DESIGNS["quick"], condition, dataset=0)
     session.check(task.session)
-    check_trainable(task.session, task.config)
+    trainable_split(task.session, task.config)
     assert set(task.carries) == set(session.labels(task.session))
     assert {len(truth) for truth in task.carries.values()} == {task.session.sizes["unit"]}
 

@@ -19,7 +19,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from xcebra_nwb.commands.train import train
-from xcebra_nwb.core import host_memory, session
+from xcebra_nwb.core import host_memory, netcdf, session
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import Failure
 from xcebra_nwb.training import checkpoint as module
@@ -29,7 +29,7 @@ from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.out_of_memory import ran_out
 from xcebra_nwb.xcebra.trainers import contrastive, loss_curve, optimize, supervised
 from xcebra_nwb.xcebra.trainers.optimize import Trained
-from xcebra_nwb.xcebra.trainers.snapshot import Snapshot, Survival
+from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint, Snapshot
 from xcebra_nwb.xcebra.trainers.stepper import RecordedStepper
 
 from .results import make_session
@@ -43,13 +43,13 @@ class Killed(BaseException):
     """Stands for a kill: nothing may catch it."""
 
 
-def stack(steps: int, survival: Survival | None = None, name: str = "mlp", **changes: object) -> Trained:
+def stack(steps: int, resume: ResumePoint | None = None, name: str = "mlp", **changes: object) -> Trained:
     activity, position = recording()
     shape = architecture(name, UNITS, hidden=16, outputs=4)
     generators = [np.random.default_rng(seed) for seed in (1, 2, 3)]
     data = samples(position, [0, 0, 90], shape.window)
     return contrastive.train(
-        activity, shape, BLOCKS, data, generators, options(steps, **changes), lambda done: None, survival
+        activity, shape, BLOCKS, data, generators, options(steps, **changes), lambda done: None, resume
     )
 
 
@@ -67,11 +67,11 @@ def test_a_training_goes_on_from_any_snapshot_bit_by_bit(
 ) -> None:
     monkeypatch.setattr(loss_curve, "RECORDS", 15 if steps == 45 else steps)  # a record every three steps, or each
     kept: dict[int, Snapshot] = {}
-    whole = stack(steps, Survival(offer=lambda step, take: kept.update({step: take()})), name, decay=0.5)
+    whole = stack(steps, ResumePoint(on_checkpoint=lambda step, take: kept.update({step: take()})), name, decay=0.5)
     assert list(kept) == [*range(16, steps, 16), steps]
     assert_same(whole, stack(steps, name=name, decay=0.5))
     for step in (16, 32, steps):
-        assert_same(whole, stack(steps, Survival(kept[step]), name, decay=0.5))
+        assert_same(whole, stack(steps, ResumePoint(kept[step]), name, decay=0.5))
 
 
 def test_a_training_by_recorded_steps_is_the_plain_one_and_goes_on_from_a_snapshot(
@@ -80,9 +80,9 @@ def test_a_training_by_recorded_steps_is_the_plain_one_and_goes_on_from_a_snapsh
     plain = stack(40, decay=0.5, regularizer_ramp=(0.3, 0.8))
     monkeypatch.setattr(optimize, "Stepper", partial(RecordedStepper, record=lambda step: step))
     kept: dict[int, Snapshot] = {}
-    keep = Survival(offer=lambda step, take: kept.update({step: take()}))
+    keep = ResumePoint(on_checkpoint=lambda step, take: kept.update({step: take()}))
     recorded = stack(40, keep, decay=0.5, regularizer_ramp=(0.3, 0.8))
-    again = stack(40, Survival(kept[16]), decay=0.5, regularizer_ramp=(0.3, 0.8))
+    again = stack(40, ResumePoint(kept[16]), decay=0.5, regularizer_ramp=(0.3, 0.8))
     assert not caplog.records  # it has proved itself
     assert_same(recorded, again)
     np.testing.assert_allclose(recorded.loss, plain.loss, rtol=1e-4)
@@ -95,7 +95,7 @@ def trained(directory: Path, **changes: object) -> dict[str, bytes | object]:
     train(directory, schema.validate({"training": FEW | changes}))
     found: dict[str, object] = {"layers": load_file(directory / FILES[0])}
     for name in FILES[1:]:
-        found[name] = session.load_dataset(directory / name)
+        found[name] = netcdf.load_dataset(directory / name)
     found["bytes"] = [(directory / name).read_bytes() for name in FILES]
     return found
 
@@ -149,9 +149,9 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     original = contrastive.train
 
     def spy(*arguments: object) -> Trained:
-        generators, chosen, _, survival = arguments[4:8]
+        generators, chosen, _, resume = arguments[4:8]
         if chosen.steps > 1:
-            seen.append((len(generators), survival.begun.step if survival.begun else 0))
+            seen.append((len(generators), resume.start.step if resume.start else 0))
         return original(*arguments)
 
     monkeypatch.setattr(contrastive, "train", spy)
@@ -239,8 +239,8 @@ def test_supervised_training_goes_on_too(place: Path, monkeypatch: pytest.Monkey
     original = supervised.train
 
     def spy(*arguments: object) -> Trained:
-        survival = arguments[7]
-        calls.append(survival.begun.step if survival.begun else 0)
+        resume = arguments[7]
+        calls.append(resume.start.step if resume.start else 0)
         return original(*arguments)
 
     monkeypatch.setattr(supervised, "train", spy)
@@ -422,10 +422,10 @@ def test_memory_is_what_the_job_has_left(tmp_path: Path, monkeypatch: pytest.Mon
 def test_limits_are_those_of_our_own_group_and_of_all_above_it(
     line: str, own: str, above: str, limit: str, usage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for folder, most, used in ((own, 10**18, 500), (above, 1000, 700)):
+    for folder, most, split in ((own, 10**18, 500), (above, 1000, 700)):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / folder / limit).write_text(f"{most}\n")
-        (tmp_path / folder / usage).write_text(f"{used}\n")
+        (tmp_path / folder / usage).write_text(f"{split}\n")
     (tmp_path / "own").write_text(f"1:name=systemd:/elsewhere\n{line}\n")
     monkeypatch.setattr(host_memory, "CGROUP", tmp_path)
     monkeypatch.setattr(host_memory, "OWN", tmp_path / "own")

@@ -23,7 +23,7 @@ from xcebra_nwb.assess.label_course import (
     steps_by_value,
 )
 from xcebra_nwb.assess.verdict import Evidence, verdict
-from xcebra_nwb.xcebra.decoding import label_features
+from xcebra_nwb.core.session import label_features
 
 from .conditions import conditions
 

@@ -34,7 +34,7 @@ from xcebra_nwb.xcebra.sampling.neighbours import TURN, Neighbours
 from xcebra_nwb.xcebra.sampling.pairs import DiscretePairs, NearPairs, PositiveRule, TimePairs
 from xcebra_nwb.xcebra.sampling.windows import successors
 from xcebra_nwb.xcebra.trainers import contrastive
-from xcebra_nwb.xcebra.trainers.snapshot import Survival
+from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
 
 from .test_pairs import SPACES, arc, unit
 from .test_training import BLOCKS, UNITS, options, recording, samples
@@ -268,12 +268,12 @@ def test_members_of_different_lengths_are_drawn_together() -> None:
     assert found[:, 1].max() == 49
 
 
-def trained_there(steps: int, seeds: list[int], survival: Survival | None = None) -> contrastive.Trained:
+def trained_there(steps: int, seeds: list[int], resume: ResumePoint | None = None) -> contrastive.Trained:
     activity, position = recording()
     shape = architecture("mlp", UNITS, hidden=16, outputs=4)
     generators = [np.random.default_rng(seed) for seed in seeds]
     data = samples(position, [0, 120][: len(seeds)])
-    return contrastive.train(activity, shape, BLOCKS, data, generators, options(steps), survival=survival)
+    return contrastive.train(activity, shape, BLOCKS, data, generators, options(steps), resume=resume)
 
 
 def test_training_by_a_devices_own_draws(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,9 +290,9 @@ def test_training_by_a_devices_own_draws(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_draws_after_a_snapshot_are_those_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contrastive, "draws_itself", lambda device: True)
     steps, kept = DEVICE_STEPS_A_DRAW + 5, []
-    whole = trained_there(steps, [1, 2], Survival(offer=lambda step, take: kept.append(take())))
+    whole = trained_there(steps, [1, 2], ResumePoint(on_checkpoint=lambda step, take: kept.append(take())))
     assert kept[0].step == DEVICE_STEPS_A_DRAW
-    later = trained_there(steps, [1, 2], Survival(begun=kept[0]))
+    later = trained_there(steps, [1, 2], ResumePoint(start=kept[0]))
     np.testing.assert_array_equal(later.loss, whole.loss)
     for one, other in zip(later.layers, whole.layers, strict=True):
         assert torch.equal(one[0], other[0])

@@ -119,7 +119,7 @@ def linear(weight: np.ndarray, inputs: np.ndarray, labels: list[Block]) -> Model
 
 def label_map(model: Model, cut: float | Directions) -> np.ndarray:
     bins = np.arange(len(model.inputs))
-    found = maps.attribute(model.inputs, model.shape, model.layers, model.labels, bins, model.contrast, cut)
+    found = maps.attribute(model, bins, cut)
     map_of_first: np.ndarray = found.label["inverted_neuron_gradient"][0, 0]
     return map_of_first / np.linalg.norm(map_of_first)
 

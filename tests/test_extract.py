@@ -19,7 +19,7 @@ from xcebra_nwb.core.files import read_json, sha256
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.bins.smoothing import automatic_smoothing
 from xcebra_nwb.nwb.extraction.extract import extract_session
-from xcebra_nwb.training.design.trainable import check_trainable
+from xcebra_nwb.training.design.split import trainable_split
 
 TIMES, POSITION = build.circling()
 
@@ -309,9 +309,9 @@ def test_no_usable_bin_names_the_reasons(tmp_path: Path) -> None:
 
 def test_a_session_too_short_to_train_is_refused_and_leaves_only_what_it_holds(tmp_path: Path, plain: Path) -> None:
     dataset = run(plain)
-    check_trainable(dataset, validate({}))
+    trainable_split(dataset, validate({}))
     with pytest.raises(Refusal, match=r"bins to train on .1198 usable, .* fewer than a batch of 2000"):
-        check_trainable(dataset, validate({"training": {"batch_size": 2000}}))
+        trainable_split(dataset, validate({"training": {"batch_size": 2000}}))
     with pytest.raises(Refusal, match="fewer than a batch"):
         extract(plain, tmp_path / "out", validate({"training": {"batch_size": 2000}}), "one")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["inventory.json"]
@@ -324,9 +324,9 @@ def test_a_window_longer_than_every_segment_is_refused(tmp_path: Path) -> None:
     edges = np.arange(0, 60, 0.25)
     build.add_intervals(nwb, "trials", np.stack([edges, edges + 0.25], axis=1))
     dataset = run(build.save(nwb, tmp_path / "trials.nwb"))
-    check_trainable(dataset, validate({}))
+    trainable_split(dataset, validate({}))
     with pytest.raises(Refusal, match=r"no window of 10 bins fits: the longest segment has 5 bins .0.25 s."):
-        check_trainable(dataset, validate({"encoder": {"architecture": "conv10"}}))
+        trainable_split(dataset, validate({"encoder": {"architecture": "conv10"}}))
 
 
 def test_smoothing_is_for_counts_and_one_bin() -> None:

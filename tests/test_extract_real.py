@@ -13,7 +13,7 @@ from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.nwb.extraction.extract import extract_session
-from xcebra_nwb.training.design.trainable import check_trainable
+from xcebra_nwb.training.design.split import trainable_split
 
 RATES = {
     "neural": {"source": "/processing/ecephys/firing_rates"},
@@ -34,7 +34,7 @@ def test_rat_on_a_linear_track(shared_data: Path) -> None:
     assert masks == {"position: tracking lost (stands exactly still)": 19944}  # the last quarter of an hour
     dataset = extract_session(path, validate({}), "rat")
     assert dataset.sizes["unit"] == 21 and dataset["n_spikes"].values.min() >= 50
-    check_trainable(dataset, validate({}))
+    trainable_split(dataset, validate({}))
 
 
 @pytest.mark.parametrize("bin_width", ["auto", 0.1])

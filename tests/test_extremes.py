@@ -10,13 +10,13 @@ import torch
 from xcebra_nwb.commands.assess import assess
 from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.train import train
-from xcebra_nwb.core import session
+from xcebra_nwb.core import netcdf, session
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import Failure, Refusal
 from xcebra_nwb.training import memory, memory_groups
 from xcebra_nwb.training.checkpoint import Checkpoint
 from xcebra_nwb.training.memory_groups import train_in_groups
-from xcebra_nwb.xcebra.trainers.snapshot import Survival
+from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
 
 from .results import make_session
 
@@ -35,7 +35,7 @@ def test_one_encoder_and_no_null_go_all_the_way_and_say_what_cannot_be_known(pla
     train(place, chosen)
     attribute(place, chosen)
     assess(place)
-    maps = session.load_dataset(place / "attribution.nc")
+    maps = netcdf.load_dataset(place / "attribution.nc")
     assert dict(maps.sizes).items() >= {"seed": 1, "null": 0}.items()
     assert np.isfinite(maps["attribution"]).all()
     for name, reason in {"z": "null", "q_value": "null", "attribution_sd": "single seed"}.items():
@@ -65,7 +65,7 @@ def test_memory_is_measured_again_when_it_ran_out(tmp_path: Path, monkeypatch: p
     free, sizes = [800.0], []
     monkeypatch.setattr(memory, "free_bytes", lambda device: free[0] / memory_groups.SHARE)
 
-    def work(members: range, survival: Survival) -> list[int]:
+    def work(members: range, resume: ResumePoint) -> list[int]:
         sizes.append(len(members))
         if len(members) == 8:
             free[0] = 300.0  # others came
@@ -81,7 +81,7 @@ def test_memory_is_measured_again_when_it_ran_out(tmp_path: Path, monkeypatch: p
 def test_memory_that_others_keep_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free_bytes", lambda device: 50e6)
 
-    def work(members: range, survival: Survival) -> list[int]:
+    def work(members: range, resume: ResumePoint) -> list[int]:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     checkpoint = Checkpoint(tmp_path, "this training", [range(4)], 100)

@@ -5,22 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from xcebra_nwb.core import fingerprint as module
+from xcebra_nwb.core import provenance
 
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the package that may be edited."""
     copy = tmp_path / "xcebra_nwb"
-    shutil.copytree(module.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(module, "PACKAGE", copy)
+    shutil.copytree(provenance.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(provenance, "PACKAGE", copy)
     return copy
 
 
 def fingerprints() -> dict[str, str]:
-    for cached in (module.fingerprint, module._read):
+    for cached in (provenance.fingerprint, provenance._read):
         cached.cache_clear()
-    return {verb: module.fingerprint(verb) for verb in ("extract", "train", "attribute", "assess")}
+    return {verb: provenance.fingerprint(verb) for verb in ("extract", "train", "attribute", "assess")}
 
 
 def edit(file: Path, old: str, new: str) -> None:

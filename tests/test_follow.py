@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from xcebra_nwb.commands.run_progress import Follower
+from xcebra_nwb.commands.run_progress import RunMonitor
 from xcebra_nwb.core import receipts
-from xcebra_nwb.core.logs import TOGETHER, log_path
+from xcebra_nwb.core.batches import TOGETHER, log_path
 from xcebra_nwb.core.receipts import Receipt
 
 
@@ -21,15 +21,15 @@ def write_log(results: Path, who: str, verb: str, text: str, time: int = 1) -> P
 
 
 def test_the_log_of_a_job_for_all_sessions_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    follower = Follower(tmp_path, ["a", "b"])
-    write_log(tmp_path, TOGETHER, "train", "2 sessions in one space\n5 of 9 steps, 1 s left\n")
+    monitor = RunMonitor(tmp_path, ["a", "b"])
+    write_log(tmp_path, TOGETHER, "train", "2 sessions in one space\ntraining: 5 of 9 steps, 4.0/s, 1 s left\n")
     for session in ("a", "b"):
         write_log(tmp_path, session, "extract", "12 units\n")
         for verb in ("extract", "train"):
             receipts.save(Receipt(verb=verb, session=session, state="done"), tmp_path / session)
     with caplog.at_level(logging.INFO, logger="xcebra_nwb"):
-        follower.look()
-        follower.look()
+        monitor.poll()
+        monitor.poll()
     said = ["a: extract: 12 units", "b: extract: 12 units", "together: train: 2 sessions in one space"]
     assert caplog.messages == said
 
@@ -40,15 +40,15 @@ def test_what_is_done_again_is_said_and_what_an_earlier_run_did_is_not(
     for verb in ("extract", "assess"):
         write_log(tmp_path, "a", verb, "old\n")
         receipts.save(Receipt(verb=verb, session="a", state="done"), tmp_path / "a")
-    follower = Follower(tmp_path, ["a"])
+    monitor = RunMonitor(tmp_path, ["a"])
     with caplog.at_level(logging.INFO, logger="xcebra_nwb"):
-        follower.look()
+        monitor.poll()
         receipts.path(tmp_path / "a", "assess").unlink()  # as the workflow does before it runs a job
-        follower.look()
+        monitor.poll()
         write_log(tmp_path, "a", "assess", "position: supported\n")
         receipts.save(Receipt(verb="assess", session="a", state="done"), tmp_path / "a")
-        follower.look()
-        follower.look()
+        monitor.poll()
+        monitor.poll()
     assert caplog.messages == ["a: assess: position: supported"]
 
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xcebra_nwb.core import sizes as sizes_of
+from xcebra_nwb.core.activity import SHARE
 from xcebra_nwb.core.config import schema
-from xcebra_nwb.core.input_array import SHARE
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.core.sizes import MEGABYTE, Sizes
 from xcebra_nwb.training import memory

@@ -209,12 +209,8 @@ def maps(
     sampling = attribution.Sampling(np.random.default_rng(0), members=members)
     done: list[int] = []
     found = attribution.attribute(
-        model.inputs,
-        model.shape,
-        model.layers,
-        LABELS,
+        Model(model.inputs, model.shape, model.layers, LABELS, Contrast()),
         np.arange(0, SAMPLES, 10),
-        Contrast(),
         0.05,
         methods,
         over_time,
@@ -256,5 +252,8 @@ def test_support_asks_for_what_it_is_to_explain() -> None:
     model, _ = stack()
     with pytest.raises(ValueError, match="Observed"):
         attribution.attribute(
-            model.inputs, model.shape, model.layers, LABELS, np.arange(9), Contrast(), 0.05, [generator_support.METHOD]
+            Model(model.inputs, model.shape, model.layers, LABELS, Contrast()),
+            np.arange(9),
+            0.05,
+            [generator_support.METHOD],
         )

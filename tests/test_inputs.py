@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from xcebra_nwb.commands.assess import assess
 from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.train import train
-from xcebra_nwb.core import scratch, session
+from xcebra_nwb.core import activity, netcdf, scratch, session
+from xcebra_nwb.core.activity import Moments, input_array
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import Failure
-from xcebra_nwb.core.input_array import input_array
-from xcebra_nwb.core.moments import Moments
 from xcebra_nwb.training.inputs import encoder_inputs, recorded_inputs
 from xcebra_nwb.xcebra.encoder import gather_windows
 from xcebra_nwb.xcebra.inputs import At, Recording
@@ -44,17 +43,17 @@ def test_on_disk_the_encoders_see_the_same_to_the_bit(tmp_path: Path, smoothing:
     opened = session.load(tmp_path / "session.nc")
     mapped = input_array(opened, tmp_path, most=0)
     assert isinstance(mapped, np.memmap)
-    np.testing.assert_array_equal(mapped, session.encoder_input(made(smoothing, standardize)))
+    np.testing.assert_array_equal(mapped, activity.encoder_input(made(smoothing, standardize)))
     assert [file.name for file in tmp_path.iterdir()] == ["session.nc"]
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.4])
 def test_blocks_are_smoothed_like_the_whole(monkeypatch: pytest.MonkeyPatch, smoothing: float) -> None:
     one = made(smoothing, 0)
-    whole = session.encoder_input(one)
+    whole = activity.encoder_input(one)
     monkeypatch.setattr(session, "BLOCK", 50 * one.sizes["unit"])
-    assert len(list(session.blocks(one))) > 2
-    np.testing.assert_array_equal(session.encoder_input(one), whole)
+    assert len(list(activity.blocks(one))) > 2
+    np.testing.assert_array_equal(activity.encoder_input(one), whole)
 
 
 @given(st.lists(st.lists(st.floats(-1e3, 1e3), max_size=5), min_size=1, max_size=6))
@@ -74,13 +73,13 @@ def test_all_of_a_run_is_the_same_with_the_recording_on_disk(
     chosen = schema.validate({"training": few, "encoder": {"architecture": "conv10", "hidden": 8}})
     found = []
     for name, share in (("memory", 0.5), ("disk", 0.0)):
-        monkeypatch.setattr("xcebra_nwb.core.input_array.SHARE", share)
+        monkeypatch.setattr("xcebra_nwb.core.activity.SHARE", share)
         session.save(made(), tmp_path / name / "session.nc")
         train(tmp_path / name, chosen)
         attribute(tmp_path / name, chosen)
         assess(tmp_path / name)
         files = [
-            session.load_dataset(tmp_path / name / f"{file}.nc").drop_attrs()
+            netcdf.load_dataset(tmp_path / name / f"{file}.nc").drop_attrs()
             for file in ("training", "embedding", "attribution")
         ]
         found.append([*files, (tmp_path / name / "assessment.json").read_text()])
@@ -107,7 +106,7 @@ def test_a_card_fetches_what_it_does_not_hold(tmp_path: Path, most: float | None
     found = encoder_inputs(made(), torch.device("cuda"), tmp_path, most=most)
     assert (found.kept.device.type == "cpu") == (most == 0)
     rows = found.index_select(0, torch.arange(found.shape[0], device="cuda"))
-    np.testing.assert_array_equal(rows.cpu().numpy(), session.encoder_input(made()))
+    np.testing.assert_array_equal(rows.cpu().numpy(), activity.encoder_input(made()))
 
 
 def test_generators_see_the_recording_as_it_was(tmp_path: Path) -> None:
@@ -162,4 +161,4 @@ def test_what_is_no_number_is_said_when_it_is_read(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="not finite in valid bins"):
         session.check(opened)
     with pytest.raises(Failure, match="not finite in valid bins"):
-        session.encoder_input(opened)
+        activity.encoder_input(opened)

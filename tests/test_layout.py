@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
+from xcebra_nwb.core.activity import encoder_input, smoothing_reach
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import Refusal
-from xcebra_nwb.core.session import encoder_input, smoothing_reach
-from xcebra_nwb.training.design.split import WINDOWS, layout
-from xcebra_nwb.training.design.trainable import check_trainable
+from xcebra_nwb.training.design.split import WINDOWS, split_session, trainable_split
 from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN, window_offsets
 
 from .results import make_session
@@ -34,10 +33,12 @@ def test_smoothing_carries_a_spike_as_far_as_its_reach() -> None:
 def test_no_raw_bin_is_seen_both_in_training_and_held_out(name: str, smoothing: float, reach: int) -> None:
     session = make_session(np.random.default_rng(0))
     session["activity"].attrs["smoothing"] = smoothing
-    used = layout(session, schema.validate({"encoder": {"architecture": name}, "training": {"held_out_blocks": 3}}))
-    train, held_out = (np.flatnonzero(used.split == part) for part in (TRAIN, HELD_OUT))
-    assert used.guard == WINDOWS[name] - 1 + 2 * reach
-    assert np.abs(train[:, None] - held_out).min() == used.guard + 1  # no bin is lost beyond the guard
+    split = split_session(
+        session, schema.validate({"encoder": {"architecture": name}, "training": {"held_out_blocks": 3}})
+    )
+    train, held_out = (np.flatnonzero(split.part == part) for part in (TRAIN, HELD_OUT))
+    assert split.guard == WINDOWS[name] - 1 + 2 * reach
+    assert np.abs(train[:, None] - held_out).min() == split.guard + 1  # no bin is lost beyond the guard
     assert not raw_bins(train, WINDOWS[name], reach) & raw_bins(held_out, WINDOWS[name], reach)
 
 
@@ -45,7 +46,7 @@ def test_bins_that_the_guards_leave_too_few_of_are_refused() -> None:
     session = make_session(np.random.default_rng(0))
     chosen = schema.validate({"training": {"batch_size": 128, "held_out_blocks": 10}})
     session["activity"].attrs["smoothing"] = 0.0
-    check_trainable(session, chosen)
+    trainable_split(session, chosen)
     session["activity"].attrs["smoothing"] = 0.5
     with pytest.raises(Refusal, match="guards of 80 bins round 10 held-out stretches"):
-        check_trainable(session, chosen)
+        trainable_split(session, chosen)

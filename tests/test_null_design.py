@@ -6,8 +6,8 @@ import xarray as xr
 
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.training.design.nulls import MOST_ALIKE, NullDesign, likeness, null_design
-from xcebra_nwb.training.design.split import layout
+from xcebra_nwb.training.design.nulls import MOST_ALIKE, NullDesign, null_design, predictability
+from xcebra_nwb.training.design.split import split_session
 
 from .results import make_session
 
@@ -21,7 +21,7 @@ def session() -> xr.Dataset:
 
 def design(session: xr.Dataset, label: str, kind: object = "auto", nulls: int = 6) -> NullDesign:
     chosen = schema.validate({"training": {"nulls": nulls, "null_kind": kind}})
-    return null_design(session, layout(session, chosen), label, chosen, np.random.default_rng(5))
+    return null_design(session, split_session(session, chosen), label, chosen, np.random.default_rng(5))
 
 
 def kinds(found: NullDesign) -> set[str]:
@@ -49,10 +49,10 @@ def test_what_belongs_to_trials_is_dealt_out_anew_unless_neighbours_are_alike(se
 
 def test_every_null_of_a_trial_label_is_constant_within_trials(session: xr.Dataset) -> None:
     chosen = schema.validate({"training": {"nulls": 4, "null_kind": "permute"}})
-    used = layout(session, chosen)
-    for null in null_design(session, used, "choice", chosen, np.random.default_rng(0)).nulls:
-        values = session["choice"].values[used.bins][null.order]
-        trial = session["choice_trial"].values[used.bins]
+    split = split_session(session, chosen)
+    for null in null_design(session, split, "choice", chosen, np.random.default_rng(0)).nulls:
+        values = session["choice"].values[split.bins][null.order]
+        trial = session["choice_trial"].values[split.bins]
         assert all(len(np.unique(values[trial == t])) == 1 for t in np.unique(trial))
 
 
@@ -71,9 +71,9 @@ def test_laps_at_an_uneven_pace_keep_those_nulls_that_are_unlike_them(session: x
     phase = np.cumsum(0.02 * np.exp(np.repeat(rng.normal(0, 0.7, BINS // 50), 50)))
     session["position"][:] = np.where(session["valid"], np.sin(2 * np.pi * phase), np.nan)[:, None] * [1.0, 0.5]
     found = design(session, "position")
-    used = layout(session, schema.validate({}))
+    split = split_session(session, schema.validate({}))
     assert found.nulls
-    assert all(likeness(session, used, "position", null.order) <= MOST_ALIKE for null in found.nulls)
+    assert all(predictability(session, split, "position", null.order) <= MOST_ALIKE for null in found.nulls)
 
 
 def test_the_config_may_choose_the_kind_for_every_label_or_for_one(session: xr.Dataset) -> None:

@@ -7,15 +7,24 @@ import pytest
 import xarray as xr
 
 from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.config.objectives import Objective
+from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.errors import Refusal, UsageError
-from xcebra_nwb.training.design.ensemble import SEED, Member, members, null_designs, objective_space, samples
+from xcebra_nwb.training.design.ensemble import SEED, Member, members, null_designs
+from xcebra_nwb.training.design.label_space import objective_space
 from xcebra_nwb.training.design.objectives import remarks, resolve
-from xcebra_nwb.training.design.split import Layout, layout
+from xcebra_nwb.training.design.samples import samples
+from xcebra_nwb.training.design.split import Split, split_session
 from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, NEITHER, TRAIN
 
 from .results import make_session
 
 TIME = {"name": "time", "outputs": [0, 8], "positive": "time"}
+
+
+def resolved(chosen: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
+    """The objectives of a session and its number of latents, with the session's own split."""
+    return resolve(chosen, session, split_session(session, chosen))
 
 
 @pytest.fixture
@@ -24,7 +33,7 @@ def session() -> xr.Dataset:
 
 
 def test_auto_gives_time_everything_and_every_label_a_block(session: xr.Dataset) -> None:
-    objectives, outputs = resolve(schema.validate({}), session)
+    objectives, outputs = resolved(schema.validate({}), session)
     assert outputs == 8
     assert [(o.name, o.outputs, o.positive) for o in objectives] == [
         ("time", (0, 8), "time"),
@@ -36,13 +45,13 @@ def test_auto_gives_time_everything_and_every_label_a_block(session: xr.Dataset)
 
 def test_auto_leaves_two_latents_to_what_no_label_explains(session: xr.Dataset) -> None:
     only = session.drop_vars(["head_direction", "choice"])
-    assert resolve(schema.validate({}), only)[1] == 3 + 2
-    assert resolve(schema.validate({"encoder": {"outputs": 4}}), only)[1] == 4
-    assert resolve(schema.validate({"encoder": {"outputs": 11}}), only)[1] == 11
+    assert resolved(schema.validate({}), only)[1] == 3 + 2
+    assert resolved(schema.validate({"encoder": {"outputs": 4}}), only)[1] == 4
+    assert resolved(schema.validate({"encoder": {"outputs": 11}}), only)[1] == 11
 
 
 def test_auto_raises_the_number_of_latents_when_the_blocks_need_it(session: xr.Dataset) -> None:
-    objectives, outputs = resolve(schema.validate({"encoder": {"outputs": 2}}), session)
+    objectives, outputs = resolved(schema.validate({"encoder": {"outputs": 2}}), session)
     assert outputs == objectives[-1].outputs[1] > 2
 
 
@@ -78,18 +87,18 @@ def test_a_rule_that_cannot_read_its_label_is_refused(session: xr.Dataset, objec
     session["speed"] = session["position"][:, 0].assign_attrs(session["position"].attrs)
     session["choice_2"] = session["choice"]
     with pytest.raises(UsageError, match=says) as raised:
-        resolve(schema.validate({"objectives": [TIME, {"name": "x", "outputs": [0, 2], **objective}]}), session)
+        resolved(schema.validate({"objectives": [TIME, {"name": "x", "outputs": [0, 2], **objective}]}), session)
     assert "\n" not in str(raised.value)
 
 
 def test_time_alone_is_nothing_to_attribute(session: xr.Dataset) -> None:
     with pytest.raises(UsageError, match="nothing to attribute"):
-        resolve(schema.validate({"objectives": [TIME]}), session)
+        resolved(schema.validate({"objectives": [TIME]}), session)
 
 
 def stack_of(session: xr.Dataset, chosen: schema.Config) -> list[Member]:
-    used = layout(session, chosen)
-    return members(null_designs(session, used, resolve(chosen, session)[0], chosen), chosen)
+    split = split_session(session, chosen)
+    return members(null_designs(session, split, resolved(chosen, session)[0], chosen), chosen)
 
 
 def test_members_draw_from_generators_of_their_own(session: xr.Dataset) -> None:
@@ -104,19 +113,19 @@ def test_members_draw_from_generators_of_their_own(session: xr.Dataset) -> None:
 def test_the_nulls_of_a_label_do_not_depend_on_the_other_labels(session: xr.Dataset) -> None:
     chosen = schema.validate({"training": {"seeds": 1, "nulls": 3}})
     alone = stack_of(session.drop_vars(["position", "choice"]), chosen)[1:]
-    beside = [m for m in stack_of(session, chosen) if m.broken and m.broken.label == "head_direction"]
+    beside = [m for m in stack_of(session, chosen) if m.null_label and m.null_label.label == "head_direction"]
     for one, other in zip(alone, beside, strict=True):
-        np.testing.assert_array_equal(one.broken.order, other.broken.order)
+        np.testing.assert_array_equal(one.null_label.order, other.null_label.order)
         assert one.generator(0).random() == other.generator(0).random()
 
 
 def test_the_samples_of_the_two_parts_share_no_bin(session: xr.Dataset) -> None:
     chosen = schema.validate({"training": {"nulls": 2, "seeds": 1}})
-    used = layout(session, chosen)
-    objectives, _ = resolve(chosen, session)
+    split = split_session(session, chosen)
+    objectives, _ = resolved(chosen, session)
     stack = stack_of(session, chosen)
-    train = samples(session, used, objectives, stack, TRAIN)
-    test = samples(session, used, objectives, stack, HELD_OUT)
+    train = samples(session, split, objectives, stack, TRAIN)
+    test = samples(session, split, objectives, stack, HELD_OUT)
     assert not set(train[0].bins) & set(test[0].bins)
     for own in train:
         for rule in own.rules:
@@ -127,18 +136,20 @@ def test_the_samples_of_the_two_parts_share_no_bin(session: xr.Dataset) -> None:
 @pytest.mark.parametrize("part", [TRAIN, HELD_OUT])
 def test_a_null_reads_one_label_in_another_order_and_all_others_as_they_were(session: xr.Dataset, part: int) -> None:
     chosen = schema.validate({"training": {"nulls": 2, "seeds": 1}})
-    used = layout(session, chosen)
-    objectives, _ = resolve(chosen, session)
+    split = split_session(session, chosen)
+    objectives, _ = resolved(chosen, session)
     stack = stack_of(session, chosen)
-    numbers = used.numbers(part)
-    for member, own in zip(stack, samples(session, used, objectives, stack, part), strict=True):
-        broken = member.broken.label if member.broken else ""
+    numbers = split.numbers(part)
+    for member, own in zip(stack, samples(session, split, objectives, stack, part), strict=True):
+        null_label = member.null_label.label if member.null_label else ""
         by_name = {o.name: rule for o, rule in zip(objectives, own.rules, strict=True)}
         expected = {
-            name: session[name].values[used.bins][member.broken.order if name == broken else slice(None)][numbers]
+            name: session[name].values[split.bins][member.null_label.order if name == null_label else slice(None)][
+                numbers
+            ]
             for name in ("position", "head_direction", "choice")
         }
-        scale = objective_space(session, used, objectives[1]).scale
+        scale = objective_space(session, split, objectives[1]).scale
         np.testing.assert_array_equal(by_name["position"].values, expected["position"] / scale)
         np.testing.assert_array_equal(by_name["head_direction"].values[:, 0], expected["head_direction"])
         np.testing.assert_array_equal(by_name["choice"].classes.group, expected["choice"])
@@ -147,13 +158,13 @@ def test_a_null_reads_one_label_in_another_order_and_all_others_as_they_were(ses
 @pytest.mark.parametrize("part", [TRAIN, HELD_OUT])
 def test_the_steps_of_a_label_are_those_of_the_training_part(session: xr.Dataset, part: int) -> None:
     chosen = schema.validate({"training": {"nulls": 2, "seeds": 1}})
-    used = layout(session, chosen)
-    size = np.where(used.split == TRAIN, 1.0, 100.0)  # the label runs away wherever nothing is trained
+    split = split_session(session, chosen)
+    size = np.where(split.part == TRAIN, 1.0, 100.0)  # the label runs away wherever nothing is trained
     session["position"][:] = np.cumsum(size)[:, None]
-    objectives, _ = resolve(chosen, session)
+    objectives, _ = resolved(chosen, session)
     stack = stack_of(session, chosen)
     number = [o.name for o in objectives].index("position")
-    for own in samples(session, used, objectives, stack, part):
+    for own in samples(session, split, objectives, stack, part):
         steps = own.rules[number].steps.increments
         assert len(steps) > 100
         np.testing.assert_array_equal(steps, np.ones_like(steps))
@@ -161,12 +172,12 @@ def test_the_steps_of_a_label_are_those_of_the_training_part(session: xr.Dataset
 
 def test_a_part_without_a_positive_for_time_is_refused(session: xr.Dataset) -> None:
     chosen = schema.validate({"training": {"nulls": 0, "seeds": 1}})
-    used = layout(session, chosen)
-    alone = np.where(np.arange(len(used.split)) % 2, NEITHER, used.split)  # no bin follows another
-    objectives, _ = resolve(chosen, session)
+    split = split_session(session, chosen)
+    alone = np.where(np.arange(len(split.part)) % 2, NEITHER, split.part)  # no bin follows another
+    objectives, _ = resolved(chosen, session)
     time_only = [o for o in objectives if o.label is None]
     with pytest.raises(Refusal, match="held-out part has a positive"):
-        samples(session, Layout(used.bins, alone, used.segment, 0), time_only, members([], chosen), HELD_OUT)
+        samples(session, Split(split.bins, alone, split.segment, 0), time_only, members([], chosen), HELD_OUT)
 
 
 COSINE = {"similarity": "cosine"}
@@ -191,21 +202,21 @@ def choice_at(*outputs: int) -> dict:
 def test_blocks_that_have_no_length_of_their_own_are_refused_for_cosine(
     session: xr.Dataset, blocks: list[dict], says: str
 ) -> None:
-    resolve(schema.validate({"objectives": [TIME, *blocks]}), session)  # fine for the Euclidean similarity
+    resolved(schema.validate({"objectives": [TIME, *blocks]}), session)  # fine for the Euclidean similarity
     with pytest.raises(UsageError, match=says) as raised:
-        resolve(schema.validate({"objectives": [TIME, *blocks], "training": COSINE}), session)
+        resolved(schema.validate({"objectives": [TIME, *blocks], "training": COSINE}), session)
     assert "\n" not in str(raised.value)
 
 
 def test_blocks_side_by_side_are_fine_for_cosine(session: xr.Dataset) -> None:
     blocks = [position_at(0, 3), choice_at(3, 5)]  # time shares latents with both: it is not attributed
-    assert resolve(schema.validate({"objectives": [TIME, *blocks], "training": COSINE}), session)[1] == 8
+    assert resolved(schema.validate({"objectives": [TIME, *blocks], "training": COSINE}), session)[1] == 8
 
 
 def test_auto_gives_a_label_of_two_classes_two_latents_for_cosine(session: xr.Dataset) -> None:
     widths = {}
     for similarity in ("euclidean", "cosine"):
-        objectives, _ = resolve(schema.validate({"training": {"similarity": similarity}}), session)
+        objectives, _ = resolved(schema.validate({"training": {"similarity": similarity}}), session)
         first, last = objectives[-1].outputs
         widths[similarity] = last - first
     assert widths == {"euclidean": 1, "cosine": 2}
@@ -228,8 +239,8 @@ def test_every_rule_draws_its_positives_from_the_session(session: xr.Dataset, ru
     attrs = session["position"].attrs
     session["gaze"] = (("time", "gaze_axis"), 0.97 * gaze, attrs)  # a little short, as means over bins are
     chosen = schema.validate({"objectives": [TIME, {"name": "x", "outputs": [0, 2], **rule}], "training": {"nulls": 0}})
-    used, (objectives, _) = layout(session, chosen), resolve(chosen, session)
-    data = samples(session, used, objectives, stack_of(session, chosen))[0]
+    split, (objectives, _) = split_session(session, chosen), resolved(chosen, session)
+    data = samples(session, split, objectives, stack_of(session, chosen))[0]
     positive = data.rules[1].draw(data.references, np.random.default_rng(0))
     label, other = (session[rule["label"]].values[data.bins[numbers]] for numbers in (data.references, positive))
     if label.dtype.kind == "f":
@@ -245,17 +256,17 @@ def test_every_rule_draws_its_positives_from_the_session(session: xr.Dataset, ru
 def test_a_null_of_mixed_pairs_breaks_one_label_and_leaves_the_other_true(session: xr.Dataset) -> None:
     mixed = {"name": "x", "outputs": [0, 2], "positive": "mixed", "label": "position", "within": "choice"}
     chosen = schema.validate({"objectives": [TIME, mixed, choice_at(3, 5)], "training": {"nulls": 1, "seeds": 1}})
-    used, (objectives, _) = layout(session, chosen), resolve(chosen, session)
+    split, (objectives, _) = split_session(session, chosen), resolved(chosen, session)
     stack = stack_of(session, chosen)
-    position, choice = (session[name].values[used.bins] for name in ("position", "choice"))
-    scale = objective_space(session, used, objectives[1]).scale
-    assert [m.broken.label if m.broken else "" for m in stack] == ["", "position", "choice"]
-    for member, own in zip(stack, samples(session, used, objectives, stack), strict=True):
+    position, choice = (session[name].values[split.bins] for name in ("position", "choice"))
+    scale = objective_space(session, split, objectives[1]).scale
+    assert [m.null_label.label if m.null_label else "" for m in stack] == ["", "position", "choice"]
+    for member, own in zip(stack, samples(session, split, objectives, stack), strict=True):
         orders = {name: member.order(name) for name in ("position", "choice")}
         seen = position[slice(None) if orders["position"] is None else orders["position"]]
         classes = choice[slice(None) if orders["choice"] is None else orders["choice"]]
-        np.testing.assert_array_equal(own.rules[1].values, seen[used.numbers(TRAIN)] / scale)
-        np.testing.assert_array_equal(own.rules[1].classes, classes[used.numbers(TRAIN)])
+        np.testing.assert_array_equal(own.rules[1].values, seen[split.numbers(TRAIN)] / scale)
+        np.testing.assert_array_equal(own.rules[1].classes, classes[split.numbers(TRAIN)])
 
 
 def test_no_rule_reads_time_across_the_borders_of_trials(session: xr.Dataset) -> None:
@@ -263,8 +274,8 @@ def test_no_rule_reads_time_across_the_borders_of_trials(session: xr.Dataset) ->
     session["segment"][:] = np.where(session["valid"], trial, -1)
     session["position"][:] = session["position"].values + 1000.0 * trial[:, None]  # another place every trial
     chosen = schema.validate({"training": {"nulls": 0}})
-    used, (objectives, _) = layout(session, chosen), resolve(chosen, session)
-    data = samples(session, used, objectives, stack_of(session, chosen))[0]
+    split, (objectives, _) = split_session(session, chosen), resolved(chosen, session)
+    data = samples(session, split, objectives, stack_of(session, chosen))[0]
     time, position = data.rules[:2]
     following = data.bins[time.draw(data.references, np.random.default_rng(0))]
     np.testing.assert_array_equal(following, data.bins[data.references] + 1)
@@ -276,15 +287,15 @@ def test_no_rule_reads_time_across_the_borders_of_trials(session: xr.Dataset) ->
 
 
 def objective_scale(session: xr.Dataset, chosen: schema.Config) -> np.ndarray:
-    objectives, _ = resolve(chosen, session)
-    return objective_space(session, layout(session, chosen), objectives[1]).scale
+    objectives, _ = resolved(chosen, session)
+    return objective_space(session, split_session(session, chosen), objectives[1]).scale
 
 
 def test_the_scale_of_a_label_is_that_of_its_steps_in_the_training_part(session: xr.Dataset) -> None:
     chosen = schema.validate({})
-    used = layout(session, chosen)
-    later = used.numbers(TRAIN)[1:][np.diff(used.bins[used.numbers(TRAIN)]) == 1]
-    values = session["position"].values[used.bins]
+    split = split_session(session, chosen)
+    later = split.numbers(TRAIN)[1:][np.diff(split.bins[split.numbers(TRAIN)]) == 1]
+    values = session["position"].values[split.bins]
     expected = np.sqrt(((values[later] - values[later - 1]) ** 2).mean(axis=0))
     np.testing.assert_allclose(objective_scale(session, chosen), expected)
     session["position"][:, 1] *= 100
@@ -322,18 +333,18 @@ def test_a_label_with_too_few_values_is_refused_in_one_line(
 ) -> None:
     objectives = [TIME, {"name": "x", "outputs": [0, 2], **objective}]
     with pytest.raises(Refusal, match=says) as raised:
-        resolve(schema.validate({"objectives": objectives}), with_values(session, name, values))
+        resolved(schema.validate({"objectives": objectives}), with_values(session, name, values))
     assert "\n" not in str(raised.value)
 
 
 def test_auto_leaves_out_a_label_that_does_not_vary_and_says_so(session: xr.Dataset) -> None:
     still, chosen = with_values(session, "position", TWO_PLACES), schema.validate({})
-    objectives, outputs = resolve(chosen, still)
+    objectives, outputs = resolved(chosen, still)
     assert [o.name for o in objectives] == ["time", "head_direction", "choice"]
-    (said,) = remarks(chosen, still, objectives, outputs)
+    (said,) = remarks(chosen, still, split_session(still, chosen), objectives, outputs)
     assert said.startswith("label position has no objective: 2 distinct values in the ")
     with pytest.raises(Refusal, match="no label varies enough to train on: position: 2 distinct"):
-        resolve(chosen, still[["activity", "valid", "segment", "position"]])
+        resolved(chosen, still[["activity", "valid", "segment", "position"]])
 
 
 def test_a_class_with_hardly_a_bin_is_said(session: xr.Dataset) -> None:
@@ -342,15 +353,15 @@ def test_a_class_with_hardly_a_bin_is_said(session: xr.Dataset) -> None:
     rare = with_values(session, "choice", codes)
     rare["choice"].attrs["classes"] = '["left", "right", "aborted"]'
     chosen = schema.validate({})
-    assert remarks(chosen, session, *resolve(chosen, session)) == []
-    assert remarks(chosen, rare, *resolve(chosen, rare)) == [
+    assert remarks(chosen, session, split_session(session, chosen), *resolved(chosen, session)) == []
+    assert remarks(chosen, rare, split_session(rare, chosen), *resolved(chosen, rare)) == [
         "label choice: classes with hardly a bin to train on: aborted (3)"
     ]
 
 
 def test_latents_without_an_objective_are_said(session: xr.Dataset) -> None:
     chosen = schema.validate({"objectives": [position_at(0, 3), choice_at(5, 6)], "encoder": {"outputs": 8}})
-    assert remarks(chosen, session, *resolve(chosen, session)) == [
+    assert remarks(chosen, session, split_session(session, chosen), *resolved(chosen, session)) == [
         "latents 3, 4, 6, 7 belong to no objective, so that nothing trains them"
     ]
 
@@ -358,13 +369,13 @@ def test_latents_without_an_objective_are_said(session: xr.Dataset) -> None:
 def test_more_latents_than_units_are_refused(session: xr.Dataset) -> None:
     few = session.isel(unit=slice(7))
     with pytest.raises(Refusal, match=r"8 latents of 7 units.*lower encoder.outputs"):
-        resolve(schema.validate({"objectives": [TIME, position_at(0, 3)]}), few)
+        resolved(schema.validate({"objectives": [TIME, position_at(0, 3)]}), few)
     with pytest.raises(Refusal, match="5 latents of 4 units"):
-        resolve(schema.validate({}), session.isel(unit=slice(4)))
+        resolved(schema.validate({}), session.isel(unit=slice(4)))
 
 
 @pytest.mark.parametrize(("units", "blocks"), [(7, [0, 3, 6, 7]), (6, [0, 2, 4, 5])])
 def test_auto_gives_up_latents_where_there_are_few_units(session: xr.Dataset, units: int, blocks: list[int]) -> None:
-    objectives, outputs = resolve(schema.validate({}), session.isel(unit=slice(units)))
+    objectives, outputs = resolved(schema.validate({}), session.isel(unit=slice(units)))
     assert outputs == units
     assert [o.outputs for o in objectives[1:]] == list(itertools.pairwise(blocks))

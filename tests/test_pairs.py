@@ -8,13 +8,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.spatial import cKDTree
 from scipy.special import ive
 
-from xcebra_nwb.training.design.shifted_orders import (
-    LEAST_SHIFT,
-    draw_shifts,
-    reversed_order,
-    shifted_order,
-    trial_order,
-)
+from xcebra_nwb.training.design.nulls import LEAST_SHIFT, draw_shifts, reversed_order, shifted_order, trial_order
 from xcebra_nwb.xcebra.sampling.groups import Groups, distinct_rows
 from xcebra_nwb.xcebra.sampling.label_steps import (
     NormalSteps,

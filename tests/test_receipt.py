@@ -15,8 +15,8 @@ from xcebra_nwb.attribution.time_resolved import OverTimeFile
 from xcebra_nwb.core import receipts
 from xcebra_nwb.core.errors import Failure, NotInFile, Refusal, UsageError
 from xcebra_nwb.core.files import BESIDE, atomic, read_json, sha256, write_json, write_text
+from xcebra_nwb.core.netcdf import load_dataset, save_dataset
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.core.session import load_dataset, save_dataset
 
 
 def writes(directory: Path, name: str):

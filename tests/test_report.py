@@ -15,7 +15,7 @@ from tests.pages import EVIL, Page
 from tests.results import REMARK, make_results, make_session
 from xcebra_nwb.benchmark.simulate.truth import auroc_against_cell_types
 from xcebra_nwb.commands.report import report
-from xcebra_nwb.core import session as contract
+from xcebra_nwb.core import netcdf
 from xcebra_nwb.core.config.schema import Method
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import read_json, write_json
@@ -98,7 +98,7 @@ def test_page_says_what_training_remarked(made: Path) -> None:
 
 
 def test_table_holds_every_unit_in_order_of_attribution(made: Path) -> None:
-    attribution = contract.load_dataset(made / "attribution.nc")
+    attribution = netcdf.load_dataset(made / "attribution.nc")
     shown = unit_map(attribution, "position", "supported")
     rows = Page(made / "report.html").stored[0]
     assert rows == unit_rows(shown)
@@ -110,7 +110,7 @@ def test_table_holds_every_unit_in_order_of_attribution(made: Path) -> None:
 
 
 def test_maps_are_compared_with_their_median_unit(made: Path) -> None:
-    attribution = contract.load_dataset(made / "attribution.nc")
+    attribution = netcdf.load_dataset(made / "attribution.nc")
     shown, larger = unit_map(attribution, "position", "supported"), attribution.copy(deep=True)
     larger["attribution_seeds"] *= 7.0
     assert np.allclose(unit_map(larger, "position", "supported").mean, shown.mean)
@@ -163,9 +163,9 @@ def test_numbers_for_reading(value: object, shown: str) -> None:
 @pytest.mark.usefixtures("undrawn")
 def test_disagreement_of_methods_is_said_in_words(tmp_path: Path) -> None:
     make_results(tmp_path, session=small())
-    attribution = contract.load_dataset(tmp_path / "attribution.nc")
+    attribution = netcdf.load_dataset(tmp_path / "attribution.nc")
     attribution["agreement"].loc[{"label": "choice"}] = 0.2
-    contract.save_dataset(attribution, tmp_path / "attribution.nc")
+    netcdf.save_dataset(attribution, tmp_path / "attribution.nc")
     report(tmp_path)
     text = Page(tmp_path / "report.html").text
     assert text.count("The two methods disagree") == 1
@@ -206,7 +206,7 @@ def test_only_the_foremost_of_many_units_are_drawn(tmp_path: Path) -> None:
         in page.text
     )
     assert len(page.stored[0]) == 100
-    shown = unit_map(contract.load_dataset(tmp_path / "attribution.nc"), "position", "supported")
+    shown = unit_map(netcdf.load_dataset(tmp_path / "attribution.nc"), "position", "supported")
     drawn = shown.foremost(60)
     assert set(drawn) == set(np.argsort(-shown.z)[:60])
     assert np.all(np.diff(shown.mean[0, drawn]) <= 0)
@@ -215,7 +215,7 @@ def test_only_the_foremost_of_many_units_are_drawn(tmp_path: Path) -> None:
 def test_eight_methods_stay_readable(tmp_path: Path) -> None:
     methods = get_args(Method)
     make_results(tmp_path, session=small(["position"]), methods=methods)
-    shown = unit_map(contract.load_dataset(tmp_path / "attribution.nc"), "position", "supported")
+    shown = unit_map(netcdf.load_dataset(tmp_path / "attribution.nc"), "position", "supported")
     names = [method_name(method) for method in methods]
     assert set(names[1:]) <= set(unit_columns(shown))
     assert not any("_" in name for name in names)
@@ -237,7 +237,7 @@ def test_the_tested_method_is_compared_with_the_neuron_gradient_where_that_is(
     methods: list[str], other: int | None, tmp_path: Path
 ) -> None:
     make_results(tmp_path, session=small(["position"]), methods=methods)
-    shown = unit_map(contract.load_dataset(tmp_path / "attribution.nc"), "position", "supported")
+    shown = unit_map(netcdf.load_dataset(tmp_path / "attribution.nc"), "position", "supported")
     assert shown.partner == other
     titles = {axes.get_ylabel() for axes in map_figure(shown).axes}
     assert other is None or method_name(methods[other]) in titles
@@ -328,7 +328,7 @@ def test_z_and_p_of_a_score_hide_no_dot(score: float) -> None:
 
 def test_shares_of_regions_are_shown_only_where_units_are_counted(tmp_path: Path) -> None:
     make_results(tmp_path, session=small(["position"]))
-    attribution = contract.load_dataset(tmp_path / "attribution.nc")
+    attribution = netcdf.load_dataset(tmp_path / "attribution.nc")
     title = "share of units that stand out"
     for verdict, counted in (("supported", True), ("not encoded", False)):
         titles = [axes.get_title() for axes in map_figure(unit_map(attribution, "position", verdict)).axes]
@@ -350,9 +350,9 @@ def test_one_latent_and_many_classes_can_be_drawn(tmp_path: Path) -> None:
     session["choice"] = session["choice"].copy(data=np.where(session["valid"], np.arange(600) // 20, -1))
     session["choice"].attrs["classes"] = json.dumps([f"stimulus {i}" for i in range(30)])
     make_results(tmp_path, session=session)
-    attribution = contract.load_dataset(tmp_path / "attribution.nc")
+    attribution = netcdf.load_dataset(tmp_path / "attribution.nc")
     attribution["last_latent"].loc[{"label": "position"}] = 1
-    contract.save_dataset(attribution, tmp_path / "attribution.nc")
+    netcdf.save_dataset(attribution, tmp_path / "attribution.nc")
     report(tmp_path)
     assert Page(tmp_path / "report.html").ids == SECTIONS
 
@@ -399,7 +399,7 @@ def test_missing_results_are_named(tmp_path: Path) -> None:
 
 
 def test_maps_are_scored_against_true_cell_types(made: Path) -> None:
-    attribution = contract.load_dataset(made / "attribution.nc")
+    attribution = netcdf.load_dataset(made / "attribution.nc")
     types = {str(unit): ("place", "head direction", "other")[int(unit) % 3] for unit in attribution["unit_id"].values}
     tuned = {"position": ["place", "grid"], "head_direction": ["head direction"], "choice": ["nobody"]}
     scores = auroc_against_cell_types(attribution, types, tuned)

@@ -13,15 +13,15 @@ from safetensors.numpy import load_file
 
 from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.train import current, train, train_each
-from xcebra_nwb.core import session
+from xcebra_nwb.core import netcdf, session
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import Failure, Refusal
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.training import checkpoint, memory, memory_groups, session_batch
 from xcebra_nwb.training.checkpoint import Checkpoint
 from xcebra_nwb.xcebra.architecture import architecture
-from xcebra_nwb.xcebra.trainers import contrastive, side_by_side
-from xcebra_nwb.xcebra.trainers.side_by_side import SideBySide
+from xcebra_nwb.xcebra.trainers import contrastive, padded
+from xcebra_nwb.xcebra.trainers.padded import PaddedSessions
 from xcebra_nwb.xcebra.trainers.snapshot import Snapshot
 
 from .results import make_session
@@ -51,7 +51,7 @@ def test_every_member_is_the_one_that_its_session_trains_alone(
     recordings, positions = zip(*(recording(seed, *size) for seed, size in enumerate(sizes)), strict=True)
     shapes = [architecture(name, units, hidden=16, outputs=OUTPUTS) for _, units in sizes]
     data = [samples(position, [0, 90][: 1 + number % 2], 10) for number, position in enumerate(positions)]
-    beside = SideBySide.of(recordings, shapes, 9, torch.device("cpu"))  # as in a stack with one still wider
+    beside = PaddedSessions.of(recordings, shapes, 9, torch.device("cpu"))  # as in a stack with one still wider
     members, seeds = [len(own) for own in data], (1, 2, 3, 4)
     units = beside.units(members)
     assert units == [8, 5, 5, 7]
@@ -60,11 +60,11 @@ def test_every_member_is_the_one_that_its_session_trains_alone(
     )
     silent = stack.layers[0][0].view(4, shapes[0].kernels[0], 9, -1)
     assert all((silent[member, :, own:] == 0).all() for member, own in enumerate(units))
-    used = iter(seeds)
-    for number, (found, own) in enumerate(zip(beside.apart(stack, members), data, strict=True)):
+    split = iter(seeds)
+    for number, (found, own) in enumerate(zip(beside.by_session(stack, members), data, strict=True)):
         inputs = torch.as_tensor(recordings[number])
         assert torch.equal(beside.recording(number).kept, inputs)
-        mine = generators(*(next(used) for _ in own))
+        mine = generators(*(next(split) for _ in own))
         alone = contrastive.train(inputs, shapes[number], BLOCKS, own, mine, options(40))
         np.testing.assert_allclose(found.loss, alone.loss, rtol=1e-4)
         for place, (one, other) in enumerate(zip(found.layers, alone.layers, strict=True)):
@@ -76,21 +76,21 @@ def test_every_member_is_the_one_that_its_session_trains_alone(
 def test_a_session_that_is_alone_is_not_copied() -> None:
     own, _ = recording(0, 50, 4)
     shape = architecture("mlp", 4, hidden=8, outputs=2)
-    assert SideBySide.of([own], [shape], 4, torch.device("cpu")).inputs.kept.data_ptr() == own.ctypes.data
+    assert PaddedSessions.of([own], [shape], 4, torch.device("cpu")).inputs.kept.data_ptr() == own.ctypes.data
 
 
 def test_a_stack_is_closed_before_its_zeros_cost_too_much() -> None:
     def stacks(*units: int, members: int = 3) -> list[list[int]]:
         shapes = [architecture("conv10", own, hidden=32, outputs=5) for own in units]
-        return side_by_side.stacks(shapes, [members] * len(units))
+        return padded.groups(shapes, [members] * len(units))
 
     assert stacks(50) == [[0]]
     assert stacks(50, 60, 55) == [[1, 2, 0]]
     assert stacks(20, 900, 1000, 30) == [[2, 1], [3, 0]]
     shapes = [architecture("mlp", own, hidden=4, outputs=2) for own in range(10, 200, 7)]
-    for stack in side_by_side.stacks(shapes, [1] * len(shapes)):
-        padded = len(stack) * shapes[stack[0]].products
-        assert padded <= side_by_side.MOST * sum(shapes[one].products for one in stack)
+    for stack in padded.groups(shapes, [1] * len(shapes)):
+        multiplied = len(stack) * shapes[stack[0]].products
+        assert multiplied <= padded.MOST * sum(shapes[one].products for one in stack)
 
 
 def make(folder: Path, name: str, change: Callable[[xr.Dataset], xr.Dataset] = lambda made: made) -> Path:
@@ -122,7 +122,7 @@ def encoders(directory: Path) -> dict[str, np.ndarray]:
 def assert_as_alone(directory: Path, alone: Path) -> None:
     for name, weights in encoders(alone).items():
         np.testing.assert_allclose(encoders(directory)[name], weights, rtol=1e-3, atol=1e-4)
-    found, expected = (session.load_dataset(where / "training.nc") for where in (directory, alone))
+    found, expected = (netcdf.load_dataset(where / "training.nc") for where in (directory, alone))
     np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-4)
     np.testing.assert_allclose(found["held_out_loss"], expected["held_out_loss"], rtol=1e-3)
     np.testing.assert_array_equal(found["null_bin"], expected["null_bin"])
@@ -137,7 +137,7 @@ def test_sessions_side_by_side_leave_the_files_that_each_leaves_alone(
         assert_as_alone(directory, alone[directory.name])
     for directory in (three[0], alone["a"]):
         attribute(directory, SETTINGS)
-    one, other = (session.load_dataset(where / "attribution.nc")["attribution"] for where in (three[0], alone["a"]))
+    one, other = (netcdf.load_dataset(where / "attribution.nc")["attribution"] for where in (three[0], alone["a"]))
     np.testing.assert_allclose(one, other, rtol=1e-2, atol=1e-4 * float(np.abs(other).max()))
     assert np.corrcoef(one.values[0].ravel(), other.values[0].ravel())[0, 1] > 0.9999
 
@@ -272,7 +272,7 @@ def room_for(monkeypatch: pytest.MonkeyPatch, members: float) -> None:
         return needed[-1]
 
     recordings = 4 * 600 * 3 * 12
-    monkeypatch.setattr("xcebra_nwb.core.input_array.SHARE", math.inf)  # what encoders see fits
+    monkeypatch.setattr("xcebra_nwb.core.activity.SHARE", math.inf)  # what encoders see fits
     monkeypatch.setattr(memory, "peak_bytes", measured)
     monkeypatch.setattr(
         memory, "free_bytes", lambda device: int((needed[-1] * members + recordings) / memory_groups.SHARE) + 1
@@ -298,7 +298,7 @@ def test_a_recording_without_room_is_a_stack_of_its_own_and_leaves_the_same(
     for directory in three:
         train(directory, SETTINGS)
     alone = kept(three)
-    monkeypatch.setattr("xcebra_nwb.core.input_array.SHARE", 0.0)
+    monkeypatch.setattr("xcebra_nwb.core.activity.SHARE", 0.0)
     train_each(three, SETTINGS)
     assert caplog.text.count("memory has no room for: it is read from the disk") == 3
     assert kept(three) == alone  # byte by byte, as nothing is padded

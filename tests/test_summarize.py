@@ -14,7 +14,7 @@ from rich.console import Console
 from tests.pages import EVIL, Page
 from tests.results import make_results, make_session
 from xcebra_nwb.commands.summarize import summarize
-from xcebra_nwb.core import session as contract
+from xcebra_nwb.core import netcdf
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import read_json
 from xcebra_nwb.core.receipts import ORDER, Receipt, save
@@ -104,7 +104,7 @@ def test_atlas_is_what_attribution_says(tmp_path: Path) -> None:
     assert tuple(atlas.columns) == COLUMNS
     assert len(atlas) == 2 * 2 * 3 * 12
     assert set(atlas["subject"]) == {"a"}
-    attribution = contract.load_dataset(tmp_path / "sub-b" / "attribution.nc")
+    attribution = netcdf.load_dataset(tmp_path / "sub-b" / "attribution.nc")
     for method in attribution["method"].values:
         for label in attribution["label"].values:
             part = atlas.query("session == 'sub-b' and method == @method and label == @label")
@@ -162,7 +162,7 @@ def test_a_recording_is_not_read_for_who_it_is_of(tmp_path: Path) -> None:
     row = done(tmp_path, "a")
     with h5netcdf.File(tmp_path / "a" / "session.nc", "w") as file:
         file.dimensions = {"time": 10**7, "unit": 10**6}
-        contract.new_variable(file, "activity", ("time", "unit"), np.uint8)  # 10 TB, of which nothing is written
+        netcdf.new_variable(file, "activity", ("time", "unit"), np.uint8)  # 10 TB, of which nothing is written
         file.attrs["subject"] = "Ada"
     found = session_outcome(tmp_path, row)
     assert found.atlas is not None

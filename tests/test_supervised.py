@@ -13,13 +13,16 @@ import xarray as xr
 from xcebra_nwb.commands.assess import assess
 from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.train import train
+from xcebra_nwb.core import netcdf
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.config.objectives import Objective
+from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.training.design import targets
 from xcebra_nwb.training.design.ensemble import members, null_designs
 from xcebra_nwb.training.design.objectives import resolve
-from xcebra_nwb.training.design.split import layout
+from xcebra_nwb.training.design.split import split_session
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.maps.jacobian import jacobian
@@ -33,6 +36,11 @@ from .results import make_session
 
 BINS, UNITS = 300, 8
 BLOCKS = [Block("position", 0, 2), Block("speed", 2, 3)]
+
+
+def resolved(chosen: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
+    """The objectives of a session and its number of latents, with the session's own split."""
+    return resolve(chosen, session, split_session(session, chosen))
 
 
 def recording(seed: int = 0) -> tuple[torch.Tensor, np.ndarray]:
@@ -117,7 +125,7 @@ def session() -> xr.Dataset:
 
 
 def test_auto_gives_every_label_a_block_as_wide_as_its_targets_and_time_none(session: xr.Dataset) -> None:
-    objectives, outputs = resolve(choose(), session)
+    objectives, outputs = resolved(choose(), session)
     assert [(o.name, o.outputs) for o in objectives] == [
         ("position", (0, 2)),
         ("head_direction", (2, 4)),
@@ -128,11 +136,11 @@ def test_auto_gives_every_label_a_block_as_wide_as_its_targets_and_time_none(ses
 
 def test_targets_have_mean_0_and_mean_variance_1_in_the_training_bins(session: xr.Dataset) -> None:
     chosen = choose()
-    used = layout(session, chosen)
-    objectives, _ = resolve(chosen, session)
-    stack = members(null_designs(session, used, resolve(chosen, session)[0], chosen), chosen)
-    scales = targets.scales(session, used, objectives)
-    found = targets.targets(session, used, objectives, scales, stack, TRAIN)[0]
+    split = split_session(session, chosen)
+    objectives, _ = resolved(chosen, session)
+    stack = members(null_designs(session, split, resolved(chosen, session)[0], chosen), chosen)
+    scales = targets.scales(session, split, objectives)
+    found = targets.targets(session, split, objectives, scales, stack, TRAIN)[0]
     true = found.values.astype(float)
     np.testing.assert_allclose(true.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(true[:, :2].var(axis=0), 1, rtol=1e-5)  # each axis
@@ -149,24 +157,24 @@ def test_targets_have_mean_0_and_mean_variance_1_in_the_training_bins(session: x
 @pytest.mark.parametrize("part", [TRAIN, HELD_OUT])
 def test_a_null_is_to_say_the_broken_label_on_the_same_scale(session: xr.Dataset, part: int) -> None:
     chosen = choose()
-    used = layout(session, chosen)
-    objectives, _ = resolve(chosen, session)
-    stack = members(null_designs(session, used, resolve(chosen, session)[0], chosen), chosen)
-    scales = targets.scales(session, used, objectives)
-    found = targets.targets(session, used, objectives, scales, stack, part)
+    split = split_session(session, chosen)
+    objectives, _ = resolved(chosen, session)
+    stack = members(null_designs(session, split, resolved(chosen, session)[0], chosen), chosen)
+    scales = targets.scales(session, split, objectives)
+    found = targets.targets(session, split, objectives, scales, stack, part)
     scale = scales["position"]
     for member, own in zip(stack, found, strict=True):
         order = member.order("position")
-        seen = session["position"].values[used.bins][slice(None) if order is None else order][used.numbers(part)]
+        seen = session["position"].values[split.bins][slice(None) if order is None else order][split.numbers(part)]
         np.testing.assert_allclose(own.values[:, :2] * scale.deviation + scale.mean, seen, atol=1e-5)
 
 
 def test_a_label_that_never_changes_in_training_is_refused(session: xr.Dataset) -> None:
     chosen = choose()
-    used = layout(session, chosen)
-    session["position"][:, 1] = np.where(used.split == TRAIN, 0.0, 1.0)
+    split = split_session(session, chosen)
+    session["position"][:, 1] = np.where(split.part == TRAIN, 0.0, 1.0)
     with pytest.raises(Refusal, match="position has an axis that is the same in all training bins"):
-        targets.scales(session, used, resolve(chosen, session)[0])
+        targets.scales(session, split, resolved(chosen, session)[0])
 
 
 def position_at(*outputs: int) -> dict:
@@ -187,12 +195,12 @@ def choice_at(*outputs: int) -> dict:
 )
 def test_blocks_that_cannot_equal_their_labels_are_refused(session: xr.Dataset, blocks: list, says: str) -> None:
     with pytest.raises(UsageError, match=says) as raised:
-        resolve(choose(objectives=blocks), session)
+        resolved(choose(objectives=blocks), session)
     assert "\n" not in str(raised.value)
 
 
 def test_blocks_of_the_right_width_are_taken_as_they_are(session: xr.Dataset) -> None:
-    objectives, outputs = resolve(choose(objectives=[choice_at(5, 7), position_at(1, 3)]), session)
+    objectives, outputs = resolved(choose(objectives=[choice_at(5, 7), position_at(1, 3)]), session)
     assert [o.outputs for o in objectives] == [(5, 7), (1, 3)]
     assert outputs == 7
 
@@ -203,12 +211,12 @@ def test_a_supervised_stack_goes_through_training_attribution_and_assessment(
     contract.save(session, tmp_path / "session.nc")
     chosen = schema.validate({"training": SUPERVISED | {"similarity": "cosine", "denominator": "negatives"}})
     train(tmp_path, chosen)
-    history = contract.load_dataset(tmp_path / "training.nc")
+    history = netcdf.load_dataset(tmp_path / "training.nc")
     assert history["positive"].values.tolist() == ["supervised"] * 3
     assert history["loss"].attrs["units"] == "share of variance"
     assert history["chance"].values.tolist() == [1, 1, 1]
     assert set(json.loads(history.attrs["targets"])) == {"position", "head_direction", "choice"}
     attribute(tmp_path, chosen)
-    assert np.isfinite(contract.load_dataset(tmp_path / "attribution.nc")["z"]).all()
+    assert np.isfinite(netcdf.load_dataset(tmp_path / "attribution.nc")["z"]).all()
     (path,) = assess(tmp_path)
     assert '"share of variance"' in path.read_text()

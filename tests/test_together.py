@@ -15,14 +15,14 @@ from xcebra_nwb.core import session
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.files import sha256
-from xcebra_nwb.core.session import load_dataset
+from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.training import checkpoint
 from xcebra_nwb.training.design.shared_labels import comparable, largest_group
 from xcebra_nwb.xcebra.sampling.windows import TRAIN
 from xcebra_nwb.xcebra.trainers import align as core
 from xcebra_nwb.xcebra.trainers import joint
 from xcebra_nwb.xcebra.trainers.joint import exchanged
-from xcebra_nwb.xcebra.trainers.snapshot import Snapshot, Survival
+from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint, Snapshot
 
 from .results import make_session
 
@@ -239,7 +239,7 @@ def killed_once(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr(joint, "STEPS_A_DRAW", 4)
     monkeypatch.setattr(core, "STEPS_A_DRAW", 2)
     original, pending, begun = checkpoint.Checkpoint._offer, [True], []
-    survival = checkpoint.Checkpoint.survival
+    resume = checkpoint.Checkpoint.resume_point
 
     def offer(self: checkpoint.Checkpoint, number: int, step: int, take: Callable[[], Snapshot]) -> None:
         original(self, number, step, take)
@@ -247,13 +247,13 @@ def killed_once(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             pending.clear()
             raise Killed
 
-    def spy(self: checkpoint.Checkpoint, number: int) -> Survival:
-        found = survival(self, number)
-        begun.append(found.begun.step if found.begun else 0)
+    def spy(self: checkpoint.Checkpoint, number: int) -> ResumePoint:
+        found = resume(self, number)
+        begun.append(found.start.step if found.start else 0)
         return found
 
     monkeypatch.setattr(checkpoint.Checkpoint, "_offer", offer)
-    monkeypatch.setattr(checkpoint.Checkpoint, "survival", spy)
+    monkeypatch.setattr(checkpoint.Checkpoint, "resume_point", spy)
     return begun
 
 

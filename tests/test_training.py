@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from xcebra_nwb.commands import train as verb
-from xcebra_nwb.core import session
+from xcebra_nwb.core import netcdf, session
 from xcebra_nwb.core.config import schema
-from xcebra_nwb.training.design.split import layout
+from xcebra_nwb.training.design.split import split_session
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.maps.jacobian import jacobian
@@ -231,10 +231,10 @@ def test_the_held_out_loss_is_drawn_from_what_trained_nothing(tmp_path: Path, mo
     spied("train")
     spied("held_out_losses")
     verb.train(tmp_path, chosen)
-    split = layout(made, chosen).split
+    split = split_session(made, chosen).part
     np.testing.assert_array_equal(seen["train"], np.flatnonzero(split == TRAIN))
     np.testing.assert_array_equal(seen["held_out_losses"], np.flatnonzero(split == HELD_OUT))
-    np.testing.assert_array_equal(session.load_dataset(tmp_path / "training.nc")["split"], split)
+    np.testing.assert_array_equal(netcdf.load_dataset(tmp_path / "training.nc")["split"], split)
 
 
 def test_a_relation_that_the_held_out_part_does_not_share_is_not_found_there() -> None:
@@ -286,7 +286,7 @@ def test_training_records_scales_weights_and_remarks(tmp_path: Path) -> None:
     ]
     chosen = schema.validate({"training": few, "objectives": nested, "encoder": {"outputs": 6}})
     verb.train(tmp_path, chosen)
-    history = session.load_dataset(tmp_path / "training.nc")
+    history = netcdf.load_dataset(tmp_path / "training.nc")
     assert history["weight"].values.tolist() == [0.5, 1, 1]
     assert history["label_scale"].dims == ("objective", "axis")
     assert np.isnan(history["label_scale"][0]).all()

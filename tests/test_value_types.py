@@ -16,15 +16,15 @@ from xcebra_nwb.commands.assess import assess
 from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.train import train, train_each
 from xcebra_nwb.commands.train_together import train_together
-from xcebra_nwb.core import session, value_types
+from xcebra_nwb.core import activity, netcdf, session
+from xcebra_nwb.core.activity import input_array
 from xcebra_nwb.core.config import schema
-from xcebra_nwb.core.input_array import input_array
-from xcebra_nwb.training.design.prepare import trainee
+from xcebra_nwb.training.design.prepare import prepare
 from xcebra_nwb.training.inputs import encoder_inputs, recorded_inputs
-from xcebra_nwb.training.session_batch import Cohort
+from xcebra_nwb.training.session_batch import SessionBatch
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.inputs import Recording
-from xcebra_nwb.xcebra.trainers.side_by_side import SideBySide
+from xcebra_nwb.xcebra.trainers.padded import PaddedSessions
 
 from .results import make_session
 
@@ -54,7 +54,7 @@ def left_in(directory: Path) -> dict[str, bytes | xr.Dataset | str]:
     found: dict[str, bytes | xr.Dataset | str] = {"model": (directory / "model.safetensors").read_bytes()}
     for path in directory.glob("*.nc"):
         if path.name != "session.nc":
-            found[path.name] = session.load_dataset(path).drop_attrs()
+            found[path.name] = netcdf.load_dataset(path).drop_attrs()
     return found | {path.name: path.read_text() for path in directory.glob("assessment.json")}
 
 
@@ -67,10 +67,10 @@ def assert_same(directory: Path, other: Path) -> None:
 
 @given(st.integers(0, 2**24))
 def test_counts_are_stored_in_a_type_that_holds_them_and_seen_in_none_wider_than_float32(most: int) -> None:
-    stored = value_types.of_counts(most)
+    stored = activity.count_type(most)
     assert np.iinfo(stored).max >= most
     made = xr.Dataset({"activity": (("time", "unit"), np.array([[most]], stored))})
-    kept = value_types.recorded(made)
+    kept = activity.recorded_type(made)
     assert kept.itemsize == (1 if most < 2**8 else 2 if most < 2**15 else 4)
     assert np.array([[most]], stored).astype(kept).astype(np.float32) == most
 
@@ -94,7 +94,7 @@ def test_raw_counts_are_kept_as_they_are_stored(
     array, found = input_array(made, tmp_path, most), encoder_inputs(made, CPU, tmp_path, most=most)
     assert isinstance(array, np.memmap) == (most == 0)
     assert array.dtype == found.kept.numpy().dtype == expected
-    np.testing.assert_array_equal(array, session.encoder_input(made))
+    np.testing.assert_array_equal(array, activity.encoder_input(made))
     rows = found.index_select(0, torch.arange(len(array)))
     assert rows.dtype == torch.float32
     np.testing.assert_array_equal(rows, array)
@@ -140,12 +140,12 @@ def test_what_generators_explain_is_not_kept_twice(
 
     def found() -> xr.Dataset:
         attribute(tmp_path, SETTINGS)
-        return session.load_dataset(tmp_path / "attribution.nc")
+        return netcdf.load_dataset(tmp_path / "attribution.nc")
 
     monkeypatch.setattr(verb, "recorded_inputs", spy)
     once = found()
     assert len(asked) == int(smoothing > 0 or standardize)
-    monkeypatch.setattr(value_types, "raw", lambda session: False)  # as if there were more to it
+    monkeypatch.setattr(activity, "is_raw", lambda session: False)  # as if there were more to it
     assert once.identical(found())
 
 
@@ -153,7 +153,7 @@ def test_what_generators_explain_is_not_kept_twice(
 def test_all_of_a_run_is_the_same_as_with_counts_in_float32(
     share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xcebra_nwb.core.input_array.SHARE", share)
+    monkeypatch.setattr("xcebra_nwb.core.activity.SHARE", share)
     (narrow,), (wide,) = (made_in(tmp_path / stored.__name__, {"a": stored}) for stored in (np.uint8, np.float32))
     for directory in (narrow, wide):
         train(directory, SETTINGS)
@@ -188,7 +188,7 @@ def test_several_sessions_are_trained_the_same_as_with_counts_in_float32(tmp_pat
 def test_a_stack_keeps_the_smallest_type_that_holds_all_of_it(types: tuple[type, ...], expected: type) -> None:
     recordings = [np.full((5, 3 - number), np.iinfo(np.uint8).max, own) for number, own in enumerate(types)]
     shapes = [architecture("mlp", own.shape[1], hidden=4, outputs=2) for own in recordings]
-    beside = SideBySide.of(recordings, shapes, 3, CPU)
+    beside = PaddedSessions.of(recordings, shapes, 3, CPU)
     assert beside.inputs.kept.numpy().dtype == expected
     for number, own in enumerate(recordings):
         found = beside.recording(number)
@@ -198,13 +198,13 @@ def test_a_stack_keeps_the_smallest_type_that_holds_all_of_it(types: tuple[type,
 
 @pytest.mark.parametrize(("stored", "of_a_value"), [(np.uint8, 1), (np.int16, 2), (np.float32, 4)])
 def test_what_recordings_take_is_counted_in_their_own_type(stored: type, of_a_value: int, tmp_path: Path) -> None:
-    ready = {Path(name): trainee(counts(name, stored), SETTINGS) for name in ("a", "b")}
+    ready = {Path(name): prepare(counts(name, stored), SETTINGS) for name in ("a", "b")}
     seen = {path: input_array(one.session, tmp_path) for path, one in ready.items()}
-    cohort = Cohort.of(ready, seen, CPU)
-    (stack,) = cohort.stacks
-    kept = cohort.side_by_side(stack, CPU).inputs.kept
-    assert cohort.bytes_of_recordings(stack, CPU) == kept.nbytes == of_a_value * kept.numel()
-    windows = [len(one.stack) * (2 + len(one.objectives)) * 16 * 10 for one in ready.values()]
+    batch = SessionBatch.of(ready, seen, CPU)
+    (stack,) = batch.ensembles
+    kept = batch.side_by_side(stack, CPU).inputs.kept
+    assert batch.bytes_of_recordings(stack, CPU) == kept.nbytes == of_a_value * kept.numel()
+    windows = [len(one.members) * (2 + len(one.objectives)) * 16 * 10 for one in ready.values()]
     assert [one.bytes_a_step(SETTINGS) for one in ready.values()] == [
         of_a_value * count * one.shape.units for count, one in zip(windows, ready.values(), strict=True)
     ]

@@ -24,7 +24,7 @@ from xcebra_nwb.commands.write import write
 from xcebra_nwb.core import provenance
 from xcebra_nwb.core.errors import Failure, UsageError
 from xcebra_nwb.core.files import sha256
-from xcebra_nwb.core.session import load_dataset, save_dataset
+from xcebra_nwb.core.netcdf import load_dataset, save_dataset
 from xcebra_nwb.nwb.export.objects import TESTED, flat
 
 NAME = "sub-a_ses-1"

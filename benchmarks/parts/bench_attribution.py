@@ -10,8 +10,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from xcebra_nwb.benchmark.solve import label_blocks
 from xcebra_nwb.benchmark.speed.ours import RANK_TOLERANCE, shape_of
 from xcebra_nwb.benchmark.speed.work import LABEL, Work
-from xcebra_nwb.core.session import encoder_input, labels
-from xcebra_nwb.training.fitted import contrast
+from xcebra_nwb.core.activity import encoder_input
+from xcebra_nwb.core.session import labels
+from xcebra_nwb.training.trained_ensemble import contrast
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.maps.kept_directions import LabelValues, directions
 from xcebra_nwb.xcebra.maps.maps import maps_of_jacobian

@@ -7,7 +7,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from xcebra_nwb.assess.activity import explained_sharing
 from xcebra_nwb.benchmark.speed.work import Work
-from xcebra_nwb.core.session import encoder_input
+from xcebra_nwb.core.activity import encoder_input
 from xcebra_nwb.nwb.bins.grid import Grid
 from xcebra_nwb.xcebra.decoding import decoding_score
 

@@ -10,9 +10,9 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from xcebra_nwb.benchmark.speed.work import Work
-from xcebra_nwb.core.session import encoder_input
-from xcebra_nwb.training.design.prepare import trainee
-from xcebra_nwb.training.fitted import options
+from xcebra_nwb.core.activity import encoder_input
+from xcebra_nwb.training.design.prepare import prepare
+from xcebra_nwb.training.trained_ensemble import options
 from xcebra_nwb.xcebra.sampling.groups import Groups
 from xcebra_nwb.xcebra.sampling.label_steps import NormalSteps
 from xcebra_nwb.xcebra.sampling.pairs import DiscretePairs, NearPairs
@@ -28,7 +28,7 @@ BINS, BATCH, MEMBERS, LATENTS = 20_000, 512, 4, 3
 @pytest.mark.parametrize("architecture", ["mlp", "conv10"])
 def bench_16_steps(benchmark: BenchmarkFixture, architecture: str, weight: float) -> None:
     work = Work(architecture=architecture)
-    ready, inputs = trainee(work.task.session, work.task.config), torch.as_tensor(encoder_input(work.task.session))
+    ready, inputs = prepare(work.task.session, work.task.config), torch.as_tensor(encoder_input(work.task.session))
     chosen = replace(options(work.task.config), steps=STEPS, regularizer_weight=weight, regularizer_ramp=(0.0, 0.0))
     samples, generators = ready.samples(TRAIN), ready.generators(work.task.config)
     benchmark(lambda: contrastive.train(inputs, ready.shape, ready.blocks, samples, generators, chosen))

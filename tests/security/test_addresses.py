@@ -22,7 +22,7 @@ from xcebra_nwb.commands.train import train
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
-from xcebra_nwb.core.session import load_dataset
+from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.nwb.export.read_back import read_export
 from xcebra_nwb.nwb.inventory.inventory import inventory
 

@@ -23,8 +23,8 @@ from xcebra_nwb.commands.publish import Published, publish
 from xcebra_nwb.commands.write import write
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import UsageError, XcebraError
+from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.core.receipts import ORDER, Receipt, save
-from xcebra_nwb.core.session import load_dataset
 from xcebra_nwb.nwb.export.read_back import read_export
 
 from .. import nwb_builders

@@ -22,10 +22,10 @@ from xcebra_nwb.core import batches, files, session_table
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.files import read_json
-from xcebra_nwb.core.session import load_dataset
+from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.report.status import session_status
-from xcebra_nwb.training import model_file
 from xcebra_nwb.training.device import COMPILED, device
+from xcebra_nwb.training.files import load_model
 
 from .. import nwb_builders
 
@@ -97,7 +97,7 @@ def test_a_pipe_among_results_is_not_waited_for(name: str, tmp_path: Path) -> No
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
     os.mkfifo(path)
-    weights = partial(model_file.load, device=torch.device("cpu"))
+    weights = partial(load_model, device=torch.device("cpu"))
     read: dict[str, Callable[[Path], Any]] = {".json": read_json, ".nc": load_dataset, ".safetensors": weights}
     with pytest.raises(UsageError, match="not a file"):
         read[path.suffix](path)

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from xcebra_nwb.assess.evidence import mean_of_known
 from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.core.members import Key, keys
-from xcebra_nwb.core.session import labels, load, load_dataset
+from xcebra_nwb.core.netcdf import load_dataset
+from xcebra_nwb.core.session import labels, load
 from xcebra_nwb.training.design.shared_labels import comparable
 from xcebra_nwb.xcebra.decoding import METRICS, decoding_score
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.fft import irfft, rfft
 from scipy.spatial import cKDTree
 
-from xcebra_nwb.core.session import labels
-from xcebra_nwb.xcebra.decoding import Decoder, decoding_score, label_features
+from xcebra_nwb.core.session import label_features, labels
+from xcebra_nwb.xcebra.decoding import Decoder, decoding_score
 
 Floats = NDArray[np.float64]
 LEAP = 6.0  # robust standard deviations; one Gaussian step in 500 million goes further

@@ -27,11 +27,11 @@ from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.attribution.comparison import partner
 from xcebra_nwb.core.config.objectives import Objective
 from xcebra_nwb.core.config.schema import Config
-from xcebra_nwb.core.session import label_axes, labels
-from xcebra_nwb.training.design.ensemble import objective_space
+from xcebra_nwb.core.session import label_axes, label_features, labels
+from xcebra_nwb.training.design.label_space import objective_space
 from xcebra_nwb.training.design.objectives import resolve
-from xcebra_nwb.training.design.split import WINDOWS, layout
-from xcebra_nwb.xcebra.decoding import Decoder, evenly, label_features
+from xcebra_nwb.training.design.split import WINDOWS, Split, split_session
+from xcebra_nwb.xcebra.decoding import Decoder, evenly
 
 Floats = NDArray[np.float64]
 MOST_TRAIN, MOST_TEST = 10_000, 2_000  # bins from which and on which the activity itself is decoded, evenly spaced
@@ -72,7 +72,8 @@ class Measurements:
         segment = session["segment"].values[latents.bins]
         self._follows = (np.diff(latents.bins) == 1) & (np.diff(segment) == 0)
         self._generator = np.random.default_rng(settings.random_seed)
-        self._split, self._moved_by = layout(session, settings), moving_objectives(settings, session)
+        self._split = split_session(session, settings)
+        self._moved_by = moving_objectives(settings, session, self._split)
         self._explained = self._over_seeds(
             lambda z: explained_sharing(z, inputs, latents.bins, latents.train, latents.test, self._generator)
         )
@@ -195,14 +196,19 @@ class Measurements:
         return int(np.flatnonzero(self._training["label"].values == name)[0])
 
 
-def moving_objectives(config: Config, session: xr.Dataset) -> dict[str, Objective]:
+def moving_objectives(config: Config, session: xr.Dataset, split: Split) -> dict[str, Objective]:
     """Return the objectives that draw positives by a step of a label, by label.
 
     Empty where the encoders were supervised.
+
+    Args:
+        config: of the training.
+        session: session.nc.
+        split: of the session.
     """
     if config.training.loss == "supervised":
         return {}
-    objectives, _ = resolve(config, session)
+    objectives, _ = resolve(config, session, split)
     return {o.label: o for o in objectives if o.label is not None and o.positive != "discrete"}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcebra_nwb.core.files import make_room
-from xcebra_nwb.core.session import ON_DISK, new_variable
+from xcebra_nwb.core.netcdf import ON_DISK, new_variable
 
 FLOAT = 4  # bytes
 Floats = NDArray[np.floating]

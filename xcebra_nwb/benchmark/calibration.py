@@ -19,17 +19,16 @@ from numpy.typing import NDArray
 from xcebra_nwb.attribution.inverse_rank import inverse_cut
 from xcebra_nwb.attribution.null_test import NullTest, score_maps
 from xcebra_nwb.benchmark.null_population import LABELS, SCENARIOS, population
+from xcebra_nwb.core.activity import encoder_input
 from xcebra_nwb.core.config.schema import Config, validate
 from xcebra_nwb.core.files import atomic
-from xcebra_nwb.core.session import encoder_input
-from xcebra_nwb.training.design import ensemble
-from xcebra_nwb.training.design.objectives import resolve
-from xcebra_nwb.training.design.split import layout
-from xcebra_nwb.training.fitted import options
-from xcebra_nwb.xcebra.architecture import architecture
+from xcebra_nwb.core.session import label_values
+from xcebra_nwb.training.design.ensemble import Member
+from xcebra_nwb.training.design.prepare import prepare
+from xcebra_nwb.training.trained_ensemble import options
 from xcebra_nwb.xcebra.maps import maps
 from xcebra_nwb.xcebra.maps.model import Model
-from xcebra_nwb.xcebra.sampling.samples import Block
+from xcebra_nwb.xcebra.sampling.windows import TRAIN
 from xcebra_nwb.xcebra.trainers import contrastive
 
 LEVEL = 0.05
@@ -50,38 +49,30 @@ def tests(session: xr.Dataset, config: Config) -> dict[str, NullTest]:
         session: the simulated session.
         config: how to train and attribute.
     """
-    objectives, outputs = resolve(config, session)
-    used = layout(session, config)
-    members = ensemble.members(ensemble.null_designs(session, used, objectives, config), config)
-    shape = architecture(config.encoder.architecture, session.sizes["unit"], config.encoder.hidden, outputs)
-    blocks = [Block(o.name, *o.outputs) for o in objectives]
-    inputs = torch.as_tensor(encoder_input(session))
-    samples = ensemble.samples(session, used, objectives, members)
-    generators = [member.generator(config.random_seed) for member in members]
-    layers = contrastive.train(inputs, shape, blocks, samples, generators, options(config)).layers
-    model = Model(inputs, shape, layers, blocks[1:], options(config).contrast)
+    prepared, settings = prepare(session, config), options(config)
+    inputs, members = torch.as_tensor(encoder_input(session)), prepared.members
+    data, generators = prepared.samples(TRAIN), prepared.generators(config)
+    layers = contrastive.train(inputs, prepared.shape, prepared.blocks, data, generators, settings).layers
+    model = Model(inputs, prepared.shape, layers, prepared.blocks[1:], settings.contrast)
+    bins = prepared.split.bins
 
     def seen(label: str, member: int) -> NDArray:
-        return ensemble.label_values(session, label, used.bins, members[member].order(label))[::EVERY]
+        return label_values(session, label, bins, members[member].order(label))[::EVERY]
 
     attributed = maps.attribute(
-        inputs,
-        shape,
-        layers,
-        model.labels,
-        used.bins[::EVERY],
-        model.contrast,
-        inverse_cut(session, model, used.bins[::EVERY], seen, config.attribution.rank_tolerance),
+        Model(inputs, prepared.shape, layers, model.labels, model.contrast),
+        bins[::EVERY],
+        inverse_cut(session, model, bins[::EVERY], seen, config.attribution.rank_tolerance),
         config.attribution.methods,
     )
-    names = [block.name for block in blocks[1:]]
+    names = [block.name for block in model.labels]
     return {method: _tested(values, members, names) for method, values in attributed.label.items()}
 
 
-def _tested(values: NDArray[np.float64], members: list[ensemble.Member], labels: list[str]) -> NullTest:
+def _tested(values: NDArray[np.float64], members: list[Member], labels: list[str]) -> NullTest:
     """The test of label maps (member, label, unit)."""
-    seeds = [number for number, member in enumerate(members) if member.broken is None]
-    nulls = [[n for n, m in enumerate(members) if m.broken and m.broken.label == label] for label in labels]
+    seeds = [number for number, member in enumerate(members) if member.null_label is None]
+    nulls = [[n for n, m in enumerate(members) if m.null_label and m.null_label.label == label] for label in labels]
     null_maps = [values[numbers, label] for label, numbers in enumerate(nulls)]
     return score_maps(values[seeds], np.stack(null_maps, axis=1))
 

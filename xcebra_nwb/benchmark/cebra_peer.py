@@ -18,9 +18,11 @@ from torch import Tensor
 from xcebra_nwb.benchmark.case import JobContext, Task
 from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.benchmark.solve import Maps, embedding_scores, label_blocks, map_scores, objectives_of
+from xcebra_nwb.core.activity import encoder_input
 from xcebra_nwb.core.config.schema import Config
-from xcebra_nwb.core.session import encoder_input, labels
+from xcebra_nwb.core.session import labels
 from xcebra_nwb.training.design.objectives import resolve
+from xcebra_nwb.training.design.split import split_session
 from xcebra_nwb.xcebra.maps.maps import sampled
 from xcebra_nwb.xcebra.sampling.samples import Block
 
@@ -97,7 +99,7 @@ def solver_of(inputs: Tensor, task: Task, steps: int, encoder_name: str = ENCODE
             settings.set_distribution("time_delta", time_delta=objective.delta, label_name=objective.label)
         settings.push()
     settings.finalize()
-    outputs = resolve(config, task.session)[1]
+    outputs = resolve(config, task.session, split_session(task.session, config))[1]
     encoder = cebra.models.init(encoder_name, inputs.shape[1], config.encoder.hidden, outputs)
     dataset.configure_for(encoder)
     parameters = [*encoder.parameters(), *settings.criterion.parameters()]

@@ -19,7 +19,8 @@ from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import read_json
-from xcebra_nwb.core.session import labels, load, load_dataset, save
+from xcebra_nwb.core.netcdf import load_dataset
+from xcebra_nwb.core.session import labels, load, save
 
 SESSION = "recording"
 

@@ -22,8 +22,9 @@ from xcebra_nwb.benchmark.metrics import (
 )
 from xcebra_nwb.core.config.schema import Config, Objective
 from xcebra_nwb.core.files import read_json
-from xcebra_nwb.core.session import labels, load_dataset, save
-from xcebra_nwb.training.fitted import contrast
+from xcebra_nwb.core.netcdf import load_dataset
+from xcebra_nwb.core.session import labels, save
+from xcebra_nwb.training.trained_ensemble import contrast
 from xcebra_nwb.xcebra.maps.model import prepared
 from xcebra_nwb.xcebra.sampling.samples import Block
 

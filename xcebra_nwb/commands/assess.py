@@ -20,10 +20,11 @@ from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.assess.measurements import Measurements
 from xcebra_nwb.assess.verdict import MOST_PREDICTED, READABLE, SIGNIFICANT, Evidence, verdict
 from xcebra_nwb.attribution.null_test import resolution
+from xcebra_nwb.core.activity import input_array
 from xcebra_nwb.core.files import write_json
-from xcebra_nwb.core.input_array import input_array
+from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.core.provenance import software
-from xcebra_nwb.core.session import label_axes, labels, load, load_dataset
+from xcebra_nwb.core.session import label_axes, labels, load
 
 logger = logging.getLogger("xcebra_nwb")
 

@@ -20,17 +20,18 @@ from xcebra_nwb.attribution.inverse_rank import inverse_cut
 from xcebra_nwb.attribution.moderated_variance import half_interval
 from xcebra_nwb.attribution.null_test import LEAST_NULLS, TOO_FEW, log_share, score_maps
 from xcebra_nwb.attribution.time_resolved import OverTimeFile
-from xcebra_nwb.core import members, value_types
+from xcebra_nwb.core import members
 from xcebra_nwb.core.config.schema import Attribution, Config, Training
 from xcebra_nwb.core.files import atomic
+from xcebra_nwb.core.netcdf import add_dataset, load_dataset
 from xcebra_nwb.core.progress import progress
 from xcebra_nwb.core.provenance import software
-from xcebra_nwb.core.session import UNIT_COORDINATES, add_dataset, load, load_dataset
-from xcebra_nwb.training import model_file
+from xcebra_nwb.core.session import UNIT_COORDINATES, load
 from xcebra_nwb.training.design.ensemble import ATTRIBUTION, GENERATOR, member_generator
 from xcebra_nwb.training.device import device
-from xcebra_nwb.training.fitted import contrast
+from xcebra_nwb.training.files import load_model
 from xcebra_nwb.training.inputs import encoder_inputs, recorded_inputs
+from xcebra_nwb.training.trained_ensemble import contrast
 from xcebra_nwb.xcebra.encoder import without_units
 from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.maps import generator_support
@@ -66,7 +67,7 @@ def _attributed(
 ) -> xr.Dataset:
     """attribution.nc without the maps of every bin: those are written to ``file`` as they come, if they are wanted."""
     blocks, seeds, methods = label_blocks(history), members.seeds(history), config.attribution.methods
-    shape, layers = model_file.load(directory / "model.safetensors", inputs.device)
+    shape, layers = load_model(directory / "model.safetensors", inputs.device)
     bins = np.flatnonzero(usable_bins(session["segment"].values.astype(np.int64), shape.window))
     silent = _silent_units(inputs, bins)
     layers = without_units(shape, layers, silent)  # what their weights say was never trained
@@ -112,12 +113,8 @@ def _maps(
             over_time = OverTime(task.seeds, partial(_keep, resolved, len(seeds))) if resolved is not None else None
             parts.append(
                 maps_of(
-                    few.inputs,
-                    few.shape,
-                    few.layers,
-                    few.labels,
+                    few,
                     bins,
-                    few.contrast,
                     cut,
                     task.methods,
                     over_time,
@@ -173,7 +170,7 @@ def _observed(directory: Path, session: xr.Dataset, history: xr.Dataset, config:
     Those are valid bins, in which encoders may see the same: then it is not there twice.
     """
     split, activity = history["split"].values, session["activity"]
-    recorded = inputs if value_types.raw(session) else recorded_inputs(session, inputs.device, directory)
+    recorded = inputs if activity.is_raw(session) else recorded_inputs(session, inputs.device, directory)
     numbers, broken = history["number"].values, history["broken"].values.astype(str)
     return Observed(
         recorded,

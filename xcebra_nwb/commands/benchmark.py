@@ -45,13 +45,13 @@ def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None 
     logger.info("%d jobs in %s; the workflow's own log is %s", len(jobs), output, log)
     said: set[str] = set()
 
-    def look() -> None:
+    def poll() -> None:
         for job in jobs:
             if job not in said and _scores(output, job).exists():
                 said.add(job)
                 logger.info("%d of %d: %s", len(said), len(jobs), job)
 
-    code = launch(packaged("benchmarks/Snakefile"), settings, cores, log, look)
+    code = launch(packaged("benchmarks/Snakefile"), settings, cores, log, poll)
     if code == INTERRUPTED:
         return code
     if code != 0:

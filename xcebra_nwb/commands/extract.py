@@ -10,17 +10,18 @@ import xarray as xr
 
 from xcebra_nwb.archive import pinned
 from xcebra_nwb.archive.pinned import Given
-from xcebra_nwb.core import sizes, value_types
+from xcebra_nwb.core import activity, sizes
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.files import write_json
-from xcebra_nwb.core.session import decode_list, labels, save
+from xcebra_nwb.core.netcdf import decode_list
+from xcebra_nwb.core.session import labels, save
 from xcebra_nwb.core.sizes import Sizes
 from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.nwb.inventory.inventory import inventory
 from xcebra_nwb.nwb.reading.foreign import Follow, followed
 from xcebra_nwb.nwb.reading.source import Source, is_zarr
-from xcebra_nwb.training.design.trainable import check_trainable
+from xcebra_nwb.training.design.split import trainable_split
 
 logger = logging.getLogger("xcebra_nwb")
 
@@ -49,7 +50,7 @@ def _extract(
     write_json(report, seen)
     try:
         extracted = extract_session(source, config, session, directory, follow=follow)
-        check_trainable(extracted, config)
+        trainable_split(extracted, config)
         _check_writable(source, follow)
     except Refusal as refusal:
         refusal.files = [report]  # what the file does hold belongs to the answer
@@ -77,8 +78,8 @@ def _sizes(session: xr.Dataset) -> Sizes:
         bins=session.sizes["time"],
         units=session.sizes["unit"],
         labels=len(labels(session)),
-        seen_bytes=value_types.seen(session).itemsize,
-        recorded_bytes=value_types.recorded(session).itemsize,
+        seen_bytes=activity.input_type(session).itemsize,
+        recorded_bytes=activity.recorded_type(session).itemsize,
     )
 
 

@@ -13,7 +13,7 @@ from xcebra_nwb.archive.cache import remove
 from xcebra_nwb.archive.publication import UNNAMED, Origin
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
-from xcebra_nwb.core.session import load_dataset
+from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.nwb.export.read_back import Exported, read_export
 from xcebra_nwb.report.status import session_status
 

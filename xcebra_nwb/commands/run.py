@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xcebra_nwb.archive.remote import Screen
 from xcebra_nwb.commands.discover import discover
-from xcebra_nwb.commands.run_progress import Follower
+from xcebra_nwb.commands.run_progress import RunMonitor
 from xcebra_nwb.commands.run_snakemake import INTERRUPTED, last_line, launch
 from xcebra_nwb.core.config.schema import Config, dump
 from xcebra_nwb.core.errors import Exit, Failure
@@ -47,9 +47,9 @@ def run(
     write_text(settings, dump(chosen))
     count = "1 session" if len(rows) == 1 else f"{len(rows)} sessions"
     logger.info("%s in %s; the workflow's own log is %s", count, output / "sessions.tsv", log)
-    follower = Follower(output, [row.session for row in rows if row.include])
+    monitor = RunMonitor(output, [row.session for row in rows if row.include])
     told = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # to the jobs
-    code = launch(packaged("workflow/Snakefile"), settings, cores, log, follower.look, told)
+    code = launch(packaged("workflow/Snakefile"), settings, cores, log, monitor.poll, told)
     if code not in (0, INTERRUPTED) and not (output / "summary.html").exists():
         raise Failure(f"the workflow did not start: {last_line(log)}", f"read {log}")
     return code if code == INTERRUPTED else _say_how_it_ended(output, code)

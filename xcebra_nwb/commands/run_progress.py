@@ -1,4 +1,4 @@
-"""Following a run: what its sessions' verbs say, as they say it, with the session's name before it."""
+"""Follow a run: print what the commands of its sessions log, with the session's name before it."""
 
 from __future__ import annotations
 
@@ -7,60 +7,60 @@ import time
 from pathlib import Path
 
 from xcebra_nwb.core import receipts
-from xcebra_nwb.core.logs import log_path
+from xcebra_nwb.core.batches import log_path
+from xcebra_nwb.core.progress import ProgressLine
 
 logger = logging.getLogger("xcebra_nwb")
 SECONDS_BETWEEN_PROGRESS = 15.0
-PROGRESS = " left"  # how a line of progress ends (xcebra_nwb/core/progress.py)
+Step = tuple[str, str]  # session, command
 
 
-class Follower:
-    """Reads the logs and receipts of a run's sessions; says each thing once."""
+class RunMonitor:
+    """Read the logs and receipts of a run's sessions and log each line once."""
 
     def __init__(self, results: Path, sessions: list[str]) -> None:
         self._results = results
-        self._waiting = {(session, verb) for session in sessions for verb in receipts.ORDER}
-        # What an earlier run did is no news, but what is done again is.
-        self._earlier = {one: _stamp(self._receipt(*one)) for one in self._waiting}
-        self._said: set[Path] = set()  # logs of a job for all sessions are theirs alike
-        self._said_progress = time.monotonic()
+        self._waiting = {(session, command) for session in sessions for command in receipts.ORDER}
+        # The receipts of an earlier run are old; a receipt that is written again is new.
+        self._earlier = {step: _stamp(self._receipt(*step)) for step in self._waiting}
+        self._logged: set[Path] = set()  # sessions of one job share its log
+        self._progress_logged = time.monotonic()
 
-    def look(self) -> None:
-        """Say what has happened since the last look."""
-        finished = sorted((one for one in self._waiting if self._is_new(*one)), key=_order)
-        for session, verb in finished:
-            self._waiting.discard((session, verb))
-            log = log_path(self._results, session, verb)
-            for line in _lines(log) if log not in self._said else ():
-                if not line.endswith(PROGRESS):
-                    logger.info("%s: %s: %s", log.parent.name, verb, line)
-            self._said.add(log)
-        if time.monotonic() - self._said_progress >= SECONDS_BETWEEN_PROGRESS:
-            self._said_progress = time.monotonic()
-            self._say_progress()
+    def poll(self) -> None:
+        """Log what has happened since the last poll."""
+        for session, command in sorted((step for step in self._waiting if self._is_new(*step)), key=_order):
+            self._waiting.discard((session, command))
+            log = log_path(self._results, session, command)
+            for line in _lines(log) if log not in self._logged else ():
+                if ProgressLine.read(line) is None:
+                    logger.info("%s: %s: %s", log.parent.name, command, line)
+            self._logged.add(log)
+        if time.monotonic() - self._progress_logged >= SECONDS_BETWEEN_PROGRESS:
+            self._progress_logged = time.monotonic()
+            self._log_progress()
 
-    def _say_progress(self) -> None:
-        logs = [log_path(self._results, *one) for one in sorted(self._waiting, key=_order)]
+    def _log_progress(self) -> None:
+        logs = [log_path(self._results, *step) for step in sorted(self._waiting, key=_order)]
         for log in dict.fromkeys(logs):
-            lines = _lines(log)
-            if lines and lines[-1].endswith(PROGRESS):
-                logger.info("%s: %s", log.parent.name, lines[-1])
+            progress = ProgressLine.read(_lines(log)[-1]) if _lines(log) else None
+            if progress is not None:
+                logger.info("%s: %s", log.parent.name, progress)
 
-    def _is_new(self, session: str, verb: str) -> bool:
-        now = _stamp(self._receipt(session, verb))
-        return now is not None and now != self._earlier[session, verb]
+    def _is_new(self, session: str, command: str) -> bool:
+        now = _stamp(self._receipt(session, command))
+        return now is not None and now != self._earlier[session, command]
 
-    def _receipt(self, session: str, verb: str) -> Path:
-        return receipts.path(self._results / session, verb)
+    def _receipt(self, session: str, command: str) -> Path:
+        return receipts.path(self._results / session, command)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
-    """What changes when a file is written anew, also with the same content; None where there is none."""
+    """Numbers that change when a file is written again, also with the same content; None without a file."""
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_mtime_ns
+    return status.st_ino, status.st_mtime_ns
 
 
 def _lines(log: Path) -> list[str]:
@@ -69,5 +69,5 @@ def _lines(log: Path) -> list[str]:
     return [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
 
 
-def _order(one: tuple[str, str]) -> tuple[int, str]:
-    return receipts.ORDER.index(one[1]), one[0]
+def _order(step: Step) -> tuple[int, str]:
+    return receipts.ORDER.index(step[1]), step[0]

@@ -18,7 +18,7 @@ from xcebra_nwb.core.path_name import UNPRINTABLE
 from xcebra_nwb.core.printable import is_printable
 
 logger = logging.getLogger("xcebra_nwb")
-SECONDS_BETWEEN_LOOKS = 1.0
+SECONDS_BETWEEN_POLLS = 1.0
 INTERRUPTED = 130  # exit code of an interrupted command
 
 
@@ -27,12 +27,12 @@ def launch(
     config: Path,
     cores: int,
     log: Path,
-    look: Callable[[], None],
+    poll: Callable[[], None],
     variables: Mapping[str, str] | None = None,
 ) -> int:
     """Run ``snakefile`` in the folder of ``config`` and return its exit code, 130 when interrupted.
 
-    ``look`` is called about every second, and once at the end. What a killed run left locked is unlocked. ``variables``
+    ``poll`` is called about every second, and once at the end. What a killed run left locked is unlocked. ``variables``
     are added to the environment.
 
     Raises:
@@ -49,7 +49,7 @@ def launch(
     with taken(output / ".run.lock", busy, "wait for it, or name another"), log.open("w") as stream:
         if any((output / ".snakemake" / "locks").glob("*")):  # nobody else is here, so a run before was killed
             subprocess.run([*command, "--unlock"], cwd=output, stdout=stream, stderr=stream, check=True)
-        return _run_and_follow(command, _environment() | dict(variables or {}), output, stream, look)
+        return _run_and_follow(command, _environment() | dict(variables or {}), output, stream, poll)
 
 
 def last_line(log: Path) -> str:
@@ -59,18 +59,18 @@ def last_line(log: Path) -> str:
 
 
 def _run_and_follow(
-    command: list[str], environment: dict[str, str], output: Path, log: IO[str], look: Callable[[], None]
+    command: list[str], environment: dict[str, str], output: Path, log: IO[str], poll: Callable[[], None]
 ) -> int:
     """Return the exit code of the workflow; Ctrl-C reaches it too, and it is given the time to end well."""
     process = subprocess.Popen(command, cwd=output, env=environment, stdout=log, stderr=log)
     interrupted = False
     while True:
         try:
-            code = process.wait(timeout=SECONDS_BETWEEN_LOOKS)
-            look()
+            code = process.wait(timeout=SECONDS_BETWEEN_POLLS)
+            poll()
             return INTERRUPTED if interrupted or code == -signal.SIGINT else code
         except subprocess.TimeoutExpired:
-            look()
+            poll()
         except KeyboardInterrupt:
             interrupted = True
             logger.warning("stopping; the same command goes on from here")

@@ -19,9 +19,9 @@ from xcebra_nwb.commands.train import train
 from xcebra_nwb.core.config.schema import Config, dump
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import read_json, sha256, write_json, write_text
-from xcebra_nwb.core.fingerprint import fingerprint
-from xcebra_nwb.core.provenance import software
-from xcebra_nwb.core.session import load, load_dataset
+from xcebra_nwb.core.netcdf import load_dataset
+from xcebra_nwb.core.provenance import fingerprint, software
+from xcebra_nwb.core.session import load
 from xcebra_nwb.report.pages.tuning import tune_page
 
 LEAST_SEEDS = 2

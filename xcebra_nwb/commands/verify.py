@@ -18,9 +18,8 @@ from xcebra_nwb.commands.train import train
 from xcebra_nwb.core.config.schema import Config, validate
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import sha256
-from xcebra_nwb.core.fingerprint import fingerprint
-from xcebra_nwb.core.provenance import software
-from xcebra_nwb.core.session import load_dataset
+from xcebra_nwb.core.netcdf import load_dataset
+from xcebra_nwb.core.provenance import fingerprint, software
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.export.read_back import MAKERS, Exported, read_export
 

@@ -1,7 +1,7 @@
-"""Which sessions one job of the workflow trains side by side (``training.sessions_at_once``).
+"""The sessions that one job of the workflow trains in one process (``training.sessions_at_once``), and their logs.
 
-A session keeps the company in which it was trained: batches are written down when a run starts, and only sessions that
-no run has trained yet are put into new ones. So neither another number nor more sessions make what is done out of date.
+A session stays in the batch in which it was trained. Batches are written down when a run starts, and only sessions that
+no run has trained yet are put into new ones. So results stay up to date when the number changes or sessions are added.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from xcebra_nwb.core.session_table import SESSION_NAME
 NAME = "batches.json"
 Batch = Annotated[list[Annotated[str, Field(pattern=SESSION_NAME)]], Field(min_length=1)]  # sessions
 BATCHES = TypeAdapter(list[Batch])
+
+
+TOGETHER = "together"  # in place of a session's name: the log of a job for all sessions
 
 
 def batches(sessions: Sequence[str], at_once: int, results: Path) -> list[Batch]:
@@ -55,3 +58,13 @@ def record(found: Sequence[Batch], results: Path) -> None:
 def name(batch: Batch) -> str:
     """Return the name of a batch, for its log: no session is called so."""
     return f"{batch[0]}~{len(batch) - 1}-more"
+
+
+def log_path(results: Path, session: str, verb: str) -> Path:
+    """Return the log of ``verb`` on ``session``: its own, or that of a later job for several or all sessions."""
+    names = [session, TOGETHER]
+    if verb == "train":
+        names += [name(batch) for batch in recorded(results) if session in batch]
+    own, *shared = (results / "logs" / name / f"{verb}.log" for name in names)
+    there = [path for path in (*shared, own) if path.exists()]
+    return max(there, key=lambda path: path.stat().st_mtime, default=own)

@@ -1,12 +1,14 @@
-"""Progress: a bar with rate and time left on a terminal, a plain line now and then in a log."""
+"""Progress of long work: a bar with rate and time left on a terminal, a plain line now and then in a log."""
 
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -14,7 +16,8 @@ from rich.text import Text
 
 logger = logging.getLogger("xcebra_nwb")
 SECONDS_BETWEEN_LINES = 15.0
-Advance = Callable[[int], None]  # told how much has been done since its last call
+LEAST_RATE = 1e-9  # per second: no rate is divided by zero
+Advance = Callable[[int], None]  # called with the amount of work done since its last call
 
 
 class _Rate(ProgressColumn):
@@ -25,36 +28,76 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress(what: str, total: int, unit: str) -> Iterator[Advance]:
-    """Yield a function that is told how much has been done since its last call.
+def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
+    """Show the progress of some work; yield the function to call with the amount done since its last call.
 
     Nothing is shown below the log level INFO.
+
+    Args:
+        title: name of the work.
+        total: amount of work in all.
+        unit: unit of the amount, one word in the plural.
     """
     if not logger.isEnabledFor(logging.INFO):
         yield lambda done: None
     elif sys.stderr.isatty():
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task(f"{what} ({unit})", total=total)
+            task = bar.add_task(f"{title} ({unit})", total=total)
             yield lambda done: bar.advance(task, done)
     else:
-        yield _Lines(what, total, unit).add
+        yield _Lines(title, total, unit).add
+
+
+@dataclass(frozen=True)
+class ProgressLine:
+    """How far a piece of work is: written into a log as a line, and read back from there by who follows a run.
+
+    >>> line = ProgressLine("training 6 members", 500, 2000, "steps", 25.0)
+    >>> str(line)
+    'training 6 members: 500 of 2000 steps, 25.0/s, 60 s left'
+    >>> ProgressLine.read(str(line)) == line
+    True
+    >>> ProgressLine.read("12 units left out") is None
+    True
+    """
+
+    title: str
+    done: int
+    total: int
+    unit: str
+    per_second: float
+
+    def __str__(self) -> str:
+        """Return the line."""
+        left = (self.total - self.done) / max(self.per_second, LEAST_RATE)
+        return f"{self.title}: {self.done} of {self.total} {self.unit}, {self.per_second:.1f}/s, {left:.0f} s left"
+
+    @classmethod
+    def read(cls, line: str) -> ProgressLine | None:
+        """Return the progress that ``line`` tells, None for any other line."""
+        fields = WRITTEN.fullmatch(line)
+        if fields is None:
+            return None
+        return cls(fields[1], int(fields[2]), int(fields[3]), fields[4], float(fields[5]))
+
+
+WRITTEN = re.compile(r"(.+): (\d+) of (\d+) (\S+), (\d+\.\d)/s, \d+ s left")
 
 
 class _Lines:
     """Plain lines: the first, one every few seconds, the last."""
 
-    def __init__(self, what: str, total: int, unit: str) -> None:
-        self._what, self._total, self._unit = what, total, unit
+    def __init__(self, title: str, total: int, unit: str) -> None:
+        self._title, self._total, self._unit = title, total, unit
         self._done = 0
-        self._start = self._said = time.monotonic()
+        self._start = self._logged = time.monotonic()
 
     def add(self, done: int) -> None:
         self._done += done
         now = time.monotonic()
-        if self._done < self._total and now - self._said < SECONDS_BETWEEN_LINES:
+        if self._done < self._total and now - self._logged < SECONDS_BETWEEN_LINES:
             return
-        self._said = now
-        rate = self._done / max(now - self._start, 1e-9)
-        left = (self._total - self._done) / rate
-        logger.info("%s: %d of %d %s, %.1f/s, %.0f s left", self._what, self._done, self._total, self._unit, rate, left)
+        self._logged = now
+        per_second = self._done / max(now - self._start, LEAST_RATE)
+        logger.info("%s", ProgressLine(self._title, self._done, self._total, self._unit, per_second))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 PACKAGES = ("xcebra-nwb", "torch", "numpy", "scipy", "scikit-learn", "xarray", "h5py", "pynwb", "nwbinspector")
+
+
+PACKAGE = Path(__file__).parents[1]
+NAME = PACKAGE.name
 
 
 def software() -> dict[str, str]:
@@ -25,3 +32,56 @@ def software() -> dict[str, str]:
 def digest(content: Any) -> str:
     """Return the SHA-256 of JSON-able content, independent of the order of its keys."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def fingerprint(verb: str) -> str:
+    """Return the digest of the verb's code, 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for module in sorted(_closure(f"{NAME}.commands.{verb}")):
+        digest.update(module.encode() + _read(module).digest)
+    return digest.hexdigest()[:16]
+
+
+def _closure(start: str) -> set[str]:
+    found, waiting = set(), [start]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting.extend(_read(module).imports)
+    return found
+
+
+class _Module(NamedTuple):
+    """What counts of a module; a workflow asks for several verbs, which share most of theirs."""
+
+    imports: frozenset[str]  # the package's own modules that it imports, anywhere in its text
+    digest: bytes  # of its syntax tree without docstrings
+
+
+@cache
+def _read(module: str) -> _Module:
+    file = _file(module)
+    assert file is not None, module
+    tree, named = ast.parse(file.read_text(encoding="utf-8")), set[str]()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                match node.body:
+                    case [ast.Expr(value=ast.Constant()), *rest]:
+                        node.body = rest
+            case ast.Import():
+                named |= {alias.name for alias in node.names}
+            case ast.ImportFrom(module=str(start)):
+                named |= {start} | {f"{start}.{alias.name}" for alias in node.names}
+    imports = frozenset(name for name in named if name.startswith(NAME) and _file(name) is not None)
+    return _Module(imports, hashlib.sha256(ast.dump(tree).encode()).digest())
+
+
+def _file(module: str) -> Path | None:
+    stem = PACKAGE.joinpath(*module.split(".")[1:])
+    for candidate in (stem.with_suffix(".py"), stem / "__init__.py"):
+        if candidate.exists():
+            return candidate
+    return None

@@ -9,6 +9,7 @@ from typing import Any
 
 import xarray as xr
 
+from xcebra_nwb.core import netcdf
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.files import read_json
 
@@ -39,9 +40,9 @@ def load(directory: Path) -> Results:
     """Return the results in a session's ``directory``; raise :class:`UsageError` naming the file that is missing."""
     return Results(
         session=contract.load(directory / "session.nc"),
-        training=contract.load_dataset(directory / "training.nc"),
-        embedding=contract.load_dataset(directory / "embedding.nc", ("embedding",)),
-        attribution=contract.load_dataset(directory / "attribution.nc"),
+        training=netcdf.load_dataset(directory / "training.nc"),
+        embedding=netcdf.load_dataset(directory / "embedding.nc", ("embedding",)),
+        attribution=netcdf.load_dataset(directory / "attribution.nc"),
         assessment=read_json(directory / "assessment.json"),
         inventory=read_if_there(directory / "inventory.json"),
         findings=read_if_there(directory / "check.json"),

@@ -20,24 +20,17 @@ Dimensions: ``time`` (bin centres, s from the session's start), ``unit``, and ``
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import h5netcdf
-import h5py
 import numpy as np
 import xarray as xr
-from scipy.ndimage import gaussian_filter1d
+from numpy.typing import NDArray
 
-from xcebra_nwb.core.errors import Failure, UsageError
-from xcebra_nwb.core.files import atomic, check_file, make_room
-from xcebra_nwb.core.hdf5.scan import check_alone
-from xcebra_nwb.core.hdf5.size import check_size
-from xcebra_nwb.core.moments import Moments
-from xcebra_nwb.core.outputs import maker
-from xcebra_nwb.core.scratch import Rows
+from xcebra_nwb.core.activity import NOT_FINITE, blocks, contract_failure, is_finite
+from xcebra_nwb.core.files import atomic, make_room
+from xcebra_nwb.core.netcdf import add_dataset, load_dataset, new_variable
 
 KINDS = ("continuous", "circular", "discrete")
 UNIT_COORDINATES = ("unit_id", "row", "region", "n_spikes")
@@ -56,11 +49,6 @@ ATTRIBUTES = (
     "choices",
     "masks",
 )
-ON_DISK = "on disk"  # the role of a variable that may not fit the memory
-BLOCK = 2**22  # values of the activity that are handled at once: memory beyond the result does not grow
-CHUNK = 2**17  # values that are compressed together: less than what HDF5 keeps open
-NOT_FINITE = "activity is not finite in valid bins"
-SMOOTHING_REACH = 4.0  # standard deviations after which the Gaussian is cut off
 
 
 def labels(session: xr.Dataset) -> dict[str, xr.DataArray]:
@@ -87,7 +75,7 @@ def check(session: xr.Dataset) -> None:
 
 def _check(problems: Iterable[str]) -> None:
     for problem in problems:
-        raise Failure(f"session dataset breaks its contract: {problem}", "please report this with the file's name")
+        raise contract_failure(problem)
 
 
 def _problems(session: xr.Dataset) -> Iterator[str]:
@@ -117,12 +105,8 @@ def _problems(session: xr.Dataset) -> Iterator[str]:
 def _problems_of_activity(session: xr.Dataset) -> Iterator[str]:
     """Those that only reading all of it shows."""
     activity, valid = session["activity"], session["valid"].values
-    if activity.dtype.kind == "f" and not all(_finite(activity[r].values[valid[r]]) for r in blocks(session)):
+    if activity.dtype.kind == "f" and not all(is_finite(activity[r].values[valid[r]]) for r in blocks(session)):
         yield NOT_FINITE
-
-
-def _finite(values: np.ndarray) -> bool:
-    return bool(np.isfinite(values).all())
 
 
 def _label_problems(name: str, label: xr.DataArray, valid: np.ndarray) -> Iterator[str]:
@@ -176,135 +160,31 @@ def load(path: Path | str) -> xr.Dataset:
     return session
 
 
-def new_variable(
-    file: h5netcdf.File, name: str, dims: tuple[str, ...], dtype: np.dtype | type, fill: float | None = None
-) -> h5netcdf.Variable:
-    """Return a new, compressed variable of an open netCDF4 file, written in stretches of its last dimension but one.
+def label_values(
+    session: xr.Dataset, name: str, bins: NDArray[np.int64], order: NDArray[np.int64] | None = None
+) -> NDArray:
+    """Return a label at ``bins``, (sample, axis) or class codes (sample,), read in ``order`` (sample,)."""
+    values = labels(session)[name].values[bins if order is None else bins[order]]
+    if values.dtype.kind in "iu":
+        return values.astype(np.int64)
+    return values.astype(np.float64).reshape(len(bins), -1)
 
-    What was never written is ``fill``.
+
+def class_codes(label: xr.DataArray) -> NDArray:
+    """Return the codes of the classes that a discrete label has anywhere, (class,), ascending."""
+    return np.unique(label.values[label.values >= 0])
+
+
+def label_features(values: NDArray, kind: str) -> NDArray[np.float64]:
+    """Return a label's values as features (sample, feature) of like size: what another label is predicted from.
+
+    Args:
+        values: (sample,) or (sample, axis); rad for a circular label; codes for a discrete one.
+        kind: continuous, circular or discrete.
     """
-    rows, columns = (file.dimensions[dim].size for dim in dims[-2:])
-    chunks = (*[1] * (len(dims) - 2), max(1, min(rows, CHUNK // columns)), columns)
-    return file.create_variable(
-        name, dims, dtype, chunks=chunks, compression="gzip", compression_opts=4, fillvalue=fill
-    )
-
-
-def save_dataset(dataset: xr.Dataset, path: Path | str) -> None:
-    """Write any dataset to ``path`` (netCDF4, numeric variables compressed), whole or not at all."""
-    with atomic(path) as temporary:
-        add_dataset(dataset, temporary)
-
-
-def add_dataset(dataset: xr.Dataset, path: Path) -> None:
-    """Write any dataset to ``path`` (netCDF4, numeric variables compressed), beside what the file holds already."""
-    encoding: dict[Any, dict[str, Any]] = {
-        name: {"zlib": True, "complevel": 4}
-        for name, variable in dataset.variables.items()
-        if variable.dtype.kind in "fiub" and variable.ndim
-    }
-    make_room(path.parent, dataset.nbytes)
-    dataset.to_netcdf(path, mode="a", engine="h5netcdf", encoding=encoding)
-
-
-def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
-    """Return any dataset of ``path``, in memory, without the variables whose ``role`` is :data:`ON_DISK`.
-
-    Variables named in ``lazily`` are read when they are asked for, slice by slice; ``.values`` would keep the whole.
-    The file stays open as long as they are there.
-
-    Raises:
-        UsageError: there is no such file, or it is not netCDF4.
-        Refusal: something in it leads into another file, or declares more than it holds.
-    """
-    if not Path(path).exists():
-        raise UsageError(f"{path}: no such file", f"run {maker(path)} first")
-    check_file(path)
-    try:
-        with h5py.File(path) as h5:  # what is no HDF5 file at all h5netcdf says in many lines
-            check_alone(h5, str(path))  # results may be a stranger's
-            for name, item in h5.items():
-                if isinstance(item, h5py.Dataset) and name not in lazily and item.attrs.get("role") != ON_DISK:
-                    check_size(item)
-        stored = xr.open_dataset(path, engine="h5netcdf")
-        found = stored.drop_vars([n for n, v in stored.data_vars.items() if v.attrs.get("role") == ON_DISK])
-        for name, variable in found.variables.items():
-            if name not in lazily:
-                variable.load()
-        if not lazily:
-            stored.close()
-        return found
-    except (OSError, KeyError, RuntimeError, ValueError) as error:  # HDF5's, by where the damage is
-        raise UsageError(f"{path}: not a netCDF4 file: {error}", f"delete it and run {maker(path)} again") from None
-
-
-def encoder_input(session: xr.Dataset) -> np.ndarray:
-    """Return what the encoder sees, (time, unit) float32, in memory: see :func:`fill_encoder_input`."""
-    seen = np.empty(session["activity"].shape, dtype=np.float32)
-    fill_encoder_input(session, seen)
-    return seen
-
-
-def fill_encoder_input(session: xr.Dataset, seen: Rows) -> None:
-    """Fill ``seen`` (time, unit) with what the encoder sees: smoothed within segments, then standardised.
-
-    Mean and variance are those of the valid bins; a unit without variance there becomes zero. Bins that are not valid
-    are zero. It is done block by block, in float64, and kept in the type of ``seen``: float32, or that of raw counts
-    (:mod:`.value_types`). The values do not depend on where.
-    """
-    valid, moments = session["valid"].values, Moments(session.sizes["unit"])
-    for rows, values in _smoothed(session):
-        seen[rows] = values
-        moments.add(values[valid[rows]])
-    if not _finite(moments.mean):
-        _check([NOT_FINITE])
-    if session["activity"].attrs["standardize"]:
-        for rows in blocks(session):
-            seen[rows] = np.where(valid[rows, None], moments.standardized(seen[rows]), 0.0)
-
-
-def fill_recorded(session: xr.Dataset, seen: Rows) -> None:
-    """Fill ``seen`` (time, unit) with the activity as it was recorded: not smoothed, not standardised."""
-    for rows in blocks(session):
-        seen[rows] = session["activity"][rows].values
-
-
-def blocks(session: xr.Dataset) -> Iterator[slice]:
-    """Yield the time bins of ``session`` in stretches whose activity takes little memory."""
-    size = max(1, BLOCK // session.sizes["unit"], 8 * smoothing_reach(session))
-    for start in range(0, session.sizes["time"], size):
-        yield slice(start, min(start + size, session.sizes["time"]))
-
-
-def _smoothed(session: xr.Dataset) -> Iterator[tuple[slice, np.ndarray]]:
-    """The blocks of the activity (time, unit) smoothed within segments; 0 in bins that are not valid.
-
-    A block is smoothed with as many bins around it as reach into it: the same to the bit as the whole at once.
-    """
-    activity, segment, reach = session["activity"], session["segment"].values, smoothing_reach(session)
-    sigma = float(activity.attrs["smoothing"]) / float(session.attrs["bin_width"])
-    for rows in blocks(session):
-        around = slice(max(0, rows.start - reach), rows.stop + reach)
-        values = np.where(segment[around, None] >= 0, activity[around].values, 0.0).astype(np.float64, copy=False)
-        for run in _runs(segment[around]) if sigma > 0 else ():
-            values[run] = gaussian_filter1d(values[run], sigma, axis=0, mode="reflect", truncate=SMOOTHING_REACH)
-        yield rows, values[rows.start - around.start :][: rows.stop - rows.start]
-
-
-def smoothing_reach(session: xr.Dataset) -> int:
-    """Return how many bins away smoothing carries a spike."""
-    sigma = float(session["activity"].attrs["smoothing"]) / float(session.attrs["bin_width"])
-    return int(np.ceil(SMOOTHING_REACH * sigma))
-
-
-def _runs(segment: np.ndarray) -> Iterator[slice]:
-    """The slices of equal, non-negative values of ``segment``."""
-    borders = np.flatnonzero(np.diff(segment)) + 1
-    for start, stop in zip(np.r_[0, borders], np.r_[borders, len(segment)], strict=True):
-        if stop > start and segment[start] >= 0:
-            yield slice(int(start), int(stop))
-
-
-def decode_list(text: str) -> list[str]:
-    """Return the list of strings kept as JSON in an attr."""
-    return [str(item) for item in json.loads(text)]
+    if kind == "discrete":
+        return (values[:, None] == np.unique(values)).astype(np.float64)
+    columns = values.reshape(len(values), -1).astype(np.float64)
+    if kind == "circular":
+        return np.hstack([np.cos(columns), np.sin(columns)])
+    return (columns - columns.mean(axis=0)) / np.maximum(columns.std(axis=0), 1e-12)

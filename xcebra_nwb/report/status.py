@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from xcebra_nwb.core import receipts
+from xcebra_nwb.core.batches import log_path
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.logs import log_path
 from xcebra_nwb.core.printable import printable
 from xcebra_nwb.core.refusals import Code
 

@@ -1,4 +1,4 @@
-"""checkpoint.safetensors: a training half done, that a killed verb goes on from; never pickled.
+"""checkpoint.safetensors: an unfinished training, from which a killed command resumes; never pickled.
 
 It says what it is a checkpoint of (settings, code, data, versions, kind of device) and is taken up by the very same
 training only. Between two of them lie :data:`SECONDS`; when the training is done the file is removed.
@@ -21,10 +21,9 @@ from safetensors.numpy import save as serialize
 
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.files import atomic, sha256, unfinished
-from xcebra_nwb.core.fingerprint import fingerprint
-from xcebra_nwb.core.provenance import digest, software
+from xcebra_nwb.core.provenance import digest, fingerprint, software
 from xcebra_nwb.training.files import TRAINING_SECTIONS
-from xcebra_nwb.xcebra.trainers.snapshot import Snapshot, Survival
+from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint, Snapshot
 
 NAME = "checkpoint.safetensors"
 SECONDS = 20.0  # what a kill costs at most, and a draw of batches
@@ -33,7 +32,7 @@ logger = logging.getLogger("xcebra_nwb")
 
 @dataclass(frozen=True)
 class Group:
-    """Members, by number, that are trained as one stack, and how far they are: None, not begun."""
+    """Members, by number, that train at once, and their state; None: not begun."""
 
     members: range
     state: Snapshot | None = None
@@ -47,7 +46,7 @@ class Group:
         return None if self.state is None else self.state.only(slice(first, first + len(members)))
 
 
-def identity(verb: str, config: Config, data: Sequence[Path], device: str) -> str:
+def identity(command: str, config: Config, data: Sequence[Path], device: str) -> str:
     """Return the digest of all that a training depends on: of its settings, code, files and software, and the device.
 
     With which other sessions it is done is no part of it: they change nothing but rounding.
@@ -55,35 +54,34 @@ def identity(verb: str, config: Config, data: Sequence[Path], device: str) -> st
     settings = config.model_dump(mode="json", include=TRAINING_SECTIONS)
     for where in ("device", "sessions_at_once"):
         del settings["training"][where]
-    return digest([verb, fingerprint(verb), settings, [sha256(file) for file in data], software(), device])
+    return digest([command, fingerprint(command), settings, [sha256(file) for file in data], software(), device])
 
 
 class Checkpoint:
     """How far the groups of members of one training are, in memory and now and then on disk."""
 
-    def __init__(self, directory: Path, identity: str, stacks: Sequence[range], steps: int) -> None:
-        """Take up what an unfinished run of the very same training left, or begin with each stack as one group."""
+    def __init__(self, directory: Path, identity: str, ensembles: Sequence[range], steps: int) -> None:
+        """Take up what an unfinished run of the very same training left, or begin with each ensemble as one group."""
         self._path, self._steps = directory / NAME, steps
-        # There may have been room for other recordings than now, and so there were other stacks.
-        self._identity = digest([identity, [[members.start, members.stop] for members in stacks]])
+        # There may have been room for other recordings than now, and so there were other ensembles.
+        self._identity = digest([identity, [[members.start, members.stop] for members in ensembles]])
         found = self._load()
         if found:
-            begun = max((group.state.step for group in found if group.state is not None), default=0)
-            logger.info("going on from %s, where step %d was reached", NAME, begun)
+            step = max((group.state.step for group in found if group.state is not None), default=0)
+            logger.info("going on from %s, where step %d was reached", NAME, step)
         self._on_disk, self._refused, self._written = bool(found), False, time.monotonic()
-        self.groups = found or [Group(members) for members in stacks]
+        self.groups = found or [Group(members) for members in ensembles]
 
-    def survival(self, number: int) -> Survival:
-        """Return from where group ``number`` goes on; it is kept every :data:`SECONDS`, and at the end if it lasted."""
-        return Survival(self.groups[number].state, partial(self._offer, number))
+    def resume_point(self, number: int) -> ResumePoint:
+        """Return where group ``number`` resumes.
+
+        Its state is saved every :data:`SECONDS`, and at the end if training took that long.
+        """
+        return ResumePoint(self.groups[number].state, partial(self._offer, number))
 
     def split(self, number: int, pieces: Sequence[range]) -> None:
         """Put groups of these stretches of its members in place of group ``number``."""
         self.groups[number : number + 1] = self.groups[number].parts(pieces)
-
-    def remove(self) -> None:
-        """Remove the file; see :func:`remove`."""
-        remove(self._path.parent)
 
     def _offer(self, number: int, step: int, take: Callable[[], Snapshot]) -> None:
         due, last = time.monotonic() - self._written >= SECONDS, step == self._steps

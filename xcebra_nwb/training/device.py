@@ -1,4 +1,4 @@
-"""Where the method computes: the processor, or a graphics card that is there and not taken by another session."""
+"""The device that the method computes on: the CPU, or a CUDA card that no other session uses."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def card_lock(index: int) -> FileLock:
     return FileLock(runtime_folder() / f"gpu-{index}.lock")
 
 
-def say_precision(precision: str, place: torch.device) -> None:
-    """Tell the user where ``place`` computes more exactly than was asked for."""
-    if precision != "float32" and place.type != "cuda":
-        logger.warning("training.precision: %s is for CUDA cards: %s computes in float32", precision, place)
+def warn_of_precision(precision: str, target: torch.device) -> None:
+    """Warn the user where ``target`` computes more exactly than the config asks for."""
+    if precision != "float32" and target.type != "cuda":
+        logger.warning("training.precision: %s is for CUDA cards: %s computes in float32", precision, target)
 
 
 def _chosen(name: str) -> torch.device:

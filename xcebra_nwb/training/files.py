@@ -1,29 +1,34 @@
-"""What training leaves of a session: model.safetensors, training.nc and embedding.nc (docs/results.md)."""
+"""The files of a trained session: model.safetensors, training.nc and embedding.nc (docs/results.md)."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 
 import h5netcdf
 import numpy as np
+import torch
 import xarray as xr
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialize
 
 from xcebra_nwb.core.config.schema import Config
-from xcebra_nwb.core.errors import Failure
-from xcebra_nwb.core.files import atomic, make_room
+from xcebra_nwb.core.errors import Failure, UsageError
+from xcebra_nwb.core.files import atomic, check_file, make_room
+from xcebra_nwb.core.netcdf import add_dataset, new_variable, save_dataset
 from xcebra_nwb.core.provenance import software
-from xcebra_nwb.core.session import add_dataset, new_variable, save_dataset
-from xcebra_nwb.training import model_file
 from xcebra_nwb.training.design.ensemble import Member
-from xcebra_nwb.training.design.nulls import Broken
-from xcebra_nwb.training.design.prepare import Trainee
-from xcebra_nwb.training.design.split import Layout
-from xcebra_nwb.training.fitted import Fitted
+from xcebra_nwb.training.design.nulls import NullLabel
+from xcebra_nwb.training.design.prepare import PreparedSession
+from xcebra_nwb.training.design.split import Split
+from xcebra_nwb.training.trained_ensemble import TrainedEnsemble
+from xcebra_nwb.xcebra.architecture import Architecture
+from xcebra_nwb.xcebra.encoder import Layer
 
 FLOAT = 4  # bytes
 NAMES = ("model.safetensors", "training.nc", "embedding.nc")
@@ -31,23 +36,31 @@ TRAINING_SECTIONS = {"encoder", "objectives", "training", "random_seed"}
 
 
 def save(
-    directory: Path, trainee: Trainee, fitted: Fitted, latents: Sequence[NDArray[np.float32]], config: Config
+    directory: Path,
+    prepared: PreparedSession,
+    ensemble: TrainedEnsemble,
+    latents: Sequence[NDArray[np.float32]],
+    config: Config,
 ) -> list[Path]:
     """Write the three files of a trained session into ``directory`` and return them.
 
     Args:
+        directory: the session's results folder.
+        prepared: the session, its split and its members.
+        ensemble: encoders and losses of all members.
         latents: of every group of members, (member, sample, latent) at the usable bins.
+        config: settings that are recorded with the results.
 
     Raises:
-        Failure: the disk or its rights do not let it; then there is none of the three.
+        Failure: the disk is full or does not let the files be written; then none of the three is left.
     """
-    paths, history = [directory / name for name in NAMES], _history(trainee, fitted, config)
-    members, bins, outputs = len(trainee.stack), trainee.session.sizes["time"], latents[0].shape[-1]
+    paths, history = [directory / name for name in NAMES], _history(prepared, ensemble, config)
+    members, bins, outputs = len(prepared.members), prepared.session.sizes["time"], latents[0].shape[-1]
     try:
-        model_file.save(fitted.trained.layers, trainee.shape, paths[0])
+        save_model(ensemble.trained.layers, prepared.shape, paths[0])
         make_room(directory, history.nbytes + FLOAT * members * bins * outputs)
         save_dataset(history, paths[1])
-        _save_embedding(trainee, latents, paths[2])
+        _save_embedding(prepared, latents, paths[2])
     except OSError as error:
         for path in paths:
             with suppress(OSError):
@@ -73,12 +86,12 @@ def made_of(directory: Path) -> str:
         return ""
 
 
-def recorded_stack(training: xr.Dataset, used: Layout) -> list[Member]:
+def recorded_members(training: xr.Dataset, split: Split) -> list[Member]:
     """Return the members of a training.nc, as they were trained, in its order."""
     columns = (training[name].values.tolist() for name in ("role", "number", "broken", "null_kind", "shift"))
-    seen = np.searchsorted(used.bins, training["null_bin"].values[:, used.bins])
+    seen = np.searchsorted(split.bins, training["null_bin"].values[:, split.bins])
     return [
-        Member(role, number, Broken(label, kind, shift, order) if label else None)
+        Member(role, number, NullLabel(label, kind, shift, order) if label else None)
         for role, number, label, kind, shift, order in zip(*columns, seen, strict=True)
     ]
 
@@ -89,92 +102,125 @@ def recorded_scales(training: xr.Dataset) -> dict[str, NDArray[np.float64]]:
     return {name: row[np.isfinite(row)] for name, row in rows if np.isfinite(row).any()}
 
 
-def _member_coordinates(stack: list[Member]) -> dict[str, tuple[str, list]]:
+def _member_coordinates(members: list[Member]) -> dict[str, tuple[str, list]]:
     return {
-        "member": ("member", list(range(len(stack)))),
-        "role": ("member", [m.role for m in stack]),
-        "number": ("member", [m.number for m in stack]),
-        "broken": ("member", [m.broken.label if m.broken else "" for m in stack]),
-        "null_kind": ("member", [m.broken.kind if m.broken else "" for m in stack]),
-        "shift": ("member", [m.broken.shift if m.broken else 0 for m in stack]),
+        "member": ("member", list(range(len(members)))),
+        "role": ("member", [m.role for m in members]),
+        "number": ("member", [m.number for m in members]),
+        "broken": ("member", [m.null_label.label if m.null_label else "" for m in members]),
+        "null_kind": ("member", [m.null_label.kind if m.null_label else "" for m in members]),
+        "shift": ("member", [m.null_label.shift if m.null_label else 0 for m in members]),
     }
 
 
-def _null_bins(trainee: Trainee) -> NDArray[np.int32]:
+def _null_bins(prepared: PreparedSession) -> NDArray[np.int32]:
     """The bin whose value of its broken label each member saw, (member, time); -1 in bins that are not usable."""
-    bins = trainee.used.bins
-    seen = np.full((len(trainee.stack), trainee.session.sizes["time"]), -1, dtype=np.int32)
-    for row, member in zip(seen, trainee.stack, strict=True):
-        row[bins] = bins if member.broken is None else bins[member.broken.order]
+    bins = prepared.split.bins
+    seen = np.full((len(prepared.members), prepared.session.sizes["time"]), -1, dtype=np.int32)
+    for row, member in zip(seen, prepared.members, strict=True):
+        row[bins] = bins if member.null_label is None else bins[member.null_label.order]
     return seen
 
 
-def _nulls(trainee: Trainee, wanted: int) -> str:
+def _nulls(prepared: PreparedSession, wanted: int) -> str:
     """How many nulls each label has, of how many that were wanted, and why, as JSON."""
-    counts = {design.label: trainee.nulls(design.label) for design in trainee.designs}
-    reasons = {design.label: design.reason for design in trainee.designs}
+    counts = {design.label: prepared.nulls(design.label) for design in prepared.designs}
+    reasons = {design.label: design.reason for design in prepared.designs}
     return json.dumps({name: {"wanted": wanted, "count": counts[name], "reason": reasons[name]} for name in counts})
 
 
-def _label_scale(trainee: Trainee) -> xr.Variable:
+def _label_scale(prepared: PreparedSession) -> xr.Variable:
     """What the axes of each objective's label were divided by (objective, axis), NaN where it moves no label."""
-    scales = [trainee.spaces[o.name].scale if o.name in trainee.spaces else np.empty(0) for o in trainee.objectives]
+    scales = [prepared.spaces[o.name].scale if o.name in prepared.spaces else np.empty(0) for o in prepared.objectives]
     padded = np.full((len(scales), max(1, *(len(scale) for scale in scales))), np.nan)
     for row, scale in zip(padded, scales, strict=True):
         row[: len(scale)] = scale
     return xr.Variable(("objective", "axis"), padded, {"units": "those of the label"})
 
 
-def _history(trainee: Trainee, fitted: Fitted, config: Config) -> xr.Dataset:
+def _history(prepared: PreparedSession, ensemble: TrainedEnsemble, config: Config) -> xr.Dataset:
     """training.nc: see docs/results.md."""
-    objectives, trained, units = trainee.objectives, fitted.trained, {"units": fitted.units}
+    objectives, trained, units = prepared.objectives, ensemble.trained, {"units": ensemble.units}
     return xr.Dataset(
         {
             "loss": (("member", "objective", "step"), trained.loss, units),
-            "held_out_loss": (("member", "objective"), fitted.held_out, units),
-            "chance": ("objective", np.full(len(objectives), fitted.chance), units),
+            "held_out_loss": (("member", "objective"), ensemble.held_out, units),
+            "chance": ("objective", np.full(len(objectives), ensemble.chance), units),
             "regularizer_weight": ("step", trained.regularizer_weight),
             "first_latent": ("objective", [o.outputs[0] for o in objectives]),
             "last_latent": ("objective", [o.outputs[1] for o in objectives]),
             "weight": ("objective", [o.weight for o in objectives]),
-            "label_scale": _label_scale(trainee),
-            "split": ("time", trainee.used.split),
-            "null_bin": (("member", "time"), _null_bins(trainee)),
+            "label_scale": _label_scale(prepared),
+            "split": ("time", prepared.split.part),
+            "null_bin": (("member", "time"), _null_bins(prepared)),
         },
         coords={
-            **_member_coordinates(trainee.stack),
+            **_member_coordinates(prepared.members),
             "objective": [o.name for o in objectives],
-            "positive": ("objective", fitted.positive),
+            "positive": ("objective", ensemble.positive),
             "label": ("objective", [o.label or "" for o in objectives]),
             "step": trained.step,
-            "time": trainee.session["time"],
+            "time": prepared.session["time"],
         },
         attrs={
-            "session": trainee.session.attrs["session"],
+            "session": prepared.session.attrs["session"],
             "config": json.dumps(config.model_dump(mode="json", include=TRAINING_SECTIONS)),
             "software": json.dumps(software()),
-            "nulls": _nulls(trainee, config.training.nulls),
-            "remarks": json.dumps(trainee.remarks),
+            "nulls": _nulls(prepared, config.training.nulls),
+            "remarks": json.dumps(prepared.remarks),
         }
-        | fitted.attrs,
+        | ensemble.attrs,
     )
 
 
-def _save_embedding(trainee: Trainee, latents: Sequence[NDArray[np.float32]], path: Path) -> None:
+def _save_embedding(prepared: PreparedSession, latents: Sequence[NDArray[np.float32]], path: Path) -> None:
     """embedding.nc: every member's latents at the usable bins, NaN elsewhere; written member by member."""
-    session, bins, outputs = trainee.session, trainee.used.bins, latents[0].shape[-1]
+    session, bins, outputs = prepared.session, prepared.split.bins, latents[0].shape[-1]
     one = np.full((session.sizes["time"], outputs), np.nan, dtype=np.float32)
     with atomic(path) as temporary:
         with h5netcdf.File(temporary, "w") as file:
-            file.dimensions = {"member": len(trainee.stack), "time": len(one), "latent": outputs}
+            file.dimensions = {"member": len(prepared.members), "time": len(one), "latent": outputs}
             stored = new_variable(file, "embedding", ("member", "time", "latent"), np.float32, fill=np.nan)
             for member, own in enumerate(chain.from_iterable(latents)):
                 one[bins] = own
                 stored[member] = one
         coordinates = {
-            **_member_coordinates(trainee.stack),
+            **_member_coordinates(prepared.members),
             "time": session["time"],
             "latent": np.arange(outputs),
         }
         attrs = {"session": session.attrs["session"], "software": json.dumps(software())}
         add_dataset(xr.Dataset(coords=coordinates, attrs=attrs), temporary)
+
+
+def save_model(layers: list[Layer], shape: Architecture, path: Path) -> None:
+    """Write weights (member, kernel * inputs, outputs) and biases (member, 1, outputs) of every layer."""
+    tensors = {}
+    for number, (weight, bias) in enumerate(layers):
+        tensors[f"layers.{number}.weight"] = weight.cpu().contiguous()
+        tensors[f"layers.{number}.bias"] = bias.cpu().contiguous()
+    with atomic(path) as temporary:
+        temporary.write_bytes(serialize(tensors, metadata={"architecture": json.dumps(asdict(shape))}))
+
+
+def load_model(path: Path, device: torch.device) -> tuple[Architecture, list[Layer]]:
+    """Return the architecture and the layers of a model file.
+
+    Raises:
+        UsageError: no such file, or not one that :func:`save_model` wrote.
+    """
+    check_file(path)
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as stored:
+            fields = json.loads(stored.metadata()["architecture"])
+            fields |= {name: tuple(fields[name]) for name in ("kernels", "residual")}
+            shape = Architecture(**fields)
+            layers = [
+                (stored.get_tensor(f"layers.{n}.weight"), stored.get_tensor(f"layers.{n}.bias"))
+                for n in range(len(shape.kernels))
+            ]
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file", "run train first") from None
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not a model file: {error}", "delete it and run train again") from None
+    return shape, layers

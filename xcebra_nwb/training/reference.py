@@ -1,4 +1,4 @@
-"""A trained session that others are aligned to: its embedding stays as it is."""
+"""A trained session that other sessions are aligned to; its embedding stays as it is."""
 
 from __future__ import annotations
 
@@ -14,40 +14,52 @@ from numpy.typing import NDArray
 from xcebra_nwb.core.config.objectives import Objective
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.session import load_dataset
-from xcebra_nwb.training.design.ensemble import Member, label_spaces, samples
-from xcebra_nwb.training.design.label_space import LabelSpace
+from xcebra_nwb.core.netcdf import load_dataset
+from xcebra_nwb.training.design.ensemble import Member
+from xcebra_nwb.training.design.label_space import LabelSpace, label_spaces
 from xcebra_nwb.training.design.objectives import resolve
+from xcebra_nwb.training.design.samples import samples
 from xcebra_nwb.training.design.shared_labels import meaning
-from xcebra_nwb.training.design.split import Layout, layout
-from xcebra_nwb.training.files import recorded_scales, recorded_stack
+from xcebra_nwb.training.design.split import Split, split_session
+from xcebra_nwb.training.files import recorded_members, recorded_scales
 from xcebra_nwb.xcebra.trainers.align import Frozen
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A session with the members that it was trained with."""
+    """A trained session with its members, to which another session is aligned."""
 
     name: str
     session: xr.Dataset
-    used: Layout
+    split: Split
     objectives: list[Objective]
     meaning: dict[str, str]
     spaces: Mapping[str, LabelSpace]  # as they were in training
-    stack: list[Member]
+    members: list[Member]
     latents: NDArray[np.float32]  # (member, time, latent)
 
-    def frozen(self, stack: Sequence[Member], part: int, device: torch.device) -> Frozen:
-        """Return the latents and rules, at one part of the split, of the members of another session's ``stack``."""
-        keys = [member.key for member in self.stack]
-        rows = [keys.index(member.key) for member in stack]
-        found = samples(self.session, self.used, self.objectives, [self.stack[row] for row in rows], part, self.spaces)
-        latents = self.latents[np.array(rows)[:, None], found[0].bins]
-        return Frozen(torch.as_tensor(latents, device=device), [one.rules for one in found])
+    def frozen(self, members: Sequence[Member], part: int, device: torch.device) -> Frozen:
+        """Return the latents and rules of the same members as ``members`` of another session, at one part of the split.
+
+        Args:
+            members: those of the session that is aligned.
+            part: part of the split, training or held out.
+            device: where the latents are wanted.
+        """
+        keys = [member.key for member in self.members]
+        rows = [keys.index(member.key) for member in members]
+        own = [self.members[row] for row in rows]
+        data = samples(self.session, self.split, self.objectives, own, part, self.spaces)
+        latents = self.latents[np.array(rows)[:, None], data[0].bins]
+        return Frozen(torch.as_tensor(latents, device=device), [one.rules for one in data])
 
 
 def trained(directory: Path) -> xr.Dataset:
-    """Return the training.nc of a reference; raise :class:`UsageError` for one that does not say what its space is."""
+    """Return the training.nc of a reference session.
+
+    Raises:
+        UsageError: it does not name its latent space, since an earlier version made it.
+    """
     training = load_dataset(directory / "training.nc")
     if "space" not in training.attrs:
         raise UsageError(f"{directory}: trained by an earlier version", "train it again")
@@ -55,11 +67,24 @@ def trained(directory: Path) -> xr.Dataset:
 
 
 def reference(directory: Path, session: xr.Dataset, training: xr.Dataset, config: Config) -> Reference:
-    """Return the trained ``session`` of ``directory``, which ``config`` is the config of."""
-    used = layout(session, config)
-    objectives, outputs = resolve(config, session)
-    latents = load_dataset(directory / "embedding.nc")["embedding"].values
-    about, stack = meaning(session, objectives, outputs), recorded_stack(training, used)
-    scales = recorded_scales(training)
-    spaces = {n: s.measured_by(scales[n]) for n, s in label_spaces(session, used, objectives).items()}
-    return Reference(directory.resolve().name, session, used, objectives, about, spaces, stack, latents)
+    """Return a trained session as a reference.
+
+    Args:
+        directory: its results folder, which holds embedding.nc.
+        session: its session dataset.
+        training: its training.nc.
+        config: the settings that it was trained with.
+    """
+    split = split_session(session, config)
+    objectives, outputs = resolve(config, session, split)
+    latents, scales = load_dataset(directory / "embedding.nc")["embedding"].values, recorded_scales(training)
+    return Reference(
+        name=directory.resolve().name,
+        session=session,
+        split=split,
+        objectives=objectives,
+        meaning=meaning(session, objectives, outputs),
+        spaces={n: s.measured_by(scales[n]) for n, s in label_spaces(session, split, objectives).items()},
+        members=recorded_members(training, split),
+        latents=latents,
+    )

@@ -73,21 +73,6 @@ def decoding_score(latents: NDArray, values: NDArray, train: NDArray, test: NDAr
     return Decoder(latents, train, test).score(values, kind)
 
 
-def label_features(values: NDArray, kind: str) -> Floats:
-    """Return a label's values as features (sample, feature) of like size: what another label is predicted from.
-
-    Args:
-        values: (sample,) or (sample, axis); rad for a circular label; codes for a discrete one.
-        kind: continuous, circular or discrete.
-    """
-    if kind == "discrete":
-        return (values[:, None] == np.unique(values)).astype(np.float64)
-    columns = values.reshape(len(values), -1).astype(np.float64)
-    if kind == "circular":
-        return np.hstack([np.cos(columns), np.sin(columns)])
-    return (columns - columns.mean(axis=0)) / np.maximum(columns.std(axis=0), 1e-12)
-
-
 def nearest(latents: NDArray, train: NDArray, test: NDArray, count: int) -> NDArray[np.int64]:
     """Return the ``count`` training samples (all, if there are fewer) nearest to each test sample, nearest first.
 

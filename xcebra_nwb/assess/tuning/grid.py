@@ -13,6 +13,7 @@ import xarray as xr
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.training.design.objectives import resolve
+from xcebra_nwb.training.design.split import split_session
 
 FREE = (0, 1, 2, 4, 8)  # latents beside those that the labels need
 WEIGHTS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)  # the paper: 0 to 0.1; more washes the latents out, less than 0.01 is none
@@ -50,10 +51,15 @@ def grid(config: Config, sessions: Sequence[xr.Dataset]) -> Grid:
         config: the config of the study.
         sessions: session.nc of every session.
     """
-    needed = max(resolve(tuned(config, 1, 0.0), session)[1] for session in sessions)
+    needed = _latents(tuned(config, 1, 0.0), sessions)
     if config.objectives != "auto":
-        return Grid((max(resolve(config, session)[1] for session in sessions),))
+        return Grid((_latents(config, sessions),))
     return Grid(tuple(needed + free for free in FREE))
+
+
+def _latents(config: Config, sessions: Sequence[xr.Dataset]) -> int:
+    """The number of latents of the session that needs the most."""
+    return max(resolve(config, session, split_session(session, config))[1] for session in sessions)
 
 
 def tuned(config: Config, outputs: int, weight: float) -> Config:

@@ -11,15 +11,16 @@ import torch
 from xcebra_nwb.benchmark.solve import label_blocks
 from xcebra_nwb.benchmark.speed.stopwatch import CPU, finished
 from xcebra_nwb.benchmark.speed.work import Work
-from xcebra_nwb.core.session import encoder_input
-from xcebra_nwb.training.design.prepare import trainee
-from xcebra_nwb.training.fitted import contrast, options
+from xcebra_nwb.core.activity import encoder_input
+from xcebra_nwb.training.design.prepare import prepare
+from xcebra_nwb.training.trained_ensemble import contrast, options
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import Architecture, architecture
 from xcebra_nwb.xcebra.maps.generator import Options
 from xcebra_nwb.xcebra.maps.generator_support import METHOD as SUPPORT
 from xcebra_nwb.xcebra.maps.generator_support import Observed
 from xcebra_nwb.xcebra.maps.maps import JACOBIAN_METHODS, Sampling, attribute
+from xcebra_nwb.xcebra.maps.model import Model
 from xcebra_nwb.xcebra.sampling.windows import TRAIN
 from xcebra_nwb.xcebra.trainers import contrastive
 
@@ -40,7 +41,7 @@ def ours(work: Work, device: torch.device = CPU) -> Callable[[int], object]:
 
 
 def _training(work: Work, device: torch.device) -> Callable[[int], object]:
-    ready, settings = trainee(work.task.session, work.task.config), options(work.task.config)
+    ready, settings = prepare(work.task.session, work.task.config), options(work.task.config)
     inputs, samples = torch.as_tensor(encoder_input(work.task.session), device=device), ready.samples(TRAIN)
 
     def steps(count: int) -> object:
@@ -61,12 +62,8 @@ def _attribution(work: Work, device: torch.device) -> Callable[[int], object]:
     def bins(count: int) -> object:
         first = usable[:count]
         return attribute(
-            inputs,
-            shape,
-            layers,
-            label_blocks(work.task.config),
+            Model(inputs, shape, layers, label_blocks(work.task.config), contrast(work.task.config.training)),
             first,
-            contrast(work.task.config.training),
             RANK_TOLERANCE,
             [work.method],
             sampling=Sampling(np.random.default_rng(0), count),

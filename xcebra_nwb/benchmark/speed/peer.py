@@ -12,7 +12,7 @@ import torch
 from xcebra_nwb.benchmark.cebra_peer import ENCODER, solver_of
 from xcebra_nwb.benchmark.speed.stopwatch import CPU, finished
 from xcebra_nwb.benchmark.speed.work import Work
-from xcebra_nwb.core.session import encoder_input
+from xcebra_nwb.core.activity import encoder_input
 
 ENCODERS = {"mlp": ENCODER, "conv10": "offset10-model-mse"}  # of the mlp it chooses the width itself
 WEIGHT = 0.1  # of the regulariser, from the first step on

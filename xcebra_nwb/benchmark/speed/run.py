@@ -24,14 +24,15 @@ from xcebra_nwb.benchmark.speed.ours import least, ours
 from xcebra_nwb.benchmark.speed.peer import peer
 from xcebra_nwb.benchmark.speed.stopwatch import Ceiling, block, ceiling, finished, in_turn, quartiles
 from xcebra_nwb.benchmark.speed.work import Work, works
+from xcebra_nwb.core.activity import encoder_input
 from xcebra_nwb.core.config.schema import Method
-from xcebra_nwb.core.session import encoder_input
-from xcebra_nwb.training.design.prepare import trainee
-from xcebra_nwb.training.fitted import contrast, options
+from xcebra_nwb.training.design.prepare import prepare
 from xcebra_nwb.training.memory import peak_bytes
+from xcebra_nwb.training.trained_ensemble import contrast, options
 from xcebra_nwb.xcebra.maps.generator_support import METHOD as SUPPORT
 from xcebra_nwb.xcebra.maps.in_order import one_thread
 from xcebra_nwb.xcebra.maps.maps import Sampling, attribute
+from xcebra_nwb.xcebra.maps.model import Model
 from xcebra_nwb.xcebra.sampling.windows import TRAIN
 from xcebra_nwb.xcebra.trainers import contrastive
 
@@ -133,18 +134,18 @@ def quality(size: str, device: torch.device) -> list[dict[str, Any]]:
         device: where to do it.
     """
     task = synthetic.task(QUALITY[size], LATENTS, 0, HYBRID, 0.1)
-    ready, inputs = trainee(task.session, task.config), torch.as_tensor(encoder_input(task.session), device=device)
+    ready, inputs = prepare(task.session, task.config), torch.as_tensor(encoder_input(task.session), device=device)
     fit = contrastive.train(
         inputs, ready.shape, ready.blocks, ready.samples(TRAIN), ready.generators(task.config), options(task.config)
     )
-    blocks, bins = label_blocks(task.config), ready.used.bins[:10_000]
+    blocks, bins = label_blocks(task.config), ready.split.bins[:10_000]
     rows = []
     for method in (method for method in get_args(Method) if method != SUPPORT):
 
         def maps(method: str = method) -> Any:
             sampling, similarity = Sampling(np.random.default_rng(0)), contrast(task.config.training)
             return attribute(
-                inputs, ready.shape, fit.layers, blocks, bins, similarity, CUT, [method], sampling=sampling
+                Model(inputs, ready.shape, fit.layers, blocks, similarity), bins, CUT, [method], sampling=sampling
             )
 
         seconds, computed = _timed(finished(maps, device))

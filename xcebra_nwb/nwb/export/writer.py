@@ -17,8 +17,8 @@ from pynwb import NWBHDF5IO, NWBFile, ProcessingModule
 from xcebra_nwb.core import provenance
 from xcebra_nwb.core.addresses import is_web
 from xcebra_nwb.core.errors import Failure, XcebraError
-from xcebra_nwb.core.fingerprint import fingerprint
 from xcebra_nwb.core.hdf5.scan import check_alone
+from xcebra_nwb.core.provenance import fingerprint
 from xcebra_nwb.core.results import Results
 from xcebra_nwb.nwb.export.objects import attribution_table, embedding_series, lineage_table, runs_table, unit_table
 from xcebra_nwb.nwb.export.read_back import MAKERS

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from xcebra_nwb.core import host_memory, value_types
+from xcebra_nwb.core import activity, host_memory
 from xcebra_nwb.core.config.schema import Time
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.nwb.bins import masks
@@ -89,7 +89,7 @@ class Activity:
         Counts are the smallest whole numbers that hold all of them, means of samples float32.
         """
         most = max((self.grid.most_events(times) for times in self.spikes or []), default=0)
-        dtype = value_types.of_counts(most) if self.sampled is None else self.sampled.values.dtype
+        dtype = activity.count_type(most) if self.sampled is None else self.sampled.values.dtype
         return on_demand(("time", "unit"), (self.grid.count, len(self.table)), dtype, self._rows)
 
     def _rows(self, rows: slice) -> np.ndarray:

@@ -11,7 +11,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from xcebra_nwb.core.session import blocks, decode_list, labels
+from xcebra_nwb.core.activity import blocks
+from xcebra_nwb.core.netcdf import decode_list
+from xcebra_nwb.core.session import labels
 from xcebra_nwb.report.figures.label_colors import axis_names, colors_of, limits
 from xcebra_nwb.report.style import CLASSES, MUTED, SEED, SEQUENCE, figure, label_ticks, plain
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
-from xcebra_nwb.core.session import decode_list
+from xcebra_nwb.core.netcdf import decode_list
 from xcebra_nwb.report.style import CLASSES, CYCLE, SEQUENCE, corner_colors, plain
 
 MOST_CLASSES = len(CLASSES)

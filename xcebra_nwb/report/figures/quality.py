@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from xcebra_nwb.core.session import labels
+from xcebra_nwb.core.session import label_features, labels
 from xcebra_nwb.report.style import CLASSES, FAINT, INK, MUTED, SEQUENCE, figure, plain
-from xcebra_nwb.xcebra.decoding import label_features
 
 COLUMNS = 1200  # of the strip
 MOST_REASONS = len(CLASSES)  # drawn apart; the others together

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb.core.config.objectives import Objective
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.core.session import label_values, labels
+from xcebra_nwb.training.design.split import Split
 from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 from xcebra_nwb.xcebra.sampling.label_steps import (
     NormalSteps,
@@ -21,6 +24,7 @@ from xcebra_nwb.xcebra.sampling.label_steps import (
     step_scale,
 )
 from xcebra_nwb.xcebra.sampling.pairs import NearPairs
+from xcebra_nwb.xcebra.sampling.windows import TRAIN, runs
 
 
 @dataclass(frozen=True)
@@ -74,3 +78,18 @@ def label_space(objective: Objective, kind: str, values: Floats, run: NDArray[np
     normal = objective.steps == "delta_normal"
     steps: Steps = NormalSteps(objective.scale) if normal else RecordedSteps(increments / scale)
     return LabelSpace(scale, steps, circular, directions=False)
+
+
+def label_spaces(session: xr.Dataset, split: Split, objectives: list[Objective]) -> dict[str, LabelSpace]:
+    """Return the space of every objective that moves a label, by its name."""
+    moving = [objective for objective in objectives if objective.positive not in {"time", "discrete"}]
+    return {objective.name: objective_space(session, split, objective) for objective in moving}
+
+
+def objective_space(session: xr.Dataset, split: Split, objective: Objective) -> LabelSpace:
+    """Return the space of the label that an objective moves."""
+    assert objective.label is not None
+    train = split.numbers(TRAIN)
+    values = label_values(session, objective.label, split.bins)[train]
+    kind = str(labels(session)[objective.label].attrs["kind"])
+    return label_space(objective, kind, values, runs(split.bins[train], split.segment))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xcebra_nwb.core.config.objectives import Objective, Rule
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.core.session import labels
+from xcebra_nwb.core.session import class_codes, label_axes, labels
 
 KINDS: dict[Rule, tuple[str, ...]] = {  # that a rule can read
     "time_delta": ("continuous", "circular"),
@@ -132,3 +132,33 @@ def rare_classes(label: xr.DataArray, bins: NDArray[np.int64]) -> list[str]:
         return []
     names, counts = json.loads(label.attrs["classes"]), np.bincount(label.values[bins])
     return [f"{names[code]} ({counts[code]})" for code in np.flatnonzero((counts > 0) & (counts < LEAST_CLASS_BINS))]
+
+
+def target_width(label: xr.DataArray) -> int:
+    """Return how many numbers a label is: its axes, 2 for an angle (cosine, sine), one for each class."""
+    kind = label.attrs["kind"]
+    return len(class_codes(label)) if kind == "discrete" else 2 if kind == "circular" else label_axes(label)
+
+
+def check_supervised(objectives: list[Objective], session: xr.Dataset) -> None:
+    """Raise :class:`UsageError` for an objective for time, a block of the wrong width, or blocks that share latents."""
+    end = 0
+    for objective in sorted(objectives, key=lambda objective: objective.outputs):
+        if objective.label is None:
+            raise UsageError(
+                f"objective {objective.name}: time has no part in supervised training",
+                "leave it out, or training.loss: contrastive",
+            )
+        (first, last), width = objective.outputs, target_width(labels(session)[objective.label])
+        if last - first != width:
+            raise UsageError(
+                f"objective {objective.name}: {last - first} latents are to equal the {width} numbers of label "
+                f"{objective.label} (training.loss: supervised)",
+                f"outputs: [{first}, {first + width}]",
+            )
+        if first < end:
+            raise UsageError(
+                f"objective {objective.name}: shares latents with another, and a supervised latent equals one label",
+                "give each label latents of its own",
+            )
+        end = last

@@ -8,33 +8,41 @@ from numpy.typing import NDArray
 
 from xcebra_nwb.core.config.objectives import Objective
 from xcebra_nwb.core.config.schema import Config
-from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.session import labels
-from xcebra_nwb.training.design import targets
-from xcebra_nwb.training.design.automatic_objectives import automatic, number_of_latents
+from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.core.session import label_axes, labels
 from xcebra_nwb.training.design.objective_checks import (
     check_cosine,
     check_outputs,
     check_rule,
+    check_supervised,
     check_values,
     rare_classes,
+    target_width,
     too_few_values,
 )
-from xcebra_nwb.training.design.split import layout
+from xcebra_nwb.training.design.split import Split
 from xcebra_nwb.xcebra.sampling.windows import TRAIN
 
+LARGEST_CLASS_BLOCK = 4  # latents for a discrete label with many classes
+MOST_LATENTS = 8  # unless the labels' blocks need more
+FREE_LATENTS = 2  # for what no label explains; more of them learn the labels again, and the blocks leak
 
-def resolve(config: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
-    """Return the objectives and the number of latents.
 
-    ``auto`` is :func:`xcebra_nwb.training.design.automatic_objectives.automatic`.
+def resolve(config: Config, session: xr.Dataset, split: Split) -> tuple[list[Objective], int]:
+    """Return the objectives of a session and the number of latents.
+
+    Args:
+        config: ``objectives`` names them, or is ``auto``: then :func:`automatic` chooses.
+        session: the labels that objectives read.
+        split: the training bins, in which labels must vary.
 
     Raises:
         UsageError: an objective names a label that the session does not have, whose kind its rule cannot read, or that
             its block cannot equal (supervised).
         Refusal: a label has too few distinct values, or there are more latents than units.
     """
-    bins = _training_bins(config, session)
+    bins = split.bins_of(TRAIN)
     if config.objectives == "auto":
         objectives, outputs = automatic(config, session, bins)
     else:
@@ -44,9 +52,17 @@ def resolve(config: Config, session: xr.Dataset) -> tuple[list[Objective], int]:
     return objectives, outputs
 
 
-def remarks(config: Config, session: xr.Dataset, objectives: list[Objective], outputs: int) -> list[str]:
-    """Return what a user should know of the objectives of a session, a sentence each: nothing here is an error."""
-    bins, found = _training_bins(config, session), labels(session)
+def remarks(config: Config, session: xr.Dataset, split: Split, objectives: list[Objective], outputs: int) -> list[str]:
+    """Return remarks on the objectives of a session, one sentence each; none of them is an error.
+
+    Args:
+        config: whether objectives were chosen automatically.
+        session: its labels, some of which may have no objective.
+        split: the training bins, in which classes may be rare.
+        objectives: those of the session.
+        outputs: number of latents.
+    """
+    bins, found = split.bins_of(TRAIN), labels(session)
     read = dict.fromkeys(name for objective in objectives for name in objective.labels)
     left_out = {name: too_few_values(found[name], bins) for name in found if config.objectives == "auto"}
     rare = {name: ", ".join(rare_classes(found[name], bins)) for name in read}
@@ -68,18 +84,13 @@ def unowned_latents(objectives: list[Objective], outputs: int) -> list[int]:
     return [latent for latent in range(outputs) if latent not in owned]
 
 
-def _training_bins(config: Config, session: xr.Dataset) -> NDArray[np.int64]:
-    used = layout(session, config)
-    return used.bins[used.numbers(TRAIN)]
-
-
 def _configured(config: Config, session: xr.Dataset, bins: NDArray[np.int64]) -> list[Objective]:
     assert not isinstance(config.objectives, str)
     for objective in config.objectives:
         check_rule(objective, session)
         check_values(objective, session, bins)
     if config.training.loss == "supervised":
-        targets.check(config.objectives, session)
+        check_supervised(config.objectives, session)
     elif config.training.similarity == "cosine":
         check_cosine([objective for objective in config.objectives if objective.label])
     named = [objective.label for objective in config.objectives if objective.label]
@@ -88,3 +99,74 @@ def _configured(config: Config, session: xr.Dataset, bins: NDArray[np.int64]) ->
     if not named:
         raise UsageError("objectives: none reads a label, so there is nothing to attribute", "add one with a label")
     return list(config.objectives)
+
+
+def automatic(config: Config, session: xr.Dataset, bins: NDArray[np.int64]) -> tuple[list[Objective], int]:
+    """Return the objectives and the number of latents; ``bins`` are those to train on.
+
+    Time gets all latents and every label that varies a block of its own: one latent more than its intrinsic dimension
+    (position 3, an angle 3, a scalar 2), or none more where there are too few units for that; for a discrete label one
+    fewer than its classes, at most 4. Beside the blocks there are ``encoder.outputs`` less what the blocks need, or by
+    itself two more latents, up to eight in all and no more than there are units, for what no label explains. A
+    supervised encoder has a block for every label, as wide as its targets, and nothing else.
+
+    Raises:
+        Refusal: no label varies.
+    """
+    session = _varying(session, bins)
+    if config.training.loss == "supervised":
+        return supervised_objectives(session)
+    units, least = session.sizes["unit"], 2 if config.training.similarity == "cosine" else 1
+    widths = _widths(session, 1, least)
+    if sum(widths.values()) > units:
+        widths = _widths(session, 0, least)
+    blocks, first = [], 0
+    for name, width in widths.items():
+        rule = "discrete" if labels(session)[name].attrs["kind"] == "discrete" else "time_delta"
+        blocks.append(Objective(name=name, outputs=(first, first + width), positive=rule, label=name))
+        first += width
+    outputs = number_of_latents(config, first, min(FREE_LATENTS, max(units - first, 0)))
+    return [Objective(name="time", outputs=(0, outputs), positive="time"), *blocks], outputs
+
+
+def number_of_latents(config: Config, needed: int, free: int = 0) -> int:
+    """Return what the config asks for, or by itself ``free`` more than ``needed``; never fewer than needed."""
+    asked = config.encoder.outputs
+    return max(needed, min(needed + free, MOST_LATENTS) if asked == "auto" else asked)
+
+
+def _varying(session: xr.Dataset, bins: NDArray[np.int64]) -> xr.Dataset:
+    """The session without the labels that have too few values."""
+    reasons = {name: too_few_values(label, bins) for name, label in labels(session).items()}
+    if all(reasons.values()):
+        found = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        raise Refusal(
+            Code.LABEL_TOO_FEW_VALUES,
+            f"no label varies enough to train on: {found}",
+            "name other labels, or widen time.within",
+        )
+    return session.drop_vars([name for name, reason in reasons.items() if reason])
+
+
+def _widths(session: xr.Dataset, spare: int, least: int) -> dict[str, int]:
+    return {name: max(_block_width(label, spare), least) for name, label in labels(session).items()}
+
+
+def _block_width(label: xr.DataArray, spare: int) -> int:
+    """How many latents a label gets: what it takes to hold it, and ``spare`` more unless it is discrete."""
+    kind = label.attrs["kind"]
+    if kind == "discrete":
+        classes = len(np.unique(label.values[label.values >= 0]))
+        return max(1, min(classes - 1, LARGEST_CLASS_BLOCK))
+    return (2 if kind == "circular" else label_axes(label)) + spare
+
+
+def supervised_objectives(session: xr.Dataset) -> tuple[list[Objective], int]:
+    """Return an objective for every label, its block as wide as its targets, and the number of latents."""
+    objectives, first = [], 0
+    for name, label in labels(session).items():
+        last = first + target_width(label)
+        rule = "discrete" if label.attrs["kind"] == "discrete" else "time_delta"  # says the kind; no pairs are drawn
+        objectives.append(Objective(name=name, outputs=(first, last), positive=rule, label=name))
+        first = last
+    return objectives, first

@@ -7,13 +7,18 @@ that name. Nothing is guessed: a session that differs is told in what.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from xcebra_nwb.core.config.objectives import Objective
-from xcebra_nwb.core.session import decode_list, label_axes, labels
+from xcebra_nwb.core.members import Key
+from xcebra_nwb.core.netcdf import decode_list
+from xcebra_nwb.core.session import label_axes, labels
+from xcebra_nwb.training.design.prepare import PreparedSession
 
 ABSENT = "absent"
 
@@ -76,3 +81,27 @@ def _renumbered(label: xr.DataArray) -> xr.DataArray:
     number = np.append(np.argsort(order), -1)  # -1, a missing value, stays what it is
     renumbered = label.copy(data=number[label.values].astype(label.dtype))
     return renumbered.assign_attrs(classes=json.dumps([classes[code] for code in order]))
+
+
+def in_one_space(sessions: Sequence[PreparedSession]) -> list[PreparedSession]:
+    """Return ``sessions`` with the members that all of them have, and their labels measured by one scale.
+
+    A label may have fewer nulls in one of the sessions. The scale of an axis is the mean over the sessions' own scales.
+    """
+    keys = [{member.key for member in session.members} for session in sessions]
+    scales = {
+        name: np.mean([session.spaces[name].scale for session in sessions], axis=0) for name in sessions[0].spaces
+    }
+    return [measured_by(with_members(session, keys), scales) for session in sessions]
+
+
+def with_members(session: PreparedSession, ensembles: Sequence[Set[Key]]) -> PreparedSession:
+    """Return ``session`` with those of its members that all of ``ensembles`` have."""
+    shared = [member for member in session.members if all(member.key in keys for keys in ensembles)]
+    return replace(session, members=shared)
+
+
+def measured_by(session: PreparedSession, scales: Mapping[str, NDArray[np.float64]]) -> PreparedSession:
+    """Return ``session`` with its labels divided by ``scales`` (axis,), by objective."""
+    spaces = {name: space.measured_by(scales[name]) for name, space in session.spaces.items()}
+    return replace(session, spaces=spaces)

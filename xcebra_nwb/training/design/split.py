@@ -1,4 +1,4 @@
-"""Which bins of a session are used for what: the usable ones, and their split into training and held-out stretches."""
+"""The usable bins of a session, and their split into training and held-out stretches."""
 
 from __future__ import annotations
 
@@ -8,30 +8,77 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcebra_nwb.core.activity import smoothing_reach
 from xcebra_nwb.core.config.schema import WINDOWS, Config
-from xcebra_nwb.core.session import smoothing_reach
-from xcebra_nwb.xcebra.sampling.windows import split_bins, usable_bins
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN, split_bins, usable_bins
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Which bins are used for what."""
+class Split:
+    """The usable bins, and the part of the split that each bin belongs to."""
 
     bins: NDArray[np.int64]  # (sample,) the usable bins, ascending
-    split: NDArray[np.int8]  # (time,) 0 train, 1 held out, -1 neither
+    part: NDArray[np.int8]  # (time,) 0 train, 1 held out, -1 neither
     segment: NDArray[np.int64]  # (time,)
     guard: int  # bins between training and held-out stretches
 
     def numbers(self, part: int) -> NDArray[np.int64]:
-        """Return which of ``bins`` belong to a part of the split."""
-        return np.flatnonzero(self.split[self.bins] == part)
+        """Return the numbers of the samples, indices into ``bins``, that belong to a part of the split."""
+        return np.flatnonzero(self.part[self.bins] == part)
+
+    def bins_of(self, part: int) -> NDArray[np.int64]:
+        """Return the bins that belong to a part of the split, ascending."""
+        return self.bins[self.numbers(part)]
 
 
-def layout(session: xr.Dataset, config: Config) -> Layout:
-    """Return the usable bins and their split, whose parts are a window and twice the reach of the smoothing apart."""
+def split_session(session: xr.Dataset, config: Config) -> Split:
+    """Return the usable bins of a session and their split into training and held-out stretches.
+
+    The parts lie a window and twice the reach of the smoothing apart, so that no spike is seen by both.
+
+    Raises:
+        Refusal: no window of the encoder fits into a segment.
+    """
     window = WINDOWS[config.encoder.architecture]
+    _check_windows(session, window)
     segment = session["segment"].values.astype(np.int64)
     usable = usable_bins(segment, window)
     guard = window - 1 + 2 * smoothing_reach(session)
-    split = split_bins(usable, config.training.held_out, config.training.held_out_blocks, guard)
-    return Layout(np.flatnonzero(usable), split, segment, guard)
+    part = split_bins(usable, config.training.held_out, config.training.held_out_blocks, guard)
+    return Split(np.flatnonzero(usable), part, segment, guard)
+
+
+def segment_lengths(session: xr.Dataset) -> np.ndarray:
+    """Return the number of bins of every segment, (segment,)."""
+    segment = session["segment"].values
+    return np.bincount(segment[segment >= 0])
+
+
+def _check_windows(session: xr.Dataset, window: int) -> None:
+    longest, width = int(segment_lengths(session).max(initial=0)), float(session.attrs["bin_width"])
+    if longest < window:
+        raise Refusal(
+            Code.BROKEN_UP,
+            f"no window of {window} bins fits: the longest segment has {longest} bins ({longest * width:g} s)",
+            "lower time.bin_width, raise time.max_gap, or set encoder.architecture: mlp",
+        )
+
+
+def trainable_split(session: xr.Dataset, config: Config) -> Split:
+    """Return the split of a session that is long enough to train on.
+
+    Raises:
+        Refusal: no window of the encoder fits into a segment, or the training part has fewer bins than a batch.
+    """
+    split = split_session(session, config)
+    training, left, held_out = config.training, len(split.numbers(TRAIN)), len(split.numbers(HELD_OUT))
+    if left < training.batch_size:
+        raise Refusal(
+            Code.TOO_SHORT,
+            f"{left} bins to train on ({len(split.bins)} usable, {held_out} held out, guards of {split.guard} bins "
+            f"round {training.held_out_blocks} held-out stretches), fewer than a batch of {training.batch_size}",
+            "lower training.batch_size, training.held_out_blocks or neural.smoothing, or give a longer recording",
+        )
+    return split

@@ -9,11 +9,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb.core.config.objectives import Objective
-from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.core.session import label_axes, labels
-from xcebra_nwb.training.design.ensemble import Member, label_values
-from xcebra_nwb.training.design.split import Layout
+from xcebra_nwb.core.session import class_codes, label_values, labels
+from xcebra_nwb.training.design.ensemble import Member
+from xcebra_nwb.training.design.split import Split
 from xcebra_nwb.xcebra.sampling.samples import Targets
 from xcebra_nwb.xcebra.sampling.windows import TRAIN
 
@@ -32,48 +32,7 @@ class Scale:
         return ((values - self.mean) / self.deviation).astype(np.float32)
 
 
-def target_width(label: xr.DataArray) -> int:
-    """Return how many numbers a label is: its axes, 2 for an angle (cosine, sine), one for each class."""
-    kind = label.attrs["kind"]
-    return len(_classes(label)) if kind == "discrete" else 2 if kind == "circular" else label_axes(label)
-
-
-def automatic(session: xr.Dataset) -> tuple[list[Objective], int]:
-    """Return an objective for every label, its block as wide as its targets, and the number of latents."""
-    objectives, first = [], 0
-    for name, label in labels(session).items():
-        last = first + target_width(label)
-        rule = "discrete" if label.attrs["kind"] == "discrete" else "time_delta"  # says the kind; no pairs are drawn
-        objectives.append(Objective(name=name, outputs=(first, last), positive=rule, label=name))
-        first = last
-    return objectives, first
-
-
-def check(objectives: list[Objective], session: xr.Dataset) -> None:
-    """Raise :class:`UsageError` for an objective for time, a block of the wrong width, or blocks that share latents."""
-    end = 0
-    for objective in sorted(objectives, key=lambda objective: objective.outputs):
-        if objective.label is None:
-            raise UsageError(
-                f"objective {objective.name}: time has no part in supervised training",
-                "leave it out, or training.loss: contrastive",
-            )
-        (first, last), width = objective.outputs, target_width(labels(session)[objective.label])
-        if last - first != width:
-            raise UsageError(
-                f"objective {objective.name}: {last - first} latents are to equal the {width} numbers of label "
-                f"{objective.label} (training.loss: supervised)",
-                f"outputs: [{first}, {first + width}]",
-            )
-        if first < end:
-            raise UsageError(
-                f"objective {objective.name}: shares latents with another, and a supervised latent equals one label",
-                "give each label latents of its own",
-            )
-        end = last
-
-
-def scales(session: xr.Dataset, used: Layout, objectives: list[Objective]) -> dict[str, Scale]:
+def scales(session: xr.Dataset, split: Split, objectives: list[Objective]) -> dict[str, Scale]:
     """Return how each objective's label is scaled, from the bins that train.
 
     Axes of a continuous label get a variance of 1 each. Cosine and sine of an angle, and the classes of a discrete
@@ -82,12 +41,12 @@ def scales(session: xr.Dataset, used: Layout, objectives: list[Objective]) -> di
     Raises:
         Refusal: a label is the same in all training bins.
     """
-    return {objective.name: _scale(session, used, objective) for objective in objectives}
+    return {objective.name: _scale(session, split, objective) for objective in objectives}
 
 
-def _scale(session: xr.Dataset, used: Layout, objective: Objective) -> Scale:
+def _scale(session: xr.Dataset, split: Split, objective: Objective) -> Scale:
     assert objective.label is not None
-    values = _numbers(session, objective.label, used.bins[used.numbers(TRAIN)])
+    values = _numbers(session, objective.label, split.bins_of(TRAIN))
     variance = values.var(axis=0)
     if labels(session)[objective.label].attrs["kind"] != "continuous":
         variance = np.full(len(variance), variance.mean())
@@ -102,20 +61,20 @@ def _scale(session: xr.Dataset, used: Layout, objective: Objective) -> Scale:
 
 def targets(
     session: xr.Dataset,
-    used: Layout,
+    split: Split,
     objectives: list[Objective],
     scaled: dict[str, Scale],
-    stack: list[Member],
+    members: list[Member],
     part: int = TRAIN,
 ) -> list[Targets]:
     """Return every member's targets at one part of the split, with one label broken for a null."""
-    numbers, by_objective = used.numbers(part), []
+    numbers, by_objective = split.numbers(part), []
     for objective in objectives:
         name = str(objective.label)
-        true = scaled[objective.name](_numbers(session, name, used.bins))
-        orders = [member.order(name) for member in stack]
+        true = scaled[objective.name](_numbers(session, name, split.bins))
+        orders = [member.order(name) for member in members]
         by_objective.append([(true if order is None else true[order])[numbers] for order in orders])
-    bins = used.bins[numbers]
+    bins = split.bins[numbers]
     return [Targets(bins, np.concatenate(own, axis=1)) for own in zip(*by_objective, strict=True)]
 
 
@@ -123,9 +82,5 @@ def _numbers(session: xr.Dataset, name: str, bins: NDArray[np.int64]) -> Floats:
     """A label at ``bins`` as numbers (sample, target), not scaled."""
     label, values = labels(session)[name], label_values(session, name, bins)
     if label.attrs["kind"] == "discrete":
-        return (values[:, None] == _classes(label)).astype(np.float64)
+        return (values[:, None] == class_codes(label)).astype(np.float64)
     return np.hstack([np.cos(values), np.sin(values)]) if label.attrs["kind"] == "circular" else values
-
-
-def _classes(label: xr.DataArray) -> NDArray:
-    return np.unique(label.values[label.values >= 0])

@@ -19,9 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xcebra_nwb.xcebra.architecture import Architecture
-from xcebra_nwb.xcebra.encoder import Layer
-from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.maps import baselines, generator_support
 from xcebra_nwb.xcebra.maps.chunk import FORWARD, INVERSE, PLAIN, BinMaps, Part, Wanted, of_jacobian
 from xcebra_nwb.xcebra.maps.generator_support import Observed
@@ -29,8 +26,6 @@ from xcebra_nwb.xcebra.maps.kept_directions import Directions
 from xcebra_nwb.xcebra.maps.model import Model
 from xcebra_nwb.xcebra.maps.workspace import Workspace
 from xcebra_nwb.xcebra.out_of_memory import Once, halving
-from xcebra_nwb.xcebra.sampling.samples import Block
-from xcebra_nwb.xcebra.trainers.loss import Contrast
 
 JACOBIAN_METHODS = (INVERSE, PLAIN, FORWARD)
 METHODS = (*JACOBIAN_METHODS, generator_support.METHOD, *baselines.METHODS)
@@ -76,31 +71,40 @@ class Maps:
 
 
 def attribute(
-    inputs: Inputs,
-    shape: Architecture,
-    layers: list[Layer],
-    labels: Sequence[Block],
+    model: Model,
     bins: NDArray[np.int64],
-    contrast: Contrast,
-    rank_tolerance: float | Directions,
+    cut: float | Directions,
     methods: Sequence[str] = DEFAULT_METHODS,
     over_time: OverTime | None = None,
     progress: Callable[[int], None] = lambda bins: None,
     sampling: Sampling | None = None,
     observed: Observed | None = None,
 ) -> Maps:
-    """Return the maps of every member by ``methods`` (of :data:`METHODS`) at ``bins`` of ``inputs`` (time, D).
+    """Compute the attribution maps of every ensemble member.
 
-    The inverse is cut at ``rank_tolerance`` times the largest eigenvalue of a bin's Gram matrix, or it keeps the
-    directions given for these ``bins``; its label maps are then made of each bin's shares of the units.
-    Bins whose Jacobian is zero (saturated outputs) carry no information and are left out of the means of the methods
-    that are made of it; the share that is left is reported. ``over_time`` is given the label maps of every bin by those
-    methods, and by the support of a generator. The baselines need a ``sampling``, the generator what was ``observed``.
-    ``progress`` is called with the number of bins done; in all they are :func:`work`.
+    Bins with a zero Jacobian (saturated outputs) carry no information and are excluded from the means of the methods
+    that are computed from it; ``usable`` is the share that remains.
+
+    Args:
+        model: encoders, their input and the latent block of each label (M members, L labels, K latents, D units).
+        bins: time bins at which maps are computed, shape (bin,).
+        cut: rank cut of the Jacobian's pseudo-inverse. A number is a threshold relative to the largest eigenvalue of
+            a bin's Gram matrix. Directions are those to keep at these ``bins``; the label maps are then made of each
+            bin's shares of the units.
+        methods: names of :data:`METHODS`; the first one is computed for all members.
+        over_time: receives the label maps of every bin, of the methods that are computed at every bin.
+        progress: called with the number of bins done; in all they are :func:`work`.
+        sampling: bins and members for the baselines; required if ``methods`` contains one.
+        observed: the activity that generators explain; required if ``methods`` contains their support.
+
+    Returns:
+        Label maps (M, L, D) and latent maps (M, K, D) by method.
+
+    Raises:
+        ValueError: a method needs ``sampling`` or ``observed`` and got none.
     """
-    model = Model(inputs, shape, layers, labels, contrast)
     of_jacobian = [method for method in methods if method in JACOBIAN_METHODS]
-    maps = maps_of_jacobian(model, bins, rank_tolerance, of_jacobian, over_time, progress)
+    maps = maps_of_jacobian(model, bins, cut, of_jacobian, over_time, progress)
     costly = [method for method in methods if method in baselines.METHODS]
     if costly and sampling is None:
         raise ValueError(f"{', '.join(costly)}: give a Sampling")

@@ -32,7 +32,7 @@ from xcebra_nwb.xcebra.trainers.contrastive import (
 from xcebra_nwb.xcebra.trainers.joint import Part, shares
 from xcebra_nwb.xcebra.trainers.loss import Contrast, contrastive_loss
 from xcebra_nwb.xcebra.trainers.optimize import STEPS_A_DRAW, Options, Trained, optimize
-from xcebra_nwb.xcebra.trainers.snapshot import Survival
+from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
 from xcebra_nwb.xcebra.trainers.stepper import Batch
 
 AT_HOME = -1  # in place of a frozen sample: no reference session holds the label, the positive is the session's own
@@ -53,7 +53,7 @@ def train_aligned(
     generators: Sequence[np.random.Generator],
     options: Options,
     progress: Callable[[int], None] = lambda steps: None,
-    survival: Survival | None = None,
+    resume: ResumePoint | None = None,
 ) -> Trained:
     """Train one member per generator on the session ``part`` against the latents of ``references``."""
     layers = encoder.initialize(part.shape, list(generators), part.inputs.device)
@@ -74,7 +74,7 @@ def train_aligned(
         STEPS_A_DRAW,
         progress,
         generators,
-        survival,
+        resume,
     )
 
 

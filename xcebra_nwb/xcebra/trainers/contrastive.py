@@ -24,7 +24,7 @@ from xcebra_nwb.xcebra.sampling.groups import Integers
 from xcebra_nwb.xcebra.sampling.samples import Block, Samples
 from xcebra_nwb.xcebra.trainers.loss import Contrast, contrastive_loss
 from xcebra_nwb.xcebra.trainers.optimize import STEPS_A_DRAW, Draw, Options, Place, Trained, optimize
-from xcebra_nwb.xcebra.trainers.snapshot import Survival
+from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
 from xcebra_nwb.xcebra.trainers.stepper import Batch
 
 TEST_BATCHES = 32  # over which a held-out loss is the mean
@@ -38,7 +38,7 @@ def train(
     generators: Sequence[np.random.Generator],
     options: Options,
     progress: Callable[[int], None] = lambda steps: None,
-    survival: Survival | None = None,
+    resume: ResumePoint | None = None,
     units: Sequence[int] = (),
 ) -> Trained:
     """Train one member per generator on its own ``samples`` of ``inputs`` (time, D) and return the stack.
@@ -54,7 +54,7 @@ def train(
 
     weights = [block.weight for block in blocks]
     draw, steps_a_draw, place = _draws(samples, blocks, generators, options.batch_size, inputs.device)
-    return optimize(layers, draw, losses_of, weights, options, steps_a_draw, progress, generators, survival, place)
+    return optimize(layers, draw, losses_of, weights, options, steps_a_draw, progress, generators, resume, place)
 
 
 def draws_itself(device: torch.device) -> bool:

@@ -35,7 +35,7 @@ from xcebra_nwb.xcebra.trainers.contrastive import (
 )
 from xcebra_nwb.xcebra.trainers.loss import Contrast, contrastive_loss
 from xcebra_nwb.xcebra.trainers.optimize import STEPS_A_DRAW, Options, Trained, optimize
-from xcebra_nwb.xcebra.trainers.snapshot import Survival
+from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
 from xcebra_nwb.xcebra.trainers.stepper import Batch
 
 
@@ -54,7 +54,7 @@ def train_together(
     generators: Sequence[np.random.Generator],
     options: Options,
     progress: Callable[[int], None] = lambda steps: None,
-    survival: Survival | None = None,
+    resume: ResumePoint | None = None,
 ) -> list[Trained]:
     """Train one member per generator on all sessions and return each session's stack.
 
@@ -71,7 +71,7 @@ def train_together(
     every = [layer for own in layers for layer in own]
     weights = [block.weight for block in blocks]
     trained = optimize(
-        every, draw, losses_of, weights, options, _share_of(STEPS_A_DRAW, parts), progress, generators, survival
+        every, draw, losses_of, weights, options, _share_of(STEPS_A_DRAW, parts), progress, generators, resume
     )
     ends = np.cumsum([len(own) for own in layers])
     return [

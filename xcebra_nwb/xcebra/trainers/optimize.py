@@ -24,8 +24,8 @@ from xcebra_nwb.xcebra.trainers.loss import Contrast
 from xcebra_nwb.xcebra.trainers.loss_curve import LossCurve
 from xcebra_nwb.xcebra.trainers.precision import Precision, products
 from xcebra_nwb.xcebra.trainers.snapshot import (
+    ResumePoint,
     Snapshot,
-    Survival,
     generator_states,
     leaf_arrays,
     restore_generators,
@@ -91,7 +91,7 @@ def optimize(
     steps_a_draw: int,
     progress: Callable[[int], None],
     generators: Sequence[np.random.Generator],
-    survival: Survival | None = None,
+    resume: ResumePoint | None = None,
     place: Place | None = None,
 ) -> Trained:
     """Take ``options.steps`` steps of Adam on ``layers``, in place, and return them and their history.
@@ -103,7 +103,7 @@ def optimize(
         weights: factor of each of the K losses in what is minimised; what is returned is not weighted.
         steps_a_draw: steps whose batches are drawn together.
         generators: all that ``draw`` draws from.
-        survival: where to go on from, and who may keep a snapshot after every draw; the result is the same to the bit.
+        resume: where to resume, and the hook that may save a checkpoint after every draw; the result has the same bits.
         place: makes the batches, on the device, of what ``draw`` drew; None: copies of it. It is called between two
             steps and must not wait for the device.
     """
@@ -114,12 +114,12 @@ def optimize(
     stepper = (RecordedStepper if recorded else Stepper)(leaves, minimised, torch.tensor(weights, device=device))
     penalties = [regularizer_weight(step, options) for step in range(options.steps)]
     rates = [learning_rate(step, options) for step in range(options.steps)]
-    curve, survival, step = LossCurve(penalties), survival or Survival(), 0
-    if survival.begun is not None:
-        step = survival.begun.step
-        restore_leaves(leaves, stepper.optimizer, survival.begun)
-        restore_generators(generators, survival.begun)
-        curve.restore(step, survival.begun.arrays, device)
+    curve, resume, step = LossCurve(penalties), resume or ResumePoint(), 0
+    if resume.start is not None:
+        step = resume.start.step
+        restore_leaves(leaves, stepper.optimizer, resume.start)
+        restore_generators(generators, resume.start)
+        curve.restore(step, resume.start.arrays, device)
     place = place or partial(_copies, device)
     for batches, states in _prefetched(
         draw, generators, range(step, options.steps, steps_a_draw), options.steps, place
@@ -131,7 +131,7 @@ def optimize(
             curve.add(losses)
         step = some.stop
         progress(len(batches[0]))
-        survival.offer(step, partial(_snapshot, step, leaves, stepper.optimizer, curve, states))
+        resume.on_checkpoint(step, partial(_snapshot, step, leaves, stepper.optimizer, curve, states))
     return Trained([(weight.detach(), bias.detach()) for weight, bias in layers], *curve.result())
 
 

@@ -1,6 +1,6 @@
-"""A training between two steps: all that it takes to go on from there, bit by bit.
+"""The state of a training between two steps: training resumes from it with the same bits.
 
-Members are the first axis of every array, so that a snapshot of a stack can be split into those of smaller ones.
+Members are the first axis of every array, so the snapshot of an ensemble can be split into those of smaller ensembles.
 """
 
 from __future__ import annotations
@@ -14,45 +14,47 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-MOMENTS = ("exp_avg", "exp_avg_sq")  # what Adam keeps of every leaf
+MOMENTS = ("exp_avg", "exp_avg_sq")  # Adam's state of every leaf
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state of a stack of M members after ``step`` steps."""
+    """The state of an ensemble of M members after ``step`` steps."""
 
     step: int
     arrays: Mapping[str, NDArray]  # (M, ...) each: leaves, Adam's moments, the loss curve
     generators: Sequence[Mapping[str, Any]]  # by member: the state of its bit generator
 
     def only(self, members: slice) -> Snapshot:
-        """Return the state of some of the members."""
+        """Return the state of ``members`` alone."""
         return Snapshot(self.step, {n: a[members] for n, a in self.arrays.items()}, self.generators[members])
 
 
 @dataclass(frozen=True)
-class Survival:
-    """Where a training goes on from, and who may keep it.
+class ResumePoint:
+    """Where training resumes, and the hook that may save a checkpoint.
 
-    ``offer`` is called now and then between two steps, with the number of steps done and a function that takes a
-    :class:`Snapshot`; it is no use after the training has gone on.
+    Attributes:
+        start: State to resume from; None starts at step 0.
+        on_checkpoint: Called between steps with the number of steps done and a function that copies the current state.
+            The function must be called before training continues.
     """
 
-    begun: Snapshot | None = None
-    offer: Callable[[int, Callable[[], Snapshot]], None] = lambda step, take: None
+    start: Snapshot | None = None
+    on_checkpoint: Callable[[int, Callable[[], Snapshot]], None] = lambda step, take: None
 
-    def left(self, steps: int) -> int:
-        """Return how many of ``steps`` are left."""
-        return steps - (self.begun.step if self.begun else 0)
+    def steps_left(self, steps: int) -> int:
+        """Return how many of ``steps`` remain to be done."""
+        return steps - (self.start.step if self.start else 0)
 
 
 def generator_states(generators: Sequence[np.random.Generator]) -> list[Mapping[str, Any]]:
-    """Return what :func:`restore_generators` needs to draw on as ``generators`` would."""
+    """Return the states from which :func:`restore_generators` continues ``generators``."""
     return [generator.bit_generator.state for generator in generators]
 
 
 def restore_generators(generators: Sequence[np.random.Generator], snapshot: Snapshot) -> None:
-    """Let ``generators`` draw on as they would have after the snapshot."""
+    """Set ``generators`` to the states of the snapshot, so that they continue as they would have."""
     for generator, state in zip(generators, snapshot.generators, strict=True):
         generator.bit_generator.state = state
 

@@ -21,7 +21,7 @@ from xcebra_nwb.xcebra.sampling.samples import Block, Targets
 from xcebra_nwb.xcebra.trainers.contrastive import encode_batch, random_directions, reference_penalty
 from xcebra_nwb.xcebra.trainers.loss import Contrast
 from xcebra_nwb.xcebra.trainers.optimize import STEPS_A_DRAW, Options, Trained, optimize
-from xcebra_nwb.xcebra.trainers.snapshot import Survival
+from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
 from xcebra_nwb.xcebra.trainers.stepper import Batch
 
 CHANCE = 1.0  # the loss of an encoder that always says the mean: targets have a mean variance of 1
@@ -36,7 +36,7 @@ def train(
     generators: Sequence[np.random.Generator],
     options: Options,
     progress: Callable[[int], None] = lambda steps: None,
-    survival: Survival | None = None,
+    resume: ResumePoint | None = None,
     units: Sequence[int] = (),
 ) -> Trained:
     """Train one member per generator on ``inputs`` (time, D) and return the stack; see :func:`.training.train`.
@@ -65,7 +65,7 @@ def train(
         STEPS_A_DRAW,
         progress,
         generators,
-        survival,
+        resume,
     )
 
 

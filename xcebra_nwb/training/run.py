@@ -1,0 +1,172 @@
+"""Train sessions: device, memory groups, checkpoint and files, done once for every way of training.
+
+Separate, joint and aligned training differ only in what they learn and how they judge it: their :class:`Strategy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcebra_nwb.core.config.schema import Config
+from xcebra_nwb.core.errors import Failure, UsageError
+from xcebra_nwb.core.progress import Advance, progress
+from xcebra_nwb.core.session import load
+from xcebra_nwb.training import files
+from xcebra_nwb.training.checkpoint import Checkpoint, identity, remove
+from xcebra_nwb.training.design.prepare import PreparedSession
+from xcebra_nwb.training.device import device, warn_of_precision
+from xcebra_nwb.training.memory_groups import of_each, train_in_groups
+from xcebra_nwb.training.trained_ensemble import TrainedEnsemble, concatenate, one_step, options
+from xcebra_nwb.xcebra.trainers.optimize import Options, Trained
+from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
+
+Data = TypeVar("Data")
+
+
+class SessionPart(NamedTuple):
+    """Some members of one session, trained and judged."""
+
+    session: int  # number of the session
+    ensemble: TrainedEnsemble
+    latents: NDArray[np.float32]  # (member, sample, latent) at the usable bins
+
+
+class Strategy(Protocol[Data]):
+    """A way of training: the sessions, what their encoders learn, and how they are judged."""
+
+    @property
+    def command(self) -> str:
+        """The module of ``commands`` whose code the results depend on."""
+
+    @property
+    def config(self) -> Config:
+        """The settings, as they are written into the results."""
+
+    @property
+    def directories(self) -> Sequence[Path]:
+        """The results folder of each session."""
+
+    @property
+    def sessions(self) -> Sequence[PreparedSession]:
+        """The prepared sessions, in the order of ``directories``."""
+
+    @property
+    def inputs(self) -> Sequence[Path]:
+        """The files whose content the results depend on."""
+
+    @property
+    def ensembles(self) -> Sequence[range]:
+        """The numbers of the members that train at once if the memory holds them."""
+
+    @property
+    def independent(self) -> bool:
+        """Whether a session can be trained again without the others."""
+
+    def title(self, members: range) -> str:
+        """Return the words for training ``members``, for the progress bar and the log."""
+
+    def data(self, members: range) -> Data:
+        """Return what ``members`` learn from, with the recordings on the device."""
+
+    def learn(self, data: Data, chosen: Options, advance: Advance, resume: ResumePoint) -> list[Trained]:
+        """Return the trained members of every session of ``data``."""
+
+    def judge(self, data: Data, trained: list[Trained]) -> list[SessionPart]:
+        """Return the members of every session of ``data`` with held-out losses and latents."""
+
+    def bytes_needed(self, members: range) -> int:
+        """Return the bytes of device memory that training ``members`` takes at most."""
+
+    def attrs(self, session: int, ensembles: Sequence[TrainedEnsemble]) -> dict[str, Any]:
+        """Return the attributes of training.nc that only this way of training has."""
+
+
+def train_sessions(
+    strategy_on: Callable[[torch.device], Strategy[Any]], config: Config, threads: int
+) -> dict[Path, list[Path] | Failure]:
+    """Train the sessions of a strategy and write the files of each; a training that was killed is resumed.
+
+    Args:
+        strategy_on: opens the strategy on the device that is found.
+        config: device, precision and options of the training.
+        threads: CPU threads.
+
+    Returns:
+        The files written for each session, or why they could not be written, which stops no other session.
+
+    Raises:
+        Failure: the memory does not hold a single member.
+    """
+    chosen = options(config)
+    with device(config.training.device, threads) as target:
+        warn_of_precision(config.training.precision, target)
+        strategy = strategy_on(target)
+        inputs = identity(strategy.command, strategy.config, strategy.inputs, target.type)
+        first = min(strategy.directories, key=lambda directory: directory.resolve().name)
+        checkpoint = Checkpoint(first, inputs, strategy.ensembles, chosen.steps)
+
+        def work(members: range, resume: ResumePoint) -> list[SessionPart]:
+            data = strategy.data(members)
+            with progress(strategy.title(members), resume.steps_left(chosen.steps), "steps") as advance:
+                trained = strategy.learn(data, chosen, advance, resume)
+            return strategy.judge(data, trained)
+
+        groups = train_in_groups(checkpoint, target, strategy.bytes_needed, work)
+    return _save(strategy, [part for group in groups for part in group], str(target))
+
+
+def bytes_of_a_step(strategy: Strategy[Any], members: range, target: torch.device) -> Callable[[range], int]:
+    """Return a function from members to the bytes that a step of them takes, measured on the first of ``members``.
+
+    The recordings lie on the device before and are not counted.
+    """
+    data = strategy.data(members[:1])
+    chosen = one_step(options(strategy.config))
+    return of_each(lambda: strategy.learn(data, chosen, lambda steps: None, ResumePoint()), target)
+
+
+def load_each(directories: Iterable[Path]) -> tuple[dict[Path, xr.Dataset], dict[Path, Failure]]:
+    """Return the sessions of ``directories`` by directory, and why each of the others cannot be read.
+
+    A file that cannot be read is a failure and no refusal: it says nothing about the data.
+    """
+    sessions: dict[Path, xr.Dataset] = {}
+    failures: dict[Path, Failure] = {}
+    for directory in directories:
+        try:
+            sessions[directory] = load(directory / "session.nc")
+        except Failure as failure:
+            failures[directory] = failure
+        except UsageError as error:
+            failures[directory] = Failure(error.message, error.remedy)
+    return sessions, failures
+
+
+def _save(strategy: Strategy[Any], parts: Sequence[SessionPart], device_name: str) -> dict[Path, list[Path] | Failure]:
+    by_session = [[part for part in parts if part.session == number] for number in range(len(strategy.sessions))]
+    ensembles = [concatenate([part.ensemble for part in own]) for own in by_session]
+    written: dict[Path, list[Path] | Failure] = {}
+    for number, (directory, session) in enumerate(zip(strategy.directories, strategy.sessions, strict=True)):
+        ensembles[number].attrs.update(device=device_name, **strategy.attrs(number, ensembles))
+        latents = [part.latents for part in by_session[number]]
+        try:
+            written[directory] = files.save(directory, session, ensembles[number], latents, strategy.config)
+        except Failure as failure:
+            written[directory] = failure
+    _remove_checkpoints(strategy, written)
+    return written
+
+
+def _remove_checkpoints(strategy: Strategy[Any], written: dict[Path, list[Path] | Failure]) -> None:
+    """Remove the checkpoint, unless a session could not be written and needs the others to be trained again."""
+    failed = {directory for directory, outcome in written.items() if isinstance(outcome, Failure)}
+    if strategy.independent or not failed:
+        for directory in written.keys() - failed:
+            remove(directory)
