@@ -290,7 +290,7 @@ def judge(rules: Iterable[Rule], numbers: Mapping[str, float]) -> tuple[Conditio
 
     >>> leak = [rule for rule in RULES if rule.name == "leak"]
     >>> [condition.says for condition in judge(leak, {"leak": 0.95})]
-    ['the other latents carry the same (leak 0.95)']
+    ['the other latents carry the same as the block (leak 0.95)']
     >>> [condition.holds for condition in judge(leak, {"leak": math.nan})]
     [None]
     """
@@ -312,6 +312,6 @@ def violations(conditions: Iterable[Condition], otherwise: Verdict | None) -> li
 
     >>> leak = judge([rule for rule in RULES if rule.name == "leak"], {"leak": 0.95})
     >>> violations(leak, "weak"), violations(leak, "not identifiable")
-    (['the other latents carry the same (leak 0.95)'], [])
+    (['the other latents carry the same as the block (leak 0.95)'], [])
     """
     return [condition.says for condition in conditions if condition.holds is False and condition.otherwise == otherwise]
