@@ -20,7 +20,7 @@ from xcebra_nwb.core.receipts import save as save_receipt
 from xcebra_nwb.core.session import labels, load, save
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.core.session_table import write as write_table
-from xcebra_nwb.report.outcome import ending
+from xcebra_nwb.report.outcome import session_outcome
 
 LABELS = ("position", "head_direction", "choice")
 
@@ -120,4 +120,4 @@ def test_the_pages_show_how_sessions_read_each_other(two: list[Path]) -> None:
     summary = Page(table.parent / "summary.html")
     assert "space" in summary.ids
     assert "Scores from session to session: position 0.79 to 0.79." in summary.html
-    assert ending(table.parent, session_table.read(table)[0]).across == {"position": {"b": 0.79, "a": 0.6}}
+    assert session_outcome(table.parent, session_table.read(table)[0]).across == {"position": {"b": 0.79, "a": 0.6}}

@@ -9,11 +9,12 @@ import pytest
 
 from tests.support.conditions import conditions
 from tests.support.make_results import LABELS, make_embedding, make_results, make_session, make_training
-from xcebra_nwb.assess.confounding import predicted_by_others
-from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, map_agreement
+from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement
 from xcebra_nwb.assess.identifiability import leak
+from xcebra_nwb.assess.label_course import predicted_by_others
 from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.assess.verdict import Evidence, verdict
+from xcebra_nwb.attribution.comparison import map_agreement
 from xcebra_nwb.attribution.null_test import score_maps
 from xcebra_nwb.commands import assess as verb
 from xcebra_nwb.core import members, netcdf

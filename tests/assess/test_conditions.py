@@ -11,15 +11,19 @@ from scipy.signal import lfilter
 from tests.support.conditions import conditions
 from tests.support.paths import DOCS
 from xcebra_nwb.assess import verdict as verdicts
+from xcebra_nwb.assess.activity import explained_sharing, shared_variance, window_features
 from xcebra_nwb.assess.aliasing import aliased_share, two_groups
+from xcebra_nwb.assess.conditions import NOTED, RULES
 from xcebra_nwb.assess.fit import fit_of
 from xcebra_nwb.assess.identifiability import leak, linear_leak, mixing, saturated_share, spanned_directions
-from xcebra_nwb.assess.rules import RULES
-from xcebra_nwb.assess.shared import explained_sharing, shared_variance
-from xcebra_nwb.assess.steps import kernel_statistics, steps_by_place
+from xcebra_nwb.assess.label_course import (
+    covered_share,
+    fewest_visits,
+    independent_samples,
+    kernel_statistics,
+    steps_by_value,
+)
 from xcebra_nwb.assess.verdict import Evidence, verdict
-from xcebra_nwb.assess.visits import covered_share, fewest_visits, independent_samples
-from xcebra_nwb.assess.window import window_features
 from xcebra_nwb.core.session import label_features
 
 GOOD = Evidence(score=0.4, null_scores=(-0.2, -0.1, 0.02), consistency=0.8, significant=12, units=31)
@@ -79,10 +83,15 @@ def test_the_document_names_every_threshold_with_its_value() -> None:
 
 
 def test_the_document_lists_every_condition_in_order_with_what_it_costs() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|.*?`(\w+)` \([\d.e-]+\) \|.*\| (\S[^|]*?) \|$", DOCUMENT, flags=re.MULTILINE)
-    values = vars(verdicts)
-    listed = [(name, values[threshold], costs.strip("*")) for name, threshold, costs in rows]
-    assert listed == [(rule.name, rule.threshold, rule.otherwise or "noted") for rule in RULES]
+    rows = re.findall(r"^\| `(\w+)` \|.*?\| (at \w+) ([\d.e-]+) \|.*\| (\S[^|]*?) \|$", DOCUMENT, flags=re.MULTILINE)
+    listed = [(name, limit, float(threshold), costs.strip("*")) for name, limit, threshold, costs in rows]
+    limits = ["at least" if rule.least else "at most" for rule in RULES]
+    table = [(r.name, limit, r.threshold, r.otherwise or NOTED) for r, limit in zip(RULES, limits, strict=True)]
+    assert listed == table
+
+
+def test_every_rule_has_one_threshold() -> None:
+    assert all((rule.at_least is None) != (rule.at_most is None) for rule in RULES)
 
 
 # The fit.
@@ -240,9 +249,9 @@ def test_steps_that_depend_on_the_place_are_seen() -> None:
     follows = np.ones(len(SAMPLES) - 1, bool)
     place = np.sin(SAMPLES / 20)
     uneven = (place + np.where(place > 0, 0.3, 0.003) * rng.normal(size=len(SAMPLES)))[:, None]
-    assert steps_by_place(uneven, follows, "continuous") > 0.2
-    assert steps_by_place(walk(rng), follows, "continuous") < 0.1
-    assert np.isnan(steps_by_place(uneven, ~follows, "continuous"))
+    assert steps_by_value(uneven, follows, "continuous") > 0.2
+    assert steps_by_value(walk(rng), follows, "continuous") < 0.1
+    assert np.isnan(steps_by_value(uneven, ~follows, "continuous"))
 
 
 # Its visits.

@@ -55,7 +55,7 @@ def test_leaking_blocks_are_taken_only_if_all_leak_and_it_is_said() -> None:
     assert choose([leaking, trial(3, 0.1, 0.805)]).trial.outputs == 3
     alone = choose([leaking, trial(3, 0.1, 0.95)])
     assert alone.trial == leaking
-    assert "none of them keeps the blocks apart" in alone.because[1]
+    assert "none of them keeps the blocks separate" in alone.because[1]
 
 
 def test_the_answer_is_not_looked_at() -> None:

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 
 from tests.support.paths import COMMAND
-from xcebra_nwb.assess.consistency import map_agreement
-from xcebra_nwb.benchmark import agreement, conditions, demo, peer, perfect, solve, synthetic
-from xcebra_nwb.benchmark.budget import SIZES
-from xcebra_nwb.benchmark.case import Place, Verbs
+from xcebra_nwb.attribution.comparison import map_agreement
+from xcebra_nwb.benchmark import agreement, cebra_peer, demo, perfect, solve, synthetic, violations
+from xcebra_nwb.benchmark.case import HYBRID, PEER, SIZES, Commands, JobContext
 from xcebra_nwb.benchmark.catalogue import BENCHMARKS, cases
 from xcebra_nwb.benchmark.table import interval, render, rivals, summary
 from xcebra_nwb.commands.assess import assess
@@ -139,16 +138,16 @@ def test_a_file_is_asked_for_where_one_is_needed_and_only_there(tmp_path: Path) 
         cases("file", "quick", tmp_path / "a.nwb")
 
 
-@pytest.mark.parametrize("condition", conditions.CONDITIONS, ids=lambda c: c.name)
-def test_every_broken_condition_is_a_session_that_can_be_trained_on(condition: conditions.Condition) -> None:
-    task = conditions.task(conditions.DESIGNS["quick"], condition, dataset=0)
+@pytest.mark.parametrize("condition", violations.VIOLATIONS, ids=lambda c: c.name)
+def test_every_broken_condition_is_a_session_that_can_be_trained_on(condition: violations.Violation) -> None:
+    task = violations.task(violations.DESIGNS["quick"], condition, dataset=0)
     session.check(task.session)
     trainable_split(task.session, task.config)
     assert set(task.carries) == set(session.labels(task.session))
     assert {len(truth) for truth in task.carries.values()} == {task.session.sizes["unit"]}
 
 
-@pytest.mark.parametrize("training", [synthetic.HYBRID, *synthetic.OTHERS, synthetic.PEER])
+@pytest.mark.parametrize("training", [HYBRID, *synthetic.OTHERS, PEER])
 def test_every_training_of_the_paper_is_a_config(training: str) -> None:
     task = synthetic.task(synthetic.DESIGNS["quick"], 5, 0, training, 0.1)
     blocks = {o.label: o.outputs for o in task.config.objectives if not isinstance(o, str)}
@@ -161,7 +160,7 @@ def test_a_demo_file_is_read_and_anything_else_is_refused_in_one_line(tmp_path: 
     truth[2:, :5] = False
     arrays = {"neurons": generator.random((50, 10)), "latents": generator.random((50, 4)), "gt_attribution_map": truth}
     np.savez(tmp_path / "good.npz", **arrays)
-    task = demo.task(demo.DESIGNS["quick"], demo.read(tmp_path / "good.npz"), 0, demo.OURS, 0.1)
+    task = demo.task(demo.DESIGNS["quick"], demo.read(tmp_path / "good.npz"), 0, HYBRID, 0.1)
     assert task.config.objectives[1].outputs == (2, 4)
     assert task.carries[demo.LABEL].tolist() == [False] * 5 + [True] * 5
     np.savez(tmp_path / "upside_down.npz", **(arrays | {"gt_attribution_map": truth[::-1]}))
@@ -173,27 +172,27 @@ def test_a_demo_file_is_read_and_anything_else_is_refused_in_one_line(tmp_path: 
 
 
 def test_the_peer_says_when_it_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(peer, "NEEDED", ("no_such_package",))
-    task = synthetic.task(synthetic.DESIGNS["quick"], 4, 0, synthetic.PEER, 0.1)
-    rows = peer.peer_scores(place(tmp_path), task)
-    assert {row["note"] for row in rows} == {peer.MISSING}
+    monkeypatch.setattr(cebra_peer, "NEEDED", ("no_such_package",))
+    task = synthetic.task(synthetic.DESIGNS["quick"], 4, 0, PEER, 0.1)
+    rows = cebra_peer.peer_scores(context(tmp_path), task)
+    assert {row["note"] for row in rows} == {cebra_peer.MISSING}
     assert {row["method"] for row in rows} == {"inverted_neuron_gradient", "neuron_gradient"}
 
 
 @pytest.mark.filterwarnings("ignore")  # its own
 def test_the_peer_is_scored_like_ours_where_it_is_installed(tmp_path: Path) -> None:
-    for package in peer.NEEDED:
+    for package in cebra_peer.NEEDED:
         pytest.importorskip(package, reason="CEBRA comes with the extra bench, which is not installed")
-    task = synthetic.task(synthetic.DESIGNS["quick"], 4, 0, synthetic.PEER, 0.1)
-    for row in peer.peer_scores(place(tmp_path), task):
+    task = synthetic.task(synthetic.DESIGNS["quick"], 4, 0, PEER, 0.1)
+    for row in cebra_peer.peer_scores(context(tmp_path), task):
         assert 0.5 < row["row_auroc"] <= 1
         assert row["r2"] > 0.9
         assert 0 <= row["saturated"] < 1
 
 
 def test_a_condition_gets_a_score_and_the_verdict_of_the_product(tmp_path: Path) -> None:
-    task = conditions.task(conditions.DESIGNS["quick"], conditions.CONDITIONS[0], dataset=0)
-    rows = solve.judged(place(tmp_path), task)
+    task = violations.task(violations.DESIGNS["quick"], violations.VIOLATIONS[0], dataset=0)
+    rows = solve.judged(context(tmp_path), task)
     assert {row["method"] for row in rows} == {"inverted_neuron_gradient", "neuron_gradient"}
     for row in rows:
         assert row["verdict"] in style.VERDICTS
@@ -201,8 +200,8 @@ def test_a_condition_gets_a_score_and_the_verdict_of_the_product(tmp_path: Path)
         assert row["decoding"] > 0.5
 
 
-def place(folder: Path) -> Place:
-    return Place(Verbs(simulate, extract, train, attribute, assess), folder)
+def context(folder: Path) -> JobContext:
+    return JobContext(Commands(simulate, extract, train, attribute, assess), folder)
 
 
 def test_many_agreements_at_once_are_those_of_one_at_a_time() -> None:

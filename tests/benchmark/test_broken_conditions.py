@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from xcebra_nwb.benchmark.arrays import session_of
-from xcebra_nwb.benchmark.simulate.walk import truncated_walk
+from xcebra_nwb.benchmark.simulate.two_populations import truncated_walk
 from xcebra_nwb.commands.assess import assess
 from xcebra_nwb.commands.attribute import attribute
 from xcebra_nwb.commands.train import train

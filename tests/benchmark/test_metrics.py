@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from xcebra_nwb.benchmark.metrics import auroc, linear_r2, neighbour_r2, row_auroc, saturated_share, trivial_auroc
+from xcebra_nwb.benchmark.metrics import auroc, clipped_sample_share, linear_r2, neighbour_r2, row_auroc, trivial_auroc
 
 PAPER = np.ones((6, 50), dtype=bool)
 PAPER[3:, :25] = False
@@ -68,5 +68,5 @@ def test_neighbours_follow_what_is_not_linear() -> None:
 
 def test_a_sample_is_saturated_when_any_output_is_at_the_bound() -> None:
     latents = np.array([[5.0, 0.0], [-5.0, 5.0], [4.9, -4.9], [0.0, 0.0]])
-    assert saturated_share(latents, 5.0) == 0.5
-    assert saturated_share(latents, None) == 0.0
+    assert clipped_sample_share(latents, 5.0) == 0.5
+    assert clipped_sample_share(latents, None) == 0.0

@@ -9,10 +9,8 @@ import pytest
 from nwbinspector import Importance, inspect_nwbfile
 from pynwb import NWBHDF5IO
 
-from xcebra_nwb.benchmark.simulate.population import poisson_spikes
-from xcebra_nwb.benchmark.simulate.rates import coherent_noise, ratinabox_rates
-from xcebra_nwb.benchmark.simulate.ratinabox_state import contained
-from xcebra_nwb.benchmark.simulate.trajectory import FRAME, walk, walking_agent
+from xcebra_nwb.benchmark.simulate.population import coherent_noise, poisson_spikes, ratinabox_rates
+from xcebra_nwb.benchmark.simulate.trajectory import FRAME, contained, walk, walking_agent
 from xcebra_nwb.benchmark.simulate.truth import CARRIERS
 from xcebra_nwb.commands.simulate import simulate
 from xcebra_nwb.core.errors import UsageError

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from xcebra_nwb.benchmark import peer
+from xcebra_nwb.benchmark import cebra_peer
 from xcebra_nwb.benchmark.speed import ours, run, stopwatch
 from xcebra_nwb.benchmark.speed import work as speed_work
 from xcebra_nwb.benchmark.speed.work import Work
@@ -80,7 +80,7 @@ def test_the_least_that_has_to_be_computed_is_what_an_mlp_multiplies(work: Work)
 def test_the_command_leaves_tables_and_a_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     works = [SMALL, replace(SMALL, kind="attribution", architecture="conv10", peer=False)]
     monkeypatch.setattr(run, "works", lambda size, device: works)
-    monkeypatch.setattr(peer, "NEEDED", ("no_such_package",))
+    monkeypatch.setattr(cebra_peer, "NEEDED", ("no_such_package",))
     threads = torch.get_num_threads()
     assert benchmark("speed", "quick", tmp_path, threads) == 0
     rows, methods = pd.read_csv(tmp_path / "speed.csv"), pd.read_csv(tmp_path / "methods.csv")
@@ -89,7 +89,7 @@ def test_the_command_leaves_tables_and_a_figure(tmp_path: Path, monkeypatch: pyt
     assert (rows["memory"] > 0).all()
     assert methods["row_auroc"].between(0, 1).all()
     page = (tmp_path / "table.md").read_text()
-    assert peer.MISSING in page
+    assert cebra_peer.MISSING in page
     assert "Measured by `--quick`" in page
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
 
@@ -97,7 +97,7 @@ def test_the_command_leaves_tables_and_a_figure(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.filterwarnings("ignore")  # its own
 @pytest.mark.parametrize("work", [SMALL, replace(SMALL, kind="attribution")], ids=lambda work: work.kind)
 def test_where_the_peer_is_installed_it_does_the_same_work(work: Work) -> None:
-    for package in peer.NEEDED:
+    for package in cebra_peer.NEEDED:
         pytest.importorskip(package, reason="CEBRA comes with the extra bench, which is not installed")
     row = run._measured(work, run.SIZES["quick"], stopwatch.ceiling(), stopwatch.CPU)
     assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]

@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from xcebra_nwb.benchmark.simulate.networks import random_network
-from xcebra_nwb.benchmark.simulate.synthetic import SHARED, UNITS, paper_design
-from xcebra_nwb.benchmark.simulate.walk import truncated_walk
+from xcebra_nwb.benchmark.simulate.two_populations import SHARED, UNITS, paper_design, random_network, truncated_walk
 
 
 def test_the_walk_stays_in_its_box_and_takes_the_steps_asked_for() -> None:

@@ -13,6 +13,7 @@ import xarray as xr
 
 from tests.support.html import EVIL, Page
 from tests.support.make_results import REMARK, make_results, make_session
+from xcebra_nwb.benchmark.simulate.truth import auroc_against_cell_types
 from xcebra_nwb.commands.report import report
 from xcebra_nwb.core import netcdf
 from xcebra_nwb.core.config.schema import Method
@@ -24,7 +25,6 @@ from xcebra_nwb.report import style
 from xcebra_nwb.report.figures.attribution import map_figure
 from xcebra_nwb.report.figures.decoding import decoding_figure
 from xcebra_nwb.report.figures.extraction import rates_figure
-from xcebra_nwb.report.ground_truth import auroc_against_cell_types
 from xcebra_nwb.report.style import number, of_median_unit, plain, told_apart
 from xcebra_nwb.report.unit_map import method_name, unit_columns, unit_map, unit_rows
 from xcebra_nwb.report.wording import (
@@ -290,7 +290,8 @@ def test_a_label_that_another_predicts_is_named_where_labels_are_compared() -> N
         "velocity": {"predicted_by": {"position": 0.85}, "confounded_with": ["position"]},
     }
     assert prediction_words(assessed) == (
-        "By nearest neighbours, which need no line, velocity follows from position (held-out score 0.85)."
+        "By nearest neighbours, which also see dependence that is not linear, velocity follows from position "
+        "(held-out score 0.85)."
     )
     assert prediction_words({"position": assessed["position"]}) == ""
 

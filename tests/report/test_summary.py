@@ -21,8 +21,7 @@ from xcebra_nwb.core.receipts import ORDER, Receipt, save
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.core.session_table import Session, write
 from xcebra_nwb.report.atlas import COLUMNS
-from xcebra_nwb.report.outcome import ending
-from xcebra_nwb.report.overview import say
+from xcebra_nwb.report.outcome import print_overview, session_outcome
 from xcebra_nwb.report.pages import summary
 
 
@@ -171,7 +170,7 @@ def test_a_recording_is_not_read_for_who_it_is_of(tmp_path: Path) -> None:
         file.dimensions = {"time": 10**7, "unit": 10**6}
         netcdf.new_variable(file, "activity", ("time", "unit"), np.uint8)  # 10 TB, of which nothing is written
         file.attrs["subject"] = "Ada"
-    found = ending(tmp_path, row)
+    found = session_outcome(tmp_path, row)
     assert found.atlas is not None
     assert set(found.atlas["subject"]) == {"Ada"}
 
@@ -230,6 +229,6 @@ def _printed(results: Path, table: Path, summarized: bool) -> str:
     if summarized:
         summarize(results, table)
     console = Console(file=io.StringIO(), width=200)
-    say(results, table, console)
+    print_overview(results, table, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from xcebra_nwb.assess.conditions import Condition, judge
-from xcebra_nwb.assess.rules import RULES
+from xcebra_nwb.assess.conditions import RULES, Condition, judge
 
 
 def conditions(**numbers: float) -> tuple[Condition, ...]:

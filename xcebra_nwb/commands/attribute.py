@@ -14,9 +14,8 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.assess.consistency import map_agreement
 from xcebra_nwb.attribution import member_maps
-from xcebra_nwb.attribution.comparison import partner
+from xcebra_nwb.attribution.comparison import map_agreement, partner
 from xcebra_nwb.attribution.inverse_rank import inverse_cut
 from xcebra_nwb.attribution.moderated_variance import half_interval
 from xcebra_nwb.attribution.null_test import LEAST_NULLS, TOO_FEW, log_share, score_maps

@@ -1,6 +1,6 @@
-"""CEBRA 0.6.1, run as a peer: the same data, steps and batch; its own training and attribution; our metrics.
+"""CEBRA 0.6.1 on the tasks of a benchmark: its own training and attribution, our metrics.
 
-It is called, never copied, and comes with the extra ``bench``.
+Data, steps and batch are the same as ours. CEBRA is called, never copied, and comes with the extra ``bench``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xcebra_nwb.benchmark.case import Place, Task
+from xcebra_nwb.benchmark.case import JobContext, Task
 from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.benchmark.solve import Maps, embedding_scores, label_blocks, map_scores, objectives_of
 from xcebra_nwb.core.activity import encoder_input
@@ -34,15 +34,19 @@ JACOBIAN_BATCH = 1000
 SCORED_BINS = 10_000  # evenly over the session: it inverts in a Python loop
 
 
-def peer_scores(place: Place, task: Task) -> list[Score]:
-    """Return CEBRA's scores on a task with the Euclidean similarity and outputs clipped at 5.
+def peer_scores(context: JobContext, task: Task) -> list[Score]:
+    """Return CEBRA's scores on a task; the rows say so if it is not installed.
 
-    Where it is not installed the rows say so.
+    CEBRA uses the Euclidean similarity and outputs clipped at 5.
+
+    Args:
+        context: of the job.
+        task: the session, how to train on it, and its truth.
     """
     blocks = label_blocks(task.config)
     if not installed():
         return [{"method": method, "label": block.name, "note": MISSING} for method in METHODS for block in blocks]
-    torch.set_num_threads(place.threads)
+    torch.set_num_threads(context.threads)
     torch.manual_seed(task.config.random_seed)  # it takes no seed of its own
     inputs = torch.as_tensor(encoder_input(task.session))
     bins = np.arange(len(inputs))
@@ -56,7 +60,7 @@ def peer_scores(place: Place, task: Task) -> list[Score]:
 
 
 def installed() -> bool:
-    """Return whether CEBRA, and what its attribution imports, is there."""
+    """Return whether CEBRA, and all that its attribution imports, is installed."""
     return all(importlib.util.find_spec(name) is not None for name in NEEDED)
 
 
@@ -70,26 +74,33 @@ def _train(inputs: Tensor, task: Task) -> Any:
 
 
 def solver_of(inputs: Tensor, task: Task, steps: int, encoder_name: str = ENCODER) -> tuple[Any, Any]:
-    """Return CEBRA's solver and its loader of so many ``steps``, as the task's config says."""
+    """Return CEBRA's solver and its loader.
+
+    Args:
+        inputs: the encoder's input (time, unit).
+        task: its config gives the objectives and the optimiser.
+        steps: number of training steps.
+        encoder_name: CEBRA's name of the encoder.
+    """
     import cebra
 
-    chosen = task.config
+    config = task.config
     values = {name: torch.as_tensor(label.values).float() for name, label in labels(task.session).items()}
     dataset = cebra.data.DatasetxCEBRA(inputs, **values)
-    batch = chosen.training.batch_size
+    batch = config.training.batch_size
     loader = cebra.data.ContrastiveMultiObjectiveLoader(dataset=dataset, num_steps=steps, batch_size=batch)
     settings = cebra.solver.MultiObjectiveConfig(loader)
-    for objective in objectives_of(chosen):
+    for objective in objectives_of(config):
         settings.set_slice(*objective.outputs)
-        settings.set_loss("FixedEuclideanInfoNCE", temperature=chosen.training.temperature)
+        settings.set_loss("FixedEuclideanInfoNCE", temperature=config.training.temperature)
         if objective.label is None:
             settings.set_distribution("time", time_offset=objective.offset)
         else:
             settings.set_distribution("time_delta", time_delta=objective.delta, label_name=objective.label)
         settings.push()
     settings.finalize()
-    outputs = resolve(chosen, task.session, split_session(task.session, chosen))[1]
-    encoder = cebra.models.init(encoder_name, inputs.shape[1], chosen.encoder.hidden, outputs)
+    outputs = resolve(config, task.session, split_session(task.session, config))[1]
+    encoder = cebra.models.init(encoder_name, inputs.shape[1], config.encoder.hidden, outputs)
     dataset.configure_for(encoder)
     parameters = [*encoder.parameters(), *settings.criterion.parameters()]
     solver = cebra.solver.init(
@@ -100,21 +111,21 @@ def solver_of(inputs: Tensor, task: Task, steps: int, encoder_name: str = ENCODE
         renormalize=False,
         use_sam=False,
         criterion=settings.criterion,
-        optimizer=torch.optim.Adam(parameters, lr=chosen.training.learning_rate),
+        optimizer=torch.optim.Adam(parameters, lr=config.training.learning_rate),
         tqdm_on=False,
     )
     return solver, loader
 
 
-def _schedule(chosen: Config) -> Any:
+def _schedule(config: Config) -> Any:
     """CEBRA's ramp of the regulariser's weight, in steps; None without a regulariser."""
     import cebra
 
-    training, regularizer = chosen.training, chosen.training.regularizer
+    training, regularizer = config.training, config.training.regularizer
     if regularizer.weight == 0:
         return None
     return cebra.solver.schedulers.LinearRampUp(
-        n_splits=len(objectives_of(chosen)),
+        n_splits=len(objectives_of(config)),
         step_to_switch_on_reg=round(regularizer.ramp[0] * training.steps),
         step_to_switch_off_reg=round(regularizer.ramp[1] * training.steps),
         start_weight=0.0,
@@ -129,10 +140,10 @@ def _maps(model: Any, inputs: Tensor, blocks: Sequence[Block]) -> tuple[Maps, fl
     attribution = cebra.attribution.init(
         "jacobian-based-batched", model=model, input_data=inputs.clone().requires_grad_(), output_dimension=None
     )
-    found = attribution.compute_attribution_map(batch_size=min(JACOBIAN_BATCH, len(inputs)))
+    computed = attribution.compute_attribution_map(batch_size=min(JACOBIAN_BATCH, len(inputs)))
     maps = {}
     for ours, its in METHODS.items():
-        entries = np.abs(found[its]).astype(float)  # (bin, latent, unit)
+        entries = np.abs(computed[its]).astype(float)  # (bin, latent, unit)
         label = [np.sqrt((entries[:, b.first : b.last] ** 2).sum(axis=1).mean(axis=0)) for b in blocks]
         maps[ours] = np.array(label)[None], entries.mean(axis=0)[None]
-    return maps, float((found[METHODS["neuron_gradient"]] != 0).any(axis=(1, 2)).mean())
+    return maps, float((computed[METHODS["neuron_gradient"]] != 0).any(axis=(1, 2)).mean())
