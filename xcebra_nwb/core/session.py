@@ -33,8 +33,8 @@ from scipy.ndimage import gaussian_filter1d
 
 from xcebra_nwb.core.errors import Failure, UsageError
 from xcebra_nwb.core.files import atomic, check_file, make_room
+from xcebra_nwb.core.hdf5.bounds import check_size
 from xcebra_nwb.core.hdf5.scan import check_alone
-from xcebra_nwb.core.hdf5.size import check_size
 from xcebra_nwb.core.moments import Moments
 from xcebra_nwb.core.outputs import maker
 from xcebra_nwb.core.scratch import Rows

@@ -5,6 +5,12 @@ Each is far above what any recording in the archives holds.
 
 from __future__ import annotations
 
+import h5py
+import numpy as np
+
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.refusals import Code
+
 MOST_OBJECTS = 500_000  # groups and datasets of a file, and of the files that it leads to
 MOST_DEPTH = 64  # groups inside one another
 MOST_FILES = 1_000  # files that a file leads to, directly or through one another
@@ -18,3 +24,24 @@ PLAUSIBLE = 2**28  # bytes: what takes less memory is read, whatever it takes on
 MOST_COMPRESSED = 1000  # times smaller on disk than in memory: gzip's own limit for one repeated value
 MOST_CHUNK_BYTES = 2**31  # of what is decoded as one
 MOST_MEMORY = 0.8  # of the memory that is free: what takes more at once is not read
+
+
+def check_size(data: h5py.Dataset) -> None:
+    """Raise :class:`Refusal` where a dataset declares far more than can be stored in what it holds."""
+    declared = declared_bytes(data.shape or (), data)
+    if declared > PLAUSIBLE and declared > MOST_COMPRESSED * stored_bytes(data):
+        raise Refusal(
+            Code.DAMAGED,
+            f"{data.name}: declares {declared:.3g} bytes and holds {stored_bytes(data):.3g}",
+            "download or copy it again, or name other data",
+        )
+
+
+def declared_bytes(shape: tuple[int, ...], data: h5py.Dataset) -> float:
+    """Return how many bytes so many values of a dataset take in memory."""
+    return float(np.prod(shape, dtype=np.float64)) * data.dtype.itemsize
+
+
+def stored_bytes(data: h5py.Dataset) -> int:
+    """Return how many bytes the values of a dataset take in the file."""
+    return int(data.id.get_storage_size()) if isinstance(data, h5py.Dataset) else int(data.stored)

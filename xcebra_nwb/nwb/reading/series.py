@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from xcebra_nwb.core.errors import Refusal
-from xcebra_nwb.core.hdf5.size import check_size
+from xcebra_nwb.core.hdf5.bounds import check_size
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type, parent
 from xcebra_nwb.nwb.reading.times import restarts, sample_period

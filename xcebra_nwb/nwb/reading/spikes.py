@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 
 from xcebra_nwb.core.errors import Refusal
-from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
+from xcebra_nwb.core.hdf5.bounds import MOST_LABEL, check_size
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
-from xcebra_nwb.core.hdf5.size import check_size
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, first_text, neurodata_type
 from xcebra_nwb.nwb.reading.table import bounds, data_frame, length, ragged, read_column, scalar_columns

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from xcebra_nwb.core.errors import Refusal
-from xcebra_nwb.core.hdf5.size import check_size
+from xcebra_nwb.core.hdf5.bounds import check_size
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading.file import dataset
 from xcebra_nwb.nwb.reading.values import numbers, values

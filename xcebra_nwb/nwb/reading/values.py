@@ -9,10 +9,9 @@ import numpy as np
 
 from xcebra_nwb.core import host_memory
 from xcebra_nwb.core.errors import Refusal
-from xcebra_nwb.core.hdf5.bounds import MOST_CHUNK_BYTES, MOST_MEMORY, PLAUSIBLE
+from xcebra_nwb.core.hdf5.bounds import MOST_CHUNK_BYTES, MOST_MEMORY, PLAUSIBLE, check_size, declared_bytes
 from xcebra_nwb.core.hdf5.filters import check_filters
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
-from xcebra_nwb.core.hdf5.size import check_size, declared_bytes
 from xcebra_nwb.core.refusals import Code
 
 
