@@ -13,8 +13,7 @@ from nwbinspector import InspectorMessage, inspect_nwbfile, inspect_nwbfile_obje
 
 from xcebra_nwb.nwb.export.writer import nwb_reader
 from xcebra_nwb.nwb.reading.foreign import Follow
-from xcebra_nwb.nwb.reading.in_hdf5 import in_hdf5
-from xcebra_nwb.nwb.reading.quiet import quiet
+from xcebra_nwb.nwb.reading.in_hdf5 import in_hdf5, quiet
 from xcebra_nwb.nwb.reading.source import Source, place_of
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]+")

@@ -24,8 +24,7 @@ from xcebra_nwb.nwb.export.objects import attribution_table, embedding_series, l
 from xcebra_nwb.nwb.export.read_back import MAKERS
 from xcebra_nwb.nwb.export.slim import slim
 from xcebra_nwb.nwb.reading.foreign import Follow
-from xcebra_nwb.nwb.reading.in_hdf5 import in_hdf5
-from xcebra_nwb.nwb.reading.quiet import quiet
+from xcebra_nwb.nwb.reading.in_hdf5 import in_hdf5, quiet
 from xcebra_nwb.nwb.reading.source import Source, is_zarr, place_of
 
 MODULE = "misc"  # one of the module names that nwbinspector expects

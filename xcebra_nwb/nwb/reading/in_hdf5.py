@@ -10,6 +10,7 @@ and so do columns of references, which hdmf-zarr pickles.
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -30,7 +31,6 @@ from xcebra_nwb.nwb.reading import file as nwb
 from xcebra_nwb.nwb.reading.file import open_nwb
 from xcebra_nwb.nwb.reading.foreign import Follow, followed
 from xcebra_nwb.nwb.reading.intervals import interval_tables
-from xcebra_nwb.nwb.reading.quiet import quiet
 from xcebra_nwb.nwb.reading.source import Source, is_zarr, place_of
 from xcebra_nwb.nwb.reading.table import bounds, column_names, length, read_column, scalar_columns
 from xcebra_nwb.nwb.reading.values import numbers, values
@@ -43,6 +43,14 @@ LISTS = ("experimenter", "keywords", "related_publications")
 SUBJECT = ("age", "description", "genotype", "sex", "species", "subject_id", "strain", "weight")
 RAGGED = ("spike_times", "obs_intervals")
 NAMED_TABLES = ("epochs", "trials", "invalid_times")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence what pynwb and hdmf say of the faults of a file that is not ours; ``check`` lists them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"(pynwb|hdmf)\b")
+        yield
 
 
 @contextmanager
