@@ -14,7 +14,6 @@ from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.files import sha256
 from xcebra_nwb.core.provenance import software
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.nwb.bins.clocks import check_same_unit
 from xcebra_nwb.nwb.bins.grid import Grid, bin_width, check_outliers, common_range, make_grid
 from xcebra_nwb.nwb.bins.masks import Masks, inside, touching
 from xcebra_nwb.nwb.bins.resample import longest_bridge
@@ -26,6 +25,7 @@ from xcebra_nwb.nwb.neural.unit_selection import worthwhile
 from xcebra_nwb.nwb.reading.file import open_nwb
 from xcebra_nwb.nwb.reading.foreign import Follow
 from xcebra_nwb.nwb.reading.source import Source, place_of
+from xcebra_nwb.nwb.reading.times import check_same_unit
 
 SECTIONS = {"neural", "time", "labels"}  # of the config: what extraction reads
 

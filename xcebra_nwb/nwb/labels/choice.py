@@ -12,7 +12,6 @@ from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.nwb.bins.clocks import lasting
 from xcebra_nwb.nwb.labels.columns import automatic_columns
 from xcebra_nwb.nwb.labels.configured import RESERVED, configured_label, known_sources
 from xcebra_nwb.nwb.labels.from_events import holds_events
@@ -23,6 +22,7 @@ from xcebra_nwb.nwb.reading.file import NwbFile, name_of, neurodata_type, parent
 from xcebra_nwb.nwb.reading.intervals import interval_tables
 from xcebra_nwb.nwb.reading.series import columns, container, module
 from xcebra_nwb.nwb.reading.table import length
+from xcebra_nwb.nwb.reading.times import lasting
 
 MOVEMENT = re.compile(
     r"velocity|speed|head(ing|.?direction)|^pos(ition)?$|(linear(ized)?|virtual|track|maze|animal|mouse|rat)[ _]?pos",
