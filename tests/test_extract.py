@@ -17,7 +17,7 @@ from xcebra_nwb.core.config.schema import EXTRACTION, Config, Encoder, Training,
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.files import read_json, sha256
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.nwb.bins.smoothing import automatic_smoothing
+from xcebra_nwb.nwb.extraction.assemble import automatic_smoothing
 from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.training.design.trainable import check_trainable
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import xarray as xr
@@ -10,10 +11,12 @@ import xarray as xr
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.nwb.bins.grid import Grid
 from xcebra_nwb.nwb.bins.masks import segments
-from xcebra_nwb.nwb.bins.smoothing import automatic_smoothing
 from xcebra_nwb.nwb.extraction.recording import Recording
 from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.neural.activity import Activity
+
+LEAST, MOST = 0.1, 0.5  # s, standard deviation of the Gaussian
+SPIKES_SEEN = 10.0  # spikes of the population under the Gaussian, on average
 
 
 def assemble(
@@ -71,3 +74,21 @@ def _variable(label: Label, values: np.ndarray) -> xr.DataArray:
         attrs["classes"] = json.dumps(list(label.classes), ensure_ascii=False)
     dims = ("time", f"{label.name}_axis") if vector else ("time",)
     return xr.DataArray(values if vector else values.reshape(-1), dims=dims, attrs=attrs)
+
+
+def automatic_smoothing(kind: str, architecture: str, population_rate: float) -> float:
+    """Return the standard deviation (s) of the Gaussian that activity is smoothed with.
+
+    An encoder of one bin sees spike counts smoothed so that the Gaussian, whose width is ``2 sqrt(pi)`` standard
+    deviations, holds ten spikes of the whole population, between 0.1 and 0.5 s: a sparse recording needs more than a
+    dense one. conv10 sees ten bins and smooths itself; rates and calcium are smooth already.
+
+    Args:
+        kind: of the activity.
+        architecture: of the encoder.
+        population_rate: spikes of all units together, Hz.
+    """
+    if kind != "spikes" or architecture != "mlp":
+        return 0.0
+    wanted = SPIKES_SEEN / (2 * math.sqrt(math.pi) * max(population_rate, 1e-9))
+    return round(min(max(wanted, LEAST), MOST), 2)
