@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 from xcebra_nwb.core import host_memory, value_types
 from xcebra_nwb.core.config.schema import Time
@@ -17,7 +20,6 @@ from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.nwb.bins import masks
 from xcebra_nwb.nwb.bins.grid import Grid
 from xcebra_nwb.nwb.bins.masks import Masks
-from xcebra_nwb.nwb.neural.on_demand import on_demand
 from xcebra_nwb.nwb.neural.population import ActivityKind, Population
 from xcebra_nwb.nwb.neural.sampled import Sampled
 
@@ -26,6 +28,8 @@ UNITS_AT_ONCE = 64  # binned together
 SHARE = 0.5  # of the free memory that means of samples may take
 SILENCE = 30.0  # s: no brain that is recorded is still for so long
 EXPECTED = 100  # spikes of all units in a stretch that is too silent
+
+Rows = Callable[[slice], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -174,3 +178,29 @@ def _silent(grid: Grid, spikes: Sequence[np.ndarray]) -> np.ndarray:
     for start, stop in borders.reshape(-1, 2):
         silent[start:stop] = stop - start > longest
     return silent
+
+
+def on_demand(dims: tuple[str, str], shape: tuple[int, int], dtype: np.dtype, rows: Rows) -> xr.Variable:
+    """Return a variable of this shape; ``rows`` returns the values (row, column) of a slice of rows.
+
+    As with a file that was opened, ``.values`` keeps the whole, and a slice of it does not.
+    """
+    lazy: Any = indexing.LazilyIndexedArray(_OnDemand(shape, dtype, rows))
+    return xr.Variable(dims, indexing.MemoryCachedArray(indexing.CopyOnWriteArray(lazy)))
+
+
+class _OnDemand(BackendArray):
+    def __init__(self, shape: tuple[int, int], dtype: np.dtype, rows: Rows) -> None:
+        self.shape, self.dtype, self._rows = shape, dtype, rows
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._of)
+
+    def _of(self, key: tuple[int | slice, int | slice]) -> np.ndarray:
+        """The values at a slice, or a number, of rows and of columns."""
+        wanted = np.arange(self.shape[0])[key[0]]
+        if not wanted.size:
+            return np.empty((0, self.shape[1]), self.dtype)[:, key[1]]
+        first = int(wanted.min())
+        made = self._rows(slice(first, int(wanted.max()) + 1)).astype(self.dtype, copy=False)
+        return np.asarray(made[:, key[1]][wanted - first])
