@@ -14,7 +14,7 @@ from dandi.dandiarchive import BaseAssetIDURL
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 
-from xcebra_nwb.archive.keys import authenticate
+from xcebra_nwb.archive.access import authenticate
 from xcebra_nwb.archive.plain import is_plain
 from xcebra_nwb.core.errors import Failure
 

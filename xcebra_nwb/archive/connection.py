@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from xcebra_nwb.archive.keys import KEY_WANTED, authenticate
+from xcebra_nwb.archive.access import KEY_WANTED, authenticate
 from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
 from xcebra_nwb.core.extras import need
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from xcebra_nwb.archive.access import access_of
 from xcebra_nwb.archive.connection import connected, explained, parsed
-from xcebra_nwb.archive.embargo import access_of
 from xcebra_nwb.core.errors import Failure, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ ASSET_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 class Place:
     """A version of a dandiset in an archive; ``known`` is whether ``dandi://`` addresses know the archive's name.
 
-    ``access`` is who may see it (:mod:`.embargo`).
+    ``access`` is who may see it (:mod:`.access`).
     """
 
     instance: str

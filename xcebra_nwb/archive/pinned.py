@@ -11,8 +11,8 @@ from typing import BinaryIO, Literal, TypeGuard, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xcebra_nwb.archive import cache
+from xcebra_nwb.archive.access import UNKNOWN
 from xcebra_nwb.archive.download import downloaded
-from xcebra_nwb.archive.embargo import UNKNOWN
 from xcebra_nwb.archive.stream import streamed
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import read_json, write_json

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from xcebra_nwb.archive.access import UNKNOWN, access_of
 from xcebra_nwb.archive.connection import connected, explained, parsed
-from xcebra_nwb.archive.embargo import UNKNOWN, access_of
 from xcebra_nwb.archive.given import in_archive
 from xcebra_nwb.archive.listing import DRAFT
 from xcebra_nwb.core.addresses import shown
@@ -33,7 +33,7 @@ UNFIT = re.compile(r"[^A-Za-z0-9+]+")
 
 @dataclass(frozen=True)
 class Origin:
-    """A version of a dandiset that results are derived from; ``access`` is who may see it now (:mod:`.embargo`)."""
+    """A version of a dandiset that results are derived from; ``access`` is who may see it now (:mod:`.access`)."""
 
     identifier: str
     name: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 
-from xcebra_nwb.archive.embargo import EMBARGOED, OPEN
+from xcebra_nwb.archive.access import EMBARGOED, OPEN
 from xcebra_nwb.archive.publication import Origin
 from xcebra_nwb.core.errors import UsageError
 

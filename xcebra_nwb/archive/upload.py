@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from xcebra_nwb import __version__
 from xcebra_nwb.archive import secrecy
+from xcebra_nwb.archive.access import stays_closed
 from xcebra_nwb.archive.connection import connected, explained
-from xcebra_nwb.archive.embargo import stays_closed
 from xcebra_nwb.archive.publication import Origin, origins
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.nwb.export.read_back import read_export

@@ -10,9 +10,23 @@ from urllib.parse import urlsplit
 from xcebra_nwb.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from dandi.dandiapi import DandiAPIClient
+    from dandi.dandiapi import DandiAPIClient, RemoteDandiset
 
 KEY_WANTED = (401, 403)
+if TYPE_CHECKING:
+    from dandi.dandiapi import RemoteDandiset
+
+OPEN, EMBARGOED, UNKNOWN = "open", "embargoed", "unknown"
+
+
+def access_of(dandiset: RemoteDandiset) -> str:
+    """Return ``open`` or ``embargoed``, which is also what is not open yet."""
+    return OPEN if dandiset.embargo_status.value == "OPEN" else EMBARGOED
+
+
+def stays_closed(dandiset: RemoteDandiset) -> bool:
+    """Return whether a dandiset is embargoed, and nobody has begun to open it."""
+    return str(dandiset.embargo_status.value) == "EMBARGOED"
 
 
 def authenticate(client: DandiAPIClient, what: str) -> None:
