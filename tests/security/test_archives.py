@@ -16,7 +16,7 @@ from snakemake_interface_common.exceptions import WorkflowError
 
 from xcebra_nwb.archive.connection import connected
 from xcebra_nwb.archive.download import downloaded
-from xcebra_nwb.archive.plain import is_plain
+from xcebra_nwb.archive.names import is_plain
 from xcebra_nwb.commands.discover import discover
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import Failure, UsageError, XcebraError

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from xcebra_nwb.archive import local
+from xcebra_nwb.archive.names import session_names
 from xcebra_nwb.commands.discover import discover
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import UsageError
@@ -148,7 +149,7 @@ def test_a_session_is_called_what_a_folder_can_be_called_everywhere(name: str, t
 def test_names_of_sessions_are_such_names() -> None:
     stated = {Path(f"{name}.nwb"): "" for name in ("CON", "nul.x", "a.", "..", "-", "x" * 250, f"{'x' * 250}y", "logs")}
     stated |= {Path("/1/d.nwb"): f"sub-{'s' * 300}_ses-1", Path("/2/d.nwb"): f"sub-{'s' * 300}_ses-2"}
-    names = local.session_names(stated)
+    names = session_names(stated)
     assert len({name.lower() for name in names}) == len(stated)
     for name in names:
         assert Session(session=name, include=True, source="x")
@@ -157,7 +158,7 @@ def test_names_of_sessions_are_such_names() -> None:
 
 def test_a_hundred_thousand_files_of_one_name_are_named_at_once() -> None:
     start = time.process_time()
-    names = local.session_names({Path(f"/{number}/d.nwb"): "sub-a_ses-1" for number in range(100_000)})
+    names = session_names({Path(f"/{number}/d.nwb"): "sub-a_ses-1" for number in range(100_000)})
     assert len(set(names)) == 100_000
     assert time.process_time() - start < 20
 

@@ -15,7 +15,7 @@ from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 
 from xcebra_nwb.archive.access import authenticate
-from xcebra_nwb.archive.plain import is_plain
+from xcebra_nwb.archive.names import is_plain
 from xcebra_nwb.core.errors import Failure
 
 PAGE = 1000  # rows, the most that the archive gives at once

@@ -1,37 +1,32 @@
-"""NWB files on disk: which there are, what to call their sessions, and what they hold."""
+"""NWB files on disk: which there are, and what they hold."""
 
 from __future__ import annotations
 
 import logging
 import os
-import re
 import stat
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
 from xcebra_nwb.archive import pinned
+from xcebra_nwb.archive.names import ENDINGS, clean_identifier, session_names
 from xcebra_nwb.core.errors import UsageError, XcebraError, one_line
 from xcebra_nwb.core.files import sha256
 from xcebra_nwb.core.path_name import REASONS, unfit
 from xcebra_nwb.core.printable import printable
-from xcebra_nwb.core.session_table import LONGEST_NAME, RESERVED, Session, is_device
+from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.inventory.inventory import Inventory, inventory
 from xcebra_nwb.nwb.reading.foreign import Follow
 
 logger = logging.getLogger("xcebra_nwb")
 
-ENDINGS = (".nwb", ".nwb.zarr", ".nwb.zarr.zip")
-ENDING = re.compile(r"(\.nwb)?(\.zarr)?(\.zip)?$")
 ZARR_METADATA = (".zmetadata", ".zgroup", "zarr.json")
 OWN_EXPORT = "_desc-xcebra.nwb"  # our results are not new sessions
-NAMED = re.compile(r"^sub-(?P<subject>[A-Za-z0-9+-]+)_ses-(?P<session>[A-Za-z0-9+-]+)(_|$)")
 MISSING = "a link to a file that is not here"
 NO_FILE = "neither a file nor a folder"
 UNREADABLE = "cannot be read"
 OWN_REASONS = (MISSING, NO_FILE, UNREADABLE, *REASONS)  # to leave a row out, while they last; all others are the user's
-ROOM_FOR_A_NUMBER = 8  # characters
 
 
 class Look(NamedTuple):
@@ -142,66 +137,12 @@ def _row(path: Path, look: Look, row: Session, known: Session | None) -> Session
     return row.model_copy(update={"size": size, "sha256": digest, **kept})
 
 
-def session_names(
-    stated: Mapping[Path, str], decided: Mapping[Path, str] | None = None, taken: Set[str] = frozenset()
-) -> list[str]:
-    """Return a name for every file, each different: ``sub-<id>_ses-<id>`` where that can be told.
-
-    What the file itself states (``stated``, "" if nothing) comes first, then what its name says, then its name. Files
-    that would share a name are called by their file names, and numbered where that does not help. Names in ``decided``
-    stay as they are; no other file gets one in ``taken``.
-    """
-    decided = decided or {}
-    wanted = {path: name or _name_in_file_name(path) or _stem(path) for path, name in stated.items()}
-    shared = {name for name, count in Counter(name.lower() for name in wanted.values()).items() if count > 1}
-    free = _Names({name.lower() for name in [*decided.values(), *taken]} | RESERVED)
-    return [
-        decided.get(path) or free.take(_stem(path) if name.lower() in shared else name) for path, name in wanted.items()
-    ]
-
-
-class _Names:
-    """Names that are taken, in lower case: folders may not tell it from upper case."""
-
-    def __init__(self, taken: set[str]) -> None:
-        self._taken = taken
-        self._last: dict[str, int] = {}  # number that a name was given with
-
-    def take(self, name: str) -> str:
-        """Return ``name``, numbered if it is taken; it is so from now on."""
-        name = f"session-{name}" if is_device(name) else name
-        name = candidate = name[: LONGEST_NAME - ROOM_FOR_A_NUMBER].rstrip(".")
-        while candidate.lower() in self._taken:
-            number = self._last[name.lower()] = self._last.get(name.lower(), 1) + 1
-            candidate = f"{name}-{number}"
-        self._taken.add(candidate.lower())
-        return candidate
-
-
-def _name_in_file_name(path: Path) -> str:
-    match = NAMED.match(_without_ending(path))
-    return f"sub-{match['subject']}_ses-{match['session']}" if match else ""
-
-
-def _clean(text: str) -> str:
-    """``text`` in the characters that DANDI allows between the underscores of a file name."""
-    return re.sub(r"[^A-Za-z0-9+]+", "-", text).strip("-+")
-
-
-def _stem(path: Path) -> str:
-    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", _without_ending(path)).strip("-_.+") or "session"
-
-
-def _without_ending(path: Path) -> str:
-    return ENDING.sub("", path.name, count=1) if path.name.endswith(ENDINGS) else path.stem
-
-
 def _look(path: Path, source: str, follow: Follow) -> Look:
     if why := unfit(source) or _unreadable(path):
         return Look(reason=why)
     try:
         seen = inventory(path, pinned.followed(path, follow))
-        subject, session = _clean(seen.file.subject), _clean(seen.file.session_id)
+        subject, session = clean_identifier(seen.file.subject), clean_identifier(seen.file.session_id)
         return Look(f"sub-{subject}_ses-{session}" if subject and session else "", printable(describe(seen)))
     except XcebraError as error:
         return Look(found=f"refused: {error.message.removeprefix(f'{path}: ')}")

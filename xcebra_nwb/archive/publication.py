@@ -16,6 +16,7 @@ from xcebra_nwb.archive.access import UNKNOWN, access_of
 from xcebra_nwb.archive.connection import connected, explained, parsed
 from xcebra_nwb.archive.given import in_archive
 from xcebra_nwb.archive.listing import DRAFT
+from xcebra_nwb.archive.names import clean_identifier
 from xcebra_nwb.core.addresses import shown
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import atomic, write_text
@@ -28,7 +29,6 @@ UNNAMED = "000000"  # identifier of a dandiset that does not exist yet
 RELATION = "dcite:IsDerivedFrom"
 LICENSES = ("spdx:CC0-1.0", "spdx:CC-BY-4.0")  # from free to bound: those that archives take
 CONTACT = re.compile(r"(?P<name>[^<>,]+,[^<>,]+?)\s*<(?P<email>[^<>@\s]+@[^<>\s]+)>")
-UNFIT = re.compile(r"[^A-Za-z0-9+]+")
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def asset_path(subject: str, session: str, modality: str) -> str:
     Raises:
         UsageError: nothing of a name is left in the characters that archives allow.
     """
-    subject, session = (UNFIT.sub("-", text).strip("-+") for text in (subject, session))
+    subject, session = map(clean_identifier, (subject, session))
     if not subject or not session:
         raise UsageError("the recording names no subject" if not subject else "the recording names no session")
     return f"sub-{subject}/sub-{subject}_ses-{session}_desc-xcebra_{modality}.nwb"

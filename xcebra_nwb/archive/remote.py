@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from xcebra_nwb.archive.listing import ASSET_ID, Listed, listed
-from xcebra_nwb.archive.local import session_names
-from xcebra_nwb.archive.plain import is_plain
+from xcebra_nwb.archive.names import is_plain, session_names
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.printable import printable
 from xcebra_nwb.core.session_table import Session
