@@ -1,1 +1,1 @@
-"""TODO."""
+"""Write the results of a session into an NWB file, check that file and read it back."""
