@@ -86,13 +86,13 @@ def test_a_planted_file_is_removed_and_the_asset_fetched_again(
 
 
 def test_a_file_that_was_there_first_is_verified(row: Session) -> None:
-    place = cache.own(cache.place(row).parent) / cache.place(row).name
+    place = cache.own(cache.asset_path(row).parent) / cache.asset_path(row).name
     place.write_bytes(PLANTED)
     assert downloaded(row).read_bytes() == CONTENT
 
 
 def test_a_file_under_another_name_is_verified_and_never_a_link(row: Session) -> None:
-    other = cache.own(cache.place(row).parent) / "aaa.nwb"
+    other = cache.own(cache.asset_path(row).parent) / "aaa.nwb"
     other.write_bytes(PLANTED)
     assert downloaded(row).read_bytes() == CONTENT
     again = downloaded(row.model_copy(update={"path": "sub-b/another.nwb"}))

@@ -39,9 +39,9 @@ def authenticate(client: DandiAPIClient, what: str) -> None:
 
     _check_owner(client, what)
     variable, service = client.api_key_env_var, f"dandi-api-{client.dandi_instance.name}"
-    key, place = os.environ.get(variable), f"the environment variable {variable}"
+    key, where = os.environ.get(variable), f"the environment variable {variable}"
     if not key:
-        key, place = _from_keyring(service), f"the keyring ({service})"
+        key, where = _from_keyring(service), f"the keyring ({service})"
     if not key:
         raise UsageError(f"{what} needs a key", _where_to_put_it(variable, service))
     try:
@@ -50,7 +50,7 @@ def authenticate(client: DandiAPIClient, what: str) -> None:
         status = error.response.status_code if error.response is not None else 0
         if status not in KEY_WANTED:
             raise
-        raise UsageError(f"{what}: the key in {place} is not accepted", "get one on the archive's site") from None
+        raise UsageError(f"{what}: the key in {where} is not accepted", "get one on the archive's site") from None
 
 
 def _check_owner(client: DandiAPIClient, what: str) -> None:

@@ -78,14 +78,14 @@ def key(row: Session) -> str:
     return digest
 
 
-def place(row: Session) -> Path:
+def asset_path(row: Session) -> Path:
     """Return where an asset is, or will be, whole, under its own name."""
     return root() / "objects" / key(row) / (UNFIT.sub("-", PurePosixPath(row.path).name).strip("-.") or "asset.nwb")
 
 
 def held(row: Session) -> list[Path]:
     """Return what is there of an asset's content, under any name, verified or not."""
-    folder = place(row).parent
+    folder = asset_path(row).parent
     return sorted(own(folder).iterdir()) if os.path.lexists(folder) else []
 
 
@@ -111,7 +111,7 @@ def _stamp(row: Session) -> Path:
 
 def _seen(row: Session) -> tuple[str, ...]:
     """What a stamp is about: the digests, and every file with what changes when it does."""
-    lines, folder = [], place(row).parent
+    lines, folder = [], asset_path(row).parent
     for path, found in entries(folder):
         lines += [str(path.relative_to(folder)), f"{found.st_mode} {found.st_uid}"]
         if not stat.S_ISDIR(found.st_mode):

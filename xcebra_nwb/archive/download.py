@@ -31,19 +31,19 @@ def downloaded(row: Session) -> Path:
         UsageError: no digest is known, the asset is not in the archive, or a key is missing.
         Failure: the archive is out of reach, the disk is full, or the bytes have the wrong digest twice.
     """
-    place = cache.place(row)
+    target = cache.asset_path(row)
     with cache.alone(row):
         verified = cache.is_stamped(row)
         if not verified:
             _discard_wrong(row)
         names = cache.held(row)
         if not names:
-            _fetch(row, place)
-        elif place not in names:
-            cache.give_name(names[0], place)
-        if not verified or place not in names:
+            _fetch(row, target)
+        elif target not in names:
+            cache.give_name(names[0], target)
+        if not verified or target not in names:
             cache.stamp(row)
-    return place
+    return target
 
 
 def _discard_wrong(row: Session) -> None:
@@ -54,12 +54,12 @@ def _discard_wrong(row: Session) -> None:
             cache.remove(path)
 
 
-def _fetch(row: Session, place: Path) -> None:
+def _fetch(row: Session, target: Path) -> None:
     cache.check_space(row)
     fetched = _verified(row)
     _protect(fetched)
-    cache.own(place.parent)
-    fetched.replace(place)
+    cache.own(target.parent)
+    fetched.replace(target)
     cache.remove(cache.incoming(row))
 
 

@@ -26,7 +26,7 @@ ASSET_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 
 
 @dataclass(frozen=True)
-class Place:
+class DandisetVersion:
     """A version of a dandiset in an archive; ``known`` is whether ``dandi://`` addresses know the archive's name.
 
     ``access`` is who may see it (:mod:`.access`).
@@ -50,7 +50,7 @@ class Place:
 class Listed:
     """An asset as a listing shows it."""
 
-    place: Place
+    source: DandisetVersion
     asset_id: str
     path: str
     size: int
@@ -107,14 +107,14 @@ def listed(address: str, *, draft: bool = False) -> list[Listed]:
     if isinstance(url, BaseAssetIDURL) or url.dandiset_id is None:
         raise UsageError(f"{address}: names no dandiset", "give .../dandisets/<id>/versions/<version>/assets/<asset>/")
     with connected(url.instance, url.dandiset_id) as client, explained(address):
-        place = _place(client, url, address, draft)
-        found = [one for one in _listing(client, place, _filter(url)) if _named(one, url)]
+        source = _version(client, url, address, draft)
+        found = [one for one in _listing(client, source, _filter(url)) if _named(one, url)]
     if not found:
-        raise UsageError(f"{address}: no asset of that name in version {place.version}", "see `dandi ls`")
+        raise UsageError(f"{address}: no asset of that name in version {source.version}", "see `dandi ls`")
     return found
 
 
-def _place(client: DandiAPIClient, url: ParsedDandiURL, address: str, draft: bool) -> Place:
+def _version(client: DandiAPIClient, url: ParsedDandiURL, address: str, draft: bool) -> DandisetVersion:
     from dandi.consts import known_instances
 
     assert url.dandiset_id is not None
@@ -126,7 +126,7 @@ def _place(client: DandiAPIClient, url: ParsedDandiURL, address: str, draft: boo
     instance = client.dandi_instance
     known = instance.name in known_instances
     api, access = client.api_url.rstrip("/"), access_of(dandiset)
-    return Place(instance.name, api, known, dandiset.identifier, dandiset.version_id, access)
+    return DandisetVersion(instance.name, api, known, dandiset.identifier, dandiset.version_id, access)
 
 
 def _filter(url: ParsedDandiURL) -> dict[str, str]:
@@ -147,41 +147,41 @@ def _named(one: Listed, url: ParsedDandiURL) -> bool:
     return one.asset_id == url.asset_id if isinstance(url, AssetIDURL) else True
 
 
-def _listing(client: DandiAPIClient, place: Place, chosen: dict[str, str]) -> list[Listed]:
+def _listing(client: DandiAPIClient, source: DandisetVersion, chosen: dict[str, str]) -> list[Listed]:
     """All assets, each once; a draft that changes between two pages is listed again."""
     for _ in range(TRIES):
-        found = list(_pages(client, place, chosen))
+        found = list(_pages(client, source, chosen))
         again = {one.asset_id for one in found}
-        if len(again) == len(found) and (place.version != DRAFT or again == _ids(client, place, chosen)):
+        if len(again) == len(found) and (source.version != DRAFT or again == _ids(client, source, chosen)):
             return found
     raise Failure(
-        f"DANDI:{place.dandiset}/{place.version}: changes while it is listed", "wait until its upload is done"
+        f"DANDI:{source.dandiset}/{source.version}: changes while it is listed", "wait until its upload is done"
     )
 
 
-def _pages(client: DandiAPIClient, place: Place, chosen: dict[str, str]) -> Iterator[Listed]:
-    path = f"/dandisets/{place.dandiset}/versions/{place.version}/assets/"
+def _pages(client: DandiAPIClient, source: DandisetVersion, chosen: dict[str, str]) -> Iterator[Listed]:
+    path = f"/dandisets/{source.dandiset}/versions/{source.version}/assets/"
     asked = {"metadata": "true", "order": "created", **chosen}
     for number, row in enumerate(client.paginate(path, page_size=PAGE, params=asked)):
         if number == MOST:
-            raise Failure(f"DANDI:{place.dandiset}/{place.version}: more than {MOST:,} assets", "name a folder of it")
-        yield _asset(place, row)
+            raise Failure(f"DANDI:{source.dandiset}/{source.version}: more than {MOST:,} assets", "name a folder of it")
+        yield _asset(source, row)
 
 
-def _asset(place: Place, row: Mapping[str, Any]) -> Listed:
+def _asset(source: DandisetVersion, row: Mapping[str, Any]) -> Listed:
     """A row of a listing, of which everything that is used has the type that it should have."""
     try:
-        one = Listed(place, row["asset_id"], row["path"], row["size"], row.get("metadata") or {})
+        one = Listed(source, row["asset_id"], row["path"], row["size"], row.get("metadata") or {})
         read = (one.etag, one.sha256, one.variables, one.species, one.regions, ASSET_ID.fullmatch(one.asset_id))
         right = read[-1] is not None and isinstance(one.path, str) and type(one.size) is int and one.size >= 0
     except (LookupError, TypeError, AttributeError):
         right = False
     if not right:
-        where = f"DANDI:{place.dandiset}/{place.version}"
+        where = f"DANDI:{source.dandiset}/{source.version}"
         raise Failure(f"{where}: an asset is listed in another form than archives have", "tell the archive")
     return one
 
 
-def _ids(client: DandiAPIClient, place: Place, chosen: dict[str, str]) -> set[str]:
-    path = f"/dandisets/{place.dandiset}/versions/{place.version}/assets/"
+def _ids(client: DandiAPIClient, source: DandisetVersion, chosen: dict[str, str]) -> set[str]:
+    path = f"/dandisets/{source.dandiset}/versions/{source.version}/assets/"
     return {row["asset_id"] for row in client.paginate(path, page_size=PAGE, params={"order": "created", **chosen})}

@@ -18,7 +18,7 @@ from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import read_json, write_json
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.reading.foreign import Follow
-from xcebra_nwb.nwb.reading.source import Source, at_address, is_folder, is_remote, place_of
+from xcebra_nwb.nwb.reading.source import Source, at_address, is_folder, is_remote, source_name
 
 FILE = "source.json"
 PINNED = ("source", "dandiset", "version", "asset_id", "path", "sha256", "etag")
@@ -54,7 +54,7 @@ def lineage_of(source: Given) -> dict[str, str]:
 
 def name_of(source: Given) -> str:
     """Return what a source is called in lines and results."""
-    return source.session.source if isinstance(source, Pinned) else place_of(source)
+    return source.session.source if isinstance(source, Pinned) else source_name(source)
 
 
 def is_address(source: Given) -> TypeGuard[str]:

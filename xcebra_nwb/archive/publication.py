@@ -65,16 +65,16 @@ def origins(addresses: Iterable[str]) -> list[Origin]:
             found[address] = Origin(shown(address), shown(address), "", "", ())
             continue
         url = parsed(address)
-        place = f"{url.instance.name}:{url.dandiset_id}/{url.version_id}"
-        if place not in found:
-            found[place] = _origin(place, url)
+        version = f"{url.instance.name}:{url.dandiset_id}/{url.version_id}"
+        if version not in found:
+            found[version] = _origin(version, url)
     return list(found.values())
 
 
-def _origin(place: str, url: ParsedDandiURL) -> Origin:
+def _origin(version: str, url: ParsedDandiURL) -> Origin:
     assert url.dandiset_id is not None
     try:
-        with connected(url.instance, url.dandiset_id) as client, explained(place):
+        with connected(url.instance, url.dandiset_id) as client, explained(version):
             dandiset = client.get_dandiset(url.dandiset_id, url.version_id, lazy=False)
             metadata: Mapping[str, Any] = dandiset.get_raw_metadata()
             access = access_of(dandiset)
@@ -82,8 +82,8 @@ def _origin(place: str, url: ParsedDandiURL) -> Origin:
         logger.warning("%s", error)
         metadata, access = {}, UNKNOWN
     return Origin(
-        identifier=str(metadata.get("id") or place),
-        name=str(metadata.get("name") or place),
+        identifier=str(metadata.get("id") or version),
+        name=str(metadata.get("name") or version),
         url=f"https://doi.org/{metadata['doi']}" if metadata.get("doi") else str(metadata.get("url") or ""),
         citation=str(metadata.get("citation") or ""),
         licenses=tuple(str(one) for one in metadata.get("license") or ()),
@@ -164,7 +164,7 @@ def asset_path(subject: str, session: str, modality: str) -> str:
     return f"sub-{subject}/sub-{subject}_ses-{session}_desc-xcebra_{modality}.nwb"
 
 
-def place(file: Path, path: str, folder: Path) -> Path:
+def copy_in(file: Path, path: str, folder: Path) -> Path:
     """Copy ``file`` to its ``path`` in the dandiset in ``folder``; return where it is."""
     with atomic(folder / path) as temporary:
         shutil.copyfile(file, temporary)

@@ -91,7 +91,7 @@ def _before(assets: Sequence[Listed], known: Iterable[Session]) -> list[Session 
     own, here = {row.asset_id: row for row in rows}, {asset.asset_id for asset in assets}
     others = {(row.dandiset, row.path): row for row in rows if row.asset_id not in here}
     return [
-        own.get(asset.asset_id) or others.pop((asset.place.dandiset, _one_line(asset.path)), None) for asset in assets
+        own.get(asset.asset_id) or others.pop((asset.source.dandiset, _one_line(asset.path)), None) for asset in assets
     ]
 
 
@@ -101,15 +101,15 @@ def row(asset: Listed, name: str, reason: str = "") -> Session:
         session=name,
         include=not reason,
         reason=f"{SCREENED}{reason}" if reason else "",
-        source=asset.place.address(asset.path, asset.asset_id),
-        dandiset=asset.place.dandiset,
-        version=asset.place.version,
+        source=asset.source.address(asset.path, asset.asset_id),
+        dandiset=asset.source.dandiset,
+        version=asset.source.version,
         asset_id=asset.asset_id,
         path=_one_line(asset.path),
         size=asset.size,
         sha256=asset.sha256,
         etag=asset.etag,
-        source_access=asset.place.access,
+        source_access=asset.source.access,
         found=_one_line("; ".join(filter(None, [", ".join(asset.variables), ", ".join(asset.species)]))),
     )
 

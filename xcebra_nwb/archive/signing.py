@@ -56,21 +56,21 @@ def _unkept(problem: str) -> bytes:
     return os.urandom(SIZE)
 
 
-def _kept(place: Path) -> bytes:
-    with FileLock(place.with_suffix(".lock")):
-        held = _read(place)
+def _kept(path: Path) -> bytes:
+    with FileLock(path.with_suffix(".lock")):
+        held = _read(path)
         if held is None:  # one that others could read or write may have signed anything
             held = os.urandom(SIZE)
-            with atomic(place) as temporary:
+            with atomic(path) as temporary:
                 descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(descriptor, "wb") as stream:
                     stream.write(held)
         return held
 
 
-def _read(place: Path) -> bytes | None:
+def _read(path: Path) -> bytes | None:
     try:
-        descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError:
         return None
     with os.fdopen(descriptor, "rb") as stream:

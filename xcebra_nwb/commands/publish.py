@@ -126,7 +126,7 @@ def _placed(directory: Path, file: Path, exported: Exported, folder: Path) -> Pa
     path = publication.asset_path(str(described.attrs["subject"]), session, MODALITIES.get(kind, "ecephys"))
     if (folder / path).exists() and read_export(folder / path).lineage["session"] != directory.name:
         raise UsageError(f"{path} is another session already", "give the sessions different identifiers")
-    placed = publication.place(file, path, folder)
+    placed = publication.copy_in(file, path, folder)
     if problems := publication.faults(placed):
         remove(placed)
         raise UsageError(f"dandi validate: {problems[0]}", "mend the source's metadata, then run the session again")

@@ -35,7 +35,7 @@ def forget_plugin_folders() -> None:
 def check_filters(data: h5py.Dataset) -> None:
     """Raise :class:`Refusal` where the values of a dataset are stored by a filter that is not read, or not here."""
     created = data.id.get_create_plist()
-    for number, _, _, name in (created.get_filter(place) for place in range(created.get_nfilters())):
+    for number, _, _, name in (created.get_filter(index) for index in range(created.get_nfilters())):
         called = f"{data.name}: stored by filter {number} ({OWN.get(number) or PLUGINS.get(number) or _shown(name)})"
         if number not in OWN and number not in PLUGINS:
             remedy = "only HDF5's own filters and those of hdf5plugin are read: store it by gzip (h5repack)"
@@ -50,7 +50,7 @@ def check_filters(data: h5py.Dataset) -> None:
 def is_bomb(data: h5d.DatasetID) -> bool:
     """Return whether filters could expand a chunk to any size: compressed again and again, or packed by a lie."""
     created = data.get_create_plist()
-    stored_by = [created.get_filter(place) for place in range(created.get_nfilters())]
+    stored_by = [created.get_filter(index) for index in range(created.get_nfilters())]
     smaller = [number for number, *_ in stored_by if number not in IN_PLACE]
     if not set(smaller[:-1]) <= PACKING:  # what is written last is read first: it expands what is stored
         return True

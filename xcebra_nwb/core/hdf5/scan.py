@@ -23,22 +23,22 @@ UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeE
 """What h5py raises for damaged or unknown objects: it has no error class of its own."""
 
 
-def check_alone(h5: h5py.File, place: str) -> Seen:
+def check_alone(h5: h5py.File, name: str) -> Seen:
     """Return what there is in an open file that is read from itself alone.
 
     Raises:
         Refusal: something leads into another file, or the file is out of bounds; ``place`` is what messages call it.
     """
     forget_plugin_folders()
-    seen = Scan().of(h5, place)
+    seen = Scan().of(h5, name)
     if seen.leads:
-        raise refused(place, seen.leads[0], "a file from elsewhere is read only if it holds all its data itself")
+        raise refused(name, seen.leads[0], "a file from elsewhere is read only if it holds all its data itself")
     return seen
 
 
-def refused(place: str, lead: Lead, remedy: str) -> Refusal:
+def refused(name: str, lead: Lead, remedy: str) -> Refusal:
     """Return the refusal of a file of which something leads elsewhere."""
-    return Refusal(Code.LEADS_ELSEWHERE, f"{place}: {lead}", remedy)
+    return Refusal(Code.LEADS_ELSEWHERE, f"{name}: {lead}", remedy)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Scan:
 
     links: int = 0
 
-    def of(self, h5: h5py.File, place: str) -> Seen:
+    def of(self, h5: h5py.File, name: str) -> Seen:
         """Return what there is in ``h5``, which messages call ``place``.
 
         An object that cannot be opened is passed over: nothing is read of it later either.
@@ -64,17 +64,17 @@ class Scan:
             Refusal: too many or too deeply nested objects, a group inside itself, or too much in attributes; or damage
                 behind which more may lie than can be seen.
         """
-        one = _File(place, MOST_OBJECTS - self.links)
+        one = _File(name, MOST_OBJECTS - self.links)
         one.look_at(h5)
         self.links += one.links
         return Seen(tuple(one.leads), frozenset(one.seen))
 
 
 class _File:
-    def __init__(self, place: str, most: int) -> None:
+    def __init__(self, name: str, most: int) -> None:
         self.leads: list[Lead] = []
         self.links = 0
-        self._place, self._most = place, most
+        self._name, self._most = name, most
         self.seen: set[int] = set()
         self._plain: set[str] = set()  # datasets that hold their values
         self._parts: dict[str, set[str]] = {}  # of virtual datasets, in this file
@@ -152,7 +152,7 @@ class _File:
 
     def _damaged(self, path: str, error: Exception) -> Refusal:
         """What is found by its name may be hidden from a look at everything, so damage is not passed over."""
-        problem = f"{self._place}: {path} is damaged: {error}"
+        problem = f"{self._name}: {path} is damaged: {error}"
         return Refusal(Code.DAMAGED, problem, "download or copy it again, or name other data")
 
     def _check_attributes(self, item: h5g.GroupID | h5d.DatasetID, path: str) -> None:
@@ -167,4 +167,4 @@ class _File:
             raise self._refused(f"{path} has an attribute of {max(sizes)} bytes, more than {MOST_ATTRIBUTE_BYTES}")
 
     def _refused(self, what: str) -> Refusal:
-        return Refusal(Code.OUT_OF_BOUNDS, f"{self._place}: {what}", "that is no recording: ask who made the file")
+        return Refusal(Code.OUT_OF_BOUNDS, f"{self._name}: {what}", "that is no recording: ask who made the file")

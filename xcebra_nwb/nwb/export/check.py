@@ -14,7 +14,7 @@ from nwbinspector import InspectorMessage, inspect_nwbfile, inspect_nwbfile_obje
 from xcebra_nwb.nwb.export.writer import nwb_reader
 from xcebra_nwb.nwb.reading.foreign import Follow
 from xcebra_nwb.nwb.reading.in_hdf5 import in_hdf5, quiet
-from xcebra_nwb.nwb.reading.source import Source, place_of
+from xcebra_nwb.nwb.reading.source import Source, source_name
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 WORD = re.compile(r"[^\s'\"]+")
@@ -36,8 +36,8 @@ class Finding:
 
     def __str__(self) -> str:
         """Return the finding as one line."""
-        place = " ".join(part for part in (self.object_type, self.location) if part) or "the file"
-        return f"{self.check} on {place}: {self.message}"
+        where = " ".join(part for part in (self.object_type, self.location) if part) or "the file"
+        return f"{self.check} on {where}: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def report(source: Source, follow: Follow = Follow.FOLDER) -> Report:
             installed = _validated(path, carried=False)
         except Exception as error:
             installed, problem = Counter(), f"cannot be validated: {type(error).__name__}: {error}"
-    return Report(inspected + (carried | installed), _normal(problem, PurePosixPath(place_of(path))))
+    return Report(inspected + (carried | installed), _normal(problem, PurePosixPath(source_name(path))))
 
 
 def new_findings(source: Report, result: Report) -> list[Finding]:
@@ -82,12 +82,12 @@ def waived(finding: Finding) -> str:
 
 
 def _inspected(source: Source) -> Iterator[Finding]:
-    path = PurePosixPath(place_of(source))
+    path = PurePosixPath(source_name(source))
     for message in _messages(source):
         yield Finding(
             check=str(message.check_function_name or ""),
             object_type=str(message.object_type or ""),
-            location=_place(message.location, message.object_name),
+            location=_location(message.location, message.object_name),
             message=_normal(message.message, path),
         )
 
@@ -101,7 +101,7 @@ def _messages(source: Source) -> Iterator[InspectorMessage]:
 
 
 def _validated(source: Source, carried: bool) -> Counter[Finding]:
-    path = PurePosixPath(place_of(source))
+    path = PurePosixPath(source_name(source))
     if isinstance(source, Path | str):
         errors = pynwb.validate(path=str(source), use_cached_namespaces=carried)
     else:
@@ -110,7 +110,7 @@ def _validated(source: Source, carried: bool) -> Counter[Finding]:
     return Counter(Finding("validation", e.name, str(e.location or ""), _normal(e.reason, path)) for e in errors)
 
 
-def _place(location: str | None, name: str | None) -> str:
+def _location(location: str | None, name: str | None) -> str:
     """Where the object is: a path if nwbinspector knows it, else its name (it knows no table's path)."""
     if location in {None, "/"}:
         return "" if name in {None, "root"} else str(name)

@@ -17,7 +17,7 @@ from xcebra_nwb.core.hdf5.scan import UNREADABLE, check_alone
 from xcebra_nwb.nwb.reading.file import text as text_of
 from xcebra_nwb.nwb.reading.values import numbers, values
 
-PLACE = "/processing/misc"
+RESULTS = "/processing/misc"
 MAKERS = ("extract", "train", "attribute", "assess")  # verbs whose code results depend on, named in their lineage
 MOST_TEXT = 2**20  # characters of a config
 
@@ -43,7 +43,7 @@ def read_export(path: Path) -> Exported:
     try:
         with h5py.File(path, "r") as h5:
             check_alone(h5, path.as_posix())
-            tables = h5[PLACE]
+            tables = h5[RESULTS]
             keys, said = (_texts(tables[f"xcebra_lineage/{column}"]) for column in ("key", "value"))
             lineage = dict(zip(keys, said, strict=True))
             config = _texts(tables["xcebra_runs/config"])[0] if "xcebra_runs" in tables else lineage["run.config"]
@@ -79,10 +79,10 @@ def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for key, value in pairs:
         *path, last = key.split(".")
-        place = content
+        section = content
         for part in path:
-            place = place.setdefault(part, {})
-        place[last] = value
+            section = section.setdefault(part, {})
+        section[last] = value
     return {name: _lists(value) for name, value in content.items()}
 
 

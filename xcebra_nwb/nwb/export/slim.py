@@ -15,9 +15,9 @@ from pynwb.epoch import TimeIntervals
 from pynwb.misc import Units
 
 KEPT_TYPES = (Units, TimeIntervals)
-KEPT_PLACES = ("/general", "/intervals", "/units")
+KEPT_PATHS = ("/general", "/intervals", "/units")
 
-Places = dict[str, MutableMapping[str, Any]]
+Collections = dict[str, MutableMapping[str, Any]]
 
 
 def slim(nwbfile: NWBFile, h5: h5py.File, module: str) -> None:
@@ -26,17 +26,19 @@ def slim(nwbfile: NWBFile, h5: h5py.File, module: str) -> None:
     What remains refers or links to (the sweeps of a patch-clamp table, the series of an interval) remains too, and so
     does the processing module ``module`` if it is there, be it empty.
     """
-    places = _places(nwbfile)
-    kept = {f"{place}/{name}" for place, held in places.items() for name in held if isinstance(held[name], KEPT_TYPES)}
-    kept |= _needed([*KEPT_PLACES, *kept], h5, places)
-    for place, held in places.items():
-        for name in [name for name in held if f"{place}/{name}" not in kept]:
+    collections = _collections(nwbfile)
+    kept = {
+        f"{path}/{name}" for path, held in collections.items() for name in held if isinstance(held[name], KEPT_TYPES)
+    }
+    kept |= _needed([*KEPT_PATHS, *kept], h5, collections)
+    for path, held in collections.items():
+        for name in [name for name in held if f"{path}/{name}" not in kept]:
             held.pop(name)
     for name in [n for n, held in nwbfile.processing.items() if n != module and not held.data_interfaces]:
         nwbfile.processing.pop(name)
 
 
-def _places(nwbfile: NWBFile) -> Places:
+def _collections(nwbfile: NWBFile) -> Collections:
     """The collections that are made slim, by their path in the file."""
     modules = {f"/processing/{name}": module.data_interfaces for name, module in nwbfile.processing.items()}
     return {
@@ -49,13 +51,13 @@ def _places(nwbfile: NWBFile) -> Places:
     }
 
 
-def _needed(paths: list[str], h5: h5py.File, places: Places) -> set[str]:
+def _needed(paths: list[str], h5: h5py.File, collections: Collections) -> set[str]:
     """The objects in ``places`` that ``paths`` need, directly or through one another."""
     needed: set[str] = set()
     pending = [path for path in paths if path in h5]
     while pending:
         for target in set(_targets(h5[pending.pop()])):
-            owner = next((p for p in map(str, _ancestors(target)) if posixpath.dirname(p) in places), None)
+            owner = next((p for p in map(str, _ancestors(target)) if posixpath.dirname(p) in collections), None)
             if owner is not None and owner not in needed and owner not in paths:
                 needed.add(owner)
                 pending.append(owner)

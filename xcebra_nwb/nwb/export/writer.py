@@ -25,7 +25,7 @@ from xcebra_nwb.nwb.export.read_back import MAKERS
 from xcebra_nwb.nwb.export.slim import slim
 from xcebra_nwb.nwb.reading.foreign import Follow
 from xcebra_nwb.nwb.reading.in_hdf5 import in_hdf5, quiet
-from xcebra_nwb.nwb.reading.source import Source, is_zarr, place_of
+from xcebra_nwb.nwb.reading.source import Source, is_zarr, source_name
 
 MODULE = "misc"  # one of the module names that nwbinspector expects
 SOURCE_ATTRIBUTES = (
@@ -43,12 +43,12 @@ def export(source: Source, target: Path, results: Results, follow: Follow = Foll
     Raises:
         Failure: pynwb cannot read the source or export it, or the results do not belong to it.
     """
-    with _explained(place_of(source)), quiet(), in_hdf5(source, follow) as file, nwb_reader(file) as reader:
+    with _explained(source_name(source)), quiet(), in_hdf5(source, follow) as file, nwb_reader(file) as reader:
         nwbfile = reader.read()
         slim(nwbfile, reader._file, MODULE)
         _decode(nwbfile)
         _sign(nwbfile)
-        _add(nwbfile, results, PurePosixPath(place_of(source)).name, file is not source and not is_zarr(source))
+        _add(nwbfile, results, PurePosixPath(source_name(source)).name, file is not source and not is_zarr(source))
         with NWBHDF5IO(target, "w") as writer:
             writer.export(src_io=reader, nwbfile=nwbfile)
 
@@ -62,13 +62,13 @@ def nwb_reader(source: Source) -> Iterator[NWBHDF5IO]:
     """
     if isinstance(source, Path | str):
         with h5py.File(source, "r") as h5:
-            check_alone(h5, place_of(source))
+            check_alone(h5, source_name(source))
         with NWBHDF5IO(source, "r") as reader:
             yield reader
     else:
         # The name that h5py makes up is the path, too: without one an export would link to the source, not copy it.
         with h5py.File(source, "r") as h5:
-            check_alone(h5, place_of(source))
+            check_alone(h5, source_name(source))
             with NWBHDF5IO(path=h5.filename, file=h5, mode="r") as reader:
                 yield reader
 

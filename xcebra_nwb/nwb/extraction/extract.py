@@ -24,7 +24,7 @@ from xcebra_nwb.nwb.neural.activity import binned
 from xcebra_nwb.nwb.neural.unit_selection import worthwhile
 from xcebra_nwb.nwb.reading.file import open_nwb
 from xcebra_nwb.nwb.reading.foreign import Follow
-from xcebra_nwb.nwb.reading.source import Source, place_of
+from xcebra_nwb.nwb.reading.source import Source, source_name
 from xcebra_nwb.nwb.reading.times import check_same_unit
 
 SECTIONS = {"neural", "time", "labels"}  # of the config: what extraction reads
@@ -61,7 +61,7 @@ def extract_session(
     dataset.attrs |= {
         "session": session,
         **recording.identity,
-        "source": place_of(source),
+        "source": source_name(source),
         "neural_source": ", ".join(population.path for population in recording.populations),
         "asset_id": "",
         "sha256": sha256(source) if isinstance(source, Path) else "",

@@ -118,7 +118,7 @@ def _said(error: Exception) -> str:
 
 def _identity(file: NwbFile) -> Identity:
     return Identity(
-        path=file.place,
+        path=file.source_name,
         nwb_version=text(file.h5.attrs.get("nwb_version", "")),
         identifier=file.scalar("/identifier"),
         session_id=file.scalar("/general/session_id"),

@@ -160,8 +160,8 @@ def _same(one: SeriesLabel, other: SeriesLabel) -> bool:
 def _because(file: NwbFile, path: str) -> str:
     kind = neurodata_type(file.groups[path])
     holder = container(file, path)
-    place = f"in a {holder}" if holder not in {"", "ProcessingModule"} else f"in {parent(path)}"
-    return f"a {kind} {place}" if kind == "SpatialSeries" else f"a {kind} called {name_of(path)} {place}"
+    where = f"in a {holder}" if holder not in {"", "ProcessingModule"} else f"in {parent(path)}"
+    return f"a {kind} {where}" if kind == "SpatialSeries" else f"a {kind} called {name_of(path)} {where}"
 
 
 def _nothing_found(file: NwbFile, notes: list[str]) -> Refusal:

@@ -20,7 +20,7 @@ from xcebra_nwb.core.hdf5.scan import UNREADABLE, Seen
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading import foreign
 from xcebra_nwb.nwb.reading.foreign import Follow
-from xcebra_nwb.nwb.reading.source import Source, opened, place_of
+from xcebra_nwb.nwb.reading.source import Source, opened, source_name
 from xcebra_nwb.nwb.reading.values import check_readable
 from xcebra_nwb.nwb.reading.walk import identity_of, is_group, walk
 
@@ -31,11 +31,11 @@ RAW = {"ElectricalSeries", "SpikeEventSeries", "ImageSeries", "OpticalSeries", "
 class NwbFile:
     """An open NWB file.
 
-    ``place`` is the path or address that was given. ``groups`` holds every group outside /general by its path;
+    ``source_name`` is the path or address that was given. ``groups`` holds every group outside /general by its path;
     ``problems`` says, by path, what could not be read. ``seen`` is what a scan of an HDF5 file found.
     """
 
-    place: str
+    source_name: str
     h5: h5py.File
     groups: dict[str, h5py.Group]
     problems: dict[str, str]
@@ -44,7 +44,7 @@ class NwbFile:
     @property
     def path(self) -> PurePath:
         """The place as a path, to take the file's name from."""
-        return PurePosixPath(self.place)
+        return PurePosixPath(self.source_name)
 
     @property
     def leads(self) -> tuple[Lead, ...]:
@@ -103,36 +103,36 @@ def open_nwb(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[NwbFile
         Failure: an address does not answer.
         Refusal: not HDF5, truncated or damaged, not NWB, NWB 1.x, or not read from itself alone.
     """
-    place = place_of(source)
+    name = source_name(source)
     with opened(source, follow) as h5:
-        seen = foreign.look(h5, place, foreign.own_path(source), follow) if isinstance(h5, h5py.Group) else None
-        _check_version(place, h5)
+        seen = foreign.look(h5, name, foreign.own_path(source), follow) if isinstance(h5, h5py.Group) else None
+        _check_version(name, h5)
         groups, problems = walk(h5)
         try:
-            yield NwbFile(place, h5, groups, problems, seen)
+            yield NwbFile(name, h5, groups, problems, seen)
         except (OSError, RuntimeError) as error:  # what HDF5 raises when data that are asked for cannot be read
             raise Refusal(
-                Code.DAMAGED, f"{place}: damaged: {error}", "download or copy it again, or name other data"
+                Code.DAMAGED, f"{name}: damaged: {error}", "download or copy it again, or name other data"
             ) from error
 
 
-def _check_version(place: str, h5: h5py.File) -> None:
+def _check_version(name: str, h5: h5py.File) -> None:
     try:
         version = text(h5.attrs["nwb_version"] if "nwb_version" in h5.attrs else h5["nwb_version"][()])
     except UNREADABLE:
         raise Refusal(
-            Code.NOT_NWB, f"{place}: not an NWB file: HDF5 without nwb_version", "give a file in the NWB format"
+            Code.NOT_NWB, f"{name}: not an NWB file: HDF5 without nwb_version", "give a file in the NWB format"
         ) from None
     number = version.removeprefix("NWB-")
     if version.upper().removeprefix("NWB-").startswith(("0.", "1.")):
         raise Refusal(
             Code.NWB_1,
-            f"{place}: NWB {number} is too old: version 2 is read",
+            f"{name}: NWB {number} is too old: version 2 is read",
             "convert it to NWB 2 (MatNWB or pynwb)",
         )
     kind = neurodata_type(h5)
     if kind not in {"NWBFile", ""}:
-        raise Refusal(Code.NOT_NWB, f"{place}: not an NWB file: its root is a {kind}", "give a file in the NWB format")
+        raise Refusal(Code.NOT_NWB, f"{name}: not an NWB file: its root is a {kind}", "give a file in the NWB format")
 
 
 def text(value: Any) -> str:

@@ -17,7 +17,7 @@ from xcebra_nwb.core.hdf5.filters import forget_plugin_folders
 from xcebra_nwb.core.hdf5.leads import Follow, Kind, Lead
 from xcebra_nwb.core.hdf5.scan import Scan, Seen, check_alone, refused
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.nwb.reading.source import Source, is_remote, opened, place_of
+from xcebra_nwb.nwb.reading.source import Source, is_remote, opened, source_name
 
 # Where HDF5 looks for other files before it looks beside the file that names them.
 PREFIXES = {Kind.LINK: "HDF5_EXT_PREFIX", Kind.VIRTUAL: "HDF5_VDS_PREFIX", Kind.STORAGE: "HDF5_EXTFILE_PREFIX"}
@@ -27,7 +27,7 @@ MOVING = (("proc",), ("dev",))  # folders of the root whose names mean another f
 PATTERN = "%"  # what begins a number to fill in, in the name of a virtual dataset's source
 
 
-def look(h5: h5py.File, place: str, own: Path | None, follow: Follow) -> Seen:
+def look(h5: h5py.File, name: str, own: Path | None, follow: Follow) -> Seen:
     """Return what there is in an open file; all of it that leads elsewhere may be followed.
 
     Args:
@@ -40,12 +40,12 @@ def look(h5: h5py.File, place: str, own: Path | None, follow: Follow) -> Seen:
         Refusal: something leads where it is not followed, or :mod:`xcebra_nwb.core.hdf5.scan` refuses the file.
     """
     if own is None or follow is Follow.NOWHERE:
-        return check_alone(h5, place)
+        return check_alone(h5, name)
     forget_plugin_folders()
     scan = Scan()
-    seen = scan.of(h5, place)
+    seen = scan.of(h5, name)
     if follow is Follow.FOLDER:
-        _check_folder(scan, place, seen.leads, own)
+        _check_folder(scan, name, seen.leads, own)
     return seen
 
 
@@ -62,14 +62,14 @@ def followed(source: Source, follow: Follow) -> tuple[Lead, ...]:
     """
     try:
         with opened(source, follow) as h5:
-            return look(h5, place_of(source), own_path(source), follow).leads if isinstance(h5, h5py.Group) else ()
+            return look(h5, source_name(source), own_path(source), follow).leads if isinstance(h5, h5py.Group) else ()
     except Refusal as refusal:
         if refusal.code is Code.NOT_NWB:  # whoever goes on to read it says so
             return ()
         raise
 
 
-def _check_folder(scan: Scan, place: str, found: tuple[Lead, ...], own: Path) -> None:
+def _check_folder(scan: Scan, name: str, found: tuple[Lead, ...], own: Path) -> None:
     """Refuse what leads out of the folder of ``own``, directly or through what it leads to."""
     folder = Path(os.path.realpath(own)).parent
     pending, seen = [(lead, own) for lead in found], {os.path.realpath(own)}
@@ -77,14 +77,14 @@ def _check_folder(scan: Scan, place: str, found: tuple[Lead, ...], own: Path) ->
         lead, holder = pending.pop()
         target = _target(lead, holder)
         if target is None or not Path(os.path.realpath(target)).is_relative_to(folder):
-            raise refused(place, lead, "copy it beside the file, or give --follow-links if you trust the file")
+            raise refused(name, lead, "copy it beside the file, or give --follow-links if you trust the file")
         if os.path.realpath(target) not in seen and lead.kind is not Kind.STORAGE and _is_hdf5(target):
             seen.add(os.path.realpath(target))
             if len(seen) > MOST_FILES:
-                raise refused(place, lead, f"it is one of more than {MOST_FILES} files")
+                raise refused(name, lead, f"it is one of more than {MOST_FILES} files")
             further = _leads_of(scan, target)
             if lead.kind is Kind.VIRTUAL and any(one.kind is Kind.VIRTUAL for one in further):
-                raise refused(place, lead, "it is put together itself, which may have no end: copy its values")
+                raise refused(name, lead, "it is put together itself, which may have no end: copy its values")
             pending += [(one, target) for one in further]
 
 
@@ -112,8 +112,8 @@ def _target(lead: Lead, holder: Path) -> Path | None:
         return Path.cwd() / named
     left = Path(named.name) if named.is_absolute() else named  # what HDF5 looks for where an absolute name fails
     beside, really = holder.absolute().parent, Path(os.path.realpath(holder)).parent
-    places = [beside / named, beside / left, Path.cwd() / left, really / left]
-    return next((place for place in places if _is_hdf5(place)), places[0])
+    candidates = [beside / named, beside / left, Path.cwd() / left, really / left]
+    return next((path for path in candidates if _is_hdf5(path)), candidates[0])
 
 
 def _is_hdf5(path: Path) -> bool:

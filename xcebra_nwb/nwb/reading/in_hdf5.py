@@ -31,7 +31,7 @@ from xcebra_nwb.nwb.reading import file as nwb
 from xcebra_nwb.nwb.reading.file import open_nwb
 from xcebra_nwb.nwb.reading.foreign import Follow, followed
 from xcebra_nwb.nwb.reading.intervals import interval_tables
-from xcebra_nwb.nwb.reading.source import Source, is_zarr, place_of
+from xcebra_nwb.nwb.reading.source import Source, is_zarr, source_name
 from xcebra_nwb.nwb.reading.table import bounds, column_names, length, read_column, scalar_columns
 from xcebra_nwb.nwb.reading.values import numbers, values
 
@@ -64,7 +64,7 @@ def in_hdf5(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[Source]:
     if not (is_zarr(source) or followed(source, follow)):
         yield source
         return
-    name = PurePosixPath(place_of(source)).name.partition(".nwb")[0]
+    name = PurePosixPath(source_name(source)).name.partition(".nwb")[0]
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / f"{name}.nwb"
         _carry(source, target, follow)
@@ -78,7 +78,7 @@ def _carry(source: Source, target: Path, follow: Follow) -> None:
         except XcebraError:
             raise
         except Exception as error:  # pynwb refuses values in many ways
-            problem = f"{file.place}: results cannot be written beside it: {' '.join(str(error).split())[:300]}"
+            problem = f"{file.source_name}: results cannot be written beside it: {' '.join(str(error).split())[:300]}"
             raise Refusal(Code.UNREADABLE_LAYOUT, problem, "mend it, or convert it to HDF5") from error
 
 
@@ -104,16 +104,16 @@ def _moment(file: nwb.NwbFile, path: str) -> datetime:
     try:
         return datetime.fromisoformat(file.scalar(path))
     except ValueError:
-        problem = f"{file.place}: {path} is no date: {file.scalar(path)!r}"
+        problem = f"{file.source_name}: {path} is no date: {file.scalar(path)!r}"
         raise Refusal(Code.UNREADABLE_LAYOUT, problem, "mend it, or convert the recording to HDF5") from None
 
 
 def _subject(file: nwb.NwbFile) -> Subject | None:
-    place = "/general/subject"
-    if place not in file.h5:
+    path = "/general/subject"
+    if path not in file.h5:
         return None
-    born = f"{place}/date_of_birth"
-    known = {name: file.scalar(f"{place}/{name}") or None for name in SUBJECT}
+    born = f"{path}/date_of_birth"
+    known = {name: file.scalar(f"{path}/{name}") or None for name in SUBJECT}
     return Subject(**known, date_of_birth=_moment(file, born) if file.scalar(born) else None)
 
 

@@ -184,10 +184,10 @@ def _stored(data: h5py.Dataset, turned: bool, chosen: Sequence[int] | None) -> n
     if chosen is None:
         return values(data).T if turned else values(data)
     check_size(data)
-    return np.stack([values(data, _place(data, turned, column)) for column in chosen], axis=1)
+    return np.stack([values(data, _selection(data, turned, column)) for column in chosen], axis=1)
 
 
-def _place(data: h5py.Dataset, turned: bool, column: int) -> tuple[int | slice, ...]:
+def _selection(data: h5py.Dataset, turned: bool, column: int) -> tuple[int | slice, ...]:
     """Where one column stands; of an array per sample, such as (part, axis), the last axis is counted first."""
     if turned:
         return column, slice(None)

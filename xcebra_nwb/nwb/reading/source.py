@@ -37,7 +37,7 @@ def is_remote(source: Source) -> bool:
     return isinstance(source, str) and is_web(source)
 
 
-def place_of(source: Source) -> str:
+def source_name(source: Source) -> str:
     """Return what ``source`` is called: a path, an address as it may be shown, or the ``name`` of an open file."""
     if isinstance(source, Path | str):
         return shown(source) if isinstance(source, str) and is_remote(source) else Path(source).as_posix()
@@ -59,7 +59,7 @@ def opened(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[h5py.File
         Failure: an address does not answer.
         Refusal: neither HDF5 nor Zarr, or truncated or damaged.
     """
-    place = place_of(source)
+    name = source_name(source)
     if is_folder(source):
         yield _zarr(source, None, follow)
         return
@@ -67,7 +67,7 @@ def opened(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[h5py.File
         if _begins(stream, ZIP):
             yield _zarr(source, stream, follow)
             return
-        with _hdf5(Path(source) if isinstance(source, Path | str) and not is_remote(source) else stream, place) as h5:
+        with _hdf5(Path(source) if isinstance(source, Path | str) and not is_remote(source) else stream, name) as h5:
             yield h5
 
 
@@ -103,14 +103,14 @@ def _zarr(source: Source, stream: BinaryIO | None, follow: Follow) -> h5py.Group
     """The root of a recording in Zarr: in a zip file that is open, in a folder, or at an address."""
     from xcebra_nwb.nwb.reading.zarr import store  # its codecs are slow to import, and most recordings are HDF5
 
-    place = place_of(source)
+    name = source_name(source)
     if stream is None:
-        files = store.address(place) if is_remote(source) else _zarr_folder(Path(str(source)), follow)
-        return store.zarr_root(files, place)
+        files = store.address(name) if is_remote(source) else _zarr_folder(Path(str(source)), follow)
+        return store.zarr_root(files, name)
     try:
-        return store.zarr_root(store.zipped(stream), place)
+        return store.zarr_root(store.zipped(stream), name)
     except zipfile.BadZipFile as error:
-        raise Refusal(Code.DAMAGED, f"{place}: truncated or damaged: {error}", "download or copy it again") from None
+        raise Refusal(Code.DAMAGED, f"{name}: truncated or damaged: {error}", "download or copy it again") from None
 
 
 def _zarr_folder(path: Path, follow: Follow) -> Files:
@@ -190,13 +190,13 @@ def _local(path: Path) -> BinaryIO:
         raise UsageError(f"{path}: no permission to read it", "change its permissions") from None
 
 
-def _hdf5(stream: BinaryIO | Path, place: str) -> h5py.File:
+def _hdf5(stream: BinaryIO | Path, name: str) -> h5py.File:
     try:
         if isinstance(stream, Path) and not h5py.is_hdf5(stream):
             raise Refusal(
-                Code.NOT_NWB, f"{place}: not an NWB file: not HDF5", "check that it was downloaded whole and is an .nwb"
+                Code.NOT_NWB, f"{name}: not an NWB file: not HDF5", "check that it was downloaded whole and is an .nwb"
             )
         return h5py.File(stream, "r")
     except OSError as error:
         reason = "truncated" if "truncated" in str(error) else f"not readable as HDF5: {error}"
-        raise Refusal(Code.DAMAGED, f"{place}: {reason}", "download or copy it again") from None
+        raise Refusal(Code.DAMAGED, f"{name}: {reason}", "download or copy it again") from None

@@ -22,7 +22,7 @@ NOT_STORED = (2**64 - 1, 2**64 - 1)  # where a shard's index has no chunk
 CRC32C = Codec("crc32c")
 HEADERS = 2**12  # bytes that codecs may add
 GROWTH = 8  # times that filters may make a chunk smaller: a truth value, packed
-Place = tuple[int, ...]
+ChunkIndex = tuple[int, ...]
 Piece = tuple[int, Any, Any]
 """A chunk along one axis; what is taken of it; where that goes."""
 
@@ -46,7 +46,7 @@ class ZarrArray:
         taken = np.empty([len(wanted) for wanted, _ in axes], self._layout.dtype)
         chunks, missing = _Chunks(self._files, self._path, self._layout), 0
         for parts in itertools.product(*pieces):
-            chunk = chunks.at(tuple(place for place, _, _ in parts))
+            chunk = chunks.at(tuple(chunk for chunk, _, _ in parts))
             missing += chunk is None
             values = self._layout.fill if chunk is None else chunk[tuple(inside for _, inside, _ in parts)]
             taken[tuple(outside for _, _, outside in parts)] = values
@@ -76,9 +76,9 @@ class _Chunks:
         self._most = min(MOST_CHUNK, longest + HEADERS)  # bytes of a chunk, stored or half decoded
         self._indexes: dict[str, np.ndarray | None] = {}
 
-    def at(self, place: Place) -> np.ndarray | None:
+    def at(self, index: ChunkIndex) -> np.ndarray | None:
         """Return a chunk, None where it is not stored and holds the fill value."""
-        raw = self._raw(place)
+        raw = self._raw(index)
         self._made += self._layout.chunk_bytes if raw is None or not self._layout.dtype.hasobject else 0
         self._stored += 0 if raw is None else len(raw)
         self._check()
@@ -92,12 +92,12 @@ class _Chunks:
         if self._made > PLAUSIBLE and self._made > MOST_COMPRESSED * self._stored:
             raise OSError(f"it expands from {self._stored:.3g} bytes to more than {self._made:.3g}")
 
-    def _raw(self, place: Place) -> bytes | None:
+    def _raw(self, chunk: ChunkIndex) -> bytes | None:
         shard = self._layout.shard
         if shard is None:
-            return self._file(self._layout.key(place), self._most)
-        outer = tuple(one // count for one, count in zip(place, shard.chunks, strict=True))
-        inner = tuple(one % count for one, count in zip(place, shard.chunks, strict=True))
+            return self._file(self._layout.key(chunk), self._most)
+        outer = tuple(one // count for one, count in zip(chunk, shard.chunks, strict=True))
+        inner = tuple(one % count for one, count in zip(chunk, shard.chunks, strict=True))
         key = self._layout.key(outer)
         if key not in self._indexes:
             self._indexes[key] = self._index(key)
@@ -155,11 +155,11 @@ def _turned(values: np.ndarray, layout: Layout) -> np.ndarray:
 def _axes(selection: Any, shape: Sequence[int]) -> list[tuple[Any, bool]]:
     """For every axis, which values are wanted, as a range or an array, and whether that is a single one."""
     parts = list(selection) if isinstance(selection, tuple) else [selection]
-    places = [index for index, part in enumerate(parts) if part is Ellipsis] or [len(parts)]
+    ellipses = [index for index, part in enumerate(parts) if part is Ellipsis] or [len(parts)]
     rest = len(shape) - len([part for part in parts if part is not Ellipsis])
-    if rest < 0 or len(places) > 1:
+    if rest < 0 or len(ellipses) > 1:
         raise IndexError(f"a selection of {len(parts)} axes from {len(shape)}")
-    parts[places[0] : places[0] + 1] = [slice(None)] * rest
+    parts[ellipses[0] : ellipses[0] + 1] = [slice(None)] * rest
     axes = [_axis(part, length) for part, length in zip(parts, shape, strict=True)]
     if sum(isinstance(wanted, np.ndarray) for wanted, _ in axes) > 1:
         raise TypeError("lists along more than one axis")
@@ -198,5 +198,5 @@ def _pieces(wanted: Any, length: int) -> Iterator[Piece]:
     rows = np.asarray(wanted, dtype=np.int64)
     chunks = rows // length
     for chunk in np.unique(chunks):
-        places = np.flatnonzero(chunks == chunk)
-        yield int(chunk), rows[places] - chunk * length, places
+        positions = np.flatnonzero(chunks == chunk)
+        yield int(chunk), rows[positions] - chunk * length, positions

@@ -186,8 +186,8 @@ def _checksum(kind: Callable[..., Any]) -> Callable[[Settings, bytes, int], Any]
     def decode(settings: Settings, raw: bytes, most: int) -> Any:
         if memoryview(raw).nbytes < 4:
             raise ValueError("no checksum")
-        place = settings.get("location")
-        return kind(**({"location": place} if place in {"start", "end"} else {})).decode(raw)
+        location = settings.get("location")
+        return kind(**({"location": location} if location in {"start", "end"} else {})).decode(raw)
 
     return decode
 
@@ -214,13 +214,13 @@ def _texts(settings: Settings, raw: bytes, count: int) -> list[str]:
     """The number of texts, and for each its length and its bytes."""
     if len(raw) < 4 + 4 * count or int.from_bytes(raw[:4], "little") != count:
         raise ValueError(f"not {count} texts")
-    found, place = [], 4
+    found, end = [], 4
     for _ in range(count):
-        start = place + 4
-        place = start + int.from_bytes(raw[place:start], "little")
-        if start > len(raw) or place > len(raw):
+        start = end + 4
+        end = start + int.from_bytes(raw[end:start], "little")
+        if start > len(raw) or end > len(raw):
             raise ValueError("texts that are cut off")
-        found.append(raw[start:place].decode("utf-8", "replace"))
+        found.append(raw[start:end].decode("utf-8", "replace"))
     return found
 
 

@@ -62,9 +62,9 @@ class Layout:
         """How long a chunk is, decoded; of texts, at most."""
         return MOST_TEXTS if self.dtype.hasobject else math.prod(self.chunks) * self.dtype.itemsize
 
-    def key(self, place: Sequence[int]) -> str:
+    def key(self, index: Sequence[int]) -> str:
         """Return the name of the file of the chunk, or shard, at ``place``."""
-        parts = [*([self.prefix] if self.prefix else []), *map(str, place)]
+        parts = [*([self.prefix] if self.prefix else []), *map(str, index)]
         return self.separator.join(parts) or "0"
 
 
@@ -178,10 +178,10 @@ def _codecs_3(
 ) -> tuple[tuple[Codec, ...], tuple[tuple[int, ...], ...], str]:
     """The codecs in the order of decoding, the transpositions, and the byte order."""
     codecs = [codec(_name(one), one.get("configuration") or {}, LISTED_3) for one in stated]
-    places = [index for index, one in enumerate(codecs) if one.name in SERIALIZED]
-    if len(places) != 1:
+    positions = [index for index, one in enumerate(codecs) if one.name in SERIALIZED]
+    if len(positions) != 1:
         raise ValueError("codecs that make bytes of numbers not once")
-    before, made, after = codecs[: places[0]], codecs[places[0]], codecs[places[0] + 1 :]
+    before, made, after = codecs[: positions[0]], codecs[positions[0]], codecs[positions[0] + 1 :]
     turned = [one for one in before if one.name == "transpose"]
     if before[: len(turned)] != turned or any(one.name not in ON_NUMBERS for one in before[len(turned) :]):
         raise ValueError("codecs in an order that is not read")

@@ -20,14 +20,14 @@ from xcebra_nwb.nwb.reading.zarr.tree import Node, Tree, ZarrGroup
 ARRAY, GROUP, ATTRIBUTES = ".zarray", ".zgroup", ".zattrs"
 
 
-def folder(place: Path, within: Path | None) -> Files:
+def folder(path: Path, within: Path | None) -> Files:
     """Return the files of a local folder, whose links are followed no further than ``within``."""
-    return Folder(place, within)
+    return Folder(path, within)
 
 
-def address(place: str) -> Files:
+def address(url: str) -> Files:
     """Return the files under an address."""
-    return Web(place)
+    return Web(url)
 
 
 def zipped(stream: BinaryIO) -> Files:
@@ -35,7 +35,7 @@ def zipped(stream: BinaryIO) -> Files:
     return Zipped(stream)
 
 
-def zarr_root(files: Files, place: str) -> ZarrGroup:
+def zarr_root(files: Files, name: str) -> ZarrGroup:
     """Return the root of the Zarr recording in ``files``.
 
     Raises:
@@ -45,19 +45,19 @@ def zarr_root(files: Files, place: str) -> ZarrGroup:
     try:
         nodes = _nodes(_Reader(files))
     except ConnectionError as error:
-        raise Failure(f"{place}: cannot be read: {error}", "check the address and the network") from None
+        raise Failure(f"{name}: cannot be read: {error}", "check the address and the network") from None
     except KeyError:
         raise Refusal(
-            Code.NOT_NWB, f"{place}: not an NWB file: no Zarr group", "give an .nwb file or an .nwb.zarr"
+            Code.NOT_NWB, f"{name}: not an NWB file: no Zarr group", "give an .nwb file or an .nwb.zarr"
         ) from None
     except Elsewhere as error:
         raise Refusal(
-            Code.LEADS_ELSEWHERE, f"{place}: {error}", "copy what it leads to, or give --follow-links if you trust it"
+            Code.LEADS_ELSEWHERE, f"{name}: {error}", "copy what it leads to, or give --follow-links if you trust it"
         ) from None
     except Beyond as error:
-        raise Refusal(Code.OUT_OF_BOUNDS, f"{place}: {error}", "ask who made it") from None
+        raise Refusal(Code.OUT_OF_BOUNDS, f"{name}: {error}", "ask who made it") from None
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        problem = f"{place}: damaged: its Zarr metadata cannot be read: {error}"
+        problem = f"{name}: damaged: its Zarr metadata cannot be read: {error}"
         raise Refusal(Code.DAMAGED, problem, "copy it again") from None
     return ZarrGroup("", Tree(files, nodes))
 
