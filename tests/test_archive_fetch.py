@@ -224,9 +224,9 @@ def check_that_only_right_bytes_are_there(rows: list[Session], said: list[str]) 
 
 DOWNLOAD = """
 import sys
-from xcebra_nwb.archive import sessions
+from xcebra_nwb.core import session_table
 from xcebra_nwb.archive.download import downloaded
-downloaded(sessions.read(sys.argv[1])[0])
+downloaded(session_table.read(sys.argv[1])[0])
 """
 
 
