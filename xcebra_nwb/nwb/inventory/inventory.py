@@ -13,7 +13,7 @@ from xcebra_nwb.core.errors import XcebraError
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.inventory import describe
 from xcebra_nwb.nwb.inventory.models import Automatic, Identity, Inventory, PickedLabel, Refused, Remark
-from xcebra_nwb.nwb.inventory.predicted_refusal import foreseen_refusal
+from xcebra_nwb.nwb.inventory.predicted_refusal import predicted_refusal
 from xcebra_nwb.nwb.inventory.starting_config import starting_config
 from xcebra_nwb.nwb.labels.choice import choose_labels
 from xcebra_nwb.nwb.labels.from_events import is_events
@@ -58,8 +58,8 @@ def inventory(path: Source, follow: Follow = Follow.FOLDER) -> Inventory:
             automatic=automatic,
             refusal=refusal,
         )
-    foreseen = None if refusal else foreseen_refusal(told)
-    told = told.model_copy(update={"refusal": refusal or foreseen})
+    predicted = None if refusal else predicted_refusal(told)
+    told = told.model_copy(update={"refusal": refusal or predicted})
     return told.model_copy(update={"config": starting_config(told)})
 
 

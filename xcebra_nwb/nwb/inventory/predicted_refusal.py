@@ -15,7 +15,7 @@ from xcebra_nwb.nwb.inventory.models import Inventory, LabelSeries, NeuralSource
 SLACK = 1.0  # s, as in :func:`xcebra_nwb.nwb.bins.grid.check_outliers`
 
 
-def foreseen_refusal(seen: Inventory) -> Refused | None:
+def predicted_refusal(seen: Inventory) -> Refused | None:
     """Return why the times of what ``auto`` takes cannot be brought together; None if they can."""
     neural = [source for source in seen.neural if source.taken_by_auto]
     ranges = [source.time_range for source in neural if source.time_range]
