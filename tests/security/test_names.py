@@ -207,7 +207,7 @@ def test_what_may_not_be_read_is_said_and_the_others_go_on(
     monkeypatch.setattr(Path, "open", refusing_open)
     monkeypatch.setattr(os, "scandir", refusing_scan)
     discover([folder], tmp_path / "t.tsv")
-    assert f"{folder / 'closed'}: passed over: Permission denied" in caplog.messages
+    assert f"{folder / 'closed'}: skipped: Permission denied" in caplog.messages
     rows = {row.path: (row.include, row.reason) for row in session_table.read(tmp_path / "t.tsv")}
     assert rows == {"good.nwb": (True, ""), "secret.nwb": (False, "cannot be read: Permission denied")}
 

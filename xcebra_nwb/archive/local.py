@@ -42,7 +42,7 @@ def find(inputs: Iterable[Path | str]) -> list[Path]:
 
     They are ``*.nwb``, and ``*.nwb.zarr`` and ``*.nwb.zarr.zip``; a folder is one where it holds the root of a Zarr.
 
-    Hidden files and this package's own exports are passed over in folders; a file that is named is always taken.
+    Hidden files and this package's own exports are skipped in folders; a file that is named is always taken.
     Folders that cannot be read are said; links to folders are not followed.
 
     Raises:
@@ -89,7 +89,7 @@ def _in_folder(folder: Path) -> Iterator[Path]:
 
 
 def _say_unreadable(error: OSError) -> None:
-    logger.warning("%s: passed over: %s", error.filename, error.strerror)
+    logger.warning("%s: skipped: %s", error.filename, error.strerror)
 
 
 def _is_recording(name: str) -> bool:

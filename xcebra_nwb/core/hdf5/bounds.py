@@ -1,4 +1,4 @@
-"""How much of a file is looked at and read: every bound, in one place. What lies beyond is refused or passed over.
+"""How much of a file is looked at and read: every bound, in one place. What lies beyond is refused or skipped.
 
 Each is far above what any recording in the archives holds.
 """

@@ -58,7 +58,7 @@ class Scan:
     def of(self, h5: h5py.File, name: str) -> Seen:
         """Return what there is in ``h5``, which messages call ``place``.
 
-        An object that cannot be opened is passed over: nothing is read of it later either.
+        An object that cannot be opened is skipped: nothing is read of it later either.
 
         Raises:
             Refusal: too many or too deeply nested objects, a group inside itself, or too much in attributes; or damage
@@ -151,7 +151,7 @@ class _File:
         return iter(found)
 
     def _damaged(self, path: str, error: Exception) -> Refusal:
-        """What is found by its name may be hidden from a look at everything, so damage is not passed over."""
+        """What is found by its name may be hidden from a look at everything, so damage is not skipped."""
         problem = f"{self._name}: {path} is damaged: {error}"
         return Refusal(Code.DAMAGED, problem, "download or copy it again, or name other data")
 

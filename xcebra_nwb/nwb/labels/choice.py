@@ -17,7 +17,7 @@ from xcebra_nwb.nwb.labels.configured import RESERVED, configured_label, known_s
 from xcebra_nwb.nwb.labels.from_events import holds_events
 from xcebra_nwb.nwb.labels.from_series import SeriesLabel, is_angle, series_label
 from xcebra_nwb.nwb.labels.label import Label
-from xcebra_nwb.nwb.labels.skipped import EYES, MOST_AXES, passed_over
+from xcebra_nwb.nwb.labels.skipped import EYES, MOST_AXES, skipped_notes
 from xcebra_nwb.nwb.reading.file import NwbFile, name_of, neurodata_type, parent
 from xcebra_nwb.nwb.reading.intervals import interval_tables
 from xcebra_nwb.nwb.reading.series import columns, container, module
@@ -57,7 +57,7 @@ def choose_labels(
     spoken_of = [
         path for path in [*file.series, *interval_tables(file)] if any(_mentions(note, path) for note in notes)
     ]
-    return picked, notes + passed_over(file, [*neural, *spoken_of])
+    return picked, notes + skipped_notes(file, [*neural, *spoken_of])
 
 
 def _mentions(note: str, path: str) -> bool:

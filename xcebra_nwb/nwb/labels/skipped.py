@@ -16,7 +16,7 @@ NEURAL_MODULES = {"ecephys", "ophys"}
 SHOWN = 5  # paths a line
 
 
-def passed_over(file: NwbFile, mentioned: Collection[str]) -> list[str]:
+def skipped_notes(file: NwbFile, mentioned: Collection[str]) -> list[str]:
     """Return a line for every reason for which series and columns are not taken, with the first of their paths.
 
     Args:

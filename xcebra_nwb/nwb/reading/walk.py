@@ -1,4 +1,4 @@
-"""Every group of a file once, under its own path; what cannot be read is noted and passed over."""
+"""Every group of a file once, under its own path; what cannot be read is noted and skipped."""
 
 from __future__ import annotations
 
