@@ -21,7 +21,7 @@ from xcebra_nwb.nwb.extraction.assemble import assemble
 from xcebra_nwb.nwb.extraction.recording import Recording, read_recording
 from xcebra_nwb.nwb.labels.label import Label, check_axes_vary
 from xcebra_nwb.nwb.neural.activity import binned
-from xcebra_nwb.nwb.neural.unit_selection import worthwhile
+from xcebra_nwb.nwb.neural.unit_selection import select_units
 from xcebra_nwb.nwb.reading.file import open_nwb
 from xcebra_nwb.nwb.reading.foreign import Follow
 from xcebra_nwb.nwb.reading.source import Source, source_name
@@ -52,7 +52,9 @@ def extract_session(
     recording = _without_slow_labels(recording, grid, config)
     used, columns = _label_columns(recording, grid, config.time)
     _check_anything_left(used, recording.labels, columns)
-    activity, left_out = worthwhile(binned(recording.populations, grid, config.time, folder, most), config.neural, used)
+    activity, left_out = select_units(
+        binned(recording.populations, grid, config.time, folder, most), config.neural, used
+    )
     activity.take_out_unobserved(used)
     _check_anything_left(used, recording.labels, columns)
     dataset = assemble(recording, grid, activity, columns, used.valid, config)

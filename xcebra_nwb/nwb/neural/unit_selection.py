@@ -17,7 +17,7 @@ REFRACTORY = 0.0015  # s
 PARTS = 100  # of the valid bins, in which a unit is present or not
 
 
-def worthwhile(activity: Activity, neural: Neural, base: Masks) -> tuple[Activity, list[str]]:
+def select_units(activity: Activity, neural: Neural, base: Masks) -> tuple[Activity, list[str]]:
     """Return the activity of the units to keep, and who was left out, in words.
 
     Args:
