@@ -34,7 +34,7 @@ from scipy.ndimage import gaussian_filter1d
 from xcebra_nwb.core.errors import Failure, UsageError
 from xcebra_nwb.core.files import atomic, check_file, make_room
 from xcebra_nwb.core.hdf5.bounds import check_size
-from xcebra_nwb.core.hdf5.scan import check_alone
+from xcebra_nwb.core.hdf5.scan import check_self_contained
 from xcebra_nwb.core.moments import Moments
 from xcebra_nwb.core.outputs import maker
 from xcebra_nwb.core.scratch import Rows
@@ -222,7 +222,7 @@ def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
     check_file(path)
     try:
         with h5py.File(path) as h5:  # what is no HDF5 file at all h5netcdf says in many lines
-            check_alone(h5, str(path))  # results may be a stranger's
+            check_self_contained(h5, str(path))  # results may be a stranger's
             for name, item in h5.items():
                 if isinstance(item, h5py.Dataset) and name not in lazily and item.attrs.get("role") != ON_DISK:
                     check_size(item)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import h5py
 
-from xcebra_nwb.core.hdf5.scan import check_alone
+from xcebra_nwb.core.hdf5.scan import check_self_contained
 
 CARRIERS = {
     "position": ("place", "grid", "place and head_direction", "place and speed"),
@@ -18,7 +18,7 @@ CARRIERS = {
 def cell_types(path: Path) -> dict[str, str] | None:
     """Return the true type of every unit of a simulated file by unit id; None for a file that names none."""
     with h5py.File(path) as file:
-        check_alone(file, str(path))
+        check_self_contained(file, str(path))
         if "units/cell_type" not in file:
             return None
         identifiers, types = file["units/id"][()], file["units/cell_type"].asstr()[()]

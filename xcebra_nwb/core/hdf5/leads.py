@@ -111,7 +111,7 @@ def _taken(space: h5s.SpaceID) -> int:
         return 0
 
 
-def holds_its_own(file: h5py.File, path: str) -> bool:
+def is_self_contained(file: h5py.File, path: str) -> bool:
     """Return whether what stands at ``path`` of ``file``, links inside it included, is read from no other file.
 
     A virtual dataset is taken for foreign whatever it is made of: what it leads to may lead on.

@@ -23,7 +23,7 @@ UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeE
 """What h5py raises for damaged or unknown objects: it has no error class of its own."""
 
 
-def check_alone(h5: h5py.File, name: str) -> Seen:
+def check_self_contained(h5: h5py.File, name: str) -> Seen:
     """Return what there is in an open file that is read from itself alone.
 
     Raises:

@@ -13,7 +13,7 @@ import numpy as np
 
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.files import check_file
-from xcebra_nwb.core.hdf5.scan import UNREADABLE, check_alone
+from xcebra_nwb.core.hdf5.scan import UNREADABLE, check_self_contained
 from xcebra_nwb.nwb.reading.file import text as text_of
 from xcebra_nwb.nwb.reading.values import numbers, values
 
@@ -42,7 +42,7 @@ def read_export(path: Path) -> Exported:
     check_file(path)
     try:
         with h5py.File(path, "r") as h5:
-            check_alone(h5, path.as_posix())
+            check_self_contained(h5, path.as_posix())
             tables = h5[RESULTS]
             keys, said = (_texts(tables[f"xcebra_lineage/{column}"]) for column in ("key", "value"))
             lineage = dict(zip(keys, said, strict=True))

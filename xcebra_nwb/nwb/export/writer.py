@@ -18,7 +18,7 @@ from xcebra_nwb.core import provenance
 from xcebra_nwb.core.addresses import is_web
 from xcebra_nwb.core.errors import Failure, XcebraError
 from xcebra_nwb.core.fingerprint import fingerprint
-from xcebra_nwb.core.hdf5.scan import check_alone
+from xcebra_nwb.core.hdf5.scan import check_self_contained
 from xcebra_nwb.core.results import Results
 from xcebra_nwb.nwb.export.objects import attribution_table, embedding_series, lineage_table, runs_table, unit_table
 from xcebra_nwb.nwb.export.read_back import MAKERS
@@ -62,13 +62,13 @@ def nwb_reader(source: Source) -> Iterator[NWBHDF5IO]:
     """
     if isinstance(source, Path | str):
         with h5py.File(source, "r") as h5:
-            check_alone(h5, source_name(source))
+            check_self_contained(h5, source_name(source))
         with NWBHDF5IO(source, "r") as reader:
             yield reader
     else:
         # The name that h5py makes up is the path, too: without one an export would link to the source, not copy it.
         with h5py.File(source, "r") as h5:
-            check_alone(h5, source_name(source))
+            check_self_contained(h5, source_name(source))
             with NWBHDF5IO(path=h5.filename, file=h5, mode="r") as reader:
                 yield reader
 

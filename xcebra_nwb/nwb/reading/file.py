@@ -15,7 +15,7 @@ import numpy as np
 
 from xcebra_nwb.core.errors import NotInFile, Refusal
 from xcebra_nwb.core.hdf5.bounds import MOST_NAME, MOST_TEXT
-from xcebra_nwb.core.hdf5.leads import Lead, address_of, holds_its_own
+from xcebra_nwb.core.hdf5.leads import Lead, address_of, is_self_contained
 from xcebra_nwb.core.hdf5.scan import UNREADABLE, Seen
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading import foreign
@@ -81,13 +81,13 @@ class NwbFile:
     def scalar(self, path: str) -> str:
         """Return the text of the scalar dataset at ``path``, "" where there is none in this file itself."""
         try:
-            return first_text(self.h5[path]) if path in self.h5 and self.is_its_own(path) else ""
+            return first_text(self.h5[path]) if path in self.h5 and self.is_stored_here(path) else ""
         except UNREADABLE:
             return ""
 
-    def is_its_own(self, path: str) -> bool:
+    def is_stored_here(self, path: str) -> bool:
         """Return whether nothing of what stands at ``path`` is read from another file."""
-        return not self.leads or holds_its_own(self.h5, path)
+        return not self.leads or is_self_contained(self.h5, path)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.bounds import MOST_FILES, MOST_NAME
 from xcebra_nwb.core.hdf5.filters import forget_plugin_folders
 from xcebra_nwb.core.hdf5.leads import Follow, Kind, Lead
-from xcebra_nwb.core.hdf5.scan import Scan, Seen, check_alone, refused
+from xcebra_nwb.core.hdf5.scan import Scan, Seen, check_self_contained, refused
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading.source import Source, is_remote, opened, source_name
 
@@ -40,7 +40,7 @@ def look(h5: h5py.File, name: str, own: Path | None, follow: Follow) -> Seen:
         Refusal: something leads where it is not followed, or :mod:`xcebra_nwb.core.hdf5.scan` refuses the file.
     """
     if own is None or follow is Follow.NOWHERE:
-        return check_alone(h5, name)
+        return check_self_contained(h5, name)
     forget_plugin_folders()
     scan = Scan()
     seen = scan.of(h5, name)

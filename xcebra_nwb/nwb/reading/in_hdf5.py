@@ -83,9 +83,9 @@ def _carry(source: Source, target: Path, follow: Follow) -> None:
 
 
 def _carried(file: nwb.NwbFile) -> NWBFile:
-    found = {PurePosixPath(path): table for path, table in interval_tables(file).items() if file.is_its_own(path)}
+    found = {PurePosixPath(path): table for path, table in interval_tables(file).items() if file.is_stored_here(path)}
     tables = {p.name: _table(TimeIntervals, p.name, t) for p, t in found.items() if str(p.parent) == "/intervals"}
-    units = file.groups.get("/units") if file.is_its_own("/units") else None
+    units = file.groups.get("/units") if file.is_stored_here("/units") else None
     return NWBFile(
         session_description=file.scalar("/session_description") or "not described",
         identifier=file.scalar("/identifier"),
@@ -118,7 +118,7 @@ def _subject(file: nwb.NwbFile) -> Subject | None:
 
 
 def _list(file: nwb.NwbFile, path: str) -> list[str] | None:
-    if path not in file.h5 or not file.is_its_own(path):
+    if path not in file.h5 or not file.is_stored_here(path):
         return None
     return [str(text) for text in values(file.h5[path]).reshape(-1)]
 
