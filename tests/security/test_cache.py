@@ -86,13 +86,13 @@ def test_a_planted_file_is_removed_and_the_asset_fetched_again(
 
 
 def test_a_file_that_was_there_first_is_verified(row: Session) -> None:
-    place = cache.own(cache.asset_path(row).parent) / cache.asset_path(row).name
+    place = cache.private_folder(cache.asset_path(row).parent) / cache.asset_path(row).name
     place.write_bytes(PLANTED)
     assert downloaded(row).read_bytes() == CONTENT
 
 
 def test_a_file_under_another_name_is_verified_and_never_a_link(row: Session) -> None:
-    other = cache.own(cache.asset_path(row).parent) / "aaa.nwb"
+    other = cache.private_folder(cache.asset_path(row).parent) / "aaa.nwb"
     other.write_bytes(PLANTED)
     assert downloaded(row).read_bytes() == CONTENT
     again = downloaded(row.model_copy(update={"path": "sub-b/another.nwb"}))
@@ -158,7 +158,7 @@ def test_a_hit_is_not_hashed_again(row: Session, archive: Loopback, monkeypatch:
 def test_what_was_planted_on_the_way_in_is_not_followed(kind: str, row: Session, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"mine")
-    folder = cache.own(cache.incoming(row))
+    folder = cache.private_folder(cache.incoming(row))
     name = "sub-a_ses-1.nwb"
     if kind == "link":
         (folder / name).symlink_to(victim)
@@ -240,7 +240,7 @@ def test_a_folder_that_is_not_the_users_alone_is_refused(
     spoil: Callable[[Path], None], says: str, inside: str, row: Session
 ) -> None:
     folder = cache.root() / inside.format(key=cache.key(row))
-    cache.own(folder)
+    cache.private_folder(folder)
     spoil(folder)
     with pytest.raises(UsageError, match=says) as raised:
         whole(row) if inside == "ranges" else downloaded(row)

@@ -49,7 +49,7 @@ def root() -> Path:
         raise UsageError(f"{VARIABLE}: {named}: no such user", REMEDY) from None
 
 
-def own(path: Path) -> Path:
+def private_folder(path: Path) -> Path:
     """Return a folder of the cache, made if it is not there; it and all above it in the cache are the user's alone.
 
     Raises:
@@ -83,24 +83,24 @@ def asset_path(row: Session) -> Path:
     return root() / "objects" / key(row) / (UNFIT.sub("-", PurePosixPath(row.path).name).strip("-.") or "asset.nwb")
 
 
-def held(row: Session) -> list[Path]:
+def stored_files(row: Session) -> list[Path]:
     """Return what is there of an asset's content, under any name, verified or not."""
     folder = asset_path(row).parent
-    return sorted(own(folder).iterdir()) if os.path.lexists(folder) else []
+    return sorted(private_folder(folder).iterdir()) if os.path.lexists(folder) else []
 
 
 def is_stamped(row: Session) -> bool:
     """Return whether what is there was verified by the digests of ``row``, and nothing of it has changed since."""
     try:
-        found = _stamp(row).read_bytes()
+        stored = _stamp(row).read_bytes()
     except FileNotFoundError:
         return False
-    return bool(held(row)) and is_signed(found, *_seen(row))
+    return bool(stored_files(row)) and is_signed(stored, *_seen(row))
 
 
 def stamp(row: Session) -> None:
     """Sign what is there as verified by the digests of ``row``."""
-    own(_stamp(row).parent)
+    private_folder(_stamp(row).parent)
     with atomic(_stamp(row)) as temporary:
         temporary.write_bytes(signature(*_seen(row)))
 
@@ -112,20 +112,20 @@ def _stamp(row: Session) -> Path:
 def _seen(row: Session) -> tuple[str, ...]:
     """What a stamp is about: the digests, and every file with what changes when it does."""
     lines, folder = [], asset_path(row).parent
-    for path, found in entries(folder):
-        lines += [str(path.relative_to(folder)), f"{found.st_mode} {found.st_uid}"]
-        if not stat.S_ISDIR(found.st_mode):
-            lines += [f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino} {found.st_dev}"]
+    for path, status in entries(folder):
+        lines += [str(path.relative_to(folder)), f"{status.st_mode} {status.st_uid}"]
+        if not stat.S_ISDIR(status.st_mode):
+            lines += [f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino} {status.st_dev}"]
     return ("object", row.etag, row.sha256, str(row.size), *lines)
 
 
 def entries(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
     """Yield ``path`` and all that is in it, at any depth, with what the system says of it; no link is followed."""
-    found = path.lstat()
-    yield path, found
-    if stat.S_ISDIR(found.st_mode):
-        for one in sorted(path.iterdir()):
-            yield from entries(one)
+    status = path.lstat()
+    yield path, status
+    if stat.S_ISDIR(status.st_mode):
+        for member in sorted(path.iterdir()):
+            yield from entries(member)
 
 
 def give_name(path: Path, wanted: Path) -> None:
@@ -154,15 +154,15 @@ def ranges(row: Session) -> Path:
 
 
 @contextmanager
-def alone(row: Session) -> Iterator[None]:
+def locked(row: Session) -> Iterator[None]:
     """Wait until no other process makes the asset, and keep the others waiting."""
-    with FileLock(own(root() / "locks") / key(row)):
+    with FileLock(private_folder(root() / "locks") / key(row)):
         yield
 
 
 def check_space(row: Session) -> None:
     """Raise :class:`Failure` when the cache's disk has no room for an asset."""
-    folder = own(incoming(row))
+    folder = private_folder(incoming(row))
     free, needed = shutil.disk_usage(folder).free, int((row.size or 0) * SPARE)
     if free < needed:
         problem = f"{row.session}: {needed / 1e9:.1f} GB needed in {root()}, {free / 1e9:.1f} GB free"

@@ -32,11 +32,11 @@ def downloaded(row: Session) -> Path:
         Failure: the archive is out of reach, the disk is full, or the bytes have the wrong digest twice.
     """
     target = cache.asset_path(row)
-    with cache.alone(row):
+    with cache.locked(row):
         verified = cache.is_stamped(row)
         if not verified:
             _discard_wrong(row)
-        names = cache.held(row)
+        names = cache.stored_files(row)
         if not names:
             _fetch(row, target)
         elif target not in names:
@@ -48,7 +48,7 @@ def downloaded(row: Session) -> Path:
 
 def _discard_wrong(row: Session) -> None:
     """Leave of what is there only what has the right digests."""
-    for path in cache.held(row):
+    for path in cache.stored_files(row):
         if problem := _wrong(row, path):
             logger.warning("%s: %s is not what was put there (%s): removed", row.session, path, problem)
             cache.remove(path)
@@ -58,7 +58,7 @@ def _fetch(row: Session, target: Path) -> None:
     cache.check_space(row)
     fetched = _verified(row)
     _protect(fetched)
-    cache.own(target.parent)
+    cache.private_folder(target.parent)
     fetched.replace(target)
     cache.remove(cache.incoming(row))
 
@@ -74,7 +74,7 @@ def _verified(row: Session) -> Path:
                 return fetched
         if not problem.startswith(GAVE_UP):  # what arrived before the client gave up may be right
             cache.remove(cache.incoming(row))
-            cache.own(cache.incoming(row))
+            cache.private_folder(cache.incoming(row))
     raise Failure(f"{row.session}: {row.path}: {problem}, twice", "nothing of it is used; the same command tries again")
 
 
@@ -140,24 +140,24 @@ def _wrong(row: Session, path: Path) -> str:
     size = path.stat().st_size
     if row.size is not None and size != row.size:
         return f"{size} bytes, not {row.size}"
-    if row.etag and (found := get_digest(path, "dandi-etag")) != row.etag:
-        return f"dandi-etag {found}, not {row.etag}"
-    if row.sha256 and (found := sha256(path)) != row.sha256:
-        return f"SHA-256 {found}, not {row.sha256}"
+    if row.etag and (digest := get_digest(path, "dandi-etag")) != row.etag:
+        return f"dandi-etag {digest}, not {row.etag}"
+    if row.sha256 and (digest := sha256(path)) != row.sha256:
+        return f"SHA-256 {digest}, not {row.sha256}"
     return ""
 
 
 def _foreign(path: Path) -> str:
     """Why a file or folder is not all this user's own, "" if it is: links lead elsewhere, and others change theirs."""
-    for one, found in cache.entries(path):
-        if not stat.S_ISDIR(found.st_mode) and not stat.S_ISREG(found.st_mode):
-            return f"{one} is a link, or no file"
-        if user() is not None and found.st_uid != user():
-            return f"{one} belongs to another user"
+    for member, status in cache.entries(path):
+        if not stat.S_ISDIR(status.st_mode) and not stat.S_ISREG(status.st_mode):
+            return f"{member} is a link, or no file"
+        if user() is not None and status.st_uid != user():
+            return f"{member} belongs to another user"
     return ""
 
 
 def _protect(path: Path) -> None:
     """No program shall change what all projects share."""
-    for one, found in cache.entries(path):
-        one.chmod(0o700 if stat.S_ISDIR(found.st_mode) else 0o444)
+    for member, status in cache.entries(path):
+        member.chmod(0o700 if stat.S_ISDIR(status.st_mode) else 0o444)

@@ -98,7 +98,7 @@ def _is_archive(parts: SplitResult) -> bool:
         return False
     from dandi.consts import known_instances
 
-    known = {urlsplit(address).hostname for one in known_instances.values() for address in one.urls()}
+    known = {urlsplit(address).hostname for instance in known_instances.values() for address in instance.urls()}
     return parts.hostname in known - {"localhost", "127.0.0.1"}
 
 
@@ -136,12 +136,12 @@ def source(given: Path | str) -> Given:
         UsageError: it is of a kind that is not read, or names no asset or several.
         Failure: the archive is out of reach.
     """
-    found = checked(given)
-    if isinstance(found, Path) or (is_web(found) and not _in_archive(found)):
-        return found
-    assets = remote.find([found], draft=True)
+    source_given = checked(given)
+    if isinstance(source_given, Path) or (is_web(source_given) and not _in_archive(source_given)):
+        return source_given
+    assets = remote.find([source_given], draft=True)
     if len(assets) > 1:
-        problem = f"{found}: {len(assets)} assets, where one is wanted"
+        problem = f"{source_given}: {len(assets)} assets, where one is wanted"
         raise UsageError(problem, f"name one, such as .../{assets[0].path}, or take all with `xcebra-nwb run`")
     (row,) = remote.rows(assets)
     return Pinned(access="download" if row.path.endswith(".zarr") else "stream", session=row)
@@ -153,7 +153,9 @@ def local(given: Path | str) -> Path:
     Raises:
         UsageError: it is an address.
     """
-    found = checked(given)
-    if isinstance(found, Path):
-        return found
-    raise UsageError(f"{shown(found)}: only a file on this machine can be used here", "download it, and give its path")
+    source_given = checked(given)
+    if isinstance(source_given, Path):
+        return source_given
+    raise UsageError(
+        f"{shown(source_given)}: only a file on this machine can be used here", "download it, and give its path"
+    )

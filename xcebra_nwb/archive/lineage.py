@@ -48,10 +48,15 @@ def check_archive(address: str, allowed: str | None, where: Path) -> None:
 
     parts = urlsplit(address)
     if parts.scheme == "dandi":
-        known = parts.netloc in known_instances and not _own(known_instances[parts.netloc].api)
+        known = parts.netloc in known_instances and not _on_this_machine(known_instances[parts.netloc].api)
     else:
-        public = {_origin(one) for instance in known_instances.values() for one in (instance.api, instance.gui) if one}
-        known = _origin(address) in {one for one in public if not _own(one)}
+        public = {
+            _origin(address)
+            for instance in known_instances.values()
+            for address in (instance.api, instance.gui)
+            if address
+        }
+        known = _origin(address) in {address for address in public if not _on_this_machine(address)}
     if known or (allowed is not None and _origin(allowed) == _origin(address)):
         return
     shown = _origin(address)[:200]
@@ -64,5 +69,5 @@ def _origin(address: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower() if parts.netloc else address
 
 
-def _own(address: str) -> bool:
+def _on_this_machine(address: str) -> bool:
     return urlsplit(address).hostname in OWN_MACHINE

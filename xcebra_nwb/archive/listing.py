@@ -74,24 +74,24 @@ class Listed:
     @property
     def variables(self) -> list[str]:
         """The NWB types that the archive saw in the file."""
-        return [str(one.get("value", "")) for one in self.metadata.get("variableMeasured") or []]
+        return [str(entry.get("value", "")) for entry in self.metadata.get("variableMeasured") or []]
 
     @property
     def species(self) -> list[str]:
         """The species of the subjects."""
         subjects = self.metadata.get("wasAttributedTo") or []
-        return [str(one["species"].get("name", "")) for one in subjects if one.get("species")]
+        return [str(entry["species"].get("name", "")) for entry in subjects if entry.get("species")]
 
     @property
     def regions(self) -> list[str]:
         """The brain regions that the archive names; most dandisets name none."""
-        named = [one for one in self.metadata.get("about") or [] if one.get("schemaKey") == "Anatomy"]
+        named = [entry for entry in self.metadata.get("about") or [] if entry.get("schemaKey") == "Anatomy"]
         pending = list(self.metadata.get("wasDerivedFrom") or [])  # a sample may be one of another sample
         while pending:
             sample = pending.pop()
             named += sample.get("anatomy") or []
             pending += sample.get("wasDerivedFrom") or []
-        return [str(one.get("name", "")) for one in named]
+        return [str(entry.get("name", "")) for entry in named]
 
 
 def listed(address: str, *, draft: bool = False) -> list[Listed]:
@@ -108,10 +108,10 @@ def listed(address: str, *, draft: bool = False) -> list[Listed]:
         raise UsageError(f"{address}: names no dandiset", "give .../dandisets/<id>/versions/<version>/assets/<asset>/")
     with connected(url.instance, url.dandiset_id) as client, explained(address):
         source = _version(client, url, address, draft)
-        found = [one for one in _listing(client, source, _filter(url)) if _named(one, url)]
-    if not found:
+        assets = [asset for asset in _listing(client, source, _filter(url)) if _named(asset, url)]
+    if not assets:
         raise UsageError(f"{address}: no asset of that name in version {source.version}", "see `dandi ls`")
-    return found
+    return assets
 
 
 def _version(client: DandiAPIClient, url: ParsedDandiURL, address: str, draft: bool) -> DandisetVersion:
@@ -138,22 +138,22 @@ def _filter(url: ParsedDandiURL) -> dict[str, str]:
     return {"glob" if isinstance(url, AssetGlobURL) else "path": str(getattr(url, "path", ""))}
 
 
-def _named(one: Listed, url: ParsedDandiURL) -> bool:
+def _named(asset: Listed, url: ParsedDandiURL) -> bool:
     """The archive chooses by prefix: an asset that is named is meant alone."""
     from dandi.dandiarchive import AssetIDURL, AssetItemURL
 
     if isinstance(url, AssetItemURL):
-        return one.path == url.path
-    return one.asset_id == url.asset_id if isinstance(url, AssetIDURL) else True
+        return asset.path == url.path
+    return asset.asset_id == url.asset_id if isinstance(url, AssetIDURL) else True
 
 
 def _listing(client: DandiAPIClient, source: DandisetVersion, chosen: dict[str, str]) -> list[Listed]:
     """All assets, each once; a draft that changes between two pages is listed again."""
     for _ in range(TRIES):
-        found = list(_pages(client, source, chosen))
-        again = {one.asset_id for one in found}
-        if len(again) == len(found) and (source.version != DRAFT or again == _ids(client, source, chosen)):
-            return found
+        assets = list(_pages(client, source, chosen))
+        ids = {asset.asset_id for asset in assets}
+        if len(ids) == len(assets) and (source.version != DRAFT or ids == _ids(client, source, chosen)):
+            return assets
     raise Failure(
         f"DANDI:{source.dandiset}/{source.version}: changes while it is listed", "wait until its upload is done"
     )
@@ -171,15 +171,22 @@ def _pages(client: DandiAPIClient, source: DandisetVersion, chosen: dict[str, st
 def _asset(source: DandisetVersion, row: Mapping[str, Any]) -> Listed:
     """A row of a listing, of which everything that is used has the type that it should have."""
     try:
-        one = Listed(source, row["asset_id"], row["path"], row["size"], row.get("metadata") or {})
-        read = (one.etag, one.sha256, one.variables, one.species, one.regions, ASSET_ID.fullmatch(one.asset_id))
-        right = read[-1] is not None and isinstance(one.path, str) and type(one.size) is int and one.size >= 0
+        asset = Listed(source, row["asset_id"], row["path"], row["size"], row.get("metadata") or {})
+        read = (
+            asset.etag,
+            asset.sha256,
+            asset.variables,
+            asset.species,
+            asset.regions,
+            ASSET_ID.fullmatch(asset.asset_id),
+        )
+        right = read[-1] is not None and isinstance(asset.path, str) and type(asset.size) is int and asset.size >= 0
     except (LookupError, TypeError, AttributeError):
         right = False
     if not right:
         where = f"DANDI:{source.dandiset}/{source.version}"
         raise Failure(f"{where}: an asset is listed in another form than archives have", "tell the archive")
-    return one
+    return asset
 
 
 def _ids(client: DandiAPIClient, source: DandisetVersion, chosen: dict[str, str]) -> set[str]:

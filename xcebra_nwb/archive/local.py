@@ -48,13 +48,13 @@ def find(inputs: Iterable[Path | str]) -> list[Path]:
     Raises:
         UsageError: an input does not exist, or no folder holds a file.
     """
-    found: dict[str, Path] = {}
+    by_path: dict[str, Path] = {}
     for given in inputs:
         for path in _under(given):
-            found.setdefault(os.path.realpath(path), path)
-    if not found:
+            by_path.setdefault(os.path.realpath(path), path)
+    if not by_path:
         raise UsageError("no NWB file found", "give NWB files, or folders that hold *.nwb files")
-    return sorted(found.values())
+    return sorted(by_path.values())
 
 
 def _under(given: Path | str) -> Iterator[Path]:
@@ -171,7 +171,7 @@ def describe(seen: Inventory) -> str:
     units, spikes = sum(source.units for source in taken), sum(source.events or 0 for source in taken)
     activity = f"{spikes} spikes" if spikes else ", ".join(sorted({source.kind for source in taken}))
     shapes = {series.path: series.shape for series in seen.series}
-    labels = [f"{one.name} ({_extent(one.kind, shapes.get(one.source, []))})" for one in seen.automatic.labels]
+    labels = [f"{label.name} ({_extent(label.kind, shapes.get(label.source, []))})" for label in seen.automatic.labels]
     return f"{units} units, {activity}; {', '.join(labels)}"
 
 

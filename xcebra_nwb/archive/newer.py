@@ -18,7 +18,7 @@ OTHER = re.compile(r"(https?://.*/dandisets/\d{6})/versions/.*")
 NEW = "new in this version: set include to true to use it"
 
 
-def brought_up(table: Sequence[Session], *, draft: bool = False) -> tuple[list[Session], dict[str, list[Session]]]:
+def updated(table: Sequence[Session], *, draft: bool = False) -> tuple[list[Session], dict[str, list[Session]]]:
     """Return the rows of a table at the newest versions of their dandisets, and what differs: changed, gone, new.
 
     Raises:
@@ -40,10 +40,10 @@ def brought_up(table: Sequence[Session], *, draft: bool = False) -> tuple[list[S
 
 
 def _dandiset(row: Session) -> str:
-    found = KNOWN.fullmatch(row.source) or OTHER.fullmatch(row.source)
-    if found is None:
+    match = KNOWN.fullmatch(row.source) or OTHER.fullmatch(row.source)
+    if match is None:
         raise UsageError(f"{row.session}: {row.source} is no address of an asset", "discover it again")
-    return found[1]
+    return match[1]
 
 
 def _version(address: str, was_draft: bool) -> str:

@@ -59,16 +59,16 @@ def origins(addresses: Iterable[str]) -> list[Origin]:
     Raises:
         Failure: an archive is out of reach.
     """
-    found: dict[str, Origin] = {}
+    by_version: dict[str, Origin] = {}
     for address in addresses:
         if not in_archive(address):  # whose server nobody named, and which says nothing of who may see it
-            found[address] = Origin(shown(address), shown(address), "", "", ())
+            by_version[address] = Origin(shown(address), shown(address), "", "", ())
             continue
         url = parsed(address)
         version = f"{url.instance.name}:{url.dandiset_id}/{url.version_id}"
-        if version not in found:
-            found[version] = _origin(version, url)
-    return list(found.values())
+        if version not in by_version:
+            by_version[version] = _origin(version, url)
+    return list(by_version.values())
 
 
 def _origin(version: str, url: ParsedDandiURL) -> Origin:
@@ -86,7 +86,7 @@ def _origin(version: str, url: ParsedDandiURL) -> Origin:
         name=str(metadata.get("name") or version),
         url=f"https://doi.org/{metadata['doi']}" if metadata.get("doi") else str(metadata.get("url") or ""),
         citation=str(metadata.get("citation") or ""),
-        licenses=tuple(str(one) for one in metadata.get("license") or ()),
+        licenses=tuple(str(license) for license in metadata.get("license") or ()),
         access=access,
         draft=url.version_id == DRAFT,
     )
@@ -102,12 +102,12 @@ def license_of(sources: Sequence[Origin], local: int, wanted: str | None) -> str
         if wanted not in LICENSES:
             raise UsageError(f"--license {wanted}", f"one of {', '.join(LICENSES)}")
         return wanted
-    stated = [one for source in sources for one in source.licenses]
+    stated = [license for source in sources for license in source.licenses]
     unknown = [source.identifier for source in sources if not set(source.licenses) & set(LICENSES)]
     if unknown or local or not stated:
         of = unknown[0] if unknown else f"{local} local recordings"
         raise UsageError(f"the licence of {of} is not known", f"give --license, one of {', '.join(LICENSES)}")
-    return max((one for one in stated if one in LICENSES), key=LICENSES.index)
+    return max((license for license in stated if license in LICENSES), key=LICENSES.index)
 
 
 def metadata(
@@ -123,7 +123,7 @@ def metadata(
     person = CONTACT.fullmatch(contact.strip())
     if person is None:
         raise UsageError(f"--contact {contact}", 'give it as "Family, Given <address@example.org>"')
-    citations = [one.citation for one in sources if one.citation]
+    citations = [source.citation for source in sources if source.citation]
     said = {
         "schemaKey": "Dandiset",
         "identifier": f"DANDI:{identifier}",
@@ -142,7 +142,7 @@ def metadata(
                 "includeInCitation": True,
             }
         ],
-        "relatedResource": [one.resource for one in sources],
+        "relatedResource": [source.resource for source in sources],
     }
     return said | ({"acknowledgement": f"Derived from: {' '.join(citations)}"} if citations else {})
 
@@ -176,9 +176,9 @@ def faults(path: Path) -> list[str]:
     from dandi.validate import Severity
     from dandi.validate._core import validate  # where its documentation says that it is
 
-    found = validate(path)
+    results = validate(path)
     return [
-        " ".join(f"{one.id}: {one.message or ''}".split())
-        for one in found
-        if one.severity is not None and one.severity >= Severity.ERROR
+        " ".join(f"{result.id}: {result.message or ''}".split())
+        for result in results
+        if result.severity is not None and result.severity >= Severity.ERROR
     ]

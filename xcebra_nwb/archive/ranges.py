@@ -94,11 +94,11 @@ class RangeFile(io.RawIOBase):
         self._to_disk(start, stop)
         block = start // BLOCK
         try:
-            found = self._path(block).read_bytes()
+            stored = self._path(block).read_bytes()
         except FileNotFoundError:  # somebody empties the cache at this moment
             return self._fetched([block])
-        if is_signed(found[-SIZE:], *self._about(block), found[:-SIZE]):
-            return found[:-SIZE]
+        if is_signed(stored[-SIZE:], *self._about(block), stored[:-SIZE]):
+            return stored[:-SIZE]
         logger.warning("%s: block %d in the cache is not what was put there: fetched again", self.name, block)
         return self._fetched([block])
 
@@ -118,7 +118,7 @@ class RangeFile(io.RawIOBase):
 
 def _runs(blocks: list[int]) -> Iterator[list[int]]:
     """Neighbouring blocks together, as many as one request may ask for."""
-    for _, group in groupby(enumerate(blocks), key=lambda one: one[1] - one[0]):
+    for _, group in groupby(enumerate(blocks), key=lambda numbered: numbered[1] - numbered[0]):
         run = [block for _, block in group]
         for first in range(0, len(run), BLOCKS_AT_ONCE):
             yield run[first : first + BLOCKS_AT_ONCE]

@@ -49,7 +49,7 @@ class Screen:
 
 
 def _other(what: str, wanted: str, stated: Sequence[str]) -> str:
-    if not wanted or any(wanted.lower() in one.lower() for one in stated):
+    if not wanted or any(wanted.lower() in name.lower() for name in stated):
         return ""
     return f"{what} is {', '.join(stated)}" if stated else f"{what} is not stated"
 
@@ -61,15 +61,19 @@ def find(inputs: Iterable[str], *, draft: bool = False) -> list[Listed]:
         UsageError: an address names nothing, or an asset id is in none of them.
     """
     inputs = list(inputs)
-    ids = [one.lower() for one in inputs if ASSET_ID.fullmatch(one.lower())]
-    found: dict[str, Listed] = {}
+    ids = [asset_id.lower() for asset_id in inputs if ASSET_ID.fullmatch(asset_id.lower())]
+    assets: dict[str, Listed] = {}
     for address in inputs:
         if not ASSET_ID.fullmatch(address.lower()):
-            found |= {asset.asset_id: asset for asset in listed(address, draft=draft)}
-    for one in ids:
-        if one not in found:
-            raise UsageError(f"{one}: no such asset in what was named", "name its dandiset and version beside it")
-    return [found[one] for one in dict.fromkeys(ids)] if ids else sorted(found.values(), key=lambda one: one.path)
+            assets |= {asset.asset_id: asset for asset in listed(address, draft=draft)}
+    for asset_id in ids:
+        if asset_id not in assets:
+            raise UsageError(f"{asset_id}: no such asset in what was named", "name its dandiset and version beside it")
+    return (
+        [assets[asset_id] for asset_id in dict.fromkeys(ids)]
+        if ids
+        else sorted(assets.values(), key=lambda asset_id: asset_id.path)
+    )
 
 
 def rows(assets: Sequence[Listed], known: Iterable[Session] = (), screen: Screen | None = None) -> list[Session]:
@@ -88,10 +92,11 @@ def rows(assets: Sequence[Listed], known: Iterable[Session] = (), screen: Screen
 def _before(assets: Sequence[Listed], known: Iterable[Session]) -> list[Session | None]:
     """The row that each asset had: its own, or that of another version of it that is not among the assets."""
     rows = [row for row in known if row.asset_id]
-    own, here = {row.asset_id: row for row in rows}, {asset.asset_id for asset in assets}
-    others = {(row.dandiset, row.path): row for row in rows if row.asset_id not in here}
+    by_asset, listed_ids = {row.asset_id: row for row in rows}, {asset.asset_id for asset in assets}
+    others = {(row.dandiset, row.path): row for row in rows if row.asset_id not in listed_ids}
     return [
-        own.get(asset.asset_id) or others.pop((asset.source.dandiset, _one_line(asset.path)), None) for asset in assets
+        by_asset.get(asset.asset_id) or others.pop((asset.source.dandiset, _one_line(asset.path)), None)
+        for asset in assets
     ]
 
 

@@ -30,9 +30,9 @@ def signature(*parts: str | bytes) -> bytes:
     return made.digest()
 
 
-def is_signed(found: bytes, *parts: str | bytes) -> bool:
+def is_signed(claimed: bytes, *parts: str | bytes) -> bool:
     """Return whether ``found`` is the signature of ``parts``."""
-    return hmac.compare_digest(found, signature(*parts))
+    return hmac.compare_digest(claimed, signature(*parts))
 
 
 def _folder() -> Path | str:
@@ -74,7 +74,7 @@ def _read(path: Path) -> bytes | None:
     except OSError:
         return None
     with os.fdopen(descriptor, "rb") as stream:
-        found = os.fstat(descriptor)
-        foreign = user() is not None and (found.st_uid != user() or found.st_mode & 0o077)
-        content = stream.read(SIZE + 1) if stat.S_ISREG(found.st_mode) and not foreign else b""
+        status = os.fstat(descriptor)
+        foreign = user() is not None and (status.st_uid != user() or status.st_mode & 0o077)
+        content = stream.read(SIZE + 1) if stat.S_ISREG(status.st_mode) and not foreign else b""
     return content if len(content) == SIZE else None

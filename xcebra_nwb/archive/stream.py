@@ -38,7 +38,7 @@ def streamed(row: Session) -> Iterator[RangeFile]:
         with explained(f"{row.session}: {row.path}"):
             size = _checked_size(client, row)
         source = _Ranges(client, row, size)
-        file = RangeFile(row.path, size, source.fetch, cache.own(cache.ranges(row)))
+        file = RangeFile(row.path, size, source.fetch, cache.private_folder(cache.ranges(row)))
         try:
             yield file
         except Exception:

@@ -49,7 +49,7 @@ def upload(
         Failure: the archive is out of reach.
     """
     lineages = [read_export(file).lineage for file in files]
-    sources = [*sources, *origins(one["address"] for one in lineages if "address" in one)]
+    sources = [*sources, *origins(lineage["address"] for lineage in lineages if "address" in lineage)]
     with connected(instance, dandiset, key=True) as client, explained(f"{instance}:{dandiset}"):
         remote = client.get_dandiset(dandiset, "draft", lazy=False)
         if not stays_closed(remote):
@@ -82,7 +82,9 @@ def _held(remote: RemoteDandiset, path: str) -> RemoteAsset | None:
 
 def _is_ours(asset: RemoteAsset) -> bool:
     activities = asset.get_raw_metadata().get("wasGeneratedBy") or []
-    return any(agent.get("name") == AUTHOR for one in activities for agent in one.get("wasAssociatedWith") or [])
+    return any(
+        agent.get("name") == AUTHOR for activity in activities for agent in activity.get("wasAssociatedWith") or []
+    )
 
 
 def _send(file: Path, folder: Path, remote: RemoteDandiset, held: RemoteAsset | None) -> str:
@@ -112,7 +114,11 @@ def _relate(remote: RemoteDandiset, folder: Path) -> None:
     prepared = yaml.safe_load((folder / "dandiset.yaml").read_text(encoding="utf-8"))
     current: Mapping[str, Any] = remote.get_raw_metadata()
     related = list(current.get("relatedResource") or [])
-    known = {(one.get("relation"), one.get("identifier")) for one in related}
-    new = [one for one in prepared["relatedResource"] if (one["relation"], one["identifier"]) not in known]
+    known = {(resource.get("relation"), resource.get("identifier")) for resource in related}
+    new = [
+        resource
+        for resource in prepared["relatedResource"]
+        if (resource["relation"], resource["identifier"]) not in known
+    ]
     if new:
         remote.set_raw_metadata({**current, "relatedResource": related + new})

@@ -56,7 +56,7 @@ def publish(
     _check_any(list(exports), left_out)
     addresses = [one.lineage["address"] for one in exports.values() if "address" in one.lineage]
     sources = publication.origins([*addresses, *_addresses_inside(exports, results)])
-    secrecy.say(sources, (one.lineage for one in exports.values()))
+    secrecy.log_warnings(sources, (one.lineage for one in exports.values()))
     chosen_license = publication.license_of(sources, len(exports) - len(addresses), license)
     publication.write_metadata(publication.metadata(name, contact, chosen_license, sources, dandiset), folder)
     files = []

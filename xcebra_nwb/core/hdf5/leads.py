@@ -90,8 +90,8 @@ def parts_of_itself(data: h5d.DatasetID) -> set[str]:
     created = data.get_create_plist()
     if created.get_layout() != h5d.VIRTUAL:
         return set()
-    own = [n for n in range(created.get_virtual_count()) if readable(created.get_virtual_filename(n)) == ITSELF]
-    return {f"/{readable(created.get_virtual_dsetname(n)).strip('/')}" for n in own}
+    parts = [n for n in range(created.get_virtual_count()) if readable(created.get_virtual_filename(n)) == ITSELF]
+    return {f"/{readable(created.get_virtual_dsetname(n)).strip('/')}" for n in parts}
 
 
 def overlaps(data: h5d.DatasetID) -> bool:
@@ -118,12 +118,12 @@ def is_self_contained(file: h5py.File, path: str) -> bool:
     """
     home, seen, pending = _file_of(file), set(), [file[path]]
     while pending:
-        one = pending.pop()
-        if _file_of(one) != home or (isinstance(one, h5py.Dataset) and not _is_plain(one.id)):
+        item = pending.pop()
+        if _file_of(item) != home or (isinstance(item, h5py.Dataset) and not _is_plain(item.id)):
             return False
-        if isinstance(one, h5py.Group) and one.id not in seen:
-            seen.add(one.id)
-            pending += [found for name in one if (found := one.get(name)) is not None]
+        if isinstance(item, h5py.Group) and item.id not in seen:
+            seen.add(item.id)
+            pending += [member for name in item if (member := item.get(name)) is not None]
     return True
 
 

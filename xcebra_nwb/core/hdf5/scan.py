@@ -23,17 +23,17 @@ UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeE
 """What h5py raises for damaged or unknown objects: it has no error class of its own."""
 
 
-def check_self_contained(h5: h5py.File, name: str) -> Seen:
+def check_self_contained(h5: h5py.File, name: str) -> ScanResult:
     """Return what there is in an open file that is read from itself alone.
 
     Raises:
         Refusal: something leads into another file, or the file is out of bounds; ``place`` is what messages call it.
     """
     forget_plugin_folders()
-    seen = Scan().of(h5, name)
-    if seen.leads:
-        raise refused(name, seen.leads[0], "a file from elsewhere is read only if it holds all its data itself")
-    return seen
+    result = Scan().of(h5, name)
+    if result.leads:
+        raise refused(name, result.leads[0], "a file from elsewhere is read only if it holds all its data itself")
+    return result
 
 
 def refused(name: str, lead: Lead, remedy: str) -> Refusal:
@@ -42,7 +42,7 @@ def refused(name: str, lead: Lead, remedy: str) -> Refusal:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ScanResult:
     """What leads out of a file, and the addresses of all objects that its links lead to."""
 
     leads: tuple[Lead, ...] = ()
@@ -55,7 +55,7 @@ class Scan:
 
     links: int = 0
 
-    def of(self, h5: h5py.File, name: str) -> Seen:
+    def of(self, h5: h5py.File, name: str) -> ScanResult:
         """Return what there is in ``h5``, which messages call ``place``.
 
         An object that cannot be opened is skipped: nothing is read of it later either.
@@ -64,10 +64,10 @@ class Scan:
             Refusal: too many or too deeply nested objects, a group inside itself, or too much in attributes; or damage
                 behind which more may lie than can be seen.
         """
-        one = _File(name, MOST_OBJECTS - self.links)
-        one.look_at(h5)
-        self.links += one.links
-        return Seen(tuple(one.leads), frozenset(one.seen))
+        look = _File(name, MOST_OBJECTS - self.links)
+        look.look_at(h5)
+        self.links += look.links
+        return ScanResult(tuple(look.leads), frozenset(look.seen))
 
 
 class _File:
@@ -91,7 +91,7 @@ class _File:
                 continue
             name, kind, address = link
             below = f"{path}/{readable(name)}"
-            if kind == h5l.TYPE_HARD and address in self.seen and address in [one[2] for one in trail]:
+            if kind == h5l.TYPE_HARD and address in self.seen and address in [opened[2] for opened in trail]:
                 raise self._refused(f"{below} is a group that holds itself")
             item = self._item(group, link, below)
             if isinstance(item, h5g.GroupID):
@@ -134,21 +134,21 @@ class _File:
             self._plain.add(path)
 
     def _links_of(self, group: h5g.GroupID, path: str) -> Iterator[Link]:
-        found: list[Link] = []
+        links: list[Link] = []
 
         def note(name: bytes, link: h5l.LinkInfo) -> bool | None:
-            found.append((name, link.type, link.u))
-            return True if len(found) > self._most - self.links else None
+            links.append((name, link.type, link.u))
+            return True if len(links) > self._most - self.links else None
 
         self._check_attributes(group, path)
         try:
             group.links.iterate(note, info=True)
         except UNREADABLE as error:
             raise self._damaged(path, error) from error
-        self.links += len(found)
+        self.links += len(links)
         if self.links > self._most:
             raise self._refused(f"more than {MOST_OBJECTS} objects")
-        return iter(found)
+        return iter(links)
 
     def _damaged(self, path: str, error: Exception) -> Refusal:
         """What is found by its name may be hidden from a look at everything, so damage is not skipped."""

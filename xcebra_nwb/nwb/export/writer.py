@@ -127,9 +127,9 @@ def _units(
     """The table that attributions point into, and each unit's row of it; ``elsewhere``: the source is several files."""
     rows = results.attribution["row"].values.astype(np.int64)
     if str(results.session.attrs["neural_source"]) != "/units" or (nwbfile.units is None and elsewhere):
-        own = unit_table(results.attribution, str(results.session.attrs["neural_source"]), named=not elsewhere)
-        module.add(own)
-        return own, np.arange(len(rows))
+        table = unit_table(results.attribution, str(results.session.attrs["neural_source"]), named=not elsewhere)
+        module.add(table)
+        return table, np.arange(len(rows))
     if nwbfile.units is None or rows.max() >= len(nwbfile.units):
         raise Failure(f"the source has no row {rows.max()} in /units", "run the session again from extract")
     return nwbfile.units, rows

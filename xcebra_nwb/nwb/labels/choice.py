@@ -82,8 +82,8 @@ def label_role(file: NwbFile, path: str) -> str:
 
 
 def _moving(name: str) -> str:
-    found = MOVEMENT.search(name)
-    word = found.group(0).lower() if found else ""
+    match = MOVEMENT.search(name)
+    word = match.group(0).lower() if match else ""
     return "head_direction" if word.startswith("head") else "position" if "pos" in word else word
 
 
@@ -125,10 +125,10 @@ def _names(paths: list[str], roles: dict[str, str]) -> dict[str, str]:
     """The role where it is the only one of its role, else the series' own name."""
     names: dict[str, str] = {}
     for path in paths:
-        alone = list(roles.values()).count(roles[path]) == 1
-        own = name_of(path)
-        repeated = sum(name_of(other) == own for other in paths) > 1
-        wanted = roles[path] if alone else f"{name_of(parent(path))}_{own}" if repeated else own
+        unique = list(roles.values()).count(roles[path]) == 1
+        series_name = name_of(path)
+        repeated = sum(name_of(other) == series_name for other in paths) > 1
+        wanted = roles[path] if unique else f"{name_of(parent(path))}_{series_name}" if repeated else series_name
         names[path] = clean_name(wanted, names.values())
     return names
 
@@ -152,9 +152,9 @@ def _reason_against(label: SeriesLabel, picked: list[SeriesLabel], longest: floa
     return ""
 
 
-def _same(one: SeriesLabel, other: SeriesLabel) -> bool:
-    same_times = np.array_equal(one.samples.times, other.samples.times)
-    return same_times and np.array_equal(one.samples.values, other.samples.values)
+def _same(first: SeriesLabel, second: SeriesLabel) -> bool:
+    same_times = np.array_equal(first.samples.times, second.samples.times)
+    return same_times and np.array_equal(first.samples.values, second.samples.values)
 
 
 def _because(file: NwbFile, path: str) -> str:

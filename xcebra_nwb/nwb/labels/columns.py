@@ -23,25 +23,25 @@ def automatic_columns(file: NwbFile, clean_name: Callable[[str, Iterable[str]], 
     """Return labels from the table that covers the most time, of those with a fit column, and why, in words."""
     fit: dict[str, list[str]] = {}
     notes: list[str] = []
-    few: list[str] = []
+    too_short: list[str] = []
     for path, table in interval_tables(file).items():
         if (rows := length(table)) < FEWEST_ROWS:
-            few.append(f"table not taken: {path}: {rows} row{'s' * (rows != 1)}")
+            too_short.append(f"table not taken: {path}: {rows} row{'s' * (rows != 1)}")
         elif path != INVALID:
             fit[path], skipped = _fit_columns(file, path)
             notes += [f"column not taken: {path}#{column}: {reason}" for column, reason in skipped.items()]
     best = max((path for path in fit if fit[path]), key=lambda path: covered(file.groups[path]), default=None)
     if best is None:
-        return [], notes + few
+        return [], notes + too_short
     labels: list[Label] = []
     for column in fit[best][:MOST_COLUMNS]:
         name = clean_name(column, [label.name for label in labels])
         labels.append(interval_label(file, name, LabelConfig(source=f"{best}#{column}", kind="discrete")))
-    said = [f"label {one.name}: {one.source}, discrete with classes {', '.join(one.classes)}" for one in labels]
+    said = [f"label {label.name}: {label.source}, discrete with classes {', '.join(label.classes)}" for label in labels]
     seconds = covered(file.groups[best])
     why = f"no series of behaviour; of the interval tables that fit {best} covers the most time ({seconds:.0f} s)"
-    own = [note for note in notes if note.startswith(f"column not taken: {best}#")]
-    own += [
+    of_the_table = [note for note in notes if note.startswith(f"column not taken: {best}#")]
+    of_the_table += [
         f"column not taken: {best}#{column}: {MOST_COLUMNS} labels are there" for column in fit[best][MOST_COLUMNS:]
     ]
     others = [
@@ -49,7 +49,7 @@ def automatic_columns(file: NwbFile, clean_name: Callable[[str, Iterable[str]], 
         for path in fit
         if path != best
     ]
-    return labels, [why, *said, *own, *others, *few]
+    return labels, [why, *said, *of_the_table, *others, *too_short]
 
 
 def covered(table: h5py.Group) -> float:

@@ -55,7 +55,7 @@ def known_sources(file: NwbFile) -> list[str]:
 def _resolved(file: NwbFile, path: str) -> str:
     """The path of what stands at ``path``: links followed, and into a container that holds a single series."""
     path, hash_, column = path.partition("#")
-    path = file.own_path(path)
+    path = file.canonical_path(path)
     if hash_:
         return f"{path}#{column}"
     inside = [p for p in file.series if parent(p) == path]

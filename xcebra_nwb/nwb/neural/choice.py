@@ -52,10 +52,10 @@ def read(file: NwbFile, sources: list[Source], neural: Neural) -> list[Populatio
 
 
 def _automatic(file: NwbFile) -> tuple[list[Source], list[str]]:
-    found = candidates(file)
-    usable = [candidate for candidate in found if not candidate.refused]
+    every = candidates(file)
+    usable = [candidate for candidate in every if not candidate.refused]
     if not usable:
-        listed = "; ".join(f"{c.path} ({c.units} x {c.unit or 'no unit'}): {c.refused}" for c in found[:5])
+        listed = "; ".join(f"{c.path} ({c.units} x {c.unit or 'no unit'}): {c.refused}" for c in every[:5])
         raise Refusal(
             Code.NO_NEURONS,
             f"{file.path.name}: no neural data found" + (f"; not taken: {listed}" if listed else ""),
@@ -71,7 +71,7 @@ def _automatic(file: NwbFile) -> tuple[list[Source], list[str]]:
             f"{file.path.name}: several neural sources: {listed}",
             "name one in neural.source",
         )
-    others = ", ".join(candidate.path for candidate in found if candidate not in chosen)
+    others = ", ".join(candidate.path for candidate in every if candidate not in chosen)
     notes = [f"neural data: {c.path} ({c.units} units): {c.because}" for c in chosen]
     notes += [f"neural data not taken: {others}"] if others else []
     return [source for candidate in chosen for source in _configured(file, candidate.path)], notes
@@ -80,8 +80,8 @@ def _automatic(file: NwbFile) -> tuple[list[Source], list[str]]:
 def matching(file: NwbFile, path: str) -> list[str]:
     """Return the objects that ``path`` means: with ``*`` the series it matches, else itself, if it is in the file."""
     if not _is_pattern(path):
-        own = file.own_path(path)
-        return [own] if own in file.groups else []
+        canonical = file.canonical_path(path)
+        return [canonical] if canonical in file.groups else []
     matched = sorted(p for p in file.groups if fnmatchcase(p, path))
     series = file.series
     return [p for p in matched if p in series] or matched
@@ -97,13 +97,15 @@ def _configured(file: NwbFile, path: str) -> list[Source]:
     together = _reader_of(file, paths)
     if together is not None:
         return [Source(together, path, paths)]
-    apart = [Source(layout, one, [one]) for one in paths if (layout := _reader_of(file, [one])) is not None]
-    if len(apart) < len(paths):
+    separate = [
+        Source(layout, single, [single]) for single in paths if (layout := _reader_of(file, [single])) is not None
+    ]
+    if len(separate) < len(paths):
         raise UsageError(
             f"neural.source: {path} is neither a table with spike times nor a numeric series",
             f"candidates: {', '.join(_known(file)) or 'none'}",
         )
-    return apart
+    return separate
 
 
 def _is_pattern(path: str) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from xcebra_nwb.core.errors import NotInFile, Refusal
 from xcebra_nwb.core.hdf5.bounds import MOST_NAME, MOST_TEXT
 from xcebra_nwb.core.hdf5.leads import Lead, address_of, is_self_contained
-from xcebra_nwb.core.hdf5.scan import UNREADABLE, Seen
+from xcebra_nwb.core.hdf5.scan import UNREADABLE, ScanResult
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading import foreign
 from xcebra_nwb.nwb.reading.foreign import Follow
@@ -32,14 +32,14 @@ class NwbFile:
     """An open NWB file.
 
     ``source_name`` is the path or address that was given. ``groups`` holds every group outside /general by its path;
-    ``problems`` says, by path, what could not be read. ``seen`` is what a scan of an HDF5 file found.
+    ``problems`` says, by path, what could not be read. ``scan`` is what a scan of an HDF5 file found.
     """
 
     source_name: str
     h5: h5py.File
     groups: dict[str, h5py.Group]
     problems: dict[str, str]
-    seen: Seen | None = None
+    scan: ScanResult | None = None
 
     @property
     def path(self) -> PurePath:
@@ -49,7 +49,7 @@ class NwbFile:
     @property
     def leads(self) -> tuple[Lead, ...]:
         """What is read from other files."""
-        return self.seen.leads if self.seen is not None else ()
+        return self.scan.leads if self.scan is not None else ()
 
     def referred(self, reference: Any) -> h5py.Group | h5py.Dataset:
         """Return the object that a reference leads to.
@@ -58,7 +58,7 @@ class NwbFile:
             KeyError: no link leads to it, so that nobody has looked at it.
         """
         item = self.h5[reference]
-        if self.seen is not None and address_of(item) not in self.seen.addresses:
+        if self.scan is not None and address_of(item) not in self.scan.addresses:
             raise KeyError("a reference to what no link leads to")
         return item
 
@@ -67,7 +67,7 @@ class NwbFile:
         """Every time series with data in this file by path, without raw voltages and images."""
         return {p: g for p, g in self.groups.items() if neurodata_type(g) not in RAW and _is_series(g)}
 
-    def own_path(self, path: str) -> str:
+    def canonical_path(self, path: str) -> str:
         """Return the path by which ``groups`` knows the group at ``path``, which may lead over links; else ``path``."""
         if path in self.groups:
             return path
@@ -105,11 +105,11 @@ def open_nwb(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[NwbFile
     """
     name = source_name(source)
     with opened(source, follow) as h5:
-        seen = foreign.look(h5, name, foreign.own_path(source), follow) if isinstance(h5, h5py.Group) else None
+        scan = foreign.look(h5, name, foreign.local_path(source), follow) if isinstance(h5, h5py.Group) else None
         _check_version(name, h5)
         groups, problems = walk(h5)
         try:
-            yield NwbFile(name, h5, groups, problems, seen)
+            yield NwbFile(name, h5, groups, problems, scan)
         except (OSError, RuntimeError) as error:  # what HDF5 raises when data that are asked for cannot be read
             raise Refusal(
                 Code.DAMAGED, f"{name}: damaged: {error}", "download or copy it again, or name other data"

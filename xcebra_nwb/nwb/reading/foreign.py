@@ -15,7 +15,7 @@ from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.bounds import MOST_FILES, MOST_NAME
 from xcebra_nwb.core.hdf5.filters import forget_plugin_folders
 from xcebra_nwb.core.hdf5.leads import Follow, Kind, Lead
-from xcebra_nwb.core.hdf5.scan import Scan, Seen, check_self_contained, refused
+from xcebra_nwb.core.hdf5.scan import Scan, ScanResult, check_self_contained, refused
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading.source import Source, is_remote, opened, source_name
 
@@ -27,7 +27,7 @@ MOVING = (("proc",), ("dev",))  # folders of the root whose names mean another f
 PATTERN = "%"  # what begins a number to fill in, in the name of a virtual dataset's source
 
 
-def look(h5: h5py.File, name: str, own: Path | None, follow: Follow) -> Seen:
+def look(h5: h5py.File, name: str, path: Path | None, follow: Follow) -> ScanResult:
     """Return what there is in an open file; all of it that leads elsewhere may be followed.
 
     Args:
@@ -39,17 +39,17 @@ def look(h5: h5py.File, name: str, own: Path | None, follow: Follow) -> Seen:
     Raises:
         Refusal: something leads where it is not followed, or :mod:`xcebra_nwb.core.hdf5.scan` refuses the file.
     """
-    if own is None or follow is Follow.NOWHERE:
+    if path is None or follow is Follow.NOWHERE:
         return check_self_contained(h5, name)
     forget_plugin_folders()
     scan = Scan()
-    seen = scan.of(h5, name)
+    result = scan.of(h5, name)
     if follow is Follow.FOLDER:
-        _check_folder(scan, name, seen.leads, own)
-    return seen
+        _check_folder(scan, name, result.leads, path)
+    return result
 
 
-def own_path(source: Source) -> Path | None:
+def local_path(source: Source) -> Path | None:
     """Return the path of a recording on this machine; None for an address or an open file."""
     return Path(source) if isinstance(source, Path | str) and not is_remote(source) else None
 
@@ -62,17 +62,17 @@ def followed(source: Source, follow: Follow) -> tuple[Lead, ...]:
     """
     try:
         with opened(source, follow) as h5:
-            return look(h5, source_name(source), own_path(source), follow).leads if isinstance(h5, h5py.Group) else ()
+            return look(h5, source_name(source), local_path(source), follow).leads if isinstance(h5, h5py.Group) else ()
     except Refusal as refusal:
         if refusal.code is Code.NOT_NWB:  # whoever goes on to read it says so
             return ()
         raise
 
 
-def _check_folder(scan: Scan, name: str, found: tuple[Lead, ...], own: Path) -> None:
+def _check_folder(scan: Scan, name: str, leads: tuple[Lead, ...], path: Path) -> None:
     """Refuse what leads out of the folder of ``own``, directly or through what it leads to."""
-    folder = Path(os.path.realpath(own)).parent
-    pending, seen = [(lead, own) for lead in found], {os.path.realpath(own)}
+    folder = Path(os.path.realpath(path)).parent
+    pending, seen = [(lead, path) for lead in leads], {os.path.realpath(path)}
     while pending:
         lead, holder = pending.pop()
         target = _target(lead, holder)
