@@ -141,9 +141,9 @@ def _look(path: Path, source: str, follow: Follow) -> Look:
     if why := unfit(source) or _unreadable(path):
         return Look(reason=why)
     try:
-        seen = inventory(path, pinned.followed(path, follow))
-        subject, session = clean_identifier(seen.file.subject), clean_identifier(seen.file.session_id)
-        return Look(f"sub-{subject}_ses-{session}" if subject and session else "", printable(describe(seen)))
+        contents = inventory(path, pinned.followed(path, follow))
+        subject, session = clean_identifier(contents.file.subject), clean_identifier(contents.file.session_id)
+        return Look(f"sub-{subject}_ses-{session}" if subject and session else "", printable(describe(contents)))
     except XcebraError as error:
         return Look(found=f"refused: {error.message.removeprefix(f'{path}: ')}")
     except Exception as error:  # whatever a library says of one file must not keep the others from being listed
@@ -163,15 +163,17 @@ def _unreadable(path: Path) -> str:
     return "" if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else NO_FILE
 
 
-def describe(seen: Inventory) -> str:
+def describe(contents: Inventory) -> str:
     """Return what ``auto`` would take from a file, in one line, or why it would take nothing."""
-    if seen.refusal is not None:
-        return f"auto refuses: {seen.refusal.reason.removeprefix(f'{Path(seen.file.path).name}: ')}"
-    taken = [source for source in seen.neural if source.taken_by_auto]
+    if contents.refusal is not None:
+        return f"auto refuses: {contents.refusal.reason.removeprefix(f'{Path(contents.file.path).name}: ')}"
+    taken = [source for source in contents.neural if source.taken_by_auto]
     units, spikes = sum(source.units for source in taken), sum(source.events or 0 for source in taken)
     activity = f"{spikes} spikes" if spikes else ", ".join(sorted({source.kind for source in taken}))
-    shapes = {series.path: series.shape for series in seen.series}
-    labels = [f"{label.name} ({_extent(label.kind, shapes.get(label.source, []))})" for label in seen.automatic.labels]
+    shapes = {series.path: series.shape for series in contents.series}
+    labels = [
+        f"{label.name} ({_extent(label.kind, shapes.get(label.source, []))})" for label in contents.automatic.labels
+    ]
     return f"{units} units, {activity}; {', '.join(labels)}"
 
 

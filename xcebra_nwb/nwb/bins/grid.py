@@ -75,10 +75,10 @@ class Grid:
         ends = [self.start + self.first * self.width, self.start + end * self.width]
         first, last = np.searchsorted(times, ends, side="left")
         times = times[first:last]
-        found = np.minimum((times - self.start) / self.width, end - 1).astype(np.int64)
-        found -= times < self.start + found * self.width  # division may round over an edge
-        found += times >= self.start + (found + 1) * self.width
-        return found - self.first
+        bins = np.minimum((times - self.start) / self.width, end - 1).astype(np.int64)
+        bins -= times < self.start + bins * self.width  # division may round over an edge
+        bins += times >= self.start + (bins + 1) * self.width
+        return bins - self.first
 
     def count_events(self, times: np.ndarray) -> np.ndarray:
         """Return the number of sorted ``times`` in every bin, (count,), in the smallest unsigned type that holds it."""

@@ -70,7 +70,7 @@ def report(source: Source, follow: Follow = Follow.FOLDER) -> Report:
 
 def new_findings(source: Report, result: Report) -> list[Finding]:
     """Return the findings of ``result`` that ``source`` does not have, or has less often, and that are not waived."""
-    new = sorted(found for found in (result.findings - source.findings).elements() if not waived(found))
+    new = sorted(finding for finding in (result.findings - source.findings).elements() if not waived(finding))
     if result.validation and not source.validation:
         new.insert(0, Finding("validation", "", "", result.validation))
     return new

@@ -84,7 +84,7 @@ def _seen(dataset: xr.Dataset, config: Config) -> list[str]:
 
 def _grid(recording: Recording, time: Time) -> Grid:
     ranges = [population.range for population in recording.populations]
-    covered = [one for one in ranges if one is not None]
+    covered = [stretch for stretch in ranges if stretch is not None]
     if not covered:
         raise Refusal(
             Code.NO_SPIKES, f"{recording.populations[0].path} holds no spikes", "name another source in neural.source"
@@ -113,7 +113,7 @@ def _without_slow_labels(recording: Recording, grid: Grid, config: Config) -> Re
                 Code.LABEL_TOO_SLOW, problem, f"set time.max_gap or time.bin_width to {label.period:.3g} s or more"
             )
         recording.choices.append(f"label not taken: {problem}")
-    return replace(recording, labels=[one for one in recording.labels if not any(one is label for label in slow)])
+    return replace(recording, labels=[kept for kept in recording.labels if not any(kept is label for label in slow)])
 
 
 def _label_columns(recording: Recording, grid: Grid, time: Time) -> tuple[Masks, list[np.ndarray]]:

@@ -184,18 +184,18 @@ def _trusted(times: np.ndarray) -> TimeRange | None:
 
 
 def _gaps(path: str, times: np.ndarray) -> list[Gap]:
-    found = gaps(np.sort(times[np.isfinite(times)]))
-    if not len(found):
+    stretches = gaps(np.sort(times[np.isfinite(times)]))
+    if not len(stretches):
         return []
-    lengths = found[:, 1] - found[:, 0]
+    lengths = stretches[:, 1] - stretches[:, 0]
     longest = int(lengths.argmax())
     return [
         Gap(
             path=path,
-            count=len(found),
+            count=len(stretches),
             total=float(lengths.sum()),
             longest=float(lengths[longest]),
-            longest_start=float(found[longest, 0]),
+            longest_start=float(stretches[longest, 0]),
         )
     ]
 

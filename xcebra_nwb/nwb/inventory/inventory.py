@@ -38,29 +38,29 @@ def inventory(path: Source, follow: Follow = Follow.FOLDER) -> Inventory:
         problems = [Remark(path=p, what=what) for p, what in file.problems.items()]
         candidates = _candidates(file, problems)
         taken = {p for candidate in candidates for p in choice.matching(file, candidate.path)}
-        series = [one for one in file.series if one not in taken]
+        series = [path for path in file.series if path not in taken]
         events = [path for path, group in file.groups.items() if path not in file.series and is_events(group)]
         automatic, refusal = _automatic(file)
         sources = _each(candidates, lambda c: describe.neural_source(file, c, automatic), lambda c: c.path, problems)
         labels = _each(series, lambda p: describe.label_series(file, p), str, problems)
         labels += _each(events, lambda p: describe.event_list(file, p), str, problems)
         tables = _each(interval_tables(file), lambda p: describe.interval_table(file, p), str, problems)
-        suspicious = [told[2] for told in sources] + [told[2] for told in labels] + [told[1] for told in tables]
+        suspicious = [entry[2] for entry in [*sources, *labels]] + [entry[1] for entry in tables]
         elsewhere = [Remark(path=lead.path, what=lead.how) for lead in file.leads]
-        told = Inventory(
+        contents = Inventory(
             file=_identity(file),
             neural=[source for source, _, _ in sources],
-            series=[one for one, _, _ in labels],
+            series=[label for label, _, _ in labels],
             intervals=[table for table, _ in tables],
-            gaps=[gap for found in (sources, labels) for _, gaps, _ in found for gap in gaps],
+            gaps=[gap for _, gaps, _ in [*sources, *labels] for gap in gaps],
             suspicious=elsewhere + [remark for remarks in suspicious for remark in remarks],
             problems=problems,
             automatic=automatic,
             refusal=refusal,
         )
-    predicted = None if refusal else predicted_refusal(told)
-    told = told.model_copy(update={"refusal": refusal or predicted})
-    return told.model_copy(update={"config": starting_config(told)})
+    predicted = None if refusal else predicted_refusal(contents)
+    contents = contents.model_copy(update={"refusal": refusal or predicted})
+    return contents.model_copy(update={"config": starting_config(contents)})
 
 
 Item = TypeVar("Item")
@@ -80,8 +80,10 @@ def _each(
 
 
 def _candidates(file: NwbFile, problems: list[Remark]) -> list[Candidate]:
-    found = _each(readers().items(), lambda entry: entry[1].find(file), lambda entry: f"reader {entry[0]}", problems)
-    return [candidate for candidates in found for candidate in candidates]
+    by_reader = _each(
+        readers().items(), lambda entry: entry[1].find(file), lambda entry: f"reader {entry[0]}", problems
+    )
+    return [candidate for candidates in by_reader for candidate in candidates]
 
 
 def _automatic(file: NwbFile) -> tuple[Automatic, Refused | None]:
@@ -95,7 +97,7 @@ def _automatic(file: NwbFile) -> tuple[Automatic, Refused | None]:
         refusals.append(_refused(error))
     try:
         labels, notes = choose_labels(file, "auto", taken)
-        automatic.labels = [PickedLabel(name=one.name, source=one.source, kind=one.kind) for one in labels]
+        automatic.labels = [PickedLabel(name=label.name, source=label.source, kind=label.kind) for label in labels]
         automatic.choices += notes + [note for label in labels for note in label.notes]
     except Exception as error:
         refusals.append(_refused(error))

@@ -15,11 +15,11 @@ from xcebra_nwb.nwb.inventory.models import Inventory, LabelSeries, NeuralSource
 SLACK = 1.0  # s, as in :func:`xcebra_nwb.nwb.bins.grid.check_outliers`
 
 
-def predicted_refusal(seen: Inventory) -> Refused | None:
+def predicted_refusal(contents: Inventory) -> Refused | None:
     """Return why the times of what ``auto`` takes cannot be brought together; None if they can."""
-    neural = [source for source in seen.neural if source.taken_by_auto]
+    neural = [source for source in contents.neural if source.taken_by_auto]
     ranges = [source.time_range for source in neural if source.time_range]
-    labels = [stretch for label in seen.automatic.labels for stretch in _range_of(seen, label.source)]
+    labels = [stretch for label in contents.automatic.labels for stretch in _range_of(contents, label.source)]
     if any(source.events == 0 for source in neural):
         return _refused(Code.NO_SPIKES, f"{neural[0].path} holds no spikes", "name another source in neural.source")
     if not labels or not ranges:
@@ -28,21 +28,24 @@ def predicted_refusal(seen: Inventory) -> Refused | None:
         stretch = common_range(ranges, labels, None)
     except Refusal as refusal:
         return Refused(code=refusal.code, reason=refusal.message, remedy=refusal.remedy)
-    picked = {label.source for label in seen.automatic.labels}
-    sources: list[NeuralSource | LabelSeries] = [*neural, *(one for one in seen.series if one.path in picked)]
+    picked = {label.source for label in contents.automatic.labels}
+    sources: list[NeuralSource | LabelSeries] = [
+        *neural,
+        *(series for series in contents.series if series.path in picked),
+    ]
     for source in sources:
         trusted = source.trusted_range
         if trusted and (stretch[0] < trusted[0] - SLACK or stretch[1] > trusted[1] + SLACK):
             reason = f"{source.path}: absurd times among others from {trusted[0]:.6g} to {trusted[1]:.6g} s"
             return _refused(Code.TIMES_NOT_TRUSTED, reason, "name the times to use in time.within: [start, stop]")
-    return _too_slow(seen, max((1 / source.rate for source in neural if source.rate), default=0.0))
+    return _too_slow(contents, max((1 / source.rate for source in neural if source.rate), default=0.0))
 
 
-def _too_slow(seen: Inventory, neural_period: float) -> Refused | None:
+def _too_slow(contents: Inventory, neural_period: float) -> Refused | None:
     """Whether every label that auto takes is sampled more slowly than is bridged."""
     longest = bridged(neural_period)
-    rates = {series.path: series.rate for series in seen.series}
-    periods = {label.source: 1 / (rates.get(label.source) or np.inf) for label in seen.automatic.labels}
+    rates = {series.path: series.rate for series in contents.series}
+    periods = {label.source: 1 / (rates.get(label.source) or np.inf) for label in contents.automatic.labels}
     if min(periods.values()) <= longest:
         return None
     said = ", ".join(f"{source} is sampled every {period:.3g} s" for source, period in periods.items())
@@ -54,13 +57,13 @@ def bridged(neural_period: float) -> float:
     return max(float(Time.model_fields["max_gap"].default), 2 * max(DEFAULT_WIDTH, neural_period))
 
 
-def _range_of(seen: Inventory, source: str) -> Iterator[TimeRange]:
+def _range_of(contents: Inventory, source: str) -> Iterator[TimeRange]:
     """What a label covers, half a sample period beyond its first and last sample."""
-    for series in seen.series:
+    for series in contents.series:
         if series.path == source and series.time_range:
             half = 0.5 / series.rate if series.rate else 0.0
             yield series.time_range[0] - half, series.time_range[1] + half
-    for table in seen.intervals:
+    for table in contents.intervals:
         if table.path == source.split("#")[0] and table.time_range:
             yield table.time_range
 

@@ -83,14 +83,14 @@ def read_events(group: h5py.Group, path: str) -> np.ndarray:
     start of an interval); else all its times.
     """
     if is_events(group):
-        found = numbers(group["timestamp" if "timestamp" in group else "timestamps"])
+        events = numbers(group["timestamp" if "timestamp" in group else "timestamps"])
     else:
         times, data = read_times(group, path), group["data"]
-        found = times
+        events = times
         if columns(group) == 1 and data.dtype.kind in "iufb" and data.shape[0] == len(times):
             high = numbers(data).reshape(-1) > 0
-            found = times[high & ~np.r_[False, high[:-1]]] if not high.all() else times
-    return np.sort(found[np.isfinite(found)])
+            events = times[high & ~np.r_[False, high[:-1]]] if not high.all() else times
+    return np.sort(events[np.isfinite(events)])
 
 
 def event_label(name: str, label: LabelConfig, events: np.ndarray) -> EventLabel:

@@ -130,13 +130,13 @@ def _column_label(file: NwbFile, name: str, label: LabelConfig, table: h5py.Grou
         raise UsageError(f"labels.{name}: {label.source} cannot be {chosen}", "set kind: discrete")
     codes, classes = encoded(values) if chosen == "discrete" else (values.astype(np.float64), ())
     present = codes >= 0 if chosen == "discrete" else np.isfinite(codes)
-    found = replace(_rows_of(name, label.source, intervals, codes, present), kind=chosen, classes=classes)
+    result = replace(_rows_of(name, label.source, intervals, codes, present), kind=chosen, classes=classes)
     if chosen == "circular":
-        angles, notes = in_radians(name, label.source, label.unit or "", found.values)
-        found = replace(found, units="rad", values=np.angle(np.exp(1j * angles)), notes=notes)
-    check_classes(found, classes)
-    check_varies(found, found.values[:, None])
-    return found
+        angles, notes = in_radians(name, label.source, label.unit or "", result.values)
+        result = replace(result, units="rad", values=np.angle(np.exp(1j * angles)), notes=notes)
+    check_classes(result, classes)
+    check_varies(result, result.values[:, None])
+    return result
 
 
 def _rows_of(name: str, source: str, intervals: np.ndarray, values: np.ndarray, present: np.ndarray) -> IntervalLabel:
@@ -157,13 +157,13 @@ def _time_within(name: str, label: LabelConfig, table: h5py.Group) -> IntervalLa
     """Seconds since the start of the row, or the share of the row that has passed."""
     intervals = read_intervals(table)
     length = intervals[:, 1] - intervals[:, 0]
-    found = _rows_of(name, label.source, intervals, np.zeros(len(intervals)), length > 0)
+    result = _rows_of(name, label.source, intervals, np.zeros(len(intervals)), length > 0)
     share = label.derive == "share_within"
-    length = found.intervals[:, 1] - found.intervals[:, 0]
+    length = result.intervals[:, 1] - result.intervals[:, 0]
     words = "share of the row that has passed" if share else "time since the start of the row"
-    notes = (f"label {name}: {words}, of {len(found.intervals)} rows of {label.source}",)
+    notes = (f"label {name}: {words}, of {len(result.intervals)} rows of {label.source}",)
     elapsed = 1 / length if share else np.ones(len(length))
-    return replace(found, units="" if share else "s", elapsed=elapsed, notes=notes)
+    return replace(result, units="" if share else "s", elapsed=elapsed, notes=notes)
 
 
 def _time_from(name: str, label: LabelConfig, table: h5py.Group, column: str) -> Label:
@@ -175,9 +175,9 @@ def _time_from(name: str, label: LabelConfig, table: h5py.Group, column: str) ->
     if label.window is not None:
         return event_label(name, label, np.sort(events[np.isfinite(events)]))
     intervals = read_intervals(table)
-    found = _rows_of(name, label.source, intervals, intervals[:, 0] - events, np.isfinite(events))
-    notes = (f"label {name}: time from {column}, inside the {len(found.intervals)} rows that have one",)
-    return replace(found, units="s", elapsed=np.ones(len(found.values)), notes=notes)
+    result = _rows_of(name, label.source, intervals, intervals[:, 0] - events, np.isfinite(events))
+    notes = (f"label {name}: time from {column}, inside the {len(result.intervals)} rows that have one",)
+    return replace(result, units="s", elapsed=np.ones(len(result.values)), notes=notes)
 
 
 def inside_or_not(name: str, source: str, intervals: np.ndarray, inside: str = "inside") -> IntervalLabel:
@@ -189,11 +189,11 @@ def inside_or_not(name: str, source: str, intervals: np.ndarray, inside: str = "
     union = merged(intervals)
     between = np.stack([union[:-1, 1], union[1:, 0]], axis=1)
     every, codes = np.concatenate([union, between]), np.repeat([1, 0], [len(union), len(between)])
-    found = _rows_of(name, source, every, codes, np.ones(len(every), dtype=bool))
+    result = _rows_of(name, source, every, codes, np.ones(len(every), dtype=bool))
     notes = (f"label {name}: inside the {len(union)} intervals of {source} or between them",)
-    found = replace(found, kind="discrete", classes=("outside", inside), divides=False, notes=notes)
-    check_varies(found, found.values[:, None])
-    return found
+    result = replace(result, kind="discrete", classes=("outside", inside), divides=False, notes=notes)
+    check_varies(result, result.values[:, None])
+    return result
 
 
 def interval_series_label(file: NwbFile, name: str, label: LabelConfig) -> IntervalLabel:
@@ -216,18 +216,18 @@ def interval_series_label(file: NwbFile, name: str, label: LabelConfig) -> Inter
     intervals = np.concatenate([*by_kind, np.empty((0, 2))])
     if len(kinds) < 2:
         return inside_or_not(name, label.source, intervals, name_of(label.source))
-    codes = np.repeat(np.arange(len(kinds)), [len(one) for one in by_kind])
-    found = _rows_of(name, label.source, intervals, codes, np.ones(len(intervals), dtype=bool))
-    found = replace(found, kind="discrete", classes=tuple(f"{kind:g}" for kind in kinds), divides=False)
-    check_varies(found, found.values[:, None])
-    return found
+    codes = np.repeat(np.arange(len(kinds)), [len(pairs) for pairs in by_kind])
+    result = _rows_of(name, label.source, intervals, codes, np.ones(len(intervals), dtype=bool))
+    result = replace(result, kind="discrete", classes=tuple(f"{kind:g}" for kind in kinds), divides=False)
+    check_varies(result, result.values[:, None])
+    return result
 
 
 def _paired(starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
     """Every start with the first stop after it, (interval, 2); starts without one before the next are dropped."""
     after = np.searchsorted(stops, starts, side="right")
-    found = np.array([[s, stops[a]] for s, a in zip(starts, after, strict=True) if a < len(stops)]).reshape(-1, 2)
-    return found[np.r_[found[1:, 0] >= found[:-1, 1], True]] if len(found) else found
+    pairs = np.array([[s, stops[a]] for s, a in zip(starts, after, strict=True) if a < len(stops)]).reshape(-1, 2)
+    return pairs[np.r_[pairs[1:, 0] >= pairs[:-1, 1], True]] if len(pairs) else pairs
 
 
 def label_columns(file: NwbFile, path: str) -> list[str]:
@@ -255,7 +255,7 @@ def column_values(file: NwbFile, table: h5py.Group, column: str) -> np.ndarray:
         names = stored(file.referred(table[column].attrs["elements"])) if "elements" in table[column].attrs else ()
     except (*UNREADABLE, Refusal):
         return values  # the reference leads nowhere: codes without names
-    return named(values, [text(one) for one in names])
+    return named(values, [text(name) for name in names])
 
 
 def automatic_kind(values: np.ndarray) -> Kind:

@@ -96,7 +96,7 @@ def series_label(file: NwbFile, name: str, label: LabelConfig) -> SeriesLabel:
     path, group = label.source, file.groups[label.source]
     samples = read_samples(group, path, _chosen(name, label, group))
     frame = dataset(group, "reference_frame")
-    found = SeriesLabel(
+    result = SeriesLabel(
         name=name,
         kind="continuous",
         units=unit_of(group) if label.unit is None else label.unit,
@@ -112,13 +112,13 @@ def series_label(file: NwbFile, name: str, label: LabelConfig) -> SeriesLabel:
     else:
         kind = automatic_kind(file, label, samples) if label.kind == "auto" else label.kind
     if kind == "discrete":
-        return _discrete(found, _code_names(group))
-    found = _without_missing(found, keep_axes=bool(label.derive or label.columns))
+        return _discrete(result, _code_names(group))
+    result = _without_missing(result, keep_axes=bool(label.derive or label.columns))
     if kind == "circular":
-        found = _circular(found)
+        result = _circular(result)
     moving = neurodata_type(group) == "SpatialSeries" and container(file, path) != "CompassDirection"
-    found = replace(found, tracked=moving and kind == "continuous")
-    return _derived(found, label) if label.derive else found
+    result = replace(result, tracked=moving and kind == "continuous")
+    return _derived(result, label) if label.derive else result
 
 
 def _chosen(name: str, label: LabelConfig, group: h5py.Group) -> list[int] | None:
@@ -141,11 +141,13 @@ def axes(held: int, chosen: Sequence[int] | None) -> tuple[str, ...]:
 def automatic_kind(file: NwbFile, label: LabelConfig, samples: Samples) -> Kind:
     """Return circular by unit, container or name, discrete for texts and few whole numbers, else continuous."""
     path = label.source
-    one = samples.values.shape[1] == 1
+    single_column = samples.values.shape[1] == 1
     whole = samples.values.dtype.kind in "iub" and neurodata_type(file.groups[path]) != "SpatialSeries"
-    if samples.values.dtype.kind not in "iubf" or (one and whole and len(np.unique(samples.values)) <= FEW_CLASSES):
+    if samples.values.dtype.kind not in "iubf" or (
+        single_column and whole and len(np.unique(samples.values)) <= FEW_CLASSES
+    ):
         return "discrete"
-    return "circular" if one and is_angle(file, path, label.unit) else "continuous"
+    return "circular" if single_column and is_angle(file, path, label.unit) else "continuous"
 
 
 def is_angle(file: NwbFile, path: str, unit: str | None = None) -> bool:
@@ -228,7 +230,7 @@ def _code_names(group: h5py.Group) -> tuple[str, ...]:
     if group["data"].dtype.kind == "b":
         return "False", "True"
     stored = group["data"].attrs.get("labels", ())
-    return tuple(text(one) for one in np.atleast_1d(stored)) if len(np.shape(stored)) == 1 else ()
+    return tuple(text(name) for name in np.atleast_1d(stored)) if len(np.shape(stored)) == 1 else ()
 
 
 def standing_still(samples: Samples, longest: float) -> tuple[np.ndarray, np.ndarray]:

@@ -97,7 +97,7 @@ def _rates(activity: Activity, valid: np.ndarray) -> np.ndarray:
 def _isi_violations(activity: Activity) -> np.ndarray:
     if activity.spikes is None:
         return np.full(len(activity.table), np.nan)
-    return np.array([np.mean(np.diff(one) < REFRACTORY) if len(one) > 1 else 0.0 for one in activity.spikes])
+    return np.array([np.mean(np.diff(times) < REFRACTORY) if len(times) > 1 else 0.0 for times in activity.spikes])
 
 
 def _presence(activity: Activity, valid: np.ndarray) -> np.ndarray:

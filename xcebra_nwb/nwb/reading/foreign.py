@@ -83,9 +83,9 @@ def _check_folder(scan: Scan, name: str, leads: tuple[Lead, ...], path: Path) ->
             if len(seen) > MOST_FILES:
                 raise refused(name, lead, f"it is one of more than {MOST_FILES} files")
             further = _leads_of(scan, target)
-            if lead.kind is Kind.VIRTUAL and any(one.kind is Kind.VIRTUAL for one in further):
+            if lead.kind is Kind.VIRTUAL and any(next_lead.kind is Kind.VIRTUAL for next_lead in further):
                 raise refused(name, lead, "it is put together itself, which may have no end: copy its values")
-            pending += [(one, target) for one in further]
+            pending += [(next_lead, target) for next_lead in further]
 
 
 def _leads_of(scan: Scan, path: Path) -> tuple[Lead, ...]:

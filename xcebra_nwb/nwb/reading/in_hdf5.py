@@ -83,8 +83,8 @@ def _carry(source: Source, target: Path, follow: Follow) -> None:
 
 
 def _carried(file: nwb.NwbFile) -> NWBFile:
-    found = {PurePosixPath(path): table for path, table in interval_tables(file).items() if file.is_stored_here(path)}
-    tables = {p.name: _table(TimeIntervals, p.name, t) for p, t in found.items() if str(p.parent) == "/intervals"}
+    stored = {PurePosixPath(path): table for path, table in interval_tables(file).items() if file.is_stored_here(path)}
+    tables = {p.name: _table(TimeIntervals, p.name, t) for p, t in stored.items() if str(p.parent) == "/intervals"}
     units = file.groups.get("/units") if file.is_stored_here("/units") else None
     return NWBFile(
         session_description=file.scalar("/session_description") or "not described",
@@ -142,8 +142,8 @@ def _column(table: h5py.Group, name: str, data: Any) -> VectorData:
 
 def _plain(table: h5py.Group, column: str) -> Any:
     """Texts as a list: pynwb writes no arrays of them."""
-    found = read_column(table, column)
-    return found if found.dtype.kind in "iufb" else [str(text) for text in found]
+    column_values = read_column(table, column)
+    return column_values if column_values.dtype.kind in "iufb" else [str(text) for text in column_values]
 
 
 def _description(item: h5py.Group | h5py.Dataset) -> str:

@@ -265,7 +265,7 @@ def _values(column: np.ndarray) -> np.ndarray:
 def _kind(value: Any) -> str:
     """What a value, or a list or column of them, is, in words; a list may hold several kinds."""
     if isinstance(value, list):
-        return " and ".join(sorted({_kind(one) for one in value})) or "nothing"
+        return " and ".join(sorted({_kind(element) for element in value})) or "nothing"
     return "texts" if isinstance(value, str) else KINDS.get(np.asarray(value).dtype.kind, "texts")
 
 
@@ -302,5 +302,5 @@ def _among(sign: _Token, left: Any, right: Any) -> Any:
     if sign.kind not in {"in", "not in", "==", "!="}:
         raise QueryError(f"{sign.shown} cannot compare with a list", sign.position)
     held = set(right if isinstance(right, list) else right.tolist())
-    found = np.array([value in held for value in np.atleast_1d(np.asarray(left)).tolist()], dtype=bool)
-    return found if sign.kind in {"in", "=="} else ~found
+    matches = np.array([value in held for value in np.atleast_1d(np.asarray(left)).tolist()], dtype=bool)
+    return matches if sign.kind in {"in", "=="} else ~matches

@@ -67,24 +67,24 @@ def restarts(times: np.ndarray) -> bool:
 
 def oddities(times: np.ndarray) -> list[str]:
     """Return, in words, everything suspicious about ``times`` as they stand in a file."""
-    found: list[str] = []
+    remarks: list[str] = []
     missing = int(np.sum(~np.isfinite(times)))
     finite = times[np.isfinite(times)]
     if missing:
-        found.append(f"{missing} of {len(times)} times are not finite")
+        remarks.append(f"{missing} of {len(times)} times are not finite")
     if not len(finite):
-        return found
+        return remarks
     if restarts(times):
-        found.append("times restart: two runs cover the same stretch")
+        remarks.append("times restart: two runs cover the same stretch")
     elif unsorted := int(np.sum(np.diff(finite) < 0)):
-        found.append(f"not sorted: {unsorted} steps back")
+        remarks.append(f"not sorted: {unsorted} steps back")
     if len(far := outliers(finite)):
-        found.append(f"{len(far)} absurd times, such as {far[0]:.6g} s")
+        remarks.append(f"{len(far)} absurd times, such as {far[0]:.6g} s")
     elif finite.min() < 0:
-        found.append(f"negative times, from {finite.min():.6g} s")
+        remarks.append(f"negative times, from {finite.min():.6g} s")
     if _like_milliseconds(finite):
-        found.append("whole numbers in large steps: milliseconds or sample numbers?")
-    return found
+        remarks.append("whole numbers in large steps: milliseconds or sample numbers?")
+    return remarks
 
 
 def _like_milliseconds(times: np.ndarray) -> bool:

@@ -26,10 +26,10 @@ def walk(h5: h5py.File) -> tuple[dict[str, h5py.Group], dict[str, str]]:
     while hard or soft:
         if hard:
             path, group = hard.popleft()
-            found = _members(path, group, soft, problems)
+            reached = _members(path, group, soft, problems)
         else:
-            found = _target(*soft.popleft(), problems)
-        for path, group in found.items():
+            reached = _target(*soft.popleft(), problems)
+        for path, group in reached.items():
             identity = identity_of(group)
             if identity not in seen:
                 seen.add(identity)
@@ -42,18 +42,18 @@ def _members(
     path: str, group: h5py.Group, soft: deque[tuple[str, h5py.Group, str]], problems: dict[str, str]
 ) -> dict[str, h5py.Group]:
     """The groups that ``group`` holds; its soft and external links are put off to the end of ``soft``."""
-    found: dict[str, h5py.Group] = {}
+    members: dict[str, h5py.Group] = {}
     for name in _names(path, group, problems):
         try:
             if isinstance(group.get(name, getlink=True), h5py.HardLink):
                 item = group[name]
                 if is_group(item):
-                    found[f"{path}/{name}"] = item
+                    members[f"{path}/{name}"] = item
             else:
                 soft.append((f"{path}/{name}", group, name))
         except UNREADABLE as error:
             problems[f"{path}/{name}"] = f"unreadable: {error}"
-    return found
+    return members
 
 
 def _names(path: str, group: h5py.Group, problems: dict[str, str]) -> list[str]:

@@ -47,7 +47,7 @@ class Events:
 
 
 def _candidate(path: str, paths: list[str], units: int) -> Candidate:
-    described = len(paths) > 1 and all(NEURON.search(name_of(one)) for one in paths)
+    described = len(paths) > 1 and all(NEURON.search(name_of(member)) for member in paths)
     return Candidate(
         layout="events",
         path=path,
@@ -60,8 +60,8 @@ def _candidate(path: str, paths: list[str], units: int) -> Candidate:
 
 
 def _times(group: h5py.Group) -> h5py.Dataset | None:
-    found = next((data for name in TIMES if (data := dataset(group, name)) is not None), None)
-    return found if found is not None and len(found.shape) == 1 and found.dtype.kind in "iuf" else None
+    times = next((data for name in TIMES if (data := dataset(group, name)) is not None), None)
+    return times if times is not None and len(times.shape) == 1 and times.dtype.kind in "iuf" else None
 
 
 def _only_times(file: NwbFile, path: str) -> bool:

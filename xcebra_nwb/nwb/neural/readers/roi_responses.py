@@ -34,13 +34,13 @@ class RoiResponses:
         series = {p: g for p, g in file.series.items() if neurodata_type(g) == "RoiResponseSeries"}
         ordered = sorted(series, key=lambda path: (not _relative(file, path), path))
         first: dict[tuple[str, str], str] = {}
-        found = []
+        candidates = []
         for path in ordered:
             candidate = _candidate(file, path)
             seen = first.setdefault((candidate.group, _cells(file, path)), path)
             again = f"the same regions of interest as {seen}" if seen != path and not candidate.refused else ""
-            found.append(candidate.model_copy(update={"refused": candidate.refused or again}))
-        return found
+            candidates.append(candidate.model_copy(update={"refused": candidate.refused or again}))
+        return candidates
 
     def accepts(self, file: NwbFile, paths: list[str]) -> bool:
         """Return whether ``paths`` is one RoiResponseSeries."""

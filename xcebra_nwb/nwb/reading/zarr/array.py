@@ -96,8 +96,8 @@ class _Chunks:
         shard = self._layout.shard
         if shard is None:
             return self._file(self._layout.key(chunk), self._most)
-        outer = tuple(one // count for one, count in zip(chunk, shard.chunks, strict=True))
-        inner = tuple(one % count for one, count in zip(chunk, shard.chunks, strict=True))
+        outer = tuple(number // count for number, count in zip(chunk, shard.chunks, strict=True))
+        inner = tuple(number % count for number, count in zip(chunk, shard.chunks, strict=True))
         key = self._layout.key(outer)
         if key not in self._indexes:
             self._indexes[key] = self._index(key)
@@ -128,12 +128,12 @@ class _Chunks:
     def _decoded(self, raw: Any) -> np.ndarray:
         layout = self._layout
         count = math.prod(layout.chunks)
-        for one in layout.codecs:
-            if one.name in OBJECTS:
+        for codec in layout.codecs:
+            if codec.name in OBJECTS:
                 self._made += memoryview(raw).nbytes
-                values = objects(one, raw, count)
+                values = objects(codec, raw, count)
             else:
-                raw = decoded(one, raw, self._most)
+                raw = decoded(codec, raw, self._most)
         if not layout.dtype.hasobject:
             if memoryview(raw).nbytes != layout.chunk_bytes:
                 raise OSError(f"a chunk of {memoryview(raw).nbytes} bytes, not {layout.chunk_bytes}")
@@ -170,13 +170,13 @@ def _axis(part: Any, length: int) -> tuple[Any, bool]:
     if isinstance(part, slice):
         return range(*part.indices(length)), False
     if isinstance(part, list | np.ndarray):
-        found = np.asarray(part)
-        found = np.flatnonzero(found) if found.dtype == bool and len(found) == length else found
-        if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
+        rows = np.asarray(part)
+        rows = np.flatnonzero(rows) if rows.dtype == bool and len(rows) == length else rows
+        if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
             raise TypeError("no list of rows")
-        found = found.astype(np.int64)
-        _check_within(found.min(initial=0), found.max(initial=-1), length)
-        return np.where(found < 0, found + length, found), False
+        rows = rows.astype(np.int64)
+        _check_within(rows.min(initial=0), rows.max(initial=-1), length)
+        return np.where(rows < 0, rows + length, rows), False
     number = int(part.__index__())
     _check_within(number, number, length)
     return range(number % length, number % length + 1), True

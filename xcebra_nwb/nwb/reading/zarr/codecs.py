@@ -214,14 +214,14 @@ def _texts(settings: Settings, raw: bytes, count: int) -> list[str]:
     """The number of texts, and for each its length and its bytes."""
     if len(raw) < 4 + 4 * count or int.from_bytes(raw[:4], "little") != count:
         raise ValueError(f"not {count} texts")
-    found, end = [], 4
+    texts, end = [], 4
     for _ in range(count):
         start = end + 4
         end = start + int.from_bytes(raw[end:start], "little")
         if start > len(raw) or end > len(raw):
             raise ValueError("texts that are cut off")
-        found.append(raw[start:end].decode("utf-8", "replace"))
-    return found
+        texts.append(raw[start:end].decode("utf-8", "replace"))
+    return texts
 
 
 def _json(settings: Settings, raw: bytes, count: int) -> list[Any]:

@@ -70,22 +70,22 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             raise KeyError(key) from None
         with os.fdopen(handle, "rb") as stream:
-            found = os.fstat(stream.fileno())
-            if not stat.S_ISREG(found.st_mode):
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
                 raise IsADirectoryError(f"{key}: no file")
-            first, count = _part(key, found.st_size, most, start, length)
+            first, count = _part(key, status.st_size, most, start, length)
             stream.seek(first)
             return stream.read(count)
 
     def folders(self, key: str) -> list[str]:
         """Return the names of the folders in the folder ``key``."""
-        found = []
+        names = []
         with os.scandir(self._real(key)) as entries:
             for entry in entries:
-                found += [entry.name] if entry.is_dir() else []
-                if len(found) > MOST_NODES:
+                names += [entry.name] if entry.is_dir() else []
+                if len(names) > MOST_NODES:
                     raise OSError(f"{key or '/'}: more than {MOST_NODES} folders")
-        return sorted(found)
+        return sorted(names)
 
     def stored(self, key: str) -> int | None:
         """Return how many bytes the files below ``key`` take."""
@@ -100,7 +100,7 @@ class Folder:
         """The path without links, which are followed as far as they may."""
         path = os.path.realpath(self._root / key)
         allowed = (self._root, self._within)
-        if self._within is not None and not any(Path(path).is_relative_to(one) for one in allowed if one):
+        if self._within is not None and not any(Path(path).is_relative_to(folder) for folder in allowed if folder):
             raise Elsewhere(f"{key}: a link that leads out of the recording, which is not followed")
         return path
 
@@ -132,12 +132,12 @@ class Zipped:
         try:
             with self._file.open(member) as stream:
                 stream.seek(first)
-                found = stream.read(count)
+                content = stream.read(count)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, LZMAError) as error:
             raise OSError(f"{key}: damaged in the zip file: {error}") from error
-        if len(found) < count:
+        if len(content) < count:
             raise OSError(f"{key}: cut off in the zip file")
-        return found
+        return content
 
     def folders(self, key: str) -> list[str]:
         """Return the names of the folders in the folder ``key``."""
@@ -145,21 +145,21 @@ class Zipped:
 
     def stored(self, key: str) -> int | None:
         """Return how many bytes the files below ``key`` take."""
-        return sum(one.compress_size for name, one in self._members.items() if name.startswith(f"{key}/"))
+        return sum(member.compress_size for name, member in self._members.items() if name.startswith(f"{key}/"))
 
     @cached_property
     def _tree(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
+        tree: dict[str, set[str]] = {}
         for name in self._members:
             folder = name.rpartition("/")[0]
             while folder:
-                above, _, own = folder.rpartition("/")
-                known = found.setdefault(above, set())
-                if own in known:
+                above, _, child = folder.rpartition("/")
+                known = tree.setdefault(above, set())
+                if child in known:
                     break
-                known.add(own)
+                known.add(child)
                 folder = above
-        return found
+        return tree
 
 
 class Web:
@@ -189,12 +189,12 @@ class Web:
             if answer.status_code != (206 if "Range" in wanted else 200):
                 said = "does not answer ranges of bytes" if answer.ok else f"answers {answer.status_code}"
                 raise ConnectionError(f"{key}: the server {said}")
-            found = bytearray()
+            content = bytearray()
             for block in answer.iter_content(BLOCK):
-                found += block
-                if len(found) > most:
+                content += block
+                if len(content) > most:
                     raise OSError(f"{key}: longer than {most} bytes")
-            return bytes(found)
+            return bytes(content)
 
     def folders(self, key: str) -> list[str]:
         """Raise :class:`OSError`: a web server does not list folders."""

@@ -79,12 +79,12 @@ class _Reader:
         if self._left < 0:
             raise Beyond(f"more than {MOST_METADATA} bytes of metadata")
         try:
-            found = json.loads(raw)
+            content = json.loads(raw)
         except RecursionError:
             raise ValueError(f"{key}: JSON that is nested without end") from None
-        if not isinstance(found, dict):
+        if not isinstance(content, dict):
             raise ValueError(f"{key}: no mapping")
-        return found
+        return content
 
     def optional(self, key: str) -> dict[str, Any]:
         """The mapping in a file, empty where there is none."""
@@ -126,20 +126,20 @@ def _format_2(reader: _Reader) -> dict[str, Node]:
     for key, metadata in collected.items():
         path, _, name = key.rpartition("/")
         paths.setdefault(path, {})[name] = metadata
-    described = {path: found for path, found in paths.items() if ARRAY in found or GROUP in found}
+    described = {path: entries for path, entries in paths.items() if ARRAY in entries or GROUP in entries}
     return _bounded(described, _node_2)
 
 
 def _read_2(reader: _Reader, path: str) -> Node:
-    found = {name: reader.optional(_under(path, name)) for name in (ARRAY, GROUP, ATTRIBUTES)}
-    if not found[ARRAY] and not found[GROUP]:
+    metadata_by_name = {name: reader.optional(_under(path, name)) for name in (ARRAY, GROUP, ATTRIBUTES)}
+    if not metadata_by_name[ARRAY] and not metadata_by_name[GROUP]:
         raise KeyError(path)
-    return _node_2({name: metadata for name, metadata in found.items() if metadata})
+    return _node_2({name: metadata for name, metadata in metadata_by_name.items() if metadata})
 
 
-def _node_2(found: Mapping[str, Any]) -> Node:
-    _check_format(found.get(ARRAY) or found.get(GROUP), 2)
-    return Node(dict(found.get(ATTRIBUTES) or {}), found.get(ARRAY), 2)
+def _node_2(metadata_by_name: Mapping[str, Any]) -> Node:
+    _check_format(metadata_by_name.get(ARRAY) or metadata_by_name.get(GROUP), 2)
+    return Node(dict(metadata_by_name.get(ATTRIBUTES) or {}), metadata_by_name.get(ARRAY), 2)
 
 
 def _check_format(metadata: Any, wanted: int) -> None:
@@ -162,21 +162,21 @@ def _bounded(stated: Mapping[str, Any], node: Callable[[Any], Node]) -> dict[str
 
 def _walked(reader: _Reader, node: Callable[[str], Node]) -> dict[str, Node]:
     """The nodes of a recording whose metadata are not consolidated."""
-    found = {"": node("")}
+    nodes = {"": node("")}
     pending = [""]
     while pending:
         above = pending.pop()
         for name in filter(is_plain, reader.files.folders(above)):
             path = _under(above, name)
             try:
-                found[path] = _tried(node, path)
+                nodes[path] = _tried(node, path)
             except KeyError:  # a folder of something else
                 continue
-            _check_number(len(found))
+            _check_number(len(nodes))
             _check_depth(path)
-            if not found[path].problem and found[path].array is None:
+            if not nodes[path].problem and nodes[path].array is None:
                 pending.append(path)
-    return found
+    return nodes
 
 
 def _tried(node: Callable[[Any], Node], stated: Any) -> Node:

@@ -133,15 +133,15 @@ class ZarrDataset:
         with _as_h5py_would(self.name):
             if self._layout.unread:
                 raise OSError(self._layout.unread)
-            found = self._array.read(() if self._scalar else selection)
-            found = self._as_texts(found) if self._layout.dtype.kind in "OSU" else found
-            return found.reshape(-1)[0] if self._scalar else found
+            values = self._array.read(() if self._scalar else selection)
+            values = self._as_texts(values) if self._layout.dtype.kind in "OSU" else values
+            return values.reshape(-1)[0] if self._scalar else values
 
-    def _as_texts(self, found: Any) -> Any:
-        if not isinstance(found, np.ndarray):
-            return self._text(found)
-        texts = np.empty(found.shape, dtype=object)
-        texts.reshape(-1)[:] = [self._text(one) for one in found.reshape(-1)]
+    def _as_texts(self, values: Any) -> Any:
+        if not isinstance(values, np.ndarray):
+            return self._text(values)
+        texts = np.empty(values.shape, dtype=object)
+        texts.reshape(-1)[:] = [self._text(value) for value in values.reshape(-1)]
         return texts
 
     def _text(self, stored: Any) -> Any:

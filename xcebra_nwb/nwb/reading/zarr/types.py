@@ -128,7 +128,7 @@ def _fields(stated: Any) -> list[tuple[Any, Any]]:
     """The fields of a record: names and types, as lists or as mappings."""
     if not isinstance(stated, list) or not 0 < len(stated) <= MOST_FIELDS:
         raise ValueError(f"values of type {stated!r:.80}")
-    return [_field(one) for one in stated]
+    return [_field(entry) for entry in stated]
 
 
 def _field(stated: Any) -> tuple[Any, Any]:
