@@ -1,4 +1,4 @@
-"""Which labels are used: those that the config names, or those that ``auto`` finds, and why."""
+"""Choose the labels that the config names, or those that ``auto`` picks."""
 
 from __future__ import annotations
 
@@ -35,16 +35,19 @@ LEAST_OVERLAP = 0.5  # of the longest label's time: labels of different mazes ne
 def choose_labels(
     file: NwbFile, labels: Auto | dict[str, LabelConfig], neural: Collection[str] = ()
 ) -> tuple[list[Label], list[str]]:
-    """Return the labels, read and cleaned, and why they were picked and others not, in words.
+    """Return the labels, read and cleaned, and the reasons for the choice.
 
     Args:
-        file: the file.
-        labels: as configured.
-        neural: paths of the series that are neural activity.
+        file: The open file.
+        labels: ``labels`` of the config.
+        neural: Paths of the series that are used as neural activity.
+
+    Returns:
+        The labels, and a line for every label that ``auto`` took or left out.
 
     Raises:
-        UsageError: a configured source is not in the file, or does not fit its kind.
-        Refusal: a label is empty or constant, or ``auto`` finds no behaviour.
+        UsageError: A configured source is not in the file, or does not fit its kind.
+        Refusal: A label is empty or constant, or ``auto`` finds no behaviour.
     """
     if labels != "auto":
         return [configured_label(file, name, label) for name, label in labels.items()], []
@@ -65,7 +68,15 @@ def _mentions(note: str, path: str) -> bool:
 
 
 def label_role(file: NwbFile, path: str) -> str:
-    """Return what ``auto`` takes the series at ``path`` for: position, head_direction, speed, ..., "" for no label."""
+    """Return the role in which ``auto`` takes a series, "" if it skips it.
+
+    Args:
+        file: The open file.
+        path: Path of the series.
+
+    Returns:
+        ``position``, ``head_direction``, ``direction``, ``velocity`` or ``speed``.
+    """
     group, name = file.series[path], name_of(path)
     if container(file, path) in EYES or columns(group) > MOST_AXES or group["data"].dtype.kind not in "iuf":
         return ""
@@ -88,7 +99,17 @@ def _moving(name: str) -> str:
 
 
 def clean_name(name: str, taken: Iterable[str] = ()) -> str:
-    """Return ``name`` as a valid label name that is not ``taken``."""
+    """Return a valid label name that is not taken yet.
+
+    Args:
+        name: Name of the series or column.
+        taken: Names of other labels.
+
+    >>> clean_name("Running speed (cm/s)")
+    'Running_speed_cm_s'
+    >>> clean_name("speed", ["speed"])
+    'speed_2'
+    """
     cleaned = re.sub(r"[^A-Za-z0-9]+", "_", name[:MOST_LABEL]).strip("_") or "label"
     cleaned = cleaned if cleaned[0].isalpha() else f"label_{cleaned}"
     taken = set(taken) | RESERVED
@@ -122,7 +143,7 @@ def _automatic_series(file: NwbFile, neural: Collection[str]) -> tuple[list[Labe
 
 
 def _names(paths: list[str], roles: dict[str, str]) -> dict[str, str]:
-    """The role where it is the only one of its role, else the series' own name."""
+    """Return a name per path: its role if no other has it, else the series' name."""
     names: dict[str, str] = {}
     for path in paths:
         unique = list(roles.values()).count(roles[path]) == 1

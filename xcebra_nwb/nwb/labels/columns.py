@@ -1,4 +1,7 @@
-"""Labels from interval tables under ``auto``: the columns of one table whose few classes are all common."""
+"""Choose labels from interval tables for ``auto``.
+
+It takes columns of one table. A column fits if it has a few classes, none of which is rare.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,17 @@ MOST_COLUMNS = 3
 
 
 def automatic_columns(file: NwbFile, clean_name: Callable[[str, Iterable[str]], str]) -> tuple[list[Label], list[str]]:
-    """Return labels from the table that covers the most time, of those with a fit column, and why, in words."""
+    """Return labels from the columns of one interval table, and the reasons.
+
+    Of the tables with a column that fits, the one whose rows cover the most time is taken.
+
+    Args:
+        file: The open file.
+        clean_name: Makes a valid name from the name of a column and the names that are taken.
+
+    Returns:
+        The labels, and a line for every table and column that was taken or left out.
+    """
     fit: dict[str, list[str]] = {}
     notes: list[str] = []
     too_short: list[str] = []
@@ -53,13 +66,13 @@ def automatic_columns(file: NwbFile, clean_name: Callable[[str, Iterable[str]], 
 
 
 def covered(table: h5py.Group) -> float:
-    """Return how much time the rows of an interval table cover, s."""
+    """Return how much time the rows of an interval table cover, in s."""
     union = merged(read_intervals(table))
     return float(np.sum(union[:, 1] - union[:, 0]))
 
 
 def _fit_columns(file: NwbFile, path: str) -> tuple[list[str], dict[str, str]]:
-    """The columns that can be labels, and why the others cannot."""
+    """Return the columns that can be labels, and why the others cannot."""
     fit: list[str] = []
     skipped: dict[str, str] = {}
     seen: list[np.ndarray] = []
