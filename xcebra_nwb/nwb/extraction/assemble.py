@@ -1,4 +1,7 @@
-"""The parts of a session, on one grid, put together as the dataset that :mod:`xcebra_nwb.core.session` describes."""
+"""Assemble the session dataset from its parts on one grid.
+
+:mod:`xcebra_nwb.core.session` describes the dataset.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +25,15 @@ SPIKES_SEEN = 10.0  # spikes of the population under the Gaussian, on average
 def assemble(
     recording: Recording, grid: Grid, activity: Activity, columns: list[np.ndarray], valid: np.ndarray, config: Config
 ) -> xr.Dataset:
-    """Return the session dataset, but for the attrs that say where it comes from.
+    """Return the session dataset, except for the attrs that name its source.
 
     Args:
-        recording: what was read.
-        grid: the bins.
-        activity: of the units to keep.
-        columns: the labels per bin, in the order of the recording's.
-        valid: bins in use, (time,).
-        config: how the encoder is to see the activity.
+        recording: The contents that were read from the file.
+        grid: The bins.
+        activity: The activity of the units to keep.
+        columns: The values of each label in the bins, in the order of the recording's labels.
+        valid: True for bins in use, shape (time,).
+        config: The config; it decides how activity is smoothed.
     """
     n_spikes = activity.spike_counts(valid)
     smoothing = config.neural.smoothing
@@ -77,16 +80,18 @@ def _variable(label: Label, values: np.ndarray) -> xr.DataArray:
 
 
 def automatic_smoothing(kind: str, architecture: str, population_rate: float) -> float:
-    """Return the standard deviation (s) of the Gaussian that activity is smoothed with.
+    """Return the standard deviation in s of the Gaussian that smooths activity.
 
-    An encoder of one bin sees spike counts smoothed so that the Gaussian, whose width is ``2 sqrt(pi)`` standard
-    deviations, holds ten spikes of the whole population, between 0.1 and 0.5 s: a sparse recording needs more than a
-    dense one. conv10 sees ten bins and smooths itself; rates and calcium are smooth already.
+    Only spike counts for an ``mlp`` encoder are smoothed. The Gaussian then covers ten spikes of the whole population
+    on average, and its standard deviation is kept between 0.1 and 0.5 s.
 
     Args:
-        kind: of the activity.
-        architecture: of the encoder.
-        population_rate: spikes of all units together, Hz.
+        kind: Kind of the activity.
+        architecture: Architecture of the encoder.
+        population_rate: Spikes of all units together in Hz.
+
+    >>> automatic_smoothing("spikes", "mlp", 20.0), automatic_smoothing("calcium", "mlp", 20.0)
+    (0.14, 0.0)
     """
     if kind != "spikes" or architecture != "mlp":
         return 0.0

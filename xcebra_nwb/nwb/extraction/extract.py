@@ -1,4 +1,7 @@
-"""Read an NWB file, bring it to one grid of bins, mask it and describe it: the session dataset of core/session."""
+"""Make the session dataset from an NWB file.
+
+The file is read, brought onto one grid of bins, and masked.
+"""
 
 from __future__ import annotations
 
@@ -38,13 +41,21 @@ def extract_session(
     most: float | None = None,
     follow: Follow = Follow.FOLDER,
 ) -> xr.Dataset:
-    """Return the session dataset of an NWB file; its activity is made when some of it is asked for.
+    """Return the session dataset of an NWB file.
 
-    ``folder`` and ``most``: see :func:`.activity.binned`; ``follow``: see :func:`.file.open_nwb`.
+    Its activity is computed when values of it are read.
+
+    Args:
+        source: Path, address or open binary file of the recording.
+        config: The config.
+        session: Name of the session.
+        folder: Folder for a scratch file if sampled activity does not fit the memory; None for that of the system.
+        most: Bytes of memory that sampled activity may take; None for half of the free memory.
+        follow: Which links into other files are followed.
 
     Raises:
-        UsageError: the config names what the file does not hold.
-        Refusal: the file cannot answer: no neural data, no behaviour, nothing valid in common, ...
+        UsageError: The config names an object that the file does not hold.
+        Refusal: The file lacks something, such as neural data, behaviour, or a time at which both are valid.
     """
     with open_nwb(source, follow) as file:
         recording = read_recording(file, config)
@@ -76,7 +87,7 @@ def extract_session(
 
 
 def _seen(dataset: xr.Dataset, config: Config) -> list[str]:
-    """What was chosen for the encoder's input, if it was ours to choose."""
+    """Return lines on smoothing and bin width if ``auto`` chose them."""
     smoothing = dataset["activity"].attrs["smoothing"]
     said = [f"smoothing: {smoothing:g} s (standard deviation)"] if config.neural.smoothing == "auto" else []
     return said + ([f"bin width: {dataset.attrs['bin_width']:g} s"] if config.time.bin_width == "auto" else [])
@@ -103,7 +114,10 @@ def _grid(recording: Recording, time: Time) -> Grid:
 
 
 def _without_slow_labels(recording: Recording, grid: Grid, config: Config) -> Recording:
-    """The recording without labels whose samples lie too far apart to be bridged; refused if the config names them."""
+    """Return the recording without labels that are sampled too slowly.
+
+    A slow label that the config names is refused.
+    """
     longest = longest_bridge(grid, config.time.max_gap)
     slow = [label for label in recording.labels if label.period is not None and label.period > longest]
     for label in slow:
@@ -117,7 +131,10 @@ def _without_slow_labels(recording: Recording, grid: Grid, config: Config) -> Re
 
 
 def _label_columns(recording: Recording, grid: Grid, time: Time) -> tuple[Masks, list[np.ndarray]]:
-    """The labels per bin, and the bins that all of them, time.within and invalid_times leave."""
+    """Return the masks, and the values of every label in the bins.
+
+    Bins without a label, outside ``time.within`` or inside invalid_times are taken out.
+    """
     used, columns = Masks(grid.count), []
     if recording.within is not None:
         used.take_out("outside time.within", ~inside(grid, recording.within))
