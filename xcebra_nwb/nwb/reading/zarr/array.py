@@ -1,4 +1,4 @@
-"""The values of a Zarr array: the chunks that a selection touches, decoded within bounds."""
+"""Read the values of a Zarr array, decoding only the chunks that are needed."""
 
 from __future__ import annotations
 
@@ -28,18 +28,28 @@ Piece = tuple[int, Any, Any]
 
 
 class ZarrArray:
-    """An array in files; ``path`` leads to it from the root."""
+    """An array in files.
+
+    Args:
+        files: The files of the recording.
+        path: Path of the array from the root.
+        layout: How the array is stored.
+    """
 
     def __init__(self, files: Files, path: str, layout: Layout) -> None:
         self._files, self._path, self._layout = files, path, layout
         self._said = False
 
     def read(self, selection: Any) -> Any:
-        """Return the values of ``selection``: numbers, slices, and one list of numbers or truth values.
+        """Return the values of a selection.
+
+        Args:
+            selection: Numbers, slices, and up to one list of numbers or truth values.
 
         Raises:
-            OSError: they cannot be read, or expand more than any values do.
-            IndexError, TypeError: there is no such selection.
+            OSError: The values cannot be read, or expand more than real data do.
+            IndexError: The selection lies outside the array.
+            TypeError: The selection has lists along several axes.
         """
         axes = _axes(selection, self._layout.shape)
         pieces = [list(_pieces(wanted, length)) for (wanted, _), length in zip(axes, self._layout.chunks, strict=True)]
@@ -54,11 +64,14 @@ class ZarrArray:
         return taken[tuple(0 if single else slice(None) for _, single in axes)]
 
     def stored(self) -> int | None:
-        """Return how many bytes the chunks take; None where that is not known."""
+        """Return how many bytes the chunks take, None if that is unknown."""
         return self._files.stored(self._path)
 
     def _say(self, missing: int, number: int) -> None:
-        """Format 3 leaves out chunks that hold nothing but the fill value; a copy that broke off does the same."""
+        """Warn of chunks that are not stored.
+
+        Format 3 leaves out chunks that hold only the fill value, but an interrupted copy looks the same.
+        """
         if 0 < missing < number and not self._said:
             self._said = True
             logger.warning(
@@ -67,7 +80,7 @@ class ZarrArray:
 
 
 class _Chunks:
-    """The chunks for one selection: what they expand to, all together, is bounded by what is stored."""
+    """The chunks for one selection; their total expansion is bounded."""
 
     def __init__(self, files: Files, path: str, layout: Layout) -> None:
         self._files, self._path, self._layout = files, path, layout
@@ -77,7 +90,7 @@ class _Chunks:
         self._indexes: dict[str, np.ndarray | None] = {}
 
     def at(self, index: ChunkIndex) -> np.ndarray | None:
-        """Return a chunk, None where it is not stored and holds the fill value."""
+        """Return a chunk, None if it is not stored and holds the fill value."""
         raw = self._raw(index)
         self._made += self._layout.chunk_bytes if raw is None or not self._layout.dtype.hasobject else 0
         self._stored += 0 if raw is None else len(raw)
@@ -106,7 +119,7 @@ class _Chunks:
         return None if (start, length) == NOT_STORED else self._file(key, self._most, start, length)
 
     def _index(self, key: str) -> np.ndarray | None:
-        """Where the chunks of a shard begin, and how long they are; None where there is no shard."""
+        """Return start and length of each chunk in a shard, None without a shard."""
         shard = self._layout.shard
         assert shard is not None
         start, length = 0 if shard.index_first else -shard.index_bytes, shard.index_bytes
@@ -142,7 +155,7 @@ class _Chunks:
 
 
 def _turned(values: np.ndarray, layout: Layout) -> np.ndarray:
-    """Values in the shape of a chunk, with their axes as they were before they were transposed."""
+    """Return the values in the shape of a chunk, before its axes were transposed."""
     shape = list(layout.chunks)
     for turn in reversed(layout.turns):
         shape = [shape[axis] for axis in turn]
@@ -153,7 +166,7 @@ def _turned(values: np.ndarray, layout: Layout) -> np.ndarray:
 
 
 def _axes(selection: Any, shape: Sequence[int]) -> list[tuple[Any, bool]]:
-    """For every axis, which values are wanted, as a range or an array, and whether that is a single one."""
+    """Return the selected positions along each axis, and whether it is a single one."""
     parts = list(selection) if isinstance(selection, tuple) else [selection]
     ellipses = [index for index, part in enumerate(parts) if part is Ellipsis] or [len(parts)]
     rest = len(shape) - len([part for part in parts if part is not Ellipsis])
@@ -188,7 +201,10 @@ def _check_within(least: int, greatest: int, length: int) -> None:
 
 
 def _pieces(wanted: Any, length: int) -> Iterator[Piece]:
-    """The chunks along one axis that hold what is wanted; ``length`` is a chunk's."""
+    """Yield the chunks along one axis that hold selected positions.
+
+    ``length`` is the length of a chunk.
+    """
     if isinstance(wanted, range) and wanted.step == 1:
         for chunk in range(wanted.start // length, -(-wanted.stop // length)) if len(wanted) else ():
             start, stop = max(wanted.start, chunk * length), min(wanted.stop, (chunk + 1) * length)

@@ -1,4 +1,7 @@
-"""How much of a Zarr recording is looked at and read: every bound. What lies beyond is refused, or left out by name."""
+"""Limits on what is read of a Zarr recording.
+
+Anything beyond a limit is refused, or left out by name.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an array is laid out in chunks and shards, from the metadata of Zarr format 2 or 3, checked before it is used."""
+"""Parse and check how a Zarr array of format 2 or 3 is stored."""
 
 from __future__ import annotations
 
@@ -25,7 +25,13 @@ ARRAY_KEYS |= {"fill_value", "attributes", "storage_transformers", "dimension_na
 
 @dataclass(frozen=True)
 class Shard:
-    """A file that holds several chunks, and an index of where each of them begins."""
+    """A file that holds several chunks and an index of them.
+
+    Attributes:
+        chunks: Number of chunks along each axis.
+        index_first: Whether the index stands at the start of the file.
+        index_checked: Whether the index has a checksum.
+    """
 
     chunks: tuple[int, ...]
     index_first: bool
@@ -33,7 +39,7 @@ class Shard:
 
     @property
     def index_bytes(self) -> int:
-        """How long the index is."""
+        """The length of the index in bytes."""
         return 16 * math.prod(self.chunks) + (4 if self.index_checked else 0)
 
 
@@ -41,9 +47,17 @@ class Shard:
 class Layout:
     """How an array is stored.
 
-    ``codecs`` stand in the order in which chunks are decoded, and so do ``turns``, the orders of axes in which they
-    were transposed. ``fill`` stands in chunks that are not stored; None where every chunk is. ``prefix`` and
-    ``separator`` make the name of a chunk. ``unread`` says why the values cannot be read, "" if they can.
+    Attributes:
+        shape: Shape of the array.
+        chunks: Shape of a chunk.
+        dtype: Type of the values; object for texts.
+        codecs: Codecs in the order of decoding.
+        turns: Orders of axes by which chunks were transposed, in the order of decoding.
+        shard: How chunks are collected in files; None if each has its own.
+        fill: Value of chunks that are not stored; None if every chunk must be.
+        prefix: Start of the name of a chunk.
+        separator: Separator in the name of a chunk.
+        unread: Reason why the values cannot be read, "" if they can.
     """
 
     shape: tuple[int, ...]
@@ -59,20 +73,34 @@ class Layout:
 
     @property
     def chunk_bytes(self) -> int:
-        """How long a chunk is, decoded; of texts, at most."""
+        """The length of a decoded chunk in bytes; the largest allowed for texts."""
         return MOST_TEXTS if self.dtype.hasobject else math.prod(self.chunks) * self.dtype.itemsize
 
     def key(self, index: Sequence[int]) -> str:
-        """Return the name of the file of the chunk, or shard, at ``place``."""
+        """Return the name of the file of a chunk or shard.
+
+        Args:
+            index: Number of the chunk along each axis.
+
+        >>> Layout((10, 10), (5, 5), np.dtype("f4")).key((1, 0))
+        '1.0'
+        """
         parts = [*([self.prefix] if self.prefix else []), *map(str, index)]
         return self.separator.join(parts) or "0"
 
 
 def layout(metadata: Mapping[str, Any], format_number: int) -> Layout:
-    """Return how the array is stored that ``metadata`` (``.zarray`` or ``zarr.json``) describe.
+    """Return how the array is stored that the metadata describe.
+
+    Args:
+        metadata: Content of ``.zarray`` or ``zarr.json``.
+        format_number: Zarr format, 2 or 3.
 
     Raises:
-        ValueError: they are nonsense, or of a kind that is not read.
+        ValueError: The metadata make no sense, or describe an array that is not supported.
+
+    >>> layout({"shape": [4], "chunks": [2], "dtype": "<f8", "compressor": None}, 2).chunks
+    (2,)
     """
     try:
         result = _format_2(metadata) if format_number == 2 else _format_3(metadata)
@@ -114,7 +142,7 @@ def _codecs_2(metadata: Mapping[str, Any], dtype: np.dtype) -> tuple[Codec, ...]
 
 
 def _check_objects(codecs: Sequence[Codec], dtype: np.dtype) -> None:
-    """Exactly the last codec makes texts, and only where the array holds some."""
+    """Check that the last codec, and no other, makes texts if the array has some."""
     makers = [entry.name in OBJECTS for entry in codecs]
     if makers != [False] * (len(makers) - 1) + [True] if dtype.hasobject else any(makers):
         raise ValueError("codecs that do not fit its type")
@@ -146,7 +174,10 @@ def _needed(value: Any) -> bool:
 
 
 def _settings(stated: Any, *names: str) -> Mapping[str, Any]:
-    """The settings of what must have one of ``names``; a bare text is a name without settings."""
+    """Return the settings of an entry that must have one of ``names``.
+
+    A bare text is a name without settings.
+    """
     if isinstance(stated, str):
         stated = {"name": stated}
     if stated["name"] not in names:
@@ -155,7 +186,7 @@ def _settings(stated: Any, *names: str) -> Mapping[str, Any]:
 
 
 def _keys(stated: Any) -> tuple[str, str]:
-    """What the names of chunks begin with, and what stands between their numbers."""
+    """Return the prefix and the separator of the names of chunks."""
     settings = _settings(stated, "default", "v2")
     first = stated == "default" or (isinstance(stated, Mapping) and stated["name"] == "default")
     separator = settings.get("separator", "/" if first else ".")
@@ -165,7 +196,7 @@ def _keys(stated: Any) -> tuple[str, str]:
 
 
 def _name(stated: Any) -> Any:
-    """The name of a codec of format 3, as numcodecs has it."""
+    """Return the name of a codec of format 3 as numcodecs has it."""
     name = stated.get("name")
     if name == "endian":  # how `bytes` was called first
         return "bytes"
@@ -176,7 +207,7 @@ def _name(stated: Any) -> Any:
 def _codecs_3(
     stated: Sequence[Mapping[str, Any]], dimensions: int
 ) -> tuple[tuple[Codec, ...], tuple[tuple[int, ...], ...], str]:
-    """The codecs in the order of decoding, the transpositions, and the byte order."""
+    """Return the codecs in decoding order, the transpositions and the byte order."""
     codecs = [codec(_name(entry), entry.get("configuration") or {}, LISTED_3) for entry in stated]
     positions = [index for index, entry in enumerate(codecs) if entry.name in SERIALIZED]
     if len(positions) != 1:

@@ -1,7 +1,7 @@
-"""Every group and array of a Zarr recording, from its metadata, which are checked and bounded before they are used.
+"""Read the metadata of all groups and arrays of a Zarr recording, within bounds.
 
-Zarr-python is not asked: it decodes and imports what metadata name, makes arrays as large as they say, and has either
-of two formats by its version. What of Zarr a recording needs is in the modules called ``zarr_*`` here.
+zarr-python is not used. It imports the codecs that metadata name, makes arrays as large as they state, and reads
+either format depending on its version. This folder has the parts of Zarr that a recording needs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ ARRAY, GROUP, ATTRIBUTES = ".zarray", ".zgroup", ".zattrs"
 
 
 def folder(path: Path, within: Path | None) -> Files:
-    """Return the files of a local folder, whose links are followed no further than ``within``."""
+    """Return the files of a local folder.
+
+    Args:
+        path: Root of the recording.
+        within: Folder out of which no link is followed; None follows all links.
+    """
     return Folder(path, within)
 
 
@@ -31,16 +36,20 @@ def address(url: str) -> Files:
 
 
 def zipped(stream: BinaryIO) -> Files:
-    """Return the files of a zip file, from the folder that holds the root's metadata."""
+    """Return the files of a zip file."""
     return Zipped(stream)
 
 
 def zarr_root(files: Files, name: str) -> ZarrGroup:
-    """Return the root of the Zarr recording in ``files``.
+    """Return the root group of a Zarr recording.
+
+    Args:
+        files: The files of the recording.
+        name: Name of the recording in messages.
 
     Raises:
-        Refusal: it is none, damaged, beyond every bound, or of a format that is not read.
-        Failure: an address does not answer.
+        Refusal: It is no Zarr recording, damaged, too large, or of a format that is not supported.
+        Failure: An address does not answer.
     """
     try:
         nodes = _nodes(_Reader(files))
@@ -63,17 +72,17 @@ def zarr_root(files: Files, name: str) -> ZarrGroup:
 
 
 class Beyond(Exception):
-    """More than any recording holds."""
+    """The error for a recording that is larger than any real one."""
 
 
 class _Reader:
-    """Reads JSON, in all no more than :data:`MOST_METADATA` bytes."""
+    """Reads JSON files, :data:`MOST_METADATA` bytes of them in total."""
 
     def __init__(self, files: Files) -> None:
         self.files, self._left = files, MOST_METADATA
 
     def json(self, key: str) -> dict[str, Any]:
-        """The mapping in a file; KeyError where there is none."""
+        """Return the mapping in a file; raise KeyError if there is no file."""
         raw = self.files.read(key, MOST_METADATA + 1)
         self._left -= len(raw)
         if self._left < 0:
@@ -87,7 +96,7 @@ class _Reader:
         return content
 
     def optional(self, key: str) -> dict[str, Any]:
-        """The mapping in a file, empty where there is none."""
+        """Return the mapping in a file, empty if there is no file."""
         try:
             return self.json(key)
         except KeyError:
@@ -149,7 +158,7 @@ def _check_format(metadata: Any, wanted: int) -> None:
 
 
 def _bounded(stated: Mapping[str, Any], node: Callable[[Any], Node]) -> dict[str, Node]:
-    """The nodes of consolidated metadata."""
+    """Return the nodes of consolidated metadata."""
     if "" not in stated:
         raise ValueError("no root group")
     _check_number(len(stated))
@@ -161,7 +170,7 @@ def _bounded(stated: Mapping[str, Any], node: Callable[[Any], Node]) -> dict[str
 
 
 def _walked(reader: _Reader, node: Callable[[str], Node]) -> dict[str, Node]:
-    """The nodes of a recording whose metadata are not consolidated."""
+    """Return the nodes of a recording whose metadata are not consolidated."""
     nodes = {"": node("")}
     pending = [""]
     while pending:
@@ -180,7 +189,7 @@ def _walked(reader: _Reader, node: Callable[[str], Node]) -> dict[str, Node]:
 
 
 def _tried(node: Callable[[Any], Node], stated: Any) -> Node:
-    """A node, with its problem where it has one: the others are read all the same."""
+    """Return a node, with its problem if it has one, so that others are still read."""
     try:
         return node(stated)
     except (OSError, ValueError, TypeError) as error:
