@@ -1,7 +1,7 @@
-"""A file reads itself only: what of it leads into other files, and where that is followed.
+"""Decide which links from a file into other files are followed.
 
-Nowhere in a stranger's file. In a local one into the folder that the file lies in, and everywhere for a user who says
-so. What is followed is scanned like the file itself, and may lead no further than the file may.
+None is followed from an address or an open file. From a local file, links into its own folder are followed, and all
+links if the user asks for it. A file that is followed is scanned like the first one, and its links obey the same rule.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ PATTERN = "%"  # what begins a number to fill in, in the name of a virtual datas
 
 
 def look(h5: h5py.File, name: str, path: Path | None, follow: Follow) -> ScanResult:
-    """Return what there is in an open file; all of it that leads elsewhere may be followed.
+    """Return the scan of an open file, if all links out of it may be followed.
 
     Args:
-        h5: the file.
-        place: what messages call it.
-        own: its path; None for one that has none here, of which nothing is followed.
-        follow: where to.
+        h5: The file.
+        name: Name of the file in messages.
+        path: Path of the file on this machine; None if it has none.
+        follow: Which links are followed.
 
     Raises:
-        Refusal: something leads where it is not followed, or :mod:`xcebra_nwb.core.hdf5.scan` refuses the file.
+        Refusal: A link may not be followed, or :mod:`xcebra_nwb.core.hdf5.scan` refuses the file.
     """
     if path is None or follow is Follow.NOWHERE:
         return check_self_contained(h5, name)
@@ -50,15 +50,21 @@ def look(h5: h5py.File, name: str, path: Path | None, follow: Follow) -> ScanRes
 
 
 def local_path(source: Source) -> Path | None:
-    """Return the path of a recording on this machine; None for an address or an open file."""
+    """Return the path of a recording on this machine, None if it has none."""
     return Path(source) if isinstance(source, Path | str) and not is_remote(source) else None
 
 
 def followed(source: Source, follow: Follow) -> tuple[Lead, ...]:
-    """Return what of a recording is read from other files, which those that are not HDF5 have none of.
+    """Return the objects of a recording that are read from other files.
+
+    A recording in Zarr has none.
+
+    Args:
+        source: Path, address or open binary file of the recording.
+        follow: Which links are followed.
 
     Raises:
-        Refusal: something leads where it is not followed.
+        Refusal: A link may not be followed.
     """
     try:
         with opened(source, follow) as h5:
@@ -70,7 +76,7 @@ def followed(source: Source, follow: Follow) -> tuple[Lead, ...]:
 
 
 def _check_folder(scan: Scan, name: str, leads: tuple[Lead, ...], path: Path) -> None:
-    """Refuse what leads out of the folder of ``own``, directly or through what it leads to."""
+    """Refuse links out of the folder of ``path``, also from files that it leads to."""
     folder = Path(os.path.realpath(path)).parent
     pending, seen = [(lead, path) for lead in leads], {os.path.realpath(path)}
     while pending:
@@ -97,7 +103,7 @@ def _leads_of(scan: Scan, path: Path) -> tuple[Lead, ...]:
 
 
 def _target(lead: Lead, holder: Path) -> Path | None:
-    """Which file HDF5 takes; None where that cannot be told."""
+    """Return the file that HDF5 would open, None if that is uncertain."""
     unclear = (
         UNPRINTABLE.intersection(lead.target)
         or len(lead.target) > MOST_NAME

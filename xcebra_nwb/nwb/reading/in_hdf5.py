@@ -1,10 +1,10 @@
-"""What pynwb may see of a recording: an HDF5 file that is read from itself alone.
+"""Give pynwb an HDF5 file that needs no other files.
 
-A recording in Zarr becomes a small one, so that nothing is unpickled, and so does one that is kept in several files:
-pynwb would follow every link, and copy what it leads to. Of the latter nothing is carried that stands in another file.
+pynwb would follow every link and copy its target, and hdmf-zarr would unpickle data. A recording in Zarr, or in
+several files, is therefore copied into a small HDF5 file first.
 
-It carries who and what was recorded, the units and the tables of intervals. Series, devices and electrodes stay behind,
-and so do columns of references, which hdmf-zarr pickles.
+The copy has the identity of the recording, the units and the tables of intervals. It lacks series, devices, electrodes
+and columns of references, and everything that is stored in another file.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ NAMED_TABLES = ("epochs", "trials", "invalid_times")
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence what pynwb and hdmf say of the faults of a file that is not ours; ``check`` lists them."""
+    """Silence the warnings of pynwb and hdmf about faults in a recording.
+
+    The command ``check`` lists these faults.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"(pynwb|hdmf)\b")
         yield
@@ -55,11 +58,14 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def in_hdf5(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[Source]:
-    """Yield ``source`` itself if it is one HDF5 file, else the path of what is carried, which is deleted afterwards.
+    """Yield ``source`` if it is one HDF5 file, else the path of a temporary copy.
+
+    Args:
+        source: Path, address or open binary file of the recording.
+        follow: Which links into other files are followed.
 
     Raises:
-        Refusal: something leads where it is not followed (see :func:`xcebra_nwb.nwb.reading.file.open_nwb`), or what is
-            carried is damaged or missing, such as the time when the recording started.
+        Refusal: A link may not be followed, or the copy would lack something such as the start of the recording.
     """
     if not (is_zarr(source) or followed(source, follow)):
         yield source
@@ -124,7 +130,7 @@ def _list(file: nwb.NwbFile, path: str) -> list[str] | None:
 
 
 def _table(kind: type[DynamicTable], name: str, table: h5py.Group) -> DynamicTable:
-    """The columns of one value a row, and the ragged ones of times."""
+    """Return the columns with one value per row, and the ragged ones of times."""
     columns = [_column(table, column, _plain(table, column)) for column in scalar_columns(table)]
     for column in sorted({*RAGGED} & {*column_names(table)}):
         ends = bounds(table, column)
@@ -141,7 +147,7 @@ def _column(table: h5py.Group, name: str, data: Any) -> VectorData:
 
 
 def _plain(table: h5py.Group, column: str) -> Any:
-    """Texts as a list: pynwb writes no arrays of them."""
+    """Return texts as a list, because pynwb writes no arrays of them."""
     column_values = read_column(table, column)
     return column_values if column_values.dtype.kind in "iufb" else [str(text) for text in column_values]
 

@@ -1,4 +1,7 @@
-"""What sample and event times look like: their period, gaps, and what is wrong with them. Plain numpy, times in s."""
+"""Judge times of samples and events: their period, gaps and faults.
+
+All times are in s.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,13 @@ APART = 300.0  # times as long: activity and behaviour of one session never diff
 
 
 def sample_period(times: np.ndarray) -> float | None:
-    """Return the typical step of sorted ``times`` (mean of the steps near the median), None for fewer than two."""
+    """Return the typical step of sorted times, None for fewer than two.
+
+    It is the mean of the steps near the median.
+
+    >>> sample_period(np.array([0.0, 0.1, 0.2, 5.0, 5.1]))
+    0.1
+    """
     steps = np.diff(times)
     steps = steps[steps > 0]
     if not len(steps):
@@ -28,7 +37,11 @@ def sample_period(times: np.ndarray) -> float | None:
 
 
 def outliers(times: np.ndarray) -> np.ndarray:
-    """Return the finite times that lie absurdly far from the others, sorted."""
+    """Return the finite times that lie absurdly far from the others, sorted.
+
+    >>> outliers(np.array([1.0, 2.0, 3.0, 4.0, 1e9])).tolist()
+    [1000000000.0]
+    """
     finite = times[np.isfinite(times)]
     if len(finite) < 3:
         return finite[:0]
@@ -37,7 +50,15 @@ def outliers(times: np.ndarray) -> np.ndarray:
 
 
 def gaps(times: np.ndarray, factor: float = 3.0) -> np.ndarray:
-    """Return the stretches without a sample, longer than ``factor`` sample periods: (gap, 2), start and stop."""
+    """Return the start and stop of each gap between samples, shape (gap, 2).
+
+    Args:
+        times: Sorted times of the samples.
+        factor: Number of sample periods that a gap exceeds.
+
+    >>> gaps(np.array([0.0, 1.0, 2.0, 9.0, 10.0])).tolist()
+    [[2.0, 9.0]]
+    """
     period = sample_period(times)
     if period is None:
         return np.empty((0, 2))
@@ -46,10 +67,14 @@ def gaps(times: np.ndarray, factor: float = 3.0) -> np.ndarray:
 
 
 def restarts(times: np.ndarray) -> bool:
-    """Return whether the clock started again: two runs of increasing times that cover the same stretch.
+    """Return whether the clock restarted half way.
 
-    So do times that count from the start of every trial. Short runs are a matter of order alone, and the ends of a
-    run do not count: one misplaced time makes it reach far.
+    That is so if two runs of increasing times cover the same stretch. Times that count from the start of each trial
+    look the same. Short runs do not count. The first and last time of a run do not count either, because one misplaced
+    time would make the run reach far.
+
+    >>> restarts(np.r_[np.arange(100.0), np.arange(100.0)]), restarts(np.arange(100.0))
+    (True, False)
     """
     times = times[np.isfinite(times)]
     borders = np.flatnonzero(np.diff(times) < 0) + 1
@@ -66,7 +91,11 @@ def restarts(times: np.ndarray) -> bool:
 
 
 def oddities(times: np.ndarray) -> list[str]:
-    """Return, in words, everything suspicious about ``times`` as they stand in a file."""
+    """Return everything suspicious about times as they are stored, in words.
+
+    >>> oddities(np.array([-1.0, 2.0, np.nan]))
+    ['1 of 3 times are not finite', 'negative times, from -1 s']
+    """
     remarks: list[str] = []
     missing = int(np.sum(~np.isfinite(times)))
     finite = times[np.isfinite(times)]
@@ -95,11 +124,16 @@ def _like_milliseconds(times: np.ndarray) -> bool:
 
 
 def check_same_unit(neural: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]) -> None:
-    """Raise :class:`Refusal` where a label lasts hundreds of times as long as the neural data, or the other way round.
+    """Raise a refusal if a label seems to be timed in another unit.
+
+    That is so if it lasts hundreds of times as long as the neural data, or the other way round.
 
     Args:
-        neural: times of every neural source by its path, s as the file has it.
-        labels: the same of the labels.
+        neural: Times of each neural source by its path.
+        labels: Times of each label by its source.
+
+    Raises:
+        Refusal: The units seem to differ, such as seconds and milliseconds.
     """
     for path, times in neural.items():
         for source, others in labels.items():
@@ -113,7 +147,11 @@ def check_same_unit(neural: Mapping[str, np.ndarray], labels: Mapping[str, np.nd
 
 
 def lasting(times: np.ndarray) -> float:
-    """Return how long ``times`` last, s, without absurd ones."""
+    """Return how long times last without absurd ones.
+
+    >>> lasting(np.array([1.0, 2.0, 3.0, 4.0, 1e9]))
+    3.0
+    """
     finite = times[np.isfinite(times)]
     far = outliers(finite)
     kept = finite[~np.isin(finite, far)] if len(far) else finite
