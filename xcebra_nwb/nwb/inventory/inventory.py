@@ -1,6 +1,6 @@
-"""What an NWB file holds, told without judging: neural data, candidate labels, intervals, gaps, suspicious times.
+"""List the contents of an NWB file without judging them.
 
-An object that cannot be read is listed with what is wrong with it; only a file that cannot be opened is an error.
+An object that cannot be read is listed with its problem. Only a file that cannot be opened is an error.
 """
 
 from __future__ import annotations
@@ -28,11 +28,15 @@ Told = TypeVar("Told")
 
 
 def inventory(path: Source, follow: Follow = Follow.FOLDER) -> Inventory:
-    """Return what the file holds; ``follow`` is that of :func:`xcebra_nwb.nwb.reading.file.open_nwb`.
+    """Return the contents of an NWB file.
+
+    Args:
+        path: Path, address or open binary file.
+        follow: Which links into other files are followed.
 
     Raises:
-        UsageError: there is no such file.
-        Refusal: it cannot be opened as NWB 2.
+        UsageError: There is no such file.
+        Refusal: The file cannot be opened as NWB 2.
     """
     with open_nwb(path, follow) as file:
         problems = [Remark(path=p, what=what) for p, what in file.problems.items()]
@@ -69,7 +73,7 @@ Item = TypeVar("Item")
 def _each(
     items: Iterable[Item], tell: Callable[[Item], Told], path: Callable[[Item], str], problems: list[Remark]
 ) -> list[Told]:
-    """What ``tell`` says of every item; an item on which it fails is added to ``problems`` instead."""
+    """Return the description of each item; problems are added to ``problems``."""
     told: list[Told] = []
     for item in items:
         try:
@@ -87,7 +91,7 @@ def _candidates(file: NwbFile, problems: list[Remark]) -> list[Candidate]:
 
 
 def _automatic(file: NwbFile) -> tuple[Automatic, Refused | None]:
-    """What ``auto`` takes, and the first reason for which it cannot go on."""
+    """Return the selection of ``auto``, and the first reason for a refusal."""
     automatic, refusals, taken = Automatic(), [], []
     try:
         sources, notes = choice.choose(file, validate({}).neural)

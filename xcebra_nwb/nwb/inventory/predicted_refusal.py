@@ -1,4 +1,7 @@
-"""What an inventory shows already: that extraction under ``auto`` would be refused for the times of its parts."""
+"""Predict from the contents of a file that extraction would be refused.
+
+Only refusals for the times of the objects that ``auto`` takes are predicted.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ SLACK = 1.0  # s, as in :func:`xcebra_nwb.nwb.bins.grid.check_outliers`
 
 
 def predicted_refusal(contents: Inventory) -> Refused | None:
-    """Return why the times of what ``auto`` takes cannot be brought together; None if they can."""
+    """Return the refusal to expect under ``auto``, None if the times fit together."""
     neural = [source for source in contents.neural if source.taken_by_auto]
     ranges = [source.time_range for source in neural if source.time_range]
     labels = [stretch for label in contents.automatic.labels for stretch in _range_of(contents, label.source)]
@@ -42,7 +45,7 @@ def predicted_refusal(contents: Inventory) -> Refused | None:
 
 
 def _too_slow(contents: Inventory, neural_period: float) -> Refused | None:
-    """Whether every label that auto takes is sampled more slowly than is bridged."""
+    """Return a refusal if all labels are sampled more slowly than is bridged."""
     longest = bridged(neural_period)
     rates = {series.path: series.rate for series in contents.series}
     periods = {label.source: 1 / (rates.get(label.source) or np.inf) for label in contents.automatic.labels}
@@ -53,12 +56,21 @@ def _too_slow(contents: Inventory, neural_period: float) -> Refused | None:
 
 
 def bridged(neural_period: float) -> float:
-    """Return how far apart two samples of a label may lie by default, s, given the period of the neural samples."""
+    """Return the largest distance between label samples that is bridged, in s.
+
+    It is that of the default config.
+
+    Args:
+        neural_period: Sample period of the neural data in s; 0 for spike times.
+
+    >>> bridged(0.0)
+    0.5
+    """
     return max(float(Time.model_fields["max_gap"].default), 2 * max(DEFAULT_WIDTH, neural_period))
 
 
 def _range_of(contents: Inventory, source: str) -> Iterator[TimeRange]:
-    """What a label covers, half a sample period beyond its first and last sample."""
+    """Yield the range of a label, with half a sample period at both ends."""
     for series in contents.series:
         if series.path == source and series.time_range:
             half = 0.5 / series.rate if series.rate else 0.0

@@ -1,4 +1,4 @@
-"""A config to start from, for any file: what ``auto`` takes, by name, or the nearest thing to it that works."""
+"""Propose a config for a file: the selection of ``auto`` by name, or close to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
 
 
 class _Offer:
-    """A label that could stand in the config: its name, its keys, and the sampling step that it needs bridged, s."""
+    """A label that could stand in the config.
+
+    Args:
+        name: Name of the label.
+        keys: Its keys in the config.
+        covered: Range of its times in s.
+        period: Its sample period in s, which must be bridged.
+    """
 
     def __init__(self, name: str, keys: dict[str, str], covered: TimeRange | None, period: float | None = None) -> None:
         self.name, self.keys, self.covered, self.period = name, keys, covered, period
@@ -31,7 +38,10 @@ class _Offer:
 
 
 def starting_config(contents: Inventory) -> str:
-    """Return a config in YAML that works as it is, with what else the file offers in comments; "" if nothing works."""
+    """Return a config in YAML that works for the file, "" if nothing would work.
+
+    Comments list what else the file offers.
+    """
     neural = _neural(contents)
     if not neural:
         return ""
@@ -57,24 +67,28 @@ def starting_config(contents: Inventory) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text as YAML within braces."""
+    """Return a text as a YAML value within braces.
+
+    >>> quoted("/units"), quoted("a: b")
+    ('/units', '"a: b"')
+    """
     return text if PLAIN.fullmatch(text) else printable(json.dumps(text, ensure_ascii=False))
 
 
 def trusted(item: NeuralSource | LabelSeries) -> TimeRange | None:
-    """Return the stretch that the times of an object cover, without absurd ones."""
+    """Return the range of an object's times in s, without absurd ones."""
     return item.trusted_range or item.time_range
 
 
 def _neural(contents: Inventory) -> list[NeuralSource]:
-    """What ``auto`` takes; else the first source that could be; not what has no spikes."""
+    """Return the sources of ``auto``, else the first that has times and spikes."""
     taken = [source for source in contents.neural if source.taken_by_auto]
     usable = [source for source in contents.neural if source.time_range is not None]
     return [source for source in taken or usable[:1] if source.events != 0]
 
 
 def _labels(contents: Inventory, stretch: TimeRange | None, longest: float) -> tuple[list[_Offer], list[_Offer]]:
-    """The labels to start with, and those to offer."""
+    """Return the labels to start with, and others to offer in comments."""
     by_path = {series.path: series for series in contents.series}
     picked = [
         label for label in contents.automatic.labels if label.source not in by_path or _good(by_path[label.source])
@@ -97,7 +111,7 @@ def _labels(contents: Inventory, stretch: TimeRange | None, longest: float) -> t
 
 
 def _others(contents: Inventory) -> Iterator[_Offer]:
-    """Everything that could be a label, likeliest first."""
+    """Yield everything that could be a label, the most likely first."""
     for series in contents.series:
         if series.kind and series.kind != "events" and _good(series):
             period = 1 / series.rate if series.rate else None
@@ -124,7 +138,7 @@ def _good(series: LabelSeries) -> bool:
 
 
 def _covered(contents: Inventory, source: str) -> tuple[TimeRange | None, float | None]:
-    """The stretch that a label covers, and the step between its samples."""
+    """Return the range of a label and the step between its samples in s."""
     for series in contents.series:
         if series.path == source:
             return trusted(series), 1 / series.rate if series.rate else None
@@ -132,12 +146,12 @@ def _covered(contents: Inventory, source: str) -> tuple[TimeRange | None, float 
 
 
 def _shares(first: TimeRange | None, second: TimeRange | None) -> bool:
-    """Whether two stretches overlap, as far as both are known."""
+    """Return whether two ranges overlap; an unknown one counts as overlapping."""
     return first is None or second is None or min(first[1], second[1]) > max(first[0], second[0])
 
 
 def _within(contents: Inventory, neural: list[NeuralSource], first: list[_Offer]) -> TimeRange | None:
-    """The stretch to name where an object has absurd times beside its true ones."""
+    """Return the range to name in the config if an object has absurd times."""
     odd = {series.path for series in contents.series if series.trusted_range}
     if not any(source.trusted_range for source in neural) and not any(o.keys["source"] in odd for o in first):
         return None
@@ -146,12 +160,12 @@ def _within(contents: Inventory, neural: list[NeuralSource], first: list[_Offer]
 
 
 def _milliseconds(time: float) -> str:
-    """A time to the millisecond, however large: clocks may count from 1970."""
+    """Return a time rounded to the millisecond, without an exponent."""
     return f"{time:.3f}".rstrip("0").rstrip(".")
 
 
 def _epochs(contents: Inventory) -> Iterator[IntervalTable]:
-    """The tables of epochs to which one may want to keep."""
+    """Yield the tables of epochs, to which a user may restrict the analysis."""
     for table in contents.intervals:
         if name_of(table.path) == "epochs" and table.labels:
             yield table
