@@ -1,4 +1,7 @@
-"""What pynwb's validator and nwbinspector find in a file, and what of that is new in a file derived from it."""
+"""Find faults that an NWB file has beyond those of the file it is derived from.
+
+pynwb's validator and nwbinspector find the faults.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ WAIVED = {  # by check and table
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One finding, without what differs between two files that have the same fault."""
+    """One fault, without the details that differ between two files that have it."""
 
     check: str
     object_type: str
@@ -42,18 +45,22 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """All findings on a file, and why it could not be validated as it asks to be, if so."""
+    """All findings on a file, and the reason if it could not be validated."""
 
     findings: Counter[Finding]
     validation: str = ""
 
 
 def report(source: Source, follow: Follow = Follow.FOLDER) -> Report:
-    """Return the findings on the file of a path, or on an open binary file, which may have any fault.
+    """Return the findings on a file, which may have any fault.
 
-    Validation is against the schema that the file carries and against the installed one: the schema grows, and what
-    a copy is found to lack under the new one, the original lacks as well. Of a recording in Zarr, or in several files,
-    that is looked at which :mod:`xcebra_nwb.nwb.reading.in_hdf5` carries.
+    The file is validated against the schema that it carries and against the installed one. A newer schema can ask for
+    more, which both the copy and the original lack. A recording in Zarr, or in several files, is checked in the form
+    that :mod:`xcebra_nwb.nwb.reading.in_hdf5` gives it.
+
+    Args:
+        source: Path, address or open binary file.
+        follow: Which links into other files are followed.
     """
     with quiet(), in_hdf5(source, follow) as path:
         inspected = Counter(_inspected(path))
@@ -69,7 +76,14 @@ def report(source: Source, follow: Follow = Follow.FOLDER) -> Report:
 
 
 def new_findings(source: Report, result: Report) -> list[Finding]:
-    """Return the findings of ``result`` that ``source`` does not have, or has less often, and that are not waived."""
+    """Return the findings on a result that its source does not have as often.
+
+    Findings that are waived are left out.
+
+    Args:
+        source: Report on the source.
+        result: Report on the result.
+    """
     new = sorted(finding for finding in (result.findings - source.findings).elements() if not waived(finding))
     if result.validation and not source.validation:
         new.insert(0, Finding("validation", "", "", result.validation))
@@ -77,7 +91,7 @@ def new_findings(source: Report, result: Report) -> list[Finding]:
 
 
 def waived(finding: Finding) -> str:
-    """Return why a finding is a false alarm in what this package writes, "" if it is not."""
+    """Return why a finding on our results is a false alarm, "" if it is not."""
     return WAIVED.get((finding.check, finding.location), "")
 
 
@@ -111,19 +125,22 @@ def _validated(source: Source, carried: bool) -> Counter[Finding]:
 
 
 def _location(location: str | None, name: str | None) -> str:
-    """Where the object is: a path if nwbinspector knows it, else its name (it knows no table's path)."""
+    """Return the path of an object, else its name.
+
+    nwbinspector does not know the paths of tables.
+    """
     if location in {None, "/"}:
         return "" if name in {None, "root"} else str(name)
     return str(location)
 
 
 def _normal(message: str, path: PurePath) -> str:
-    """``message`` in one line, without the file's name, other files' paths and addresses of objects."""
+    """Return a message in one line without names of files and addresses of objects."""
     named = message.replace(str(path), "the file").replace(path.name, "the file")
     return " ".join(ADDRESS.sub("0x", WORD.sub(_without_path, named)).split())
 
 
 def _without_path(word: re.Match[str]) -> str:
-    """A word of which what is the path of a file is called so; no more steps than it has characters."""
+    """Return a word in which the path of a file is replaced."""
     start, ends = word[0].find("/"), [ending.end() for ending in ENDING.finditer(word[0])]
     return f"{word[0][:start]}a file{word[0][ends[-1] :]}" if ends and 0 <= start < ends[-1] else word[0]

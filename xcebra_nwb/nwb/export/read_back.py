@@ -1,4 +1,4 @@
-"""An NWB file that this package wrote, read again: where it comes from, how it was made, and its maps."""
+"""Read the lineage, config and maps of an NWB file that this package wrote."""
 
 from __future__ import annotations
 
@@ -24,7 +24,14 @@ MOST_TEXT = 2**20  # characters of a config
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export says: lineage by key, the sections of the config, and the maps by (method, label), one a unit."""
+    """The content of an export.
+
+    Attributes:
+        lineage: The lineage by key.
+        config: The sections of the config.
+        maps: The map of each (method, label), shape (unit,).
+        session_id: Name of the session in the file.
+    """
 
     lineage: Mapping[str, str]
     config: Mapping[str, Any]
@@ -33,11 +40,10 @@ class Exported:
 
 
 def read_export(path: Path) -> Exported:
-    """Return what the export of a session says.
+    """Return the content of the export of a session.
 
     Raises:
-        UsageError: there is no such file, or this package did not write it.
-        Refusal: it leads into other files.
+        UsageError: There is no such file, this package did not write it, or it leads into other files.
     """
     check_file(path)
     try:
@@ -65,7 +71,7 @@ def _texts(data: h5py.Dataset) -> list[str]:
 
 
 def _maps(table: h5py.Group) -> dict[tuple[str, str], np.ndarray]:
-    """The rows of a map lie together, in the order of the units."""
+    """Return the map of each method and label, with units in their stored order."""
     keys = list(zip(_texts(table["method"]), _texts(table["label"]), strict=True))
     attribution = numbers(table["attribution"])
     rows: dict[tuple[str, str], list[int]] = {}
@@ -75,7 +81,13 @@ def _maps(table: h5py.Group) -> dict[tuple[str, str], np.ndarray]:
 
 
 def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the content of which :func:`xcebra_nwb.nwb.export.objects.flat` made keys and values."""
+    """Return nested content from pairs of dotted key and value.
+
+    It is the inverse of :func:`xcebra_nwb.nwb.export.objects.flat`.
+
+    >>> nested([("training.steps", 100), ("labels", "auto")])
+    {'training': {'steps': 100}, 'labels': 'auto'}
+    """
     content: dict[str, Any] = {}
     for key, value in pairs:
         *path, last = key.split(".")
@@ -87,7 +99,7 @@ def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _lists(content: Any) -> Any:
-    """Numbered keys as lists."""
+    """Return content in which mappings with numbered keys are lists."""
     if not isinstance(content, dict):
         return content
     held = {key: _lists(value) for key, value in content.items()}

@@ -1,6 +1,6 @@
-"""What of a source goes into the slim export: all but the recorded and derived series, unless something needs them.
+"""Remove recorded and derived series from a copy of the source.
 
-Identity, subject, devices, electrodes, units and intervals stay, wherever the file keeps them.
+Identity, subject, devices, electrodes, units and intervals stay.
 """
 
 from __future__ import annotations
@@ -21,10 +21,15 @@ Collections = dict[str, MutableMapping[str, Any]]
 
 
 def slim(nwbfile: NWBFile, h5: h5py.File, module: str) -> None:
-    """Take series and derived data out of ``nwbfile``, which was read from ``h5``; the file itself is not touched.
+    """Take series and derived data out of an NWB file in memory.
 
-    What remains refers or links to (the sweeps of a patch-clamp table, the series of an interval) remains too, and so
-    does the processing module ``module`` if it is there, be it empty.
+    The file on disk is not changed. Objects to which a remaining object refers or links stay, such as the sweeps of a
+    patch-clamp table. The processing module ``module`` stays, too, even if it is empty.
+
+    Args:
+        nwbfile: The NWB file, which pynwb read.
+        h5: The HDF5 file that it was read from.
+        module: Name of the processing module to keep.
     """
     collections = _collections(nwbfile)
     kept = {
@@ -39,7 +44,7 @@ def slim(nwbfile: NWBFile, h5: h5py.File, module: str) -> None:
 
 
 def _collections(nwbfile: NWBFile) -> Collections:
-    """The collections that are made slim, by their path in the file."""
+    """Return the collections to reduce, by their path in the file."""
     modules = {f"/processing/{name}": module.data_interfaces for name, module in nwbfile.processing.items()}
     return {
         "/acquisition": nwbfile.acquisition,
@@ -52,7 +57,7 @@ def _collections(nwbfile: NWBFile) -> Collections:
 
 
 def _needed(paths: list[str], h5: h5py.File, collections: Collections) -> set[str]:
-    """The objects in ``places`` that ``paths`` need, directly or through one another."""
+    """Return the objects that ``paths`` need, directly or through one another."""
     needed: set[str] = set()
     pending = [path for path in paths if path in h5]
     while pending:
@@ -71,7 +76,7 @@ def _ancestors(path: str) -> Iterator[str]:
 
 
 def _targets(item: h5py.Group | h5py.Dataset) -> Iterator[str]:
-    """The paths that ``item`` and what it holds refer or link to."""
+    """Yield the paths to which an object and its members refer or link."""
     for value in item.attrs.values():
         if isinstance(value, h5py.Reference) and value:
             yield item.file[value].name
@@ -87,7 +92,7 @@ def _targets(item: h5py.Group | h5py.Dataset) -> Iterator[str]:
 
 
 def _referred(data: h5py.Dataset) -> Iterator[str]:
-    """The paths that the values of a dataset, or a field of them, refer to."""
+    """Yield the paths to which the values of a dataset refer."""
     fields = [None] if data.dtype.names is None else list(data.dtype.names)
     for field in fields:
         dtype = data.dtype if field is None else data.dtype[field]

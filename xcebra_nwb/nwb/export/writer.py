@@ -1,4 +1,4 @@
-"""The slim export: what a session's source says of itself, and the results, in one NWB file."""
+"""Write the slim export: metadata of the source and the results in one NWB file."""
 
 from __future__ import annotations
 
@@ -35,13 +35,19 @@ SOURCE_ATTRIBUTES = (
 
 
 def export(source: Source, target: Path, results: Results, follow: Follow = Follow.FOLDER) -> None:
-    """Write a slim copy of the NWB file ``source`` with ``results`` in processing/misc to the new file ``target``.
+    """Write a slim copy of an NWB file with the results in processing/misc.
 
-    The source, a path or an open binary file, is only read. The target keeps its identifier and creation dates, and
-    adds a date. Of a source in Zarr, or in several files, it holds what :mod:`xcebra_nwb.nwb.reading.in_hdf5` carries.
+    The source is only read. The target keeps its identifier and creation dates, and adds a date. From a source in
+    Zarr, or in several files, the target has what :mod:`xcebra_nwb.nwb.reading.in_hdf5` copies.
+
+    Args:
+        source: Path, address or open binary file of the recording.
+        target: Path of the new file.
+        results: The results of the session.
+        follow: Which links into other files are followed.
 
     Raises:
-        Failure: pynwb cannot read the source or export it, or the results do not belong to it.
+        Failure: pynwb cannot read or export the source, or the results do not belong to it.
     """
     with _explained(source_name(source)), quiet(), in_hdf5(source, follow) as file, nwb_reader(file) as reader:
         nwbfile = reader.read()
@@ -55,10 +61,10 @@ def export(source: Source, target: Path, results: Results, follow: Follow = Foll
 
 @contextmanager
 def nwb_reader(source: Source) -> Iterator[NWBHDF5IO]:
-    """Yield pynwb's reader of the path of an HDF5 file, or of an open binary one, that is read from itself alone.
+    """Yield pynwb's reader of an HDF5 file that needs no other files.
 
     Raises:
-        Refusal: it leads into other files.
+        Refusal: The file leads into other files.
     """
     if isinstance(source, Path | str):
         with h5py.File(source, "r") as h5:
@@ -75,7 +81,7 @@ def nwb_reader(source: Source) -> Iterator[NWBHDF5IO]:
 
 @contextmanager
 def _explained(source: str) -> Iterator[None]:
-    """Errors of pynwb, which are of any type, as one line that names the file."""
+    """Turn any error of pynwb into one line that names the file."""
     try:
         yield
     except XcebraError:
@@ -88,7 +94,10 @@ def _explained(source: str) -> Iterator[None]:
 
 
 def _decode(nwbfile: NWBFile) -> None:
-    """Make text of ASCII lists, which pynwb reads as bytes and writes as ``b'...'`` (seen in DANDI:000207)."""
+    """Turn ASCII lists into text.
+
+    pynwb reads them as bytes and writes them as ``b'...'`` (seen in DANDI:000207).
+    """
     for name, value in nwbfile.fields.items():
         if isinstance(value, h5py.Dataset):
             text = h5py.check_string_dtype(value.dtype)
@@ -124,7 +133,10 @@ def _add(nwbfile: NWBFile, results: Results, source_name: str, elsewhere: bool) 
 def _units(
     nwbfile: NWBFile, module: ProcessingModule, results: Results, elsewhere: bool
 ) -> tuple[DynamicTable, np.ndarray]:
-    """The table that attributions point into, and each unit's row of it; ``elsewhere``: the source is several files."""
+    """Return the table that attributions point into, and the row of each unit in it.
+
+    ``elsewhere`` says that the source is in several files.
+    """
     rows = results.attribution["row"].values.astype(np.int64)
     if str(results.session.attrs["neural_source"]) != "/units" or (nwbfile.units is None and elsewhere):
         table = unit_table(results.attribution, str(results.session.attrs["neural_source"]), named=not elsewhere)
@@ -136,7 +148,7 @@ def _units(
 
 
 def _config(results: Results) -> dict[str, Any]:
-    """The sections of the config that the results depend on, as far as they carry them."""
+    """Return the sections of the config on which the results depend."""
     merged: dict[str, Any] = {}
     for dataset in (results.session, results.training, results.attribution):
         merged |= json.loads(dataset.attrs.get("config", "{}"))
@@ -144,7 +156,7 @@ def _config(results: Results) -> dict[str, Any]:
 
 
 def _lineage(results: Results, source_name: str) -> dict[str, str]:
-    """Where the results come from and what was found, as text by key; what is not known is left out."""
+    """Return the origin of the results and the verdicts as text, without unknown ones."""
     attrs = results.session.attrs
     software = json.loads(attrs["software"]) | json.loads(results.training.attrs["software"]) | provenance.software()
     lineage = {"source_file": source_name} | {name: str(attrs.get(name, "")) for name in SOURCE_ATTRIBUTES}
