@@ -1,6 +1,6 @@
-"""How much of a file is looked at and read: every bound, in one place. What lies beyond is refused or skipped.
+"""Limits on what is read of an HDF5 file, and the check of declared sizes.
 
-Each is far above what any recording in the archives holds.
+Anything beyond a limit is refused or skipped. Each limit is far above any recording in the archives.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MOST_MEMORY = 0.8  # of the memory that is free: what takes more at once is not 
 
 
 def check_size(data: h5py.Dataset) -> None:
-    """Raise :class:`Refusal` where a dataset declares far more than can be stored in what it holds."""
+    """Raise a refusal if a dataset declares far more values than it stores."""
     declared = declared_bytes(data.shape or (), data)
     if declared > PLAUSIBLE and declared > MOST_COMPRESSED * stored_bytes(data):
         raise Refusal(
@@ -38,7 +38,12 @@ def check_size(data: h5py.Dataset) -> None:
 
 
 def declared_bytes(shape: tuple[int, ...], data: h5py.Dataset) -> float:
-    """Return how many bytes so many values of a dataset take in memory."""
+    """Return how many bytes values of a dataset take in memory.
+
+    Args:
+        shape: Shape of the values.
+        data: The dataset, for its type.
+    """
     return float(np.prod(shape, dtype=np.float64)) * data.dtype.itemsize
 
 

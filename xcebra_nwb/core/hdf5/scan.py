@@ -1,6 +1,7 @@
-"""A look at every object of an HDF5 file before anything is read of it: is it a tree of sane size, and its own?
+"""Scan all objects of an HDF5 file before any value is read.
 
-No recursion, and no value is read: as many steps as there are links, and never more than :mod:`.bounds` allows.
+The scan finds links to other files, and refuses excess and damage. It does not recurse and reads no values. It takes
+as many steps as there are links, within the limits in :mod:`.bounds`.
 """
 
 from __future__ import annotations
@@ -24,10 +25,14 @@ UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeE
 
 
 def check_self_contained(h5: h5py.File, name: str) -> ScanResult:
-    """Return what there is in an open file that is read from itself alone.
+    """Return the scan of an open file that needs no other files.
+
+    Args:
+        h5: The file.
+        name: Name of the file in messages.
 
     Raises:
-        Refusal: something leads into another file, or the file is out of bounds; ``place`` is what messages call it.
+        Refusal: Something leads into another file, or the file exceeds a limit.
     """
     forget_plugin_folders()
     result = Scan().of(h5, name)
@@ -37,13 +42,19 @@ def check_self_contained(h5: h5py.File, name: str) -> ScanResult:
 
 
 def refused(name: str, lead: Lead, remedy: str) -> Refusal:
-    """Return the refusal of a file of which something leads elsewhere."""
+    """Return the refusal of a file that leads into another file.
+
+    Args:
+        name: Name of the file in messages.
+        lead: The object that leads there.
+        remedy: What would help.
+    """
     return Refusal(Code.LEADS_ELSEWHERE, f"{name}: {lead}", remedy)
 
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What leads out of a file, and the addresses of all objects that its links lead to."""
+    """The objects that lead out of a file, and the addresses of all objects."""
 
     leads: tuple[Lead, ...] = ()
     addresses: frozenset[int] = frozenset()
@@ -51,18 +62,22 @@ class ScanResult:
 
 @dataclass
 class Scan:
-    """Looks at one file, and at those that it leads to; ``links`` counts what was looked at in all of them."""
+    """Scans a file and those that it leads to; ``links`` counts over all of them."""
 
     links: int = 0
 
     def of(self, h5: h5py.File, name: str) -> ScanResult:
-        """Return what there is in ``h5``, which messages call ``place``.
+        """Return the scan of one file.
 
-        An object that cannot be opened is skipped: nothing is read of it later either.
+        An object that cannot be opened is skipped, because nothing is read of it later either.
+
+        Args:
+            h5: The file.
+            name: Name of the file in messages.
 
         Raises:
-            Refusal: too many or too deeply nested objects, a group inside itself, or too much in attributes; or damage
-                behind which more may lie than can be seen.
+            Refusal: The file has too many or too deeply nested objects, a group inside itself, too large attributes,
+                or damage that may hide other objects.
         """
         look = _File(name, MOST_OBJECTS - self.links)
         look.look_at(h5)
@@ -103,7 +118,10 @@ class _File:
                 raise self._refused(f"{path} is put together from what does not hold its values itself")
 
     def _item(self, group: h5g.GroupID, link: Link, path: str) -> h5g.GroupID | h5d.DatasetID | None:
-        """What a hard link leads to, if it was not seen yet and can be opened; all that leads elsewhere is noted."""
+        """Return the object that a hard link leads to, if it is new and can be opened.
+
+        Objects that lead elsewhere are noted.
+        """
         name, kind, address = link
         if kind not in (h5l.TYPE_HARD, h5l.TYPE_SOFT):
             self.leads.append(of_link(group, name, kind, path))
@@ -151,7 +169,10 @@ class _File:
         return iter(links)
 
     def _damaged(self, path: str, error: Exception) -> Refusal:
-        """What is found by its name may be hidden from a look at everything, so damage is not skipped."""
+        """Return the refusal of a damaged object.
+
+        Damage is not skipped, because an object that is found by its name may be hidden from the scan.
+        """
         problem = f"{self._name}: {path} is damaged: {error}"
         return Refusal(Code.DAMAGED, problem, "download or copy it again, or name other data")
 
