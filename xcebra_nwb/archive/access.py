@@ -1,4 +1,4 @@
-"""Keys of archives: where they are kept, and that each goes to its own archive only."""
+"""Tell who may see a dandiset, and give each archive its own key."""
 
 from __future__ import annotations
 
@@ -20,20 +20,29 @@ OPEN, EMBARGOED, UNKNOWN = "open", "embargoed", "unknown"
 
 
 def access_of(dandiset: RemoteDandiset) -> str:
-    """Return ``open`` or ``embargoed``, which is also what is not open yet."""
+    """Return who may see a dandiset: ``open`` or ``embargoed``.
+
+    A dandiset that is being opened still counts as embargoed.
+    """
     return OPEN if dandiset.embargo_status.value == "OPEN" else EMBARGOED
 
 
 def stays_closed(dandiset: RemoteDandiset) -> bool:
-    """Return whether a dandiset is embargoed, and nobody has begun to open it."""
+    """Return whether a dandiset is embargoed and is not being opened."""
     return str(dandiset.embargo_status.value) == "EMBARGOED"
 
 
 def authenticate(client: DandiAPIClient, what: str) -> None:
-    """Give ``client`` the user's key from the environment or the keyring; never ask for it.
+    """Give a client the user's key from the environment or the keyring.
+
+    The user is never asked for a key.
+
+    Args:
+        client: The client of the archive.
+        what: What needs the key, for errors.
 
     Raises:
-        UsageError: there is none, or the archive does not accept it. The line names where to put it, not the key.
+        UsageError: There is no key, or the archive does not accept it; the message says where to put one.
     """
     import requests
 
@@ -54,10 +63,10 @@ def authenticate(client: DandiAPIClient, what: str) -> None:
 
 
 def _check_owner(client: DandiAPIClient, what: str) -> None:
-    """Raise :class:`UsageError` if a key would go to another archive than the one whose it is.
+    """Raise a usage error if an archive would get the key of another one.
 
-    Keys are named after the archive, and of one that the client does not know, the name is the host that its server
-    says: a stranger's says ``dandi``, or the name of another service whose key is in the environment.
+    A key is named after its archive. If the client does not know an archive, the name is the host that its server
+    states. A hostile server can state ``dandi``, or the name of another service whose key is in the environment.
     """
     from dandi.consts import known_instances
 
@@ -76,7 +85,10 @@ def _origin(address: str) -> tuple[str, str]:
 
 
 def _where_to_put_it(variable: str, service: str) -> str:
-    """What to do with a key. Of an archive that the client does not know, the variable is named after its address."""
+    """Return where the user can put a key.
+
+    For an unknown archive, the variable is named after its address.
+    """
     said = f"set {variable}, or store one with `keyring set {service} key`"
     if variable.isidentifier():
         return said
@@ -84,7 +96,10 @@ def _where_to_put_it(variable: str, service: str) -> str:
 
 
 def _from_keyring(service: str) -> str | None:
-    """The key that the dandi client would find, unless the keyring itself has to be unlocked and nobody is there."""
+    """Return the key in the keyring, None if there is none or it is locked.
+
+    Nobody can unlock the keyring of a process without a terminal.
+    """
     from dandi.keyring_utils import EncryptedKeyring, KeyringError, get_keyring, load_config, load_env
 
     backend = load_env() or load_config() or get_keyring()

@@ -1,4 +1,4 @@
-"""One asset, whole, in the cache: the dandi client downloads it, and every digest that the table states is verified."""
+"""Download an asset into the cache, and verify every digest that the table states."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ logger = logging.getLogger("xcebra_nwb")
 
 
 def downloaded(row: Session) -> Path:
-    """Return the file (a folder if it is a Zarr) of an asset in the cache, downloaded if it is not there yet.
+    """Return the file of an asset in the cache, downloaded if needed.
 
-    An interrupted download goes on where it stopped; parallel ones of the same asset wait for the first.
+    It is a folder if the asset is a Zarr. An interrupted download is resumed. Parallel downloads of one asset wait for
+    the first.
 
     Raises:
-        UsageError: no digest is known, the asset is not in the archive, or a key is missing.
-        Failure: the archive is out of reach, the disk is full, or the bytes have the wrong digest twice.
+        UsageError: No digest is known, the asset is not in the archive, or a key is missing.
+        Failure: The archive cannot be reached, the disk is full, or the digest was wrong twice.
     """
     target = cache.asset_path(row)
     with cache.locked(row):
@@ -47,7 +48,7 @@ def downloaded(row: Session) -> Path:
 
 
 def _discard_wrong(row: Session) -> None:
-    """Leave of what is there only what has the right digests."""
+    """Remove the stored files whose digests are wrong."""
     for path in cache.stored_files(row):
         if problem := _wrong(row, path):
             logger.warning("%s: %s is not what was put there (%s): removed", row.session, path, problem)
@@ -79,7 +80,7 @@ def _verified(row: Session) -> Path:
 
 
 def _download(row: Session) -> str:
-    """Have the client download an asset; what it says is wrong, "" if nothing."""
+    """Let the client download an asset; return its problem, "" if there is none."""
     with explained(f"{row.session}: {row.path}"):
         for report in _reports(row):
             if row.size is not None and report.get("done", 0) > row.size:
@@ -92,7 +93,7 @@ def _download(row: Session) -> str:
 
 
 def _reports(row: Session) -> Iterator[dict[str, Any]]:
-    """What the client says while it downloads; its `download` function says the same to a terminal only."""
+    """Yield the reports of the client during a download."""
     instance = parsed(row.source).instance
     from dandi.download import Downloader, DownloadExisting
 
@@ -122,14 +123,17 @@ def _reports(row: Session) -> Iterator[dict[str, Any]]:
 
 
 def _remove_others(folder: Path, name: str) -> None:
-    """The same content may have begun to come under another name; and what was planted may lead elsewhere."""
+    """Remove files that do not belong to this download.
+
+    The same content may have been downloaded in part under another name, and a planted file may lead elsewhere.
+    """
     for path in folder.iterdir():
         if path.name not in {name, f"{name}{PARTIAL}"} or _foreign(path):
             cache.remove(path)
 
 
 def _wrong(row: Session, path: Path) -> str:
-    """What is wrong with a file by the table, "" if nothing."""
+    """Return the difference between a file and the table, "" if there is none."""
     from dandi.support.digests import get_digest, get_zarr_checksum
 
     if problem := _foreign(path):
@@ -148,7 +152,10 @@ def _wrong(row: Session, path: Path) -> str:
 
 
 def _foreign(path: Path) -> str:
-    """Why a file or folder is not all this user's own, "" if it is: links lead elsewhere, and others change theirs."""
+    """Return why a file or folder is not the user's alone, "" if it is.
+
+    A link can lead elsewhere, and others can change their files.
+    """
     for member, status in cache.entries(path):
         if not stat.S_ISDIR(status.st_mode) and not stat.S_ISREG(status.st_mode):
             return f"{member} is a link, or no file"
@@ -158,6 +165,6 @@ def _foreign(path: Path) -> str:
 
 
 def _protect(path: Path) -> None:
-    """No program shall change what all projects share."""
+    """Make files read-only, because all projects share them."""
     for member, status in cache.entries(path):
         member.chmod(0o700 if stat.S_ISDIR(status.st_mode) else 0o444)

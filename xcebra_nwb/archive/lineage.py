@@ -1,4 +1,7 @@
-"""Where a result says that it comes from. The result may be a stranger's: everything is checked before it is used."""
+"""Check where a result says that it comes from.
+
+The result may come from a stranger, so its lineage is checked before it is used.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,14 @@ OWN_MACHINE = {"localhost", "127.0.0.1", "::1"}
 
 
 def row_of(lineage: Mapping[str, str], where: Path) -> Session:
-    """Return the row of a table of sessions that a result stands for, checked as the row of a table is.
+    """Return the row of a table of sessions that the lineage of a result describes.
+
+    Args:
+        lineage: The lineage by key.
+        where: The file of the result, for errors.
 
     Raises:
-        UsageError: the lineage names no session, or its name, identifiers or digests have another form.
+        UsageError: The lineage names no session, or an invalid name, identifier or digest.
     """
     named = {name: lineage.get(name, "") for name in LINEAGE if name != "source"}
     address = lineage.get("address") or LOCAL
@@ -36,12 +43,17 @@ def row_of(lineage: Mapping[str, str], where: Path) -> Session:
 
 
 def check_archive(address: str, allowed: str | None, where: Path) -> None:
-    """Check that an address that a result names lies in a public DANDI archive, or in the one that is ``allowed``.
+    """Check that an address in a result lies in a trusted archive.
 
-    Nothing is asked of a server before: a stranger's result must not send requests to any host that it likes.
+    No request is sent before this check, so that a result cannot make requests to any host.
+
+    Args:
+        address: The address in the result.
+        allowed: Address of an archive that the user trusts, beside the public ones.
+        where: The file of the result, for errors.
 
     Raises:
-        UsageError: the address lies elsewhere; the line names its archive.
+        UsageError: The address lies elsewhere; the message names its archive.
     """
     need("dandi", f"{where}, whose source is in an archive,")
     from dandi.consts import known_instances
@@ -64,7 +76,7 @@ def check_archive(address: str, allowed: str | None, where: Path) -> None:
 
 
 def _origin(address: str) -> str:
-    """The scheme and the host of an address, which say whose server it is; the address itself where it has none."""
+    """Return scheme and host of an address, or the address itself if it has none."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}".lower() if parts.netloc else address
 

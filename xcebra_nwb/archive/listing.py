@@ -1,4 +1,7 @@
-"""What a version of a dandiset holds: one paged listing with the metadata of every asset, and no download."""
+"""List the assets of a dandiset version with their metadata.
+
+A listing is read page by page, and nothing is downloaded.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,15 @@ ASSET_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 
 @dataclass(frozen=True)
 class DandisetVersion:
-    """A version of a dandiset in an archive; ``known`` is whether ``dandi://`` addresses know the archive's name.
+    """A version of a dandiset in an archive.
 
-    ``access`` is who may see it (:mod:`.access`).
+    Attributes:
+        instance: Name of the archive.
+        api: Address of its API.
+        known: Whether ``dandi://`` addresses know the name of the archive.
+        dandiset: Identifier of the dandiset.
+        version: Identifier of the version.
+        access: Who may see it (:mod:`.access`).
     """
 
     instance: str
@@ -40,7 +49,16 @@ class DandisetVersion:
     access: str
 
     def address(self, path: str, asset_id: str) -> str:
-        """Return an address of an asset that the dandi client understands, without characters that need care."""
+        """Return an address of an asset that the dandi client understands.
+
+        Args:
+            path: Path of the asset.
+            asset_id: Its identifier.
+
+        >>> version = DandisetVersion("dandi", "https://example.org/api", True, "000207", "0.220216.0323", "open")
+        >>> version.address("sub-4/a.nwb", "")
+        'dandi://dandi/000207@0.220216.0323/sub-4/a.nwb'
+        """
         if self.known:
             return f"dandi://{self.instance}/{self.dandiset}@{self.version}/{quote(path)}"
         return f"{self.api}/dandisets/{self.dandiset}/versions/{self.version}/assets/{quote(asset_id)}/"
@@ -48,7 +66,7 @@ class DandisetVersion:
 
 @dataclass(frozen=True)
 class Listed:
-    """An asset as a listing shows it."""
+    """An asset in a listing."""
 
     source: DandisetVersion
     asset_id: str
@@ -58,22 +76,25 @@ class Listed:
 
     @property
     def etag(self) -> str:
-        """The dandi-etag, or the tree checksum of a Zarr; "" if not stated."""
+        """The dandi-etag, or the checksum of a Zarr; "" if it is not stated."""
         return self._digest("dandi:dandi-etag", ETAG) or self._digest("dandi:dandi-zarr-checksum", ETAG)
 
     @property
     def sha256(self) -> str:
-        """The SHA-256, "" as long as the archive has not computed it."""
+        """The SHA-256, "" until the archive has computed it."""
         return self._digest("dandi:sha2-256", SHA256)
 
     def _digest(self, name: str, form: re.Pattern[str]) -> str:
-        """A digest as stated; what is none is not stated: it becomes the name of a folder of the cache."""
+        """Return a digest, "" if it is missing or invalid.
+
+        It becomes the name of a folder of the cache.
+        """
         stated = str((self.metadata.get("digest") or {}).get(name) or "")
         return stated if form.fullmatch(stated) else ""
 
     @property
     def variables(self) -> list[str]:
-        """The NWB types that the archive saw in the file."""
+        """The NWB types that the archive found in the file."""
         return [str(entry.get("value", "")) for entry in self.metadata.get("variableMeasured") or []]
 
     @property
@@ -84,7 +105,7 @@ class Listed:
 
     @property
     def regions(self) -> list[str]:
-        """The brain regions that the archive names; most dandisets name none."""
+        """The brain regions in the metadata; most dandisets have none."""
         named = [entry for entry in self.metadata.get("about") or [] if entry.get("schemaKey") == "Anatomy"]
         pending = list(self.metadata.get("wasDerivedFrom") or [])  # a sample may be one of another sample
         while pending:
@@ -95,11 +116,15 @@ class Listed:
 
 
 def listed(address: str, *, draft: bool = False) -> list[Listed]:
-    """Return the assets that an address names: a dandiset, a folder, a glob or one asset, of one pinned version.
+    """Return the assets that an address names, all of one version.
+
+    Args:
+        address: A dandiset, a folder, a pattern or one asset.
+        draft: Whether a draft may be used.
 
     Raises:
-        UsageError: there is none, a key is missing, or only a draft is there and ``draft`` is not set.
-        Failure: the archive is out of reach, or a draft does not stand still.
+        UsageError: There is no such asset, a key is missing, or there is only a draft that may not be used.
+        Failure: The archive cannot be reached, or a draft changes during the listing.
     """
     url = parsed(address, glob=bool(GLOB.search(address)))
     from dandi.dandiarchive import BaseAssetIDURL
@@ -130,7 +155,7 @@ def _version(client: DandiAPIClient, url: ParsedDandiURL, address: str, draft: b
 
 
 def _filter(url: ParsedDandiURL) -> dict[str, str]:
-    """The part of the listing that the archive can choose itself."""
+    """Return the part of the selection that the archive can make."""
     from dandi.dandiarchive import AssetGlobURL, AssetIDURL, DandisetURL
 
     if isinstance(url, DandisetURL | AssetIDURL):
@@ -139,7 +164,7 @@ def _filter(url: ParsedDandiURL) -> dict[str, str]:
 
 
 def _named(asset: Listed, url: ParsedDandiURL) -> bool:
-    """The archive chooses by prefix: an asset that is named is meant alone."""
+    """Return whether an asset is meant; the archive selects by prefix only."""
     from dandi.dandiarchive import AssetIDURL, AssetItemURL
 
     if isinstance(url, AssetItemURL):
@@ -148,7 +173,10 @@ def _named(asset: Listed, url: ParsedDandiURL) -> bool:
 
 
 def _listing(client: DandiAPIClient, source: DandisetVersion, chosen: dict[str, str]) -> list[Listed]:
-    """All assets, each once; a draft that changes between two pages is listed again."""
+    """Return all assets, each once.
+
+    A draft that changes between two pages is listed again.
+    """
     for _ in range(TRIES):
         assets = list(_pages(client, source, chosen))
         ids = {asset.asset_id for asset in assets}
@@ -169,7 +197,7 @@ def _pages(client: DandiAPIClient, source: DandisetVersion, chosen: dict[str, st
 
 
 def _asset(source: DandisetVersion, row: Mapping[str, Any]) -> Listed:
-    """A row of a listing, of which everything that is used has the type that it should have."""
+    """Return a row of a listing as an asset, after a check of all types."""
     try:
         asset = Listed(source, row["asset_id"], row["path"], row["size"], row.get("metadata") or {})
         read = (

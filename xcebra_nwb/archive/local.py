@@ -1,4 +1,4 @@
-"""NWB files on disk: which there are, and what they hold."""
+"""Find NWB files on disk, and make a table of sessions from them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ OWN_REASONS = (MISSING, NO_FILE, UNREADABLE, *REASONS)  # to leave a row out, wh
 
 
 class Look(NamedTuple):
-    """What a file says: the name of its session, and what it holds, in one line; or why it is left out."""
+    """The result of a look at a file: its session's name and contents, or a reason.
+
+    ``name`` and ``found`` are "" if unknown. ``reason`` says why the file is left out.
+    """
 
     name: str = ""
     found: str = ""
@@ -38,15 +41,14 @@ class Look(NamedTuple):
 
 
 def find(inputs: Iterable[Path | str]) -> list[Path]:
-    """Return the recordings in files and folders, at any depth, sorted, each once, as absolute paths.
+    """Return the recordings in files and folders as sorted absolute paths.
 
-    They are ``*.nwb``, and ``*.nwb.zarr`` and ``*.nwb.zarr.zip``; a folder is one where it holds the root of a Zarr.
-
-    Hidden files and this package's own exports are skipped in folders; a file that is named is always taken.
-    Folders that cannot be read are said; links to folders are not followed.
+    Recordings are ``*.nwb``, ``*.nwb.zarr`` and ``*.nwb.zarr.zip``; a folder counts if it holds the root of a Zarr. In
+    folders, hidden files and this package's exports are skipped, and links to folders are not followed. A folder that
+    cannot be read is logged. A file that is named is always taken.
 
     Raises:
-        UsageError: an input does not exist, or no folder holds a file.
+        UsageError: An input does not exist, or there is no recording.
     """
     by_path: dict[str, Path] = {}
     for given in inputs:
@@ -72,7 +74,10 @@ def _under(given: Path | str) -> Iterator[Path]:
 
 
 def _absolute(given: Path | str) -> Path:
-    """A path whose links are kept: their names mean more. A tilde that is no name stands for the home folder."""
+    """Return an absolute path with its links, whose names are informative.
+
+    A tilde that is no name stands for the home folder.
+    """
     if not str(given):
         raise UsageError("an empty path", "give NWB files, or folders that hold them")
     path = given if os.path.lexists(given) else os.path.expanduser(given)  # noqa: PTH111 - this one never raises
@@ -107,10 +112,14 @@ def rows(
     taken: Set[str] = frozenset(),
     follow: Follow = Follow.FOLDER,
 ) -> list[Session]:
-    """Return a row for every file; sources under the folder ``base`` are relative to it, the others absolute.
+    """Return a row of the table of sessions for every file.
 
-    A source in ``known`` keeps its name, ``include`` and ``reason``. No other is called by a name in ``taken``.
-    ``follow`` says where a file may lead to other files (:mod:`xcebra_nwb.nwb.reading.foreign`).
+    Args:
+        paths: The files.
+        base: Folder to which the sources below it are relative; other sources are absolute.
+        known: Rows of an earlier table by source; their name, ``include`` and ``reason`` are kept.
+        taken: Names that no other session may get.
+        follow: Which links into other files are followed.
     """
     known = known or {}
     sources = [str(path.relative_to(base)) if path.is_relative_to(base) else str(path) for path in paths]
@@ -138,6 +147,7 @@ def _row(path: Path, look: Look, row: Session, known: Session | None) -> Session
 
 
 def _look(path: Path, source: str, follow: Follow) -> Look:
+    """Return the contents of a file in one line, or the reason to leave it out."""
     if why := unfit(source) or _unreadable(path):
         return Look(reason=why)
     try:
@@ -151,7 +161,10 @@ def _look(path: Path, source: str, follow: Follow) -> Look:
 
 
 def _unreadable(path: Path) -> str:
-    """Why nothing can be read from a path; empty where something can. What has no end is not opened."""
+    """Return why a path cannot be read, "" if it can.
+
+    A pipe or a device is not opened, because it has no end.
+    """
     try:
         mode = path.stat().st_mode
         if stat.S_ISREG(mode):
@@ -164,7 +177,7 @@ def _unreadable(path: Path) -> str:
 
 
 def describe(contents: Inventory) -> str:
-    """Return what ``auto`` would take from a file, in one line, or why it would take nothing."""
+    """Return in one line what ``auto`` takes from a file, or why it takes nothing."""
     if contents.refusal is not None:
         return f"auto refuses: {contents.refusal.reason.removeprefix(f'{Path(contents.file.path).name}: ')}"
     taken = [source for source in contents.neural if source.taken_by_auto]
@@ -178,5 +191,5 @@ def describe(contents: Inventory) -> str:
 
 
 def _extent(kind: str, shape: list[int]) -> str:
-    """The number of axes of a continuous label, else its kind."""
+    """Return the number of axes of a continuous label, else its kind."""
     return str(shape[1] if len(shape) == 2 else 1) if kind == "continuous" else kind

@@ -1,4 +1,4 @@
-"""Names of sessions, told from their files, and the paths that an archive may name."""
+"""Name sessions after their files, and check the paths in archives."""
 
 from __future__ import annotations
 
@@ -20,11 +20,18 @@ LONGEST_PART = 255  # bytes of a name in it
 def session_names(
     stated: Mapping[Path, str], decided: Mapping[Path, str] | None = None, taken: Set[str] = frozenset()
 ) -> list[str]:
-    """Return a name for every file, each different: ``sub-<id>_ses-<id>`` where that can be told.
+    """Return a different name for every file, ``sub-<id>_ses-<id>`` if possible.
 
-    What the file itself states (``stated``, "" if nothing) comes first, then what its name says, then its name. Files
-    that would share a name are called by their file names, and numbered where that does not help. Names in ``decided``
-    stay as they are; no other file gets one in ``taken``.
+    The name in the file's content comes first, then the subject and session in its file name, then its file name.
+    Files that would share a name are named after their file names, with a number if needed.
+
+    Args:
+        stated: Name in the content of each file, "" if there is none.
+        decided: Names that are kept as they are.
+        taken: Names that no other file may get.
+
+    >>> session_names({Path("sub-A_ses-1_ecephys.nwb"): "", Path("day 2.nwb"): ""})
+    ['sub-A_ses-1', 'day-2']
     """
     decided = decided or {}
     wanted = {path: name or _name_in_file_name(path) or _stem(path) for path, name in stated.items()}
@@ -36,14 +43,14 @@ def session_names(
 
 
 class _Names:
-    """Names that are taken, in lower case: folders may not tell it from upper case."""
+    """The names that are taken, in lower case because some file systems ignore case."""
 
     def __init__(self, taken: set[str]) -> None:
         self._taken = taken
         self._last: dict[str, int] = {}  # number that a name was given with
 
     def take(self, name: str) -> str:
-        """Return ``name``, numbered if it is taken; it is so from now on."""
+        """Return the name, with a number if it is taken, and take it."""
         name = f"session-{name}" if is_device(name) else name
         name = candidate = name[: LONGEST_NAME - ROOM_FOR_A_NUMBER].rstrip(".")
         while candidate.lower() in self._taken:
@@ -59,7 +66,11 @@ def _name_in_file_name(path: Path) -> str:
 
 
 def clean_identifier(text: str) -> str:
-    """``text`` in the characters that DANDI allows between the underscores of a file name."""
+    """Return a text in the characters that DANDI allows within a part of a file name.
+
+    >>> clean_identifier("mouse_12 (left)")
+    'mouse-12-left'
+    """
     return re.sub(r"[^A-Za-z0-9+]+", "-", text).strip("-+")
 
 
@@ -72,7 +83,11 @@ def _without_ending(path: Path) -> str:
 
 
 def is_plain(path: str) -> bool:
-    """Return whether a path stays in the folder that it is relative to, and can be printed in one line."""
+    """Return whether a path stays in its folder and can be printed in one line.
+
+    >>> is_plain("sub-4/a.nwb"), is_plain("../a.nwb")
+    (True, False)
+    """
     if not path or not path.isprintable() or "\\" in path or len(path.encode()) > LONGEST:
         return False
     return all(part not in {"", ".", ".."} and len(part.encode()) <= LONGEST_PART for part in path.split("/"))

@@ -1,4 +1,4 @@
-"""A dandiset of results on disk: its files under the names that archives want, and what they are derived from."""
+"""Prepare a dandiset of results on disk: files, metadata and sources."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ CONTACT = re.compile(r"(?P<name>[^<>,]+,[^<>,]+?)\s*<(?P<email>[^<>@\s]+@[^<>\s]
 
 @dataclass(frozen=True)
 class Origin:
-    """A version of a dandiset that results are derived from; ``access`` is who may see it now (:mod:`.access`)."""
+    """A version of a dandiset from which results are derived.
+
+    ``access`` is who may see it now (:mod:`.access`).
+    """
 
     identifier: str
     name: str
@@ -45,19 +48,19 @@ class Origin:
 
     @property
     def resource(self) -> dict[str, str]:
-        """What ``relatedResource`` says of it."""
+        """The entry for ``relatedResource`` in the metadata."""
         said = {"schemaKey": "Resource", "relation": RELATION, "resourceType": "dcite:Dataset"}
         return said | {"identifier": self.identifier, "name": self.name} | ({"url": self.url} if self.url else {})
 
 
 def origins(addresses: Iterable[str]) -> list[Origin]:
-    """Return the versions of dandisets that the addresses of assets lie in, with their licences and citations.
+    """Return the dandiset versions of addresses, with licences and citations.
 
-    Of one that is gone, or needs a key that is not there, all but its identifier is unknown; that is said. So it is of
-    an address that names no dandiset.
+    A dandiset that is gone, or needs a missing key, has only its identifier, and a warning is logged. An address
+    outside archives has only itself.
 
     Raises:
-        Failure: an archive is out of reach.
+        Failure: An archive cannot be reached.
     """
     by_version: dict[str, Origin] = {}
     for address in addresses:
@@ -93,10 +96,15 @@ def _origin(version: str, url: ParsedDandiURL) -> Origin:
 
 
 def license_of(sources: Sequence[Origin], local: int, wanted: str | None) -> str:
-    """Return the licence of results: ``wanted``, or the most bound one of the sources.
+    """Return the licence of results: as wanted, else the strictest of the sources.
+
+    Args:
+        sources: The sources of the results.
+        local: Number of local recordings among the sources.
+        wanted: Licence that the user gives.
 
     Raises:
-        UsageError: a source states none or another one, or ``local`` recordings are among the sources.
+        UsageError: A source has no known licence, or there are local recordings.
     """
     if wanted is not None:
         if wanted not in LICENSES:
@@ -113,10 +121,17 @@ def license_of(sources: Sequence[Origin], local: int, wanted: str | None) -> str
 def metadata(
     name: str, contact: str, chosen_license: str, sources: Sequence[Origin], identifier: str
 ) -> dict[str, Any]:
-    """Return what people write into the metadata of a dandiset; an archive adds the rest.
+    """Return the metadata of a dandiset that its owner writes.
+
+    Args:
+        name: Name of the dandiset.
+        contact: Contact person as ``Family, Given <address>``.
+        chosen_license: The licence.
+        sources: The sources of the results.
+        identifier: Six digits.
 
     Raises:
-        UsageError: ``contact`` is not of the form ``Family, Given <address>``, or ``identifier`` has not six digits.
+        UsageError: ``contact`` or ``identifier`` has another form.
     """
     if not re.fullmatch(r"\d{6}", identifier):
         raise UsageError(f"--dandiset {identifier}", "an identifier has six digits")
@@ -148,15 +163,23 @@ def metadata(
 
 
 def write_metadata(content: Mapping[str, Any], folder: Path) -> None:
-    """Write dandiset.yaml."""
+    """Write dandiset.yaml into a folder."""
     write_text(folder / "dandiset.yaml", yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True))
 
 
 def asset_path(subject: str, session: str, modality: str) -> str:
-    """Return ``sub-X/sub-X_ses-Y_desc-xcebra_<modality>.nwb``.
+    """Return the path of a session's results in a dandiset.
+
+    Args:
+        subject: Identifier of the subject.
+        session: Identifier of the session.
+        modality: Modality of the recording, such as ``ecephys``.
 
     Raises:
-        UsageError: nothing of a name is left in the characters that archives allow.
+        UsageError: A name has no character that archives allow.
+
+    >>> asset_path("4", "day 2", "ecephys")
+    'sub-4/sub-4_ses-day-2_desc-xcebra_ecephys.nwb'
     """
     subject, session = map(clean_identifier, (subject, session))
     if not subject or not session:
@@ -165,14 +188,20 @@ def asset_path(subject: str, session: str, modality: str) -> str:
 
 
 def copy_in(file: Path, path: str, folder: Path) -> Path:
-    """Copy ``file`` to its ``path`` in the dandiset in ``folder``; return where it is."""
+    """Copy a file into the dandiset in a folder, and return the copy.
+
+    Args:
+        file: The file to copy.
+        path: Path of the copy in the dandiset.
+        folder: Folder of the dandiset.
+    """
     with atomic(folder / path) as temporary:
         shutil.copyfile(file, temporary)
     return folder / path
 
 
 def faults(path: Path) -> list[str]:
-    """Return the errors that ``dandi validate`` finds in a file of a dandiset on disk, a line each."""
+    """Return the errors that ``dandi validate`` finds in a file, one line each."""
     from dandi.validate import Severity
     from dandi.validate._core import validate  # where its documentation says that it is
 

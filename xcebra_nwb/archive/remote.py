@@ -1,4 +1,4 @@
-"""Assets of an archive as sessions of a run: which are taken, what they are called, and why the others are not."""
+"""Make sessions of the assets of an archive: select, name and pin them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,17 @@ NEURAL = {
 
 @dataclass(frozen=True)
 class Screen:
-    """What a session must be to be taken; what an asset does not state, it is not. ``max_size`` in bytes."""
+    """The conditions under which an asset is taken.
+
+    An asset that does not state a property does not meet a condition on it.
+
+    Attributes:
+        species: Part of the species' name.
+        region: Part of a brain region's name.
+        variables: NWB types that the file must hold.
+        max_size: Largest size in bytes.
+        draft: Whether a draft may be used.
+    """
 
     species: str = ""
     region: str = ""
@@ -31,7 +41,7 @@ class Screen:
     draft: bool = False
 
     def reason(self, asset: Listed) -> str:
-        """Return why an asset is left out, "" if it is not."""
+        """Return why an asset is left out, "" if it is taken."""
         if not is_plain(asset.path):
             return "its path is not a plain one inside the dandiset"
         if not asset.path.endswith(ENDINGS):
@@ -55,10 +65,16 @@ def _other(what: str, wanted: str, stated: Sequence[str]) -> str:
 
 
 def find(inputs: Iterable[str], *, draft: bool = False) -> list[Listed]:
-    """Return the assets of addresses, each once; asset ids among the inputs choose from what the addresses name.
+    """Return the assets of addresses, each once.
+
+    Asset identifiers among the inputs select from the assets that the addresses name.
+
+    Args:
+        inputs: Addresses and asset identifiers.
+        draft: Whether a draft may be used.
 
     Raises:
-        UsageError: an address names nothing, or an asset id is in none of them.
+        UsageError: An address names nothing, or no address has an asset of a given identifier.
     """
     inputs = list(inputs)
     ids = [asset_id.lower() for asset_id in inputs if ASSET_ID.fullmatch(asset_id.lower())]
@@ -77,7 +93,13 @@ def find(inputs: Iterable[str], *, draft: bool = False) -> list[Listed]:
 
 
 def rows(assets: Sequence[Listed], known: Iterable[Session] = (), screen: Screen | None = None) -> list[Session]:
-    """Return a row for every asset. What the user decided about an asset in ``known`` stays, also in a new version."""
+    """Return a row of the table of sessions for every asset.
+
+    Args:
+        assets: The assets.
+        known: Rows of an earlier table. The user's decisions in them are kept, also for a new version of an asset.
+        screen: Conditions under which an asset is taken.
+    """
     screen = screen or Screen()
     keys = [Path(asset.asset_id) / (PurePosixPath(asset.path).name or "asset") for asset in assets]
     before = _before(assets, known)
@@ -90,7 +112,7 @@ def rows(assets: Sequence[Listed], known: Iterable[Session] = (), screen: Screen
 
 
 def _before(assets: Sequence[Listed], known: Iterable[Session]) -> list[Session | None]:
-    """The row that each asset had: its own, or that of another version of it that is not among the assets."""
+    """Return the earlier row of each asset, or that of another version of it."""
     rows = [row for row in known if row.asset_id]
     by_asset, listed_ids = {row.asset_id: row for row in rows}, {asset.asset_id for asset in assets}
     others = {(row.dandiset, row.path): row for row in rows if row.asset_id not in listed_ids}
@@ -101,7 +123,13 @@ def _before(assets: Sequence[Listed], known: Iterable[Session]) -> list[Session 
 
 
 def row(asset: Listed, name: str, reason: str = "") -> Session:
-    """Return the row of an asset, pinned by version, id and digests."""
+    """Return the row of an asset, pinned by version, identifier and digests.
+
+    Args:
+        asset: The asset.
+        name: Name of its session.
+        reason: Reason to leave it out, "" to take it.
+    """
     return Session(
         session=name,
         include=not reason,

@@ -1,4 +1,4 @@
-"""What is not public stays so: results may go into an open dandiset when all that they were made of is open."""
+"""Keep results of embargoed data out of open dandisets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ logger = logging.getLogger("xcebra_nwb")
 
 
 def log_warnings(sources: Sequence[Origin], lineages: Iterable[Lineage]) -> None:
-    """Tell the user which sources not everybody may see, which may change, and how many are files of his own."""
+    """Warn of sources that are not open, may change, or are local files.
+
+    Args:
+        sources: The dandisets from which the results are derived.
+        lineages: The lineage of each result.
+    """
     for source in sources:
         if source.access != OPEN:
             logger.warning("%s %s: its spike times are in the results, and dandiset.yaml names it", *_seen(source))
@@ -30,13 +35,13 @@ def log_warnings(sources: Sequence[Origin], lineages: Iterable[Lineage]) -> None
 
 
 def check(sources: Sequence[Origin], lineages: Iterable[Lineage], target: str, allowed: bool) -> None:
-    """Raise :class:`UsageError` if results may not go into the open dandiset ``target``.
+    """Raise a usage error if results may not go into an open dandiset.
 
     Args:
-        sources: what they were made of, as their archives say now.
-        lineages: what the results say themselves.
-        target: what the dandiset is called.
-        allowed: whether the user said with :data:`FLAG` that they may.
+        sources: The dandisets from which the results are derived, as their archives describe them now.
+        lineages: The lineage of each result.
+        target: Name of the dandiset.
+        allowed: Whether the user permits it with :data:`FLAG`.
     """
     closed = [" ".join(_seen(source)) for source in sources if source.access != OPEN]
     closed += [f"nobody knows who may see {source}" for source in _unlisted(lineages)]
@@ -53,7 +58,7 @@ def _seen(source: Origin) -> tuple[str, str]:
 
 
 def _unlisted(lineages: Iterable[Lineage]) -> list[str]:
-    """Sources outside archives that are no local files: of an address nobody says who may see it."""
+    """Return sources at addresses outside archives, whose access is unknown."""
     return [
         source.get("source_file", "a source")
         for source in lineages

@@ -1,4 +1,7 @@
-"""Signatures by which what the cache holds is known again; the key is the user's, and lies outside the cache."""
+"""Sign files in the cache, so that changed ones are recognised.
+
+The key belongs to the user and lies outside the cache.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ logger = logging.getLogger("xcebra_nwb")
 
 
 def signature(*parts: str | bytes) -> bytes:
-    """Return the signature of ``parts``, told apart from every other division of the same bytes."""
+    """Return the signature of several parts.
+
+    Other parts with the same bytes in total have another signature.
+    """
     made = hashlib.blake2b(key=_key(str(_folder())), digest_size=SIZE)
     for part in parts:
         content = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
@@ -31,7 +37,7 @@ def signature(*parts: str | bytes) -> bytes:
 
 
 def is_signed(claimed: bytes, *parts: str | bytes) -> bool:
-    """Return whether ``found`` is the signature of ``parts``."""
+    """Return whether the first argument is the signature of the parts."""
     return hmac.compare_digest(claimed, signature(*parts))
 
 
@@ -44,7 +50,10 @@ def _folder() -> Path | str:
 
 @lru_cache
 def _key(folder: str) -> bytes:
-    """The user's key, made at the first call; one for this process alone where none can be kept."""
+    """Return the user's key, made at the first call.
+
+    Where no key can be kept, it is valid for this process only.
+    """
     try:
         return _kept(own_folder(Path(folder), REMEDY) / KEY) if folder else _unkept("this user has no home folder")
     except (UsageError, OSError) as error:

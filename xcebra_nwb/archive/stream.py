@@ -1,4 +1,7 @@
-"""An asset read where it is: ranges of bytes from the address that the archive signs, anew when it expires."""
+"""Read an asset by ranges of bytes, without downloading it.
+
+The archive signs the address of the content, and signs it again when it expires.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +29,11 @@ logger = logging.getLogger("xcebra_nwb")
 
 @contextmanager
 def streamed(row: Session) -> Iterator[RangeFile]:
-    """Yield the file of an asset, open for reading; what is read of it is kept in the cache.
+    """Yield the file of an asset, open for reading; what is read stays in the cache.
 
     Raises:
-        UsageError: the asset is a Zarr, is not in the archive, or a key is missing.
-        Failure: the archive is out of reach, gives no ranges, or holds something else than the table says.
+        UsageError: The asset is a Zarr, is not in the archive, or needs a missing key.
+        Failure: The archive cannot be reached, gives no ranges, or differs from the table.
     """
     if row.path.endswith(".zarr"):
         raise UsageError(f"{row.session}: {row.path}: Zarr is not streamed yet", "set access: download")
@@ -51,7 +54,10 @@ def streamed(row: Session) -> Iterator[RangeFile]:
 
 
 def _checked_size(client: DandiAPIClient, row: Session) -> int:
-    """The size of the asset, if the archive still says what the table says; parts of a file have no digest."""
+    """Return the size of the asset, if the archive states what the table states.
+
+    Ranges of a file have no digest that could be checked.
+    """
     asset = client.get_asset(row.asset_id)
     stated = asset.get_raw_metadata().get("digest") or {}
     for name, wanted in (("dandi:dandi-etag", row.etag), ("dandi:sha2-256", row.sha256)):
@@ -64,7 +70,7 @@ def _checked_size(client: DandiAPIClient, row: Session) -> int:
 
 
 class _Ranges:
-    """Ranges of an asset's bytes; keeps the signed address until it is refused."""
+    """Fetches ranges of an asset; keeps the signed address until it is refused."""
 
     def __init__(self, client: DandiAPIClient, row: Session, size: int) -> None:
         import requests
@@ -74,10 +80,14 @@ class _Ranges:
         self._address = ""
 
     def fetch(self, start: int, stop: int) -> bytes:
-        """Return the bytes of a range, tried again with growing pauses.
+        """Return the bytes of a range; try again with growing pauses.
+
+        Args:
+            start: First byte.
+            stop: Byte after the last.
 
         Raises:
-            Failure: no ranges are given, or none arrives.
+            Failure: The server gives no ranges, or no answer arrives.
         """
         import requests
 
@@ -117,7 +127,7 @@ class _Ranges:
         return (content, "") if len(content) == stop - start else (b"", f"{len(content)} bytes arrive")
 
     def _signed(self) -> str:
-        """The address that the archive's download address leads to now."""
+        """Return the signed address of the content."""
         asset = self._client.get_url(f"/assets/{self._row.asset_id}/download/")
         with explained(f"{self._row.session}: {self._row.path}"):
             answer = self._client.request("GET", asset, json_resp=False, allow_redirects=False)

@@ -1,4 +1,7 @@
-"""Results to an archive: what is there already is not sent again, and what somebody else wrote is not touched."""
+"""Upload results to an archive.
+
+Files that are there already are not sent again, and files of others are not changed.
+"""
 
 from __future__ import annotations
 
@@ -30,23 +33,26 @@ def upload(
     sources: Sequence[Origin] = (),
     public: bool = False,
 ) -> dict[str, list[str]]:
-    """Send ``files`` of the dandiset in ``folder`` to the draft of ``dandiset``; return paths by what became of them.
+    """Send files of a dandiset on disk to the draft of a dandiset.
 
-    All files are looked up before the first is sent. ``relatedResource`` of the dandiset is added to; nothing else of
-    its metadata is changed. Interrupted, the same call goes on: what has arrived is ``there``.
+    All files are looked up before the first is sent. Sources are added to ``relatedResource`` of the dandiset; its
+    other metadata stay. After an interruption, the same call continues.
 
     Args:
-        folder: the dandiset on disk.
-        files: of it.
-        dandiset: identifier of the one to send them to.
-        instance: name or address of its archive.
-        sources: what the files were made of, beside what they name themselves.
-        public: make public what not everybody may see.
+        folder: The dandiset on disk.
+        files: The files to send.
+        dandiset: Identifier of the dandiset to send them to.
+        instance: Name or address of its archive.
+        sources: Sources of the files, beside those that the files name themselves.
+        public: Whether data that are not open may become public.
+
+    Returns:
+        Paths of the files by outcome: ``sent``, ``replaced`` or ``there``.
 
     Raises:
-        UsageError: no key, no such dandiset, an asset of that name is not ours, or the dandiset is open and a source is
-            not, and ``public`` is not set.
-        Failure: the archive is out of reach.
+        UsageError: There is no key or no such dandiset, a file of that name is not ours, or data that are not open
+            would become public without ``public``.
+        Failure: The archive cannot be reached.
     """
     lineages = [read_export(file).lineage for file in files]
     sources = [*sources, *origins(lineage["address"] for lineage in lineages if "address" in lineage)]
@@ -101,7 +107,7 @@ def _send(file: Path, folder: Path, remote: RemoteDandiset, held: RemoteAsset | 
 
 
 def _signed(metadata: dict[str, Any]) -> dict[str, Any]:
-    """The metadata of an asset, with who wrote it."""
+    """Return the metadata of an asset with their author."""
     agent = {"schemaKey": "Software", "name": AUTHOR, "version": __version__}
     now = datetime.now(UTC).isoformat()
     activity = {"schemaKey": "Activity", "name": "xCEBRA attribution", "endDate": now, "wasAssociatedWith": [agent]}
