@@ -402,7 +402,7 @@ def test_misplaced_samples_are_sorted_and_times_within_trials_refused(tmp_path: 
     assert extract_session(path, wanted, "one").sizes["time"] > 1000
     with build.edited(path) as h5:
         h5["processing/behavior/Position/position/timestamps"][...] = np.tile(times[:40], 30)
-    with pytest.raises(Refusal, match="start again half way"):
+    with pytest.raises(Refusal, match="restart half way"):
         extract_session(path, wanted, "one")
 
 

@@ -138,7 +138,7 @@ def test_a_server_gets_no_key_by_the_name_that_it_says(
     archive.add("sub-a/sub-a_ses-1.nwb", b"x")
     said = archive.info() | {"services": {"api": {"url": f"http://{host}/api"}, "webui": {"url": archive.site}}}
     monkeypatch.setattr(archive, "info", lambda: said)
-    with pytest.raises(UsageError, match="it gets no key") as raised:
+    with pytest.raises(UsageError, match="no key was sent") as raised:
         find(archive, tmp_path)
     monkeypatch.syspath_prepend(str(PLUGIN))
     from snakemake_storage_plugin_dandi.listing import Listing

@@ -80,7 +80,7 @@ def test_a_planted_file_is_removed_and_the_asset_fetched_again(
     with caplog.at_level(logging.WARNING):
         assert downloaded(row).read_bytes() == CONTENT
     assert not place.is_symlink()
-    (line,) = [one.message for one in caplog.records if "is not what was put there" in one.message]
+    (line,) = [one.message for one in caplog.records if "has changed since it was verified" in one.message]
     assert "\n" not in line
     assert downloaded(row).read_bytes() == CONTENT
 
@@ -184,7 +184,7 @@ def test_a_block_that_is_not_what_was_put_there_is_fetched_again(
     with caplog.at_level(logging.WARNING):
         assert whole(row) == CONTENT
     assert archive.sent == sent + BLOCK
-    assert "block 0 in the cache is not what was put there" in caplog.text
+    assert "block 0 in the cache has changed" in caplog.text
     shutil.copyfile(blocks / "1", blocks / "0")  # signed, but for another place
     assert whole(row) == CONTENT
     assert whole(row) == CONTENT
@@ -302,6 +302,6 @@ def test_where_no_key_can_be_kept_files_are_verified_by_their_digests(
     with caplog.at_level(logging.WARNING):
         overwritten(downloaded(row))
         assert downloaded(row).read_bytes() == CONTENT
-    assert sum("no key of the cache is kept" in one.message for one in caplog.records) == 1
+    assert sum("the key of the cache cannot be saved" in one.message for one in caplog.records) == 1
     signing._key.cache_clear()
     assert not cache.is_stamped(row)

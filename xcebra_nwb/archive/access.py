@@ -75,7 +75,7 @@ def _check_owner(client: DandiAPIClient, what: str) -> None:
     if known is None and not client.api_key_env_var.isidentifier():
         return
     if known is None or _origin(known.api) != _origin(client.api_url):
-        problem = f"{what}: its server calls itself {instance.name}, and is not known by that name: it gets no key"
+        problem = f"{what}: the server calls itself {instance.name}, but has another address: no key was sent"
         raise UsageError(problem, "give the address of the archive itself, with its whole host name")
 
 

@@ -120,14 +120,14 @@ def _read(answer: Response) -> bytes:
 def _page(answer: Any) -> tuple[list[Any], dict[str, Any]]:
     """Return the rows of a page and the query for the next one, empty after the last."""
     if not isinstance(answer, dict) or not isinstance(answer.get("results"), list):
-        raise Failure("a page of a listing is none", "is this the address of a DANDI archive?")
+        raise Failure("a page of a listing has the wrong form", "is this the address of a DANDI archive?")
     return answer["results"], dict(parse_qsl(urlsplit(str(answer.get("next") or "")).query))
 
 
 def _checked(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row, of which the client makes a file if it has a key."""
     if not isinstance(row, dict):
-        raise Failure("a row of a listing is no object", "is this the address of a DANDI archive?")
+        raise Failure("a row of a listing has the wrong form", "is this the address of a DANDI archive?")
     if "Key" in row and not is_plain(str(row["Key"])):
         raise Failure(f"{row['Key']!r} leads out of a Zarr", "leave the session out, and tell the archive")
     return row

@@ -52,7 +52,7 @@ def explained(what: str) -> Iterator[None]:
         raise _refused(what, error) from None
     except requests.RequestException as error:
         problem = f"{what}: the archive cannot be reached ({type(error).__name__})"
-        raise Failure(problem, "the same command goes on from here") from None
+        raise Failure(problem, "run the same command again to continue") from None
     except CliVersionError as error:
         raise Failure(f"{what}: {first_line(error)}", "install another version of dandi") from None
     except (RuntimeError, ValueError, FailedToConnectError) as error:  # what the client raises of its own
@@ -77,8 +77,10 @@ def _refused(what: str, error: requests.HTTPError) -> XcebraError:
     if status == 404:
         return UsageError(f"{what}: not in the archive", "see `dandi ls` for what there is")
     if status in KEY_WANTED:
-        return UsageError(f"{what}: the archive wants a key, or another one", "see docs/archive.md on keys")
-    return Failure(f"{what}: the archive answers {status}, again and again", "the same command goes on from here")
+        return UsageError(
+            f"{what}: the archive needs a key, or does not accept this one", "see docs/archive.md on keys"
+        )
+    return Failure(f"{what}: the archive answered {status} several times", "run the same command again to continue")
 
 
 def _forbidden(what: str, method: str) -> XcebraError:
@@ -88,7 +90,7 @@ def _forbidden(what: str, method: str) -> XcebraError:
     to nobody.
     """
     if method in {"GET", "HEAD"}:
-        problem = f"{what}: the key is accepted, and yet the archive does not show this: gone from the dandiset?"
+        problem = f"{what}: the key is accepted, but the archive does not show this; it may have been removed"
         return UsageError(problem, "run `xcebra-nwb discover` again, or ask an owner of the dandiset")
     return UsageError(f"{what}: the key is accepted, but its user may not write there", "ask an owner of the dandiset")
 

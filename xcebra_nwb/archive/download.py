@@ -51,7 +51,7 @@ def _discard_wrong(row: Session) -> None:
     """Remove the stored files whose digests are wrong."""
     for path in cache.stored_files(row):
         if problem := _wrong(row, path):
-            logger.warning("%s: %s is not what was put there (%s): removed", row.session, path, problem)
+            logger.warning("%s: %s has changed since it was verified (%s) and was removed", row.session, path, problem)
             cache.remove(path)
 
 
@@ -76,7 +76,7 @@ def _verified(row: Session) -> Path:
         if not problem.startswith(GAVE_UP):  # what arrived before the client gave up may be right
             cache.remove(cache.incoming(row))
             cache.private_folder(cache.incoming(row))
-    raise Failure(f"{row.session}: {row.path}: {problem}, twice", "nothing of it is used; the same command tries again")
+    raise Failure(f"{row.session}: {row.path}: {problem}, twice", "nothing of it was kept; run the same command again")
 
 
 def _download(row: Session) -> str:
@@ -158,7 +158,7 @@ def _foreign(path: Path) -> str:
     """
     for member, status in cache.entries(path):
         if not stat.S_ISDIR(status.st_mode) and not stat.S_ISREG(status.st_mode):
-            return f"{member} is a link, or no file"
+            return f"{member} is a link or a special file"
         if user() is not None and status.st_uid != user():
             return f"{member} belongs to another user"
     return ""

@@ -62,7 +62,7 @@ def _other(given: str, scheme: str) -> str:
     if scheme == "dandi":
         raise UsageError(f"{shown(given)}: names no dandiset of an archive", FORMS)
     if scheme in {"http", "https"}:
-        raise UsageError(f"{shown(given)}: no whole address", f"{scheme}://, with two slashes")
+        raise UsageError(f"{shown(given)}: an incomplete address", f"{scheme}://, with two slashes")
     if scheme == "file":
         raise UsageError(f"{shown(given)}: an address of a file", "give its path alone")
     raise UsageError(f"{shown(given)}: {scheme}:// is not read", HERE)
@@ -151,7 +151,7 @@ def source(given: Path | str) -> Given:
         return source_given
     assets = remote.find([source_given], draft=True)
     if len(assets) > 1:
-        problem = f"{source_given}: {len(assets)} assets, where one is wanted"
+        problem = f"{source_given}: {len(assets)} assets, but one is needed"
         raise UsageError(problem, f"name one, such as .../{assets[0].path}, or take all with `xcebra-nwb run`")
     (row,) = remote.rows(assets)
     return Pinned(access="download" if row.path.endswith(".zarr") else "stream", session=row)

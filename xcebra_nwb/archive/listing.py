@@ -124,7 +124,7 @@ def listed(address: str, *, draft: bool = False) -> list[Listed]:
 
     Raises:
         UsageError: There is no such asset, a key is missing, or there is only a draft that may not be used.
-        Failure: The archive cannot be reached, or a draft changes during the listing.
+        Failure: The archive cannot be reached, or a draft can change during the listing.
     """
     url = parsed(address, glob=bool(GLOB.search(address)))
     from dandi.dandiarchive import BaseAssetIDURL
@@ -147,7 +147,7 @@ def _version(client: DandiAPIClient, url: ParsedDandiURL, address: str, draft: b
     if dandiset.version_id == DRAFT and not draft:
         newest = dandiset.most_recent_published_version
         remedy = f"use {newest.identifier}, or add --draft" if newest else "nothing is published yet: add --draft"
-        raise UsageError(f"{address}: a draft changes", f"{remedy}; its assets are then pinned by digest")
+        raise UsageError(f"{address}: a draft can change", f"{remedy}; its assets are then pinned by digest")
     instance = client.dandi_instance
     known = instance.name in known_instances
     api, access = client.api_url.rstrip("/"), access_of(dandiset)
@@ -183,7 +183,7 @@ def _listing(client: DandiAPIClient, source: DandisetVersion, chosen: dict[str, 
         if len(ids) == len(assets) and (source.version != DRAFT or ids == _ids(client, source, chosen)):
             return assets
     raise Failure(
-        f"DANDI:{source.dandiset}/{source.version}: changes while it is listed", "wait until its upload is done"
+        f"DANDI:{source.dandiset}/{source.version}: changed during the listing", "wait until its upload is done"
     )
 
 

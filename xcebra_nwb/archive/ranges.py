@@ -109,7 +109,7 @@ class RangeFile(io.RawIOBase):
             return self._fetched([block])
         if is_signed(stored[-SIZE:], *self._about(block), stored[:-SIZE]):
             return stored[:-SIZE]
-        logger.warning("%s: block %d in the cache is not what was put there: fetched again", self.name, block)
+        logger.warning("%s: block %d in the cache has changed and was fetched again", self.name, block)
         return self._fetched([block])
 
     def _about(self, block: int) -> tuple[str, ...]:

@@ -61,7 +61,9 @@ def _key(folder: str) -> bytes:
 
 
 def _unkept(problem: str) -> bytes:
-    logger.warning("%s: no key of the cache is kept, and every file is verified by its digest (%s)", problem, REMEDY)
+    logger.warning(
+        "%s: the key of the cache cannot be saved, so every file is verified by its digest (%s)", problem, REMEDY
+    )
     return os.urandom(SIZE)
 
 

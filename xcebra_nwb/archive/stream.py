@@ -102,7 +102,9 @@ class _Ranges:
             if not problem:
                 return content
         name = f"{self._row.session}: {self._row.path}"
-        raise Failure(f"{name}: bytes {start} to {stop} do not arrive: {problem}", "the same command goes on from here")
+        raise Failure(
+            f"{name}: bytes {start} to {stop} do not arrive: {problem}", "run the same command again to continue"
+        )
 
     def _try(self, start: int, stop: int) -> tuple[bytes, str]:
         if not self._address:
@@ -114,7 +116,7 @@ class _Ranges:
                 return b"", f"the store answers {answer.status_code} to a newly signed address"
             if answer.status_code == 200:
                 name = f"{self._row.session}: {self._row.path}"
-                raise Failure(f"{name}: its store gives no ranges of bytes", "set access: download")
+                raise Failure(f"{name}: its server does not serve ranges of bytes", "set access: download")
             return self._content(answer, start, stop)
 
     def _content(self, answer: Response, start: int, stop: int) -> tuple[bytes, str]:

@@ -42,8 +42,8 @@ class Kind(StrEnum):
     """The way in which an object leads into another file."""
 
     LINK = "a link into another file"
-    STORAGE = "kept outside the file"
-    VIRTUAL = "put together from another file"
+    STORAGE = "stored in another file"
+    VIRTUAL = "a virtual dataset of another file"
     UNKNOWN_LINK = "a link of an unknown kind"
 
 

@@ -115,7 +115,7 @@ class _File:
                 trail.append((below, item, address, self._links_of(item, below)))
         for path, parts in self._parts.items():
             if parts - self._plain:  # HDF5 goes from one to the next without an end
-                raise self._refused(f"{path} is put together from what does not hold its values itself")
+                raise self._refused(f"{path} is a virtual dataset of objects that do not hold their values themselves")
 
     def _item(self, group: h5g.GroupID, link: Link, path: str) -> h5g.GroupID | h5d.DatasetID | None:
         """Return the object that a hard link leads to, if it is new and can be opened.
@@ -145,7 +145,7 @@ class _File:
         if is_bomb(data):
             raise self._refused(f"{path} is compressed more than once")
         if overlaps(data):
-            raise self._refused(f"{path} is put together from more values than it has")
+            raise self._refused(f"{path} is a virtual dataset that reads values several times")
         if data.get_create_plist().get_layout() == h5d.VIRTUAL:
             self._parts[path] = parts_of_itself(data)
         else:
@@ -188,4 +188,6 @@ class _File:
             raise self._refused(f"{path} has an attribute of {max(sizes)} bytes, more than {MOST_ATTRIBUTE_BYTES}")
 
     def _refused(self, what: str) -> Refusal:
-        return Refusal(Code.OUT_OF_BOUNDS, f"{self._name}: {what}", "that is no recording: ask who made the file")
+        return Refusal(
+            Code.OUT_OF_BOUNDS, f"{self._name}: {what}", "no recording looks like this: ask the author of the file"
+        )

@@ -1,1 +1,1 @@
-"""Bring activity and labels onto one grid of time bins, and mask the bins that cannot be used."""
+"""Bring activity and labels onto one grid of bins, and mask bins."""

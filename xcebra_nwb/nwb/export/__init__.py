@@ -1,1 +1,1 @@
-"""Write the results of a session into an NWB file, check that file and read it back."""
+"""Write results into an NWB file, check that file, and read it back."""

@@ -1,1 +1,1 @@
-"""Make the session dataset from the neural data and the behaviour in an NWB file."""
+"""Make the session dataset from an NWB file."""

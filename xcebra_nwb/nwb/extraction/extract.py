@@ -121,7 +121,9 @@ def _without_slow_labels(recording: Recording, grid: Grid, config: Config) -> Re
     longest = longest_bridge(grid, config.time.max_gap)
     slow = [label for label in recording.labels if label.period is not None and label.period > longest]
     for label in slow:
-        problem = f"label {label.name} ({label.source}) is sampled every {label.period:.3g} s, which is not bridged"
+        problem = (
+            f"label {label.name} ({label.source}) is sampled every {label.period:.3g} s, a longer gap than is bridged"
+        )
         if config.labels != "auto" or len(slow) == len(recording.labels):
             raise Refusal(
                 Code.LABEL_TOO_SLOW, problem, f"set time.max_gap or time.bin_width to {label.period:.3g} s or more"

@@ -52,7 +52,7 @@ def _too_slow(contents: Inventory, neural_period: float) -> Refused | None:
     if min(periods.values()) <= longest:
         return None
     said = ", ".join(f"{source} is sampled every {period:.3g} s" for source, period in periods.items())
-    return _refused(Code.LABEL_TOO_SLOW, f"{said}, which is not bridged", "set time.max_gap or time.bin_width")
+    return _refused(Code.LABEL_TOO_SLOW, f"{said}, a longer gap than is bridged", "set time.max_gap or time.bin_width")
 
 
 def bridged(neural_period: float) -> float:

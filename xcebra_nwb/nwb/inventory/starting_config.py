@@ -56,7 +56,7 @@ def starting_config(contents: Inventory) -> str:
         time.append(f"within: [{_milliseconds(within[0])}, {_milliseconds(within[1])}]")
     taken: set[str] = set()
     paths = ", ".join(quoted(source.path) for source in neural)
-    lines = [f"# {printable(neural[0].remark)}: look before you trust it"] if neural[0].remark else []
+    lines = [f"# {printable(neural[0].remark)}: check it before you use it"] if neural[0].remark else []
     lines += [f"neural: {{source: {paths}}}" if len(neural) == 1 else f"neural: {{source: [{paths}]}}"]
     lines += [f"# time: {{within: {quoted(f'{table.path}: <query over its columns>')}}}" for table in _epochs(contents)]
     lines += [f"time: {{{', '.join(time)}}}"] if time else []

@@ -46,7 +46,7 @@ def configured_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
         return interval_series_label(file, name, label)
     if holds_events(file, path):
         raise UsageError(
-            f"labels.{name}: {path} holds events, which have no value from one to the next", "add derive: time_from"
+            f"labels.{name}: {path} holds events, which have no value between them", "add derive: time_from"
         )
     return series_label(file, name, label)
 

@@ -57,12 +57,18 @@ def derivation(label: LabelConfig, name: str, kind: Kind, unit: str, columns: in
         assert label.point is not None
         point = np.asarray(label.point)
         if len(point) != columns:
-            raise UsageError(f"{said}: point has {len(point)} numbers, {label.source} {columns} columns", "mend point")
+            raise UsageError(
+                f"{said}: point has {len(point)} numbers, {label.source} {columns} columns",
+                "give point as many numbers as columns",
+            )
         return lambda samples: distance(samples, point), unit, f"distance to {label.point}"
     if label.derive == "linear_position":
         track = None if label.track is None else np.asarray(label.track)
         if track is not None and track.shape[1] != columns:
-            raise UsageError(f"{said}: corners have {track.shape[1]} numbers, not {columns}", "mend track")
+            raise UsageError(
+                f"{said}: corners have {track.shape[1]} numbers, not {columns}",
+                "give each corner as many numbers as columns",
+            )
         way = "its first principal axis" if track is None else f"a track of {len(track)} corners"
         return lambda samples: linear_position(samples, track, name), unit, f"position along {way}"
     per_second, squared = f"{unit}/s" if unit else "1/s", f"{unit}/s^2" if unit else "1/s^2"

@@ -145,7 +145,8 @@ def _check_keys(name: str, label: LabelConfig, column: str) -> None:
         raise UsageError(f"labels.{name}: a unit is read for angles only", "set kind: circular, or leave unit out")
     if not column and not label.derive and label.kind not in ("auto", "discrete"):
         raise UsageError(
-            f"labels.{name}: {label.source} is inside or outside, which cannot be {label.kind}", "name a column after #"
+            f"labels.{name}: {label.source} means inside or outside, which is discrete and cannot be {label.kind}",
+            "name a column after #",
         )
 
 
@@ -251,7 +252,7 @@ def interval_series_label(file: NwbFile, name: str, label: LabelConfig) -> Inter
     times, marks = read_times(group, label.source), numbers(group["data"]).reshape(-1)
     if len(times) != len(marks):
         what = f"{label.source}: {len(times)} timestamps for {len(marks)} marks"
-        raise Refusal(Code.UNREADABLE_LAYOUT, what, "mend the series in the file")
+        raise Refusal(Code.UNREADABLE_LAYOUT, what, "correct the series in the file")
     order = np.argsort(times, kind="stable")
     times, marks = times[order], marks[order]
     kinds = np.unique(np.abs(marks[np.isfinite(marks) & (marks != 0)]))

@@ -1,1 +1,1 @@
-"""Read single objects of an NWB file, such as time series, tables and spike times, from HDF5 or Zarr."""
+"""Read objects of an NWB file, in HDF5 or Zarr: series, tables, spike times."""

@@ -90,7 +90,9 @@ def _check_folder(scan: Scan, name: str, leads: tuple[Lead, ...], path: Path) ->
                 raise refused(name, lead, f"it is one of more than {MOST_FILES} files")
             further = _leads_of(scan, target)
             if lead.kind is Kind.VIRTUAL and any(next_lead.kind is Kind.VIRTUAL for next_lead in further):
-                raise refused(name, lead, "it is put together itself, which may have no end: copy its values")
+                raise refused(
+                    name, lead, "it is a virtual dataset itself, and such chains can be endless: copy its values"
+                )
             pending += [(next_lead, target) for next_lead in further]
 
 

@@ -85,7 +85,7 @@ def _carry(source: Source, target: Path, follow: Follow) -> None:
             raise
         except Exception as error:  # pynwb refuses values in many ways
             problem = f"{file.source_name}: results cannot be written beside it: {' '.join(str(error).split())[:300]}"
-            raise Refusal(Code.UNREADABLE_LAYOUT, problem, "mend it, or convert it to HDF5") from error
+            raise Refusal(Code.UNREADABLE_LAYOUT, problem, "correct it, or convert it to HDF5") from error
 
 
 def _carried(file: nwb.NwbFile) -> NWBFile:
@@ -111,7 +111,7 @@ def _moment(file: nwb.NwbFile, path: str) -> datetime:
         return datetime.fromisoformat(file.scalar(path))
     except ValueError:
         problem = f"{file.source_name}: {path} is no date: {file.scalar(path)!r}"
-        raise Refusal(Code.UNREADABLE_LAYOUT, problem, "mend it, or convert the recording to HDF5") from None
+        raise Refusal(Code.UNREADABLE_LAYOUT, problem, "correct it, or convert the recording to HDF5") from None
 
 
 def _subject(file: nwb.NwbFile) -> Subject | None:

@@ -179,13 +179,13 @@ def read_samples(group: h5py.Group, path: str, chosen: Sequence[int] | None = No
         raise Refusal(
             Code.UNREADABLE_LAYOUT,
             f"{path}: {len(times)} timestamps for {len(sampled)} samples",
-            "mend the series in the file",
+            "correct the series in the file",
         )
     if restarts(times):
         raise Refusal(
             Code.TIMES_NOT_TRUSTED,
-            f"{path}: its timestamps start again half way",
-            "mend the timestamps or name another series",
+            f"{path}: its timestamps restart half way",
+            "correct the timestamps or name another series",
         )
     finite = np.isfinite(times)
     if not finite.any():
@@ -246,6 +246,6 @@ def _of_channels(channels: h5py.Dataset, stored: np.ndarray, chosen: Sequence[in
         raise Refusal(
             Code.UNREADABLE_LAYOUT,
             f"{channels.name}: {len(factors)} factors for values of shape {stored.shape}",
-            "mend the series in the file",
+            "correct the series in the file",
         )
     return factors

@@ -160,7 +160,7 @@ class _Remote:
             return self._read(size)
         except Exception as error:  # of any type, and with the address and its signature in it
             problem = f"{self.name}: cannot be read further: {type(error).__name__}"
-            raise Failure(problem, "the same command tries again") from None
+            raise Failure(problem, "run the same command again") from None
 
 
 @contextmanager
@@ -182,7 +182,7 @@ def at_address(address: str) -> Iterator[BinaryIO]:
         problem = f"{shown(address)}: cannot be read: {without_secrets(str(error))}"
         raise Failure(problem, "check the address and the network") from None
     if size is None:
-        raise Failure(f"{shown(address)}: its server does not answer ranges of bytes", "download the file first")
+        raise Failure(f"{shown(address)}: its server does not serve ranges of bytes", "download the file first")
     with contextlib.closing(remfile.File(address, _size=int(size["size"]))) as ranges:
         yield cast(BinaryIO, _Remote(shown(address), ranges))
 

@@ -79,8 +79,8 @@ def cleaned(every: Iterable[np.ndarray]) -> tuple[list[np.ndarray], tuple[str, .
     if restarted > 1 and restarted > len(spikes) / 2:
         raise Refusal(
             Code.TIMES_NOT_TRUSTED,
-            f"the spike times of {restarted} of {len(spikes)} units start again half way: two runs on one clock",
-            "mend the spike times, or name other data in neural.source",
+            f"the spike times of {restarted} of {len(spikes)} units restart half way, like two recordings in one file",
+            "correct the spike times, or name other data in neural.source",
         )
     notes = [f"{dropped} spike times that are not finite were left out"] if dropped else []
     notes += [f"the spike times of {unsorted} units were not in order and were sorted"] if unsorted else []
@@ -113,7 +113,7 @@ def read_observed(table: h5py.Group) -> list[np.ndarray] | None:
         return None
     if data.shape[1:] != (2,):
         raise Refusal(
-            Code.UNREADABLE_LAYOUT, f"{data.name}: shape {data.shape} instead of a start and a stop each", "mend it"
+            Code.UNREADABLE_LAYOUT, f"{data.name}: shape {data.shape} instead of a start and a stop each", "correct it"
         )
     intervals = numbers(data)
     ends = bounds(table, "obs_intervals")

@@ -82,7 +82,7 @@ def bounds(table: h5py.Group, name: str) -> np.ndarray | None:
         raise Refusal(
             Code.UNREADABLE_LAYOUT,
             f"{index.name}: leads to row {ends.max()} of {table[name].shape[0]}, or back",
-            "mend the table, or name other data",
+            "correct the table, or name other data",
         )
     return ends
 

@@ -66,7 +66,7 @@ def number(item: h5py.Dataset | h5py.Group, attribute: str, default: float) -> f
     except UNREADABLE:
         stored = np.empty(0)
     if stored.size != 1 or stored.dtype.kind not in "iufb":
-        raise Refusal(Code.UNREADABLE_LAYOUT, f"{item.name}: its {attribute} is no number", "mend it in the file")
+        raise Refusal(Code.UNREADABLE_LAYOUT, f"{item.name}: its {attribute} is no number", "correct it in the file")
     return float(stored.reshape(-1)[0])
 
 

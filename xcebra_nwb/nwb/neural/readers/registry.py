@@ -102,7 +102,7 @@ def load_plug_ins() -> None:
         except Exception as error:  # it is not our code
             raise Failure(
                 f"the reader plug-in {entry.name} ({entry.value}) cannot be loaded: {type(error).__name__}: {error}",
-                "mend it or uninstall its package",
+                "repair it or uninstall its package",
             ) from error
 
 

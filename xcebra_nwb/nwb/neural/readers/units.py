@@ -53,7 +53,7 @@ class Units:
                 raise Refusal(
                     Code.UNREADABLE_LAYOUT,
                     f"{paths[0]}/{name}: {len(column)} rows for {length(table)} units",
-                    "mend the table",
+                    "correct the table",
                 )
         if observed is not None and not any(map(len, observed)):
             observed = None

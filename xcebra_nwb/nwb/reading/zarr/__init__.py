@@ -1,1 +1,1 @@
-"""Read recordings in Zarr within fixed bounds, without running anything that a file names."""
+"""Read recordings in Zarr within limits, running nothing that a file names."""

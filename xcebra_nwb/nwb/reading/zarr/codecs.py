@@ -249,7 +249,7 @@ def _json(settings: Settings, raw: bytes, count: int) -> list[Any]:
     try:
         stored = json.loads(raw)
     except RecursionError:
-        raise ValueError("JSON that is nested without end") from None
+        raise ValueError("JSON that is nested too deeply") from None
     if not isinstance(stored, list) or len(stored) != count + 2:
         raise ValueError(f"not {count} values in JSON")
     return stored[:-2]

@@ -64,7 +64,7 @@ def zarr_root(files: Files, name: str) -> ZarrGroup:
             Code.LEADS_ELSEWHERE, f"{name}: {error}", "copy what it leads to, or give --follow-links if you trust it"
         ) from None
     except Beyond as error:
-        raise Refusal(Code.OUT_OF_BOUNDS, f"{name}: {error}", "ask who made it") from None
+        raise Refusal(Code.OUT_OF_BOUNDS, f"{name}: {error}", "ask the author of the file") from None
     except (OSError, ValueError, TypeError, AttributeError) as error:
         problem = f"{name}: damaged: its Zarr metadata cannot be read: {error}"
         raise Refusal(Code.DAMAGED, problem, "copy it again") from None
@@ -90,7 +90,7 @@ class _Reader:
         try:
             content = json.loads(raw)
         except RecursionError:
-            raise ValueError(f"{key}: JSON that is nested without end") from None
+            raise ValueError(f"{key}: JSON that is nested too deeply") from None
         if not isinstance(content, dict):
             raise ValueError(f"{key}: no mapping")
         return content

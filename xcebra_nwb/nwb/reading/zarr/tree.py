@@ -73,7 +73,7 @@ class Tree:
             else:
                 links += 1
                 if links > MOST_LINKS:
-                    raise KeyError(f"{path}: links that go round, or one over more than {MOST_LINKS}")
+                    raise KeyError(f"{path}: a circle of links, or more than {MOST_LINKS} of them")
                 here = ""
                 parts.extendleft(reversed(_parts(_inside(link))))
             if here not in self.nodes:
