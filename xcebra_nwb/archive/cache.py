@@ -31,7 +31,7 @@ from xcebra_nwb.core.session_table import Session
 
 VARIABLE = "XCEBRA_NWB_CACHE"
 REMEDY = f"let {VARIABLE} name a folder of your own"
-SPARE = 1.05  # of an asset's size that must be free
+SPARE = 1.05  # free space needed, relative to an asset's size
 UNFIT = re.compile(r"[^A-Za-z0-9_.+-]+")
 PLAIN = re.compile(r"[0-9a-zA-Z-]+")
 

@@ -19,9 +19,9 @@ from xcebra_nwb.archive.access import authenticate
 from xcebra_nwb.archive.names import is_plain
 from xcebra_nwb.core.errors import Failure
 
-PAGE = 1000  # rows, the most that the archive gives at once
-MOST_ROWS = 10_000_000  # of a listing; a Zarr has a row a file
-MOST_BYTES = 200_000_000  # of one answer; a page of a thousand assets with metadata takes a twentieth of it
+PAGE = 1000  # rows in one answer, the most that the archive gives
+MOST_ROWS = 10_000_000  # rows of a listing; a Zarr has one row per file
+MOST_BYTES = 200_000_000  # bytes of one answer; a page of a thousand assets with metadata takes a twentieth of it
 TIMEOUT = 120  # s without a byte
 PIECE = 2**20  # bytes
 

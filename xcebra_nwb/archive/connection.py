@@ -46,7 +46,7 @@ def explained(what: str) -> Iterator[None]:
         raise
     except (NotFoundError, UnknownURLError) as error:
         reason = first_line(error)
-        bare = reason.rstrip("/") == QUERY.sub("", what).rstrip("/")  # the client says no more than the address
+        bare = reason.rstrip("/") == QUERY.sub("", what).rstrip("/")  # the error states only the address
         raise UsageError(f"{what}: {'not found' if bare else reason}", "see `dandi ls` for what there is") from None
     except requests.HTTPError as error:
         raise _refused(what, error) from None
@@ -55,7 +55,7 @@ def explained(what: str) -> Iterator[None]:
         raise Failure(problem, "run the same command again to continue") from None
     except CliVersionError as error:
         raise Failure(f"{what}: {first_line(error)}", "install another version of dandi") from None
-    except (RuntimeError, ValueError, FailedToConnectError) as error:  # what the client raises of its own
+    except (RuntimeError, ValueError, FailedToConnectError) as error:  # the client's own errors
         raise Failure(f"{what}: {first_line(error)}", "is this the address of a DANDI archive?") from None
 
 

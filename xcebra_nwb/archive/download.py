@@ -15,10 +15,10 @@ from xcebra_nwb.core.files import sha256
 from xcebra_nwb.core.private import user
 from xcebra_nwb.core.session_table import Session
 
-PARTIAL = ".dandidownload"  # where the client keeps what it has so far
+PARTIAL = ".dandidownload"  # end of the name under which the client keeps an unfinished download
 GAVE_UP = "download failed"
-TOO_SHORT = "Not all part hashes submitted"  # how the client says that the end is missing
-TRIES = 2  # a wrong digest may be an accident of the way, but not twice
+TOO_SHORT = "Not all part hashes submitted"  # the client's message if the end of a file is missing
+TRIES = 2  # a wrong digest can be a transmission error once, but not twice
 logger = logging.getLogger("xcebra_nwb")
 
 
@@ -73,7 +73,7 @@ def _verified(row: Session) -> Path:
             problem = _wrong(row, fetched)
             if not problem:
                 return fetched
-        if not problem.startswith(GAVE_UP):  # what arrived before the client gave up may be right
+        if not problem.startswith(GAVE_UP):  # the part that arrived before the client gave up may be right
             cache.remove(cache.incoming(row))
             cache.private_folder(cache.incoming(row))
     raise Failure(f"{row.session}: {row.path}: {problem}, twice", "nothing of it was kept; run the same command again")

@@ -97,7 +97,7 @@ def _parts(given: str) -> SplitResult:
 
 
 def _is_archive(parts: SplitResult) -> bool:
-    if not is_there("dandi"):  # which knows archives by name; a file on the web is read without it
+    if not is_there("dandi"):  # only dandi knows archives by name; other files are read without it
         return False
     from dandi.consts import known_instances
 

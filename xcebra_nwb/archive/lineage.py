@@ -16,7 +16,7 @@ from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.extras import need
 from xcebra_nwb.core.session_table import Session
 
-LOCAL = "a local file"  # the source of a row whose recording the result does not give an address of
+LOCAL = "a local file"  # source of a row if the result names no address of its recording
 OWN_MACHINE = {"localhost", "127.0.0.1", "::1"}
 
 

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from dandi.dandiapi import DandiAPIClient
     from dandi.dandiarchive import ParsedDandiURL
 
-PAGE = 1000  # assets, the most that the archive gives at once
-TRIES = 3  # of a listing of a draft that changes meanwhile
+PAGE = 1000  # assets in one answer, the most that the archive gives
+TRIES = 3  # tries to list a draft that changes meanwhile
 GLOB = re.compile(r"[*\[]")  # a question mark is part of addresses
 DRAFT = "draft"
-MOST = 300_000  # assets; a table of sessions holds no more
+MOST = 300_000  # assets; a table of sessions cannot hold more
 ETAG, SHA256 = re.compile(r"[0-9A-Za-z-]{1,200}"), re.compile(r"[0-9A-Fa-f]{64}")
 ASSET_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -107,7 +107,7 @@ class Listed:
     def regions(self) -> list[str]:
         """The brain regions in the metadata; most dandisets have none."""
         named = [entry for entry in self.metadata.get("about") or [] if entry.get("schemaKey") == "Anatomy"]
-        pending = list(self.metadata.get("wasDerivedFrom") or [])  # a sample may be one of another sample
+        pending = list(self.metadata.get("wasDerivedFrom") or [])  # a sample may be taken from another sample
         while pending:
             sample = pending.pop()
             named += sample.get("anatomy") or []

@@ -22,11 +22,16 @@ from xcebra_nwb.nwb.reading.foreign import Follow
 logger = logging.getLogger("xcebra_nwb")
 
 ZARR_METADATA = (".zmetadata", ".zgroup", "zarr.json")
-OWN_EXPORT = "_desc-xcebra.nwb"  # our results are not new sessions
+OWN_EXPORT = "_desc-xcebra.nwb"  # end of the names of our own exports, which are no new sessions
 MISSING = "a link to a file that is not here"
 NO_FILE = "neither a file nor a folder"
 UNREADABLE = "cannot be read"
-OWN_REASONS = (MISSING, NO_FILE, UNREADABLE, *REASONS)  # to leave a row out, while they last; all others are the user's
+OWN_REASONS = (
+    MISSING,
+    NO_FILE,
+    UNREADABLE,
+    *REASONS,
+)  # reasons that hold only while they are true; all others are the user's
 
 
 class Look(NamedTuple):
@@ -156,7 +161,7 @@ def _look(path: Path, source: str, follow: Follow) -> Look:
         return Look(f"sub-{subject}_ses-{session}" if subject and session else "", printable(describe(contents)))
     except XcebraError as error:
         return Look(found=f"refused: {error.message.removeprefix(f'{path}: ')}")
-    except Exception as error:  # whatever a library says of one file must not keep the others from being listed
+    except Exception as error:  # an error of any library about one file must not hide the others
         return Look(found=one_line(f"refused: {type(error).__name__}: {error}"))
 
 
@@ -169,7 +174,7 @@ def _unreadable(path: Path) -> str:
         mode = path.stat().st_mode
         if stat.S_ISREG(mode):
             path.open("rb").close()
-    except FileNotFoundError:  # git-annex and DataLad keep a dangling link for what was not fetched
+    except FileNotFoundError:  # git-annex and DataLad keep a dangling link for a file that was not fetched
         return MISSING
     except OSError as error:
         return f"{UNREADABLE}: {error.strerror}"

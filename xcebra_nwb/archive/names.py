@@ -14,7 +14,7 @@ ENDING = re.compile(r"(\.nwb)?(\.zarr)?(\.zip)?$")
 NAMED = re.compile(r"^sub-(?P<subject>[A-Za-z0-9+-]+)_ses-(?P<session>[A-Za-z0-9+-]+)(_|$)")
 ROOM_FOR_A_NUMBER = 8  # characters
 LONGEST = 4096  # bytes of a path, as many as Linux takes
-LONGEST_PART = 255  # bytes of a name in it
+LONGEST_PART = 255  # bytes of one name in a path
 
 
 def session_names(
@@ -47,7 +47,7 @@ class _Names:
 
     def __init__(self, taken: set[str]) -> None:
         self._taken = taken
-        self._last: dict[str, int] = {}  # number that a name was given with
+        self._last: dict[str, int] = {}  # the last number that was added to a name
 
     def take(self, name: str) -> str:
         """Return the name, with a number if it is taken, and take it."""

@@ -118,4 +118,4 @@ def opened(source: Given) -> Iterator[Source]:
         yield downloaded(pinned.session)
     else:
         with streamed(pinned.session) as file:
-            yield cast(BinaryIO, file)  # a raw stream has all of one that is used
+            yield cast(BinaryIO, file)  # a raw stream has all methods that are used

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("xcebra_nwb")
 UNNAMED = "000000"  # identifier of a dandiset that does not exist yet
 RELATION = "dcite:IsDerivedFrom"
-LICENSES = ("spdx:CC0-1.0", "spdx:CC-BY-4.0")  # from free to bound: those that archives take
+LICENSES = ("spdx:CC0-1.0", "spdx:CC-BY-4.0")  # licences that archives accept, from the freest to the strictest
 CONTACT = re.compile(r"(?P<name>[^<>,]+,[^<>,]+?)\s*<(?P<email>[^<>@\s]+@[^<>\s]+)>")
 
 
@@ -64,7 +64,7 @@ def origins(addresses: Iterable[str]) -> list[Origin]:
     """
     by_version: dict[str, Origin] = {}
     for address in addresses:
-        if not in_archive(address):  # whose server nobody named, and which says nothing of who may see it
+        if not in_archive(address):  # nobody knows this server, and who may see the address
             by_version[address] = Origin(shown(address), shown(address), "", "", ())
             continue
         url = parsed(address)
@@ -203,7 +203,7 @@ def copy_in(file: Path, path: str, folder: Path) -> Path:
 def faults(path: Path) -> list[str]:
     """Return the errors that ``dandi validate`` finds in a file, one line each."""
     from dandi.validate import Severity
-    from dandi.validate._core import validate  # where its documentation says that it is
+    from dandi.validate._core import validate  # as dandi's documentation imports it
 
     results = validate(path)
     return [

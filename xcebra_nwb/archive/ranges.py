@@ -68,7 +68,7 @@ class RangeFile(io.RawIOBase):
         start, stop = self._position, min(self._position + len(buffer), self.size)
         if start >= stop:
             return 0
-        if self.failure is not None:  # a library that reads on must not wait for every read to fail
+        if self.failure is not None:  # a library that continues to read must not wait for every read to fail
             raise self.failure
         try:
             self._to_disk(start, stop)
@@ -105,7 +105,7 @@ class RangeFile(io.RawIOBase):
         block = start // BLOCK
         try:
             stored = self._path(block).read_bytes()
-        except FileNotFoundError:  # somebody empties the cache at this moment
+        except FileNotFoundError:  # another process empties the cache at this moment
             return self._fetched([block])
         if is_signed(stored[-SIZE:], *self._about(block), stored[:-SIZE]):
             return stored[:-SIZE]

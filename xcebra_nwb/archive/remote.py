@@ -12,7 +12,7 @@ from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.printable import printable
 from xcebra_nwb.core.session_table import Session
 
-SCREENED = "screened: "  # how a reason begins that is ours: it is judged anew at every discovery
+SCREENED = "screened: "  # start of a reason that is checked anew at every discovery
 ENDINGS = (".nwb", ".nwb.zarr")
 OWN_EXPORT = "_desc-xcebra"
 NEURAL = {

@@ -70,7 +70,7 @@ def _unkept(problem: str) -> bytes:
 def _kept(path: Path) -> bytes:
     with FileLock(path.with_suffix(".lock")):
         held = _read(path)
-        if held is None:  # one that others could read or write may have signed anything
+        if held is None:  # a key that others could use may have signed anything
             held = os.urandom(SIZE)
             with atomic(path) as temporary:
                 descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from requests import Response
 
 TRIES = 6
-EXPIRED = (400, 401, 403)  # what stores say of a signature that is too old
+EXPIRED = (400, 401, 403)  # answers of a server to an expired signature
 TIMEOUT = 30  # s
 logger = logging.getLogger("xcebra_nwb")
 
@@ -45,7 +45,7 @@ def streamed(row: Session) -> Iterator[RangeFile]:
         try:
             yield file
         except Exception:
-            if file.failure is not None:  # what was made of a read that failed is not what is wrong
+            if file.failure is not None:  # the error follows from a failed read, which is the true cause
                 raise file.failure from None
             raise
         if file.failure is not None:
@@ -76,7 +76,7 @@ class _Ranges:
         import requests
 
         self._client, self._row, self._size = client, row, size
-        self._session = requests.Session()  # without the key: the store is not the archive
+        self._session = requests.Session()  # without the key, because the content lies on another server
         self._address = ""
 
     def fetch(self, start: int, stop: int) -> bytes:

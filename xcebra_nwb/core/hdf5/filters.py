@@ -22,8 +22,8 @@ PLUGINS = {
     32018: "fcidecomp", 32024: "sz3", 32026: "blosc2", 32028: "sperr",
 }  # fmt: skip
 PACKAGE = "hdf5plugin"
-IN_PLACE = frozenset({2, 3})  # make nothing smaller
-PACKING = frozenset({5, 6})  # say themselves what they expand to: so many values (2) of so many bytes (4)
+IN_PLACE = frozenset({2, 3})  # filters that do not change the size
+PACKING = frozenset({5, 6})  # filters that state their expanded size: number of values (2) and bytes per value (4)
 
 
 def forget_plugin_folders() -> None:
@@ -55,7 +55,7 @@ def is_bomb(data: h5d.DatasetID) -> bool:
     created = data.get_create_plist()
     stored_by = [created.get_filter(index) for index in range(created.get_nfilters())]
     smaller = [number for number, *_ in stored_by if number not in IN_PLACE]
-    if not set(smaller[:-1]) <= PACKING:  # what is written last is read first: it expands what is stored
+    if not set(smaller[:-1]) <= PACKING:  # the filter applied last in writing is the first in reading
         return True
     size = math.prod(created.get_chunk()) * data.get_type().get_size() if stored_by else 0
     packed = [said for number, _, said, _ in stored_by if number in PACKING]

@@ -15,7 +15,7 @@ from h5py import h5d, h5l, h5o, h5s
 
 from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
 
-ITSELF = "."  # what a virtual dataset calls the file that it is in
+ITSELF = "."  # a virtual dataset's name for its own file
 
 
 class Follow(Enum):

@@ -18,7 +18,7 @@ from xcebra_nwb.core.hdf5.filters import forget_plugin_folders, is_bomb
 from xcebra_nwb.core.hdf5.leads import Lead, of_dataset, of_link, overlaps, parts_of_itself, readable
 from xcebra_nwb.core.refusals import Code
 
-Link = tuple[bytes, int, int]  # its name, its type, and the address of the object that a hard link leads to
+Link = tuple[bytes, int, int]  # name, type, and address of the object that a hard link leads to
 
 UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
 """What h5py raises for damaged or unknown objects: it has no error class of its own."""
@@ -98,7 +98,7 @@ class _File:
         root = h5g.open(h5.id, b"/")
         trail = [("", root, h5o.get_info(root).addr, self._links_of(root, "/"))]
         self.seen.add(trail[0][2])
-        while trail:  # the groups that lie inside one another, and what is left to see in each
+        while trail:  # nested groups, and the links still to be scanned in each
             path, group, _, left = trail[-1]
             link = next(left, None)
             if link is None:
@@ -114,7 +114,7 @@ class _File:
                     raise self._refused(f"more than {MOST_DEPTH} groups inside one another")
                 trail.append((below, item, address, self._links_of(item, below)))
         for path, parts in self._parts.items():
-            if parts - self._plain:  # HDF5 goes from one to the next without an end
+            if parts - self._plain:  # HDF5 would follow such a chain without end
                 raise self._refused(f"{path} is a virtual dataset of objects that do not hold their values themselves")
 
     def _item(self, group: h5g.GroupID, link: Link, path: str) -> h5g.GroupID | h5d.DatasetID | None:

@@ -16,8 +16,8 @@ from xcebra_nwb.nwb.reading.times import outliers
 
 DEFAULT_WIDTH = 0.05  # s
 MOST_BINS = 50_000_000
-VALUES = 2**22  # of a part of the grid: bins x columns
-TOLERANCE = 1e-6  # of a bin: rounding must not lose the first or the last one
+VALUES = 2**22  # bins times columns in one part of the grid
+TOLERANCE = 1e-6  # share of a bin, so that rounding does not lose the first or the last bin
 
 Range = tuple[float, float]
 

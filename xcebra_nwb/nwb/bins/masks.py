@@ -109,7 +109,7 @@ def coverage(grid: Grid, observed: Sequence[np.ndarray], usable: np.ndarray) -> 
 def _observers(grid: Grid, observed: Sequence[np.ndarray]) -> np.ndarray:
     """Return how many units were observed throughout each bin, shape (time,)."""
     runs = [grid.whole(merged(intervals)) for intervals in observed]
-    nothing = np.empty(0, dtype=np.int64)  # no unit may be left
+    nothing = np.empty(0, dtype=np.int64)  # there may be no unit
     first, last = (np.concatenate([nothing, *(run[side] for run in runs)]) for side in (0, 1))
     return grid.tally(first, last)
 
@@ -134,5 +134,5 @@ def segments(grid: Grid, valid: np.ndarray, borders: np.ndarray) -> np.ndarray:
     starts = np.r_[True, ~valid[:-1]] if len(valid) else valid
     starts[breaks[breaks < grid.count]] = True
     numbers = np.cumsum(starts & valid) - 1
-    # A break inside an invalid stretch is marked by the stretch itself: the next valid bin starts a run anyway.
+    # A border inside an invalid stretch needs no mark, because the next valid bin starts a segment anyway.
     return np.where(valid, numbers, -1).astype(np.int64)

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from xcebra_nwb.nwb.bins.grid import Grid
 from xcebra_nwb.nwb.reading.series import Samples
 
-SHORTEST_MEAN = 0.3  # of unit vectors, left by three quarters of a turn
+SHORTEST_MEAN = 0.3  # length of the mean unit vector after three quarters of a turn
 
 
 def longest_bridge(grid: Grid, max_gap: float) -> float:

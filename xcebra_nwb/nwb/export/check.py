@@ -22,7 +22,7 @@ from xcebra_nwb.nwb.reading.source import Source, source_name
 ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 WORD = re.compile(r"[^\s'\"]+")
 ENDING = re.compile(r"\.(?:nwb|py)\b")
-WAIVED = {  # by check and table
+WAIVED = {  # reasons by check and table
     ("check_column_binary_capability", "xcebra_attribution"): "two units: references to rows are no truth values",
     ("check_single_row", "xcebra_units"): "a session of one unit",
 }
@@ -66,7 +66,7 @@ def report(source: Source, follow: Follow = Follow.FOLDER) -> Report:
         inspected = Counter(_inspected(path))
         try:
             carried, problem = _validated(path, carried=True), ""
-        except Exception as error:  # pynwb trips over faulty schemas in many ways: the answer is that it did
+        except Exception as error:  # pynwb fails on faulty schemas with errors of any type
             carried, problem = Counter(), f"cannot be validated by its own schema: {type(error).__name__}: {error}"
         try:
             installed = _validated(path, carried=False)

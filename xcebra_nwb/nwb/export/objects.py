@@ -114,7 +114,9 @@ def unit_table(attribution: xr.Dataset, neural_source: str, named: bool = True) 
     columns = {
         "unit_id": [str(unit) for unit in (attribution["unit_id"].values if named else rows)],
         "source": [neural_source] * len(rows),
-        "row": rows.astype(np.min_scalar_type(int(rows.max()))),  # nwbinspector takes wide 0 and 1 for truth values
+        "row": rows.astype(
+            np.min_scalar_type(int(rows.max()))
+        ),  # nwbinspector takes integers 0 and 1 of a wide type for truth values
     }
     return table("xcebra_units", "the units of the attributions", columns, UNITS)
 

@@ -18,7 +18,7 @@ from xcebra_nwb.nwb.reading.file import text as text_of
 from xcebra_nwb.nwb.reading.values import numbers, values
 
 RESULTS = "/processing/misc"
-MAKERS = ("extract", "train", "attribute", "assess")  # verbs whose code results depend on, named in their lineage
+MAKERS = ("extract", "train", "attribute", "assess")  # commands whose code fingerprints the lineage of results names
 MOST_TEXT = 2**20  # characters of a config
 
 
@@ -55,7 +55,7 @@ def read_export(path: Path) -> Exported:
             config = _texts(tables["xcebra_runs/config"])[0] if "xcebra_runs" in tables else lineage["run.config"]
             session_id = text_of(h5["general/session_id"][()]) if "general/session_id" in h5 else ""
             return Exported(lineage, _config(config), _maps(tables["xcebra_attribution"]), session_id)
-    except (*UNREADABLE, IndexError, RecursionError, Refusal) as error:  # a stranger's file may say anything
+    except (*UNREADABLE, IndexError, RecursionError, Refusal) as error:  # the file may come from a stranger
         problem = f"{path}: no results of xcebra-nwb are in it: {error}"
         raise UsageError(problem, "give a file *_desc-xcebra*.nwb") from None
 

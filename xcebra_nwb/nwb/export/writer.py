@@ -72,7 +72,7 @@ def nwb_reader(source: Source) -> Iterator[NWBHDF5IO]:
         with NWBHDF5IO(source, "r") as reader:
             yield reader
     else:
-        # The name that h5py makes up is the path, too: without one an export would link to the source, not copy it.
+        # Without a path, an export would link to the source instead of copying it. h5py's made-up name will do.
         with h5py.File(source, "r") as h5:
             check_self_contained(h5, source_name(source))
             with NWBHDF5IO(path=h5.filename, file=h5, mode="r") as reader:
@@ -121,7 +121,7 @@ def _add(nwbfile: NWBFile, results: Results, source_name: str, elsewhere: bool) 
     config = _config(results)
     runs = runs_table(results.training, config)
     lineage = _lineage(results, source_name) | {"config_hash": provenance.digest(config)}
-    if len(runs.id) == 1:  # nwbinspector has it that a table of one row should be something else
+    if len(runs.id) == 1:  # nwbinspector objects to tables of one row
         lineage |= {f"run.{name}": str(runs[name][0]) for name in runs.colnames}
     else:
         module.add(runs)
@@ -160,7 +160,7 @@ def _lineage(results: Results, source_name: str) -> dict[str, str]:
     attrs = results.session.attrs
     software = json.loads(attrs["software"]) | json.loads(results.training.attrs["software"]) | provenance.software()
     lineage = {"source_file": source_name} | {name: str(attrs.get(name, "")) for name in SOURCE_ATTRIBUTES}
-    if attrs["asset_id"]:  # of a local file it would be a path on somebody's machine
+    if attrs["asset_id"]:  # the source of a local file would be a path on the user's machine
         lineage |= {"source_file": PurePosixPath(attrs["path"]).name, "address": str(attrs["source"])}
     elif is_web(str(attrs["source"])):
         lineage["source_url"] = str(attrs["source"])

@@ -30,7 +30,7 @@ from xcebra_nwb.nwb.reading.foreign import Follow
 from xcebra_nwb.nwb.reading.source import Source, source_name
 from xcebra_nwb.nwb.reading.times import check_same_unit
 
-SECTIONS = {"neural", "time", "labels"}  # of the config: what extraction reads
+SECTIONS = {"neural", "time", "labels"}  # sections of the config that extraction reads
 
 
 def extract_session(

@@ -21,7 +21,7 @@ from xcebra_nwb.nwb.reading.spikes import landmarks, read_observed, read_spikes,
 from xcebra_nwb.nwb.reading.table import column_names
 from xcebra_nwb.nwb.reading.times import gaps, oddities, outliers, sample_period
 
-LOOKED_AT = 5_000_000  # spikes or values: of tables with more not every unit is read, of series with more only times
+LOOKED_AT = 5_000_000  # spikes or values; of larger tables not every unit is read, of larger series only times
 
 
 def neural_source(

@@ -78,7 +78,7 @@ def _each(
     for item in items:
         try:
             told.append(tell(item))
-        except Exception as error:  # whatever is wrong with one object, the others are still told
+        except Exception as error:  # a problem with one object must not hide the others
             problems.append(Remark(path=path(item), what=_said(error)))
     return told
 
@@ -97,7 +97,7 @@ def _automatic(file: NwbFile) -> tuple[Automatic, Refused | None]:
         sources, notes = choice.choose(file, validate({}).neural)
         taken = [path for source in sources for path in source.paths]
         automatic.neural, automatic.choices = [source.path for source in sources], notes
-    except Exception as error:  # told like any other reason: an inventory is always complete
+    except Exception as error:  # reported like any other reason, so that an inventory is always complete
         refusals.append(_refused(error))
     try:
         labels, notes = choose_labels(file, "auto", taken)

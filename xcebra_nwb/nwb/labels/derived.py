@@ -19,7 +19,7 @@ from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading.series import Samples
 from xcebra_nwb.nwb.reading.times import sample_period
 
-SMOOTHING = 0.1  # s: tracking jitters from frame to frame, and a derivative shows little else
+SMOOTHING = 0.1  # s; without smoothing, a derivative shows mostly the jitter of tracking
 GAP = 3.0  # sample periods without a sample
 SLOW = 0.1  # of the 95th percentile of the speed: slower movement has no heading
 STRAIGHT = 0.8  # least share of the variance along the first axis of a straight track
@@ -236,7 +236,11 @@ def phase(samples: Samples, band: tuple[float, float], name: str) -> Samples:
     >>> bool(np.abs(peaks).max() < 0.1)
     True
     """
-    from scipy.signal import butter, hilbert, sosfiltfilt  # not at the top: it takes half a second, few labels need it
+    from scipy.signal import (
+        butter,
+        hilbert,
+        sosfiltfilt,
+    )  # imported here because it takes half a second and few labels need it
 
     period = sample_period(samples.times)
     rate = 1 / period if period else 0.0

@@ -316,7 +316,7 @@ def column_values(file: NwbFile, table: h5py.Group, column: str) -> np.ndarray:
     try:
         names = stored(file.referred(table[column].attrs["elements"])) if "elements" in table[column].attrs else ()
     except (*UNREADABLE, Refusal):
-        return values  # the reference leads nowhere: codes without names
+        return values  # the reference leads nowhere, so the codes have no names
     return named(values, [text(name) for name in names])
 
 

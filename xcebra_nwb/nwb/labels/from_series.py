@@ -22,7 +22,7 @@ from xcebra_nwb.nwb.reading.file import NwbFile, dataset, first_text, name_of, n
 from xcebra_nwb.nwb.reading.series import Samples, columns, container, read_samples, unit_of
 
 AXES = ("x", "y", "z")
-OF_ANGLES = ("velocity", "speed", "acceleration")  # what is derived otherwise where the source goes in a circle
+OF_ANGLES = ("velocity", "speed", "acceleration")  # derivations that differ for a circular source
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from xcebra_nwb.nwb.reading.series import columns, container, module
 EYES = {"EyeTracking", "PupilTracking"}
 MOST_AXES = 3  # a position in space; more columns are poses
 NEURAL_MODULES = {"ecephys", "ophys"}
-SHOWN = 5  # paths a line
+SHOWN = 5  # paths in one line
 
 
 def skipped_notes(file: NwbFile, mentioned: Collection[str]) -> list[str]:

@@ -28,9 +28,9 @@ from xcebra_nwb.nwb.neural.sampled import Sampled
 
 NOT_COUNTED = -1  # n_spikes of a unit without spike times
 UNITS_AT_ONCE = 64  # binned together
-SHARE = 0.5  # of the free memory that means of samples may take
-SILENCE = 30.0  # s: no brain that is recorded is still for so long
-EXPECTED = 100  # spikes of all units in a stretch that is too silent
+SHARE = 0.5  # share of the free memory that means of samples may take
+SILENCE = 30.0  # s; no recorded brain is silent for so long
+EXPECTED = 100  # spikes expected from all units in a stretch that counts as silent
 
 Rows = Callable[[slice], np.ndarray]
 

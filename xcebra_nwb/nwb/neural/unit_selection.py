@@ -14,7 +14,7 @@ from xcebra_nwb.nwb.reading.intervals import select
 
 FEWEST_UNITS = 2
 REFRACTORY = 0.0015  # s
-PARTS = 100  # of the valid bins, in which a unit is present or not
+PARTS = 100  # parts of the valid bins, in each of which a unit is present or absent
 
 
 def select_units(activity: Activity, neural: Neural, base: Masks) -> tuple[Activity, list[str]]:

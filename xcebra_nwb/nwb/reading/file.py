@@ -120,7 +120,7 @@ def open_nwb(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[NwbFile
         groups, problems = walk(h5)
         try:
             yield NwbFile(name, h5, groups, problems, scan)
-        except (OSError, RuntimeError) as error:  # what HDF5 raises when data that are asked for cannot be read
+        except (OSError, RuntimeError) as error:  # HDF5 raises these when it cannot read data
             raise Refusal(
                 Code.DAMAGED, f"{name}: damaged: {error}", "download or copy it again, or name other data"
             ) from error

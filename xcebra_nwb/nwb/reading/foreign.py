@@ -21,10 +21,10 @@ from xcebra_nwb.nwb.reading.source import Source, is_remote, opened, source_name
 
 # Where HDF5 looks for other files before it looks beside the file that names them.
 PREFIXES = {Kind.LINK: "HDF5_EXT_PREFIX", Kind.VIRTUAL: "HDF5_VDS_PREFIX", Kind.STORAGE: "HDF5_EXTFILE_PREFIX"}
-VARIABLE = "XCEBRA_NWB_FOLLOW_LINKS"  # of the environment: the user's word, never a file's or a config's
-UNPRINTABLE = {"\0", "\ufffd"}  # what stands in the name of a file that is not told as it is
-MOVING = (("proc",), ("dev",))  # folders of the root whose names mean another file at another time
-PATTERN = "%"  # what begins a number to fill in, in the name of a virtual dataset's source
+VARIABLE = "XCEBRA_NWB_FOLLOW_LINKS"  # environment variable; only the user may set it, no file or config
+UNPRINTABLE = {"\0", "\ufffd"}  # characters of a file name that could not be read correctly
+MOVING = (("proc",), ("dev",))  # folders in which a name can mean different files at different times
+PATTERN = "%"  # starts a number that HDF5 fills into the name of a virtual dataset's source
 
 
 def look(h5: h5py.File, name: str, path: Path | None, follow: Follow) -> ScanResult:
@@ -70,7 +70,7 @@ def followed(source: Source, follow: Follow) -> tuple[Lead, ...]:
         with opened(source, follow) as h5:
             return look(h5, source_name(source), local_path(source), follow).leads if isinstance(h5, h5py.Group) else ()
     except Refusal as refusal:
-        if refusal.code is Code.NOT_NWB:  # whoever goes on to read it says so
+        if refusal.code is Code.NOT_NWB:  # opening the file for reading will report that
             return ()
         raise
 
@@ -118,7 +118,7 @@ def _target(lead: Lead, holder: Path) -> Path | None:
         return None
     if lead.kind is Kind.STORAGE:
         return Path.cwd() / named
-    left = Path(named.name) if named.is_absolute() else named  # what HDF5 looks for where an absolute name fails
+    left = Path(named.name) if named.is_absolute() else named  # HDF5 tries this if the absolute path fails
     beside, really = holder.absolute().parent, Path(os.path.realpath(holder)).parent
     candidates = [beside / named, beside / left, Path.cwd() / left, really / left]
     return next((path for path in candidates if _is_hdf5(path)), candidates[0])

@@ -71,7 +71,7 @@ def rows_where(query: str, columns: Mapping[str, np.ndarray], rows: int) -> np.n
     """
     if len(query) > LONGEST:
         raise QueryError(f"a query of {len(query)} characters; at most {LONGEST} are read", LONGEST)
-    with np.errstate(all="ignore"):  # what cannot be computed is NaN, and equals nothing
+    with np.errstate(all="ignore"):  # an invalid operation gives NaN, which equals nothing
         picked = _Reader(_tokens(query), columns, rows).whole()
     return np.broadcast_to(picked, rows).copy()
 
@@ -98,7 +98,7 @@ def _tokens(query: str) -> list[_Token]:
 
 def _after_blanks(query: str, position: int) -> int:
     blank = BLANK.match(query, position)
-    assert blank is not None  # it matches nothing, too
+    assert blank is not None  # the pattern also matches the empty text
     return blank.end()
 
 

@@ -15,7 +15,7 @@ from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_t
 from xcebra_nwb.nwb.reading.times import restarts, sample_period
 from xcebra_nwb.nwb.reading.values import is_text, number, numbers, values
 
-TOLERANCE = 1e-6  # s: a sample more does no harm
+TOLERANCE = 1e-6  # s; one sample too many does no harm
 MOST_SPATIAL = 3  # columns of a SpatialSeries, by the schema
 
 

@@ -158,7 +158,7 @@ class _Remote:
         """Return bytes from the current position on."""
         try:
             return self._read(size)
-        except Exception as error:  # of any type, and with the address and its signature in it
+        except Exception as error:  # errors of any type, whose text can hold a signed address
             problem = f"{self.name}: cannot be read further: {type(error).__name__}"
             raise Failure(problem, "run the same command again") from None
 
@@ -189,7 +189,7 @@ def at_address(address: str) -> Iterator[BinaryIO]:
 
 def _local(path: Path) -> BinaryIO:
     try:
-        if path.exists() and not path.is_file():  # a pipe or a device would be waited for, for ever
+        if path.exists() and not path.is_file():  # reading from a pipe or a device could wait for ever
             raise UsageError(f"{path}: neither a file nor a folder", "give the path of an NWB file")
         return path.open("rb")
     except FileNotFoundError:

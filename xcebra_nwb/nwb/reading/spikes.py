@@ -157,7 +157,7 @@ def regions(file: NwbFile, table: h5py.Group) -> list[str]:
     try:
         return _electrode_regions(file, table) or _group_regions(file, table) or [""] * length(table)
     except (*UNREADABLE, IndexError, Refusal):
-        return [""] * length(table)  # references that lead nowhere: the region is unknown
+        return [""] * length(table)  # the references lead nowhere, so the region is unknown
 
 
 def _electrode_regions(file: NwbFile, table: h5py.Group) -> list[str] | None:

@@ -13,10 +13,10 @@ from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code
 
 FAR = 1e6  # s, eleven days: no time of a session lies further from the session's median time
-SPREADS = 100.0  # unless the session itself is that long: in interquartile ranges
-LATE = 20_000  # s: whole numbers only hint at milliseconds in times beyond a usual session
+SPREADS = 100.0  # interquartile ranges; a time must lie further away than these, too
+LATE = 20_000  # s; only later times are suspected to be whole milliseconds
 RESTART = 10  # sample periods by which two runs of times must overlap to count as a restart
-APART = 300.0  # times as long: activity and behaviour of one session never differ so, seconds and milliseconds do
+APART = 300.0  # ratio of lengths; seconds and milliseconds differ more, activity and behaviour never do
 
 
 def sample_period(times: np.ndarray) -> float | None:
@@ -33,7 +33,7 @@ def sample_period(times: np.ndarray) -> float | None:
         return None
     median = np.median(steps)
     typical = steps[(steps > 0.5 * median) & (steps < 1.5 * median)]
-    return float(f"{typical.mean() if len(typical) else median:.9g}")  # nine digits: 0.1 s stays 0.1 s
+    return float(f"{typical.mean() if len(typical) else median:.9g}")  # nine digits, so that 0.1 s stays 0.1 s
 
 
 def outliers(times: np.ndarray) -> np.ndarray:

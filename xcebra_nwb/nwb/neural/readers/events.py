@@ -82,7 +82,9 @@ def _only_times(file: NwbFile, path: str) -> bool:
         return times is not None
     if data.shape != times.shape or data.dtype.kind not in "iufb" or not data.shape[0]:
         return False
-    return all(np.ptp(numbers(data, part)) == 0 for part in (slice(0, 1000), slice(None)))  # most show soon
+    return all(
+        np.ptp(numbers(data, part)) == 0 for part in (slice(0, 1000), slice(None))
+    )  # most series with values show them early
 
 
 def _by_label(group: h5py.Group) -> dict[str, np.ndarray]:

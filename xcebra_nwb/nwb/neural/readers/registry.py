@@ -99,7 +99,7 @@ def load_plug_ins() -> None:
     for entry in entry_points(group=PLUG_INS):
         try:
             entry.load()
-        except Exception as error:  # it is not our code
+        except Exception as error:  # the plug-in's code can raise anything
             raise Failure(
                 f"the reader plug-in {entry.name} ({entry.value}) cannot be loaded: {type(error).__name__}: {error}",
                 "repair it or uninstall its package",

@@ -115,7 +115,7 @@ def _roi_table(file: NwbFile, group: h5py.Group, units: int, wanted: bool) -> pd
         if wanted:
             table = data_frame(plane).iloc[numbers(rois).astype(np.int64)].reset_index(drop=True).reindex(range(units))
     except (*UNREADABLE, IndexError, Refusal):
-        region = region or ""  # the responses are still there; only their plane is unknown
+        region = region or ""  # only the plane is unknown; the responses can still be used
     table["unit_id"] = [str(index) for index in range(units)]
     table["row"] = np.arange(units)
     table["region"] = region

@@ -17,9 +17,9 @@ from xcebra_nwb.nwb.neural.readers.registry import Candidate, reader
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, name_of
 from xcebra_nwb.nwb.reading.series import Samples, columns, read_samples, read_times, unit_of
 
-NUMBER = re.compile(r"(?<!\d)\d+\Z")  # at the end of a name, as a whole: a search takes a step a character
+NUMBER = re.compile(r"(?<!\d)\d+\Z")  # the whole number at the end of a name; the pattern takes one step per character
 NEURON = re.compile(r"neuron|cell|roi\b|\broi|unit", re.IGNORECASE)
-FEWEST = 10  # numbered series: fewer could be anything
+FEWEST = 10  # numbered series; fewer could be anything
 
 
 @reader("series_per_unit", rank=4)

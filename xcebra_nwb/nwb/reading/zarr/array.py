@@ -18,10 +18,10 @@ from xcebra_nwb.nwb.reading.zarr.layout import Layout
 
 logger = logging.getLogger(__name__)
 
-NOT_STORED = (2**64 - 1, 2**64 - 1)  # where a shard's index has no chunk
+NOT_STORED = (2**64 - 1, 2**64 - 1)  # the entry of a missing chunk in a shard's index
 CRC32C = Codec("crc32c")
 HEADERS = 2**12  # bytes that codecs may add
-GROWTH = 8  # times that filters may make a chunk smaller: a truth value, packed
+GROWTH = 8  # most that filters shrink a chunk, by packing truth values into bits
 ChunkIndex = tuple[int, ...]
 Piece = tuple[int, Any, Any]
 """A chunk along one axis; what is taken of it; where that goes."""

@@ -25,7 +25,7 @@ TIMEOUT = 30  # s
 GONE = {404, 410}
 BLOCK = 2**20  # bytes
 ENCRYPTED = 1  # a bit of the flags of a member of a zip file
-NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # nor wait for a pipe
+NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # do not follow links, and do not wait for a pipe
 
 
 class Elsewhere(OSError):

@@ -15,8 +15,8 @@ from xcebra_nwb.nwb.reading.zarr.codecs import BYTES, OBJECTS, Codec, Unlisted, 
 
 LISTED_2 = frozenset(BYTES) | frozenset(OBJECTS)
 SERIALIZED = frozenset({"bytes", "vlen-utf8", "vlen-bytes"})
-PREFIX = "numcodecs."  # of the names in format 3 of what only numcodecs has
-OWN_NAMES = frozenset({"blosc", "zstd", "gzip", "crc32c"})  # of format 3 itself
+PREFIX = "numcodecs."  # prefix that format 3 gives the names of numcodecs' own codecs
+OWN_NAMES = frozenset({"blosc", "zstd", "gzip", "crc32c"})  # names that format 3 defines itself
 ON_NUMBERS = frozenset({"delta", "fixedscaleoffset", "quantize", "astype", "packbits", "bitround"})
 LISTED_3 = frozenset(BYTES) | SERIALIZED | {"transpose", "sharding_indexed"}
 ARRAY_KEYS = {"zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding", "codecs"}
@@ -198,7 +198,7 @@ def _keys(stated: Any) -> tuple[str, str]:
 def _name(stated: Any) -> Any:
     """Return the name of a codec of format 3 as numcodecs has it."""
     name = stated.get("name")
-    if name == "endian":  # how `bytes` was called first
+    if name == "endian":  # the former name of `bytes`
         return "bytes"
     plain = name.removeprefix(PREFIX) if isinstance(name, str) else name
     return name if plain != name and plain not in BYTES else plain

@@ -106,7 +106,7 @@ class _Reader:
 def _nodes(reader: _Reader) -> dict[str, Node]:
     try:
         root = reader.json("zarr.json")
-    except (KeyError, ConnectionError):  # some servers forbid what does not exist
+    except (KeyError, ConnectionError):  # some servers answer 403 for missing files
         return _format_2(reader)
     return _format_3(reader, root)
 
@@ -179,7 +179,7 @@ def _walked(reader: _Reader, node: Callable[[str], Node]) -> dict[str, Node]:
             path = _under(above, name)
             try:
                 nodes[path] = _tried(node, path)
-            except KeyError:  # a folder of something else
+            except KeyError:  # the folder is no node
                 continue
             _check_number(len(nodes))
             _check_depth(path)
