@@ -89,10 +89,10 @@ def _where_to_put_it(variable: str, service: str) -> str:
 
     For an unknown archive, the variable is named after its address.
     """
-    said = f"set {variable}, or store one with `keyring set {service} key`"
+    advice = f"set {variable}, or store one with `keyring set {service} key`"
     if variable.isidentifier():
-        return said
-    return f"{said}; no shell sets that name, but `env '{variable}=...' xcebra-nwb ...` does"
+        return advice
+    return f"{advice}; no shell sets that name, but `env '{variable}=...' xcebra-nwb ...` does"
 
 
 def _from_keyring(service: str) -> str | None:

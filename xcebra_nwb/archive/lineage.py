@@ -37,9 +37,9 @@ def row_of(lineage: Mapping[str, str], where: Path) -> Session:
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         column, value = ".".join(map(str, problem["loc"])), str(problem["input"])[:80]
-        said = f"its lineage says {column} {value!r}" if column else "its lineage names no source that is read"
+        fault = f"its lineage says {column} {value!r}" if column else "its lineage names no source that is read"
         remedy = "these are not results that xcebra-nwb wrote"
-        raise UsageError(f"{where}: {said}: {problem['msg'].removeprefix('Value error, ')}", remedy) from None
+        raise UsageError(f"{where}: {fault}: {problem['msg'].removeprefix('Value error, ')}", remedy) from None
 
 
 def check_archive(address: str, allowed: str | None, where: Path) -> None:

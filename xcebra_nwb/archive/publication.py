@@ -49,8 +49,8 @@ class Origin:
     @property
     def resource(self) -> dict[str, str]:
         """The entry for ``relatedResource`` in the metadata."""
-        said = {"schemaKey": "Resource", "relation": RELATION, "resourceType": "dcite:Dataset"}
-        return said | {"identifier": self.identifier, "name": self.name} | ({"url": self.url} if self.url else {})
+        entry = {"schemaKey": "Resource", "relation": RELATION, "resourceType": "dcite:Dataset"}
+        return entry | {"identifier": self.identifier, "name": self.name} | ({"url": self.url} if self.url else {})
 
 
 def origins(addresses: Iterable[str]) -> list[Origin]:
@@ -139,7 +139,7 @@ def metadata(
     if person is None:
         raise UsageError(f"--contact {contact}", 'give it as "Family, Given <address@example.org>"')
     citations = [source.citation for source in sources if source.citation]
-    said = {
+    entry = {
         "schemaKey": "Dandiset",
         "identifier": f"DANDI:{identifier}",
         "name": name,
@@ -159,7 +159,7 @@ def metadata(
         ],
         "relatedResource": [source.resource for source in sources],
     }
-    return said | ({"acknowledgement": f"Derived from: {' '.join(citations)}"} if citations else {})
+    return entry | ({"acknowledgement": f"Derived from: {' '.join(citations)}"} if citations else {})
 
 
 def write_metadata(content: Mapping[str, Any], folder: Path) -> None:

@@ -122,9 +122,9 @@ class _Ranges:
     def _content(self, answer: Response, start: int, stop: int) -> tuple[bytes, str]:
         if answer.status_code != 206:
             return b"", f"the store answers {answer.status_code}"
-        said = answer.headers.get("Content-Range", "")
-        if said != f"bytes {start}-{stop - 1}/{self._size}":
-            return b"", f"the store answers another range ({said})"
+        stated_range = answer.headers.get("Content-Range", "")
+        if stated_range != f"bytes {start}-{stop - 1}/{self._size}":
+            return b"", f"the store answers another range ({stated_range})"
         content = answer.content
         return (content, "") if len(content) == stop - start else (b"", f"{len(content)} bytes arrive")
 

@@ -58,8 +58,8 @@ def is_bomb(data: h5d.DatasetID) -> bool:
     if not set(smaller[:-1]) <= PACKING:  # the filter applied last in writing is the first in reading
         return True
     size = math.prod(created.get_chunk()) * data.get_type().get_size() if stored_by else 0
-    packed = [said for number, _, said, _ in stored_by if number in PACKING]
-    return any(len(said) < 5 or said[2] * said[4] > size for said in packed)
+    packed = [settings for number, _, settings, _ in stored_by if number in PACKING]
+    return any(len(settings) < 5 or settings[2] * settings[4] > size for settings in packed)
 
 
 def _is_here(number: int) -> bool:

@@ -219,10 +219,10 @@ def common_range(neural: Sequence[Range], labels: Sequence[Range], within: np.nd
     if within is not None:
         start, stop = max(start, float(within[0, 0])), min(stop, float(within[-1, 1]))
     if stop <= start:
-        allowed = "" if within is None else f", time.within {_said((float(within[0, 0]), float(within[-1, 1])))}"
+        allowed = "" if within is None else f", time.within {_range_text((float(within[0, 0]), float(within[-1, 1])))}"
         raise Refusal(
             Code.NO_COMMON_TIME,
-            f"no common time: neural data {_said(neural_range)}, labels {_said(label_range)}{allowed}",
+            f"no common time: neural data {_range_text(neural_range)}, labels {_range_text(label_range)}{allowed}",
             "check their units and clocks with `xcebra-nwb inspect`, and time.within",
         )
     return start, stop
@@ -253,13 +253,13 @@ def make_grid(stretch: Range, width: float, first_sample: np.ndarray | None, per
     if count < 1:
         raise Refusal(
             Code.TOO_SHORT,
-            f"no bin of {width:g} s fits into {_said(stretch)}",
+            f"no bin of {width:g} s fits into {_range_text(stretch)}",
             "lower time.bin_width or widen time.within",
         )
     if count > MOST_BINS:
         raise Refusal(
             Code.TIMES_NOT_TRUSTED,
-            f"{count:.3g} bins of {width:g} s between {_said(stretch)}: some times must be wrong",
+            f"{count:.3g} bins of {width:g} s between {_range_text(stretch)}: some times must be wrong",
             "name the times to use in time.within: [start, stop]",
         )
     return Grid(start, width, count)
@@ -287,5 +287,5 @@ def check_outliers(name: str, times: np.ndarray, stretch: Range) -> None:
         )
 
 
-def _said(stretch: Range) -> str:
+def _range_text(stretch: Range) -> str:
     return f"{stretch[0]:.6g} to {stretch[1]:.6g} s"

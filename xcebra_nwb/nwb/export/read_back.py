@@ -50,8 +50,8 @@ def read_export(path: Path) -> Exported:
         with h5py.File(path, "r") as h5:
             check_self_contained(h5, path.as_posix())
             tables = h5[RESULTS]
-            keys, said = (_texts(tables[f"xcebra_lineage/{column}"]) for column in ("key", "value"))
-            lineage = dict(zip(keys, said, strict=True))
+            keys, contents = (_texts(tables[f"xcebra_lineage/{column}"]) for column in ("key", "value"))
+            lineage = dict(zip(keys, contents, strict=True))
             config = _texts(tables["xcebra_runs/config"])[0] if "xcebra_runs" in tables else lineage["run.config"]
             session_id = text_of(h5["general/session_id"][()]) if "general/session_id" in h5 else ""
             return Exported(lineage, _config(config), _maps(tables["xcebra_attribution"]), session_id)

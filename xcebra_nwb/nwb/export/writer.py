@@ -165,7 +165,7 @@ def _lineage(results: Results, source_name: str) -> dict[str, str]:
     elif is_web(str(attrs["source"])):
         lineage["source_url"] = str(attrs["source"])
     lineage |= {f"software.{name}": str(version) for name, version in software.items()}
-    lineage |= {f"code.{verb}": fingerprint(verb) for verb in MAKERS}
+    lineage |= {f"code.{command}": fingerprint(command) for command in MAKERS}
     lineage["space"] = str(results.training.attrs.get("space", ""))
     for attr in ("trained_with", "aligned_to"):
         lineage[attr] = ", ".join(json.loads(results.training.attrs.get(attr, "{}")))

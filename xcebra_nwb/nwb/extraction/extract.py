@@ -80,17 +80,17 @@ def extract_session(
         "sha256": sha256(source) if isinstance(source, Path) else "",
         "software": json.dumps(software()),
         "config": json.dumps(config.model_dump(mode="json", include=SECTIONS)),
-        "choices": json.dumps(recording.choices + left_out + _seen(dataset, config), ensure_ascii=False),
+        "choices": json.dumps(recording.choices + left_out + _automatic_choices(dataset, config), ensure_ascii=False),
         "masks": json.dumps(used.reasons, ensure_ascii=False),
     }
     return dataset
 
 
-def _seen(dataset: xr.Dataset, config: Config) -> list[str]:
+def _automatic_choices(dataset: xr.Dataset, config: Config) -> list[str]:
     """Return lines on smoothing and bin width if ``auto`` chose them."""
     smoothing = dataset["activity"].attrs["smoothing"]
-    said = [f"smoothing: {smoothing:g} s (standard deviation)"] if config.neural.smoothing == "auto" else []
-    return said + ([f"bin width: {dataset.attrs['bin_width']:g} s"] if config.time.bin_width == "auto" else [])
+    lines = [f"smoothing: {smoothing:g} s (standard deviation)"] if config.neural.smoothing == "auto" else []
+    return lines + ([f"bin width: {dataset.attrs['bin_width']:g} s"] if config.time.bin_width == "auto" else [])
 
 
 def _grid(recording: Recording, time: Time) -> Grid:

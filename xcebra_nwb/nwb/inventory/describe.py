@@ -159,15 +159,15 @@ def _kind(file: NwbFile, source: str) -> str:
 def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Remark]]:
     """Return the description of a units table with spikes and observation."""
     table = file.groups[source.path]
-    told = source.model_copy(update={"columns": column_names(table)})
+    description = source.model_copy(update={"columns": column_names(table)})
     if dataset(table, "spike_times") is None:
-        return told, []
+        return description, []
     counts = spike_numbers(table)
     step = 1 + int(counts.sum()) // LOOKED_AT
     try:
         spikes, notes = read_spikes(table, step)
     except Refusal as refusal:
-        return told, _remarks(source.path, [refusal.message])
+        return description, _remarks(source.path, [refusal.message])
     observed = read_observed(table)
     times = landmarks(spikes)
     suspicious = [*oddities(np.sort(times)), *notes]
@@ -180,7 +180,7 @@ def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Rema
         "trusted_range": _trusted(times),
         "observed_intervals": None if observed is None else sum(map(len, observed)),
     }
-    return told.model_copy(update=update), _remarks(source.path, suspicious)
+    return description.model_copy(update=update), _remarks(source.path, suspicious)
 
 
 def _large(group: h5py.Group) -> bool:
@@ -233,5 +233,5 @@ def _gaps(path: str, times: np.ndarray) -> list[Gap]:
     ]
 
 
-def _remarks(path: str, said: list[str]) -> list[Remark]:
-    return [Remark(path=path, what=what) for what in said]
+def _remarks(path: str, problems: list[str]) -> list[Remark]:
+    return [Remark(path=path, what=problem) for problem in problems]

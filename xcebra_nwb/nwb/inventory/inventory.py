@@ -24,7 +24,7 @@ from xcebra_nwb.nwb.reading.foreign import Follow
 from xcebra_nwb.nwb.reading.intervals import interval_tables
 from xcebra_nwb.nwb.reading.source import Source
 
-Told = TypeVar("Told")
+Description = TypeVar("Description")
 
 
 def inventory(path: Source, follow: Follow = Follow.FOLDER) -> Inventory:
@@ -71,16 +71,19 @@ Item = TypeVar("Item")
 
 
 def _each(
-    items: Iterable[Item], tell: Callable[[Item], Told], path: Callable[[Item], str], problems: list[Remark]
-) -> list[Told]:
+    items: Iterable[Item],
+    describe_item: Callable[[Item], Description],
+    path: Callable[[Item], str],
+    problems: list[Remark],
+) -> list[Description]:
     """Return the description of each item; problems are added to ``problems``."""
-    told: list[Told] = []
+    descriptions: list[Description] = []
     for item in items:
         try:
-            told.append(tell(item))
+            descriptions.append(describe_item(item))
         except Exception as error:  # a problem with one object must not hide the others
-            problems.append(Remark(path=path(item), what=_said(error)))
-    return told
+            problems.append(Remark(path=path(item), what=_problem(error)))
+    return descriptions
 
 
 def _candidates(file: NwbFile, problems: list[Remark]) -> list[Candidate]:
@@ -113,12 +116,12 @@ def _refused(error: Exception) -> Refused:
         return Refused(code=getattr(error, "code", None), reason=error.message, remedy=error.remedy)
     return Refused(
         code=Code.UNREADABLE_LAYOUT,
-        reason=f"unreadable: {_said(error)}",
+        reason=f"unreadable: {_problem(error)}",
         remedy="name neural.source and labels in the config",
     )
 
 
-def _said(error: Exception) -> str:
+def _problem(error: Exception) -> str:
     return error.message if isinstance(error, XcebraError) else f"{type(error).__name__}: {error}"
 
 

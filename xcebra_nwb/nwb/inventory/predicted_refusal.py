@@ -51,8 +51,10 @@ def _too_slow(contents: Inventory, neural_period: float) -> Refused | None:
     periods = {label.source: 1 / (rates.get(label.source) or np.inf) for label in contents.automatic.labels}
     if min(periods.values()) <= longest:
         return None
-    said = ", ".join(f"{source} is sampled every {period:.3g} s" for source, period in periods.items())
-    return _refused(Code.LABEL_TOO_SLOW, f"{said}, a longer gap than is bridged", "set time.max_gap or time.bin_width")
+    sampling = ", ".join(f"{source} is sampled every {period:.3g} s" for source, period in periods.items())
+    return _refused(
+        Code.LABEL_TOO_SLOW, f"{sampling}, a longer gap than is bridged", "set time.max_gap or time.bin_width"
+    )
 
 
 def bridged(neural_period: float) -> float:

@@ -50,7 +50,9 @@ def automatic_columns(file: NwbFile, clean_name: Callable[[str, Iterable[str]], 
     for column in fit[best][:MOST_COLUMNS]:
         name = clean_name(column, [label.name for label in labels])
         labels.append(interval_label(file, name, LabelConfig(source=f"{best}#{column}", kind="discrete")))
-    said = [f"label {label.name}: {label.source}, discrete with classes {', '.join(label.classes)}" for label in labels]
+    taken = [
+        f"label {label.name}: {label.source}, discrete with classes {', '.join(label.classes)}" for label in labels
+    ]
     seconds = covered(file.groups[best])
     why = f"no series of behaviour; of the interval tables that fit {best} covers the most time ({seconds:.0f} s)"
     of_the_table = [note for note in notes if note.startswith(f"column not taken: {best}#")]
@@ -62,7 +64,7 @@ def automatic_columns(file: NwbFile, clean_name: Callable[[str, Iterable[str]], 
         for path in fit
         if path != best
     ]
-    return labels, [why, *said, *of_the_table, *others, *too_short]
+    return labels, [why, *taken, *of_the_table, *others, *too_short]
 
 
 def covered(table: h5py.Group) -> float:

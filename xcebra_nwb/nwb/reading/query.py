@@ -103,18 +103,23 @@ def _after_blanks(query: str, position: int) -> int:
 
 
 def _token(match: re.Match[str]) -> _Token:
-    said, position, shown = match.group(), match.start(), repr(match.group()[:40])
+    word_text, position, shown = match.group(), match.start(), repr(match.group()[:40])
     kind = match.lastgroup
     if kind == "number":
-        return _Token("value", int(said) if said.isdigit() and len(said) < 19 else float(said), position, shown)
+        return _Token(
+            "value",
+            int(word_text) if word_text.isdigit() and len(word_text) < 19 else float(word_text),
+            position,
+            shown,
+        )
     if kind == "text":
-        return _Token("value", ESCAPED.sub(r"\1", said[1:-1]), position, shown)
+        return _Token("value", ESCAPED.sub(r"\1", word_text[1:-1]), position, shown)
     if kind == "quoted":
         return _Token("column", match["quoted"], position, shown)
-    word = SYNONYMS.get(said, said)
+    word = SYNONYMS.get(word_text, word_text)
     if word in {"True", "False"}:
         return _Token("value", word == "True", position, shown)
-    return _Token("column" if kind == "name" and word not in WORDS else word, said, position, shown)
+    return _Token("column" if kind == "name" and word not in WORDS else word, word_text, position, shown)
 
 
 class _Reader:

@@ -46,7 +46,9 @@ def numbers(data: h5py.Dataset, selection: Any = ()) -> np.ndarray:
         Refusal: They are not real numbers, or cannot be read.
     """
     if data.dtype.kind not in "iufb" or data.shape is None:
-        raise Refusal(Code.UNREADABLE_LAYOUT, f"{data.name}: {_said(data)} instead of numbers", "name another object")
+        raise Refusal(
+            Code.UNREADABLE_LAYOUT, f"{data.name}: {_content_text(data)} instead of numbers", "name another object"
+        )
     return values(data, selection).astype(np.float64)
 
 
@@ -75,7 +77,7 @@ def is_text(data: h5py.Dataset) -> bool:
     return h5py.check_string_dtype(data.dtype) is not None
 
 
-def _said(data: h5py.Dataset) -> str:
+def _content_text(data: h5py.Dataset) -> str:
     return "nothing" if data.shape is None else "texts" if is_text(data) else f"values of type {data.dtype}"
 
 

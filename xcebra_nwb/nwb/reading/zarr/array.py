@@ -38,7 +38,7 @@ class ZarrArray:
 
     def __init__(self, files: Files, path: str, layout: Layout) -> None:
         self._files, self._path, self._layout = files, path, layout
-        self._said = False
+        self._warned = False
 
     def read(self, selection: Any) -> Any:
         """Return the values of a selection.
@@ -60,20 +60,20 @@ class ZarrArray:
             missing += chunk is None
             values = self._layout.fill if chunk is None else chunk[tuple(inside for _, inside, _ in parts)]
             taken[tuple(outside for _, _, outside in parts)] = values
-        self._say(missing, math.prod(map(len, pieces)))
+        self._warn_of_missing(missing, math.prod(map(len, pieces)))
         return taken[tuple(0 if single else slice(None) for _, single in axes)]
 
     def stored(self) -> int | None:
         """Return how many bytes the chunks take, None if that is unknown."""
         return self._files.stored(self._path)
 
-    def _say(self, missing: int, number: int) -> None:
+    def _warn_of_missing(self, missing: int, number: int) -> None:
         """Warn of chunks that are not stored.
 
         Format 3 leaves out chunks that hold only the fill value, but an interrupted copy looks the same.
         """
-        if 0 < missing < number and not self._said:
-            self._said = True
+        if 0 < missing < number and not self._warned:
+            self._warned = True
             logger.warning(
                 "/%s: %d of %d chunks are not stored, and read as %r", self._path, missing, number, self._layout.fill
             )

@@ -214,8 +214,8 @@ class Web:
             if answer.status_code in GONE:
                 raise KeyError(key)
             if answer.status_code != (206 if "Range" in wanted else 200):
-                said = "does not answer ranges of bytes" if answer.ok else f"answers {answer.status_code}"
-                raise ConnectionError(f"{key}: the server {said}")
+                problem = "does not answer ranges of bytes" if answer.ok else f"answers {answer.status_code}"
+                raise ConnectionError(f"{key}: the server {problem}")
             content = bytearray()
             for block in answer.iter_content(BLOCK):
                 content += block
