@@ -79,6 +79,10 @@ def observed_by_all(grid: Grid, observed: Sequence[np.ndarray]) -> np.ndarray:
     Args:
         grid: The bins.
         observed: Observation intervals of each unit in s, each of shape (interval, 2).
+
+    >>> whole, half = np.array([[0.0, 4.0]]), np.array([[0.0, 2.0]])
+    >>> observed_by_all(Grid(0.0, 1.0, 4), [whole, half]).tolist()
+    [True, True, False, False]
     """
     return _observers(grid, observed) == len(observed)
 

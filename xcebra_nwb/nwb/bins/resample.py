@@ -71,6 +71,10 @@ def circular(samples: Samples, grid: Grid, max_gap: float) -> np.ndarray:
         samples: Angles in rad, shape (sample, 1).
         grid: The bins.
         max_gap: ``time.max_gap`` of the config in s.
+
+    >>> samples = Samples(np.array([0.1, 0.2, 1.1, 1.2]), np.array([[3.0], [-3.1], [0.1], [0.3]]))
+    >>> circular(samples, Grid(0.0, 1.0, 2), max_gap=1.0).round(3).tolist()
+    [3.092, 0.2]
     """
     angles = np.asarray(samples.values, dtype=np.float64)[:, 0]
     vectors = Samples(samples.times, np.stack([np.cos(angles), np.sin(angles)], axis=1))
