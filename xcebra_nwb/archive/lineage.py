@@ -62,13 +62,8 @@ def check_archive(address: str, allowed: str | None, where: Path) -> None:
     if parts.scheme == "dandi":
         known = parts.netloc in known_instances and not _on_this_machine(known_instances[parts.netloc].api)
     else:
-        public = {
-            _origin(address)
-            for instance in known_instances.values()
-            for address in (instance.api, instance.gui)
-            if address
-        }
-        known = _origin(address) in {address for address in public if not _on_this_machine(address)}
+        public = {_origin(url) for instance in known_instances.values() for url in (instance.api, instance.gui) if url}
+        known = _origin(address) in {url for url in public if not _on_this_machine(url)}
     if known or (allowed is not None and _origin(allowed) == _origin(address)):
         return
     shown = _origin(address)[:200]

@@ -95,7 +95,7 @@ def _automatic_choices(dataset: xr.Dataset, config: Config) -> list[str]:
 
 def _grid(recording: Recording, time: Time) -> Grid:
     ranges = [population.range for population in recording.populations]
-    covered = [stretch for stretch in ranges if stretch is not None]
+    covered = [known for known in ranges if known is not None]
     if not covered:
         raise Refusal(
             Code.NO_SPIKES, f"{recording.populations[0].path} holds no spikes", "name another source in neural.source"

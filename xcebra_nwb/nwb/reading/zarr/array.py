@@ -56,7 +56,7 @@ class ZarrArray:
         taken = np.empty([len(wanted) for wanted, _ in axes], self._layout.dtype)
         chunks, missing = _Chunks(self._files, self._path, self._layout), 0
         for parts in itertools.product(*pieces):
-            chunk = chunks.at(tuple(chunk for chunk, _, _ in parts))
+            chunk = chunks.at(tuple(number for number, _, _ in parts))
             missing += chunk is None
             values = self._layout.fill if chunk is None else chunk[tuple(inside for _, inside, _ in parts)]
             taken[tuple(outside for _, _, outside in parts)] = values
