@@ -13,6 +13,7 @@ from pynwb.behavior import Position, SpatialSeries
 from pynwb.file import Subject
 
 from xcebra_nwb.archive import local
+from xcebra_nwb.archive.names import session_names
 from xcebra_nwb.commands.discover import discover
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import UsageError
@@ -119,7 +120,7 @@ def test_names_of_sessions() -> None:
         Path("ö.nwb"): "",
         Path("logs.nwb"): "",
     }
-    names = local.session_names(stated)
+    names = session_names(stated)
     assert names == [
         "sub-a_ses-1", "sub-m4_ses-20", "sub-m4", "rec-3-final", "d", "d-2", "e", "session", "logs-2",
     ]  # fmt: skip

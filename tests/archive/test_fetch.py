@@ -86,7 +86,7 @@ def test_a_wrong_byte_is_fetched_again_once_and_then_fails(archive: Loopback, tm
     archive.faults[row.asset_id].extend(["flip", "flip"])
     with pytest.raises(Failure, match=r"sub-a_ses-1.nwb: dandi-etag: .* twice"):
         downloaded(row)
-    assert not cache.place(row).exists()
+    assert not cache.asset_path(row).exists()
     archive.faults[row.asset_id].append("flip")
     assert downloaded(row).read_bytes() == content(0)
 
@@ -216,16 +216,16 @@ def check_that_only_right_bytes_are_there(rows: list[Session], said: list[str]) 
     for row, problem in zip(rows, said, strict=True):
         if not problem:
             number = int(subject(row).removeprefix("sub-"))
-            assert cache.place(row).read_bytes() == content(number, row.size or 0)
+            assert cache.asset_path(row).read_bytes() == content(number, row.size or 0)
         elif row.etag:
-            assert not cache.place(row).exists()
+            assert not cache.asset_path(row).exists()
 
 
 DOWNLOAD = """
 import sys
-from xcebra_nwb.archive import sessions
+from xcebra_nwb.core import session_table
 from xcebra_nwb.archive.download import downloaded
-downloaded(sessions.read(sys.argv[1])[0])
+downloaded(session_table.read(sys.argv[1])[0])
 """
 
 
@@ -243,9 +243,9 @@ def test_two_processes_fetch_an_asset_once_and_a_killed_one_is_taken_over(archiv
         pass
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    assert not cache.place(row).exists()
+    assert not cache.asset_path(row).exists()
     sent = archive.sent
     both = [in_a_process(tmp_path / "t.tsv") for _ in range(2)]
     assert [process.wait(timeout=60) for process in both] == [0, 0]
-    assert cache.place(row).read_bytes() == content(0, 40_000_000)
+    assert cache.asset_path(row).read_bytes() == content(0, 40_000_000)
     assert archive.sent - sent < 31_000_000  # what was there is not fetched again, and the rest once

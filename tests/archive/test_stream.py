@@ -98,7 +98,7 @@ def test_an_address_that_expires_in_the_middle_is_signed_again(archive: Loopback
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda archive, row: archive.faults[row.asset_id].append("no-range"), "gives no ranges of bytes"),
+        (lambda archive, row: archive.faults[row.asset_id].append("no-range"), "does not serve ranges of bytes"),
         (lambda archive, row: archive.faults[row.asset_id].extend(["503"] * 6), "do not arrive: the store answers 503"),
         (lambda archive, row: archive.faults[row.asset_id].extend(["cut"] * 6), "do not arrive: the connection failed"),
         (lambda archive, row: setattr(archive.asset(row.asset_id)[1], "digest", {}), "dandi-etag is None, not"),

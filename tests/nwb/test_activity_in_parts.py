@@ -16,8 +16,7 @@ from xcebra_nwb.core import session
 from xcebra_nwb.nwb.bins import grid as grids
 from xcebra_nwb.nwb.bins import resample
 from xcebra_nwb.nwb.bins.grid import Grid
-from xcebra_nwb.nwb.neural.activity import Activity
-from xcebra_nwb.nwb.neural.on_demand import on_demand
+from xcebra_nwb.nwb.neural.activity import Activity, on_demand
 from xcebra_nwb.nwb.neural.sampled import Sampled
 from xcebra_nwb.nwb.reading.series import Samples
 

@@ -17,7 +17,7 @@ from xcebra_nwb.core.config.schema import EXTRACTION, Config, Encoder, Training,
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.files import read_json, sha256
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.nwb.bins.smoothing import automatic_smoothing
+from xcebra_nwb.nwb.extraction.assemble import automatic_smoothing
 from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.training.design.split import trainable_split
 
@@ -402,7 +402,7 @@ def test_misplaced_samples_are_sorted_and_times_within_trials_refused(tmp_path: 
     assert extract_session(path, wanted, "one").sizes["time"] > 1000
     with build.edited(path) as h5:
         h5["processing/behavior/Position/position/timestamps"][...] = np.tile(times[:40], 30)
-    with pytest.raises(Refusal, match="start again half way"):
+    with pytest.raises(Refusal, match="restart half way"):
         extract_session(path, wanted, "one")
 
 

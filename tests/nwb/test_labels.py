@@ -127,7 +127,7 @@ def test_a_restarting_clock_is_refused(tmp_path: Path) -> None:
     nwb = build.new()
     build.add_position(nwb, np.r_[TIMES, TIMES], np.r_[POSITION, POSITION])
     path = build.save(nwb, tmp_path / "restart.nwb")
-    with pytest.raises(Refusal, match="start again half way"):
+    with pytest.raises(Refusal, match="restart half way"):
         one(path, "/processing/behavior/Position/position")
 
 
@@ -216,7 +216,10 @@ def test_a_column_of_angles_is_circular_when_asked(tmp_path: Path) -> None:
     [
         ({"source": "/intervals/trials#target", "unit": "degrees"}, "a unit is read for angles only"),
         ({"source": "/intervals/trials#target", "columns": [0]}, "columns are those of a series"),
-        ({"source": "/intervals/trials", "kind": "continuous"}, "inside or outside, which cannot be continuous"),
+        (
+            {"source": "/intervals/trials", "kind": "continuous"},
+            "inside or outside, which is discrete and cannot be continuous",
+        ),
     ],
 )
 def test_no_key_is_taken_and_not_read(keys: dict, says: str, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ WRONG = (
     ("{store}/{asset}", "outside an archive has no digest"),
     ("https://dandiarchive.s3.amazonaws.com/blobs/abc/def/abcdef", "outside an archive has no digest"),
     ("https://host.invalid/x.nwb", "outside an archive has no digest"),
-    ("https:/host/x.nwb", "no whole address"),
+    ("https:/host/x.nwb", "an incomplete address"),
     ("http://", "no address"),
     ("http://[::1/x.nwb", "no address"),
     ("http://ho st/x.nwb", "no address"),
@@ -182,7 +182,7 @@ def test_an_asset_is_inspected_and_extracted_by_its_address(
 def test_several_assets_are_no_source(held: Loopback, capsys: pytest.CaptureFixture[str]) -> None:
     held.add("sub-5/sub-5_ses-5.nwb", b"x", DANDISET, VERSION)
     assert run("inspect", "DANDI:000207") == 2
-    assert "2 assets, where one is wanted" in capsys.readouterr().err
+    assert "2 assets, but one is needed" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -75,10 +75,10 @@ def compressed(*filters: int) -> Change:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (of_itself, "put together from what does not hold"),
-        (of_one_another, "put together from what does not hold"),
-        (over_a_soft_link, "put together from what does not hold"),
-        (doubled, "more values than it has"),
+        (of_itself, "virtual dataset of objects that do not hold"),
+        (of_one_another, "virtual dataset of objects that do not hold"),
+        (over_a_soft_link, "virtual dataset of objects that do not hold"),
+        (doubled, "reads values several times"),
         (compressed(1, 1), "compressed more than once"),
         (compressed(1, 2, 1), "compressed more than once"),
         (compressed(1, 32000), "compressed more than once"),
@@ -123,5 +123,5 @@ def test_files_whose_virtual_datasets_lead_into_each_other_are_refused(tmp_path:
             layout = h5py.VirtualLayout((10,), "f8")
             layout[:] = h5py.VirtualSource(str(there), "/v" if here == path else SPIKES, (10,))
             h5.create_virtual_dataset(name, layout)
-    with pytest.raises(Refusal, match="put together itself"):
+    with pytest.raises(Refusal, match="a virtual dataset itself"):
         inventory(path)

@@ -14,8 +14,8 @@ import xarray as xr
 
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import atomic, check_file, make_room
-from xcebra_nwb.core.hdf5.scan import check_alone
-from xcebra_nwb.core.hdf5.size import check_size
+from xcebra_nwb.core.hdf5.bounds import check_size
+from xcebra_nwb.core.hdf5.scan import check_self_contained
 from xcebra_nwb.core.outputs import command_writing
 
 ON_DISK = "on disk"  # the role of a variable that may not fit the memory
@@ -68,7 +68,7 @@ def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
     check_file(path)
     try:
         with h5py.File(path) as h5:  # what is no HDF5 file at all h5netcdf says in many lines
-            check_alone(h5, str(path))  # results may be a stranger's
+            check_self_contained(h5, str(path))  # results may be a stranger's
             for name, item in h5.items():
                 if isinstance(item, h5py.Dataset) and name not in lazily and item.attrs.get("role") != ON_DISK:
                     check_size(item)

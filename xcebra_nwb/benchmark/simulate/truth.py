@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from sklearn.metrics import roc_auc_score
 
-from xcebra_nwb.core.hdf5.scan import check_alone
+from xcebra_nwb.core.hdf5.scan import check_self_contained
 
 CARRIERS = {
     "position": ("place", "grid", "place and head_direction", "place and speed"),
@@ -28,7 +28,7 @@ def cell_types(path: Path) -> dict[str, str] | None:
         path: of the NWB file.
     """
     with h5py.File(path) as file:
-        check_alone(file, str(path))
+        check_self_contained(file, str(path))
         if "units/cell_type" not in file:
             return None
         identifiers, types = file["units/id"][()], file["units/cell_type"].asstr()[()]
