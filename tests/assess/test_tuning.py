@@ -121,6 +121,7 @@ def test_a_study_that_was_killed_goes_on(tmp_path: Path) -> None:
     assert {(t.outputs, t.weight) for t in found} == {(o, w) for o in GRID.outputs for w in GRID.weights}
 
 
+@pytest.mark.slow
 def test_the_study_of_another_question_is_not_added_to(tmp_path: Path) -> None:
     explore(tmp_path, GRID, QUESTION, 0, 1, attempts()[1])
     with pytest.raises(UsageError, match="a study with other code"):

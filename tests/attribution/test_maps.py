@@ -207,6 +207,7 @@ def test_blocks_at_unit_length_lose_one_rank_each_and_the_inverse_holds() -> Non
     assert found.label["inverted_neuron_gradient"].max() < 1e3
 
 
+@pytest.mark.slow
 def test_the_jacobian_of_unit_length_blocks_is_that_of_automatic_differentiation() -> None:
     inputs, shape, layers = model("mlp")
     one = [(w[:1], b[:1]) for w, b in layers]

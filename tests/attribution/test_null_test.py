@@ -49,6 +49,7 @@ def test_every_seed_counts_alike_however_large_its_map() -> None:
         np.testing.assert_allclose(one, other, rtol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seeds", "size"), [(1, 1.0), (4, 1.0), (4, 0.5)])
 def test_averaged_seeds_and_a_single_encoder_are_held_to_the_same_level(seeds: int, size: float) -> None:
     """Units carry nothing; with the true label encoders may vary less than nulls do, as where a label is encoded."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -43,6 +43,7 @@ def test_row_auroc_is_the_mean_over_the_rows_that_hold_zeros() -> None:
     assert row_auroc(maps, PAPER) == pytest.approx((1.0 + 0.0 + 0.5) / 3)
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, (6, 50), elements=st.integers(0, 50)), arrays(np.float64, 6, elements=st.integers(1, 9)))
 def test_row_auroc_does_not_depend_on_the_size_of_a_row_and_pooled_does_not_on_that_of_the_map(
     maps: np.ndarray, sizes: np.ndarray

@@ -103,6 +103,7 @@ def test_units_inform_about_what_they_are_tuned_to(recording: Path, variable: st
     assert bits[content["cell_type"] == tuned].min() > 2 * bits[content["cell_type"] == other].max()
 
 
+@pytest.mark.slow
 def test_the_seed_fixes_spikes_and_positions(recording: Path, tmp_path: Path) -> None:
     first = contents(recording)
     again = contents(simulate(tmp_path / NAME, seed=1, duration=DURATION, cells=CELLS))
@@ -115,6 +116,7 @@ def test_the_seed_fixes_spikes_and_positions(recording: Path, tmp_path: Path) ->
     assert [len(times) for times in first["spike_times"]] != [len(times) for times in other["spike_times"]]
 
 
+@pytest.mark.slow
 def test_a_tenth_of_the_rates_gives_a_tenth_of_the_spikes_on_the_same_walk(recording: Path, tmp_path: Path) -> None:
     usual = contents(recording)
     few = contents(simulate(tmp_path / NAME, seed=1, duration=DURATION, cells=CELLS, rates=0.1))
@@ -180,6 +182,7 @@ def test_spikes_follow_the_rate() -> None:
     assert times.min() >= 100 and abs(len(times) - 4000) < 4 * np.sqrt(4000)
 
 
+@pytest.mark.slow
 def test_nwbinspector_has_nothing_to_say(recording: Path) -> None:
     findings = list(inspect_nwbfile(nwbfile_path=recording, importance_threshold=Importance.BEST_PRACTICE_SUGGESTION))
     assert findings == []

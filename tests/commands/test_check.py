@@ -28,6 +28,7 @@ def make_export(directory: Path, change: Callable[[NWBFile], object] = lambda nw
     return source
 
 
+@pytest.mark.slow
 def test_an_export_has_no_new_findings(tmp_path: Path) -> None:
     source = make_export(tmp_path)
     assert check(source, tmp_path, NAME) == [tmp_path / "check.json"]
@@ -39,12 +40,14 @@ def test_an_export_has_no_new_findings(tmp_path: Path) -> None:
     assert str(tmp_path) not in (tmp_path / "check.json").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", [(1, 0), (1, 1), (3, 5)])
 def test_nor_has_one_with_other_numbers_of_members(tmp_path: Path, numbers: tuple[int, int]) -> None:
     seeds, nulls = numbers
     check(make_export(tmp_path, seeds=seeds, nulls=nulls), tmp_path, NAME)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("units", "waived"), [(1, "a session of one unit"), (2, "two units"), (UNITS, "")])
 def test_nor_has_one_with_a_table_of_units(tmp_path: Path, units: int, waived: str) -> None:
     session = make_session(np.random.default_rng(0), units=units, labels=["choice"], neural_source="/acquisition/a")
@@ -54,6 +57,7 @@ def test_nor_has_one_with_a_table_of_units(tmp_path: Path, units: int, waived: s
     assert all(reason.startswith(waived) for reason in reasons)
 
 
+@pytest.mark.slow
 def test_faults_of_the_source_are_not_ours(tmp_path: Path) -> None:
     def change(nwbfile: NWBFile) -> None:
         unit = {"electrodes": [0], "electrode_group": nwbfile.electrode_groups["shank"], "quality": "bad"}
@@ -65,6 +69,7 @@ def test_faults_of_the_source_are_not_ours(tmp_path: Path) -> None:
     assert {"check_ascending_spike_times", "check_time_intervals_stop_after_start"} <= found
 
 
+@pytest.mark.slow
 def test_a_new_finding_fails_and_is_named(tmp_path: Path) -> None:
     source = make_export(tmp_path)
     with h5py.File(export_of(tmp_path), "a") as file:
@@ -81,6 +86,7 @@ def test_a_new_finding_fails_and_is_named(tmp_path: Path) -> None:
     assert content["new"][0]["location"] == "/processing/misc/xcebra_embedding"
 
 
+@pytest.mark.slow
 def test_an_invalid_export_fails(tmp_path: Path) -> None:
     source = make_export(tmp_path)
     with h5py.File(export_of(tmp_path), "a") as file:
@@ -90,6 +96,7 @@ def test_an_invalid_export_fails(tmp_path: Path) -> None:
     assert any(finding["check"] == "validation" for finding in read_json(tmp_path / "check.json")["new"])
 
 
+@pytest.mark.slow
 def test_a_source_with_a_broken_schema_is_said_to_be_so(tmp_path: Path) -> None:
     source = make_source(tmp_path / "source.nwb")
     with h5py.File(source, "a") as file:  # as in DANDI:000207: the namespace names a file that is not there
@@ -103,6 +110,7 @@ def test_a_source_with_a_broken_schema_is_said_to_be_so(tmp_path: Path) -> None:
     assert content["result"]["validation"] == "done"
 
 
+@pytest.mark.slow
 def test_an_export_that_cannot_be_read_fails(tmp_path: Path) -> None:
     source = make_export(tmp_path)
     export_of(tmp_path).write_bytes(export_of(tmp_path).read_bytes()[:1000])
@@ -127,6 +135,7 @@ def test_findings_count_as_often_as_they_occur() -> None:
     assert new_findings(source, Report(Counter())) == []
 
 
+@pytest.mark.slow
 def test_findings_do_not_tell_files_apart(tmp_path: Path) -> None:
     def change(nwbfile: NWBFile) -> None:
         nwbfile.add_trial(start_time=40.0, stop_time=39.0, choice="left", timeseries=[nwbfile.acquisition["cue"]])

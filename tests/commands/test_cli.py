@@ -107,6 +107,7 @@ def test_a_question_that_the_file_cannot_answer_gives_one_line(
     assert says in one_line(errors)
 
 
+@pytest.mark.slow
 def test_a_graphics_card_that_is_not_there_is_said(
     tmp_path: Path, settings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,6 +184,7 @@ def test_quiet_says_nothing_when_all_is_well(tmp_path: Path, capsys: pytest.Capt
     logging.getLogger("xcebra_nwb").setLevel(logging.NOTSET)
 
 
+@pytest.mark.slow
 def test_the_commands_one_after_another_leave_every_file_and_the_same_bits(
     tmp_path: Path, settings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -155,6 +155,7 @@ def test_the_config_to_start_from_works_where_auto_does_not(tmp_path: Path, kind
     contract.check(extract_session(path, validate(yaml.safe_load(told.config)), "odd"))
 
 
+@pytest.mark.slow
 def test_what_auto_skips_is_named(tmp_path: Path) -> None:
     times, position = build.circling()
     nwb = build.new()

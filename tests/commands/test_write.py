@@ -45,6 +45,7 @@ def lineage_of(path: Path) -> dict[str, str]:
     return dict(zip(frame["key"], frame["value"], strict=True))
 
 
+@pytest.mark.slow
 def test_the_source_is_never_touched(tmp_path: Path) -> None:
     source = make_source(tmp_path / "source.nwb")
     make_results(tmp_path / NAME, source=source)
@@ -55,6 +56,7 @@ def test_the_source_is_never_touched(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["source.nwb", NAME]
 
 
+@pytest.mark.slow
 def test_identity_units_electrodes_and_intervals_stay(written: tuple[Path, Path, xr.Dataset]) -> None:
     source, directory, _ = written
     with NWBHDF5IO(source, "r") as before, NWBHDF5IO(export_of(directory), "r") as after:
@@ -88,6 +90,7 @@ def test_series_go_unless_an_interval_refers_to_them(written: tuple[Path, Path, 
         }
 
 
+@pytest.mark.slow
 def test_attributions_are_those_of_the_results(written: tuple[Path, Path, xr.Dataset]) -> None:
     _, directory, attribution = written
     frame = rows_of(export_of(directory), "xcebra_attribution")
@@ -118,6 +121,7 @@ def test_the_embedding_is_the_first_seeds_in_valid_bins(written: tuple[Path, Pat
         assert "position 0 to 2" in series.description
 
 
+@pytest.mark.slow
 def test_evenly_spaced_bins_have_a_rate(tmp_path: Path) -> None:
     source = make_source(tmp_path / "source.nwb")
     make_results(tmp_path / NAME, source=source)
@@ -161,6 +165,7 @@ def test_lineage_says_where_it_comes_from_and_what_was_found(written: tuple[Path
     assert not any(str(source.parent) in value for value in lineage.values())
 
 
+@pytest.mark.slow
 def test_the_lineage_names_the_sessions_of_the_space_but_not_their_folders(tmp_path: Path) -> None:
     source = make_source(tmp_path / "source.nwb")
     make_results(tmp_path / NAME, source=source)
@@ -173,6 +178,7 @@ def test_the_lineage_names_the_sessions_of_the_space_but_not_their_folders(tmp_p
     assert "aligned_to" not in lineage
 
 
+@pytest.mark.slow
 def test_activity_from_elsewhere_has_a_table_of_its_own(tmp_path: Path) -> None:
     source = make_source(tmp_path / "source.nwb")
     rng = np.random.default_rng(0)
@@ -188,6 +194,7 @@ def test_activity_from_elsewhere_has_a_table_of_its_own(tmp_path: Path) -> None:
         assert misc["xcebra_attribution"]["unit"].table is misc["xcebra_units"]
 
 
+@pytest.mark.slow
 def test_units_point_to_their_rows(tmp_path: Path) -> None:
     source = make_source(tmp_path / "source.nwb")
     rng = np.random.default_rng(0)
@@ -196,6 +203,7 @@ def test_units_point_to_their_rows(tmp_path: Path) -> None:
     assert rows_of(export_of(tmp_path / NAME), "xcebra_attribution")["unit"].tolist()[:4] == [1, 4, 11, 1]
 
 
+@pytest.mark.slow
 def test_what_is_not_known_has_no_column(tmp_path: Path) -> None:
     source = make_source(tmp_path / "source.nwb")
     make_results(tmp_path / NAME, source=source, seeds=1, nulls=0)
@@ -228,6 +236,7 @@ def contents(path: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_second_run_gives_the_same_contents(written: tuple[Path, Path, xr.Dataset]) -> None:
     source, directory, _ = written
     first = contents(export_of(directory))
@@ -238,6 +247,7 @@ def test_a_second_run_gives_the_same_contents(written: tuple[Path, Path, xr.Data
         np.testing.assert_equal(second[key], value, err_msg=key)
 
 
+@pytest.mark.slow
 def test_an_export_can_be_exported_again(written: tuple[Path, Path, xr.Dataset], tmp_path: Path) -> None:
     source = export_of(written[1])
     make_results(tmp_path / NAME, source=source)
@@ -249,6 +259,7 @@ def test_an_export_can_be_exported_again(written: tuple[Path, Path, xr.Dataset],
         assert list(nwbfile.acquisition) == ["cue"]
 
 
+@pytest.mark.slow
 def test_what_the_source_says_of_its_making_is_kept(tmp_path: Path) -> None:
     def change(nwbfile: NWBFile) -> None:
         nwbfile.was_generated_by = [["a tool", "1"]]
@@ -264,6 +275,7 @@ def test_what_the_source_says_of_its_making_is_kept(tmp_path: Path) -> None:
         assert nwbfile.source_script == "convert.m"
 
 
+@pytest.mark.slow
 def test_units_and_intervals_in_modules_stay_and_misc_is_shared(tmp_path: Path) -> None:
     def change(nwbfile: NWBFile) -> None:
         misc = nwbfile.create_processing_module(name="misc", description="the lab's own")
@@ -287,6 +299,7 @@ def test_units_and_intervals_in_modules_stay_and_misc_is_shared(tmp_path: Path) 
         assert "xcebra_lineage" in nwbfile.processing["misc"].data_interfaces
 
 
+@pytest.mark.slow
 def test_lists_of_ascii_text_stay_text(tmp_path: Path) -> None:
     source = make_source(tmp_path / "source.nwb")
     with h5py.File(source, "a") as file:
@@ -301,6 +314,7 @@ def test_lists_of_ascii_text_stay_text(tmp_path: Path) -> None:
             assert file["general"][name][0] == b"Doe, Jane"
 
 
+@pytest.mark.slow
 def test_a_source_that_changed_is_not_described(tmp_path: Path) -> None:
     source = make_source(tmp_path / "source.nwb")
     make_results(tmp_path / NAME, source=source)
@@ -311,6 +325,7 @@ def test_a_source_that_changed_is_not_described(tmp_path: Path) -> None:
     assert not export_of(tmp_path / NAME).exists()
 
 
+@pytest.mark.slow
 def test_errors_are_one_line_and_leave_nothing(tmp_path: Path) -> None:
     source = tmp_path / "source.nwb"
     source.write_text("not NWB")
@@ -327,6 +342,7 @@ def test_errors_are_one_line_and_leave_nothing(tmp_path: Path) -> None:
         write(source, tmp_path / NAME, NAME)
 
 
+@pytest.mark.slow
 def test_rows_that_the_source_does_not_have_fail(tmp_path: Path) -> None:
     source = make_source(tmp_path / "source.nwb")
     rng = np.random.default_rng(0)
@@ -341,6 +357,7 @@ def test_a_config_is_flat_in_the_table() -> None:
     assert dict(flat(nested)) == {"a.b": 1, "a.c": [1, 2], "d.0.e": None, "d.1.e": "x", "f": []}
 
 
+@pytest.mark.slow
 def test_pynapple_reads_it(written: tuple[Path, Path, xr.Dataset]) -> None:
     import pynapple
 

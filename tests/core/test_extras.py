@@ -47,6 +47,7 @@ def test_what_is_missing_is_named_with_its_extra(
     assert [path.name for path in bare.iterdir()] == ["methods.yaml"]
 
 
+@pytest.mark.slow
 def test_local_files_need_no_extra(bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
     nwb_builders.tiny(bare / "sub-a_ses-1.nwb")
     assert run(capsys, "discover", ".", "-o", "sessions.tsv")[0] == 0

@@ -197,6 +197,7 @@ def elsewhere(verb: str, directory: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_two_processes_do_not_work_on_one_session_at_a_time(tmp_path: Path) -> None:
     found = []
 

@@ -26,6 +26,7 @@ def codes_in_the_code() -> dict[str, list[str]]:
     return used
 
 
+@pytest.mark.slow
 def test_every_code_is_used_and_none_is_unknown() -> None:
     assert set(codes_in_the_code()) == set(Code.__members__)
 

@@ -94,6 +94,7 @@ def recording(bins: int, units: int) -> tuple[xr.Dataset, Activity]:
     return made, activity
 
 
+@pytest.mark.slow
 def test_counts_go_to_the_file_part_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, activity = recording(bins=60_000, units=200)
     assert made["activity"].dtype == np.uint8

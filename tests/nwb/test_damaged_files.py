@@ -37,6 +37,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         return fuzz.make_bases(tmp_path_factory.mktemp("bases"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [*REGRESSIONS, *SHORT])
 def test_a_damaged_file_ends_in_a_session_or_in_one_line(bases: dict[str, Path], tmp_path: Path, seed: int) -> None:
     assert fuzz.run_apart(bases, seed, tmp_path) == ""

@@ -52,6 +52,7 @@ def plain(tmp_path: Path) -> Path:
     return build.save(nwb, tmp_path / "plain.nwb")
 
 
+@pytest.mark.slow
 def test_the_whole_contract_on_an_ordinary_file(tmp_path: Path) -> None:
     path = build.tiny(tmp_path / "tiny.nwb", seconds=60)
     files = extract(path, tmp_path / "results" / "one", validate({}), "one")
@@ -137,6 +138,7 @@ def test_short_gaps_are_bridged(tmp_path: Path) -> None:
     assert not run(path, time={"max_gap": 0.3})["valid"].values.all()
 
 
+@pytest.mark.slow
 def test_within_a_range_or_a_query(tmp_path: Path) -> None:
     nwb = build.new()
     build.add_units(nwb, build.steady_spikes())

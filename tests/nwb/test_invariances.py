@@ -13,6 +13,7 @@ import h5py
 import numcodecs
 import numpy as np
 import pandas as pd
+import pytest
 import xarray as xr
 import zarr
 from hypothesis import given, settings
@@ -127,6 +128,7 @@ def test_counts_are_the_spikes_inside_the_bins(
     assert activity.spike_counts(valid).tolist() == counts[valid].sum(axis=0, dtype=int).tolist()
 
 
+@pytest.mark.slow
 @SOME
 @given(recording=recordings())
 def test_counts_of_a_session_are_the_spikes_in_its_observed_bins(recording: Recording) -> None:
@@ -140,6 +142,7 @@ def test_counts_of_a_session_are_the_spikes_in_its_observed_bins(recording: Reco
     assert masks.observed_by_all(grid, recording.observed)[valid].all()
 
 
+@pytest.mark.slow
 @SOME
 @given(recording=recordings(), shift=st.integers(-1000, 100_000))
 def test_shifting_all_times_shifts_time_alone(recording: Recording, shift: int) -> None:
@@ -150,6 +153,7 @@ def test_shifting_all_times_shifts_time_alone(recording: Recording, shift: int) 
     assert np.array_equal(there["time"].values, here["time"].values + shift)
 
 
+@pytest.mark.slow
 @SOME
 @given(recording=recordings(), order=st.permutations(range(UNITS)))
 def test_the_order_of_units_and_irrelevant_objects_change_nothing(recording: Recording, order: list[int]) -> None:
@@ -158,6 +162,7 @@ def test_the_order_of_units_and_irrelevant_objects_change_nothing(recording: Rec
     xr.testing.assert_identical(back.drop_vars("row"), plain.drop_vars("row").drop_attrs(deep=False))
 
 
+@pytest.mark.slow
 @settings(SOME, max_examples=8)
 @given(recording=recordings())
 def test_hdf5_and_zarr_give_the_same_dataset(recording: Recording) -> None:

@@ -225,6 +225,7 @@ def test_a_new_layout_is_one_class(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert notes[0] == "neural data: /units (6 units): a test"
 
 
+@pytest.mark.slow
 def test_units_are_chosen_by_what_is_computed_of_them(tmp_path: Path) -> None:
     steady = np.arange(600) * 0.1 + 0.05
     spikes = {

@@ -67,6 +67,7 @@ def not_consolidated(folder: Path) -> None:
         (folder / "zarr.json").write_text(json.dumps({k: v for k, v in root.items() if k != "consolidated_metadata"}))
 
 
+@pytest.mark.slow
 def test_hdf5_and_zarr_give_the_same_dataset_and_inventory(rich: Path, folder: Path) -> None:
     expected, found = extract_session(rich, CONFIG, "one"), extract_session(folder, CONFIG, "one")
     xr.testing.assert_identical(found.drop_attrs(deep=False), expected.drop_attrs(deep=False))
@@ -75,6 +76,7 @@ def test_hdf5_and_zarr_give_the_same_dataset_and_inventory(rich: Path, folder: P
     assert told(folder) == told(rich)
 
 
+@pytest.mark.slow
 def test_format_3_gives_the_same_dataset_and_inventory(tmp_path: Path, newest: Path) -> None:
     small = zarr_recordings.in_hdf5(tmp_path / "rich.nwb", 50, epochs=True)
     expected, found = extract_session(small, CONFIG, "one"), extract_session(newest, CONFIG, "one")
@@ -175,6 +177,7 @@ def test_links_that_go_in_circles_or_elsewhere_are_said(folder: Path, tmp_path: 
         assert "/units" in file.groups and "/acquisition/up" not in file.groups
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zipped", [False, True])
 @pytest.mark.parametrize("recording", ["folder", "newest"])
 def test_zarr_goes_all_the_way_from_discover_to_check(

@@ -62,12 +62,14 @@ def test_a_room_that_no_layer_names_breaks_the_contract(tmp_path: Path) -> None:
     assert "loose" in outcome.stdout
 
 
+@pytest.mark.slow
 def test_only_commands_that_compute_with_torch_load_it() -> None:
     modules = [f"xcebra_nwb.commands.{command}" for command in COMMANDS if command not in WITH_TORCH]
     code = f"import sys, {', '.join(modules)}; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
+@pytest.mark.slow
 def test_what_an_extra_brings_is_loaded_only_by_what_needs_it() -> None:
     """A run on local files, from the table of sessions to the summary, needs no extra."""
     commands = [command for command in COMMANDS if command not in {"simulate", "benchmark", "tune"}]

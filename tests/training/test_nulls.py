@@ -55,6 +55,7 @@ def test_every_null_of_a_trial_label_is_constant_within_trials(session: xr.Datas
         assert all(len(np.unique(values[trial == t])) == 1 for t in np.unique(trial))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", ["laps", "drift"])
 def test_a_label_that_repeats_itself_or_drifts_has_no_null_and_says_so(session: xr.Dataset, label: str) -> None:
     time = np.arange(BINS)

@@ -24,6 +24,7 @@ from xcebra_nwb.xcebra.trainers.loss import Contrast
 TWO_STEPS_TIME, TWO_STEPS_POSITION = 3.493882, 3.494302  # nats, mean of the first two steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp", "conv10"])
 def test_members_of_an_ensemble_are_the_models_trained_alone(name: str) -> None:
     together = trained([0, 0, 90], [1, 2, 3], name=name)
@@ -157,6 +158,7 @@ def test_cosine_and_negatives_train_too() -> None:
     assert found.loss[0, 1, -1] < found.loss[0, 1, 0]
 
 
+@pytest.mark.slow
 def test_held_out_losses_are_repeatable_and_near_those_of_training() -> None:
     activity, position = recording()
     shape = architecture("mlp", UNITS, hidden=16, outputs=OUTPUTS)
@@ -172,6 +174,7 @@ def test_held_out_losses_are_repeatable_and_near_those_of_training() -> None:
     np.testing.assert_allclose(losses[0][0], model.loss[0, :, -10:].mean(axis=-1), rtol=0.15)
 
 
+@pytest.mark.slow
 def test_the_held_out_loss_is_drawn_from_what_trained_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = make_session(np.random.default_rng(0))
     session.save(made, tmp_path / "session.nc")
@@ -221,6 +224,7 @@ def weighted(x: float, y: float, **changes: object) -> np.ndarray:
     return contrastive.train(activity, shape, blocks, data, [np.random.default_rng(1)], options(60, **changes)).loss[0]
 
 
+@pytest.mark.slow
 def test_a_weight_multiplies_the_loss_in_what_is_minimised_and_not_in_the_curve() -> None:
     for_x, for_y = weighted(1, 0.01), weighted(0.01, 1)
     np.testing.assert_array_equal(for_x[:, 0], for_y[:, 0])  # of the first step, before any update
@@ -229,6 +233,7 @@ def test_a_weight_multiplies_the_loss_in_what_is_minimised_and_not_in_the_curve(
     assert y[1] < x[1] - 0.1
 
 
+@pytest.mark.slow
 def test_the_penalty_has_a_weight_of_its_own() -> None:
     # Adam's steps do not depend on the scale of what is minimised, so only ratios of weights count.
     together = weighted(3, 3, regularizer_weight=0.3)
@@ -236,6 +241,7 @@ def test_the_penalty_has_a_weight_of_its_own() -> None:
     assert not np.allclose(together, weighted(1, 1, regularizer_weight=0.3), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_training_records_scales_weights_and_remarks(tmp_path: Path) -> None:
     made = make_session(np.random.default_rng(0))
     session.save(made, tmp_path / "session.nc")

@@ -223,6 +223,7 @@ def maps(
     return found
 
 
+@pytest.mark.slow
 def test_support_is_a_method_beside_the_others() -> None:
     by_method, over_time = collected([0, 2])
     found = maps(["neuron_gradient", generator_support.METHOD], members=[0, 2], over_time=over_time)
@@ -239,6 +240,7 @@ def test_support_is_a_method_beside_the_others() -> None:
     assert (per_bin.mean(axis=1) <= found.label[generator_support.METHOD][[0, 2]].mean(axis=0) + 1e-6).all()
 
 
+@pytest.mark.slow
 def test_support_as_the_tested_method_is_computed_for_all_members_with_the_same_bits() -> None:
     first, again = (maps([generator_support.METHOD, "neuron_gradient"], members=[0]) for _ in range(2))
     assert np.isfinite(first.label[generator_support.METHOD]).all()

@@ -76,6 +76,7 @@ def across(fitted: tuple[np.ndarray, np.ndarray], tested: tuple[np.ndarray, np.n
     return decoding_score(latents, position, np.flatnonzero(HALF), BINS + np.flatnonzero(~HALF), "continuous")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("similarity", ["euclidean", "cosine"])
 def test_a_single_session_is_trained_as_ever_bit_by_bit(similarity: str) -> None:
     (alone, _), seeds = part(0, 8, [0, 200]), (1, 2)
@@ -92,6 +93,7 @@ def test_a_single_session_is_trained_as_ever_bit_by_bit(similarity: str) -> None
     np.testing.assert_array_equal(losses[0], expected)
 
 
+@pytest.mark.slow
 def test_sessions_of_different_units_come_to_lie_in_one_space_and_a_later_one_is_aligned_to_it() -> None:
     sessions = [part(3, 10), part(4, 15), part(5, 12)]
     (first, first_position), (second, second_position), (later, later_position) = sessions
@@ -119,6 +121,7 @@ def test_sessions_of_different_units_come_to_lie_in_one_space_and_a_later_one_is
     np.testing.assert_allclose(losses, aligned.loss[:, :, -20:].mean(axis=-1), rtol=0.15)
 
 
+@pytest.mark.slow
 def test_a_member_does_not_depend_on_the_other_members_and_comes_out_again() -> None:
     options = Options(**(vars(OPTIONS) | {"steps": 20}))
 
@@ -132,6 +135,7 @@ def test_a_member_does_not_depend_on_the_other_members_and_comes_out_again() -> 
         np.testing.assert_allclose(both[:, member], losses([shift], [seed])[:, 0], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_nulls_of_all_sessions_find_no_common_space() -> None:
     (first, first_position), (second, second_position) = part(0, 10, [200]), part(1, 15, [320])
     a, b = joint.train_together([first, second], BLOCKS, generators(1), OPTIONS)

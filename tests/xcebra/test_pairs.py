@@ -68,6 +68,7 @@ def test_every_window_that_fits_is_used(segment: np.ndarray, window: int) -> Non
     np.testing.assert_array_equal(usable_bins(segment, window), expected)
 
 
+@pytest.mark.slow
 @given(st.integers(10, 300), st.floats(0.05, 0.5), st.integers(1, 5), st.integers(0, 9))
 def test_training_keeps_away_from_what_is_held_out(bins: int, share: float, blocks: int, guard: int) -> None:
     split = split_bins(np.ones(bins, dtype=bool), share, blocks, guard)

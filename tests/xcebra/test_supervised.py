@@ -61,6 +61,7 @@ def trained(shifts: list[int], seeds: list[int], steps: int = 20, name: str = "m
     return shape, data, supervised.train(activity, shape, BLOCKS, data, generators, options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp", "conv10"])
 def test_members_of_an_ensemble_are_the_models_trained_alone(name: str) -> None:
     _, _, together = trained([0, 0, 90], [1, 2, 3], name=name)
@@ -78,12 +79,14 @@ def test_the_same_seeds_give_the_same_bits() -> None:
         assert torch.equal(a[0], b[0])
 
 
+@pytest.mark.slow
 def test_it_learns_what_the_activity_holds_and_nothing_else() -> None:
     _, _, model = trained([0, 90], [1, 2], steps=300, regularizer_weight=0.0)
     assert model.loss[0, 0, -1] < 0.05
     assert model.loss[1, 0, -1] > 0.5
 
 
+@pytest.mark.slow
 def test_the_regularizer_makes_the_jacobian_smaller() -> None:
     activity, _ = recording()
     size = {}
@@ -204,6 +207,7 @@ def test_blocks_of_the_right_width_are_taken_as_they_are(session: xr.Dataset) ->
     assert outputs == 7
 
 
+@pytest.mark.slow
 def test_a_supervised_ensemble_goes_through_training_attribution_and_assessment(
     session: xr.Dataset, tmp_path: Path
 ) -> None:
