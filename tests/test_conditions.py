@@ -24,7 +24,7 @@ from xcebra_nwb.xcebra.decoding import label_features
 from .conditions import conditions
 
 GOOD = Evidence(score=0.4, null_scores=(-0.2, -0.1, 0.02), consistency=0.8, significant=12, units=31)
-DOCUMENT = (Path(__file__).parents[1] / "docs" / "verdicts.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[1] / "docs" / "reference" / "verdicts.md").read_text(encoding="utf-8")
 SAMPLES = np.arange(2000)
 TRAIN, TEST = SAMPLES[SAMPLES % 500 < 400], SAMPLES[SAMPLES % 500 >= 420]
 

@@ -1,4 +1,4 @@
-"""The example of docs/your-layout.md works, as a plug-in that an installed package brings."""
+"""The example of docs/how-to/your-layout.md works, as a plug-in that an installed package brings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.nwb.inventory.inventory import inventory
 from xcebra_nwb.nwb.neural.readers import registry
 
-PAGE = Path(__file__).parent.parent / "docs" / "your-layout.md"
+PAGE = Path(__file__).parent.parent / "docs" / "how-to" / "your-layout.md"
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def _refused(what: str, error: requests.HTTPError) -> XcebraError:
     if status == 404:
         return UsageError(f"{what}: not in the archive", "see `dandi ls` for what there is")
     if status in KEY_WANTED:
-        return UsageError(f"{what}: the archive wants a key, or another one", "see docs/archive.md on keys")
+        return UsageError(f"{what}: the archive wants a key, or another one", "see docs/how-to/archive.md on keys")
     return Failure(f"{what}: the archive answers {status}, again and again", "the same command goes on from here")
 
 

@@ -1,7 +1,7 @@
 """Identifiability of the embedding: does a label live in its own block of latents, and is that block what it seems?
 
-The theory (docs/method.md, "Regulariser") gives a label's map its zeros only if no other latent carries the label, if
-the block's directions are ones along which the data vary, and if outputs are not clipped flat.
+The theory (docs/background/method.md, "Regulariser") gives a label's map its zeros only if no other latent carries the
+label, if the block's directions are ones along which the data vary, and if outputs are not clipped flat.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def leak(latents: Floats, first: int, last: int, train: NDArray, test: NDArray) 
 
     Held-out R2 of a nearest-neighbour regression; NaN when there are no other latents. The others of a block that is
     nested in a larger one include the rest of the larger one. The zeros of a label's map are meaningful only as far as
-    this is low (see docs/method.md).
+    this is low (see docs/background/method.md).
     """
     others = others_of(latents, first, last)
     if not others.shape[1]:

@@ -1,4 +1,4 @@
-"""What the theory needs of a label's data and of its encoder, one rule a condition (docs/verdicts.md argues each)."""
+"""Conditions of the theory on a label's data and its encoder, one rule for each (docs/reference/verdicts.md)."""
 
 from __future__ import annotations
 

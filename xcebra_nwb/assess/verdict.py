@@ -1,4 +1,4 @@
-"""The verdict on a label, by written rules (docs/verdicts.md), in words."""
+"""The verdict on a label, by written rules (docs/reference/verdicts.md), in words."""
 
 from __future__ import annotations
 

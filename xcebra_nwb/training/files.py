@@ -1,4 +1,4 @@
-"""What training leaves of a session: model.safetensors, training.nc and embedding.nc (docs/results.md)."""
+"""What training leaves of a session: model.safetensors, training.nc and embedding.nc (docs/reference/results.md)."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _label_scale(trainee: Trainee) -> xr.Variable:
 
 
 def _history(trainee: Trainee, fitted: Fitted, config: Config) -> xr.Dataset:
-    """training.nc: see docs/results.md."""
+    """training.nc: see docs/reference/results.md."""
     objectives, trained, units = trainee.objectives, fitted.trained, {"units": fitted.units}
     return xr.Dataset(
         {

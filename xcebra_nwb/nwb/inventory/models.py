@@ -112,7 +112,7 @@ class Automatic(BaseModel):
 
 
 class Refused(BaseModel):
-    """Why ``auto`` cannot work with the file (``code``: docs/refusals.md), and what would help."""
+    """Why ``auto`` cannot work with the file (``code``: docs/reference/refusals.md), and what would help."""
 
     code: Code | None
     reason: str
