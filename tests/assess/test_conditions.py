@@ -27,7 +27,7 @@ from xcebra_nwb.assess.verdict import Evidence, verdict
 from xcebra_nwb.core.session import label_features
 
 GOOD = Evidence(score=0.4, null_scores=(-0.2, -0.1, 0.02), consistency=0.8, significant=12, units=31)
-DOCUMENT = (DOCS / "verdicts.md").read_text(encoding="utf-8")
+DOCUMENT = (DOCS / "reference" / "verdicts.md").read_text(encoding="utf-8")
 SAMPLES = np.arange(2000)
 TRAIN, TEST = SAMPLES[SAMPLES % 500 < 400], SAMPLES[SAMPLES % 500 >= 420]
 

@@ -1,4 +1,4 @@
-"""docs/labels.md: every config on the page works on a file that holds what it names."""
+"""docs/reference/labels.md: every config on the page works on a file that holds what it names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.nwb.extraction.extract import extract_session
 
-PAGE = DOCS / "labels.md"
+PAGE = DOCS / "reference" / "labels.md"
 CONFIGS = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 

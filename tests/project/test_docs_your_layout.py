@@ -1,4 +1,4 @@
-"""The example of docs/your-layout.md works, as a plug-in that an installed package brings."""
+"""The example of docs/how-to/your-layout.md works, as a plug-in that an installed package brings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.nwb.inventory.inventory import inventory
 from xcebra_nwb.nwb.neural.readers import registry
 
-PAGE = DOCS / "your-layout.md"
+PAGE = DOCS / "how-to" / "your-layout.md"
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def _refused(what: str, error: requests.HTTPError) -> XcebraError:
         return UsageError(f"{what}: not in the archive", "see `dandi ls` for what there is")
     if status in KEY_WANTED:
         return UsageError(
-            f"{what}: the archive needs a key, or does not accept this one", "see docs/archive.md on keys"
+            f"{what}: the archive needs a key, or does not accept this one", "see docs/how-to/archive.md on keys"
         )
     return Failure(f"{what}: the archive answered {status} several times", "run the same command again to continue")
 

@@ -1,6 +1,6 @@
 """The conditions that the theory needs of a label's data and of its encoder: one table, and its judge.
 
-``docs/verdicts.md`` argues each condition; a test compares the page with the table.
+``docs/reference/verdicts.md`` argues each condition; a test compares the page with the table.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Identifiability of the embedding: does a label live in its own block of latents, and is that block what it seems?
 
-The theory (docs/method.md, "Regulariser") gives a label's map its zeros only if no other latent carries the label, if
-the data vary along the block's directions, and if no output is clipped flat.
+The theory (docs/background/method.md, "Regulariser") gives a label's map its zeros only if no other latent carries the
+label, if the data vary along the block's directions, and if no output is clipped flat.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def leak(latents: Floats, first: int, last: int, train: NDArray, test: NDArray) 
     """Return how well the block of a label follows from the other latents.
 
     The other latents of a block that is nested in a larger one include the rest of the larger one. The zeros of a
-    label's map mean something only as far as this number is low (docs/method.md).
+    label's map mean something only as far as this number is low (docs/background/method.md).
 
     Args:
         latents: (sample, latent).

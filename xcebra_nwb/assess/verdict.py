@@ -1,4 +1,4 @@
-"""The verdict on a label in words, by the written rules of docs/verdicts.md."""
+"""The verdict on a label in words, by the written rules of docs/reference/verdicts.md."""
 
 from __future__ import annotations
 

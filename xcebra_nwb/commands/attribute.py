@@ -211,7 +211,7 @@ def _dataset(
     bins: NDArray[np.int64],
     config: Config,
 ) -> xr.Dataset:
-    """attribution.nc: see docs/results.md."""
+    """attribution.nc: see docs/reference/results.md."""
     methods = list(config.attribution.methods)
     seed = np.array(members.seeds(history))
     label_maps = np.stack([maps.label[method] for method in methods], axis=1)  # (member, method, label, unit)

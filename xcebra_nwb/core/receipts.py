@@ -37,7 +37,7 @@ class Receipt(BaseModel):
     command: str = Field(alias="verb")  # the name in the file is older than the word
     session: str
     state: State
-    code: Code | None = Field(None, description="why it was refused, see docs/refusals.md")
+    code: Code | None = Field(None, description="why it was refused, see docs/reference/refusals.md")
     reason: str = ""
     remedy: str = ""
     files: dict[str, str] = Field(default_factory=dict, description="file name: SHA-256")

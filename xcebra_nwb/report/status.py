@@ -27,7 +27,7 @@ class Status(BaseModel):
 
     session: str
     state: Literal["done", "refused", "failed"]
-    code: Code | None = None  # of a refusal, see docs/refusals.md
+    code: Code | None = None  # of a refusal, see docs/reference/refusals.md
     reason: str = ""
     remedy: str = ""
     verb: str = ""  # where it ended, if it did not end well

@@ -1,4 +1,4 @@
-"""The written rule that chooses a setting by held-out loss, leak and consistency (docs/tuning.md).
+"""The written rule that chooses a setting by held-out loss, leak and consistency (docs/how-to/tuning.md).
 
 No rule reads the decoding of a label, its nulls' p-values or a number of significant units: a setting that is chosen
 because it finds more would find more on labels that mean nothing, too.

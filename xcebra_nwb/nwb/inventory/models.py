@@ -116,7 +116,7 @@ class Automatic(BaseModel):
 class Refused(BaseModel):
     """The reason why ``auto`` cannot use a file, and a remedy.
 
-    ``code`` is listed in docs/refusals.md.
+    ``code`` is listed in docs/reference/refusals.md.
     """
 
     code: Code | None

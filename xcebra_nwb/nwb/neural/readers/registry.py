@@ -2,7 +2,7 @@
 
 To read another layout, add a module to this folder with a class that has the three methods of :class:`Reader`, and
 decorate it with ``@reader("name of the layout", rank)``. Nothing else needs to change. Another package can bring such
-a module too: ``docs/your-layout.md`` explains both.
+a module too: ``docs/how-to/your-layout.md`` explains both.
 """
 
 from __future__ import annotations
