@@ -41,8 +41,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         discover([f"{archive.site}/dandiset/000001"], folder / "t.tsv")
         fetch(folder / "t.tsv", directory, "stream")
         analysed(directory / "source.json", directory)
-        for verb in ORDER:
-            save(Receipt(command=verb, session=NAME, state="done"), directory)
+        for command in ORDER:
+            save(Receipt(command=command, session=NAME, state="done"), directory)
         yield folder
 
 

@@ -109,8 +109,8 @@ def test_the_pages_show_how_sessions_read_each_other(two: list[Path]) -> None:
         assessment = read_json(directory / "assessment.json")
         write_json(directory / "assessment.json", assessment | {"across_sessions": scored(other)})
         report(directory)
-        for verb in ORDER:
-            save_receipt(Receipt(command=verb, session=directory.name, state="done"), directory)
+        for command in ORDER:
+            save_receipt(Receipt(command=command, session=directory.name, state="done"), directory)
     page = Page(two[0] / "report.html")
     assert "space" in page.ids
     assert "Scores from decoders of other sessions: position 0.8." in page.html

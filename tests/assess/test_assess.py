@@ -16,7 +16,7 @@ from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.assess.verdict import Evidence, verdict
 from xcebra_nwb.attribution.comparison import map_agreement
 from xcebra_nwb.attribution.null_test import score_maps
-from xcebra_nwb.commands import assess as verb
+from xcebra_nwb.commands import assess as command
 from xcebra_nwb.core import members, netcdf
 
 SAMPLES = np.arange(1000)
@@ -130,7 +130,7 @@ def test_nulls_are_decoded_from_the_label_that_they_saw(tmp_path: Path) -> None:
     for null in members.nulls(embedding, "head_direction"):  # each carries the label that it was trained on
         embedding["embedding"][null, bins] = np.roll(seed, int(embedding["shift"][null]), axis=0)
     netcdf.save_dataset(embedding, tmp_path / "embedding.nc")
-    verb.assess(tmp_path)
+    command.assess(tmp_path)
     found = json.loads((tmp_path / "assessment.json").read_text())["labels"]["head_direction"]
     assert found["decoding"]["score"] > 0.8
     assert min(found["decoding"]["nulls"]) > 0.8

@@ -43,8 +43,8 @@ def judged(
     session["label"] = variable(label)
     settings = schema.validate(SETTINGS | changes)
     contract.save(session, directory / "session.nc")
-    for verb in (train, attribute):
-        verb(directory, settings)
+    for command in (train, attribute):
+        command(directory, settings)
     assess(directory)
     return json.loads((directory / "assessment.json").read_text())["labels"]["label"]
 
@@ -127,8 +127,8 @@ def test_a_copy_among_the_other_latents_is_a_leak(tmp_path: Path) -> None:
     session = session_of(np.hstack([tuned(label, rng), tuned(walk[:, 1:], rng)]), {"label": label, "copy": copy})
     contract.save(session, tmp_path / "session.nc")
     settings = schema.validate(SETTINGS | {"encoder": {"hidden": 24, "outputs": 6}})
-    for verb in (train, attribute):
-        verb(tmp_path, settings)
+    for command in (train, attribute):
+        command(tmp_path, settings)
     assess(tmp_path)
     found = json.loads((tmp_path / "assessment.json").read_text())["labels"]
     assert all("leak" in broken(result) for result in found.values())

@@ -197,7 +197,7 @@ def test_the_commands_one_after_another_leave_every_file_and_the_same_bits(
         assert run(capsys, "attribute", directory, "-c", settings)[0] == 0
         assert run(capsys, "assess", directory)[0] == 0
         receipts = [
-            json.loads((directory / "receipts" / f"{verb}.json").read_text()) for verb in ("train", "attribute")
+            json.loads((directory / "receipts" / f"{command}.json").read_text()) for command in ("train", "attribute")
         ]
         digests.append([receipts[0]["files"]["model.safetensors"], receipts[1]["files"]["attribution.nc"]])
         assert set(json.loads((directory / "assessment.json").read_text())["labels"]) == {

@@ -12,8 +12,8 @@ from xcebra_nwb.core.batches import TOGETHER, log_path
 from xcebra_nwb.core.receipts import Receipt
 
 
-def write_log(results: Path, who: str, verb: str, text: str, time: int = 1) -> Path:
-    path = results / "logs" / who / f"{verb}.log"
+def write_log(results: Path, who: str, command: str, text: str, time: int = 1) -> Path:
+    path = results / "logs" / who / f"{command}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     os.utime(path, (time, time))
@@ -25,8 +25,8 @@ def test_the_log_of_a_job_for_all_sessions_is_said_once(tmp_path: Path, caplog: 
     write_log(tmp_path, TOGETHER, "train", "2 sessions in one space\ntraining: 5 of 9 steps, 4.0/s, 1 s left\n")
     for session in ("a", "b"):
         write_log(tmp_path, session, "extract", "12 units\n")
-        for verb in ("extract", "train"):
-            receipts.save(Receipt(command=verb, session=session, state="done"), tmp_path / session)
+        for command in ("extract", "train"):
+            receipts.save(Receipt(command=command, session=session, state="done"), tmp_path / session)
     with caplog.at_level(logging.INFO, logger="xcebra_nwb"):
         monitor.poll()
         monitor.poll()
@@ -37,9 +37,9 @@ def test_the_log_of_a_job_for_all_sessions_is_said_once(tmp_path: Path, caplog: 
 def test_what_is_done_again_is_said_and_what_an_earlier_run_did_is_not(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for verb in ("extract", "assess"):
-        write_log(tmp_path, "a", verb, "old\n")
-        receipts.save(Receipt(command=verb, session="a", state="done"), tmp_path / "a")
+    for command in ("extract", "assess"):
+        write_log(tmp_path, "a", command, "old\n")
+        receipts.save(Receipt(command=command, session="a", state="done"), tmp_path / "a")
     monitor = RunMonitor(tmp_path, ["a"])
     with caplog.at_level(logging.INFO, logger="xcebra_nwb"):
         monitor.poll()

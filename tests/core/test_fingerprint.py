@@ -20,7 +20,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def fingerprints() -> dict[str, str]:
     for cached in (provenance.fingerprint, provenance._read):
         cached.cache_clear()
-    return {verb: provenance.fingerprint(verb) for verb in ("extract", "train", "attribute", "assess")}
+    return {command: provenance.fingerprint(command) for command in ("extract", "train", "attribute", "assess")}
 
 
 def edit(file: Path, old: str, new: str) -> None:
@@ -43,7 +43,7 @@ def test_a_constant_in_a_helper_changes_the_commands_that_use_it_and_no_other(pa
     before = fingerprints()
     edit(package / "assess" / "identifiability.py", 'NO_OTHERS = "', 'NO_OTHERS = "Alas, ')
     after = fingerprints()
-    assert {verb for verb in before if before[verb] != after[verb]} == {"assess"}
+    assert {command for command in before if before[command] != after[command]} == {"assess"}
 
 
 @pytest.mark.slow

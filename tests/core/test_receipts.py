@@ -187,14 +187,14 @@ def test_json_knows_no_nan(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def elsewhere(verb: str, directory: Path) -> "subprocess.CompletedProcess[str]":
+def elsewhere(command: str, directory: Path) -> "subprocess.CompletedProcess[str]":
     """What becomes of a command that another process does on the session of ``directory``."""
     program = (
         "import pathlib, sys; from xcebra_nwb.core import receipts;"
         "receipts.run_command(sys.argv[1], pathlib.Path(sys.argv[2]), lambda: []); print('done')"
     )
-    command = [sys.executable, "-c", program, verb, str(directory)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    arguments = [sys.executable, "-c", program, command, str(directory)]
+    return subprocess.run(arguments, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.slow
@@ -223,8 +223,8 @@ def test_what_a_kill_left_half_written_goes_with_the_next_run(tmp_path: Path) ->
     mine = [tmp_path / name for name in (".notes-training.nc", "7-training.nc")]
     for file in left + mine:
         file.write_text("half")
-    for verb, names in (("train", ["training.nc"]), ("write", ["sub-1_desc-xcebra.nwb"])):
-        receipts.run_command(verb, tmp_path, writes(tmp_path, names[0]))
+    for command, names in (("train", ["training.nc"]), ("write", ["sub-1_desc-xcebra.nwb"])):
+        receipts.run_command(command, tmp_path, writes(tmp_path, names[0]))
     assert not any(file.exists() for file in left)
     assert all(file.exists() for file in mine)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.support.make_results import make_session
-from xcebra_nwb.commands import attribute as verb
+from xcebra_nwb.commands import attribute as command
 from xcebra_nwb.commands.align import align
 from xcebra_nwb.commands.assess import assess
 from xcebra_nwb.commands.attribute import attribute
@@ -143,7 +143,7 @@ def test_what_generators_explain_is_not_kept_twice(
         attribute(tmp_path, SETTINGS)
         return netcdf.load_dataset(tmp_path / "attribution.nc")
 
-    monkeypatch.setattr(verb, "recorded_inputs", spy)
+    monkeypatch.setattr(command, "recorded_inputs", spy)
     once = found()
     assert len(asked) == int(smoothing > 0 or standardize)
     monkeypatch.setattr(activity, "is_raw", lambda session: False)  # as if there were more to it

@@ -382,9 +382,9 @@ def test_page_is_the_same_twice(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_refused_session_gets_a_page_that_says_why(tmp_path: Path) -> None:
-    for verb in ("extract", "train"):
+    for command in ("extract", "train"):
         refusal = Receipt(
-            verb=verb,
+            command=command,
             session="sub-a",
             state="refused",
             code=Code.NO_LABEL,

@@ -29,16 +29,16 @@ def done(results: Path, name: str, seed: int = 0) -> Session:
     directory, rng = results / name, np.random.default_rng(seed)
     make_results(directory, rng, session=make_session(rng, name=name))
     (directory / "report.html").write_text("a page")
-    for verb in ORDER:
-        save(Receipt(command=verb, session=name, state="done"), directory)
+    for command in ORDER:
+        save(Receipt(command=command, session=name, state="done"), directory)
     return Session(session=name, include=True, source=f"{name}.nwb", found="12 units")
 
 
 def refused(results: Path, name: str) -> Session:
-    for verb in ORDER[1:]:  # a local file is not fetched
+    for command in ORDER[1:]:  # a local file is not fetched
         said = {"code": Code.NO_LABEL, "reason": f"no behaviour {EVIL}", "remedy": "name [label]"}
-        refusal = Receipt(command=verb, session=name, state="refused", **said)
-        receipt = Receipt(command=verb, session=name, state="done") if verb == "report" else refusal
+        refusal = Receipt(command=command, session=name, state="refused", **said)
+        receipt = Receipt(command=command, session=name, state="done") if command == "report" else refusal
         save(receipt, results / name)
     return Session(session=name, include=True, source=f"{name}.nwb", found="3 units")
 

@@ -121,18 +121,18 @@ WRONG = (
 )
 
 
-@pytest.mark.parametrize("verb", ["discover", "inspect"])
+@pytest.mark.parametrize("command", ["discover", "inspect"])
 @pytest.mark.parametrize(("form", "says"), WRONG)
 def test_every_other_form_is_refused_in_one_line_that_helps(
-    form: str, says: str, verb: str, held: Loopback, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    form: str, says: str, command: str, held: Loopback, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if verb == "inspect" and "outside an archive" in says:
+    if command == "inspect" and "outside an archive" in says:
         pytest.skip("it is read where it is")
     asset = next(iter(held.dandisets[DANDISET].versions[VERSION].assets))
     text = form.format(site=held.site, store=held.store, asset=asset)
     asked = len(held.requests)
-    to = ("-o", tmp_path / "t.tsv") if verb == "discover" else ()
-    assert run(verb, *to, "--", text) == 2
+    to = ("-o", tmp_path / "t.tsv") if command == "discover" else ()
+    assert run(command, *to, "--", text) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert any(one in line for one in says.split("|"))
     assert line.endswith(")") and SECRET not in line and "\x1b" not in line
@@ -140,12 +140,12 @@ def test_every_other_form_is_refused_in_one_line_that_helps(
     assert says.startswith(("No such", "not in")) or not any("/assets/" in one for one in held.requests[asked:])
 
 
-@pytest.mark.parametrize("verb", ["extract", "write", "check"])
+@pytest.mark.parametrize("command", ["extract", "write", "check"])
 @pytest.mark.parametrize("text", [FILE, "s3://b/x.nwb", f"https://u:{SECRET}@h.invalid/x.nwb"])
 def test_commands_on_a_session_refuse_them_too(
-    verb: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(verb, text, tmp_path / NAME) == 2
+    assert run(command, text, tmp_path / NAME) == 2
     said = capsys.readouterr().err
     assert "no such file" not in said and SECRET not in said
     assert not any(SECRET in one.read_text() for one in tmp_path.rglob("*.json"))

@@ -81,8 +81,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_results(folder / "a", session=session)
     write_json(folder / "a" / "inventory.json", dict.fromkeys(words, words) | {"records": [dict.fromkeys(words, 1)]})
     write_json(folder / "a" / "check.json", {"new": [{"message": one} for one in words]})
-    for verb in ORDER:
-        save(Receipt(command=verb, session="a", state="done"), folder / "a")
+    for command in ORDER:
+        save(Receipt(command=command, session="a", state="done"), folder / "a")
     refusal = {"code": Code.NO_LABEL, "reason": " ".join(words[:19]), "remedy": f"`{words[0]}` {words[9]}"}
     save(Receipt(command="extract", session="b", state="refused", **refusal), folder / "b")
     write_json(folder / "b" / "inventory.json", words)

@@ -58,8 +58,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loopbac
         assert run(cli_discover, patch) == 0
         fetch(folder / "t.tsv", directory, "stream")
         analysed(directory / "source.json", directory)
-        for verb in ORDER:
-            save(Receipt(command=verb, session=NAME, state="done"), directory)
+        for command in ORDER:
+            save(Receipt(command=command, session=NAME, state="done"), directory)
         yield archive, folder
 
 

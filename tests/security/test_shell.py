@@ -78,8 +78,8 @@ def test_the_report_of_snakemake_shows_text(tmp_path: Path) -> None:
     """As if all had run: what is reported is the page, its caption, and how it was made."""
     command = project(tmp_path / UGLY, UGLY)
     results = tmp_path / UGLY / UGLY
-    for verb in ORDER[1:]:
-        save(Receipt(command=verb, session="s", state="done"), results / "s")
+    for command in ORDER[1:]:
+        save(Receipt(command=command, session="s", state="done"), results / "s")
     (results / "summary.html").write_text(EVIL)
     (results / "atlas.parquet").touch()
     done = snakemake(*command, "--touch")

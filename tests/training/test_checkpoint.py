@@ -214,7 +214,7 @@ def test_a_checkpoint_of_something_else_is_not_taken_up(
     if change == "settings":
         changes = {"learning_rate": 1e-3}
     elif change == "code":
-        monkeypatch.setattr(module, "fingerprint", lambda verb: "other")
+        monkeypatch.setattr(module, "fingerprint", lambda command: "other")
     elif change == "data":
         (place / "session.nc").unlink()
         session.save(make_session(np.random.default_rng(1)), place / "session.nc")

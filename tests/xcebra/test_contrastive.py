@@ -9,7 +9,7 @@ import torch
 
 from tests.support.make_results import make_session
 from tests.support.small_trainings import BINS, BLOCKS, OUTPUTS, UNITS, options, recording, samples, trained
-from xcebra_nwb.commands import train as verb
+from xcebra_nwb.commands import train as command
 from xcebra_nwb.core import netcdf, session
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.training.design.split import split_session
@@ -193,7 +193,7 @@ def test_the_held_out_loss_is_drawn_from_what_trained_nothing(tmp_path: Path, mo
 
     spied("train")
     spied("held_out_losses")
-    verb.train(tmp_path, chosen)
+    command.train(tmp_path, chosen)
     split = split_session(made, chosen).part
     np.testing.assert_array_equal(seen["train"], np.flatnonzero(split == TRAIN))
     np.testing.assert_array_equal(seen["held_out_losses"], np.flatnonzero(split == HELD_OUT))
@@ -252,7 +252,7 @@ def test_training_records_scales_weights_and_remarks(tmp_path: Path) -> None:
         {"name": "angle", "outputs": [0, 3], "positive": "delta_vmf", "label": "head_direction", "kappa": 9},
     ]
     chosen = schema.validate({"training": few, "objectives": nested, "encoder": {"outputs": 6}})
-    verb.train(tmp_path, chosen)
+    command.train(tmp_path, chosen)
     history = netcdf.load_dataset(tmp_path / "training.nc")
     assert history["weight"].values.tolist() == [0.5, 1, 1]
     assert history["label_scale"].dims == ("objective", "axis")

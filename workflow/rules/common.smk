@@ -15,7 +15,7 @@ def row_of(wildcards):
 
 
 def source(wildcards):
-    """The session's file if it is there or can be made; a missing one is the verb's business, in one line."""
+    """The session's file if it is there or can be made; a missing one is the command's business, in one line."""
     row = row_of(wildcards)
     if row.asset_id:
         return [str(receipt("fetch")).format(session=row.session)]
@@ -34,16 +34,16 @@ def session_folder(wildcards, output):
     return Path(output[0]).parents[1]
 
 
-def receipt(verb):
-    return SESSION / "receipts" / f"{verb}.json"
+def receipt(command):
+    return SESSION / "receipts" / f"{command}.json"
 
 
-def log_of(verb):
-    return RESULTS / "logs" / "{session}" / f"{verb}.log"
+def log_of(command):
+    return RESULTS / "logs" / "{session}" / f"{command}.log"
 
 
-def benchmark_of(verb):
-    return RESULTS / "benchmarks" / "{session}" / f"{verb}.tsv"
+def benchmark_of(command):
+    return RESULTS / "benchmarks" / "{session}" / f"{command}.tsv"
 
 
 def held_memory(session):

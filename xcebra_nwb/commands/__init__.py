@@ -1,1 +1,1 @@
-"""One module a verb: files in, files out."""
+"""One module a command: files in, files out."""

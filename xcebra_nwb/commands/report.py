@@ -13,10 +13,10 @@ from xcebra_nwb.report.status import refusal
 def report(directory: Path) -> list[Path]:
     """Write ``report.html``, one self-contained page, into a session's results ``directory`` and return its path.
 
-    A session that an earlier verb refused gets a page that says why and what would help.
+    A session that an earlier command refused gets a page that says why and what would help.
 
     Raises:
-        UsageError: results of an earlier verb are missing or cannot be read.
+        UsageError: results of an earlier command are missing or cannot be read.
     """
     refused = refusal(directory)
     if refused is not None:

@@ -1,4 +1,4 @@
-"""score: the maps of simulated sessions against the true cell types, which no other verb reads."""
+"""score: the maps of simulated sessions against the true cell types, which no other command reads."""
 
 from __future__ import annotations
 

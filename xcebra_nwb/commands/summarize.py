@@ -38,5 +38,5 @@ def summarize(results: Path, table: Path) -> list[Path]:
 def _write_status(results: Path, outcome: Outcome) -> Path:
     assert outcome.status is not None
     path = results / outcome.row.session / "status.json"
-    write_json(path, outcome.status.model_dump())
+    write_json(path, outcome.status.model_dump(by_alias=True))
     return path

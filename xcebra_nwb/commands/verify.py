@@ -163,7 +163,9 @@ def changes(lineage: Mapping[str, str]) -> list[str]:
         then = lineage.get(f"software.{name}")
         if then is not None and then != version:
             lines.append(f"{name} {version}, then {then}")
-    codes = {verb: lineage.get(f"code.{verb}") for verb in MAKERS}
+    codes = {command: lineage.get(f"code.{command}") for command in MAKERS}
     return lines + [
-        f"the code of {verb} is another" for verb, then in codes.items() if then not in (None, fingerprint(verb))
+        f"the code of {command} is another"
+        for command, then in codes.items()
+        if then not in (None, fingerprint(command))
     ]

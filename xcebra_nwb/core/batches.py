@@ -60,11 +60,11 @@ def name(batch: Batch) -> str:
     return f"{batch[0]}~{len(batch) - 1}-more"
 
 
-def log_path(results: Path, session: str, verb: str) -> Path:
-    """Return the log of ``verb`` on ``session``: its own, or that of a later job for several or all sessions."""
+def log_path(results: Path, session: str, command: str) -> Path:
+    """Return the log of ``command`` on ``session``: its own, or that of a later job for several or all sessions."""
     names = [session, TOGETHER]
-    if verb == "train":
+    if command == "train":
         names += [name(batch) for batch in recorded(results) if session in batch]
-    own, *shared = (results / "logs" / name / f"{verb}.log" for name in names)
+    own, *shared = (results / "logs" / name / f"{command}.log" for name in names)
     there = [path for path in (*shared, own) if path.exists()]
     return max(there, key=lambda path: path.stat().st_mtime, default=own)

@@ -1,4 +1,4 @@
-"""The ways a verb can end other than well: each is one line that says what, where, and what would help."""
+"""The ways a command can end other than well: each is one line that says what, where, and what would help."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xcebra_nwb.core.refusals import Code
 
 
 class Exit(IntEnum):
-    """Exit codes of every verb."""
+    """Exit codes of every command."""
 
     DONE = 0
     FAILED = 1

@@ -20,7 +20,7 @@ from xcebra_nwb.core.printable import printable_lines
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what a system says when there is none for more bytes
 BESIDE = 1_000_000  # bytes that HDF5 takes beside values
-LARGEST_JSON = 200_000_000  # bytes: far more than any verb writes
+LARGEST_JSON = 200_000_000  # bytes: far more than any command writes
 TRIED = 64_000_000  # bytes that are set aside to see; some systems write them out
 
 

@@ -35,10 +35,10 @@ def digest(content: Any) -> str:
 
 
 @cache
-def fingerprint(verb: str) -> str:
-    """Return the digest of the verb's code, 16 hexadecimal digits."""
+def fingerprint(command: str) -> str:
+    """Return the digest of the command's code, 16 hexadecimal digits."""
     digest = hashlib.sha256()
-    for module in sorted(_closure(f"{NAME}.commands.{verb}")):
+    for module in sorted(_closure(f"{NAME}.commands.{command}")):
         digest.update(module.encode() + _read(module).digest)
     return digest.hexdigest()[:16]
 
@@ -54,7 +54,7 @@ def _closure(start: str) -> set[str]:
 
 
 class _Module(NamedTuple):
-    """What counts of a module; a workflow asks for several verbs, which share most of theirs."""
+    """What counts of a module; a workflow asks for several commands, which share most of theirs."""
 
     imports: frozenset[str]  # the package's own modules that it imports, anywhere in its text
     digest: bytes  # of its syntax tree without docstrings

@@ -261,7 +261,7 @@ def _remove_later(command: str, directory: Path) -> None:
 
 
 def _upstream_refusal(command: str, directory: Path) -> Refusal | None:
-    """The first refusal among the verbs before ``command``."""
+    """The first refusal among the commands before ``command``."""
     for earlier in ORDER[: ORDER.index(command)]:
         if path(directory, earlier).exists():
             receipt = load(directory, earlier)

@@ -16,7 +16,7 @@ from xcebra_nwb.core.files import read_json
 
 @dataclass(frozen=True)
 class Results:
-    """What the verbs from extract to check left of a session."""
+    """What the commands from extract to check left of a session."""
 
     session: xr.Dataset
     training: xr.Dataset

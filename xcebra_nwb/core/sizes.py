@@ -48,7 +48,7 @@ def load(directory: Path) -> Sizes | None:
 
 
 def held(sizes: Sizes, config: Config) -> float:
-    """Return MB of what every verb after extraction holds at most: the recording and all members' latents."""
+    """Return MB of what every command after extraction holds at most: the recording and all members' latents."""
     latents = LATENTS if config.encoder.outputs == "auto" else config.encoder.outputs
     of_a_unit = sizes.seen_bytes + (sizes.recorded_bytes if GENERATOR in config.attribution.methods else 0)
     a_bin = OF_A_BIN + OF_A_BYTE * of_a_unit * sizes.units + OF_A_LATENT * members(sizes, config) * (latents + 1)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from xcebra_nwb.core import receipts
 from xcebra_nwb.core.batches import log_path
@@ -23,15 +23,15 @@ COLOR_CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 class Status(BaseModel):
     """The status of one session, as status.json holds it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
 
     session: str
     state: Literal["done", "refused", "failed"]
     code: Code | None = None  # of a refusal, see docs/reference/refusals.md
     reason: str = ""
     remedy: str = ""
-    verb: str = ""  # where it ended, if it did not end well
-    log: list[str] = []  # the last lines of that verb's log
+    command: str = Field("", alias="verb")  # the command that refused or failed; the name in the file is older
+    log: list[str] = []  # the last lines of the log of that command
 
 
 def session_status(results: Path, session: str) -> Status:
@@ -44,57 +44,57 @@ def session_status(results: Path, session: str) -> Status:
         session: name of the session.
     """
     directory = results / session
-    for verb in receipts.ORDER:
+    for command in receipts.ORDER:
         try:
-            receipt = receipt_of(directory, verb)
+            receipt = receipt_of(directory, command)
         except (UsageError, OSError) as error:
-            return failed(results, session, verb, f"the receipt of {verb} cannot be read: {one_line(error)}")
-        if receipt is None and verb == "fetch" and not log_path(results, session, verb).exists():
+            return failed(results, session, command, f"the receipt of {command} cannot be read: {one_line(error)}")
+        if receipt is None and command == "fetch" and not log_path(results, session, command).exists():
             continue  # a local file
         if receipt is None:
-            return failed(results, session, verb, _no_receipt(results, session, verb))
+            return failed(results, session, command, _no_receipt(results, session, command))
         if receipt.state == "refused":
             said = {"code": receipt.code, "reason": receipt.reason, "remedy": receipt.remedy}
-            return Status(session=session, state="refused", verb=receipt.command, **said)
+            return Status(session=session, state="refused", command=receipt.command, **said)
     return Status(session=session, state="done")
 
 
-def receipt_of(directory: Path, verb: str) -> receipts.Receipt | None:
+def receipt_of(directory: Path, command: str) -> receipts.Receipt | None:
     """Return the receipt of a command; None where it left none.
 
     Args:
         directory: folder of the session.
-        verb: name of the command.
+        command: name of the command.
 
     Raises:
         UsageError: the receipt cannot be read.
     """
-    path = receipts.path(directory, verb)
+    path = receipts.path(directory, command)
     try:
-        return receipts.load(directory, verb) if path.exists() else None
+        return receipts.load(directory, command) if path.exists() else None
     except ValueError as error:
-        raise UsageError(f"{path}: not a receipt: {one_line(error)}", f"run {verb} again") from None
+        raise UsageError(f"{path}: not a receipt: {one_line(error)}", f"run {command} again") from None
 
 
 def refusal(directory: Path) -> receipts.Receipt | None:
     """Return the first receipt that refuses the session; None without one."""
-    left = (receipt_of(directory, verb) for verb in receipts.ORDER)
+    left = (receipt_of(directory, command) for command in receipts.ORDER)
     return next((receipt for receipt in left if receipt is not None and receipt.state == "refused"), None)
 
 
-def failed(results: Path, session: str, verb: str, reason: str) -> Status:
+def failed(results: Path, session: str, command: str, reason: str) -> Status:
     """Return the status of a session that a command did not finish.
 
     Args:
         results: folder of the results.
         session: name of the session.
-        verb: name of the command; the end of its log is quoted.
+        command: name of the command; the end of its log is quoted.
         reason: the reason in one line.
     """
-    path = log_path(results, session, verb)
-    remedy = f"read {path.relative_to(results).as_posix()} in the results, then run {verb} again"
+    path = log_path(results, session, command)
+    remedy = f"read {path.relative_to(results).as_posix()} in the results, then run {command} again"
     log = log_excerpt(path)
-    return Status(session=session, state="failed", reason=reason, remedy=remedy, verb=verb, log=log)
+    return Status(session=session, state="failed", reason=reason, remedy=remedy, command=command, log=log)
 
 
 def log_excerpt(path: Path) -> list[str]:
@@ -118,6 +118,6 @@ def one_line(error: Any) -> str:
     return printable(" ".join(str(error).split()))[:300] or type(error).__name__
 
 
-def _no_receipt(results: Path, session: str, verb: str) -> str:
-    log = log_excerpt(log_path(results, session, verb))
-    return ERROR.sub("", one_line(log[-1])) if log else f"{verb} did not finish and left no log"
+def _no_receipt(results: Path, session: str, command: str) -> str:
+    log = log_excerpt(log_path(results, session, command))
+    return ERROR.sub("", one_line(log[-1])) if log else f"{command} did not finish and left no log"

@@ -1,6 +1,6 @@
-"""The command line: the verbs in the order of the help, and what holds for all of them.
+"""The command line: the commands in the order of the help, and what holds for all of them.
 
-Nothing heavy is imported here; each verb imports what it needs when it runs.
+Nothing heavy is imported here; each command imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from xcebra_nwb.commands.cli.runs import publish, run, summarize, tune, verify
 from xcebra_nwb.commands.cli.session import align, assess, attribute, check, extract, fetch, report, train, write
 from xcebra_nwb.commands.cli.sources import discover, inspect, simulate
 
-VERBS = (
+COMMANDS = (
     *(discover, fetch, inspect, simulate, extract, train, align, attribute, assess, write, check, verify, report),
     *(summarize, run, publish, tune, benchmark),
 )
@@ -40,8 +40,8 @@ app = typer.Typer(
     help="Which neurons carry the population's code of which behaviour, and how sure are we: attribution maps for NWB.",
     epilog="Exit codes: 0 done, 1 failed, 2 usage or config, 3 refused (the data cannot answer).",
 )
-for verb in VERBS:
-    app.command()(verb)
+for command in COMMANDS:
+    app.command()(command)
 for job in JOBS:
     app.command(hidden=True)(job)
 
@@ -51,7 +51,7 @@ def main() -> None:
     _pass_over_drawing_settings()
     arguments = sys.argv[1:]
     end = arguments.index("--") if "--" in arguments else len(arguments)  # what follows are names
-    flags = [a for a in arguments[:end] if a in GLOBAL_FLAGS]  # accepted before and after the verb
+    flags = [a for a in arguments[:end] if a in GLOBAL_FLAGS]  # accepted before and after the command
     rest = [a for a in arguments[:end] if a not in GLOBAL_FLAGS] + arguments[end:]
     try:
         code = int(app(args=flags + rest, prog_name="xcebra-nwb", standalone_mode=False) or 0)

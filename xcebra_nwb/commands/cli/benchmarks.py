@@ -1,4 +1,4 @@
-"""Verbs that measure the method."""
+"""Commands that measure the method."""
 
 from __future__ import annotations
 

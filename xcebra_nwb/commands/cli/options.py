@@ -1,4 +1,4 @@
-"""Arguments and options that several verbs take, each declared once, and what is made of them."""
+"""Arguments and options that several commands take, each declared once, and what is made of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verbs that work on several sessions, or on finished results."""
+"""Commands that work on several sessions, or on finished results."""
 
 from __future__ import annotations
 
@@ -120,13 +120,13 @@ def verify(
     threads: Threads = 1,
 ) -> None:
     """Fetch the source that a result names, make its maps again, and say how closely they agree."""
-    from xcebra_nwb.commands import verify as verb
+    from xcebra_nwb.commands import verify as command
 
-    asked = verb.planned(local_file(result), None if source is None else local_file(source), output, archive)
+    asked = command.planned(local_file(result), None if source is None else local_file(source), output, archive)
     out(asked)
     if plan:
         return
-    agreements, changed = verb.verify(asked, threads)
+    agreements, changed = command.verify(asked, threads)
     for line in changed:
         out(f"not as it was: {line}")
     for one in agreements:

@@ -1,4 +1,4 @@
-"""Verbs that work on a session in its results folder, and leave a receipt there."""
+"""Commands that work on a session in its results folder, and leave a receipt there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verbs that find recordings, look into them, or make them up."""
+"""Commands that find recordings, look into them, or make them up."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def discover(
 ) -> None:
     """List the sessions that a run is made of in a table to review."""
     from xcebra_nwb.archive.remote import Screen
-    from xcebra_nwb.commands import discover as verb
+    from xcebra_nwb.commands import discover as command
 
     if update:
-        for kind, rows in verb.update(output, draft).items():
+        for kind, rows in command.update(output, draft).items():
             for row in rows:
                 print(*map(printable, (kind, row.session, row.path, row.version)), sep="\t")
         return
     size = None if max_size is None else int(max_size * 1e9)
     screen = Screen(species, region, tuple(variable or ()), size, draft)
-    for row in verb.discover(inputs or [], output, screen=screen, follow=follow(follow_links)):
+    for row in command.discover(inputs or [], output, screen=screen, follow=follow(follow_links)):
         info("%s: %s", row.session, row.reason or row.found)
     info("wrote %s", output)
 

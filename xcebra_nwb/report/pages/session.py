@@ -217,9 +217,9 @@ def _segments(results: Results) -> int:
 def _provenance(results: Results, directory: Path) -> dict[str, Any]:
     attrs = results.session.attrs
     files = [
-        {"verb": verb, "file": name, "SHA-256": digest}
-        for verb in ORDER[:-1]  # a page cannot name its own digest
-        if (receipt := receipt_of(directory, verb)) is not None
+        {"command": command, "file": name, "SHA-256": digest}
+        for command in ORDER[:-1]  # a page cannot name its own digest
+        if (receipt := receipt_of(directory, command)) is not None
         for name, digest in receipt.files.items()
     ]
     return {
@@ -233,7 +233,7 @@ def _provenance(results: Results, directory: Path) -> dict[str, Any]:
 
 
 def _merged(attr: str, *datasets: xr.Dataset) -> dict[str, Any]:
-    """What the files of several verbs hold as JSON under one attr; the later verb wins."""
+    """What the files of several commands hold as JSON under one attr; the later command wins."""
     merged: dict[str, Any] = {}
     for dataset in datasets:
         content = from_json(dataset.attrs.get(attr, "{}"))
