@@ -9,7 +9,7 @@ AUDIT := bandit==1.9.4 pip-audit==2.10.1
 QUICK := not slow and not archive and not gpu
 # Tests that call the libraries, whose versions `make test-lowest` and `make test-newest` change.
 LIBRARIES := archive/discover_local assess/assess attribution/maps attribution/null_test benchmark/simulate commands/check \
-	commands/cli commands/write core/config core/extras core/receipts core/session_table nwb/bins nwb/file \
+	commands/cli commands/write core/config core/installation core/receipts core/session_table nwb/bins nwb/file \
 	nwb/labels_from_events nwb/source nwb/zarr report/session_page report/summary xcebra/baselines xcebra/decoding
 
 # The rules of the workflow call `xcebra-nwb` by name.

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import nwb_builders as build
 from tests.support.paths import PACKAGE
-from xcebra_nwb.commands.cli.errors import say
+from xcebra_nwb.commands.cli.output import say
 from xcebra_nwb.core.errors import NotInFile, Refusal
 from xcebra_nwb.core.refusals import Code, page
 

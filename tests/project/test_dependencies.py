@@ -14,7 +14,7 @@ from rattler import MatchSpec
 
 import xcebra_nwb
 from tests.support.paths import ROOT
-from xcebra_nwb.core.extras import EXTRA_OF
+from xcebra_nwb.core.installation import EXTRA_OF
 
 CONDA_NAMES = {"torch": "pytorch", "snakemake": "snakemake-minimal", "matplotlib": "matplotlib-base"}
 PIP_ONLY = {"ratinabox"}

@@ -9,7 +9,7 @@ import pkgutil
 import pytest
 
 import xcebra_nwb
-from xcebra_nwb.core.extras import EXTRA_OF
+from xcebra_nwb.core.installation import EXTRA_OF
 
 OPTIONAL = {*EXTRA_OF, "cebra", "cvxpy", "triton"}  # in an extra, or where there is a card
 MODULES = sorted(module.name for module in pkgutil.walk_packages(xcebra_nwb.__path__, "xcebra_nwb."))

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.commands import COMMANDS, WITH_TORCH
 from tests.support.paths import BIN, PACKAGE, ROOT
-from xcebra_nwb.core.extras import EXTRA_OF
+from xcebra_nwb.core.installation import EXTRA_OF
 
 LAYERS = "rooms import only the rooms below them"
 NO_TORCH = "what only reads, plans or shows loads no torch"

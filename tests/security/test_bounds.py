@@ -14,7 +14,7 @@ from tests.support import nwb_builders as build
 from xcebra_nwb.archive import given, newer
 from xcebra_nwb.archive.publication import CONTACT
 from xcebra_nwb.commands.inspect import render
-from xcebra_nwb.core import addresses
+from xcebra_nwb.core import safe_text
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5 import bounds, scan
@@ -196,7 +196,7 @@ WORK: dict[str, Callable[[str], object]] = {
     "identifier": given.LIKE_IDENTIFIER.fullmatch,
     "address": given.DANDI.fullmatch,
     "place in an archive": given.DANDISET.search,
-    "secrets of an address": addresses.without_secrets,
+    "secrets of an address": safe_text.without_secrets,
     "dandiset": newer.OTHER.fullmatch,
 }
 

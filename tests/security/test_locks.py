@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from xcebra_nwb.core import private
+from xcebra_nwb.core import folders
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import atomic
 from xcebra_nwb.core.lock import acquire
@@ -97,9 +97,9 @@ def test_the_folder_of_the_login_is_taken_where_it_is_the_users(
     login = tmp_path / "run"
     login.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(login))
-    assert private.runtime_folder().parent == login
+    assert folders.runtime_folder().parent == login
     login.chmod(0o777)  # no longer the user's alone
-    assert private.runtime_folder().parent == shared
+    assert folders.runtime_folder().parent == shared
 
 
 def test_a_link_in_the_place_of_a_file_that_is_not_whole_yet_is_not_followed(tmp_path: Path) -> None:

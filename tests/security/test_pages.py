@@ -19,17 +19,16 @@ from rich.console import Console
 from tests.support.html import Page
 from tests.support.make_results import make_results, make_session
 from xcebra_nwb.benchmark.table import KEYS, render
-from xcebra_nwb.commands.cli.errors import say
-from xcebra_nwb.commands.cli.plain import Plain, out, plain_warning
+from xcebra_nwb.commands.cli.output import Plain, out, plain_warning, say
 from xcebra_nwb.commands.report import report
 from xcebra_nwb.commands.score import render as render_scores
 from xcebra_nwb.commands.summarize import summarize
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import Failure, UsageError
 from xcebra_nwb.core.files import read_json, write_json, write_text
-from xcebra_nwb.core.printable import is_printable, printable, printable_lines
 from xcebra_nwb.core.receipts import ORDER, Receipt, save
 from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.core.safe_text import is_printable, printable, printable_lines
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.inventory.starting_config import quoted
 from xcebra_nwb.report import outcome

@@ -26,7 +26,7 @@ from filelock import FileLock
 from xcebra_nwb.archive.signing import is_signed, signature
 from xcebra_nwb.core.errors import Failure, UsageError
 from xcebra_nwb.core.files import atomic
-from xcebra_nwb.core.private import NAME, base, own_folder
+from xcebra_nwb.core.folders import NAME, base, own_folder
 from xcebra_nwb.core.session_table import Session
 
 VARIABLE = "XCEBRA_NWB_CACHE"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from xcebra_nwb.archive.access import KEY_WANTED, authenticate
 from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
-from xcebra_nwb.core.extras import need
+from xcebra_nwb.core.installation import need
 
 if TYPE_CHECKING:
     import requests

@@ -12,7 +12,7 @@ from xcebra_nwb.archive import cache
 from xcebra_nwb.archive.connection import connected, explained, first_line, parsed
 from xcebra_nwb.core.errors import Failure
 from xcebra_nwb.core.files import sha256
-from xcebra_nwb.core.private import user
+from xcebra_nwb.core.folders import user
 from xcebra_nwb.core.session_table import Session
 
 PARTIAL = ".dandidownload"  # end of the name under which the client keeps an unfinished download

@@ -8,9 +8,9 @@ from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from xcebra_nwb.archive import remote
 from xcebra_nwb.archive.pinned import Given, Pinned
-from xcebra_nwb.core.addresses import is_web, shown
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.extras import is_there
+from xcebra_nwb.core.installation import is_there
+from xcebra_nwb.core.safe_text import is_web, shown
 
 SCHEME = re.compile(r"(?P<name>[a-z][a-z0-9+.-]+):/", re.IGNORECASE)
 IDENTIFIER = re.compile(r"[a-z-]+:\d{6}(/[^/]+)?", re.IGNORECASE)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from xcebra_nwb.archive.pinned import LINEAGE
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.extras import need
+from xcebra_nwb.core.installation import need
 from xcebra_nwb.core.session_table import Session
 
 LOCAL = "a local file"  # source of a row if the result names no address of its recording

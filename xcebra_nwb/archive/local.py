@@ -13,8 +13,7 @@ from xcebra_nwb.archive import pinned
 from xcebra_nwb.archive.names import ENDINGS, clean_identifier, session_names
 from xcebra_nwb.core.errors import UsageError, XcebraError, one_line
 from xcebra_nwb.core.files import sha256
-from xcebra_nwb.core.path_name import REASONS, unfit
-from xcebra_nwb.core.printable import printable
+from xcebra_nwb.core.safe_text import REASONS, printable, unfit
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.inventory.inventory import Inventory, inventory
 from xcebra_nwb.nwb.reading.foreign import Follow

@@ -17,9 +17,9 @@ from xcebra_nwb.archive.connection import connected, explained, parsed
 from xcebra_nwb.archive.given import in_archive
 from xcebra_nwb.archive.listing import DRAFT
 from xcebra_nwb.archive.names import clean_identifier
-from xcebra_nwb.core.addresses import shown
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import atomic, write_text
+from xcebra_nwb.core.safe_text import shown
 
 if TYPE_CHECKING:
     from dandi.dandiarchive import ParsedDandiURL

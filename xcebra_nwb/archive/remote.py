@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from xcebra_nwb.archive.listing import ASSET_ID, Listed, listed
 from xcebra_nwb.archive.names import is_plain, session_names
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.printable import printable
+from xcebra_nwb.core.safe_text import printable
 from xcebra_nwb.core.session_table import Session
 
 SCREENED = "screened: "  # start of a reason that is checked anew at every discovery

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import atomic
-from xcebra_nwb.core.private import NAME, base, own_folder, user
+from xcebra_nwb.core.folders import NAME, base, own_folder, user
 
 KEY, SIZE = "cache.key", 32  # bytes of a key and of a signature
 REMEDY = "let XDG_STATE_HOME name a folder of your own"

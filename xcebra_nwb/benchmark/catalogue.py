@@ -10,7 +10,7 @@ from pathlib import Path
 from xcebra_nwb.benchmark import ablation, ratinabox, recording, synthetic, violations
 from xcebra_nwb.benchmark.case import SIZES, Case
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.path_name import unfit
+from xcebra_nwb.core.safe_text import unfit
 
 NO_FILE = Path()
 SPEED = "speed"  # no workflow: timed things run by themselves (:mod:`.speed`)

@@ -14,7 +14,7 @@ from rich.text import Text
 from scipy.stats import bootstrap
 
 from xcebra_nwb.benchmark.case import TRUE_INVERSE
-from xcebra_nwb.core.printable import printable
+from xcebra_nwb.core.safe_text import printable
 
 KEYS = ["setting", "training", "regularizer", "label", "method"]  # what a row of the table is about
 AUROC = ("row_auroc", "pooled_auroc", "trivial_auroc", "label_auroc")

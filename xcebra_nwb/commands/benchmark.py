@@ -11,7 +11,7 @@ from xcebra_nwb.benchmark.catalogue import SPEED, cases
 from xcebra_nwb.commands.run_snakemake import INTERRUPTED, last_line, launch
 from xcebra_nwb.core.errors import Exit, Failure, UsageError
 from xcebra_nwb.core.files import write_text
-from xcebra_nwb.core.packaged import packaged
+from xcebra_nwb.core.installation import packaged
 
 logger = logging.getLogger("xcebra_nwb")
 SHORT = ". Measured by `--quick`: it runs; rates of a moment and scores of a hardly trained encoder say nothing more"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from xcebra_nwb.archive import pinned
 from xcebra_nwb.archive.pinned import Given, Pinned
 from xcebra_nwb.core.errors import Refusal
-from xcebra_nwb.core.printable import cut, printable
 from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.core.safe_text import cut, printable
 from xcebra_nwb.nwb.inventory import inventory as nwb_inventory
 from xcebra_nwb.nwb.inventory.models import Gap, IntervalTable, Inventory, LabelSeries, NeuralSource, TimeRange
 from xcebra_nwb.nwb.reading.foreign import Follow

@@ -13,7 +13,7 @@ from xcebra_nwb.commands.run_snakemake import INTERRUPTED, last_line, launch
 from xcebra_nwb.core.config.schema import Config, dump
 from xcebra_nwb.core.errors import Exit, Failure
 from xcebra_nwb.core.files import write_text
-from xcebra_nwb.core.packaged import packaged
+from xcebra_nwb.core.installation import packaged
 from xcebra_nwb.nwb.reading.foreign import VARIABLE, Follow
 
 logger = logging.getLogger("xcebra_nwb")

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import IO
 
 from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.folders import check_run
 from xcebra_nwb.core.lock import acquire
-from xcebra_nwb.core.own_folder import check_run
-from xcebra_nwb.core.path_name import UNPRINTABLE
-from xcebra_nwb.core.printable import is_printable
+from xcebra_nwb.core.safe_text import UNPRINTABLE, is_printable
 
 logger = logging.getLogger("xcebra_nwb")
 SECONDS_BETWEEN_POLLS = 1.0

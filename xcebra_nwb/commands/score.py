@@ -12,8 +12,8 @@ from xcebra_nwb.benchmark.simulate.truth import CARRIERS, auroc_against_cell_typ
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.netcdf import load_dataset
-from xcebra_nwb.core.printable import printable
 from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.core.safe_text import printable
 
 
 def score(results: Path, table: Path) -> dict[str, dict[str, float]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.files import write_json, write_text
-from xcebra_nwb.core.own_folder import check_run
+from xcebra_nwb.core.folders import check_run
 from xcebra_nwb.report import atlas
 from xcebra_nwb.report.outcome import Outcome, session_outcome
 from xcebra_nwb.report.pages.summary import summary_page

@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import IntEnum
 from pathlib import Path
 
-from xcebra_nwb.core.printable import LONGEST, cut, printable
 from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.core.safe_text import LONGEST, cut, printable
 
 
 class Exit(IntEnum):

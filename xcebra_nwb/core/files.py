@@ -16,7 +16,7 @@ from typing import Any
 
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.outputs import command_writing
-from xcebra_nwb.core.printable import printable_lines
+from xcebra_nwb.core.safe_text import printable_lines
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what a system says when there is none for more bytes
 BESIDE = 1_000_000  # bytes that HDF5 takes beside values

@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from xcebra_nwb.core.errors import Failure, NotInFile, Refusal, UsageError
 from xcebra_nwb.core.files import read_json, sha256, unfinished, write_json
+from xcebra_nwb.core.folders import check_inside
 from xcebra_nwb.core.lock import exclusive
 from xcebra_nwb.core.outputs import FILES
-from xcebra_nwb.core.own_folder import check_inside
 from xcebra_nwb.core.refusals import Code
 
 ORDER = tuple(FILES)

@@ -14,11 +14,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from xcebra_nwb.core.addresses import is_web, shown
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import atomic
-from xcebra_nwb.core.path_name import unfit
-from xcebra_nwb.core.printable import cut, printable
+from xcebra_nwb.core.safe_text import cut, is_web, printable, shown, unfit
 
 SESSION_NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.+-]*[A-Za-z0-9_+-])?$"  # no dot at the end: Windows drops it
 LONGEST_NAME = 200  # with what files of a session are called beside it, a system's longest name is 255

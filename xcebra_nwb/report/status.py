@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from xcebra_nwb.core import receipts
 from xcebra_nwb.core.batches import log_path
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.printable import printable
 from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.core.safe_text import printable
 
 EXCERPT = 12  # lines of a log
 TAIL = 20_000  # bytes of a log that are looked at

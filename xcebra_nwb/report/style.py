@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from xcebra_nwb.core.printable import cut, printable
+from xcebra_nwb.core.safe_text import cut, printable
 
 INK, MUTED, FAINT, BAND = "#1b2430", "#5b6672", "#aab2bb", "#d9dee4"
 SEED, NULL, FORWARD = "#0b5fa5", "#8a939d", "#b5651d"

@@ -11,7 +11,7 @@ import torch
 from filelock import FileLock
 
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.private import NAME, base, runtime_folder
+from xcebra_nwb.core.folders import NAME, base, runtime_folder
 from xcebra_nwb.training.memory import keep_freed
 
 COMPILED = "TORCHINDUCTOR_CACHE_DIR"

@@ -19,8 +19,7 @@ import typer
 
 from xcebra_nwb import __version__
 from xcebra_nwb.commands.cli.benchmarks import benchmark, benchmark_case, benchmark_table
-from xcebra_nwb.commands.cli.errors import say
-from xcebra_nwb.commands.cli.plain import Plain, out, plain_warning
+from xcebra_nwb.commands.cli.output import Plain, out, plain_warning, say
 from xcebra_nwb.commands.cli.runs import publish, run, summarize, tune, verify
 from xcebra_nwb.commands.cli.session import align, assess, attribute, check, extract, fetch, report, train, write
 from xcebra_nwb.commands.cli.sources import discover, inspect, simulate

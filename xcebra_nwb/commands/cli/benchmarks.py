@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from xcebra_nwb.commands.cli.options import RESULTS, Cores, Threads, info, local_file
-from xcebra_nwb.commands.cli.plain import out
+from xcebra_nwb.commands.cli.output import out
 from xcebra_nwb.core.errors import Exit, UsageError
-from xcebra_nwb.core.extras import need
+from xcebra_nwb.core.installation import need
 
 
 def benchmark(

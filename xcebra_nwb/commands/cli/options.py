@@ -46,8 +46,7 @@ def config_of(path: Path | None) -> Config:
         UsageError: there is none, it is wrong, or what it asks for is not installed: said before hours of training.
     """
     from xcebra_nwb.core.config import schema
-    from xcebra_nwb.core.extras import need
-    from xcebra_nwb.core.packaged import config_file
+    from xcebra_nwb.core.installation import config_file, need
 
     found = schema.validate({}) if path is None else schema.load(config_file(path))
     for method in found.attribution.costly:

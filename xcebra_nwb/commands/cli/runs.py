@@ -23,9 +23,9 @@ from xcebra_nwb.commands.cli.options import (
     info,
     local_file,
 )
-from xcebra_nwb.commands.cli.plain import out
+from xcebra_nwb.commands.cli.output import out
 from xcebra_nwb.core.errors import Failure, UsageError
-from xcebra_nwb.core.extras import need
+from xcebra_nwb.core.installation import need
 
 
 def summarize(

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from xcebra_nwb.commands.cli.options import INPUTS, ONE, TABLE, FollowLinks, follow, info, source_of
-from xcebra_nwb.commands.cli.plain import out
-from xcebra_nwb.core.extras import need
+from xcebra_nwb.commands.cli.output import out
 from xcebra_nwb.core.files import json_text
-from xcebra_nwb.core.printable import printable
+from xcebra_nwb.core.installation import need
+from xcebra_nwb.core.safe_text import printable
 
 
 def discover(

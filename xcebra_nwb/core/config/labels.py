@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from xcebra_nwb.core.config.base import Section
+from xcebra_nwb.core.config.section import Section
 
 Auto = Literal["auto"]
 Kind = Literal["continuous", "circular", "discrete"]

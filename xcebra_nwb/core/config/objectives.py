@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from xcebra_nwb.core.config.base import LABEL_NAME, Section
+from xcebra_nwb.core.config.section import LABEL_NAME, Section
 
 Step = Literal["time_delta", "delta_normal", "delta_vmf"]
 Rule = Literal["time", "time_delta", "delta_normal", "delta_vmf", "discrete", "mixed"]

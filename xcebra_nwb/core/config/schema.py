@@ -12,12 +12,11 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from xcebra_nwb.core.config.base import LABEL_NAME, Section
 from xcebra_nwb.core.config.labels import Auto, Label
-from xcebra_nwb.core.config.messages import first_problem
 from xcebra_nwb.core.config.objectives import Objective
+from xcebra_nwb.core.config.section import LABEL_NAME, Section, first_problem
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.path_name import unfit
+from xcebra_nwb.core.safe_text import unfit
 
 LARGEST = 1_000_000  # bytes of a config
 MOST_VALUES = 100_000  # in a config, each as often as it is referred to

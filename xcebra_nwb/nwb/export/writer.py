@@ -15,11 +15,11 @@ from hdmf.common import DynamicTable
 from pynwb import NWBHDF5IO, NWBFile, ProcessingModule
 
 from xcebra_nwb.core import provenance
-from xcebra_nwb.core.addresses import is_web
 from xcebra_nwb.core.errors import Failure, XcebraError
 from xcebra_nwb.core.hdf5.scan import check_self_contained
 from xcebra_nwb.core.provenance import fingerprint
 from xcebra_nwb.core.results import Results
+from xcebra_nwb.core.safe_text import is_web
 from xcebra_nwb.nwb.export.objects import attribution_table, embedding_series, lineage_table, runs_table, unit_table
 from xcebra_nwb.nwb.export.read_back import MAKERS
 from xcebra_nwb.nwb.export.slim import slim

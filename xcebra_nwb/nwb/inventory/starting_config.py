@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from xcebra_nwb.core.printable import printable
+from xcebra_nwb.core.safe_text import printable
 from xcebra_nwb.nwb.inventory.models import IntervalTable, Inventory, LabelSeries, NeuralSource, TimeRange
 from xcebra_nwb.nwb.inventory.predicted_refusal import bridged
 from xcebra_nwb.nwb.labels.choice import clean_name

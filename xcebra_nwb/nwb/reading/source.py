@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 import h5py
 
-from xcebra_nwb.core.addresses import is_web, shown, without_secrets
 from xcebra_nwb.core.errors import Failure, Refusal, UsageError
 from xcebra_nwb.core.hdf5.leads import Follow
 from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.core.safe_text import is_web, shown, without_secrets
 
 if TYPE_CHECKING:
     from xcebra_nwb.nwb.reading.zarr.files import Files

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from xcebra_nwb.core.printable import printable_lines
+from xcebra_nwb.core.safe_text import printable_lines
 from xcebra_nwb.report.style import number
 
 MOST_ROWS = 100  # of a table or list from a JSON file

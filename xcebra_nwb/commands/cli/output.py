@@ -1,12 +1,15 @@
-"""How the command line ends other than well: one line on what went wrong, and an exit code."""
+"""Lines that the command line prints: results, log records, warnings and errors."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+from typing import TextIO
 
 from xcebra_nwb.core.errors import Exit, Refusal, XcebraError, one_line
 from xcebra_nwb.core.files import NO_ROOM
+from xcebra_nwb.core.safe_text import printable, printable_lines
 
 
 def say(error: Exception) -> int:
@@ -43,3 +46,23 @@ def _name(file: object) -> str:
 
 def _say(text: str) -> None:
     print(f"xcebra-nwb: {one_line(text)}", file=sys.stderr)
+
+
+def out(text: object, stream: TextIO | None = None) -> None:
+    """Print lines; by default on the standard output stream."""
+    print(printable_lines(str(text)), file=stream or sys.stdout)
+
+
+class Plain(logging.Formatter):
+    """A message is one line, whatever it quotes: nobody writes a line that looks like another's."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        return printable(super().formatMessage(record))
+
+
+def plain_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Return a warning of a library, which may quote a file, in one line."""
+    return printable(f"{filename}:{lineno}: {category.__name__}: {' '.join(str(message).split())}") + "\n"

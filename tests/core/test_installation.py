@@ -8,7 +8,7 @@ import pytest
 from tests.support import nwb_builders
 from tests.support.command_line import one_line, run
 from xcebra_nwb.archive.lineage import check_archive
-from xcebra_nwb.core import extras
+from xcebra_nwb.core import installation
 from xcebra_nwb.core.errors import UsageError
 
 METHODS = "attribution: {methods: [inverted_neuron_gradient, kernel_shap]}\n"
@@ -28,8 +28,8 @@ NEEDS = [
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An installation without any extra, and a folder to work in."""
-    monkeypatch.setattr(extras, "find_spec", lambda name: None)
-    for package in extras.EXTRA_OF:
+    monkeypatch.setattr(installation, "find_spec", lambda name: None)
+    for package in installation.EXTRA_OF:
         for name in [package, *(one for one in sys.modules if one.startswith(f"{package}."))]:
             monkeypatch.setitem(sys.modules, name, None)  # an import of it fails
     monkeypatch.chdir(tmp_path)

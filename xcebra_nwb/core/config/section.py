@@ -1,13 +1,19 @@
-"""What is wrong with a config, in the words of who wrote it."""
+"""What all sections of the config share: strict keys, and the message on a wrong one."""
 
 from __future__ import annotations
 
 import difflib
+from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from xcebra_nwb.core.config.labels import Label
-from xcebra_nwb.core.config.objectives import Objective
+LABEL_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
+
+
+class Section(BaseModel):
+    """A part of the config: unknown keys are refused, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def first_problem(error: ValidationError, config: type[BaseModel]) -> str:
@@ -36,14 +42,16 @@ def _is_branch_tag(part: object) -> bool:
 
 
 def _keys_at(location: tuple[str, ...], config: type[BaseModel]) -> list[str]:
-    """The valid keys of the section at ``location``."""
-    if location[:1] == ("labels",):
-        return list(Label.model_fields)
-    if location[:1] == ("objectives",):
-        return list(Objective.model_fields)
-    model = config
+    """Return the valid keys of the section at ``location``; names of labels and numbers of a list stand for items."""
+    section = config
     for part in location:
-        annotation = model.model_fields[part].annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
-    return list(model.model_fields)
+        field = section.model_fields.get(part)
+        section = (field and _section_in(field.annotation)) or section
+    return list(section.model_fields)
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the section that a field holds, also in a union, a list or a mapping; None where it holds values."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((section for part in get_args(annotation) if (section := _section_in(part)) is not None), None)

@@ -1,13 +1,31 @@
-"""Files that come with the package and are no Python: the workflow, the benchmarks' workflow, example configs."""
+"""The contents of the installation: files that come with the package, and optional packages."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
-from xcebra_nwb.core.errors import Failure
+from xcebra_nwb.core.errors import Failure, UsageError
 
+EXTRA_OF = {"captum": "baselines", "dandi": "archive", "optuna": "tune", "ratinabox": "simulate"}
 PACKAGE = Path(__file__).parents[1]
 EXAMPLES = "config/examples"
+
+
+def need(package: str, purpose: str) -> None:
+    """Do nothing where ``package`` is installed.
+
+    Raises:
+        UsageError: it is not; the line names what needs it, and the extra that brings it.
+    """
+    if not is_there(package):
+        problem = f"{purpose} needs {package}, which is not installed"
+        raise UsageError(problem, f"pip install 'xcebra-nwb[{EXTRA_OF[package]}]'")
+
+
+def is_there(package: str) -> bool:
+    """Return whether ``package`` is installed."""
+    return find_spec(package) is not None
 
 
 def packaged(path: str) -> Path:
