@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from xcebra_nwb.benchmark.catalogue import SPEED, cases
-from xcebra_nwb.commands.run_snakemake import INTERRUPTED, last_line, launch
+from xcebra_nwb.commands.run_snakemake import last_line, launch
 from xcebra_nwb.core.errors import Exit, Failure, UsageError
 from xcebra_nwb.core.files import write_text
 from xcebra_nwb.core.installation import packaged
@@ -52,7 +52,7 @@ def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None 
                 logger.info("%d of %d: %s", len(said), len(jobs), job)
 
     code = launch(packaged("benchmarks/Snakefile"), settings, cores, log, poll)
-    if code == INTERRUPTED:
+    if code == Exit.INTERRUPTED:
         return code
     if code != 0:
         raise Failure(_what_failed(output, list(jobs), log), "the same command goes on from here")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from xcebra_nwb.archive.remote import Screen
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.reading.foreign import Follow
-
-logger = logging.getLogger("xcebra_nwb")
 
 
 def discover(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.nwb.export.read_back import Exported, read_export
 from xcebra_nwb.report.status import session_status
 
-logger = logging.getLogger("xcebra_nwb")
 SESSION = "session.nc"
 MODALITIES = {"calcium": "ophys"}  # by kind of activity; all else is ecephys
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from xcebra_nwb.archive.remote import Screen
 from xcebra_nwb.commands.discover import discover
 from xcebra_nwb.commands.run_progress import RunMonitor
-from xcebra_nwb.commands.run_snakemake import INTERRUPTED, last_line, launch
+from xcebra_nwb.commands.run_snakemake import last_line, launch
 from xcebra_nwb.core.config.schema import Config, dump
 from xcebra_nwb.core.errors import Exit, Failure
 from xcebra_nwb.core.files import write_text
@@ -50,9 +50,9 @@ def run(
     monitor = RunMonitor(output, [row.session for row in rows if row.include])
     told = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # to the jobs
     code = launch(packaged("workflow/Snakefile"), settings, cores, log, monitor.poll, told)
-    if code not in (0, INTERRUPTED) and not (output / "summary.html").exists():
+    if code not in (Exit.DONE, Exit.INTERRUPTED) and not (output / "summary.html").exists():
         raise Failure(f"the workflow did not start: {last_line(log)}", f"read {log}")
-    return code if code == INTERRUPTED else _say_how_it_ended(output, code)
+    return code if code == Exit.INTERRUPTED else _say_how_it_ended(output, code)
 
 
 def _check_device(config: Config) -> None:

@@ -11,14 +11,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
-from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.errors import Exit, UsageError
 from xcebra_nwb.core.folders import check_run
 from xcebra_nwb.core.lock import acquire
 from xcebra_nwb.core.safe_text import UNPRINTABLE, is_printable
 
 logger = logging.getLogger("xcebra_nwb")
 SECONDS_BETWEEN_POLLS = 1.0
-INTERRUPTED = 130  # exit code of an interrupted command
 
 
 def launch(
@@ -67,7 +66,7 @@ def _run_and_follow(
         try:
             code = process.wait(timeout=SECONDS_BETWEEN_POLLS)
             poll()
-            return INTERRUPTED if interrupted or code == -signal.SIGINT else code
+            return Exit.INTERRUPTED if interrupted or code == -signal.SIGINT else code
         except subprocess.TimeoutExpired:
             poll()
         except KeyboardInterrupt:

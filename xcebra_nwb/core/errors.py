@@ -16,6 +16,7 @@ class Exit(IntEnum):
     FAILED = 1
     USAGE = 2
     REFUSED = 3
+    INTERRUPTED = 130
 
 
 class XcebraError(Exception):

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-Floats = NDArray[np.float64]
 NEIGHBOURS = (5, 25, 125)  # candidates; chosen inside the training part
 MOST_SCORED = 5_000  # samples that a decoder is chosen and scored on, evenly spaced; more hardly change the score
 INNER_SHARE = 0.25  # of the training part, its end, on which the number of neighbours is chosen

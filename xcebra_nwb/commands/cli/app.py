@@ -23,13 +23,13 @@ from xcebra_nwb.commands.cli.output import Plain, out, plain_warning, say
 from xcebra_nwb.commands.cli.runs import publish, run, summarize, tune, verify
 from xcebra_nwb.commands.cli.session import align, assess, attribute, check, extract, fetch, report, train, write
 from xcebra_nwb.commands.cli.sources import discover, inspect, simulate
+from xcebra_nwb.core.errors import Exit
 
 COMMANDS = (
     *(discover, fetch, inspect, simulate, extract, train, align, attribute, assess, write, check, verify, report),
     *(summarize, run, publish, tune, benchmark),
 )
 JOBS = (benchmark_case, benchmark_table)  # of a benchmark: called by its workflow
-INTERRUPTED = 130
 SETTINGS_OF_MATPLOTLIB = "matplotlibrc"
 GLOBAL_FLAGS = {"-v", "--verbose", "-q", "--quiet", "--debug"}
 app = typer.Typer(
@@ -54,7 +54,7 @@ def main() -> None:
     rest = [a for a in arguments[:end] if a not in GLOBAL_FLAGS] + arguments[end:]
     try:
         code = int(app(args=flags + rest, prog_name="xcebra-nwb", standalone_mode=False) or 0)
-        if code == INTERRUPTED:
+        if code == Exit.INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(code)
     except Exception as error:
@@ -63,7 +63,7 @@ def main() -> None:
         sys.exit(say(error))
     except KeyboardInterrupt:
         print("xcebra-nwb: interrupted; the same command begins or goes on again", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        sys.exit(Exit.INTERRUPTED)
 
 
 def _pass_over_drawing_settings() -> None:

@@ -18,7 +18,6 @@ import numpy as np
 
 LONGEST = 20_000  # characters of a query
 DEEPEST = 50  # parentheses, signs and negations inside one another
-SHOWN = 20  # columns that an error names
 TOKEN = re.compile(
     r"""(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
     |(?P<text>'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+")

@@ -20,7 +20,6 @@ from xcebra_nwb.xcebra.maps.model import Model
 from xcebra_nwb.xcebra.maps.workspace import Workspace
 from xcebra_nwb.xcebra.sampling.samples import Block
 
-Floats = NDArray[np.float64]
 INVERSE, PLAIN, FORWARD = "inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient"
 BLIND = 1e-12  # norm of a Jacobian below which a bin has none: in float32 its inverse, squared, would not be finite
 

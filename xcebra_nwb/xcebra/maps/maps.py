@@ -28,7 +28,6 @@ from xcebra_nwb.xcebra.maps.workspace import Workspace
 from xcebra_nwb.xcebra.out_of_memory import Once, halving
 
 JACOBIAN_METHODS = (INVERSE, PLAIN, FORWARD)
-METHODS = (*JACOBIAN_METHODS, generator_support.METHOD, *baselines.METHODS)
 DEFAULT_METHODS = (INVERSE, FORWARD)
 CHUNK_ELEMENTS = {
     "cpu": 1_200_000,
@@ -91,7 +90,7 @@ def attribute(
         cut: rank cut of the Jacobian's pseudo-inverse. A number is a threshold relative to the largest eigenvalue of
             a bin's Gram matrix. Directions are those to keep at these ``bins``; the label maps are then made of each
             bin's shares of the units.
-        methods: names of :data:`METHODS`; the first one is computed for all members.
+        methods: names as in the config (``attribution.methods``); the first one is computed for all members.
         over_time: receives the label maps of every bin, of the methods that are computed at every bin.
         progress: called with the number of bins done; in all they are :func:`work`.
         sampling: bins and members for the baselines; required if ``methods`` contains one.

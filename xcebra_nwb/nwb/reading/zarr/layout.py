@@ -16,7 +16,6 @@ from xcebra_nwb.nwb.reading.zarr.codecs import BYTES, OBJECTS, Codec, Unlisted, 
 LISTED_2 = frozenset(BYTES) | frozenset(OBJECTS)
 SERIALIZED = frozenset({"bytes", "vlen-utf8", "vlen-bytes"})
 PREFIX = "numcodecs."  # prefix that format 3 gives the names of numcodecs' own codecs
-OWN_NAMES = frozenset({"blosc", "zstd", "gzip", "crc32c"})  # names that format 3 defines itself
 ON_NUMBERS = frozenset({"delta", "fixedscaleoffset", "quantize", "astype", "packbits", "bitround"})
 LISTED_3 = frozenset(BYTES) | SERIALIZED | {"transpose", "sharding_indexed"}
 ARRAY_KEYS = {"zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding", "codecs"}
