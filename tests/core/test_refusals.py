@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import nwb_builders as build
 from tests.support.paths import PACKAGE
-from xcebra_nwb.commands.cli.output import say
+from xcebra_nwb.commands.cli.output import report_error
 from xcebra_nwb.core.errors import NotInFile, Refusal
 from xcebra_nwb.core.refusals import Code, page
 
@@ -44,7 +44,7 @@ def test_no_two_codes_mean_the_same() -> None:
 
 
 def test_the_code_stands_at_the_end_of_the_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert say(Refusal(Code.NO_LABEL, "a.nwb: no behaviour", "name a label")) == 3
+    assert report_error(Refusal(Code.NO_LABEL, "a.nwb: no behaviour", "name a label")) == 3
     assert capsys.readouterr().err == "xcebra-nwb: refused: a.nwb: no behaviour (name a label) [no-label]\n"
 
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from tests.support.html import Page
 from tests.support.make_results import make_results, make_session
 from xcebra_nwb.benchmark.table import KEYS, render
-from xcebra_nwb.commands.cli.output import Plain, out, plain_warning, say
+from xcebra_nwb.commands.cli.output import OneLineFormatter, format_warning, print_text, report_error
 from xcebra_nwb.commands.report import report
 from xcebra_nwb.commands.score import render as render_scores
 from xcebra_nwb.commands.summarize import summarize
@@ -164,14 +164,14 @@ def test_json_and_pages_hold_what_utf_8_does_not(tmp_path: Path) -> None:
 def test_what_the_command_line_says_is_one_printable_line(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     errors = [UsageError(text, text), Failure(text), OSError(13, text, text), ValueError(text), MemoryError(text)]
     for error in [*errors, OSError(28, text, text.encode())]:
-        say(error)
+        report_error(error)
         said = capsys.readouterr().err
         assert is_printable(said.removesuffix("\n"))
         assert len(said) < 3000
     record = logging.LogRecord("x", logging.INFO, "f", 1, "%s", (f"{text}\nxcebra-nwb: refused: forged",), None)
-    assert is_printable(Plain("%(message)s").format(record))
-    assert is_printable(plain_warning(f"{text}\n{text}", UserWarning, text, 1).removesuffix("\n"))
-    out(f"{text}\n{text}")
+    assert is_printable(OneLineFormatter("%(message)s").format(record))
+    assert is_printable(format_warning(f"{text}\n{text}", UserWarning, text, 1).removesuffix("\n"))
+    print_text(f"{text}\n{text}")
     assert all(is_printable(line) for line in capsys.readouterr().out.split("\n"))
 
 

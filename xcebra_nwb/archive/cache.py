@@ -26,7 +26,7 @@ from filelock import FileLock
 from xcebra_nwb.archive.signing import is_signed, signature
 from xcebra_nwb.core.errors import Failure, UsageError
 from xcebra_nwb.core.files import atomic
-from xcebra_nwb.core.folders import NAME, base, own_folder
+from xcebra_nwb.core.folders import PROGRAM, base_folder, user_folder
 from xcebra_nwb.core.session_table import Session
 
 VARIABLE = "XCEBRA_NWB_CACHE"
@@ -46,7 +46,7 @@ def root() -> Path:
     """
     named = os.environ.get(VARIABLE)
     if not named:
-        return base("XDG_CACHE_HOME", ".cache") / NAME
+        return base_folder("XDG_CACHE_HOME", ".cache") / PROGRAM
     try:
         return Path(named).expanduser().absolute()
     except RuntimeError:
@@ -61,12 +61,12 @@ def private_folder(path: Path) -> Path:
     Raises:
         UsageError: Others can enter one of the folders, or one cannot be created.
     """
-    folder = own_folder(root(), REMEDY)
+    folder = user_folder(root(), REMEDY)
     for part in path.relative_to(folder).parts:
         folder = folder / part
         if folder.is_symlink():
             raise UsageError(f"{folder}: a link in the cache", f"remove it, or {REMEDY}")
-        own_folder(folder, REMEDY)
+        user_folder(folder, REMEDY)
     return path
 
 

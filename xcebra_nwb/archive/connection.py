@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from xcebra_nwb.archive.access import KEY_WANTED, authenticate
 from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
-from xcebra_nwb.core.installation import need
+from xcebra_nwb.core.installation import require_package
 
 if TYPE_CHECKING:
     import requests
@@ -102,7 +102,7 @@ def parsed(address: str, *, glob: bool = False) -> ParsedDandiURL:
         address: Identifier, ``dandi://`` address, or https address of any archive.
         glob: Whether the path may be a pattern.
     """
-    need("dandi", address)
+    require_package("dandi", address)
     from dandi.dandiarchive import parse_dandi_url
 
     _be_quiet()
@@ -125,7 +125,7 @@ def connected(instance: DandiInstance | str, dandiset: str = "", *, key: bool = 
     Raises:
         UsageError: A key is needed, and there is none or it is not accepted.
     """
-    need("dandi", str(instance))
+    require_package("dandi", str(instance))
     from xcebra_nwb.archive.client import Client
 
     _be_quiet()

@@ -12,7 +12,7 @@ from xcebra_nwb.archive import cache
 from xcebra_nwb.archive.connection import connected, explained, first_line, parsed
 from xcebra_nwb.core.errors import Failure
 from xcebra_nwb.core.files import sha256
-from xcebra_nwb.core.folders import user
+from xcebra_nwb.core.folders import user_id
 from xcebra_nwb.core.session_table import Session
 
 PARTIAL = ".dandidownload"  # end of the name under which the client keeps an unfinished download
@@ -159,7 +159,7 @@ def _foreign(path: Path) -> str:
     for member, status in cache.entries(path):
         if not stat.S_ISDIR(status.st_mode) and not stat.S_ISREG(status.st_mode):
             return f"{member} is a link or a special file"
-        if user() is not None and status.st_uid != user():
+        if user_id() is not None and status.st_uid != user_id():
             return f"{member} belongs to another user"
     return ""
 

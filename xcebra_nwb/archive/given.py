@@ -9,8 +9,8 @@ from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 from xcebra_nwb.archive import remote
 from xcebra_nwb.archive.pinned import Given, Pinned
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.installation import is_there
-from xcebra_nwb.core.safe_text import is_web, shown
+from xcebra_nwb.core.installation import is_installed
+from xcebra_nwb.core.safe_text import is_web, redact
 
 SCHEME = re.compile(r"(?P<name>[a-z][a-z0-9+.-]+):/", re.IGNORECASE)
 IDENTIFIER = re.compile(r"[a-z-]+:\d{6}(/[^/]+)?", re.IGNORECASE)
@@ -60,12 +60,12 @@ def _other(given: str, scheme: str) -> str:
     if scheme == "dandi" and DANDI.fullmatch(given):
         return given
     if scheme == "dandi":
-        raise UsageError(f"{shown(given)}: names no dandiset of an archive", FORMS)
+        raise UsageError(f"{redact(given)}: names no dandiset of an archive", FORMS)
     if scheme in {"http", "https"}:
-        raise UsageError(f"{shown(given)}: an incomplete address", f"{scheme}://, with two slashes")
+        raise UsageError(f"{redact(given)}: an incomplete address", f"{scheme}://, with two slashes")
     if scheme == "file":
-        raise UsageError(f"{shown(given)}: an address of a file", "give its path alone")
-    raise UsageError(f"{shown(given)}: {scheme}:// is not read", HERE)
+        raise UsageError(f"{redact(given)}: an address of a file", "give its path alone")
+    raise UsageError(f"{redact(given)}: {scheme}:// is not read", HERE)
 
 
 def _web(given: str) -> str:
@@ -76,7 +76,7 @@ def _web(given: str) -> str:
     if ASSET.search(inside) or REDIRECTING.fullmatch(parts.hostname or ""):
         return given
     if parts.path.rstrip("/") in {"", "/api"} or _is_archive(parts):
-        raise UsageError(f"{shown(given)}: names an archive, and no dandiset of it", FORMS)
+        raise UsageError(f"{redact(given)}: names an archive, and no dandiset of it", FORMS)
     return given
 
 
@@ -87,17 +87,17 @@ def _parts(given: str) -> SplitResult:
     except ValueError:
         named = None
     if not named or not given.isprintable() or " " in given:
-        raise UsageError(f"{shown(given)!r}: no address", "https://<host>/<path>, blanks as %20")
+        raise UsageError(f"{redact(given)!r}: no address", "https://<host>/<path>, blanks as %20")
     if "@" in parts.netloc:
-        problem = f"{shown(given)}: an address with a user or a password, which would be in results and logs"
+        problem = f"{redact(given)}: an address with a user or a password, which would be in results and logs"
         raise UsageError(problem, "give it without, or download the file and give its path")
     if "::" in parts.path:
-        raise UsageError(f"{shown(given)}: a chain of addresses", "give that of the file alone")
+        raise UsageError(f"{redact(given)}: a chain of addresses", "give that of the file alone")
     return parts
 
 
 def _is_archive(parts: SplitResult) -> bool:
-    if not is_there("dandi"):  # only dandi knows archives by name; other files are read without it
+    if not is_installed("dandi"):  # only dandi knows archives by name; other files are read without it
         return False
     from dandi.consts import known_instances
 
@@ -120,7 +120,7 @@ def check_pinnable(address: str) -> None:
     An address outside an archive has no digest that would pin its content.
     """
     if is_web(address) and not _in_archive(address):
-        problem = f"{shown(address)}: an address outside an archive has no digest that a session could be pinned by"
+        problem = f"{redact(address)}: an address outside an archive has no digest that a session could be pinned by"
         raise UsageError(problem, "download the file and give its path, or give the address to inspect or extract")
 
 
@@ -167,5 +167,6 @@ def local(given: Path | str) -> Path:
     if isinstance(source_given, Path):
         return source_given
     raise UsageError(
-        f"{shown(source_given)}: only a file on this machine can be used here", "download it, and give its path"
+        f"{redact(source_given)}: only a file on this machine can be used here",
+        "download it, and give its path",
     )

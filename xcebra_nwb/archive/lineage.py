@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from xcebra_nwb.archive.pinned import LINEAGE
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.installation import need
+from xcebra_nwb.core.installation import require_package
 from xcebra_nwb.core.session_table import Session
 
 LOCAL = "a local file"  # source of a row if the result names no address of its recording
@@ -55,7 +55,7 @@ def check_archive(address: str, allowed: str | None, where: Path) -> None:
     Raises:
         UsageError: The address lies elsewhere; the message names its archive.
     """
-    need("dandi", f"{where}, whose source is in an archive,")
+    require_package("dandi", f"{where}, whose source is in an archive,")
     from dandi.consts import known_instances
 
     parts = urlsplit(address)

@@ -13,7 +13,7 @@ from xcebra_nwb.archive import pinned
 from xcebra_nwb.archive.names import ENDINGS, clean_identifier, session_names
 from xcebra_nwb.core.errors import UsageError, XcebraError, one_line
 from xcebra_nwb.core.files import sha256
-from xcebra_nwb.core.safe_text import REASONS, printable, unfit
+from xcebra_nwb.core.safe_text import REASONS, path_problem, printable
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.inventory.inventory import Inventory, inventory
 from xcebra_nwb.nwb.reading.foreign import Follow
@@ -152,7 +152,7 @@ def _row(path: Path, look: Look, row: Session, known: Session | None) -> Session
 
 def _look(path: Path, source: str, follow: Follow) -> Look:
     """Return the contents of a file in one line, or the reason to leave it out."""
-    if why := unfit(source) or _unreadable(path):
+    if why := path_problem(source) or _unreadable(path):
         return Look(reason=why)
     try:
         contents = inventory(path, pinned.followed(path, follow))

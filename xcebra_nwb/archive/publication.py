@@ -19,7 +19,7 @@ from xcebra_nwb.archive.listing import DRAFT
 from xcebra_nwb.archive.names import clean_identifier
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import atomic, write_text
-from xcebra_nwb.core.safe_text import shown
+from xcebra_nwb.core.safe_text import redact
 
 if TYPE_CHECKING:
     from dandi.dandiarchive import ParsedDandiURL
@@ -65,7 +65,7 @@ def origins(addresses: Iterable[str]) -> list[Origin]:
     by_version: dict[str, Origin] = {}
     for address in addresses:
         if not in_archive(address):  # nobody knows this server, and who may see the address
-            by_version[address] = Origin(shown(address), shown(address), "", "", ())
+            by_version[address] = Origin(redact(address), redact(address), "", "", ())
             continue
         url = parsed(address)
         version = f"{url.instance.name}:{url.dandiset_id}/{url.version_id}"

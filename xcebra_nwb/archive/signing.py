@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import atomic
-from xcebra_nwb.core.folders import NAME, base, own_folder, user
+from xcebra_nwb.core.folders import PROGRAM, base_folder, user_folder, user_id
 
 KEY, SIZE = "cache.key", 32  # bytes of a key and of a signature
 REMEDY = "let XDG_STATE_HOME name a folder of your own"
@@ -43,7 +43,7 @@ def is_signed(claimed: bytes, *parts: str | bytes) -> bool:
 
 def _folder() -> Path | str:
     try:
-        return base("XDG_STATE_HOME", ".local/state") / NAME
+        return base_folder("XDG_STATE_HOME", ".local/state") / PROGRAM
     except UsageError:
         return ""
 
@@ -55,7 +55,7 @@ def _key(folder: str) -> bytes:
     Where no key can be kept, it is valid for this process only.
     """
     try:
-        return _kept(own_folder(Path(folder), REMEDY) / KEY) if folder else _unkept("this user has no home folder")
+        return _kept(user_folder(Path(folder), REMEDY) / KEY) if folder else _unkept("this user has no home folder")
     except (UsageError, OSError) as error:
         return _unkept(error.message if isinstance(error, UsageError) else f"{folder}: {error.strerror}")
 
@@ -86,6 +86,6 @@ def _read(path: Path) -> bytes | None:
         return None
     with os.fdopen(descriptor, "rb") as stream:
         status = os.fstat(descriptor)
-        foreign = user() is not None and (status.st_uid != user() or status.st_mode & 0o077)
+        foreign = user_id() is not None and (status.st_uid != user_id() or status.st_mode & 0o077)
         content = stream.read(SIZE + 1) if stat.S_ISREG(status.st_mode) and not foreign else b""
     return content if len(content) == SIZE else None

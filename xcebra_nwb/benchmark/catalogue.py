@@ -10,7 +10,7 @@ from pathlib import Path
 from xcebra_nwb.benchmark import ablation, ratinabox, recording, synthetic, violations
 from xcebra_nwb.benchmark.case import SIZES, Case
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.safe_text import unfit
+from xcebra_nwb.core.safe_text import path_problem
 
 NO_FILE = Path()
 SPEED = "speed"  # no workflow: timed things run by themselves (:mod:`.speed`)
@@ -73,6 +73,6 @@ def cases(name: str, size: str, file: Path | None = None) -> dict[str, Case]:
         raise UsageError(f"benchmark {name}: no file", f"xcebra-nwb benchmark {name} PATH")
     if file is not None and not benchmark.needs_file:
         raise UsageError(f"benchmark {name} reads no file", f"leave {file} out")
-    if file is not None and (why := unfit(str(file))):
+    if file is not None and (why := path_problem(str(file))):
         raise UsageError(f"{file}: {why}")
     return {case.name: case for case in benchmark.cases(size, file or NO_FILE)}

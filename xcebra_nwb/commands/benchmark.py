@@ -11,7 +11,7 @@ from xcebra_nwb.benchmark.catalogue import SPEED, cases
 from xcebra_nwb.commands.run_snakemake import last_line, launch
 from xcebra_nwb.core.errors import Exit, Failure, UsageError
 from xcebra_nwb.core.files import write_text
-from xcebra_nwb.core.installation import packaged
+from xcebra_nwb.core.installation import packaged_path
 
 logger = logging.getLogger("xcebra_nwb")
 SHORT = ". Measured by `--quick`: it runs; rates of a moment and scores of a hardly trained encoder say nothing more"
@@ -51,7 +51,7 @@ def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None 
                 said.add(job)
                 logger.info("%d of %d: %s", len(said), len(jobs), job)
 
-    code = launch(packaged("benchmarks/Snakefile"), settings, cores, log, poll)
+    code = launch(packaged_path("benchmarks/Snakefile"), settings, cores, log, poll)
     if code == Exit.INTERRUPTED:
         return code
     if code != 0:

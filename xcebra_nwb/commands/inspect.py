@@ -8,7 +8,7 @@ from xcebra_nwb.archive import pinned
 from xcebra_nwb.archive.pinned import Given, Pinned
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.core.safe_text import cut, printable
+from xcebra_nwb.core.safe_text import printable, shorten
 from xcebra_nwb.nwb.inventory import inventory as nwb_inventory
 from xcebra_nwb.nwb.inventory.models import Gap, IntervalTable, Inventory, LabelSeries, NeuralSource, TimeRange
 from xcebra_nwb.nwb.reading.foreign import Follow
@@ -46,7 +46,7 @@ def config_of(inventory: Inventory) -> str:
 
 def render(inventory: Inventory) -> str:
     """Return the inventory as text for a terminal or a log; ``*`` marks what ``auto`` takes."""
-    return "\n".join(cut(printable(line), LONGEST_LINE) for line in _lines(inventory))
+    return "\n".join(shorten(printable(line), LONGEST_LINE) for line in _lines(inventory))
 
 
 def _lines(inventory: Inventory) -> Iterator[str]:

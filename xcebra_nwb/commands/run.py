@@ -13,7 +13,7 @@ from xcebra_nwb.commands.run_snakemake import last_line, launch
 from xcebra_nwb.core.config.schema import Config, dump
 from xcebra_nwb.core.errors import Exit, Failure
 from xcebra_nwb.core.files import write_text
-from xcebra_nwb.core.installation import packaged
+from xcebra_nwb.core.installation import packaged_path
 from xcebra_nwb.nwb.reading.foreign import VARIABLE, Follow
 
 logger = logging.getLogger("xcebra_nwb")
@@ -49,7 +49,7 @@ def run(
     logger.info("%s in %s; the workflow's own log is %s", count, output / "sessions.tsv", log)
     monitor = RunMonitor(output, [row.session for row in rows if row.include])
     told = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # to the jobs
-    code = launch(packaged("workflow/Snakefile"), settings, cores, log, monitor.poll, told)
+    code = launch(packaged_path("workflow/Snakefile"), settings, cores, log, monitor.poll, told)
     if code not in (Exit.DONE, Exit.INTERRUPTED) and not (output / "summary.html").exists():
         raise Failure(f"the workflow did not start: {last_line(log)}", f"read {log}")
     return code if code == Exit.INTERRUPTED else _say_how_it_ended(output, code)

@@ -6,7 +6,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.core.safe_text import LONGEST, cut, printable
+from xcebra_nwb.core.safe_text import LONGEST, printable, shorten
 
 
 class Exit(IntEnum):
@@ -39,7 +39,7 @@ class XcebraError(Exception):
 
 def one_line(text: object) -> str:
     """Return a text of a file or a library as one line that is not endless and steers no terminal."""
-    return cut(printable(" ".join(str(text).split())), LONGEST)
+    return shorten(printable(" ".join(str(text).split())), LONGEST)
 
 
 class Failure(XcebraError):

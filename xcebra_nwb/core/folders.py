@@ -10,16 +10,16 @@ from pathlib import Path
 
 from xcebra_nwb.core.errors import UsageError
 
-OPENED = ("logs", "benchmarks", ".snakemake")  # in which a run opens files whose names can be foreseen
+FORESEEABLE = ("logs", "benchmarks", ".snakemake")  # in which a run opens files whose names can be foreseen
 ENVIRONMENTS = {"conda", "conda-archive", "singularity"}  # of Snakemake, full of links that lead out
-NAME = "xcebra-nwb"
+PROGRAM = "xcebra-nwb"
 BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 LINKS = 40  # in a row, as many as Linux follows
 
 
 def check_run(folder: Path, sessions: Iterable[str] = ()) -> None:
     """Raise :class:`UsageError` if something in a folder of results takes elsewhere what a run writes there."""
-    check_inside(folder, (found for name in OPENED for found in _below(folder, name)))
+    check_inside(folder, (found for name in FORESEEABLE for found in _below(folder, name)))
     check_inside(folder, (found for session in sessions for found in (session, f"{session}/receipts")))
 
 
@@ -47,12 +47,12 @@ def _below(folder: Path, name: str) -> Iterator[str]:
         yield from (os.path.relpath(Path(where, one), folder) for one in (*folders, *files))
 
 
-def user() -> int | None:
+def user_id() -> int | None:
     """Return the number of this user; None on a system that has none, where folders of users are apart anyway."""
     return os.geteuid() if hasattr(os, "geteuid") else None
 
 
-def base(variable: str, default: str) -> Path:
+def base_folder(variable: str, default: str) -> Path:
     """Return the folder that ``variable`` names, if absolute, else ``default`` in the user's home.
 
     Raises:
@@ -67,7 +67,7 @@ def base(variable: str, default: str) -> Path:
         raise UsageError("this user has no home folder", f"set HOME or {variable}") from None
 
 
-def own_folder(path: Path, remedy: str) -> Path:
+def user_folder(path: Path, remedy: str) -> Path:
     """Return a folder that only this user may write to, made with mode 0700 if it is not there.
 
     Args:
@@ -85,9 +85,9 @@ def own_folder(path: Path, remedy: str) -> Path:
         raise UsageError(f"{path}: this folder cannot be used: {error.strerror}", remedy) from None
     if not stat.S_ISDIR(found.st_mode):
         raise UsageError(f"{path}: no folder", remedy)
-    if user() is not None and found.st_uid != user():
+    if user_id() is not None and found.st_uid != user_id():
         raise UsageError(f"{path}: this folder belongs to another user", remedy)
-    if user() is not None and found.st_mode & BY_OTHERS:
+    if user_id() is not None and found.st_mode & BY_OTHERS:
         raise UsageError(f"{path}: others may write to this folder", f"chmod -R go-w {folder}, or {remedy}")
     return path
 
@@ -99,7 +99,7 @@ def _through_own_links(path: Path, remedy: str) -> Path:
         link = next((one for one in (*reversed(path.parents), path) if one.is_symlink()), None)
         if link is None:
             return path
-        if user() is not None and link.lstat().st_uid not in {0, user()}:
+        if user_id() is not None and link.lstat().st_uid not in {0, user_id()}:
             raise UsageError(f"{path}: {link} is a link of another user", remedy)
         path = link.parent / link.readlink() / path.relative_to(link)
     raise UsageError(f"{path}: too many links", remedy)
@@ -114,9 +114,9 @@ def runtime_folder() -> Path:
     named = os.environ.get("XDG_RUNTIME_DIR", "")
     if named and Path(named).is_dir():
         try:
-            own = own_folder(Path(named), "")
-            return own_folder(own / NAME, "")
+            own = user_folder(Path(named), "")
+            return user_folder(own / PROGRAM, "")
         except UsageError:  # left over from another user, by `su` or `sudo`
             pass
-    mine = f"{NAME}-{user()}" if user() is not None else NAME
-    return own_folder(Path(tempfile.gettempdir()) / mine, "let TMPDIR name a folder of your own")
+    mine = f"{PROGRAM}-{user_id()}" if user_id() is not None else PROGRAM
+    return user_folder(Path(tempfile.gettempdir()) / mine, "let TMPDIR name a folder of your own")

@@ -12,23 +12,23 @@ PACKAGE = Path(__file__).parents[1]
 EXAMPLES = "config/examples"
 
 
-def need(package: str, purpose: str) -> None:
+def require_package(package: str, purpose: str) -> None:
     """Do nothing where ``package`` is installed.
 
     Raises:
         UsageError: it is not; the line names what needs it, and the extra that brings it.
     """
-    if not is_there(package):
+    if not is_installed(package):
         problem = f"{purpose} needs {package}, which is not installed"
         raise UsageError(problem, f"pip install 'xcebra-nwb[{EXTRA_OF[package]}]'")
 
 
-def is_there(package: str) -> bool:
+def is_installed(package: str) -> bool:
     """Return whether ``package`` is installed."""
     return find_spec(package) is not None
 
 
-def packaged(path: str) -> Path:
+def packaged_path(path: str) -> Path:
     """Return where ``path`` of the repository is: inside the package when installed, beside it in a checkout.
 
     Raises:
@@ -42,5 +42,5 @@ def packaged(path: str) -> Path:
 
 def config_file(name: Path) -> Path:
     """Return ``name``, or the example config of that name if there is no such file."""
-    example = packaged(EXAMPLES) / f"{name}.yaml"
+    example = packaged_path(EXAMPLES) / f"{name}.yaml"
     return example if len(name.parts) == 1 and not name.exists() and example.exists() else name

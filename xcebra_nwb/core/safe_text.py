@@ -14,7 +14,13 @@ UNPLANNABLE = f"a path with {{ }} < > in it cannot be planned: {REMEDY}"
 UNPRINTABLE = f"a path with control characters or bytes that are no text: {REMEDY}"
 BLANK_ENDS = f"a path that begins or ends with a blank: {REMEDY}"
 REASONS = (UNPLANNABLE, UNPRINTABLE, BLANK_ENDS)
-STEERS = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, directions, lone surrogates, line and paragraph separators
+CONTROLS = {
+    "Cc",
+    "Cf",
+    "Cs",
+    "Zl",
+    "Zp",
+}  # controls, directions, lone surrogates, line and paragraph separators
 JOINERS = {"\u200c", "\u200d"}  # Persian, Indian scripts and emoji are spelled with them
 LONGEST = 2000  # characters of a line that says what is wrong
 
@@ -24,7 +30,7 @@ def is_web(text: str) -> bool:
     return WEB.match(text) is not None
 
 
-def shown(address: str) -> str:
+def redact(address: str) -> str:
     """Return an address without user, password, query and fragment: results, logs and pages are read by others."""
     try:
         parts = urlsplit(address)
@@ -38,7 +44,7 @@ def without_secrets(text: str) -> str:
     return SECRET.sub("", text)
 
 
-def unfit(path: str) -> str:
+def path_problem(path: str) -> str:
     """Return why a path can be neither listed nor planned; empty where it can.
 
     Snakemake would read wildcards into ``{ } < >``. Nobody could tell what a name with control characters is.
@@ -55,7 +61,7 @@ def printable(text: object) -> str:
     line = str(text)
     if line.isprintable():
         return line
-    return "".join(json.dumps(letter)[1:-1] if _steers(letter) else letter for letter in line)
+    return "".join(json.dumps(letter)[1:-1] if _is_control(letter) else letter for letter in line)
 
 
 def printable_lines(text: str) -> str:
@@ -65,10 +71,10 @@ def printable_lines(text: str) -> str:
 
 def is_printable(text: str) -> bool:
     """Return whether ``text`` is one line that steers nothing, and can be written as UTF-8."""
-    return text.isprintable() or not any(map(_steers, text))
+    return text.isprintable() or not any(map(_is_control, text))
 
 
-def cut(text: str, longest: int) -> str:
+def shorten(text: str, longest: int) -> str:
     """Return ``text``, without its middle where it has more than ``longest`` characters."""
     if len(text) <= longest:
         return text
@@ -76,5 +82,5 @@ def cut(text: str, longest: int) -> str:
     return f"{text[: longest - 1 - tail]}…{text[-tail:]}"
 
 
-def _steers(letter: str) -> bool:
-    return unicodedata.category(letter) in STEERS and letter not in JOINERS
+def _is_control(letter: str) -> bool:
+    return unicodedata.category(letter) in CONTROLS and letter not in JOINERS

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import atomic
-from xcebra_nwb.core.safe_text import cut, is_web, printable, shown, unfit
+from xcebra_nwb.core.safe_text import is_web, path_problem, printable, redact, shorten
 
 SESSION_NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.+-]*[A-Za-z0-9_+-])?$"  # no dot at the end: Windows drops it
 LONGEST_NAME = 200  # with what files of a session are called beside it, a system's longest name is 255
@@ -72,12 +72,12 @@ class Session(BaseModel):
 
     @model_validator(mode="after")
     def _plain(self) -> Session:
-        if self.include and (why := unfit(self.source)):
+        if self.include and (why := path_problem(self.source)):
             raise ValueError(f"source is {self.source!r}: {why}")
         if self.include and is_web(self.source) and not self.asset_id:
-            raise ValueError(f"{shown(self.source)} is an address without asset_id and digest: {UNPINNED}")
+            raise ValueError(f"{redact(self.source)} is an address without asset_id and digest: {UNPINNED}")
         if "@" in self.source.partition("://")[2].partition("/")[0]:
-            raise ValueError(f"{shown(self.source)} is an address with a user or a password, which results would name")
+            raise ValueError(f"{redact(self.source)} is an address with a user or a password, which results would name")
         return self
 
 
@@ -131,7 +131,7 @@ def write(rows: Iterable[Session], path: Path | str) -> None:
 def _cell(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    text = "" if value is None else cut(printable(CELL_BREAKS.sub(" ", str(value))), LONGEST_CELL)
+    text = "" if value is None else shorten(printable(CELL_BREAKS.sub(" ", str(value))), LONGEST_CELL)
     return f"'{text}" if FORMULA.match(text) else text
 
 

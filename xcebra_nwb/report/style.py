@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from xcebra_nwb.core.safe_text import cut, printable
+from xcebra_nwb.core.safe_text import printable, shorten
 
 INK, MUTED, FAINT, BAND = "#1b2430", "#5b6672", "#aab2bb", "#d9dee4"
 SEED, NULL, FORWARD = "#0b5fa5", "#8a939d", "#b5651d"
@@ -82,7 +82,7 @@ def plain(text: Any, longest: int = 48) -> str:
     >>> plain("price in $"), plain("a very long name of a unit", 12)
     ('price in \\$', 'a very …unit')
     """
-    return cut(printable(" ".join(str(text).split())), longest).replace("$", r"\$")
+    return shorten(printable(" ".join(str(text).split())), longest).replace("$", r"\$")
 
 
 def number(value: Any, digits: int = 3) -> str:

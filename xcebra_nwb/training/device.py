@@ -11,7 +11,7 @@ import torch
 from filelock import FileLock
 
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.folders import NAME, base, runtime_folder
+from xcebra_nwb.core.folders import PROGRAM, base_folder, runtime_folder
 from xcebra_nwb.training.memory import keep_freed
 
 COMPILED = "TORCHINDUCTOR_CACHE_DIR"
@@ -46,7 +46,7 @@ def keep_compiled_apart() -> None:
     """
     if COMPILED not in os.environ:
         with suppress(UsageError):
-            os.environ[COMPILED] = str(base("XDG_CACHE_HOME", ".cache") / NAME / "compiled")
+            os.environ[COMPILED] = str(base_folder("XDG_CACHE_HOME", ".cache") / PROGRAM / "compiled")
 
 
 def card_lock(index: int) -> FileLock:

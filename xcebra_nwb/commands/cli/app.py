@@ -19,7 +19,7 @@ import typer
 
 from xcebra_nwb import __version__
 from xcebra_nwb.commands.cli.benchmarks import benchmark, benchmark_case, benchmark_table
-from xcebra_nwb.commands.cli.output import Plain, out, plain_warning, say
+from xcebra_nwb.commands.cli.output import OneLineFormatter, format_warning, print_text, report_error
 from xcebra_nwb.commands.cli.runs import publish, run, summarize, tune, verify
 from xcebra_nwb.commands.cli.session import align, assess, attribute, check, extract, fetch, report, train, write
 from xcebra_nwb.commands.cli.sources import discover, inspect, simulate
@@ -59,8 +59,8 @@ def main() -> None:
         sys.exit(code)
     except Exception as error:
         if "--debug" in flags:
-            out(traceback.format_exc(), sys.stderr)
-        sys.exit(say(error))
+            print_text(traceback.format_exc(), sys.stderr)
+        sys.exit(report_error(error))
     except KeyboardInterrupt:
         print("xcebra-nwb: interrupted; the same command begins or goes on again", file=sys.stderr)
         sys.exit(Exit.INTERRUPTED)
@@ -91,7 +91,7 @@ def _options(
 ) -> None:
     level = logging.WARNING if quiet else logging.DEBUG if verbose or debug else logging.INFO
     handler = logging.StreamHandler()
-    handler.setFormatter(Plain("%(message)s"))
+    handler.setFormatter(OneLineFormatter("%(message)s"))
     logging.basicConfig(handlers=[handler])
-    warnings.formatwarning = plain_warning
+    warnings.formatwarning = format_warning
     logging.getLogger("xcebra_nwb").setLevel(level)

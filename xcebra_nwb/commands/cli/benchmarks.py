@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from xcebra_nwb.commands.cli.options import RESULTS, Cores, Threads, info, local_file
-from xcebra_nwb.commands.cli.output import out
+from xcebra_nwb.commands.cli.output import print_text
 from xcebra_nwb.core.errors import Exit, UsageError
-from xcebra_nwb.core.installation import need
+from xcebra_nwb.core.installation import require_package
 
 
 def benchmark(
@@ -23,7 +23,7 @@ def benchmark(
     device: Annotated[str, typer.Option(help="For `speed`: cpu, or cuda.")] = "cpu",
 ) -> None:
     """Measure the method: against simulated truth, or its agreement with itself on a file; a table and a figure."""
-    need("ratinabox", "benchmark")
+    require_package("ratinabox", "benchmark")
     from xcebra_nwb.commands.benchmark import benchmark as work
 
     if quick and full:
@@ -32,7 +32,7 @@ def benchmark(
     folder = RESULTS / "benchmarks" / f"{name}-{size}" if output is None else output
     code = work(name, size, folder, cores, None if file is None else local_file(file), device)
     if code == Exit.DONE:
-        out((folder / "table.md").read_text(encoding="utf-8").removesuffix("\n"))
+        print_text((folder / "table.md").read_text(encoding="utf-8").removesuffix("\n"))
         info("figure: %s", folder / "figure.png")
     raise typer.Exit(code)
 

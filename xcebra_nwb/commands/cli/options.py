@@ -46,11 +46,11 @@ def config_of(path: Path | None) -> Config:
         UsageError: there is none, it is wrong, or what it asks for is not installed: said before hours of training.
     """
     from xcebra_nwb.core.config import schema
-    from xcebra_nwb.core.installation import config_file, need
+    from xcebra_nwb.core.installation import config_file, require_package
 
     found = schema.validate({}) if path is None else schema.load(config_file(path))
     for method in found.attribution.costly:
-        need("captum", f"attribution.methods: {method}")
+        require_package("captum", f"attribution.methods: {method}")
     return found
 
 

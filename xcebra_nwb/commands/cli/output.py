@@ -12,20 +12,20 @@ from xcebra_nwb.core.files import NO_ROOM
 from xcebra_nwb.core.safe_text import printable, printable_lines
 
 
-def say(error: Exception) -> int:
+def report_error(error: Exception) -> int:
     """Print one line on an error and return its exit code."""
     if isinstance(error, XcebraError):
         word = {Exit.REFUSED: "refused", Exit.USAGE: "error", Exit.FAILED: "failed"}.get(error.exit_code, "failed")
         code = f" [{error.code}]" if isinstance(error, Refusal) else ""
-        _say(f"{word}: {error}{code}")
+        _print_error(f"{word}: {error}{code}")
         return int(error.exit_code)
     explain = getattr(error, "format_message", None)  # the parser's own errors; where typer keeps them is its secret
     if explain is not None:
-        _say(f"error: {explain()} (see xcebra-nwb --help)")
+        _print_error(f"error: {explain()} (see xcebra-nwb --help)")
         return int(Exit.USAGE)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's
         hint = "fewer units by neural.where, a larger time.bin_width, or a machine with more memory"
-        _say(f"failed: out of memory: {error} ({hint})")
+        _print_error(f"failed: out of memory: {error} ({hint})")
         return int(Exit.FAILED)
     if isinstance(error, OSError) and (error.filename or error.errno in NO_ROOM):
         where = f"{_name(error.filename)}: " if error.filename else ""
@@ -34,9 +34,9 @@ def say(error: Exception) -> int:
             if error.errno in NO_ROOM
             else "check its name, its place and its rights"
         )
-        _say(f"failed: {where}{error.strerror} ({hint})")
+        _print_error(f"failed: {where}{error.strerror} ({hint})")
         return int(Exit.FAILED)
-    _say(f"failed: unexpected {type(error).__name__}: {error} (--debug shows where; please report it)")
+    _print_error(f"failed: unexpected {type(error).__name__}: {error} (--debug shows where; please report it)")
     return int(Exit.FAILED)
 
 
@@ -44,16 +44,16 @@ def _name(file: object) -> str:
     return os.fsdecode(file) if isinstance(file, bytes) else str(file)
 
 
-def _say(text: str) -> None:
+def _print_error(text: str) -> None:
     print(f"xcebra-nwb: {one_line(text)}", file=sys.stderr)
 
 
-def out(text: object, stream: TextIO | None = None) -> None:
+def print_text(text: object, stream: TextIO | None = None) -> None:
     """Print lines; by default on the standard output stream."""
     print(printable_lines(str(text)), file=stream or sys.stdout)
 
 
-class Plain(logging.Formatter):
+class OneLineFormatter(logging.Formatter):
     """A message is one line, whatever it quotes: nobody writes a line that looks like another's."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
@@ -61,7 +61,7 @@ class Plain(logging.Formatter):
         return printable(super().formatMessage(record))
 
 
-def plain_warning(
+def format_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
     """Return a warning of a library, which may quote a file, in one line."""

@@ -23,9 +23,9 @@ from xcebra_nwb.commands.cli.options import (
     info,
     local_file,
 )
-from xcebra_nwb.commands.cli.output import out
+from xcebra_nwb.commands.cli.output import print_text
 from xcebra_nwb.core.errors import Failure, UsageError
-from xcebra_nwb.core.installation import need
+from xcebra_nwb.core.installation import require_package
 
 
 def summarize(
@@ -79,7 +79,7 @@ def publish(
     ] = False,
 ) -> None:
     """Prepare a dandiset of the results; with --upload, send it to the draft of --dandiset (in the sandbox)."""
-    need("dandi", "publish")
+    require_package("dandi", "publish")
     from xcebra_nwb.archive.publication import UNNAMED
     from xcebra_nwb.commands.publish import publish as work
 
@@ -104,7 +104,7 @@ def tune(
     threads: Threads = 1,
 ) -> None:
     """Choose the number of latents and the regulariser's weight without looking at the answer."""
-    need("optuna", "tune")
+    require_package("optuna", "tune")
     from xcebra_nwb.commands.tune import tune as work
 
     for file in work(directories, config_of(config), trials, output, threads):
@@ -123,15 +123,15 @@ def verify(
     from xcebra_nwb.commands import verify as command
 
     asked = command.planned(local_file(result), None if source is None else local_file(source), output, archive)
-    out(asked)
+    print_text(asked)
     if plan:
         return
     agreements, changed = command.verify(asked, threads)
     for line in changed:
-        out(f"not as it was: {line}")
+        print_text(f"not as it was: {line}")
     for one in agreements:
-        out(one)
+        print_text(one)
     wrong = [one for one in agreements if not one.agrees]
     if wrong:
         raise Failure(f"{result}: {len(wrong)} of {len(agreements)} maps do not come out again", "see the lines above")
-    out(f"verified: {len(agreements)} maps come out again")
+    print_text(f"verified: {len(agreements)} maps come out again")

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from xcebra_nwb.commands.cli.options import INPUTS, ONE, TABLE, FollowLinks, follow, info, source_of
-from xcebra_nwb.commands.cli.output import out
+from xcebra_nwb.commands.cli.output import print_text
 from xcebra_nwb.core.files import json_text
-from xcebra_nwb.core.installation import need
+from xcebra_nwb.core.installation import require_package
 from xcebra_nwb.core.safe_text import printable
 
 
@@ -53,11 +53,11 @@ def inspect(
 
     inventory = work(source_of(file), follow(follow_links))
     if config:
-        out(config_of(inventory).removesuffix("\n"))
+        print_text(config_of(inventory).removesuffix("\n"))
     elif json:
-        out(json_text(inventory.model_dump(mode="json")))
+        print_text(json_text(inventory.model_dump(mode="json")))
     else:
-        out(render(inventory))
+        print_text(render(inventory))
 
 
 def simulate(
@@ -69,7 +69,7 @@ def simulate(
     mixed: Annotated[bool, typer.Option("--mixed", help="Three types, each tuned to two of the labels.")] = False,
 ) -> None:
     """Write a recording whose true tuning is known: place, grid, head-direction and speed cells."""
-    need("ratinabox", "simulate")
+    require_package("ratinabox", "simulate")
     from xcebra_nwb.commands.simulate import simulate as work
 
     info("wrote %s", work(file, seed, duration, cells, rates, mixed))

@@ -16,7 +16,7 @@ from xcebra_nwb.core.config.labels import Auto, Label
 from xcebra_nwb.core.config.objectives import Objective
 from xcebra_nwb.core.config.section import LABEL_NAME, Section, first_problem
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.safe_text import unfit
+from xcebra_nwb.core.safe_text import path_problem
 
 LARGEST = 1_000_000  # bytes of a config
 MOST_VALUES = 100_000  # in a config, each as often as it is referred to
@@ -244,7 +244,7 @@ class Attribution(Section):
 
 
 def _fit(path: str) -> str:
-    if why := unfit(path):
+    if why := path_problem(path):
         raise ValueError(why)
     return path
 

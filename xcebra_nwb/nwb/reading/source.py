@@ -19,7 +19,7 @@ import h5py
 from xcebra_nwb.core.errors import Failure, Refusal, UsageError
 from xcebra_nwb.core.hdf5.leads import Follow
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.core.safe_text import is_web, shown, without_secrets
+from xcebra_nwb.core.safe_text import is_web, redact, without_secrets
 
 if TYPE_CHECKING:
     from xcebra_nwb.nwb.reading.zarr.files import Files
@@ -50,7 +50,7 @@ def source_name(source: Source) -> str:
     'folder/a.nwb'
     """
     if isinstance(source, Path | str):
-        return shown(source) if isinstance(source, str) and is_remote(source) else Path(source).as_posix()
+        return redact(source) if isinstance(source, str) and is_remote(source) else Path(source).as_posix()
     return str(getattr(source, "name", "an open file"))
 
 
@@ -179,12 +179,12 @@ def at_address(address: str) -> Iterator[BinaryIO]:
     except (OSError, ValueError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()
-        problem = f"{shown(address)}: cannot be read: {without_secrets(str(error))}"
+        problem = f"{redact(address)}: cannot be read: {without_secrets(str(error))}"
         raise Failure(problem, "check the address and the network") from None
     if size is None:
-        raise Failure(f"{shown(address)}: its server does not serve ranges of bytes", "download the file first")
+        raise Failure(f"{redact(address)}: its server does not serve ranges of bytes", "download the file first")
     with contextlib.closing(remfile.File(address, _size=int(size["size"]))) as ranges:
-        yield cast(BinaryIO, _Remote(shown(address), ranges))
+        yield cast(BinaryIO, _Remote(redact(address), ranges))
 
 
 def _local(path: Path) -> BinaryIO:
