@@ -50,7 +50,7 @@ def test_on_disk_the_encoders_see_the_same_to_the_bit(tmp_path: Path, smoothing:
 def test_blocks_are_smoothed_like_the_whole(monkeypatch: pytest.MonkeyPatch, smoothing: float) -> None:
     one = made(smoothing, 0)
     whole = activity.encoder_input(one)
-    monkeypatch.setattr(session, "BLOCK", 50 * one.sizes["unit"])
+    monkeypatch.setattr(activity, "BLOCK", 50 * one.sizes["unit"])
     assert len(list(activity.blocks(one))) > 2
     np.testing.assert_array_equal(activity.encoder_input(one), whole)
 
@@ -135,7 +135,7 @@ def test_a_disk_that_fills_up_meanwhile_is_said_too(tmp_path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(Failure, match=r"others filled the disk of .*make room"):
-        scratch.filled("it", (2, 2), np.float32, fill, tmp_path, most=0)
+        scratch.filled_array("it", (2, 2), np.float32, fill, tmp_path, most=0)
     assert not list(tmp_path.iterdir())
 
 
@@ -144,7 +144,7 @@ def test_scratch_files_go_where_the_environment_says_unless_that_is_memory(
 ) -> None:
     caplog.set_level("INFO", "xcebra_nwb")
     (tmp_path / "fast").mkdir()
-    monkeypatch.setenv(scratch.PLACE, str(tmp_path / "fast"))
+    monkeypatch.setenv(scratch.VARIABLE, str(tmp_path / "fast"))
     input_array(made(), tmp_path / "folder", most=0)
     assert f"scratch file in {tmp_path / 'fast'}" in caplog.text
     monkeypatch.setattr(scratch, "_in_memory", lambda place: True)
@@ -155,9 +155,9 @@ def test_scratch_files_go_where_the_environment_says_unless_that_is_memory(
 def test_what_is_no_number_is_said_when_it_is_read(tmp_path: Path) -> None:
     session.save(made(), tmp_path / "session.nc")
     opened = session.load(tmp_path / "session.nc")
-    activity = opened["activity"].astype("float32").copy()
-    activity[np.flatnonzero(opened["valid"])[3], 1] = np.nan
-    opened["activity"] = activity
+    values = opened["activity"].astype("float32").copy()
+    values[np.flatnonzero(opened["valid"])[3], 1] = np.nan
+    opened["activity"] = values
     with pytest.raises(Failure, match="not finite in valid bins"):
         session.check(opened)
     with pytest.raises(Failure, match="not finite in valid bins"):
