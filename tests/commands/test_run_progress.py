@@ -8,7 +8,7 @@ import pytest
 
 from xcebra_nwb.commands.run_progress import RunMonitor
 from xcebra_nwb.core import receipts
-from xcebra_nwb.core.batches import TOGETHER, log_path
+from xcebra_nwb.core.batches import ALL_SESSIONS, log_path
 from xcebra_nwb.core.receipts import Receipt
 
 
@@ -22,7 +22,7 @@ def write_log(results: Path, who: str, command: str, text: str, time: int = 1) -
 
 def test_the_log_of_a_job_for_all_sessions_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     monitor = RunMonitor(tmp_path, ["a", "b"])
-    write_log(tmp_path, TOGETHER, "train", "2 sessions in one space\ntraining: 5 of 9 steps, 4.0/s, 1 s left\n")
+    write_log(tmp_path, ALL_SESSIONS, "train", "2 sessions in one space\ntraining: 5 of 9 steps, 4.0/s, 1 s left\n")
     for session in ("a", "b"):
         write_log(tmp_path, session, "extract", "12 units\n")
         for command in ("extract", "train"):
@@ -55,7 +55,7 @@ def test_what_is_done_again_is_said_and_what_an_earlier_run_did_is_not(
 def test_a_session_has_the_log_of_the_job_that_was_last(tmp_path: Path) -> None:
     own = write_log(tmp_path, "a", "train", "alone", time=1)
     assert log_path(tmp_path, "a", "train") == own
-    shared = write_log(tmp_path, TOGETHER, "train", "all", time=2)
+    shared = write_log(tmp_path, ALL_SESSIONS, "train", "all", time=2)
     assert log_path(tmp_path, "a", "train") == log_path(tmp_path, "b", "train") == shared
     os.utime(own, (3, 3))
     assert log_path(tmp_path, "a", "train") == own

@@ -14,7 +14,7 @@ import xarray as xr
 from xcebra_nwb.attribution.time_resolved import OverTimeFile
 from xcebra_nwb.core import receipts
 from xcebra_nwb.core.errors import Failure, NotInFile, Refusal, UsageError
-from xcebra_nwb.core.files import BESIDE, atomic, read_json, sha256, write_json, write_text
+from xcebra_nwb.core.files import HDF5_OVERHEAD, atomic, read_json, sha256, write_json, write_text
 from xcebra_nwb.core.netcdf import load_dataset, save_dataset
 from xcebra_nwb.core.refusals import Code
 
@@ -168,7 +168,7 @@ def test_a_disk_that_has_no_room_when_it_has_to_write_leaves_no_file(
 
 def test_a_disk_without_room_is_found_before_hdf5_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = xr.Dataset({"map": ("unit", np.zeros(1000))})
-    free = BESIDE + values.nbytes
+    free = HDF5_OVERHEAD + values.nbytes
     monkeypatch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(2 * free, free, free))
     save_dataset(values, tmp_path / "a.nc")
     OverTimeFile(tmp_path / "b.nc", ["inverse"], (1, 20, 100), np.zeros(100, dtype=bool))._file.close()

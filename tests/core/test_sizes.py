@@ -30,8 +30,8 @@ counts = st.integers(1, 10**4)
 def test_a_larger_session_takes_more(bins: int, units: int, labels: int, larger: str) -> None:
     chosen, sizes = schema.validate({}), Sizes(bins=bins, units=units, labels=labels)
     more = sizes.model_copy(update={larger: getattr(sizes, larger) + 1})
-    assert sizes_of.held(more, chosen) > sizes_of.held(sizes, chosen)
-    assert sizes_of.step(more, chosen) >= sizes_of.step(sizes, chosen)
+    assert sizes_of.session_megabytes(more, chosen) > sizes_of.session_megabytes(sizes, chosen)
+    assert sizes_of.step_megabytes(more, chosen) >= sizes_of.step_megabytes(sizes, chosen)
 
 
 @given(counts, counts, st.sampled_from([1, 2, 4]), st.sampled_from([1, 2, 4]))
@@ -39,7 +39,7 @@ def test_a_larger_session_takes_more(bins: int, units: int, labels: int, larger:
 def test_what_is_asked_for_holds_the_recording_in_memory(bins: int, units: int, seen: int, recorded: int) -> None:
     sizes = Sizes(bins=bins, units=units, labels=1, seen_bytes=seen, recorded_bytes=recorded)
     chosen = schema.validate({"attribution": {"methods": ["generator_support"]}})
-    held = [sizes_of.held(sizes, one) * MEGABYTE for one in (schema.validate({}), chosen)]
+    held = [sizes_of.session_megabytes(sizes, one) * MEGABYTE for one in (schema.validate({}), chosen)]
     assert SHARE * held[0] >= seen * bins * units
     assert SHARE * held[1] >= (seen + recorded) * bins * units
 
@@ -67,7 +67,7 @@ def test_a_step_takes_what_is_said_or_a_little_less(name: str, units: int, batch
         contrastive.train(inputs, shape, blocks, data, [np.random.default_rng(seed) for seed in (0, 1)], one)
 
     taken = memory.peak_bytes(work, torch.device("cpu")) / MEGABYTE
-    said = sizes_of.step(Sizes(bins=1020, units=units, labels=1), chosen)
+    said = sizes_of.step_megabytes(Sizes(bins=1020, units=units, labels=1), chosen)
     assert taken <= said <= 4 * taken
 
 
@@ -85,8 +85,8 @@ def test_the_workflow_asks_for_what_the_sizes_say_once_they_are_known(tmp_path: 
     assert [asked(name) for name in names] == [2004] * 3  # guessed from the size of the file
     (tmp_path / "a").mkdir()
     sizes_of.save(sizes, tmp_path / "a")
-    held, step = sizes_of.held(sizes, chosen), sizes_of.step(sizes, chosen)
-    found = [sizes_of.PACKAGE + held, sizes_of.PACKAGE + held + step]
+    held, step = sizes_of.session_megabytes(sizes, chosen), sizes_of.step_megabytes(sizes, chosen)
+    found = [sizes_of.PROGRAM_MEGABYTES + held, sizes_of.PROGRAM_MEGABYTES + held + step]
     assert [asked(name) for name in names] == pytest.approx([2004, *found], abs=2)
     assert [asked(name, attempt=2) for name in names[1:]] == pytest.approx([2 * one for one in found], abs=4)
     assert rules["batch_memory"](["a"])(SimpleNamespace(), 1) == pytest.approx(2000 + held + step, abs=2)

@@ -127,9 +127,9 @@ def test_the_command_line_reads_no_settings_for_matplotlib_in_its_folder(tmp_pat
 
 @pytest.mark.parametrize("content", ["[1]", "[[]]", '{"a": 1}', '[["../../x"]]', '[["s", 1]]', "[" * 200_000])
 def test_batches_are_lists_of_sessions(content: str, tmp_path: Path) -> None:
-    (tmp_path / batches.NAME).write_text(content)
+    (tmp_path / batches.FILE).write_text(content)
     with pytest.raises(UsageError):
-        batches.recorded(tmp_path)
+        batches.read_batches(tmp_path)
 
 
 def test_results_that_declare_more_than_they_hold_are_refused(tmp_path: Path) -> None:

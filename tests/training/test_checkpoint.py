@@ -429,7 +429,7 @@ def test_limits_are_those_of_our_own_group_and_of_all_above_it(
         (tmp_path / folder / usage).write_text(f"{split}\n")
     (tmp_path / "own").write_text(f"1:name=systemd:/elsewhere\n{line}\n")
     monkeypatch.setattr(host_memory, "CGROUP", tmp_path)
-    monkeypatch.setattr(host_memory, "OWN", tmp_path / "own")
+    monkeypatch.setattr(host_memory, "OWN_GROUPS", tmp_path / "own")
     assert host_memory.free_bytes() == 300
     (tmp_path / above / limit).write_text("800\n")
     assert host_memory.free_bytes() == 100

@@ -67,13 +67,13 @@ def results_memory(wildcards, attempt):
     measured = sizes.load(RESULTS / wildcards.session)
     if measured is None:
         return session_memory(wildcards, attempt)
-    return int(sizes.PACKAGE + sizes.held(measured, CONFIG)) * attempt
+    return int(sizes.PROGRAM_MEGABYTES + sizes.session_megabytes(measured, CONFIG)) * attempt
 
 
 def training_memory(wildcards, attempt):
     """MB: what the results take, and a step of training."""
     measured = sizes.load(RESULTS / wildcards.session)
-    step = 0 if measured is None else int(sizes.step(measured, CONFIG))
+    step = 0 if measured is None else int(sizes.step_megabytes(measured, CONFIG))
     return results_memory(wildcards, attempt) + step * attempt
 
 
@@ -91,7 +91,7 @@ def batch_part(session):
     measured = sizes.load(RESULTS / session)
     if measured is None:
         return 500 + held_memory(session)
-    return int(sizes.held(measured, CONFIG) + sizes.step(measured, CONFIG))
+    return int(sizes.session_megabytes(measured, CONFIG) + sizes.step_megabytes(measured, CONFIG))
 
 
 def batch_runtime(batch):
@@ -101,7 +101,7 @@ def batch_runtime(batch):
 
 def batch_name(batch):
     """Of the log of a job that trains several sessions."""
-    return TOGETHER if CONFIG.training.together else batches.name(batch)
+    return ALL_SESSIONS if CONFIG.training.together else batches.log_name(batch)
 
 
 def receipt_folders(wildcards, output):

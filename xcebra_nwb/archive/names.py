@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Set
 from pathlib import Path
 
-from xcebra_nwb.core.session_table import LONGEST_NAME, RESERVED, is_device
+from xcebra_nwb.core.session_table import LONGEST_NAME, RESERVED, is_windows_device
 
 ENDINGS = (".nwb", ".nwb.zarr", ".nwb.zarr.zip")
 ENDING = re.compile(r"(\.nwb)?(\.zarr)?(\.zip)?$")
@@ -51,7 +51,7 @@ class _Names:
 
     def take(self, name: str) -> str:
         """Return the name, with a number if it is taken, and take it."""
-        name = f"session-{name}" if is_device(name) else name
+        name = f"session-{name}" if is_windows_device(name) else name
         name = candidate = name[: LONGEST_NAME - ROOM_FOR_A_NUMBER].rstrip(".")
         while candidate.lower() in self._taken:
             number = self._last[name.lower()] = self._last.get(name.lower(), 1) + 1

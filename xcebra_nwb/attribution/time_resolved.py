@@ -11,7 +11,7 @@ import h5netcdf
 import numpy as np
 from numpy.typing import NDArray
 
-from xcebra_nwb.core.files import make_room
+from xcebra_nwb.core.files import check_disk_space
 from xcebra_nwb.core.netcdf import ON_DISK, new_variable
 
 FLOAT = 4  # bytes
@@ -25,7 +25,7 @@ class OverTimeFile:
         self, path: Path, methods: Sequence[str], sizes: tuple[int, int, int], silent: NDArray[np.bool_]
     ) -> None:
         """Make the file. ``sizes`` are those of label, time and unit; units (unit,) that are ``silent`` stay NaN."""
-        make_room(path.parent, len(methods) * FLOAT * prod(sizes))
+        check_disk_space(path.parent, len(methods) * FLOAT * prod(sizes))
         self._file, self._silent = h5netcdf.File(path, "w"), silent
         self._file.dimensions = dict(zip(("label", "time", "unit"), sizes, strict=True))
         self._variables = {}

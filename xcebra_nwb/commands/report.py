@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from xcebra_nwb.core.files import write_text
-from xcebra_nwb.core.results import load, read_if_there
+from xcebra_nwb.core.results import load, read_optional_json
 from xcebra_nwb.report.pages.session import refused_page, session_page
 from xcebra_nwb.report.status import refusal
 
@@ -20,7 +20,7 @@ def report(directory: Path) -> list[Path]:
     """
     refused = refusal(directory)
     if refused is not None:
-        page = refused_page(refused, read_if_there(directory / "inventory.json"))
+        page = refused_page(refused, read_optional_json(directory / "inventory.json"))
     else:
         page = session_page(load(directory), directory)
     path = directory / "report.html"

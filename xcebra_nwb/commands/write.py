@@ -7,7 +7,7 @@ from pathlib import Path
 from xcebra_nwb.archive import pinned
 from xcebra_nwb.archive.pinned import Given
 from xcebra_nwb.core.errors import Failure, UsageError
-from xcebra_nwb.core.files import atomic, make_room, sha256
+from xcebra_nwb.core.files import atomic, check_disk_space, sha256
 from xcebra_nwb.core.results import Results, load
 from xcebra_nwb.nwb.export.writer import export
 from xcebra_nwb.nwb.reading.foreign import Follow
@@ -34,7 +34,7 @@ def write(source: Given, directory: Path, session: str, follow: Follow = Follow.
         )
     target = directory / f"{session}_desc-xcebra.nwb"
     with pinned.opened(source) as file, atomic(target) as temporary:
-        make_room(directory, results.attribution.nbytes + results.embedding.nbytes)
+        check_disk_space(directory, results.attribution.nbytes + results.embedding.nbytes)
         export(file, temporary, results, pinned.followed(source, follow))
     return [target]
 

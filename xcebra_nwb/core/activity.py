@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from xcebra_nwb.core import host_memory
 from xcebra_nwb.core.errors import Failure
-from xcebra_nwb.core.scratch import Rows, filled
+from xcebra_nwb.core.scratch import Rows, filled_array
 
 BLOCK = 2**22  # values of the activity that are handled at once: memory beyond the result does not grow
 NOT_FINITE = "activity is not finite in valid bins"
@@ -104,7 +104,7 @@ def stored_array(
     """
     shape = session.sizes["time"], session.sizes["unit"]
     most = SHARE * host_memory.free_bytes() if most is None else most
-    return filled(title, shape, dtype, partial(fill, session), folder, most)
+    return filled_array(title, shape, dtype, partial(fill, session), folder, most)
 
 
 def count_type(most: int) -> np.dtype:

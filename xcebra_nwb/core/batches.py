@@ -17,31 +17,31 @@ from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import read_json, write_json
 from xcebra_nwb.core.session_table import SESSION_NAME
 
-NAME = "batches.json"
+FILE = "batches.json"
 Batch = Annotated[list[Annotated[str, Field(pattern=SESSION_NAME)]], Field(min_length=1)]  # sessions
 BATCHES = TypeAdapter(list[Batch])
 
 
-TOGETHER = "together"  # in place of a session's name: the log of a job for all sessions
+ALL_SESSIONS = "together"  # in place of a session's name: the log of a job for all sessions
 
 
-def batches(sessions: Sequence[str], at_once: int, results: Path) -> list[Batch]:
+def assign_batches(sessions: Sequence[str], at_once: int, results: Path) -> list[Batch]:
     """Return every one of ``sessions`` in a batch: those that are trained as they were, the others ``at_once`` each."""
     trained = {session for session in sessions if receipts.path(results / session, "train").exists()}
-    left = [[session for session in batch if session in sessions] for batch in recorded(results)]
+    left = [[session for session in batch if session in sessions] for batch in read_batches(results)]
     kept = [batch for batch in left if trained.intersection(batch)]
     alone = [[session] for session in sessions if session in trained.difference(*kept)]
     new = [session for session in sessions if session not in trained.union(*kept)]
     return [*kept, *alone, *(new[start : start + at_once] for start in range(0, len(new), at_once))]
 
 
-def recorded(results: Path) -> list[Batch]:
+def read_batches(results: Path) -> list[Batch]:
     """Return the batches of the last run, none before the first.
 
     Raises:
         UsageError: they cannot be read, or are no lists of sessions.
     """
-    path = results / NAME
+    path = results / FILE
     if not path.exists():
         return []
     try:
@@ -50,21 +50,21 @@ def recorded(results: Path) -> list[Batch]:
         raise UsageError(f"{path}: no lists of sessions", "delete it: all sessions are put into new batches") from None
 
 
-def record(found: Sequence[Batch], results: Path) -> None:
+def write_batches(found: Sequence[Batch], results: Path) -> None:
     """Write down the batches of a run that starts: its jobs, wherever they run, and the next run read them."""
-    write_json(results / NAME, list(found))
+    write_json(results / FILE, list(found))
 
 
-def name(batch: Batch) -> str:
+def log_name(batch: Batch) -> str:
     """Return the name of a batch, for its log: no session is called so."""
     return f"{batch[0]}~{len(batch) - 1}-more"
 
 
 def log_path(results: Path, session: str, command: str) -> Path:
     """Return the log of ``command`` on ``session``: its own, or that of a later job for several or all sessions."""
-    names = [session, TOGETHER]
+    names = [session, ALL_SESSIONS]
     if command == "train":
-        names += [name(batch) for batch in recorded(results) if session in batch]
+        names += [log_name(batch) for batch in read_batches(results) if session in batch]
     own, *shared = (results / "logs" / name / f"{command}.log" for name in names)
     there = [path for path in (*shared, own) if path.exists()]
     return max(there, key=lambda path: path.stat().st_mtime, default=own)

@@ -19,9 +19,9 @@ from xcebra_nwb.core.outputs import command_writing
 from xcebra_nwb.core.safe_text import printable_lines
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what a system says when there is none for more bytes
-BESIDE = 1_000_000  # bytes that HDF5 takes beside values
+HDF5_OVERHEAD = 1_000_000  # bytes that HDF5 takes beside values
 LARGEST_JSON = 200_000_000  # bytes: far more than any command writes
-TRIED = 64_000_000  # bytes that are set aside to see; some systems write them out
+LARGEST_RESERVATION = 64_000_000  # bytes that are set aside to see; some systems write them out
 
 
 @contextmanager
@@ -70,21 +70,21 @@ def _to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
-def make_room(directory: Path, size: int) -> None:
+def check_disk_space(directory: Path, size: int) -> None:
     """Raise :class:`OSError` if ``directory`` has no room for ``size`` bytes of values: a full disk, a quota used up.
 
     HDF5 is not to find out: where a disk fills up under a file that it writes it may end the process, and with it all
     that other files were to hold. Systems that cannot set bytes aside are believed to have them.
     """
-    size += BESIDE
+    size += HDF5_OVERHEAD
     if shutil.disk_usage(directory).free < size:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(directory))
     with tempfile.TemporaryFile(dir=directory) as file:
         if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, min(size, TRIED))
+            os.posix_fallocate(file.fileno(), 0, min(size, LARGEST_RESERVATION))
 
 
-def unfinished(name: str) -> str:
+def temporary_pattern(name: str) -> str:
     """Return a pattern for the temporary names of :func:`atomic` for files called ``name``, which a kill leaves."""
     return f".[0-9]*-{name}"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 
 CGROUP = Path("/sys/fs/cgroup")  # of the machine, or of the container that we run in
-OWN = Path("/proc/self/cgroup")  # which group is ours: a job's is one among many, below those of its user and the node
-CGROUP_FILES = (  # folder of the memory's groups, controller as OWN calls it, and names
+OWN_GROUPS = Path("/proc/self/cgroup")  # the control group of this process
+CGROUP_FILES = (  # folder of the memory's groups, controller as OWN_GROUPS names it, and names
     ("", "", "memory.max", "memory.current", ""),  # version 2
     ("memory", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),  # version 1
 )
@@ -24,7 +24,7 @@ def _left_to_the_job() -> list[int]:
     """What our control group and each of those above it leave of their limits."""
     left = []
     for folder, controller, limit, usage, prefix in CGROUP_FILES:
-        own = _own(controller)
+        own = _control_group(controller)
         for group in [CGROUP / folder / above for above in (own, *own.parents)]:
             if (group / limit).exists() and (group / usage).exists():
                 most = (group / limit).read_text().strip()
@@ -34,10 +34,10 @@ def _left_to_the_job() -> list[int]:
     return left
 
 
-def _own(controller: str) -> Path:
+def _control_group(controller: str) -> Path:
     """Our group of a controller, from the folder of its groups on; that folder where the system does not say it."""
     try:
-        lines = [line.split(":", 2) for line in OWN.read_text().splitlines()]
+        lines = [line.split(":", 2) for line in OWN_GROUPS.read_text().splitlines()]
     except OSError:  # another system
         return Path()
     return next((Path(where.lstrip("/")) for _, names, where in lines if controller in names.split(",")), Path())

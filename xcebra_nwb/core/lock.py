@@ -43,12 +43,12 @@ def exclusive(folders: Sequence[Path]) -> Iterator[None]:
     """
     with ExitStack() as held:
         for folder in sorted({folder.resolve() for folder in folders if folder.is_dir()}):
-            held.enter_context(_only_one(folder))
+            held.enter_context(_locked(folder))
         yield
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     try:
         lock = FileLock(folder / NAME, timeout=0).acquire()
     except Timeout:

@@ -13,13 +13,13 @@ import numpy as np
 import xarray as xr
 
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.files import atomic, check_file, make_room
+from xcebra_nwb.core.files import atomic, check_disk_space, check_file
 from xcebra_nwb.core.hdf5.bounds import check_size
 from xcebra_nwb.core.hdf5.scan import check_self_contained
 from xcebra_nwb.core.outputs import command_writing
 
 ON_DISK = "on disk"  # the role of a variable that may not fit the memory
-CHUNK = 2**17  # values that are compressed together: less than what HDF5 keeps open
+VALUES_PER_CHUNK = 2**17  # values that are compressed together: less than what HDF5 keeps open
 
 
 def new_variable(
@@ -30,7 +30,7 @@ def new_variable(
     What was never written is ``fill``.
     """
     rows, columns = (file.dimensions[dim].size for dim in dims[-2:])
-    chunks = (*[1] * (len(dims) - 2), max(1, min(rows, CHUNK // columns)), columns)
+    chunks = (*[1] * (len(dims) - 2), max(1, min(rows, VALUES_PER_CHUNK // columns)), columns)
     return file.create_variable(
         name, dims, dtype, chunks=chunks, compression="gzip", compression_opts=4, fillvalue=fill
     )
@@ -49,7 +49,7 @@ def add_dataset(dataset: xr.Dataset, path: Path) -> None:
         for name, variable in dataset.variables.items()
         if variable.dtype.kind in "fiub" and variable.ndim
     }
-    make_room(path.parent, dataset.nbytes)
+    check_disk_space(path.parent, dataset.nbytes)
     dataset.to_netcdf(path, mode="a", engine="h5netcdf", encoding=encoding)
 
 

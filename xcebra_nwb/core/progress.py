@@ -76,13 +76,13 @@ class ProgressLine:
     @classmethod
     def read(cls, line: str) -> ProgressLine | None:
         """Return the progress that ``line`` tells, None for any other line."""
-        fields = WRITTEN.fullmatch(line)
+        fields = PATTERN.fullmatch(line)
         if fields is None:
             return None
         return cls(fields[1], int(fields[2]), int(fields[3]), fields[4], float(fields[5]))
 
 
-WRITTEN = re.compile(r"(.+): (\d+) of (\d+) (\S+), (\d+\.\d)/s, \d+ s left")
+PATTERN = re.compile(r"(.+): (\d+) of (\d+) (\S+), (\d+\.\d)/s, \d+ s left")
 
 
 class _Lines:

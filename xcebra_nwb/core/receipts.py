@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from xcebra_nwb.core.errors import Failure, NotInFile, Refusal, UsageError
-from xcebra_nwb.core.files import read_json, sha256, unfinished, write_json
+from xcebra_nwb.core.files import read_json, sha256, temporary_pattern, write_json
 from xcebra_nwb.core.folders import check_inside
 from xcebra_nwb.core.lock import exclusive
 from xcebra_nwb.core.outputs import FILES
@@ -251,7 +251,7 @@ def _remove(command: str, directory: Path) -> None:
     """
     path(directory, command).unlink(missing_ok=True)
     for pattern in FILES[command]:
-        for file in {*directory.glob(pattern), *directory.glob(unfinished(pattern))}:
+        for file in {*directory.glob(pattern), *directory.glob(temporary_pattern(pattern))}:
             file.unlink()
 
 

@@ -44,12 +44,12 @@ def load(directory: Path) -> Results:
         embedding=netcdf.load_dataset(directory / "embedding.nc", ("embedding",)),
         attribution=netcdf.load_dataset(directory / "attribution.nc"),
         assessment=read_json(directory / "assessment.json"),
-        inventory=read_if_there(directory / "inventory.json"),
-        findings=read_if_there(directory / "check.json"),
+        inventory=read_optional_json(directory / "inventory.json"),
+        findings=read_optional_json(directory / "check.json"),
     )
 
 
-def read_if_there(path: Path) -> Any:
+def read_optional_json(path: Path) -> Any:
     """Return the content of a JSON file, None where there is no such file."""
     return read_json(path) if path.exists() else None
 

@@ -21,10 +21,10 @@ from numpy.typing import DTypeLike, NDArray
 
 from xcebra_nwb.core.errors import Failure
 
-PLACE = "TMPDIR"  # the variable that says where scratch files go
+VARIABLE = "TMPDIR"  # the variable that says where scratch files go
 IN_MEMORY = {"tmpfs", "ramfs"}  # file systems whose files take the memory that they are to save
 GIGABYTE = 1e9
-REMEDY = f"make room, or let {PLACE} name a folder on a disk that has some"
+REMEDY = f"make room, or let {VARIABLE} name a folder on a disk that has some"
 logger = logging.getLogger("xcebra_nwb")
 
 
@@ -36,7 +36,7 @@ class Rows(Protocol):
     def __setitem__(self, rows: slice, values: NDArray, /) -> None: ...
 
 
-def filled(
+def filled_array(
     what: str, shape: tuple[int, int], dtype: DTypeLike, fill: Callable[[Rows], None], folder: Path, most: float
 ) -> NDArray:
     """Return an array (row, column) that ``fill`` has filled: in memory, or on disk where it takes over ``most`` bytes.
@@ -52,7 +52,7 @@ def filled(
         array: NDArray = np.empty(shape, dtype)
         fill(array)
         return array
-    place = _place(what, size, folder, most)
+    place = _scratch_folder(what, size, folder, most)
     logger.info("%s: %.2f GB in a scratch file in %s", what, size / GIGABYTE, place)
     try:
         with tempfile.TemporaryFile(dir=place) as file:
@@ -65,9 +65,9 @@ def filled(
         raise Failure(f"{what}: others filled the disk of {place} meanwhile", REMEDY) from error
 
 
-def _place(what: str, size: int, folder: Path, most: float) -> Path:
+def _scratch_folder(what: str, size: int, folder: Path, most: float) -> Path:
     """The folder for a scratch file of ``size`` bytes."""
-    named = os.environ.get(PLACE)
+    named = os.environ.get(VARIABLE)
     folders = [Path(named)] if named and not _in_memory(Path(named)) else []
     folder.mkdir(parents=True, exist_ok=True)
     free = {place: shutil.disk_usage(place).free for place in [*folders, folder] if os.access(place, os.W_OK)}

@@ -29,7 +29,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb.core.activity import NOT_FINITE, blocks, contract_failure, is_finite
-from xcebra_nwb.core.files import atomic, make_room
+from xcebra_nwb.core.files import atomic, check_disk_space
 from xcebra_nwb.core.netcdf import add_dataset, load_dataset, new_variable
 
 KINDS = ("continuous", "circular", "discrete")
@@ -144,7 +144,7 @@ def _write_activity(session: xr.Dataset, path: Path) -> None:
     """Write the activity to the new file ``path`` block by block: it may not fit the memory."""
     activity = session["activity"]
     rows, units = activity.shape
-    make_room(path.parent, activity.nbytes)
+    check_disk_space(path.parent, activity.nbytes)
     with h5netcdf.File(path, "w") as file:
         file.dimensions = {"time": rows, "unit": units}
         stored = new_variable(file, "activity", ("time", "unit"), activity.dtype)

@@ -22,7 +22,7 @@ SESSION_NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.+-]*[A-Za-z0-9_+-])?$"  # no dot at th
 LONGEST_NAME = 200  # with what files of a session are called beside it, a system's longest name is 255
 LONGEST_CELL = 50_000  # characters; readers of tables give up at 131,072
 LARGEST_TABLE = 100_000_000  # bytes; a hundred thousand sessions take a third of it
-DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # what Windows keeps for itself
+WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names of no file
 FORMULA = re.compile(r"'*[=+@-]")  # a cell that a spreadsheet would compute, or one that we wrote so that it does not
 CELL_BREAKS = re.compile(r"[\t\n\r\v\f]+")
 RESERVED = frozenset({"logs", "benchmarks", "summary.html", "atlas.parquet"})  # what a results folder holds itself
@@ -66,7 +66,7 @@ class Session(BaseModel):
     def _not_reserved(cls, name: str) -> str:
         if name.lower() in RESERVED:
             raise ValueError(f"{name} is what the results folder calls something else")
-        if is_device(name):
+        if is_windows_device(name):
             raise ValueError(f"{name} is a name that Windows keeps for a device")
         return name
 
@@ -84,13 +84,13 @@ class Session(BaseModel):
 UNPINNED = "download the file, and give its path"
 
 
-def is_device(name: str) -> bool:
+def is_windows_device(name: str) -> bool:
     """Return whether no folder can have a name on Windows, whatever its ending."""
-    return DEVICE.fullmatch(name) is not None
+    return WINDOWS_DEVICE.fullmatch(name) is not None
 
 
-OF_ARCHIVES = ("source_access",)  # columns of a table with rows that have something there
-COLUMNS = tuple(name for name in Session.model_fields if name not in OF_ARCHIVES)
+ARCHIVE_COLUMNS = ("source_access",)  # columns of a table with rows that have something there
+COLUMNS = tuple(name for name in Session.model_fields if name not in ARCHIVE_COLUMNS)
 
 
 def read(path: Path | str) -> list[Session]:
@@ -123,7 +123,7 @@ def write(rows: Iterable[Session], path: Path | str) -> None:
     _check_names(path, rows)
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, dialect="excel-tab", lineterminator="\n")
-        columns = [*COLUMNS, *(name for name in OF_ARCHIVES if any(getattr(row, name) for row in rows))]
+        columns = [*COLUMNS, *(name for name in ARCHIVE_COLUMNS if any(getattr(row, name) for row in rows))]
         writer.writerow(columns)
         writer.writerows([_cell(getattr(row, column)) for column in columns] for row in rows)
 

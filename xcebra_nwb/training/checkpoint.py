@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialize
 
 from xcebra_nwb.core.config.schema import Config
-from xcebra_nwb.core.files import atomic, sha256, unfinished
+from xcebra_nwb.core.files import atomic, sha256, temporary_pattern
 from xcebra_nwb.core.provenance import digest, fingerprint, software
 from xcebra_nwb.training.files import TRAINING_SECTIONS
 from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint, Snapshot
@@ -127,7 +127,7 @@ class Checkpoint:
 
 def remove(directory: Path) -> None:
     """Remove the checkpoint of ``directory``, and what a kill left of one half-written."""
-    for file in (directory / NAME, *directory.glob(unfinished(NAME))):
+    for file in (directory / NAME, *directory.glob(temporary_pattern(NAME))):
         file.unlink(missing_ok=True)
 
 

@@ -19,7 +19,7 @@ from safetensors.torch import save as serialize
 
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.errors import Failure, UsageError
-from xcebra_nwb.core.files import atomic, check_file, make_room
+from xcebra_nwb.core.files import atomic, check_disk_space, check_file
 from xcebra_nwb.core.netcdf import add_dataset, new_variable, save_dataset
 from xcebra_nwb.core.provenance import software
 from xcebra_nwb.training.design.ensemble import Member
@@ -58,7 +58,7 @@ def save(
     members, bins, outputs = len(prepared.members), prepared.session.sizes["time"], latents[0].shape[-1]
     try:
         save_model(ensemble.trained.layers, prepared.shape, paths[0])
-        make_room(directory, history.nbytes + FLOAT * members * bins * outputs)
+        check_disk_space(directory, history.nbytes + FLOAT * members * bins * outputs)
         save_dataset(history, paths[1])
         _save_embedding(prepared, latents, paths[2])
     except OSError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xcebra_nwb.core.scratch import Rows, filled
+from xcebra_nwb.core.scratch import Rows, filled_array
 from xcebra_nwb.nwb.bins import resample
 from xcebra_nwb.nwb.bins.grid import Grid
 from xcebra_nwb.nwb.reading.series import Samples
@@ -42,7 +42,7 @@ class Sampled:
         """
         columns = sum(source.values.shape[1] for source in sources)
         fill = partial(_fill, sources, grid, max_gap)
-        values = filled("activity by bins", (grid.count, columns), np.float32, fill, folder, most)
+        values = filled_array("activity by bins", (grid.count, columns), np.float32, fill, folder, most)
         return cls(grid, values, np.arange(columns))
 
     def keep(self, units: np.ndarray) -> Sampled:
