@@ -4,9 +4,9 @@ Much of a raw map is firing rate and noise structure, which is the same for ever
 of the inverse falls as a label is encoded better. So every map is brought to unit norm over units. Its logarithm is
 counted from the units in the middle and compared unit by unit with the logarithms of the null maps.
 
-Three differences need care. Seeds are averaged, while a null is a single encoder. Encoders of an encoded label vary less
-than those of a null label. Units that carry nothing still move when others carry the label. The docs (statistics.md,
-"z, p and q") say how the test allows for each.
+Three differences need care. Seeds are averaged, while a null is a single encoder. Encoders of an encoded label vary
+less than those of a null label. Units that carry nothing still move when others carry the label. The docs
+(statistics.md, "z, p and q") say how the test allows for each.
 """
 
 from __future__ import annotations
