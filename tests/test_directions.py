@@ -12,8 +12,8 @@ from xcebra_nwb.xcebra.maps import chunk, kept_directions, maps
 from xcebra_nwb.xcebra.maps.inverse import gram, times
 from xcebra_nwb.xcebra.maps.kept_directions import Directions, LabelValues, new_directions
 from xcebra_nwb.xcebra.maps.model import Model
+from xcebra_nwb.xcebra.maps.pieces import Workspace
 from xcebra_nwb.xcebra.maps.tangents import Tangents, tangents
-from xcebra_nwb.xcebra.maps.workspace import Workspace
 from xcebra_nwb.xcebra.sampling.samples import Block
 from xcebra_nwb.xcebra.trainers.loss import Contrast
 

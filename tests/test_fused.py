@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from xcebra_nwb.xcebra.trainers import contrastive, loss
-from xcebra_nwb.xcebra.trainers.fused import fused
 from xcebra_nwb.xcebra.trainers.loss import Contrast, contrastive_loss
-from xcebra_nwb.xcebra.trainers.precision import products
+from xcebra_nwb.xcebra.trainers.operations import fused, products
 
 from .test_training import trained
 

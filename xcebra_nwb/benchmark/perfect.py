@@ -19,7 +19,7 @@ from xcebra_nwb.core.errors import Failure
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.maps.maps import Maps, maps_of_jacobian
 from xcebra_nwb.xcebra.maps.model import Model
-from xcebra_nwb.xcebra.maps.workspace import Workspace
+from xcebra_nwb.xcebra.maps.pieces import Workspace
 from xcebra_nwb.xcebra.sampling.samples import Block
 from xcebra_nwb.xcebra.trainers.loss import Contrast
 

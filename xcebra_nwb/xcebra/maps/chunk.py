@@ -17,7 +17,7 @@ from torch import Tensor
 from xcebra_nwb.xcebra.maps.inverse import condition, gram, pseudo_inverse, times
 from xcebra_nwb.xcebra.maps.kept_directions import Directions
 from xcebra_nwb.xcebra.maps.model import Model
-from xcebra_nwb.xcebra.maps.workspace import Workspace
+from xcebra_nwb.xcebra.maps.pieces import Workspace
 from xcebra_nwb.xcebra.sampling.samples import Block
 
 Floats = NDArray[np.float64]

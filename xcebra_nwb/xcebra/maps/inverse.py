@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from xcebra_nwb.xcebra.maps.workspace import Workspace, pieces
+from xcebra_nwb.xcebra.maps.pieces import Workspace, pieces
 
 # Below this share of the largest eigenvalue of the Gram matrix a direction is the rounding of float32 gradients,
 # whatever cut was asked for.

@@ -18,7 +18,7 @@ from torch import Tensor
 from xcebra_nwb.xcebra.architecture import Architecture
 from xcebra_nwb.xcebra.encoder import Layer, encoded, folded, slopes_of
 from xcebra_nwb.xcebra.inputs import Inputs
-from xcebra_nwb.xcebra.maps.workspace import Workspace, pieces
+from xcebra_nwb.xcebra.maps.pieces import Workspace, pieces
 
 
 def identity(latents: Tensor) -> Tensor:

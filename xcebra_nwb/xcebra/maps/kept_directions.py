@@ -20,9 +20,9 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from xcebra_nwb.xcebra.encoder import embed
-from xcebra_nwb.xcebra.maps.in_order import in_order
 from xcebra_nwb.xcebra.maps.inverse import inverse_along
 from xcebra_nwb.xcebra.maps.model import Model, prepared
+from xcebra_nwb.xcebra.maps.pieces import in_order
 from xcebra_nwb.xcebra.maps.tangents import Kind, Tangents, tangents
 from xcebra_nwb.xcebra.sampling.samples import Block
 

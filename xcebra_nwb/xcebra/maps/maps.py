@@ -24,7 +24,7 @@ from xcebra_nwb.xcebra.maps.chunk import FORWARD, INVERSE, PLAIN, BinMaps, Part,
 from xcebra_nwb.xcebra.maps.generator_support import Observed
 from xcebra_nwb.xcebra.maps.kept_directions import Directions
 from xcebra_nwb.xcebra.maps.model import Model
-from xcebra_nwb.xcebra.maps.workspace import Workspace
+from xcebra_nwb.xcebra.maps.pieces import Workspace
 from xcebra_nwb.xcebra.out_of_memory import Once, halving
 
 JACOBIAN_METHODS = (INVERSE, PLAIN, FORWARD)

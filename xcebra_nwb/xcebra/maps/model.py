@@ -19,7 +19,7 @@ from xcebra_nwb.xcebra.architecture import Architecture
 from xcebra_nwb.xcebra.encoder import Layer
 from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.maps.jacobian import identity, jacobian
-from xcebra_nwb.xcebra.maps.workspace import Workspace
+from xcebra_nwb.xcebra.maps.pieces import Workspace
 from xcebra_nwb.xcebra.sampling.samples import Block
 from xcebra_nwb.xcebra.trainers.loss import Contrast
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from xcebra_nwb.xcebra.trainers.precision import products
+from xcebra_nwb.xcebra.trainers.operations import products
 
 ROWS = 8
 ELEMENTS = {"cpu": 3_000_000, "cuda": 64_000_000}  # logits held at once: a processor's cache, a share of a card

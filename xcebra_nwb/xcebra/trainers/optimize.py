@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.xcebra.encoder import Layer
-from xcebra_nwb.xcebra.trainers.fused import fused
 from xcebra_nwb.xcebra.trainers.loss import Contrast
 from xcebra_nwb.xcebra.trainers.loss_curve import LossCurve
-from xcebra_nwb.xcebra.trainers.precision import Precision, products
+from xcebra_nwb.xcebra.trainers.operations import Precision, fused, products
 from xcebra_nwb.xcebra.trainers.snapshot import (
     ResumePoint,
     Snapshot,

@@ -1,4 +1,4 @@
-"""The operations of a step fused by a compiler, where there is one."""
+"""How a card computes the operations of a training step: the precision of products, and fusion by a compiler."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,7 +14,23 @@ from torch import Tensor
 from xcebra_nwb.xcebra.out_of_memory import ran_out
 from xcebra_nwb.xcebra.trainers.stepper import Batch, LossesOf
 
+Precision = Literal["float32", "tf32"]  # the factors of a TF32 product have 10 bits, and it is faster
+NAMES = {"float32": "ieee", "tf32": "tf32"}  # as torch calls them
 logger = logging.getLogger("xcebra_nwb")
+
+
+@contextmanager
+def products(precision: Precision) -> Iterator[None]:
+    """Compute products of float32 matrices on a card with that ``precision``; the CPU always computes in float32."""
+    if torch.compiler.is_compiling():  # what is compiled has the precision of who calls it
+        yield
+        return
+    before = torch.backends.cuda.matmul.fp32_precision
+    torch.backends.cuda.matmul.fp32_precision = NAMES[precision]
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.fp32_precision = before
 
 
 def fused(losses_of: LossesOf) -> LossesOf:
