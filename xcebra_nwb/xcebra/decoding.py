@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-Floats = NDArray[np.float64]
+from xcebra_nwb.xcebra.sampling.groups import Integers
+
 NEIGHBOURS = (5, 25, 125)  # candidates; chosen inside the training part
 MOST_SCORED = 5_000  # samples that a decoder is chosen and scored on, evenly spaced; more hardly change the score
 INNER_SHARE = 0.25  # of the training part, its end, on which the number of neighbours is chosen
@@ -36,7 +37,7 @@ class Decoder:
         """
         self._latents, self._train, self._test = latents, train, evenly(test, MOST_SCORED)
         self._chosen_on: tuple[NDArray, NDArray, NDArray] | None = None
-        self._near: dict[int, NDArray[np.int64]] = {}  # by the number of neighbours
+        self._near: dict[int, Integers] = {}  # by the number of neighbours
 
     def score(self, values: NDArray, kind: str) -> float:
         """Return the score of the label ``values`` on the test samples, or NaN if nothing can be scored.
@@ -62,7 +63,7 @@ class Decoder:
             self._chosen_on = fitting, choosing, nearest(self._latents, fitting, choosing, max(NEIGHBOURS))
         return self._chosen_on
 
-    def _nearest(self, count: int) -> NDArray[np.int64]:
+    def _nearest(self, count: int) -> Integers:
         if count not in self._near:
             self._near[count] = nearest(self._latents, self._train, self._test, count)
         return self._near[count]
@@ -73,7 +74,7 @@ def decoding_score(latents: NDArray, values: NDArray, train: NDArray, test: NDAr
     return Decoder(latents, train, test).score(values, kind)
 
 
-def nearest(latents: NDArray, train: NDArray, test: NDArray, count: int) -> NDArray[np.int64]:
+def nearest(latents: NDArray, train: NDArray, test: NDArray, count: int) -> Integers:
     """Return the ``count`` training samples (all, if there are fewer) nearest to each test sample, nearest first.
 
     Args:
@@ -83,7 +84,7 @@ def nearest(latents: NDArray, train: NDArray, test: NDArray, count: int) -> NDAr
     """
     count = min(count, len(train))
     _, found = cKDTree(latents[train]).query(latents[test], count)
-    result: NDArray[np.int64] = train[found.reshape(len(test), count)]
+    result: Integers = train[found.reshape(len(test), count)]
     return result
 
 

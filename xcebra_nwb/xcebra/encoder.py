@@ -20,6 +20,7 @@ from torch import Tensor
 
 from xcebra_nwb.xcebra.architecture import Architecture
 from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 from xcebra_nwb.xcebra.sampling.windows import window_offsets
 
 ELEMENTS = {"cpu": 1_000_000, "cuda": 16_000_000}  # of the largest array of a chunk of bins that are embedded
@@ -48,7 +49,7 @@ def initialize(
     return layers
 
 
-def _widened(weight: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+def _widened(weight: Floats, width: int) -> Floats:
     """``weight`` (kernel, inputs, outputs) with zeros for the inputs up to ``width``: (kernel * width, outputs)."""
     return np.pad(weight, ((0, 0), (0, width - weight.shape[1]), (0, 0))).reshape(-1, weight.shape[2])
 
@@ -60,7 +61,7 @@ def narrowed(shape: Architecture, layers: list[Layer], units: int) -> list[Layer
     return [(by_lag[:, :, :units].flatten(1, 2), bias), *layers[1:]]
 
 
-def _stacked(members: list[NDArray[np.float64]], device: torch.device) -> Tensor:
+def _stacked(members: list[Floats], device: torch.device) -> Tensor:
     return torch.tensor(np.stack(members), dtype=torch.float32, device=device)
 
 
@@ -114,7 +115,7 @@ def slopes_of(shape: Architecture, pre_activations: list[Tensor]) -> list[Tensor
     return [*map(gelu_derivative, hidden), *inside]
 
 
-def embed(shape: Architecture, layers: list[Layer], inputs: Inputs, bins: NDArray[np.int64]) -> NDArray[np.float32]:
+def embed(shape: Architecture, layers: list[Layer], inputs: Inputs, bins: Integers) -> NDArray[np.float32]:
     """Return the latents (M, bin, K) of every member at ``bins`` of ``inputs`` (time, D), in chunks."""
     members = layers[0][0].shape[0]
     size = max(1, ELEMENTS.get(inputs.device.type, ELEMENTS["cuda"]) // (members * shape.window * max(shape.widths)))
@@ -126,7 +127,7 @@ def embed(shape: Architecture, layers: list[Layer], inputs: Inputs, bins: NDArra
 
 
 def encoded(
-    shape: Architecture, layers: list[Layer], inputs: Inputs, bins: NDArray[np.int64]
+    shape: Architecture, layers: list[Layer], inputs: Inputs, bins: Integers
 ) -> tuple[Tensor, list[Tensor], Tensor]:
     """Return the latents at ``bins`` of ``inputs`` (time, D), and how every layer came to them.
 

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributions import Categorical
 
 from xcebra_nwb.xcebra.maps.model import Model
+from xcebra_nwb.xcebra.sampling.groups import Integers
 
 BINS_AT_ONCE = 50  # drawn for together: part of what a seed means
 MEMBERS_AT_ONCE = 4  # with the same draws, so that memory does not grow with the nulls
@@ -33,7 +33,6 @@ PERMUTATIONS = 32  # Shapley sampling: orders in which units are switched on
 UNITS_AT_ONCE = 5  # Shapley sampling: units of an order that are evaluated together
 COALITIONS_A_UNIT = 32  # kernel SHAP: sets of units that are switched on
 
-Integers = NDArray[np.int64]
 # From the model, the windows (B, T, D) and windows to refer to, to signed values (M, B, K, T or 1, D).
 Method = Callable[[Model, Tensor, Tensor], Tensor]
 

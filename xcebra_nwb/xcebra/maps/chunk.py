@@ -18,9 +18,9 @@ from xcebra_nwb.xcebra.maps.inverse import condition, gram, pseudo_inverse, time
 from xcebra_nwb.xcebra.maps.kept_directions import Directions
 from xcebra_nwb.xcebra.maps.model import Model
 from xcebra_nwb.xcebra.maps.pieces import Workspace
+from xcebra_nwb.xcebra.sampling.groups import Integers
 from xcebra_nwb.xcebra.sampling.samples import Block
 
-Floats = NDArray[np.float64]
 INVERSE, PLAIN, FORWARD = "inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient"
 BLIND = 1e-12  # norm of a Jacobian below which a bin has none: in float32 its inverse, squared, would not be finite
 
@@ -92,7 +92,7 @@ class Wanted:
 
 
 @torch.no_grad()
-def of_jacobian(model: Model, wanted: Wanted, first: int, bins: NDArray[np.int64], space: Workspace) -> Part:
+def of_jacobian(model: Model, wanted: Wanted, first: int, bins: Integers, space: Workspace) -> Part:
     """Return what is made of the Jacobians of ``model`` at ``bins``, of which ``first`` is the number of the first."""
     cut, blocks, maps = wanted.cut, model.labels, {}
     jacobian = model.jacobian(bins, space)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.xcebra.inputs import At, Inputs
@@ -20,10 +19,10 @@ from xcebra_nwb.xcebra.maps import generator
 from xcebra_nwb.xcebra.maps.generator import Generator, Options
 from xcebra_nwb.xcebra.maps.likelihood import Gaussian, Likelihood, Poisson
 from xcebra_nwb.xcebra.maps.model import Model, partition
+from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 
 METHOD = "generator_support"
 ELEMENTS = 4_000_000  # of the Jacobians held at once
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Fitted:
 
     model: Model
     generator: Generator
-    deviance_explained: NDArray[np.float64]  # (M, D) of the held-out bins; 0: no better than the mean rate, 1: perfect
+    deviance_explained: Floats  # (M, D) of the held-out bins; 0: no better than the mean rate, 1: perfect
 
 
 def fit(
@@ -82,9 +81,7 @@ def values(fitted: Fitted, bins: Integers) -> Iterator[Tensor]:
             yield fitted.generator.jacobian(model.embed(chunk)).unsqueeze(3)
 
 
-def _deviance_explained(
-    model: Model, fitted: Generator, likelihood: Likelihood, observed: Observed
-) -> NDArray[np.float64]:
+def _deviance_explained(model: Model, fitted: Generator, likelihood: Likelihood, observed: Observed) -> Floats:
     """The share of the mean-rate model's deviance that the generators explain, in bins that fitted nothing."""
     left = torch.zeros(model.members, model.shape.units, dtype=torch.float64)
     whole = torch.zeros(model.shape.units, dtype=torch.float64)
@@ -94,7 +91,7 @@ def _deviance_explained(
             predictor = fitted.predictor(model.embed(chunk))
         left += likelihood.deviance(predictor, activity).double().sum(dim=1).cpu()
         whole += likelihood.deviance(torch.zeros_like(activity), activity).double().sum(dim=0).cpu()
-    explained: NDArray[np.float64] = (1 - left / whole.where(whole > 0, torch.nan)).numpy()
+    explained: Floats = (1 - left / whole.where(whole > 0, torch.nan)).numpy()
     return explained
 
 

@@ -12,13 +12,13 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.xcebra.architecture import Architecture
 from xcebra_nwb.xcebra.encoder import Layer, encoded, folded, slopes_of
 from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.maps.pieces import Workspace, pieces
+from xcebra_nwb.xcebra.sampling.groups import Integers
 
 
 def identity(latents: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ def jacobian(
     shape: Architecture,
     layers: list[Layer],
     inputs: Inputs,
-    bins: NDArray[np.int64],
+    bins: Integers,
     rows: Callable[[Tensor], Tensor] = identity,
     space: Workspace | None = None,
 ) -> Tensor:

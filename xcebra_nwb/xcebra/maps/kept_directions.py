@@ -24,9 +24,9 @@ from xcebra_nwb.xcebra.maps.inverse import inverse_along
 from xcebra_nwb.xcebra.maps.model import Model, prepared
 from xcebra_nwb.xcebra.maps.pieces import in_order
 from xcebra_nwb.xcebra.maps.tangents import Kind, Tangents, tangents
+from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 from xcebra_nwb.xcebra.sampling.samples import Block
 
-Floats = NDArray[np.float64]
 LEAST_NEW = 0.5  # share of a direction's variance that the blocks must leave: more signal of its own than repeated
 NEIGHBOURS = 50  # whose mean is what the blocks say of the other latents
 FOLDS = 5  # contiguous, since neighbours in time are no test
@@ -49,12 +49,12 @@ class Directions:
 
     blocks: Sequence[Block]
     tangents: Sequence[Sequence[Tangents]]  # by label, by member
-    free: NDArray[np.int64]  # latents that no label owns
+    free: Integers  # latents that no label owns
     new: Sequence[Floats]  # by member: projector (free, free)
     secants: dict[int, Tensor]  # latent of a discrete label: its mean gradient, (M, T, D)
 
     @property
-    def new_count(self) -> NDArray[np.int64]:
+    def new_count(self) -> Integers:
         """How many directions of the latents that no label owns are kept, (M,)."""
         return np.array([round(projector.trace()) for projector in self.new], dtype=np.int64)
 
@@ -147,7 +147,7 @@ class _Table(NamedTuple):
         return values.index_select(0, place.flatten()).unflatten(0, place.shape)
 
 
-def directions(model: Model, bins: NDArray[np.int64], labels: Sequence[LabelValues]) -> Directions:
+def directions(model: Model, bins: Integers, labels: Sequence[LabelValues]) -> Directions:
     """Return what is to be kept of the latents of ``model`` at ``bins``.
 
     Args:
@@ -170,7 +170,7 @@ def directions(model: Model, bins: NDArray[np.int64], labels: Sequence[LabelValu
     return Directions(model.labels, found, free, new, secants)
 
 
-def mean_gradient(model: Model, bins: NDArray[np.int64]) -> Tensor:
+def mean_gradient(model: Model, bins: Integers) -> Tensor:
     """Return the mean of the Jacobian over bins that are even over ``bins``: (M, K, T, D), float64."""
     some = bins[np.unique(np.linspace(0, len(bins) - 1, TESTED).round().astype(np.int64))]
     shape = model.shape
@@ -180,7 +180,7 @@ def mean_gradient(model: Model, bins: NDArray[np.int64]) -> Tensor:
     return torch.stack(sums).sum(dim=0) / len(some)
 
 
-def _owners(blocks: Sequence[Block], latents: int) -> NDArray[np.int64]:
+def _owners(blocks: Sequence[Block], latents: int) -> Integers:
     """How many blocks own each latent, (K,)."""
     owners = np.zeros(latents, dtype=np.int64)
     for block in blocks:
@@ -188,7 +188,7 @@ def _owners(blocks: Sequence[Block], latents: int) -> NDArray[np.int64]:
     return owners
 
 
-def new_directions(latents: Floats, free: NDArray[np.int64]) -> Floats:
+def new_directions(latents: Floats, free: Integers) -> Floats:
     """Return the projector (free, free) on directions of the latents ``free`` that the others do not say already.
 
     The others predict them by nearest neighbours in contiguous held-out folds. Of the directions that the shares of

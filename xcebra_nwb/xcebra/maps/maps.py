@@ -26,6 +26,7 @@ from xcebra_nwb.xcebra.maps.kept_directions import Directions
 from xcebra_nwb.xcebra.maps.model import Model
 from xcebra_nwb.xcebra.maps.pieces import Workspace
 from xcebra_nwb.xcebra.out_of_memory import Once, halving
+from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 
 JACOBIAN_METHODS = (INVERSE, PLAIN, FORWARD)
 METHODS = (*JACOBIAN_METHODS, generator_support.METHOD, *baselines.METHODS)
@@ -62,17 +63,17 @@ class OverTime:
 class Maps:
     """The maps of a stack; M members, L labels, K latents, D units. NaN for members that were not computed."""
 
-    label: dict[str, NDArray[np.float64]]  # method: (M, L, D)
-    latent: dict[str, NDArray[np.float64]]  # method: (M, K, D)
-    effective_rank: NDArray[np.float64]  # (M, L) kept directions of each label's block, mean over bins
-    condition: NDArray[np.float64]  # (M,) the Gram's largest over smallest eigenvalue, median over bins evenly chosen
-    usable: NDArray[np.float64]  # (M,) share of the bins whose Jacobian is not zero
-    deviance_explained: NDArray[np.float64] | None = None  # (M, D) by the generators, on held-out bins, if fitted
+    label: dict[str, Floats]  # method: (M, L, D)
+    latent: dict[str, Floats]  # method: (M, K, D)
+    effective_rank: Floats  # (M, L) kept directions of each label's block, mean over bins
+    condition: Floats  # (M,) the Gram's largest over smallest eigenvalue, median over bins evenly chosen
+    usable: Floats  # (M,) share of the bins whose Jacobian is not zero
+    deviance_explained: Floats | None = None  # (M, D) by the generators, on held-out bins, if fitted
 
 
 def attribute(
     model: Model,
-    bins: NDArray[np.int64],
+    bins: Integers,
     cut: float | Directions,
     methods: Sequence[str] = DEFAULT_METHODS,
     over_time: OverTime | None = None,
@@ -134,7 +135,7 @@ def _computed(method: str, methods: Sequence[str], sampling: Sampling | None, mo
 def _add_support(
     maps: Maps,
     model: Model,
-    bins: NDArray[np.int64],
+    bins: Integers,
     observed: Observed,
     members: Sequence[int],
     over_time: OverTime | None,
@@ -160,7 +161,7 @@ def work(bins: int, methods: Sequence[str], sampling: Sampling, observed: Observ
     return bins + fitted + sum(min(bins, sampling.bins) for method in methods if method in baselines.METHODS)
 
 
-def sampled(bins: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def sampled(bins: Integers, count: int) -> Integers:
     """Return at most ``count`` of ``bins``, evenly over them."""
     if len(bins) <= count:
         return bins
@@ -173,7 +174,7 @@ def _mean_maps(
     bins: int,
     progress: Callable[[int], None],
     keep: Callable[[int, Tensor | None], None] = lambda first, squares: None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Floats, Floats]:
     """The label maps (M, L, D) and latent maps (M, K, D) of ``values`` (M, B, K, T, D), chunk by chunk.
 
     ``keep`` is called with every chunk's first bin, counted from 0, and its squared label maps (M, L, B, D).
@@ -188,7 +189,7 @@ def _mean_maps(
     return sums.result(np.full(model.members, bins))
 
 
-def _spread(maps: NDArray[np.float64], members: Sequence[int], count: int) -> NDArray[np.float64]:
+def _spread(maps: Floats, members: Sequence[int], count: int) -> Floats:
     """``maps`` of ``members`` among ``count`` members, NaN for the others."""
     spread = np.full((count, *maps.shape[1:]), np.nan)
     spread[list(members)] = maps
@@ -197,7 +198,7 @@ def _spread(maps: NDArray[np.float64], members: Sequence[int], count: int) -> ND
 
 def maps_of_jacobian(
     model: Model,
-    bins: NDArray[np.int64],
+    bins: Integers,
     rank_tolerance: float | Directions,
     methods: Sequence[str] = DEFAULT_METHODS,
     over_time: OverTime | None = None,
@@ -231,7 +232,7 @@ def _at_once(model: Model) -> list[range]:
 def _of_chunks(
     model: Model,
     stacks: Sequence[tuple[Model, Wanted]],
-    bins: NDArray[np.int64],
+    bins: Integers,
     keep: Callable[[int, Part], None],
     elements: int,
 ) -> Maps:
@@ -254,7 +255,7 @@ def elements_a_bin(model: Model) -> int:
     return model.members * model.shape.outputs * model.shape.window * model.shape.units
 
 
-def _median_of_known(values: NDArray[np.float32]) -> NDArray[np.float64]:
+def _median_of_known(values: NDArray[np.float32]) -> Floats:
     """The median over bins (M,) of what is known of ``values`` (M, bin)."""
     return np.array([np.median(row[~np.isnan(row)]) if (~np.isnan(row)).any() else np.nan for row in values])
 
@@ -271,7 +272,7 @@ class _MapSums:
         self.label += maps.label
         self.latent += maps.latent
 
-    def result(self, count: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def result(self, count: NDArray) -> tuple[Floats, Floats]:
         """Return the label maps (M, L, D) and the latent maps (M, K, D), means over ``count`` (M,) bins."""
         bins = np.asarray(count, dtype=np.float64)[:, None, None]
         return np.sqrt(self.label / bins), self.latent / bins

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.xcebra import encoder
@@ -20,6 +18,7 @@ from xcebra_nwb.xcebra.encoder import Layer
 from xcebra_nwb.xcebra.inputs import Inputs
 from xcebra_nwb.xcebra.maps.jacobian import identity, jacobian
 from xcebra_nwb.xcebra.maps.pieces import Workspace
+from xcebra_nwb.xcebra.sampling.groups import Integers
 from xcebra_nwb.xcebra.sampling.samples import Block
 from xcebra_nwb.xcebra.trainers.loss import Contrast
 
@@ -44,12 +43,12 @@ class Model:
         chosen = list(members)
         return replace(self, layers=[(weight[chosen], bias[chosen]) for weight, bias in self.layers])
 
-    def embed(self, bins: NDArray[np.int64]) -> Tensor:
+    def embed(self, bins: Integers) -> Tensor:
         """Return the prepared latents (M, B, K) at ``bins``, in chunks."""
         latents = torch.as_tensor(encoder.embed(self.shape, self.layers, self.inputs, bins))
         return prepared(latents.to(self.inputs.device), self.labels, self.contrast)
 
-    def windows(self, bins: NDArray[np.int64]) -> Tensor:
+    def windows(self, bins: Integers) -> Tensor:
         """Return the windows (B, T, D) around ``bins``."""
         return encoder.gather_windows(self.inputs, torch.as_tensor(bins, device=self.inputs.device), self.shape.window)
 
@@ -58,7 +57,7 @@ class Model:
         own = windows.expand(self.members, *windows.shape[-3:])
         return prepared(encoder.forward(self.shape, self.layers, own)[0], self.labels, self.contrast)
 
-    def jacobian(self, bins: NDArray[np.int64], space: Workspace | None = None) -> Tensor:
+    def jacobian(self, bins: Integers, space: Workspace | None = None) -> Tensor:
         """Return the Jacobian (M, B, K, T, D) of the prepared latents at the windows around ``bins``, in ``space``."""
         rows = partial(prepared_rows, labels=self.labels, contrast=self.contrast)
         return jacobian(self.shape, self.layers, self.inputs, bins, rows, space)

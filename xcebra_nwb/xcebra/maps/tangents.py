@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
+
 Kind = Literal["continuous", "circular", "discrete"]
 TURN = 2 * np.pi
 CELL = 0.1  # width of a place, in standard deviations of the label's axis; rad for an angle

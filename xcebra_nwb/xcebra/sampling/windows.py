@@ -6,15 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
+from xcebra_nwb.xcebra.sampling.groups import Integers
+
 TRAIN, HELD_OUT, NEITHER = 0, 1, -1
 
 
-def window_offsets(window: int) -> NDArray[np.int64]:
+def window_offsets(window: int) -> Integers:
     """Return the bins of a window relative to the bin that it describes: half of them before it."""
     return np.arange(window) - window // 2
 
 
-def usable_bins(segment: NDArray[np.int64], window: int) -> NDArray[np.bool_]:
+def usable_bins(segment: Integers, window: int) -> NDArray[np.bool_]:
     """Return which bins (time,) have their whole window inside one segment (``segment`` is -1 outside)."""
     offsets = window_offsets(window)
     usable = np.zeros(len(segment), dtype=bool)
@@ -41,7 +43,7 @@ def split_bins(usable: NDArray[np.bool_], share: float, blocks: int, guard: int)
     return split
 
 
-def runs(bins: NDArray[np.int64], segment: NDArray[np.int64]) -> NDArray[np.int64]:
+def runs(bins: Integers, segment: Integers) -> Integers:
     """Return the run number of every bin of ``bins`` (ascending): runs end at a gap and at a segment border."""
     if not len(bins):
         return np.zeros(0, dtype=np.int64)
@@ -49,7 +51,7 @@ def runs(bins: NDArray[np.int64], segment: NDArray[np.int64]) -> NDArray[np.int6
     return np.r_[0, np.cumsum(breaks)]
 
 
-def successors(run: NDArray[np.int64], offset: int) -> NDArray[np.int64]:
+def successors(run: Integers, offset: int) -> Integers:
     """Return for every sample the one ``offset`` bins later in the same run, or -1."""
     successor = np.full(len(run), -1, dtype=np.int64)
     if offset < len(run):

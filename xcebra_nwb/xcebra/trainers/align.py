@@ -137,7 +137,7 @@ def draw_aligned(
     generators: Sequence[np.random.Generator],
     size: int,
     steps: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[Integers, NDArray[np.float32], Integers, Integers]:
     """Return ``steps`` batches: the session's bins, random directions, and the frozen samples.
 
     Returns:

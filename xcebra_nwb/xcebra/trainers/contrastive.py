@@ -181,7 +181,7 @@ def draw_batches(
     generators: Sequence[np.random.Generator],
     size: int,
     steps: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+) -> tuple[Integers, NDArray[np.float32]]:
     """Return ``steps`` batches of bins (step, M, 2 + K, B) and of random directions (step, M, B, widths)."""
     bins, directions = [], []
     for own, generator in zip(samples, generators, strict=True):

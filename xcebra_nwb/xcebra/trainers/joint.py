@@ -154,7 +154,7 @@ def draw_together(
     generators: Sequence[np.random.Generator],
     size: int,
     steps: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
+) -> tuple[Integers, NDArray[np.float32], Integers]:
     """Return ``steps`` batches of every session: bins, random directions, and where each reference's positive is.
 
     Args:

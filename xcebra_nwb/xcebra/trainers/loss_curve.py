@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
+
 RECORDS = 250  # points of the curve
 
 
@@ -46,7 +48,7 @@ class LossCurve:
         if self._counted:
             self._sum = torch.tensor(arrays["loss_sum"], device=device)
 
-    def result(self) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float64]]:
+    def result(self) -> tuple[Integers, NDArray[np.float32], Floats]:
         """Return every record's last step, its mean loss (M, K, record), and the penalty's weight then, (record,)."""
         steps, losses = zip(*self._records, strict=True)
         weights = np.array([self._weights[step - 1] for step in steps], dtype=np.float64)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.xcebra.encoder import Layer
+from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 from xcebra_nwb.xcebra.trainers.loss import Contrast
 from xcebra_nwb.xcebra.trainers.loss_curve import LossCurve
 from xcebra_nwb.xcebra.trainers.operations import Precision, fused, products
@@ -58,9 +59,9 @@ class Trained:
     """A trained stack and its history."""
 
     layers: list[Layer]
-    step: NDArray[np.int64]  # (record,) last step of each record
+    step: Integers  # (record,) last step of each record
     loss: NDArray[np.float32]  # (M, K, record) mean over the steps since the record before, nats, not weighted
-    regularizer_weight: NDArray[np.float64]  # (record,)
+    regularizer_weight: Floats  # (record,)
 
 
 def regularizer_weight(step: int, options: Options) -> float:

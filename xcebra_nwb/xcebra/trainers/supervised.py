@@ -17,6 +17,7 @@ from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import Architecture
 from xcebra_nwb.xcebra.encoder import Layer
 from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.sampling.groups import Integers
 from xcebra_nwb.xcebra.sampling.samples import Block, Targets
 from xcebra_nwb.xcebra.trainers.contrastive import encode_batch, random_directions, reference_penalty
 from xcebra_nwb.xcebra.trainers.loss import Contrast
@@ -95,7 +96,7 @@ def draw_batches(
     generators: Sequence[np.random.Generator],
     size: int,
     steps: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[Integers, NDArray[np.float32], NDArray[np.float32]]:
     """Return ``steps`` batches: bins (step, M, 1, B), targets (step, M, B, W), random directions (step, M, B, W)."""
     bins, wanted, directions = [], [], []
     for own, generator in zip(targets, generators, strict=True):
