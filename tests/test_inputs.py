@@ -21,7 +21,7 @@ from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import Failure
 from xcebra_nwb.training.inputs import encoder_inputs, recorded_inputs
 from xcebra_nwb.xcebra.encoder import gather_windows
-from xcebra_nwb.xcebra.inputs import At, Recording
+from xcebra_nwb.xcebra.inputs import Recording, Rows
 from xcebra_nwb.xcebra.maps.likelihood import Gaussian, Poisson
 
 from .results import make_session
@@ -114,7 +114,7 @@ def test_generators_see_the_recording_as_it_was(tmp_path: Path) -> None:
         found = recorded_inputs(made(), CPU, tmp_path, most=most)
         np.testing.assert_array_equal(found.index_select(0, torch.arange(found.shape[0])), made()["activity"])
     bins = torch.tensor([5, 200, 7])
-    at, some = At(found, bins), torch.tensor([[2, 0], [1, 1]])
+    at, some = Rows(found, bins), torch.tensor([[2, 0], [1, 1]])
     assert torch.equal(at[some], found.kept[bins][some])
     assert torch.equal(torch.cat(list(at.split(2))), found.kept[bins])
     for likelihood in (Gaussian, Poisson):

@@ -34,7 +34,7 @@ from xcebra_nwb.training.files import load_model
 from xcebra_nwb.training.inputs import encoder_inputs, recorded_inputs
 from xcebra_nwb.training.trained_ensemble import contrast
 from xcebra_nwb.xcebra.encoder import without_units
-from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.inputs import EncoderInput
 from xcebra_nwb.xcebra.maps import generator_support
 from xcebra_nwb.xcebra.maps.baselines import METHODS as BASELINES
 from xcebra_nwb.xcebra.maps.generator import Options
@@ -64,7 +64,7 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
 
 
 def _attributed(
-    directory: Path, session: xr.Dataset, history: xr.Dataset, config: Config, inputs: Inputs, file: Path
+    directory: Path, session: xr.Dataset, history: xr.Dataset, config: Config, inputs: EncoderInput, file: Path
 ) -> xr.Dataset:
     """attribution.nc without the maps of every bin: those are written to ``file`` as they come, if they are wanted."""
     blocks, seeds, methods = label_blocks(history), members.seeds(history), config.attribution.methods
@@ -165,7 +165,9 @@ def _over_time_file(
         yield opened
 
 
-def _observed(directory: Path, session: xr.Dataset, history: xr.Dataset, config: Config, inputs: Inputs) -> Observed:
+def _observed(
+    directory: Path, session: xr.Dataset, history: xr.Dataset, config: Config, inputs: EncoderInput
+) -> Observed:
     """What generators explain: the activity as recorded, fitted and tested on the parts of the encoders' split.
 
     Those are valid bins, in which encoders may see the same: then it is not there twice.
@@ -188,7 +190,7 @@ def _contrast_of(history: xr.Dataset) -> Contrast:
     return contrast(Training.model_validate(json.loads(history.attrs["config"])["training"]))
 
 
-def _silent_units(inputs: Inputs, bins: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _silent_units(inputs: EncoderInput, bins: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which units (unit,) of ``inputs`` (time, unit) never change over ``bins``: they have no map."""
     silent = torch.ones(inputs.shape[1], dtype=torch.bool, device=inputs.device)
     looked_at = torch.as_tensor(bins, device=inputs.device)

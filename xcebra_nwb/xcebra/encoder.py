@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.xcebra.architecture import Architecture
-from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.inputs import EncoderInput
 from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 from xcebra_nwb.xcebra.sampling.windows import window_offsets
 
@@ -115,7 +115,7 @@ def slopes_of(shape: Architecture, pre_activations: list[Tensor]) -> list[Tensor
     return [*map(gelu_derivative, hidden), *inside]
 
 
-def embed(shape: Architecture, layers: list[Layer], inputs: Inputs, bins: Integers) -> NDArray[np.float32]:
+def embed(shape: Architecture, layers: list[Layer], inputs: EncoderInput, bins: Integers) -> NDArray[np.float32]:
     """Return the latents (M, bin, K) of every member at ``bins`` of ``inputs`` (time, D), in chunks."""
     members = layers[0][0].shape[0]
     size = max(1, ELEMENTS.get(inputs.device.type, ELEMENTS["cuda"]) // (members * shape.window * max(shape.widths)))
@@ -127,7 +127,7 @@ def embed(shape: Architecture, layers: list[Layer], inputs: Inputs, bins: Intege
 
 
 def encoded(
-    shape: Architecture, layers: list[Layer], inputs: Inputs, bins: Integers
+    shape: Architecture, layers: list[Layer], inputs: EncoderInput, bins: Integers
 ) -> tuple[Tensor, list[Tensor], Tensor]:
     """Return the latents at ``bins`` of ``inputs`` (time, D), and how every layer came to them.
 
@@ -150,7 +150,7 @@ def encoded(
     return latents if shape.clip is None else latents.clamp(-shape.clip, shape.clip), along, starts
 
 
-def gather_windows(inputs: Inputs, bins: Tensor, window: int) -> Tensor:
+def gather_windows(inputs: EncoderInput, bins: Tensor, window: int) -> Tensor:
     """Return the windows (..., T, D) of ``inputs`` (time, D) around ``bins`` (...)."""
     offsets = torch.arange(window, device=bins.device) + int(window_offsets(window)[0])
     by_lag = bins.unsqueeze(-2) + offsets.unsqueeze(-1)  # (..., T, B)

@@ -13,7 +13,7 @@ from torch import Tensor
 Values = NDArray[np.number]  # of a recording, in a type that float32 holds exactly
 
 
-class Inputs(Protocol):
+class EncoderInput(Protocol):
     """A recording (time, D): a float32 tensor on the device that computes, or what can stand for one."""
 
     @property
@@ -43,7 +43,7 @@ class Recording:
         self.kept, self.device, self.shape = kept, kept.device if device is None else device, kept.shape
 
     def index_select(self, dim: int, index: Tensor) -> Tensor:
-        """See :class:`Inputs`."""
+        """See :class:`EncoderInput`."""
         place = self.kept.device
         if place.type == "cpu" and self.device.type == "cuda" and torch.cuda.is_current_stream_capturing():
             raise RuntimeError("what the encoders see is not on the card")
@@ -59,10 +59,10 @@ def torch_type(dtype: np.dtype) -> torch.dtype:
     return torch.from_numpy(np.empty(0, dtype)).dtype
 
 
-class At:
+class Rows:
     """The rows (bin, D) of a recording at some bins, fetched when they are asked for."""
 
-    def __init__(self, inputs: Inputs, bins: Tensor) -> None:
+    def __init__(self, inputs: EncoderInput, bins: Tensor) -> None:
         """Take a recording and ``bins`` (bin,), on the device where its rows are wanted."""
         self._inputs, self._bins, self.shape = inputs, bins, torch.Size([len(bins), inputs.shape[1]])
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import Architecture
 from xcebra_nwb.xcebra.encoder import Layer
-from xcebra_nwb.xcebra.inputs import At
+from xcebra_nwb.xcebra.inputs import Rows
 from xcebra_nwb.xcebra.maps.likelihood import Likelihood
 from xcebra_nwb.xcebra.trainers import optimize
 from xcebra_nwb.xcebra.trainers.loss import Contrast
@@ -87,7 +87,7 @@ def whiten(latents: Tensor, groups: Groups) -> tuple[Tensor, Tensor]:
 
 def fit(
     latents: Tensor,
-    activity: Tensor | At,
+    activity: Tensor | Rows,
     groups: Groups,
     likelihood: Likelihood,
     generators: Sequence[np.random.Generator],

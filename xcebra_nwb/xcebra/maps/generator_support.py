@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xcebra_nwb.xcebra.inputs import At, Inputs
+from xcebra_nwb.xcebra.inputs import EncoderInput, Rows
 from xcebra_nwb.xcebra.maps import generator
 from xcebra_nwb.xcebra.maps.generator import Generator, Options
 from xcebra_nwb.xcebra.maps.likelihood import Gaussian, Likelihood, Poisson
@@ -29,7 +29,7 @@ ELEMENTS = 4_000_000  # of the Jacobians held at once
 class Observed:
     """What the generators explain, where they are fitted and where they are tested."""
 
-    activity: Inputs  # (time, D) as it was recorded: not smoothed, not standardised
+    activity: EncoderInput  # (time, D) as it was recorded: not smoothed, not standardised
     counts: bool  # of spikes, and so Poisson; else Gaussian
     train: Integers  # bins
     held_out: Integers  # bins
@@ -54,7 +54,7 @@ def fit(
 ) -> Fitted:
     """Fit a generator for every member of ``model``; ``progress`` is called with the bins done, :func:`work` in all."""
     train = torch.as_tensor(observed.train, device=observed.activity.device)
-    activity, options = At(observed.activity, train), observed.options
+    activity, options = Rows(observed.activity, train), observed.options
     likelihood = Poisson.of(activity) if observed.counts else Gaussian.of(activity)
     fitted = generator.fit(
         model.embed(observed.train),

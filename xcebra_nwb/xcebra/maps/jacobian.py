@@ -16,7 +16,7 @@ from torch import Tensor
 
 from xcebra_nwb.xcebra.architecture import Architecture
 from xcebra_nwb.xcebra.encoder import Layer, encoded, folded, slopes_of
-from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.inputs import EncoderInput
 from xcebra_nwb.xcebra.maps.pieces import Workspace, pieces
 from xcebra_nwb.xcebra.sampling.groups import Integers
 
@@ -30,7 +30,7 @@ def identity(latents: Tensor) -> Tensor:
 def jacobian(
     shape: Architecture,
     layers: list[Layer],
-    inputs: Inputs,
+    inputs: EncoderInput,
     bins: Integers,
     rows: Callable[[Tensor], Tensor] = identity,
     space: Workspace | None = None,

@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from xcebra_nwb.xcebra.inputs import At
+from xcebra_nwb.xcebra.inputs import Rows
 
 ROWS = 4096  # of the activity that are looked at together
 
@@ -39,7 +39,7 @@ class Gaussian:
     deviation: Tensor
 
     @classmethod
-    def of(cls, activity: Tensor | At) -> Gaussian:
+    def of(cls, activity: Tensor | Rows) -> Gaussian:
         """Return the mean-rate model of ``activity`` (bin, D); a unit without variance is left as it is."""
         mean = _mean(activity)
         squares = [(part - mean).square().sum(dim=0) for part in activity.split(ROWS)]
@@ -67,7 +67,7 @@ class Poisson:
     mean: Tensor
 
     @classmethod
-    def of(cls, counts: Tensor | At) -> Poisson:
+    def of(cls, counts: Tensor | Rows) -> Poisson:
         """Return the mean-rate model of ``counts`` (bin, D); a unit that never fired gets half a spike in all."""
         return cls(_mean(counts).clamp_min(0.5 / len(counts)))
 
@@ -87,6 +87,6 @@ class Poisson:
         return 2 * (surprise - activity + rate)
 
 
-def _mean(activity: Tensor | At) -> Tensor:
+def _mean(activity: Tensor | Rows) -> Tensor:
     """The mean (D,) over bins."""
     return torch.stack([part.sum(dim=0) for part in activity.split(ROWS)]).sum(dim=0) / len(activity)

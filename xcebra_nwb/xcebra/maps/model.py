@@ -15,7 +15,7 @@ from torch import Tensor
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import Architecture
 from xcebra_nwb.xcebra.encoder import Layer
-from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.inputs import EncoderInput
 from xcebra_nwb.xcebra.maps.jacobian import identity, jacobian
 from xcebra_nwb.xcebra.maps.pieces import Workspace
 from xcebra_nwb.xcebra.sampling.groups import Integers
@@ -27,7 +27,7 @@ from xcebra_nwb.xcebra.trainers.loss import Contrast
 class Model:
     """The encoders of a stack, each label's block prepared as the loss compares it."""
 
-    inputs: Inputs  # (time, D) what the encoders see
+    inputs: EncoderInput  # (time, D) what the encoders see
     shape: Architecture
     layers: list[Layer]
     labels: Sequence[Block]

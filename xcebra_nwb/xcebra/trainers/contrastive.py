@@ -18,7 +18,7 @@ from torch import Tensor
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import Architecture
 from xcebra_nwb.xcebra.encoder import Layer
-from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.inputs import EncoderInput
 from xcebra_nwb.xcebra.sampling.device.batches import DEVICE_STEPS_A_DRAW, draw_seeds, draws_on
 from xcebra_nwb.xcebra.sampling.groups import Integers
 from xcebra_nwb.xcebra.sampling.samples import Block, Samples
@@ -31,7 +31,7 @@ TEST_BATCHES = 32  # over which a held-out loss is the mean
 
 
 def train(
-    inputs: Inputs,
+    inputs: EncoderInput,
     shape: Architecture,
     blocks: Sequence[Block],
     samples: Sequence[Samples],
@@ -78,7 +78,7 @@ def _draws(
 
 
 def objective_losses(
-    inputs: Inputs,
+    inputs: EncoderInput,
     shape: Architecture,
     layers: list[Layer],
     blocks: Sequence[Block],
@@ -106,7 +106,7 @@ def objective_losses(
 
 
 def encode_batch(
-    inputs: Inputs, shape: Architecture, layers: list[Layer], batch: Tensor
+    inputs: EncoderInput, shape: Architecture, layers: list[Layer], batch: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
     """Return the latents (M, roles, B, outputs) of the bins ``batch`` (M, roles, B), and every pre-activation."""
     members, roles, size = batch.shape
@@ -155,7 +155,7 @@ def jacobian_penalty(
 
 
 def held_out_losses(
-    inputs: Inputs,
+    inputs: EncoderInput,
     shape: Architecture,
     layers: list[Layer],
     blocks: Sequence[Block],

@@ -22,7 +22,7 @@ from torch import Tensor
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import Architecture
 from xcebra_nwb.xcebra.encoder import Layer
-from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.inputs import EncoderInput
 from xcebra_nwb.xcebra.sampling.groups import Integers
 from xcebra_nwb.xcebra.sampling.pairs import LabelRule, PositiveRule
 from xcebra_nwb.xcebra.sampling.samples import Block, Samples
@@ -43,7 +43,7 @@ from xcebra_nwb.xcebra.trainers.stepper import Batch
 class Part:
     """One session's part in a joint training."""
 
-    inputs: Inputs  # (time, D)
+    inputs: EncoderInput  # (time, D)
     shape: Architecture  # of its own width, with the outputs of all
     samples: Sequence[Samples]  # by member; rules for the same objectives in all sessions; classes are numbered alike
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import Architecture
 from xcebra_nwb.xcebra.encoder import Layer
-from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.inputs import EncoderInput
 from xcebra_nwb.xcebra.sampling.groups import Integers
 from xcebra_nwb.xcebra.sampling.samples import Block, Targets
 from xcebra_nwb.xcebra.trainers.contrastive import encode_batch, random_directions, reference_penalty
@@ -30,7 +30,7 @@ AS_IT_IS = Contrast()  # blocks are compared with their targets as they are, not
 
 
 def train(
-    inputs: Inputs,
+    inputs: EncoderInput,
     shape: Architecture,
     blocks: Sequence[Block],
     targets: Sequence[Targets],
@@ -82,7 +82,7 @@ def squared_errors(latents: Tensor, wanted: Tensor, blocks: Sequence[Block]) -> 
 
 
 def held_out_losses(
-    inputs: Inputs, shape: Architecture, layers: list[Layer], blocks: Sequence[Block], targets: Sequence[Targets]
+    inputs: EncoderInput, shape: Architecture, layers: list[Layer], blocks: Sequence[Block], targets: Sequence[Targets]
 ) -> NDArray[np.float32]:
     """Return the mean squared error (M, K) over all samples of ``targets``, which trained nothing; in the same bins."""
     latents = torch.as_tensor(encoder.embed(shape, layers, inputs, targets[0].bins))
