@@ -38,20 +38,20 @@ class Recording:
     waits for the host, and cannot be recorded as a CUDA graph.
     """
 
-    def __init__(self, kept: Tensor, device: torch.device | None = None) -> None:
-        """Take ``kept`` (time, D), of a type that float32 holds exactly; rows are wanted on ``device``, None: there."""
-        self.kept, self.device, self.shape = kept, kept.device if device is None else device, kept.shape
+    def __init__(self, storage: Tensor, device: torch.device | None = None) -> None:
+        """Take ``storage`` (time, D), of a type that float32 holds exactly; rows are wanted on ``device``."""
+        self.storage, self.device, self.shape = storage, storage.device if device is None else device, storage.shape
 
     def index_select(self, dim: int, index: Tensor) -> Tensor:
         """See :class:`EncoderInput`."""
-        place = self.kept.device
+        place = self.storage.device
         if place.type == "cpu" and self.device.type == "cuda" and torch.cuda.is_current_stream_capturing():
             raise RuntimeError("what the encoders see is not on the card")
-        return self.kept.index_select(dim, index.to(place)).to(self.device).to(torch.float32)
+        return self.storage.index_select(dim, index.to(place)).to(self.device).to(torch.float32)
 
     def part(self, bins: slice, units: int) -> Recording:
         """Return the first ``units`` in ``bins``; nothing is copied."""
-        return Recording(self.kept[bins, :units], self.device)
+        return Recording(self.storage[bins, :units], self.device)
 
 
 def torch_type(dtype: np.dtype) -> torch.dtype:
