@@ -14,7 +14,7 @@ from xcebra_nwb.training.design.split import split_session
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.maps.jacobian import jacobian
-from xcebra_nwb.xcebra.sampling.label_steps import RecordedSteps, label_increments
+from xcebra_nwb.xcebra.sampling.label_increments import RecordedIncrements, label_increments
 from xcebra_nwb.xcebra.sampling.pairs import NearPairs, TimePairs
 from xcebra_nwb.xcebra.sampling.samples import Block, Samples
 from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN, successors
@@ -44,7 +44,7 @@ def samples(position: np.ndarray, shifts: list[int], window: int = 1) -> list[Sa
     for shift in shifts:
         values = np.roll(position[bins], shift, axis=0)
         steps = label_increments(values, run, 1, circular=False)
-        rules.append([TimePairs(following), NearPairs.of(values, RecordedSteps(steps))])
+        rules.append([TimePairs(following), NearPairs.of(values, RecordedIncrements(steps))])
     return [Samples(bins, np.flatnonzero(following >= 0), own) for own in rules]
 
 

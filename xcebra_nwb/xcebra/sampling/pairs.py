@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcebra_nwb.xcebra.sampling.groups import Floats, Groups, Integers
-from xcebra_nwb.xcebra.sampling.label_steps import Steps
+from xcebra_nwb.xcebra.sampling.label_increments import Increments
 from xcebra_nwb.xcebra.sampling.neighbours import Neighbours
 
 
@@ -91,18 +91,22 @@ class NearPairs(LabelRule):
 
     values: Floats  # (sample, axis)
     classes: Integers  # (sample,)
-    steps: Steps
+    increments: Increments
     neighbours: Neighbours
 
     @classmethod
-    def of(cls, values: Floats, steps: Steps, circular: bool = False, classes: Integers | None = None) -> NearPairs:
+    def of(
+        cls, values: Floats, increments: Increments, circular: bool = False, classes: Integers | None = None
+    ) -> NearPairs:
         """Return the rule for scaled labels ``values`` (sample, axis), in rad if ``circular``, within ``classes``."""
         neighbours = Neighbours.of(values, circular, classes)
-        return cls(values, np.zeros(len(values), dtype=np.int64) if classes is None else classes, steps, neighbours)
+        return cls(
+            values, np.zeros(len(values), dtype=np.int64) if classes is None else classes, increments, neighbours
+        )
 
     def wanted(self, references: Integers, generator: np.random.Generator) -> NDArray:
         """See :class:`LabelRule`: the reference's class, then its label moved by a step, (..., 1 + axis)."""
-        moved = self.steps.moved(self.values[references], generator)
+        moved = self.increments.moved(self.values[references], generator)
         return np.concatenate([self.classes[references][..., None], moved], axis=-1)
 
     def found(self, wanted: NDArray, generator: np.random.Generator) -> Integers:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xcebra_nwb.xcebra.sampling.device.label_steps import DeviceSteps, FromNumbers, device_steps
+from xcebra_nwb.xcebra.sampling.device.label_increments import DeviceIncrements, FromNumbers, device_increments
 from xcebra_nwb.xcebra.sampling.device.neighbours import DeviceSearch, device_search
 from xcebra_nwb.xcebra.sampling.device.tables import GroupTables, Tables
 from xcebra_nwb.xcebra.sampling.groups import Integers
@@ -79,23 +79,23 @@ class DeviceNearPairs:
 
     values: Tables
     classes: Tables
-    steps: DeviceSteps
+    increments: DeviceIncrements
     search: DeviceSearch
     places: GroupTables
 
     @property
     def uniforms(self) -> int:
         """See :class:`DevicePairs`: the last draws among the samples of a place."""
-        return self.steps.uniforms + 1
+        return self.increments.uniforms + 1
 
     @property
     def normals(self) -> int:
         """See :class:`DevicePairs`."""
-        return self.steps.normals
+        return self.increments.normals
 
     def draw(self, references: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
         """See :class:`DevicePairs`."""
-        wanted = self.steps.moved(self.values.at(references), uniform[:, :-1], normal)
+        wanted = self.increments.moved(self.values.at(references), uniform[:, :-1], normal)
         return self.places.member(self.search.nearest(wanted, self.classes.at(references)), uniform[:, -1])
 
 
@@ -116,7 +116,7 @@ def _(kind: NearPairs, rules: Sequence[NearPairs], device: torch.device) -> Devi
     return DeviceNearPairs(
         Tables.of([rule.values for rule in rules], device),
         Tables.of([rule.classes for rule in rules], device),
-        device_steps(kind.steps, [rule.steps for rule in rules], kind.values.shape[1], device),
+        device_increments(kind.increments, [rule.increments for rule in rules], kind.values.shape[1], device),
         device_search(neighbours, device),
         GroupTables.of([one.places for one in neighbours], device),
     )
@@ -124,7 +124,7 @@ def _(kind: NearPairs, rules: Sequence[NearPairs], device: torch.device) -> Devi
 
 @kind_of.register
 def _(rule: NearPairs) -> tuple[Any, ...]:
-    return NearPairs, type(rule.steps), rule.values.shape[1], rule.neighbours.circular
+    return NearPairs, type(rule.increments), rule.values.shape[1], rule.neighbours.circular
 
 
 @dataclass(frozen=True)
