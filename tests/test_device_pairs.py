@@ -346,7 +346,7 @@ def test_a_kernel_that_fails_or_finds_others_is_not_used(caplog: pytest.LogCaptu
     assert not caplog.messages
     assert not proves_itself(broken, 2, CPU)
     assert not proves_itself(lambda *tensors: nearest_in_chunks(*tensors[:4]).clamp(max=800), 2, CPU)
-    said = ["cannot be used (no C compiler)", "finds others"]
+    said = ["cannot be used (no C compiler)", "finds other labels"]
     assert all(words in message for words, message in zip(said, caplog.messages, strict=True))
     with pytest.raises(MemoryError):
         proves_itself(out_of_memory, 2, CPU)
@@ -355,13 +355,13 @@ def test_a_kernel_that_fails_or_finds_others_is_not_used(caplog: pytest.LogCaptu
 KERNEL = """
 import numpy as np, torch
 from xcebra_nwb.xcebra.sampling.device.neighbours import SearchInSpace
-from xcebra_nwb.xcebra.sampling.device.points import Places
+from xcebra_nwb.xcebra.sampling.device.points import LabelPoints
 from xcebra_nwb.xcebra.sampling.device.nearest import proves_itself
 from xcebra_nwb.xcebra.sampling.device.nearest_kernel import nearest_fused
 from xcebra_nwb.xcebra.sampling.neighbours import Neighbours
 
 def assert_same(neighbours, targets, classes):
-    places = Places.of(neighbours, torch.device("cpu"))
+    places = LabelPoints.of(neighbours, torch.device("cpu"))
     asked = torch.as_tensor(targets), torch.as_tensor(classes)
     fused, plain = (SearchInSpace.of(places, way).nearest(*asked) for way in (True, False))
     assert torch.equal(fused, plain)

@@ -82,7 +82,7 @@ def test_the_step_is_as_long_as_the_label_moves_the_block() -> None:
     values = np.random.default_rng(0).normal(size=(BINS, 2))
     values /= values.std(axis=0)
     latents = values @ np.array([[3.0, 0, 0], [0, 0.5, 0]])
-    step = tangents(latents, values, "continuous").step
+    step = tangents(latents, values, "continuous").displacement
     np.testing.assert_allclose(step, np.broadcast_to(np.diag([3, 0.5, 0]), step.shape), atol=1e-6)
 
 

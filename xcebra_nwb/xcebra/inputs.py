@@ -44,10 +44,10 @@ class Recording:
 
     def index_select(self, dim: int, index: Tensor) -> Tensor:
         """See :class:`EncoderInput`."""
-        place = self.storage.device
-        if place.type == "cpu" and self.device.type == "cuda" and torch.cuda.is_current_stream_capturing():
+        storage_device = self.storage.device
+        if storage_device.type == "cpu" and self.device.type == "cuda" and torch.cuda.is_current_stream_capturing():
             raise RuntimeError("what the encoders see is not on the card")
-        return self.storage.index_select(dim, index.to(place)).to(self.device).to(torch.float32)
+        return self.storage.index_select(dim, index.to(storage_device)).to(self.device).to(torch.float32)
 
     def part(self, bins: slice, units: int) -> Recording:
         """Return the first ``units`` in ``bins``; nothing is copied."""

@@ -96,7 +96,7 @@ class Directions:
         """
         some = slice(first, first + inverse.shape[1])
         rows = [
-            table.at(table.step, some).to(inverse.device) @ inverse[:, :, block.first : block.last]
+            table.at(table.displacement, some).to(inverse.device) @ inverse[:, :, block.first : block.last]
             for block, table in zip(self.blocks, self._tables, strict=True)
         ]
         return torch.cat(rows, dim=2)
@@ -130,21 +130,22 @@ class Directions:
 class _Table(NamedTuple):
     """The tangents of a label of all members in one table, to be looked up for many bins at once."""
 
-    place: Tensor  # (M, N) the row of every bin
+    row: Tensor  # (M, N) the row of every bin
     projector: Tensor  # (row, k, k)
-    step: Tensor  # (row, k, k)
+    displacement: Tensor  # (row, k, k)
 
     @classmethod
     def of(cls, by_member: Sequence[Tangents]) -> _Table:
-        before = np.cumsum([0, *[len(found.projector) for found in by_member]])
-        place = np.stack([found.place + start for found, start in zip(by_member, before[:-1], strict=True)])
-        tables = (np.concatenate(values) for values in zip(*[(t.projector, t.step) for t in by_member], strict=True))
-        return cls(torch.as_tensor(place.astype(np.int32)), *map(torch.as_tensor, tables))
+        before = np.cumsum([0, *[len(member.projector) for member in by_member]])
+        row = np.stack([member.label_bin + start for member, start in zip(by_member, before[:-1], strict=True)])
+        parts = zip(*[(member.projector, member.displacement) for member in by_member], strict=True)
+        tables = (np.concatenate(part) for part in parts)
+        return cls(torch.as_tensor(row.astype(np.int32)), *map(torch.as_tensor, tables))
 
     def at(self, values: Tensor, bins: slice) -> Tensor:
         """Return those of the table's ``values`` (row, k, k) that are of ``bins``, (M, B, k, k)."""
-        place = self.place[:, bins]
-        return values.index_select(0, place.flatten()).unflatten(0, place.shape)
+        row = self.row[:, bins]
+        return values.index_select(0, row.flatten()).unflatten(0, row.shape)
 
 
 def directions(model: Model, bins: Integers, labels: Sequence[LabelValues]) -> Directions:

@@ -71,7 +71,7 @@ class Neighbours:
     vectors, which orders them as the arc does, and the shorter way round for angles.
     """
 
-    places: Groups
+    samples: Groups
     labels: Floats  # (place, axis), class after class, each in order of its axes
     first: Integers  # (class,) the first place of each class
     searches: tuple[Search, ...]  # by class
@@ -86,10 +86,10 @@ class Neighbours:
             classes: (sample,) class codes 0, 1, ...; None: all samples are of one class, 0.
         """
         classes = np.zeros(len(values), dtype=np.int64) if classes is None else classes
-        distinct, place = distinct_rows(np.column_stack([classes, _wrapped(values) if circular else values]))
+        distinct, point = distinct_rows(np.column_stack([classes, _wrapped(values) if circular else values]))
         first, labels = np.searchsorted(distinct[:, 0], np.arange(classes.max() + 1)), distinct[:, 1:]
         searches = tuple(_search(own, circular) for own in np.split(labels, first[1:]))
-        return cls(Groups.of(place), labels, first, searches, circular)
+        return cls(Groups.of(point), labels, first, searches, circular)
 
     @property
     def sizes(self) -> Integers:
@@ -102,11 +102,11 @@ class Neighbours:
         Every class asked for must occur.
         """
         targets = _wrapped(targets) if self.circular else targets
-        places = np.empty(classes.shape, dtype=np.int64)
+        points = np.empty(classes.shape, dtype=np.int64)
         for code in np.unique(classes):
             asked = classes == code
-            places[asked] = self.first[code] + self.searches[code].nearest(targets[asked])
-        return self.places.member(places, generator)
+            points[asked] = self.first[code] + self.searches[code].nearest(targets[asked])
+        return self.samples.member(points, generator)
 
     def occurs(self, classes: NDArray) -> NDArray[np.bool_]:
         """Return which of the class codes ``classes`` have samples, in the same shape."""

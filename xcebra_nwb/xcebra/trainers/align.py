@@ -118,9 +118,9 @@ def aligned_losses(
     losses = []
     for number, block in enumerate(blocks):
         columns, shared = slice(block.first, block.last), isinstance(part.samples[0].rules[number], LabelRule)
-        place = positives[:, number].unsqueeze(-1)  # (M, B, 1)
-        there = frozen[..., columns].take_along_dim(place.clamp_min(0), dim=1)
-        positive = torch.where(place == AT_HOME, latents[:, 2 + number, :, columns], there)
+        sample = positives[:, number].unsqueeze(-1)  # (M, B, 1)
+        frozen_positive = frozen[..., columns].take_along_dim(sample.clamp_min(0), dim=1)
+        positive = torch.where(sample == AT_HOME, latents[:, 2 + number, :, columns], frozen_positive)
         negative = pooled[..., columns] if shared else latents[:, 1, :, columns]
         reference, positive, negative = map(contrast.prepare, (latents[:, 0, :, columns], positive, negative))
         losses.append(contrastive_loss(reference, positive, negative, contrast))

@@ -23,7 +23,7 @@ from xcebra_nwb.xcebra.sampling.device.batches import DEVICE_STEPS_A_DRAW, draw_
 from xcebra_nwb.xcebra.sampling.groups import Integers
 from xcebra_nwb.xcebra.sampling.samples import Block, Samples
 from xcebra_nwb.xcebra.trainers.loss import Contrast, contrastive_loss
-from xcebra_nwb.xcebra.trainers.optimize import STEPS_A_DRAW, Draw, Options, Place, Trained, optimize
+from xcebra_nwb.xcebra.trainers.optimize import STEPS_A_DRAW, Draw, Options, ToDevice, Trained, optimize
 from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
 from xcebra_nwb.xcebra.trainers.stepper import Batch
 
@@ -53,8 +53,8 @@ def train(
         return objective_losses(inputs, shape, layers, blocks, bins, options.contrast, direction, penalised)
 
     weights = [block.weight for block in blocks]
-    draw, steps_a_draw, place = _draws(samples, blocks, generators, options.batch_size, inputs.device)
-    return optimize(layers, draw, losses_of, weights, options, steps_a_draw, progress, generators, resume, place)
+    draw, steps_a_draw, to_device = _draws(samples, blocks, generators, options.batch_size, inputs.device)
+    return optimize(layers, draw, losses_of, weights, options, steps_a_draw, progress, generators, resume, to_device)
 
 
 def draws_itself(device: torch.device) -> bool:
@@ -68,7 +68,7 @@ def _draws(
     generators: Sequence[np.random.Generator],
     size: int,
     device: torch.device,
-) -> tuple[Draw, int, Place | None]:
+) -> tuple[Draw, int, ToDevice | None]:
     """Return what :func:`.optimize` takes as ``draw``, ``steps_a_draw`` and ``place``."""
     if not draws_itself(device):
         return partial(draw_batches, samples, blocks, generators, size), STEPS_A_DRAW, None

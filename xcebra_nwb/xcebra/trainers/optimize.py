@@ -36,7 +36,7 @@ from xcebra_nwb.xcebra.trainers.stepper import LossesOf, RecordedStepper, Steppe
 STEPS_A_DRAW = 16  # steps whose batches are drawn together, ahead of their use; part of what a seed means
 LEAST_RECORDED = 100  # steps for which it is worth to record one
 Draw = Callable[[int], tuple[NDArray, ...]]  # by a number of steps
-Place = Callable[[tuple[NDArray, ...]], tuple[Tensor, ...]]  # from what was drawn to the batches on the device
+ToDevice = Callable[[tuple[NDArray, ...]], tuple[Tensor, ...]]  # from what was drawn to the batches on the device
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def optimize(
     progress: Callable[[int], None],
     generators: Sequence[np.random.Generator],
     resume: ResumePoint | None = None,
-    place: Place | None = None,
+    to_device: ToDevice | None = None,
 ) -> Trained:
     """Take ``options.steps`` steps of Adam on ``layers``, in place, and return them and their history.
 
@@ -120,9 +120,9 @@ def optimize(
         restore_leaves(leaves, stepper.optimizer, resume.start)
         restore_generators(generators, resume.start)
         curve.restore(step, resume.start.arrays, device)
-    place = place or partial(_copies, device)
+    to_device = to_device or partial(_copies, device)
     for batches, states in _prefetched(
-        draw, generators, range(step, options.steps, steps_a_draw), options.steps, place
+        draw, generators, range(step, options.steps, steps_a_draw), options.steps, to_device
     ):
         some = slice(step, step + len(batches[0]))
         with products(options.precision):
@@ -150,7 +150,7 @@ def _prefetched(
     generators: Sequence[np.random.Generator],
     starts: range,
     steps: int,
-    place: Place,
+    to_device: ToDevice,
 ) -> Iterator[tuple[tuple[Tensor, ...], list[Mapping[str, Any]]]]:
     """Yield the batches of the steps from each of ``starts`` on, and the state in which they left the generators.
 
@@ -167,7 +167,7 @@ def _prefetched(
             arrays, states = ahead.popleft().result()
             ahead.extend(pool.submit(drawn_chunk) for _ in range(start + starts.step < steps))
             size = min(starts.step, steps - start)
-            yield tuple(part[:size] for part in place(arrays)), states
+            yield tuple(part[:size] for part in to_device(arrays)), states
 
 
 def _copies(device: torch.device, arrays: tuple[NDArray, ...]) -> tuple[Tensor, ...]:

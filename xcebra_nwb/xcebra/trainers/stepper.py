@@ -139,9 +139,9 @@ class RecordedStepper(Stepper):
 
     def _replayed(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> None:
         assert self._replay is not None
-        for place, array in zip((*self._batches, self._rates, self._weights), (*batches, rates, weights), strict=True):
-            source = torch.as_tensor(array, dtype=place.dtype)
-            place[: len(source)].copy_(source, non_blocking=True)
+        for buffer, array in zip((*self._batches, self._rates, self._weights), (*batches, rates, weights), strict=True):
+            source = torch.as_tensor(array, dtype=buffer.dtype)
+            buffer[: len(source)].copy_(source, non_blocking=True)
         self._number.zero_()
         for _ in rates:
             self._replay()

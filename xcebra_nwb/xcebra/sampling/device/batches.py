@@ -81,7 +81,7 @@ class DeviceNearPairs:
     classes: Tables
     increments: DeviceIncrements
     search: DeviceSearch
-    places: GroupTables
+    samples: GroupTables
 
     @property
     def uniforms(self) -> int:
@@ -96,7 +96,7 @@ class DeviceNearPairs:
     def draw(self, references: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
         """See :class:`DevicePairs`."""
         wanted = self.increments.moved(self.values.at(references), uniform[:, :-1], normal)
-        return self.places.member(self.search.nearest(wanted, self.classes.at(references)), uniform[:, -1])
+        return self.samples.member(self.search.nearest(wanted, self.classes.at(references)), uniform[:, -1])
 
 
 @device_pairs.register
@@ -118,7 +118,7 @@ def _(kind: NearPairs, rules: Sequence[NearPairs], device: torch.device) -> Devi
         Tables.of([rule.classes for rule in rules], device),
         device_increments(kind.increments, [rule.increments for rule in rules], kind.values.shape[1], device),
         device_search(neighbours, device),
-        GroupTables.of([one.places for one in neighbours], device),
+        GroupTables.of([one.samples for one in neighbours], device),
     )
 
 
@@ -219,14 +219,15 @@ def draws_on(
         )
         for members in alike.values()
     ]
-    place = torch.as_tensor(np.argsort(np.concatenate(list(alike.values()))), device=device)
+    permutation = torch.as_tensor(np.argsort(np.concatenate(list(alike.values()))), device=device)
 
     def draw(seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
         drawn = [
             part.draw([seeds[member] for member in members], steps)
             for part, members in zip(parts, alike.values(), strict=True)
         ]
-        bins_drawn, directions = (torch.cat(one, dim=1).index_select(1, place) for one in zip(*drawn, strict=True))
+        parts_drawn = (torch.cat(part, dim=1) for part in zip(*drawn, strict=True))
+        bins_drawn, directions = (part.index_select(1, permutation) for part in parts_drawn)
         return bins_drawn, directions
 
     return draw

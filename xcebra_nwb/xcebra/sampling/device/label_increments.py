@@ -54,7 +54,7 @@ class DeviceIncrements(FromNumbers, Protocol):
 def device_increments(
     kind: Increments, increments: Sequence[Increments], axes: int, device: torch.device
 ) -> DeviceIncrements:
-    """Return ``increments``, one a member and all of the type of ``kind``, of labels of so many ``axes``, on ``device``."""
+    """Return ``increments``, one a member and all of the type of ``kind``, on ``device``."""
     raise TypeError(f"no form of {type(kind).__name__} on a device")
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from xcebra_nwb.xcebra.out_of_memory import ran_out
 
 ELEMENTS = 2**24  # distances held at once
-SLOWER = "nearest places are looked for by plain operations, slower"
+SLOWER = "the search takes plain operations, slower"
 Search = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]  # see nearest_kernel.nearest_fused
 logger = logging.getLogger("xcebra_nwb")
 
@@ -65,11 +65,11 @@ def proves_itself(search: Search, axes: int, device: torch.device) -> bool:
     except Exception as error:  # of the compiler's many kinds
         if ran_out(error):
             raise
-        logger.warning("the kernel for nearest places cannot be used (%s): %s", error, SLOWER)
+        logger.warning("the kernel for nearest labels cannot be used (%s): %s", error, SLOWER)
         return False
     if torch.equal(found, nearest_in_chunks(points, targets, first, last)):
         return True
-    logger.warning("the kernel for nearest places finds others: %s", SLOWER)
+    logger.warning("the kernel for nearest labels finds other labels: %s", SLOWER)
     return False
 
 

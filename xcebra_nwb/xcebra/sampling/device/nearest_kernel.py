@@ -17,7 +17,7 @@ from torch import Tensor
 
 # A program is one warp: 32 distances a thread fit its registers, and to compare them takes no shared memory.
 TARGETS, POINTS, WARPS = 8, 128, 1
-LAST_PLACE = tl.constexpr(2**31 - 1)
+LAST_POINT = tl.constexpr(2**31 - 1)
 
 
 @triton.jit
@@ -26,7 +26,7 @@ def _look(
     low,
     high,
     points,
-    places,
+    total,
     targets,
     count,
     asked,
@@ -35,14 +35,14 @@ def _look(
     POINTS: tl.constexpr,
 ):
     """Return the places from ``start`` on, and their squared distances (target, place); infinite beyond the borders."""
-    place = start + tl.arange(0, POINTS)
+    number = start + tl.arange(0, POINTS)
     square = tl.zeros((TARGETS, POINTS), tl.float32)
     for axis in tl.static_range(AXES):
         wanted = tl.load(targets + axis * count + asked)
-        point = tl.load(points + axis * places + place, mask=(place >= low) & (place < high), other=float("inf"))
+        point = tl.load(points + axis * total + number, mask=(number >= low) & (number < high), other=float("inf"))
         apart = wanted[:, None] - point[None, :]
         square += apart * apart
-    return place[None, :], square
+    return number[None, :], square
 
 
 @triton.jit
@@ -55,7 +55,7 @@ def _nearest(
     order,
     found,
     count,
-    places,
+    total,
     AXES: tl.constexpr,
     TARGETS: tl.constexpr,
     POINTS: tl.constexpr,
@@ -67,7 +67,7 @@ def _nearest(
     after = tl.load(afters + asked).to(tl.int32)
     along = tl.load(targets + asked)
     low = tl.min(first)
-    while low < LAST_PLACE:  # class after class, or member after member; nearly all programs have one
+    while low < LAST_POINT:  # class after class, or member after member; nearly all programs have one
         own = first == low
         high = tl.max(tl.where(own, last, low))
         begin = tl.min(tl.where(own, after, high))
@@ -77,9 +77,9 @@ def _nearest(
         above = begin
         going = above < high
         while going:
-            place, square = _look(above, low, high, points, places, targets, count, asked, AXES, TARGETS, POINTS)
+            number, square = _look(above, low, high, points, total, targets, count, asked, AXES, TARGETS, POINTS)
             nearer = square < least
-            least, nearest = tl.where(nearer, square, least), tl.where(nearer, place, nearest)
+            least, nearest = tl.where(nearer, square, least), tl.where(nearer, number, nearest)
             above += POINTS
             # Where the next point is still below a target, what was seen for it is farther below.
             apart = tl.load(points + tl.minimum(above, high - 1)) - along
@@ -90,17 +90,17 @@ def _nearest(
         going = below > low
         while going:
             below -= POINTS
-            place, square = _look(below, low, high, points, places, targets, count, asked, AXES, TARGETS, POINTS)
+            number, square = _look(below, low, high, points, total, targets, count, asked, AXES, TARGETS, POINTS)
             nearer = square <= least  # of the equally near the first
-            least, nearest = tl.where(nearer, square, least), tl.where(nearer, place, nearest)
+            least, nearest = tl.where(nearer, square, least), tl.where(nearer, number, nearest)
             apart = tl.load(points + tl.maximum(below - 1, low)) - along
             there_may_be = own & (apart * apart <= tl.min(least, axis=1))
             going = (below > low) & (tl.max(there_may_be.to(tl.int32)) > 0)
 
         best = tl.min(least, axis=1)
-        first_of_best = tl.min(tl.where(least == best[:, None], nearest, LAST_PLACE), axis=1)
+        first_of_best = tl.min(tl.where(least == best[:, None], nearest, LAST_POINT), axis=1)
         tl.store(found + asked, first_of_best.to(tl.int64), mask=own & (turn < count))
-        low = tl.min(tl.where(first > low, first, LAST_PLACE))
+        low = tl.min(tl.where(first > low, first, LAST_POINT))
 
 
 def nearest_fused(points: Tensor, targets: Tensor, first: Tensor, last: Tensor, after: Tensor) -> Tensor:

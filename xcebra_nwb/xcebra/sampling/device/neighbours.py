@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from xcebra_nwb.xcebra.sampling.device.nearest import kernel_serves, nearest_in_chunks
-from xcebra_nwb.xcebra.sampling.device.points import Order, Places
+from xcebra_nwb.xcebra.sampling.device.points import LabelPoints, Order
 from xcebra_nwb.xcebra.sampling.neighbours import TURN, Neighbours
 
 
@@ -37,26 +37,26 @@ class DeviceSearch(Protocol):
 
 def device_search(neighbours: Sequence[Neighbours], device: torch.device) -> DeviceSearch:
     """Return the search among the places of ``neighbours``, one a member, of labels of the same kind."""
-    places = Places.of(neighbours, device)
-    if places.labels.shape[1] == 1:
-        return SearchInOrder.of(places, neighbours[0].circular)
-    return SearchInSpace.of(places, fused=kernel_serves(places.labels.shape[1], device))
+    points = LabelPoints.of(neighbours, device)
+    if points.labels.shape[1] == 1:
+        return SearchInOrder.of(points, neighbours[0].circular)
+    return SearchInSpace.of(points, fused=kernel_serves(points.labels.shape[1], device))
 
 
 @dataclass(frozen=True)
 class SearchInOrder:
     """See :class:`~xcebra_nwb.xcebra.sampling.neighbours.InOrder`."""
 
-    places: Places
+    points: LabelPoints
     order: Order
     labels: Tensor  # (P,)
     circular: bool
 
     @classmethod
-    def of(cls, places: Places, circular: bool) -> SearchInOrder:
+    def of(cls, points: LabelPoints, circular: bool) -> SearchInOrder:
         """Return the search among ``places`` of one axis, in rad if ``circular``."""
-        labels = np.ascontiguousarray(places.labels[:, 0])
-        return cls(places, Order.of(places, labels), torch.as_tensor(labels, device=places.start.device), circular)
+        labels = np.ascontiguousarray(points.labels[:, 0])
+        return cls(points, Order.of(points, labels), torch.as_tensor(labels, device=points.start.device), circular)
 
     def nearest(self, targets: Tensor, classes: Tensor) -> Tensor:
         """See :class:`DeviceSearch`."""
@@ -65,18 +65,18 @@ class SearchInOrder:
             target = target.remainder(TURN)
         after, first, last = (
             self.order.after(target, classes),
-            self.places.first.at(classes),
-            self.places.last.at(classes),
+            self.points.first.at(classes),
+            self.points.last.at(classes),
         )
         if self.circular:
             below, above = torch.where(after > first, after, last) - 1, torch.where(after < last, after, first)
         else:
             below, above = torch.maximum(after - 1, first), torch.minimum(after, last - 1)
         nearer = self._apart(target, above) < self._apart(target, below)
-        return torch.where(nearer, above, below) - self.places.start
+        return torch.where(nearer, above, below) - self.points.start
 
-    def _apart(self, target: Tensor, place: Tensor) -> Tensor:
-        apart = (target - self.labels[place]).abs()
+    def _apart(self, target: Tensor, point: Tensor) -> Tensor:
+        apart = (target - self.labels[point]).abs()
         return torch.minimum(apart, TURN - apart) if self.circular else apart
 
 
@@ -84,36 +84,36 @@ class SearchInOrder:
 class SearchInSpace:
     """See :class:`~xcebra_nwb.xcebra.sampling.neighbours.InSpace`."""
 
-    places: Places
+    points: LabelPoints
     order: Order  # along the first axis
     centre: Tensor  # (M, 1, 1, axis) the mean label: differences of float32 are exact where they are small
-    points: Tensor  # (axis, P) float32, from the centre
+    centred: Tensor  # (axis, P) float32, from the centre
     fused: bool  # by the kernel
 
     @classmethod
-    def of(cls, places: Places, fused: bool) -> SearchInSpace:
+    def of(cls, points: LabelPoints, fused: bool) -> SearchInSpace:
         """Return the search among ``places``; ``fused`` needs Triton."""
-        centres = np.stack([places.labels[slice(*span)].mean(axis=0) for span in places.spans])
-        points = np.empty(places.labels.shape[::-1], dtype=np.float32)
-        for centre, span in zip(centres, places.spans, strict=True):
-            points[:, slice(*span)] = (places.labels[slice(*span)] - centre).T
-        centre, there = (torch.as_tensor(a, device=places.start.device) for a in (centres[:, None, None], points))
-        return cls(places, Order.of(places, points[0]), centre, there, fused)
+        centres = np.stack([points.labels[slice(*span)].mean(axis=0) for span in points.spans])
+        centred = np.empty(points.labels.shape[::-1], dtype=np.float32)
+        for centre, span in zip(centres, points.spans, strict=True):
+            centred[:, slice(*span)] = (points.labels[slice(*span)] - centre).T
+        centre, there = (torch.as_tensor(a, device=points.start.device) for a in (centres[:, None, None], centred))
+        return cls(points, Order.of(points, centred[0]), centre, there, fused)
 
     def nearest(self, targets: Tensor, classes: Tensor) -> Tensor:
         """See :class:`DeviceSearch`."""
         wanted = (targets - self.centre).float().movedim(-1, 0).contiguous()  # (axis, M, S, B)
-        first, last = self.places.first.at(classes), self.places.last.at(classes)
+        first, last = self.points.first.at(classes), self.points.last.at(classes)
         if self.fused:
             from xcebra_nwb.xcebra.sampling.device.nearest_kernel import nearest_fused
 
             borders = (first.flatten(), last.flatten(), self.order.after(wanted[0], classes).flatten())
-            found = nearest_fused(self.points, wanted.flatten(1), *borders).view_as(first)
+            found = nearest_fused(self.centred, wanted.flatten(1), *borders).view_as(first)
         else:
             own = [
-                nearest_in_chunks(self.points[:, slice(*span)], wanted[:, member].flatten(1), *borders) + span[0]
-                for member, span in enumerate(self.places.spans)
+                nearest_in_chunks(self.centred[:, slice(*span)], wanted[:, member].flatten(1), *borders) + span[0]
+                for member, span in enumerate(self.points.spans)
                 for borders in [(first[member].flatten() - span[0], last[member].flatten() - span[0])]
             ]
             found = torch.stack(own).view_as(first)
-        return found - self.places.start
+        return found - self.points.start

@@ -1,6 +1,6 @@
-"""The places of :mod:`.neighbours` on a device, those of all members together, and their order along an axis.
+"""The points of :mod:`.neighbours` on a device, those of all members together, and their order along an axis.
 
-Shapes: M members, S steps, B samples of a batch, P places of all members.
+Shapes: M members, S steps, B samples of a batch, P points of all members.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from xcebra_nwb.xcebra.sampling.neighbours import Neighbours
 
 
 @dataclass(frozen=True)
-class Places:
+class LabelPoints:
     """The distinct labels of all members, by member and class; members with the same neighbours share them."""
 
     labels: Floats  # (P, axis), those of a class in order of their axes
     sizes: Integers  # (class of all members,) how many of them each has
-    first: Tables  # by class, which of all places is the class's first
+    first: Tables  # by class, which of all points is the class's first
     last: Tables  # by class, the one after its last
     start: Tensor  # (M, 1, 1) the member's first place
     spans: list[tuple[int, int]]  # by member, its first place and the one after its last
 
     @classmethod
-    def of(cls, neighbours: Sequence[Neighbours], device: torch.device) -> Places:
-        """Return the places of ``neighbours``, one a member."""
+    def of(cls, neighbours: Sequence[Neighbours], device: torch.device) -> LabelPoints:
+        """Return the points of ``neighbours``, one a member."""
         own, owner = distinct(neighbours)
         ends = np.cumsum([len(one.labels) for one in own])
         starts = ends - [len(one.labels) for one in own]
@@ -49,10 +49,10 @@ class Places:
 
 @dataclass(frozen=True)
 class Order:
-    """The places of every class in order along one axis.
+    """The points of every class in order along one axis.
 
     All members and classes are searched at once: a target's rank among the values of all comes first, and then the
-    whole number made of the class's group and the rank is looked for among the places' own.
+    whole number made of the class's group and the rank is looked for among the points' own.
     """
 
     ranked: Tensor  # (distinct value of all members,) in order
@@ -60,12 +60,12 @@ class Order:
     group: Tensor  # (M, 1, 1) the group of the member's first class
 
     @classmethod
-    def of(cls, places: Places, values: NDArray) -> Order:
-        """Return the order of ``places`` by ``values`` (P,), which ascend within every class."""
+    def of(cls, points: LabelPoints, values: NDArray) -> Order:
+        """Return the order of ``points`` by ``values`` (P,), which ascend within every class."""
         ranked, rank = np.unique(values, return_inverse=True)
-        key = np.repeat(np.arange(len(places.sizes)), places.sizes) * (len(ranked) + 1) + rank.reshape(-1)
-        device = places.start.device
-        return cls(torch.as_tensor(ranked, device=device), torch.as_tensor(key, device=device), places.first.start)
+        key = np.repeat(np.arange(len(points.sizes)), points.sizes) * (len(ranked) + 1) + rank.reshape(-1)
+        device = points.start.device
+        return cls(torch.as_tensor(ranked, device=device), torch.as_tensor(key, device=device), points.first.start)
 
     def after(self, targets: Tensor, classes: Tensor) -> Tensor:
         """Return the first place of each target's class that is not below it, or the one after the class's last.
