@@ -61,7 +61,7 @@ def true_maps(data: Synthetic) -> Maps:
         contrast=Contrast(),
         data=data,
     )
-    return maps_of_jacobian(model, np.arange(len(data.latents)), rank_tolerance=0.0)  # no noise, nothing to cut
+    return maps_of_jacobian(model, np.arange(len(data.latents)), rank_cut=0.0)  # no noise, nothing to cut
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from xcebra_nwb.xcebra.maps import generator_support
 from xcebra_nwb.xcebra.maps.baselines import METHODS as BASELINES
 from xcebra_nwb.xcebra.maps.generator import Options
 from xcebra_nwb.xcebra.maps.generator_support import Observed
-from xcebra_nwb.xcebra.maps.kept_directions import Directions
+from xcebra_nwb.xcebra.maps.kept_directions import KeptDirections
 from xcebra_nwb.xcebra.maps.maps import Maps, OverTime, Sampling, work
 from xcebra_nwb.xcebra.maps.maps import attribute as maps_of
 from xcebra_nwb.xcebra.maps.maps import sampled as sampled_bins
@@ -110,7 +110,7 @@ def _maps(
                 return members.seen_label(session, history, label, some[member])[bins]
 
             cut = inverse_cut(session, few, bins, seen, chosen.rank_tolerance)
-            new += [cut.new_count] if isinstance(cut, Directions) else []
+            new += [cut.free_count] if isinstance(cut, KeptDirections) else []
             over_time = OverTime(task.seeds, partial(_keep, resolved, len(seeds))) if resolved is not None else None
             parts.append(
                 maps_of(

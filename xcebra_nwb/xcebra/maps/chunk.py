@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.xcebra.maps.inverse import condition, gram, pseudo_inverse, times
-from xcebra_nwb.xcebra.maps.kept_directions import Directions
+from xcebra_nwb.xcebra.maps.kept_directions import KeptDirections
 from xcebra_nwb.xcebra.maps.model import Model
 from xcebra_nwb.xcebra.maps.pieces import Workspace
 from xcebra_nwb.xcebra.sampling.groups import Integers
@@ -81,25 +81,26 @@ class Part(NamedTuple):
 class Wanted:
     """What is to be made of the Jacobians."""
 
-    cut: float | Directions
+    rank_cut: float | KeptDirections
     methods: Sequence[str]
     resolved: bool  # the label maps of every bin too
     every: int  # the conditions of the bins whose number is a multiple of it
 
     def only(self, members: Sequence[int]) -> Wanted:
         """Return what is wanted of these members."""
-        return replace(self, cut=self.cut.only(members)) if isinstance(self.cut, Directions) else self
+        rank_cut = self.rank_cut
+        return replace(self, rank_cut=rank_cut.only(members)) if isinstance(rank_cut, KeptDirections) else self
 
 
 @torch.no_grad()
 def of_jacobian(model: Model, wanted: Wanted, first: int, bins: Integers, space: Workspace) -> Part:
     """Return what is made of the Jacobians of ``model`` at ``bins``, of which ``first`` is the number of the first."""
-    cut, blocks, maps = wanted.cut, model.labels, {}
+    rank_cut, blocks, maps = wanted.rank_cut, model.labels, {}
     jacobian = model.jacobian(bins, space)
     squared = gram(jacobian.flatten(3), space)
     sees = squared.diagonal(dim1=-2, dim2=-1).sum(dim=-1) > BLIND**2  # (M, B)
     squared *= sees[..., None, None]
-    inverse, kept, inverted = _inverse(jacobian, squared, sees, cut, first, space)
+    inverse, kept, inverted = _inverse(jacobian, squared, sees, rank_cut, first, space)
     if PLAIN in wanted.methods:
         values = times(pseudo_inverse(squared, 0.0)[0], jacobian)
         maps[PLAIN] = BinMaps.of_blocks(values, blocks, wanted.resolved)
@@ -116,24 +117,24 @@ def of_jacobian(model: Model, wanted: Wanted, first: int, bins: Integers, space:
 
 
 def _inverse(
-    jacobian: Tensor, squared: Tensor, sees: Tensor, cut: float | Directions, first: int, space: Workspace
+    jacobian: Tensor, squared: Tensor, sees: Tensor, rank_cut: float | KeptDirections, first: int, space: Workspace
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The inverse (M, B, K, K) of Gram matrices, what it keeps (M, B, K), and the Jacobians to multiply it with."""
-    if not isinstance(cut, Directions):
-        return *pseudo_inverse(squared, cut), jacobian
-    replaced = cut.replaced(jacobian)
-    inverse, kept = cut.inverse(squared if replaced is jacobian else gram(replaced.flatten(3), space), first)
+    if not isinstance(rank_cut, KeptDirections):
+        return *pseudo_inverse(squared, rank_cut), jacobian
+    replaced = rank_cut.replaced(jacobian)
+    inverse, kept = rank_cut.inverse(squared if replaced is jacobian else gram(replaced.flatten(3), space), first)
     return inverse * sees[..., None, None], kept * sees[..., None], replaced
 
 
 def _of_inverse(inverse: Tensor, jacobian: Tensor, wanted: Wanted, first: int, labels: Sequence[Block]) -> BinMaps:
     """The maps by the inverse; with directions, what a step of each label changes is one product with it."""
-    cut = wanted.cut
-    if not isinstance(cut, Directions):
+    rank_cut = wanted.rank_cut
+    if not isinstance(rank_cut, KeptDirections):
         return BinMaps.of_blocks(times(inverse, jacobian), labels, wanted.resolved)
     latents = inverse.shape[2]
-    norms = _norms(times(torch.cat([inverse, cut.moved(inverse, first)], dim=2), jacobian))
-    shares = cut.shares(norms[:, :, latents:].square_())
+    norms = _norms(times(torch.cat([inverse, rank_cut.label_displacement(inverse, first)], dim=2), jacobian))
+    shares = rank_cut.shares(norms[:, :, latents:].square_())
     return BinMaps(_array(shares.sum(dim=2)), _array(norms[:, :, :latents].sum(dim=1)), shares)
 
 

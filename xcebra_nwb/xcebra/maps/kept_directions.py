@@ -27,7 +27,7 @@ from xcebra_nwb.xcebra.maps.tangents import Kind, Tangents, tangents
 from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 from xcebra_nwb.xcebra.sampling.samples import Block
 
-LEAST_NEW = 0.5  # share of a direction's variance that the blocks must leave: more signal of its own than repeated
+LEAST_UNEXPLAINED = 0.5  # share of a direction's variance that the blocks must leave
 NEIGHBOURS = 50  # whose mean is what the blocks say of the other latents
 FOLDS = 5  # contiguous, since neighbours in time are no test
 TESTED = 1500  # samples at most on which that is measured, and that a mean gradient is taken over
@@ -44,26 +44,26 @@ class LabelValues:
 
 
 @dataclass(frozen=True)
-class Directions:
+class KeptDirections:
     """What is kept of the latents at every bin."""
 
     blocks: Sequence[Block]
     tangents: Sequence[Sequence[Tangents]]  # by label, by member
     free: Integers  # latents that no label owns
-    new: Sequence[Floats]  # by member: projector (free, free)
+    free_directions: Sequence[Floats]  # by member: projector (free, free)
     secants: dict[int, Tensor]  # latent of a discrete label: its mean gradient, (M, T, D)
 
     @property
-    def new_count(self) -> Integers:
+    def free_count(self) -> Integers:
         """How many directions of the latents that no label owns are kept, (M,)."""
-        return np.array([round(projector.trace()) for projector in self.new], dtype=np.int64)
+        return np.array([round(projector.trace()) for projector in self.free_directions], dtype=np.int64)
 
-    def only(self, members: Sequence[int]) -> Directions:
+    def only(self, members: Sequence[int]) -> KeptDirections:
         """Return what is kept of these ``members``."""
         return replace(
             self,
             tangents=[[by_member[member] for member in members] for by_member in self.tangents],
-            new=[self.new[member] for member in members],
+            free_directions=[self.free_directions[member] for member in members],
             secants={latent: mean[list(members)] for latent, mean in self.secants.items()},
         )
 
@@ -88,7 +88,7 @@ class Directions:
         """
         return inverse_along(gram, self._projector(first, *gram.shape[1:3]).to(gram.device))
 
-    def moved(self, inverse: Tensor, first: int) -> Tensor:
+    def label_displacement(self, inverse: Tensor, first: int) -> Tensor:
         """Return what a step of each label does to its latents, in the inverse's units, at bins ``first`` onwards.
 
         Rows (M, B, S, K), those of all labels below each other, to be multiplied with the Jacobian as the ``inverse``
@@ -119,10 +119,10 @@ class Directions:
     def _projector(self, first: int, bins: int, latents: int) -> Tensor:
         """Onto the span of everything that is kept, (M, B, K, K)."""
         some, free = slice(first, first + bins), torch.as_tensor(self.free)
-        whole = torch.zeros(len(self.new), bins, latents, latents, dtype=torch.float64)
+        whole = torch.zeros(len(self.free_directions), bins, latents, latents, dtype=torch.float64)
         for block, table in zip(self.blocks, self._tables, strict=True):
             whole[:, :, block.first : block.last, block.first : block.last] += table.at(table.projector, some)
-        whole[:, :, free[:, None], free] += torch.as_tensor(np.stack(self.new)).unsqueeze(1)
+        whole[:, :, free[:, None], free] += torch.as_tensor(np.stack(self.free_directions)).unsqueeze(1)
         shared = (_owners(self.blocks, latents) > 1).any()
         return _onto_span(whole) if shared else whole
 
@@ -148,7 +148,7 @@ class _Table(NamedTuple):
         return values.index_select(0, row.flatten()).unflatten(0, row.shape)
 
 
-def directions(model: Model, bins: Integers, labels: Sequence[LabelValues]) -> Directions:
+def directions_to_keep(model: Model, bins: Integers, labels: Sequence[LabelValues]) -> KeptDirections:
     """Return what is to be kept of the latents of ``model`` at ``bins``.
 
     Args:
@@ -167,8 +167,8 @@ def directions(model: Model, bins: Integers, labels: Sequence[LabelValues]) -> D
     classes = [b for b, label in zip(model.labels, labels, strict=True) if label.kind == "discrete"]
     mean = mean_gradient(model, bins) if classes else torch.zeros(0)
     secants = {k: mean[:, k] for b in classes for k in range(b.first, b.last) if owners[k] == 1}
-    new = list(in_order(partial(new_directions, free=free), latents, torch.get_num_threads()))
-    return Directions(model.labels, found, free, new, secants)
+    projectors = list(in_order(partial(free_directions, free=free), latents, torch.get_num_threads()))
+    return KeptDirections(model.labels, found, free, projectors, secants)
 
 
 def mean_gradient(model: Model, bins: Integers) -> Tensor:
@@ -189,12 +189,11 @@ def _owners(blocks: Sequence[Block], latents: int) -> Integers:
     return owners
 
 
-def new_directions(latents: Floats, free: Integers) -> Floats:
+def free_directions(latents: Floats, free: Integers) -> Floats:
     """Return the projector (free, free) on directions of the latents ``free`` that the others do not say already.
 
-    The others predict them by nearest neighbours in contiguous held-out folds. Of the directions that the shares of
-    variance left over have as extremes (a generalised eigenproblem, so that no axis or scale of the latents matters)
-    those with at least :data:`LEAST_NEW` left are kept.
+    The others predict them by nearest neighbours in contiguous held-out folds. Of the directions that are extremes
+    of the unexplained share (a generalised eigenproblem, so that no axis or scale of the latents matters) those with at least :data:`LEAST_UNEXPLAINED` unexplained are kept.
     """
     if not len(free):
         return np.zeros((0, 0))
@@ -203,8 +202,8 @@ def new_directions(latents: Floats, free: Integers) -> Floats:
     varies = values > max(CONSTANT * values[-1], np.finfo(float).tiny)
     whitening = vectors[:, varies] / np.sqrt(values[varies])  # (free, varying)
     residual = _residual(np.delete(latents, free, axis=1), targets @ whitening)
-    left, axes = np.linalg.eigh(residual.T @ residual / len(residual))
-    kept, _ = np.linalg.qr(whitening @ axes[:, left >= LEAST_NEW])
+    unexplained, axes = np.linalg.eigh(residual.T @ residual / len(residual))
+    kept, _ = np.linalg.qr(whitening @ axes[:, unexplained >= LEAST_UNEXPLAINED])
     projector: Floats = kept @ kept.T
     return projector
 

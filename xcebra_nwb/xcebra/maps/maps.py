@@ -22,7 +22,7 @@ from torch import Tensor
 from xcebra_nwb.xcebra.maps import baselines, generator_support
 from xcebra_nwb.xcebra.maps.chunk import FORWARD, INVERSE, PLAIN, BinMaps, Part, Wanted, of_jacobian
 from xcebra_nwb.xcebra.maps.generator_support import Observed
-from xcebra_nwb.xcebra.maps.kept_directions import Directions
+from xcebra_nwb.xcebra.maps.kept_directions import KeptDirections
 from xcebra_nwb.xcebra.maps.model import Model
 from xcebra_nwb.xcebra.maps.pieces import Workspace
 from xcebra_nwb.xcebra.out_of_memory import Once, halving
@@ -74,7 +74,7 @@ class Maps:
 def attribute(
     model: Model,
     bins: Integers,
-    cut: float | Directions,
+    rank_cut: float | KeptDirections,
     methods: Sequence[str] = DEFAULT_METHODS,
     over_time: OverTime | None = None,
     progress: Callable[[int], None] = lambda bins: None,
@@ -89,8 +89,8 @@ def attribute(
     Args:
         model: encoders, their input and the latent block of each label (M members, L labels, K latents, D units).
         bins: time bins at which maps are computed, shape (bin,).
-        cut: rank cut of the Jacobian's pseudo-inverse. A number is a threshold relative to the largest eigenvalue of
-            a bin's Gram matrix. Directions are those to keep at these ``bins``; the label maps are then made of each
+        rank_cut: rank cut of the Jacobian's pseudo-inverse. A number is a threshold relative to the largest eigenvalue
+            of a bin's Gram matrix. Directions are those to keep at these ``bins``; the label maps are then made of each
             bin's shares of the units.
         methods: names of :data:`METHODS`; the first one is computed for all members.
         over_time: receives the label maps of every bin, of the methods that are computed at every bin.
@@ -105,7 +105,7 @@ def attribute(
         ValueError: a method needs ``sampling`` or ``observed`` and got none.
     """
     of_jacobian = [method for method in methods if method in JACOBIAN_METHODS]
-    maps = maps_of_jacobian(model, bins, cut, of_jacobian, over_time, progress)
+    maps = maps_of_jacobian(model, bins, rank_cut, of_jacobian, over_time, progress)
     costly = [method for method in methods if method in baselines.METHODS]
     if costly and sampling is None:
         raise ValueError(f"{', '.join(costly)}: give a Sampling")
@@ -199,7 +199,7 @@ def _spread(maps: Floats, members: Sequence[int], count: int) -> Floats:
 def maps_of_jacobian(
     model: Model,
     bins: Integers,
-    rank_tolerance: float | Directions,
+    rank_cut: float | KeptDirections,
     methods: Sequence[str] = DEFAULT_METHODS,
     over_time: OverTime | None = None,
     progress: Callable[[int], None] = lambda bins: None,
@@ -216,7 +216,7 @@ def maps_of_jacobian(
             resolved[method].add(first, part.maps[method].squares)
         progress(told.new(first, part.bins))
 
-    wanted = Wanted(rank_tolerance, methods, over_time is not None, math.ceil(len(bins) / CONDITIONS))
+    wanted = Wanted(rank_cut, methods, over_time is not None, math.ceil(len(bins) / CONDITIONS))
     stacks = [(model.only(some), wanted.only(some)) for some in _at_once(model)]
     of_chunks = partial(_of_chunks, model, stacks, bins, keep)
     elements = CHUNK_ELEMENTS.get(model.inputs.device.type, CHUNK_ELEMENTS["cuda"])
