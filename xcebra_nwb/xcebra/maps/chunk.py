@@ -22,7 +22,7 @@ from xcebra_nwb.xcebra.sampling.groups import Integers
 from xcebra_nwb.xcebra.sampling.samples import Block
 
 INVERSE, PLAIN, FORWARD = "inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient"
-BLIND = 1e-12  # norm of a Jacobian below which a bin has none: in float32 its inverse, squared, would not be finite
+ZERO_JACOBIAN = 1e-12  # norm below which a Jacobian counts as zero: its squared inverse would not be finite in float32
 
 
 class BinMaps(NamedTuple):
@@ -98,9 +98,9 @@ def of_jacobian(model: Model, wanted: Wanted, first: int, bins: Integers, space:
     rank_cut, blocks, maps = wanted.rank_cut, model.labels, {}
     jacobian = model.jacobian(bins, space)
     squared = gram(jacobian.flatten(3), space)
-    sees = squared.diagonal(dim1=-2, dim2=-1).sum(dim=-1) > BLIND**2  # (M, B)
-    squared *= sees[..., None, None]
-    inverse, kept, inverted = _inverse(jacobian, squared, sees, rank_cut, first, space)
+    has_gradient = squared.diagonal(dim1=-2, dim2=-1).sum(dim=-1) > ZERO_JACOBIAN**2  # (M, B)
+    squared *= has_gradient[..., None, None]
+    inverse, kept, inverted = _inverse(jacobian, squared, has_gradient, rank_cut, first, space)
     if PLAIN in wanted.methods:
         values = times(pseudo_inverse(squared, 0.0)[0], jacobian)
         maps[PLAIN] = BinMaps.of_blocks(values, blocks, wanted.resolved)
@@ -111,20 +111,25 @@ def of_jacobian(model: Model, wanted: Wanted, first: int, bins: Integers, space:
         maps[FORWARD] = BinMaps.of_blocks(jacobian, blocks, wanted.resolved)
     rank = torch.stack([kept[:, :, b.first : b.last].sum(dim=(1, 2)) for b in blocks], dim=1)
     some = slice(-first % wanted.every, None, wanted.every)
-    conditions = condition(squared[:, some]).where(sees[:, some], torch.nan).float()
-    found = map(_array, (rank, sees.sum(dim=1), conditions))
+    conditions = condition(squared[:, some]).where(has_gradient[:, some], torch.nan).float()
+    found = map(_array, (rank, has_gradient.sum(dim=1), conditions))
     return Part(len(bins), maps, *found)
 
 
 def _inverse(
-    jacobian: Tensor, squared: Tensor, sees: Tensor, rank_cut: float | KeptDirections, first: int, space: Workspace
+    jacobian: Tensor,
+    squared: Tensor,
+    has_gradient: Tensor,
+    rank_cut: float | KeptDirections,
+    first: int,
+    space: Workspace,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The inverse (M, B, K, K) of Gram matrices, what it keeps (M, B, K), and the Jacobians to multiply it with."""
     if not isinstance(rank_cut, KeptDirections):
         return *pseudo_inverse(squared, rank_cut), jacobian
     replaced = rank_cut.replaced(jacobian)
     inverse, kept = rank_cut.inverse(squared if replaced is jacobian else gram(replaced.flatten(3), space), first)
-    return inverse * sees[..., None, None], kept * sees[..., None], replaced
+    return inverse * has_gradient[..., None, None], kept * has_gradient[..., None], replaced
 
 
 def _of_inverse(inverse: Tensor, jacobian: Tensor, wanted: Wanted, first: int, labels: Sequence[Block]) -> BinMaps:

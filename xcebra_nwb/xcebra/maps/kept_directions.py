@@ -105,7 +105,7 @@ class KeptDirections:
         """Return the units' squared shares (M, L, B, D), of the ``squares`` (M, B, S, D) of what is :meth:`moved`.
 
         Of every label: what a step of the label changes in each unit, whatever the scale of its latents, at unit norm
-        over units, since a bin in which the encoder is nearly blind has a huge inverse.
+        over units, since a bin in which the encoder is almost without a gradient has a huge inverse.
         """
         widths = [block.last - block.first for block in self.blocks]
         label = torch.stack([own.sum(dim=2) for own in squares.split(widths, dim=2)], dim=1)
