@@ -193,7 +193,8 @@ def free_directions(latents: Floats, free: Integers) -> Floats:
     """Return the projector (free, free) on directions of the latents ``free`` that the others do not say already.
 
     The others predict them by nearest neighbours in contiguous held-out folds. Of the directions that are extremes
-    of the unexplained share (a generalised eigenproblem, so that no axis or scale of the latents matters) those with at least :data:`LEAST_UNEXPLAINED` unexplained are kept.
+    of the unexplained share (a generalised eigenproblem, so that no axis or scale of the latents matters)
+    those with at least :data:`LEAST_UNEXPLAINED` unexplained are kept.
     """
     if not len(free):
         return np.zeros((0, 0))

@@ -34,20 +34,20 @@ class LabelRule(ABC):
     """
 
     @abstractmethod
-    def wanted(self, references: Integers, generator: np.random.Generator) -> NDArray:
+    def target_labels(self, references: Integers, generator: np.random.Generator) -> NDArray:
         """Return the label (..., axis), or class (...), that the positive of each of ``references`` is to have."""
 
     @abstractmethod
-    def found(self, wanted: NDArray, generator: np.random.Generator) -> Integers:
-        """Return a sample number (...) for each of the labels ``wanted``; every one of them must be held."""
+    def matching_samples(self, targets: NDArray, generator: np.random.Generator) -> Integers:
+        """Return a sample number (...) for each of the labels ``targets``; every one of them must be held."""
 
     @abstractmethod
-    def holds(self, wanted: NDArray) -> NDArray[np.bool_]:
-        """Return for which of the labels ``wanted`` there is a sample, (...)."""
+    def has_samples(self, targets: NDArray) -> NDArray[np.bool_]:
+        """Return for which of the labels ``targets`` there is a sample, (...)."""
 
     def draw(self, references: Integers, generator: np.random.Generator) -> Integers:
         """See :class:`PositiveRule`."""
-        return self.found(self.wanted(references, generator), generator)
+        return self.matching_samples(self.target_labels(references, generator), generator)
 
 
 @dataclass(frozen=True)
@@ -67,17 +67,17 @@ class DiscretePairs(LabelRule):
 
     classes: Groups
 
-    def wanted(self, references: Integers, generator: np.random.Generator) -> NDArray:
+    def target_labels(self, references: Integers, generator: np.random.Generator) -> NDArray:
         """See :class:`LabelRule`: the class of the reference."""
         return self.classes.group[references]
 
-    def found(self, wanted: NDArray, generator: np.random.Generator) -> Integers:
+    def matching_samples(self, targets: NDArray, generator: np.random.Generator) -> Integers:
         """See :class:`LabelRule`: any sample of the class."""
-        return self.classes.member(wanted, generator)
+        return self.classes.member(targets, generator)
 
-    def holds(self, wanted: NDArray) -> NDArray[np.bool_]:
+    def has_samples(self, targets: NDArray) -> NDArray[np.bool_]:
         """See :class:`LabelRule`: a class need not occur."""
-        occurs: NDArray[np.bool_] = np.isin(wanted, np.flatnonzero(self.classes.size))
+        occurs: NDArray[np.bool_] = np.isin(targets, np.flatnonzero(self.classes.size))
         return occurs
 
 
@@ -104,15 +104,15 @@ class NearPairs(LabelRule):
             values, np.zeros(len(values), dtype=np.int64) if classes is None else classes, increments, neighbours
         )
 
-    def wanted(self, references: Integers, generator: np.random.Generator) -> NDArray:
+    def target_labels(self, references: Integers, generator: np.random.Generator) -> NDArray:
         """See :class:`LabelRule`: the reference's class, then its label moved by a step, (..., 1 + axis)."""
         moved = self.increments.moved(self.values[references], generator)
         return np.concatenate([self.classes[references][..., None], moved], axis=-1)
 
-    def found(self, wanted: NDArray, generator: np.random.Generator) -> Integers:
+    def matching_samples(self, targets: NDArray, generator: np.random.Generator) -> Integers:
         """See :class:`LabelRule`: the nearest sample of the class, or one of them."""
-        return self.neighbours.draw(wanted[..., 1:], wanted[..., 0].astype(np.int64), generator)
+        return self.neighbours.draw(targets[..., 1:], targets[..., 0].astype(np.int64), generator)
 
-    def holds(self, wanted: NDArray) -> NDArray[np.bool_]:
+    def has_samples(self, targets: NDArray) -> NDArray[np.bool_]:
         """See :class:`LabelRule`: a class need not occur."""
-        return self.neighbours.occurs(wanted[..., 0])
+        return self.neighbours.occurs(targets[..., 0])

@@ -168,22 +168,23 @@ def draw_aligned(
 
 def _frozen_positives(
     rule: PositiveRule,
-    there: Sequence[PositiveRule],
-    own: Integers,
+    frozen_rules: Sequence[PositiveRule],
+    references: Integers,
     first: Integers,
     generator: np.random.Generator,
 ) -> Integers:
     """For every reference a sample, (step, B), of a reference session drawn among those that hold its label."""
     if not isinstance(rule, LabelRule):
-        return np.full(own.shape, AT_HOME)
-    wanted, found = rule.wanted(own, generator), np.full(own.shape, AT_HOME)
-    by_label = [other for other in there if isinstance(other, LabelRule)]
-    key = np.stack([np.where(other.holds(wanted), generator.random(own.shape), -1.0) for other in by_label])
+        return np.full(references.shape, AT_HOME)
+    targets, positives = rule.target_labels(references, generator), np.full(references.shape, AT_HOME)
+    by_label = [frozen for frozen in frozen_rules if isinstance(frozen, LabelRule)]
+    shape = references.shape
+    key = np.stack([np.where(frozen.has_samples(targets), generator.random(shape), -1.0) for frozen in by_label])
     chosen = np.where(key.max(axis=0) < 0, AT_HOME, key.argmax(axis=0))
-    for number, other in enumerate(by_label):
-        here = chosen == number
-        found[here] = first[number] + other.found(wanted[here], generator)
-    return found
+    for number, frozen in enumerate(by_label):
+        drawn_here = chosen == number
+        positives[drawn_here] = first[number] + frozen.matching_samples(targets[drawn_here], generator)
+    return positives
 
 
 def _frozen_negatives(
@@ -191,5 +192,6 @@ def _frozen_negatives(
 ) -> Integers:
     """Samples (step, B) of the reference sessions, as many of each."""
     steps, size = shape
-    drawn = zip(sizes, first, shares(size, len(sizes)), strict=True)
-    return np.concatenate([start + generator.integers(there, size=(steps, n)) for there, start, n in drawn], axis=1)
+    by_session = zip(sizes, first, shares(size, len(sizes)), strict=True)
+    drawn = [start + generator.integers(samples, size=(steps, share)) for samples, start, share in by_session]
+    return np.concatenate(drawn, axis=1)

@@ -191,16 +191,18 @@ def exchanged(
     sessions, steps, size = references.shape
     by_label = [rule for rule in rules if isinstance(rule, LabelRule)]
     if not by_label:
-        own = np.arange(sessions * size).reshape(sessions, 1, size).repeat(steps, axis=1)
-        return np.stack([rule.draw(r, generator) for rule, r in zip(rules, references, strict=True)]), own
-    wanted = np.concatenate([rule.wanted(r, generator) for rule, r in zip(by_label, references, strict=True)], axis=1)
-    held = np.logical_and.reduce([rule.holds(wanted) for rule in by_label])  # (step, S * B)
-    slot = shuffled_slots(held, generator) if sessions > 1 else np.arange(size)[None].repeat(steps, axis=0)
-    moved = np.empty_like(wanted)
-    moved[np.arange(steps)[:, None], slot] = wanted
-    by_session = zip(by_label, np.split(moved, sessions, axis=1), strict=True)
-    found = [rule.found(labels, generator) for rule, labels in by_session]
-    return np.stack(found), slot.reshape(steps, sessions, size).swapaxes(0, 1)
+        in_place = np.arange(sessions * size).reshape(sessions, 1, size).repeat(steps, axis=1)
+        drawn = [rule.draw(numbers, generator) for rule, numbers in zip(rules, references, strict=True)]
+        return np.stack(drawn), in_place
+    by_session = zip(by_label, references, strict=True)
+    targets = np.concatenate([rule.target_labels(numbers, generator) for rule, numbers in by_session], axis=1)
+    everywhere = np.logical_and.reduce([rule.has_samples(targets) for rule in by_label])  # (step, S * B)
+    slot = shuffled_slots(everywhere, generator) if sessions > 1 else np.arange(size)[None].repeat(steps, axis=0)
+    exchanged_targets = np.empty_like(targets)
+    exchanged_targets[np.arange(steps)[:, None], slot] = targets
+    targets_here = zip(by_label, np.split(exchanged_targets, sessions, axis=1), strict=True)
+    positives = [rule.matching_samples(labels, generator) for rule, labels in targets_here]
+    return np.stack(positives), slot.reshape(steps, sessions, size).swapaxes(0, 1)
 
 
 def shuffled_slots(free: NDArray[np.bool_], generator: np.random.Generator) -> Integers:
