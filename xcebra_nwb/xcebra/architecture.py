@@ -29,11 +29,11 @@ class Architecture:
     @property
     def products(self) -> int:
         """Multiplications that one window takes."""
-        left, found = self.window, 0
+        bins, total = self.window, 0
         for kernel, inputs, outputs in zip(self.kernels, self.widths[:-1], self.widths[1:], strict=True):
-            left -= kernel - 1
-            found += left * kernel * inputs * outputs
-        return found
+            bins -= kernel - 1
+            total += bins * kernel * inputs * outputs
+        return total
 
 
 def architecture(name: str, units: int, hidden: int, outputs: int, clip: float | None = None) -> Architecture:

@@ -83,8 +83,8 @@ def nearest(latents: NDArray, train: NDArray, test: NDArray, count: int) -> Inte
         test: sample numbers.
     """
     count = min(count, len(train))
-    _, found = cKDTree(latents[train]).query(latents[test], count)
-    result: Integers = train[found.reshape(len(test), count)]
+    _, near = cKDTree(latents[train]).query(latents[test], count)
+    result: Integers = train[near.reshape(len(test), count)]
     return result
 
 

@@ -36,16 +36,16 @@ def initialize(
         units: by member, how many of the units, the first ones, it sees, if not all. Its weights are those of an
             encoder for so many, and 0 for all others; units that are always 0 leave them at 0 in training.
     """
-    layers, seen = [], units or [shape.units] * len(generators)
+    layers, inputs = [], units or [shape.units] * len(generators)
     for kernel, width, outputs in zip(shape.kernels, shape.widths[:-1], shape.widths[1:], strict=True):
-        bounds = [1 / math.sqrt(kernel * own) for own in seen]
+        bounds = [1 / math.sqrt(kernel * count) for count in inputs]
         weight = [
-            _widened(g.uniform(-bound, bound, (kernel, own, outputs)), width)
-            for g, bound, own in zip(generators, bounds, seen, strict=True)
+            _widened(g.uniform(-bound, bound, (kernel, count, outputs)), width)
+            for g, bound, count in zip(generators, bounds, inputs, strict=True)
         ]
         bias = [g.uniform(-bound, bound, (1, outputs)) for g, bound in zip(generators, bounds, strict=True)]
         layers.append((_stacked(weight, device), _stacked(bias, device)))
-        seen = [outputs] * len(generators)
+        inputs = [outputs] * len(generators)
     return layers
 
 

@@ -38,9 +38,9 @@ def halving(work: Callable[[int], Result], size: int, least: int = 1) -> Result:
         torch.OutOfMemoryError, MemoryError or RuntimeError: memory runs out at ``least`` too.
     """
     while size > least:
-        found = unless_out_of_memory(lambda: work(size))  # noqa: B023 - called before size changes
-        if found is not None:
-            return found[0]
+        result = unless_out_of_memory(lambda: work(size))  # noqa: B023 - called before size changes
+        if result is not None:
+            return result[0]
         size //= 2
     return work(size)
 

@@ -80,14 +80,14 @@ def captum_draws(seed: int, device: torch.device) -> Iterator[None]:
 
 def integrated_gradients(model: Model, windows: Tensor, references: Tensor) -> Tensor:
     """Return the gradient's mean on the straight way from 0 to the window, times the window: (M, B, K, T, D)."""
-    method = _captum().IntegratedGradients(_own_latents(model))
+    method = _captum().IntegratedGradients(_latents_of_copies(model))
     parts = _copies(model, windows).split(_bins_at_once(model, PATH_STEPS))
     return _by_member(torch.cat([method.attribute(part, n_steps=PATH_STEPS) for part in parts]))
 
 
 def gradient_shap(model: Model, windows: Tensor, references: Tensor) -> Tensor:
     """Return the mean of the same from references drawn of the recording, at random places on the way."""
-    method = _captum().GradientShap(_own_latents(model))
+    method = _captum().GradientShap(_latents_of_copies(model))
     origins = _copies(model, references)
     parts = _copies(model, windows).split(_bins_at_once(model, PATHS))
     return _by_member(torch.cat([method.attribute(part, origins, n_samples=PATHS) for part in parts]))
@@ -96,19 +96,19 @@ def gradient_shap(model: Model, windows: Tensor, references: Tensor) -> Tensor:
 def shapley_sampling(model: Model, windows: Tensor, references: Tensor) -> Tensor:
     """Return what a unit adds when it is switched on, mean over random orders: (M, B, K, 1, D)."""
     method = _captum().ShapleyValueSampling(_switched(model))
-    found = method.attribute(
+    values = method.attribute(
         *_switches(windows),
         additional_forward_args=windows,
         n_samples=PERMUTATIONS,
         perturbations_per_eval=UNITS_AT_ONCE,
     )
-    return _unflattened(found, model)
+    return _unflattened(values, model)
 
 
 def feature_ablation(model: Model, windows: Tensor, references: Tensor) -> Tensor:
     """Return what the latents lose when a unit alone is switched off: (M, B, K, 1, D)."""
-    found = _captum().FeatureAblation(_switched(model)).attribute(*_switches(windows), additional_forward_args=windows)
-    return _unflattened(found, model)
+    values = _captum().FeatureAblation(_switched(model)).attribute(*_switches(windows), additional_forward_args=windows)
+    return _unflattened(values, model)
 
 
 def kernel_shap(model: Model, windows: Tensor, references: Tensor) -> Tensor:
@@ -128,8 +128,8 @@ def kernel_shap(model: Model, windows: Tensor, references: Tensor) -> Tensor:
 
 def _switched_on(model: Model, windows: Tensor, sets: Tensor) -> Tensor:
     """The latents (C, M, B, K) with only the units of each of ``sets`` (C, D) switched on."""
-    seen = windows * sets[:, None, None]  # (C, B, T, D)
-    return model.latents(seen.flatten(0, 1)).unflatten(1, seen.shape[:2]).transpose(0, 1)
+    switched = windows * sets[:, None, None]  # (C, B, T, D)
+    return model.latents(switched.flatten(0, 1)).unflatten(1, switched.shape[:2]).transpose(0, 1)
 
 
 def _coalitions(units: int, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -162,9 +162,9 @@ def _switched(model: Model) -> Callable[[Tensor, Tensor], Tensor]:
     return latents
 
 
-def _unflattened(found: Tensor, model: Model) -> Tensor:
+def _unflattened(values: Tensor, model: Model) -> Tensor:
     """From captum's (B, M * K, D) or (B * M * K, D) to (M, B, K, 1, D)."""
-    by_bin = found.reshape(-1, model.members, model.shape.outputs, 1, model.shape.units)
+    by_bin = values.reshape(-1, model.members, model.shape.outputs, 1, model.shape.units)
     return by_bin.transpose(0, 1)
 
 
@@ -173,7 +173,7 @@ def _copies(model: Model, windows: Tensor) -> Tensor:
     return windows[:, None, None].expand(-1, model.members, model.shape.outputs, -1, -1)
 
 
-def _own_latents(model: Model) -> Callable[[Tensor], Tensor]:
+def _latents_of_copies(model: Model) -> Callable[[Tensor], Tensor]:
     """The sum (B,) of what every member makes of every latent from its own copy (B, M, K, T, D) of the window.
 
     Captum differentiates one number a bin. The sum's gradient with respect to a copy is that of the copy's own latent.
@@ -181,14 +181,14 @@ def _own_latents(model: Model) -> Callable[[Tensor], Tensor]:
 
     def total(copies: Tensor) -> Tensor:
         bins, _, latents = copies.shape[:3]
-        found = model.latents(copies.transpose(0, 1).flatten(1, 2))  # (M, B * K, K)
-        return found.unflatten(1, (bins, latents)).diagonal(dim1=2, dim2=3).sum(dim=(0, 2))
+        by_copy = model.latents(copies.transpose(0, 1).flatten(1, 2))  # (M, B * K, K)
+        return by_copy.unflatten(1, (bins, latents)).diagonal(dim1=2, dim2=3).sum(dim=(0, 2))
 
     return total
 
 
-def _by_member(found: Tensor) -> Tensor:
-    return found.transpose(0, 1)
+def _by_member(values: Tensor) -> Tensor:
+    return values.transpose(0, 1)
 
 
 def _bins_at_once(model: Model, times: int) -> int:

@@ -49,7 +49,7 @@ class BinMaps(NamedTuple):
     def joined(cls, parts: Sequence[BinMaps]) -> BinMaps:
         """Return those of the members of all ``parts``, in their order."""
         squares = [part.squares for part in parts if part.squares is not None]
-        label, latent = (np.concatenate(found) for found in zip(*[(p.label, p.latent) for p in parts], strict=True))
+        label, latent = (np.concatenate(arrays) for arrays in zip(*[(p.label, p.latent) for p in parts], strict=True))
         return cls(label, latent, torch.cat(squares) if squares else None)
 
 
@@ -72,7 +72,7 @@ class Part(NamedTuple):
         """Return what is made of the members of all ``parts``, in their order."""
         methods = {method: BinMaps.joined([part.maps[method] for part in parts]) for method in parts[0].maps}
         arrays = (
-            np.concatenate(found) for found in zip(*[(p.rank, p.usable, p.conditions) for p in parts], strict=True)
+            np.concatenate(values) for values in zip(*[(p.rank, p.usable, p.conditions) for p in parts], strict=True)
         )
         return cls(parts[0].bins, methods, *arrays)
 
@@ -110,10 +110,10 @@ def of_jacobian(model: Model, wanted: Wanted, first: int, bins: Integers, space:
         # The last: it overwrites the Jacobian.
         maps[FORWARD] = BinMaps.of_blocks(jacobian, blocks, wanted.resolved)
     rank = torch.stack([kept[:, :, b.first : b.last].sum(dim=(1, 2)) for b in blocks], dim=1)
-    some = slice(-first % wanted.every, None, wanted.every)
-    conditions = condition(squared[:, some]).where(has_gradient[:, some], torch.nan).float()
-    found = map(_array, (rank, has_gradient.sum(dim=1), conditions))
-    return Part(len(bins), maps, *found)
+    examined = slice(-first % wanted.every, None, wanted.every)
+    conditions = condition(squared[:, examined]).where(has_gradient[:, examined], torch.nan).float()
+    arrays = map(_array, (rank, has_gradient.sum(dim=1), conditions))
+    return Part(len(bins), maps, *arrays)
 
 
 def _inverse(

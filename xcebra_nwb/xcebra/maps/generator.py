@@ -115,8 +115,8 @@ def fit(
         loss = likelihood.loss(predictor, activity[samples]).sum(dim=2).mean(dim=1, keepdim=True)
         if not penalised:
             return loss, None
-        few = [pre[:, : max(1, options.batch_size // PENALISED)] for pre in pre_activations]
-        return loss, sparsity(jacobian(layers, few), groups, likelihood.noise)
+        penalised_part = [pre[:, : max(1, options.batch_size // PENALISED)] for pre in pre_activations]
+        return loss, sparsity(jacobian(layers, penalised_part), groups, likelihood.noise)
 
     schedule = optimize.Options(
         options.steps, options.batch_size, options.learning_rate, Contrast(), options.weight, (0.0, 0.0)

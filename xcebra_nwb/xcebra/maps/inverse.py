@@ -29,8 +29,9 @@ def pseudo_inverse(gram: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
     kept, most = torch.ones_like(gram[..., 0]), 1 / max(tolerance, ROUNDING)
     unsure = ~_within(most, gram, inverse)
     if unsure.any():
-        here, there = gram[unsure], inverse[unsure]
-        unsure[unsure.clone()] = ~_within(most**2, here @ here, there @ there)  # costs more, and says more
+        matrices, inverses = gram[unsure], inverse[unsure]
+        # Squares cost more, and bound the eigenvalues more closely.
+        unsure[unsure.clone()] = ~_within(most**2, matrices @ matrices, inverses @ inverses)
     unsure |= singular != 0
     if unsure.any():
         inverse[unsure], kept[unsure] = Spectrum.of(gram[unsure]).inverse(tolerance)
@@ -68,7 +69,7 @@ class Spectrum(NamedTuple):
     @classmethod
     def of(cls, gram: Tensor) -> Spectrum:
         """Return that of ``gram`` (..., K, K)."""
-        parts = [torch.linalg.eigh(some) for some in gram.flatten(0, -3).split(MATRICES)]
+        parts = [torch.linalg.eigh(matrices) for matrices in gram.flatten(0, -3).split(MATRICES)]
         values, vectors = (torch.cat(part) for part in zip(*parts, strict=True))
         return cls(values.view(gram.shape[:-1]), vectors.view(gram.shape))
 
@@ -87,11 +88,11 @@ class Spectrum(NamedTuple):
 def gram(jacobian: Tensor, space: Workspace | None = None) -> Tensor:
     """Return ``J J^T`` (..., K, K), in float64, of ``jacobian`` (..., K, N); ``space`` takes copies."""
     flat, space = jacobian.flatten(0, -3), space or Workspace()
-    found = flat.new_empty(len(flat), *flat.shape[1:2] * 2, dtype=torch.float64)
-    for some in pieces(len(flat), flat[0].numel(), flat.device):
-        rows = space.array("gram", flat[some].shape, flat, torch.float64).copy_(flat[some])
-        torch.bmm(rows, rows.mT, out=found[some])
-    return found.unflatten(0, jacobian.shape[:-2])
+    products = flat.new_empty(len(flat), *flat.shape[1:2] * 2, dtype=torch.float64)
+    for piece in pieces(len(flat), flat[0].numel(), flat.device):
+        rows = space.array("gram", flat[piece].shape, flat, torch.float64).copy_(flat[piece])
+        torch.bmm(rows, rows.mT, out=products[piece])
+    return products.unflatten(0, jacobian.shape[:-2])
 
 
 def condition(gram: Tensor) -> Tensor:

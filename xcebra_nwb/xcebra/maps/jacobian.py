@@ -50,12 +50,14 @@ def jacobian(
     left = shape.window - np.cumsum([kernel - 1 for kernel in shape.kernels])  # bins of every layer's output
     consecutive = bool((np.diff(bins) == 1).all())
     slopes = [_of_windows(s, starts, int(b), consecutive) for s, b in zip(slopes_of(shape, along), left, strict=False)]
-    asked, space = rows(latents), space or Workspace()
-    found = space.array("jacobian", (*asked.shape[:1], len(bins), asked.shape[2], shape.window, shape.units), asked)
-    for some in pieces(len(bins), _elements(shape, asked), latents.device):
-        near = [slope[:, :, some] for slope in slopes]
-        found[:, some] = _pulled_back(shape, layers, near, asked[:, some] if asked.shape[1] > 1 else asked, space)
-    return found
+    wanted_rows, space = rows(latents), space or Workspace()
+    sizes = (*wanted_rows.shape[:1], len(bins), wanted_rows.shape[2], shape.window, shape.units)
+    result = space.array("jacobian", sizes, wanted_rows)
+    for piece in pieces(len(bins), _elements(shape, wanted_rows), latents.device):
+        near = [slope[:, :, piece] for slope in slopes]
+        piece_rows = wanted_rows[:, piece] if wanted_rows.shape[1] > 1 else wanted_rows
+        result[:, piece] = _pulled_back(shape, layers, near, piece_rows, space)
+    return result
 
 
 def _elements(shape: Architecture, rows: Tensor) -> int:

@@ -94,9 +94,9 @@ class KeptDirections:
         Rows (M, B, S, K), those of all labels below each other, to be multiplied with the Jacobian as the ``inverse``
         (M, B, K, K) is that :meth:`inverse` returned.
         """
-        some = slice(first, first + inverse.shape[1])
+        bins = slice(first, first + inverse.shape[1])
         rows = [
-            table.at(table.displacement, some).to(inverse.device) @ inverse[:, :, block.first : block.last]
+            table.at(table.displacement, bins).to(inverse.device) @ inverse[:, :, block.first : block.last]
             for block, table in zip(self.blocks, self._tables, strict=True)
         ]
         return torch.cat(rows, dim=2)
@@ -108,7 +108,7 @@ class KeptDirections:
         over units, since a bin in which the encoder is almost without a gradient has a huge inverse.
         """
         widths = [block.last - block.first for block in self.blocks]
-        label = torch.stack([own.sum(dim=2) for own in squares.split(widths, dim=2)], dim=1)
+        label = torch.stack([block.sum(dim=2) for block in squares.split(widths, dim=2)], dim=1)
         total = label.sum(dim=3, keepdim=True)
         return label / torch.where(total > 0, total, 1.0)
 
@@ -118,10 +118,10 @@ class KeptDirections:
 
     def _projector(self, first: int, bins: int, latents: int) -> Tensor:
         """Onto the span of everything that is kept, (M, B, K, K)."""
-        some, free = slice(first, first + bins), torch.as_tensor(self.free)
+        bin_range, free = slice(first, first + bins), torch.as_tensor(self.free)
         whole = torch.zeros(len(self.free_directions), bins, latents, latents, dtype=torch.float64)
         for block, table in zip(self.blocks, self._tables, strict=True):
-            whole[:, :, block.first : block.last, block.first : block.last] += table.at(table.projector, some)
+            whole[:, :, block.first : block.last, block.first : block.last] += table.at(table.projector, bin_range)
         whole[:, :, free[:, None], free] += torch.as_tensor(np.stack(self.free_directions)).unsqueeze(1)
         shared = (_owners(self.blocks, latents) > 1).any()
         return _onto_span(whole) if shared else whole
@@ -160,25 +160,26 @@ def directions_to_keep(model: Model, bins: Integers, labels: Sequence[LabelValue
     latents = prepared(raw, model.labels, model.contrast).numpy()  # (M, N, K)
     owners = _owners(model.labels, model.shape.outputs)
     free = np.flatnonzero(owners == 0)
-    found = []
+    by_label = []
     for block, label in zip(model.labels, labels, strict=True):
-        own = latents[:, :, block.first : block.last]
-        found.append([tangents(z, values, label.kind) for z, values in zip(own, label.by_member, strict=True)])
+        block_latents = latents[:, :, block.first : block.last]
+        by_member = zip(block_latents, label.by_member, strict=True)
+        by_label.append([tangents(z, values, label.kind) for z, values in by_member])
     classes = [b for b, label in zip(model.labels, labels, strict=True) if label.kind == "discrete"]
     mean = mean_gradient(model, bins) if classes else torch.zeros(0)
     secants = {k: mean[:, k] for b in classes for k in range(b.first, b.last) if owners[k] == 1}
     projectors = list(in_order(partial(free_directions, free=free), latents, torch.get_num_threads()))
-    return KeptDirections(model.labels, found, free, projectors, secants)
+    return KeptDirections(model.labels, by_label, free, projectors, secants)
 
 
 def mean_gradient(model: Model, bins: Integers) -> Tensor:
     """Return the mean of the Jacobian over bins that are even over ``bins``: (M, K, T, D), float64."""
-    some = bins[np.unique(np.linspace(0, len(bins) - 1, TESTED).round().astype(np.int64))]
+    sampled = bins[np.unique(np.linspace(0, len(bins) - 1, TESTED).round().astype(np.int64))]
     shape = model.shape
     size = max(1, ELEMENTS // (model.members * shape.outputs * shape.window * shape.units))
-    pieces = (some[start : start + size] for start in range(0, len(some), size))
+    pieces = (sampled[start : start + size] for start in range(0, len(sampled), size))
     sums = [model.jacobian(piece).double().sum(dim=1) for piece in pieces]
-    return torch.stack(sums).sum(dim=0) / len(some)
+    return torch.stack(sums).sum(dim=0) / len(sampled)
 
 
 def _owners(blocks: Sequence[Block], latents: int) -> Integers:
@@ -215,10 +216,10 @@ def _residual(known: Floats, targets: Floats) -> Floats:
     tested = np.unique(np.linspace(0, len(known) - 1, TESTED).astype(np.int64))
     residual = []
     for number in range(FOLDS):
-        here, elsewhere = tested[fold[tested] == number], np.flatnonzero(fold != number)
+        held_out, elsewhere = tested[fold[tested] == number], np.flatnonzero(fold != number)
         count = min(NEIGHBOURS, len(elsewhere))
-        _, near = cKDTree(known[elsewhere]).query(known[here], count)
-        residual.append(targets[here] - targets[elsewhere[near.reshape(len(here), count)]].mean(axis=1))
+        _, near = cKDTree(known[elsewhere]).query(known[held_out], count)
+        residual.append(targets[held_out] - targets[elsewhere[near.reshape(len(held_out), count)]].mean(axis=1))
     return np.concatenate(residual)
 
 

@@ -118,10 +118,10 @@ def attribute(
         generators = dict(zip(baselines.METHODS, sampling.generator.spawn(len(baselines.METHODS)), strict=True))
         for method in costly:
             members = _computed(method, methods, sampling, model)
-            few, where = model.only(members), sampled(bins, sampling.bins)
-            values = baselines.values(method, few, bins, where, generators[method])
-            found = _mean_maps(values, few, len(where), progress)
-            maps.label[method], maps.latent[method] = (_spread(m, members, model.members) for m in found)
+            subset, subset_bins = model.only(members), sampled(bins, sampling.bins)
+            values = baselines.values(method, subset, bins, subset_bins, generators[method])
+            mean_maps = _mean_maps(values, subset, len(subset_bins), progress)
+            maps.label[method], maps.latent[method] = (_spread(m, members, model.members) for m in mean_maps)
     return maps
 
 
@@ -142,11 +142,11 @@ def _add_support(
     progress: Callable[[int], None],
 ) -> None:
     """Fit generators for ``members`` and add the maps of their support."""
-    few, resolved = model.only(members), _Resolved(generator_support.METHOD, over_time, members)
-    fitted = generator_support.fit(few, observed, [observed.generators[m] for m in members], progress)
-    found = _mean_maps(generator_support.values(fitted, bins), few, len(bins), progress, resolved.add)
+    subset, resolved = model.only(members), _Resolved(generator_support.METHOD, over_time, members)
+    fitted = generator_support.fit(subset, observed, [observed.generators[m] for m in members], progress)
+    mean_maps = _mean_maps(generator_support.values(fitted, bins), subset, len(bins), progress, resolved.add)
     maps.label[generator_support.METHOD], maps.latent[generator_support.METHOD] = (
-        _spread(m, members, model.members) for m in found
+        _spread(m, members, model.members) for m in mean_maps
     )
     maps.deviance_explained = _spread(fitted.deviance_explained, members, model.members)
 
@@ -209,18 +209,18 @@ def maps_of_jacobian(
     When memory runs out, all is done again by smaller chunks.
     """
     resolved = {method: _Resolved(method, over_time, range(model.members)) for method in methods}
-    told = Once()
+    reported = Once()
 
     def keep(first: int, part: Part) -> None:
         for method in methods:
             resolved[method].add(first, part.maps[method].squares)
-        progress(told.new(first, part.bins))
+        progress(reported.new(first, part.bins))
 
     wanted = Wanted(rank_cut, methods, over_time is not None, math.ceil(len(bins) / CONDITIONS))
-    stacks = [(model.only(some), wanted.only(some)) for some in _at_once(model)]
-    of_chunks = partial(_of_chunks, model, stacks, bins, keep)
+    ensembles = [(model.only(members), wanted.only(members)) for members in _at_once(model)]
+    of_chunks = partial(_of_chunks, model, ensembles, bins, keep)
     elements = CHUNK_ELEMENTS.get(model.inputs.device.type, CHUNK_ELEMENTS["cuda"])
-    return halving(of_chunks, elements, least=elements_a_bin(stacks[0][0]))
+    return halving(of_chunks, elements, least=elements_a_bin(ensembles[0][0]))
 
 
 def _at_once(model: Model) -> list[range]:
@@ -231,22 +231,22 @@ def _at_once(model: Model) -> list[range]:
 
 def _of_chunks(
     model: Model,
-    stacks: Sequence[tuple[Model, Wanted]],
+    ensembles: Sequence[tuple[Model, Wanted]],
     bins: Integers,
     keep: Callable[[int, Part], None],
     elements: int,
 ) -> Maps:
     """The maps by chunks whose Jacobians have so many ``elements``; ``keep`` is told of each, in their order.
 
-    ``stacks`` are the members of ``model``, those that are taken together, and what is wanted of them.
+    ``ensembles`` are the members of ``model``, those that are taken together, and what is wanted of them.
     """
-    sums, space = _Sums(model, stacks[0][1].methods), Workspace()
-    size = max(1, elements // elements_a_bin(stacks[0][0]))
+    sums, space = _Sums(model, ensembles[0][1].methods), Workspace()
+    size = max(1, elements // elements_a_bin(ensembles[0][0]))
     for first in range(0, len(bins), size):
-        some = bins[first : first + size]
-        found = Part.joined([of_jacobian(few, wanted, first, some, space) for few, wanted in stacks])
-        sums.add(found)
-        keep(first, found)
+        chunk = bins[first : first + size]
+        part = Part.joined([of_jacobian(ensemble, wanted, first, chunk, space) for ensemble, wanted in ensembles])
+        sums.add(part)
+        keep(first, part)
     return sums.result(len(bins))
 
 
@@ -283,7 +283,7 @@ class _Resolved:
 
     def __init__(self, method: str, over_time: OverTime | None, members: Sequence[int]) -> None:
         """Those wanted are found among ``members``, which the maps are of."""
-        self._method, self._over_time, self._told = method, over_time, Once()
+        self._method, self._over_time, self._passed_on = method, over_time, Once()
         self._rows = [list(members).index(m) for m in over_time.members] if over_time is not None else []
 
     def add(self, first: int, squares: Tensor | None) -> None:
@@ -291,10 +291,10 @@ class _Resolved:
         if self._over_time is None or squares is None or not self._rows:
             return
         count = squares.shape[2]
-        new = self._told.new(first, count)
-        if new:
-            maps = squares[self._rows, :, count - new :].sqrt().sum(dim=0)
-            self._over_time.keep(self._method, first + count - new, maps.float().cpu().numpy())
+        new_bins = self._passed_on.new(first, count)
+        if new_bins:
+            maps = squares[self._rows, :, count - new_bins :].sqrt().sum(dim=0)
+            self._over_time.keep(self._method, first + count - new_bins, maps.float().cpu().numpy())
 
 
 class _Sums:

@@ -54,8 +54,8 @@ class Model:
 
     def latents(self, windows: Tensor) -> Tensor:
         """Return the prepared latents (M, B, K) of ``windows``: (B, T, D), or (M, B, T, D) for each member its own."""
-        own = windows.expand(self.members, *windows.shape[-3:])
-        return prepared(encoder.forward(self.shape, self.layers, own)[0], self.labels, self.contrast)
+        by_member = windows.expand(self.members, *windows.shape[-3:])
+        return prepared(encoder.forward(self.shape, self.layers, by_member)[0], self.labels, self.contrast)
 
     def jacobian(self, bins: Integers, space: Workspace | None = None) -> Tensor:
         """Return the Jacobian (M, B, K, T, D) of the prepared latents at the windows around ``bins``, in ``space``."""
@@ -86,8 +86,8 @@ def prepared_rows(latents: Tensor, labels: Sequence[Block], contrast: Contrast) 
         return rows
     changed = rows.repeat(1, latents.shape[1], 1, 1)
     for columns in disjoint_blocks(labels, latents.shape[-1]):
-        block, own = torch.as_tensor(columns, device=latents.device), latents[..., columns]
-        changed[:, :, block[:, None], block] = contrast.pull_back(own.unsqueeze(2), identity(own))
+        block, block_latents = torch.as_tensor(columns, device=latents.device), latents[..., columns]
+        changed[:, :, block[:, None], block] = contrast.pull_back(block_latents.unsqueeze(2), identity(block_latents))
     return changed
 
 

@@ -31,14 +31,14 @@ class Workspace:
     """Arrays by name, which grow as they are asked for."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, Tensor] = {}
+        self._arrays: dict[str, Tensor] = {}
 
     def array(self, name: str, sizes: Sequence[int], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """Return an array of ``sizes``, with anything in it, where ``like`` is, and of its type or ``dtype``."""
-        count, kept, dtype = math.prod(sizes), self._kept.get(name), dtype or like.dtype
-        if kept is None or len(kept) < count or (kept.dtype, kept.device) != (dtype, like.device):
-            kept = self._kept[name] = torch.empty(count, dtype=dtype, device=like.device)
-        return kept[:count].view(*sizes)
+        count, memory, dtype = math.prod(sizes), self._arrays.get(name), dtype or like.dtype
+        if memory is None or len(memory) < count or (memory.dtype, memory.device) != (dtype, like.device):
+            memory = self._arrays[name] = torch.empty(count, dtype=dtype, device=like.device)
+        return memory[:count].view(*sizes)
 
 
 def in_order(work: Callable[[Piece], Result], pieces: Iterable[Piece], threads: int) -> Iterator[Result]:

@@ -107,7 +107,7 @@ def _weighted_slopes(offset: Floats, values: Floats, weight: Floats) -> Floats:
 def _tangents(label_bin: Integers, slopes: Floats) -> Tangents:
     """The projectors on the spans of ``slopes`` (P, k, m), and how long they are."""
     directions, sizes, _ = np.linalg.svd(slopes, full_matrices=False)
-    kept = (sizes > NO_MOVE * sizes[:, :1]) & (sizes > 0)
-    directions = directions * kept[:, None]
+    moved = (sizes > NO_MOVE * sizes[:, :1]) & (sizes > 0)
+    directions = directions * moved[:, None]
     transposed = directions.swapaxes(1, 2)
     return Tangents(label_bin, directions @ transposed, (directions * sizes[:, None]) @ transposed)

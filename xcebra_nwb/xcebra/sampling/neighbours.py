@@ -88,7 +88,7 @@ class Neighbours:
         classes = np.zeros(len(values), dtype=np.int64) if classes is None else classes
         distinct, point = distinct_rows(np.column_stack([classes, _wrapped(values) if circular else values]))
         first, labels = np.searchsorted(distinct[:, 0], np.arange(classes.max() + 1)), distinct[:, 1:]
-        searches = tuple(_search(own, circular) for own in np.split(labels, first[1:]))
+        searches = tuple(_search(class_labels, circular) for class_labels in np.split(labels, first[1:]))
         return cls(Groups.of(point), labels, first, searches, circular)
 
     @property
@@ -110,8 +110,8 @@ class Neighbours:
 
     def occurs(self, classes: NDArray) -> NDArray[np.bool_]:
         """Return which of the class codes ``classes`` have samples, in the same shape."""
-        found: NDArray[np.bool_] = np.isin(classes, np.flatnonzero(self.sizes))
-        return found
+        occurs: NDArray[np.bool_] = np.isin(classes, np.flatnonzero(self.sizes))
+        return occurs
 
 
 def _search(labels: Floats, circular: bool) -> Search:

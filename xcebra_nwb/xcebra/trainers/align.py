@@ -149,13 +149,13 @@ def draw_aligned(
     first = np.cumsum([0, *sizes[:-1]])
     bins, directions, positives, negatives = [], [], [], []
     for member, (samples, generator) in enumerate(zip(part.samples, generators, strict=True)):
-        own, away = draw_references(samples, size, steps, generator)
-        home = [rule.draw(own, generator) for rule in samples.rules]
-        bins.append(samples.bins[np.stack([own, away, *home], axis=1)])
+        home_references, home_negatives = draw_references(samples, size, steps, generator)
+        home_positives = [rule.draw(home_references, generator) for rule in samples.rules]
+        bins.append(samples.bins[np.stack([home_references, home_negatives, *home_positives], axis=1)])
         directions.append(random_directions(blocks, (steps, size), generator))
-        there = [[reference.rules[member][number] for reference in references] for number in range(len(blocks))]
-        by_rule = zip(samples.rules, there, strict=True)
-        frozen = [_frozen_positives(rule, others, own, first, generator) for rule, others in by_rule]
+        frozen_rules = [[reference.rules[member][number] for reference in references] for number in range(len(blocks))]
+        by_rule = zip(samples.rules, frozen_rules, strict=True)
+        frozen = [_frozen_positives(rule, others, home_references, first, generator) for rule, others in by_rule]
         positives.append(np.stack(frozen, axis=1))
         negatives.append(_frozen_negatives(sizes, first, (steps, size), generator))
     return (

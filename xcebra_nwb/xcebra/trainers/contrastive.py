@@ -72,9 +72,9 @@ def _draws(
     """Return what :func:`.optimize` takes as ``draw``, ``steps_a_draw`` and ``place``."""
     if not draws_itself(device):
         return partial(draw_batches, samples, blocks, generators, size), STEPS_A_DRAW, None
-    bins, references, rules = zip(*((own.bins, own.references, own.rules) for own in samples), strict=True)
-    there = draws_on(device, bins, references, rules, [block.last - block.first for block in blocks], size)
-    return lambda steps: (draw_seeds(generators),), DEVICE_STEPS_A_DRAW, lambda drawn: there(drawn[0].tolist())
+    bins, references, rules = zip(*((member.bins, member.references, member.rules) for member in samples), strict=True)
+    draw_there = draws_on(device, bins, references, rules, [block.last - block.first for block in blocks], size)
+    return lambda steps: (draw_seeds(generators),), DEVICE_STEPS_A_DRAW, lambda drawn: draw_there(drawn[0].tolist())
 
 
 def objective_losses(
@@ -184,10 +184,10 @@ def draw_batches(
 ) -> tuple[Integers, NDArray[np.float32]]:
     """Return ``steps`` batches of bins (step, M, 2 + K, B) and of random directions (step, M, B, widths)."""
     bins, directions = [], []
-    for own, generator in zip(samples, generators, strict=True):
-        references, negatives = draw_references(own, size, steps, generator)
-        positives = [rule.draw(references, generator) for rule in own.rules]
-        bins.append(own.bins[np.stack([references, negatives, *positives], axis=1)])
+    for member_samples, generator in zip(samples, generators, strict=True):
+        references, negatives = draw_references(member_samples, size, steps, generator)
+        positives = [rule.draw(references, generator) for rule in member_samples.rules]
+        bins.append(member_samples.bins[np.stack([references, negatives, *positives], axis=1)])
         directions.append(random_directions(blocks, (steps, size), generator))
     return np.stack(bins, axis=1), np.stack(directions, axis=1)
 

@@ -68,15 +68,15 @@ def train_together(
     def losses_of(batch: Batch, penalised: bool) -> tuple[Tensor, Tensor | None]:
         return joint_losses(parts, layers, blocks, batch, options.contrast, penalised)
 
-    every = [layer for own in layers for layer in own]
+    all_layers = [layer for session_layers in layers for layer in session_layers]
     weights = [block.weight for block in blocks]
     trained = optimize(
-        every, draw, losses_of, weights, options, _share_of(STEPS_A_DRAW, parts), progress, generators, resume
+        all_layers, draw, losses_of, weights, options, _share_of(STEPS_A_DRAW, parts), progress, generators, resume
     )
-    ends = np.cumsum([len(own) for own in layers])
+    ends = np.cumsum([len(session_layers) for session_layers in layers])
     return [
-        replace(trained, layers=trained.layers[end - len(own) : end], loss=trained.loss[:, number])
-        for number, (own, end) in enumerate(zip(layers, ends, strict=True))
+        replace(trained, layers=trained.layers[end - len(session_layers) : end], loss=trained.loss[:, number])
+        for number, (session_layers, end) in enumerate(zip(layers, ends, strict=True))
     ]
 
 
@@ -112,21 +112,22 @@ def joint_losses(
     ``batch`` holds one step of what :func:`draw_together` returns.
     """
     bins, directions, slots = batch
-    encoded = [encode_batch(p.inputs, p.shape, own, b) for p, own, b in zip(parts, layers, bins, strict=True)]
+    by_session = zip(parts, layers, bins, strict=True)
+    encoded = [encode_batch(part.inputs, part.shape, weights, batch_bins) for part, weights, batch_bins in by_session]
     roles = [latents.unbind(dim=1) for latents, _ in encoded]  # S of 2 + K of (M, B, outputs)
     losses = []
     for number, block in enumerate(blocks):
         by_label = isinstance(parts[0].samples[0].rules[number], LabelRule)
-        own = [[z[role][..., block.first : block.last] for role in (0, 1, 2 + number)] for z in roles]
-        losses.append(exchanged_losses(own, slots[:, :, number], contrast, pooled=by_label))
-    by_session = torch.stack(losses, dim=2)
+        block_roles = [[z[role][..., block.first : block.last] for role in (0, 1, 2 + number)] for z in roles]
+        losses.append(exchanged_losses(block_roles, slots[:, :, number], contrast, pooled=by_label))
+    session_losses = torch.stack(losses, dim=2)
     if not penalised:
-        return by_session, None
+        return session_losses, None
     penalties = [
-        reference_penalty(part.shape, own, blocks, z, pre, contrast, direction)
-        for part, own, (z, pre), direction in zip(parts, layers, encoded, directions, strict=True)
+        reference_penalty(part.shape, session_layers, blocks, z, pre, contrast, direction)
+        for part, session_layers, (z, pre), direction in zip(parts, layers, encoded, directions, strict=True)
     ]
-    return by_session, torch.stack(penalties).sum(dim=0)
+    return session_losses, torch.stack(penalties).sum(dim=0)
 
 
 def exchanged_losses(latents: Sequence[Sequence[Tensor]], slots: Tensor, contrast: Contrast, pooled: bool) -> Tensor:
@@ -137,7 +138,8 @@ def exchanged_losses(latents: Sequence[Sequence[Tensor]], slots: Tensor, contras
         slots: (S, M, B), the number over all sessions' positives of the positive of each reference.
         pooled: whether negatives come from all sessions, in equal parts, or from the reference's own.
     """
-    references, negatives, positives = zip(*([contrast.prepare(z) for z in own] for own in latents), strict=True)
+    prepared = ([contrast.prepare(z) for z in session] for session in latents)
+    references, negatives, positives = zip(*prepared, strict=True)
     everyones = torch.cat(positives, dim=1)  # (M, S * B, k)
     parts = shares(slots.shape[-1], len(latents))
     everywhere = torch.cat([z[:, :n] for z, n in zip(negatives, parts, strict=True)], dim=1)
@@ -166,17 +168,17 @@ def draw_together(
         sessions' positives one after the other, of the positive of each reference.
     """
     bins, directions, slots = [], [], []
-    for own, generator in zip(zip(*samples, strict=True), generators, strict=True):
-        drawn = [draw_references(session, size, steps, generator) for session in own]
+    for sessions, generator in zip(zip(*samples, strict=True), generators, strict=True):
+        drawn = [draw_references(session, size, steps, generator) for session in sessions]
         references, negatives = (np.stack(part) for part in zip(*drawn, strict=True))  # (S, step, B) each
         paired = [
-            exchanged([session.rules[number] for session in own], references, generator)
+            exchanged([session.rules[number] for session in sessions], references, generator)
             for number in range(len(blocks))
         ]
         numbers = np.stack([references, negatives, *(positives for positives, _ in paired)], axis=2)
-        bins.append(np.stack([session.bins[n] for session, n in zip(own, numbers, strict=True)], axis=1))
+        bins.append(np.stack([session.bins[n] for session, n in zip(sessions, numbers, strict=True)], axis=1))
         slots.append(np.stack([slot for _, slot in paired], axis=2).swapaxes(0, 1))  # (step, S, K, B)
-        directions.append(np.stack([random_directions(blocks, (steps, size), generator) for _ in own], axis=1))
+        directions.append(np.stack([random_directions(blocks, (steps, size), generator) for _ in sessions], axis=1))
     return np.stack(bins, axis=2), np.stack(directions, axis=2), np.stack(slots, axis=2)
 
 

@@ -68,32 +68,32 @@ class _ContrastiveLoss(torch.autograd.Function):
         pull = 1.0 if contrast.similarity == "euclidean" else 0.0  # q
         slope = (1.0 + pull) / contrast.temperature  # c
         left = _latents_first(reference, torch.ones_like(reference[..., 0]))
-        right, own_right = (_latents_first(x, x.square().sum(-1) * (-0.5 * pull)) for x in (negative, positive))
+        right, positive_rows = (_latents_first(x, x.square().sum(-1) * (-0.5 * pull)) for x in (negative, positive))
         scaled = left * (slope / math.log(2))
-        near = (scaled * own_right).sum(1)  # (M, B), in powers of 2
+        near = (scaled * positive_rows).sum(1)  # (M, B), in powers of 2
         loss, pulled, back, share = (
             torch.zeros_like(near),
             torch.empty_like(left),
             torch.zeros_like(right),
             near.clone(),
         )
-        for some in _references_at_once(near, right):
-            weights = torch.bmm(scaled[..., some].mT, right)
+        for piece in _references_at_once(near, right):
+            weights = torch.bmm(scaled[..., piece].mT, right)
             top = weights.amax(-1)
             if contrast.denominator == "all":
-                top = torch.maximum(top, near[:, some])
+                top = torch.maximum(top, near[:, piece])
             weights = weights.sub_(top.unsqueeze(-1)).exp2_()
             negatives = weights.sum(-1)
-            own = near[:, some] - top
-            total = negatives + torch.exp2(own) if contrast.denominator == "all" else negatives
-            loss[:, some] = total.log2() - own
+            positive_logit = near[:, piece] - top
+            total = negatives + torch.exp2(positive_logit) if contrast.denominator == "all" else negatives
+            loss[:, piece] = total.log2() - positive_logit
             if any(ctx.needs_input_grad):
                 per_reference = total.reciprocal().unsqueeze(1)  # (M, 1, some)
-                share[:, some] = negatives / total
-                pulled[..., some] = torch.bmm(right, weights.mT) * per_reference
-                back.baddbmm_(left[..., some] * per_reference, weights)  # after the latents the sum over references
+                share[:, piece] = negatives / total
+                pulled[..., piece] = torch.bmm(right, weights.mT) * per_reference
+                back.baddbmm_(left[..., piece] * per_reference, weights)  # after the latents the sum over references
         latents, share = slice(0, reference.shape[-1]), share.unsqueeze(1)
-        reference, positive, negative = left[:, latents], own_right[:, latents], right[:, latents]
+        reference, positive, negative = left[:, latents], positive_rows[:, latents], right[:, latents]
         of_negative = back[:, latents] - pull * negative * back[:, latents.stop].unsqueeze(1)
         gradients = pulled[:, latents] - share * positive, share * (pull * positive - reference), of_negative
         ctx.slope = slope / left.shape[-1]
@@ -103,7 +103,7 @@ class _ContrastiveLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         step = gradients[0].view(-1, 1, 1) * ctx.slope
-        return *((step * own).mT for own in ctx.saved_tensors), None
+        return *((step * gradient).mT for gradient in ctx.saved_tensors), None
 
 
 def _references_at_once(near: Tensor, right: Tensor) -> Iterator[slice]:

@@ -34,10 +34,10 @@ class LossCurve:
 
     def arrays(self) -> dict[str, NDArray]:
         """Return what :meth:`restore` needs: the curve so far and the sum since, members first; what there is yet."""
-        found = {"loss_sum": self._sum.cpu().numpy().copy()} if isinstance(self._sum, Tensor) else {}
+        arrays = {"loss_sum": self._sum.cpu().numpy().copy()} if isinstance(self._sum, Tensor) else {}
         if self._records:
-            found["loss"] = torch.stack([loss for _, loss in self._records], dim=-1).cpu().numpy()
-        return found
+            arrays["loss"] = torch.stack([loss for _, loss in self._records], dim=-1).cpu().numpy()
+        return arrays
 
     def restore(self, done: int, arrays: Mapping[str, NDArray], device: torch.device) -> None:
         """Go on after ``done`` steps with what :meth:`arrays` returned then."""

@@ -124,12 +124,12 @@ def optimize(
     for batches, states in _prefetched(
         draw, generators, range(step, options.steps, steps_a_draw), options.steps, to_device
     ):
-        some = slice(step, step + len(batches[0]))
+        chunk = slice(step, step + len(batches[0]))
         with products(options.precision):
-            taken = stepper.take(batches, rates[some], penalties[some])
+            taken = stepper.take(batches, rates[chunk], penalties[chunk])
         for losses in taken:
             curve.add(losses)
-        step = some.stop
+        step = chunk.stop
         progress(len(batches[0]))
         resume.on_checkpoint(step, partial(_snapshot, step, leaves, stepper.optimizer, curve, states))
     return Trained([(weight.detach(), bias.detach()) for weight, bias in layers], *curve.result())

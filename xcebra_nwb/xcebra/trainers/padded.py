@@ -52,8 +52,8 @@ class PaddedSessions:
         """
         first = np.cumsum([0, *(len(recording) for recording in recordings)]).tolist()
         if stays:
-            (only,) = recordings
-            return cls(Recording(torch.as_tensor(only), device), shapes, first)
+            (recording,) = recordings
+            return cls(Recording(torch.as_tensor(recording), device), shapes, first)
         if shares_memory(recordings, width):
             return cls(Recording(torch.as_tensor(recordings[0], device=device)), shapes, first)
         joined = torch.zeros(first[-1], width, dtype=torch_type(common_type(recordings)), device=device)
@@ -77,18 +77,20 @@ class PaddedSessions:
     def data(self, by_session: Sequence[Sequence[Data]]) -> list[Data]:
         """Return every member's data with bins counted over all recordings; shared arrays stay shared."""
         shifted: list[Data] = []
-        for own, start in zip(by_session, self.first[:-1], strict=True):
-            bins = {id(data.bins): data.bins + start for data in own}
-            shifted += [replace(data, bins=bins[id(data.bins)]) for data in own]
+        for session_data, start in zip(by_session, self.first[:-1], strict=True):
+            bins = {id(data.bins): data.bins + start for data in session_data}
+            shifted += [replace(data, bins=bins[id(data.bins)]) for data in session_data]
         return shifted
 
     def by_session(self, trained: Trained, members: Sequence[int]) -> list[Trained]:
         """Return each session's members of a trained ensemble, with encoders as wide as the session."""
         parts, ends = [], np.cumsum(members).tolist()
         for shape, count, end in zip(self.shapes, members, ends, strict=True):
-            own = slice(end - count, end)
-            layers = [(weight[own], bias[own]) for weight, bias in trained.layers]
-            parts.append(replace(trained, layers=narrowed(self.shape, layers, shape.units), loss=trained.loss[own]))
+            session = slice(end - count, end)
+            layers = narrowed(
+                self.shape, [(weight[session], bias[session]) for weight, bias in trained.layers], shape.units
+            )
+            parts.append(replace(trained, layers=layers, loss=trained.loss[session]))
         return parts
 
 
@@ -108,13 +110,13 @@ def groups(shapes: Sequence[Architecture], members: Sequence[int]) -> list[list[
     The sessions' encoders differ in units alone. An ensemble is closed where one session more would make its zeros cost
     more than :data:`MOST` allows.
     """
-    found: list[list[int]] = []
+    ensembles: list[list[int]] = []
     for session in sorted(range(len(shapes)), key=lambda number: -shapes[number].units):
-        if found and _cost(shapes, members, [*found[-1], session]) <= MOST:
-            found[-1].append(session)
+        if ensembles and _cost(shapes, members, [*ensembles[-1], session]) <= MOST:
+            ensembles[-1].append(session)
         else:
-            found.append([session])
-    return found
+            ensembles.append([session])
+    return ensembles
 
 
 def _cost(shapes: Sequence[Architecture], members: Sequence[int], sessions: Sequence[int]) -> float:

@@ -63,8 +63,8 @@ def leaf_arrays(leaves: Sequence[Tensor], optimizer: torch.optim.Optimizer) -> d
     """Return copies of the ``leaves`` and of Adam's moments of each, by name."""
     arrays: dict[str, NDArray] = {}
     for number, leaf in enumerate(leaves):
-        kept = {"leaf": leaf.detach(), **{name: optimizer.state[leaf][name] for name in MOMENTS}}
-        arrays |= {f"{name}.{number}": tensor.cpu().numpy().copy() for name, tensor in kept.items()}
+        tensors = {"leaf": leaf.detach(), **{name: optimizer.state[leaf][name] for name in MOMENTS}}
+        arrays |= {f"{name}.{number}": tensor.cpu().numpy().copy() for name, tensor in tensors.items()}
     return arrays
 
 
@@ -72,8 +72,8 @@ def restore_leaves(leaves: Sequence[Tensor], optimizer: torch.optim.Optimizer, s
     """Set the ``leaves``, in place, and Adam's state to those of the snapshot."""
     state = {}
     for number, leaf in enumerate(leaves):
-        found = {name: torch.tensor(snapshot.arrays[f"{name}.{number}"]) for name in ("leaf", *MOMENTS)}
+        tensors = {name: torch.tensor(snapshot.arrays[f"{name}.{number}"]) for name in ("leaf", *MOMENTS)}
         with torch.no_grad():
-            leaf.copy_(found.pop("leaf"))
-        state[number] = {"step": torch.tensor(float(snapshot.step)), **found}
+            leaf.copy_(tensors.pop("leaf"))
+        state[number] = {"step": torch.tensor(float(snapshot.step)), **tensors}
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

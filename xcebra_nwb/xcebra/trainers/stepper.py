@@ -117,8 +117,8 @@ class RecordedStepper(Stepper):
     def _recorded(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> bool:
         """Record a step and return whether it does what a plain one does; the state is as it was before."""
         # The penalty's weight only rises: if it counts in some of the steps, then in the last ones.
-        few, before = tuple(array[-WARM_UP:] for array in batches), self._state()
-        losses = super().take(few, rates[-WARM_UP:], weights[-WARM_UP:])
+        last_batches, before = tuple(array[-WARM_UP:] for array in batches), self._state()
+        losses = super().take(last_batches, rates[-WARM_UP:], weights[-WARM_UP:])
         after = self._state()
         self._prepare(batches, losses)
         try:
@@ -130,7 +130,7 @@ class RecordedStepper(Stepper):
             return False
         finally:
             self._restore(before)
-        self._replayed(few, rates[-WARM_UP:], weights[-WARM_UP:])
+        self._replayed(last_batches, rates[-WARM_UP:], weights[-WARM_UP:])
         same = self._moved(before, after) and torch.allclose(self._losses[:WARM_UP], losses, rtol=CLOSE)
         self._restore(before)
         if not same:
@@ -170,7 +170,7 @@ class RecordedStepper(Stepper):
         return [tensor.detach().clone() for tensor in self._tensors()]
 
     def _tensors(self) -> list[Tensor]:
-        return [*self.leaves, *(own for leaf in self.leaves for own in self.optimizer.state[leaf].values())]
+        return [*self.leaves, *(tensor for leaf in self.leaves for tensor in self.optimizer.state[leaf].values())]
 
     def _restore(self, state: Sequence[Tensor]) -> None:
         """Set leaves and Adam's numbers to ``state``, in place; before the first step Adam's are zeros."""
@@ -185,6 +185,6 @@ class RecordedStepper(Stepper):
         latents, of which the Euclidean loss knows nothing, has a part of the way to itself.
         """
         ways = list(zip(self.leaves, before, after, strict=False))
-        missed = sum((leaf - there).square().sum() for leaf, _, there in ways)
-        moved = sum((there - here).square().sum() for _, here, there in ways)
+        missed = sum((leaf - end).square().sum() for leaf, _, end in ways)
+        moved = sum((end - start).square().sum() for _, start, end in ways)
         return bool(missed <= NEAR**2 * moved)

@@ -86,7 +86,7 @@ def held_out_losses(
 ) -> NDArray[np.float32]:
     """Return the mean squared error (M, K) over all samples of ``targets``, which trained nothing; in the same bins."""
     latents = torch.as_tensor(encoder.embed(shape, layers, inputs, targets[0].bins))
-    errors = squared_errors(latents, torch.as_tensor(np.stack([own.values for own in targets])), blocks)
+    errors = squared_errors(latents, torch.as_tensor(np.stack([member.values for member in targets])), blocks)
     return errors.numpy().astype(np.float32)
 
 
@@ -99,9 +99,9 @@ def draw_batches(
 ) -> tuple[Integers, NDArray[np.float32], NDArray[np.float32]]:
     """Return ``steps`` batches: bins (step, M, 1, B), targets (step, M, B, W), random directions (step, M, B, W)."""
     bins, wanted, directions = [], [], []
-    for own, generator in zip(targets, generators, strict=True):
-        numbers = generator.integers(len(own.bins), size=(steps, size))
-        bins.append(own.bins[numbers][:, None])
-        wanted.append(own.values[numbers])
+    for member_targets, generator in zip(targets, generators, strict=True):
+        numbers = generator.integers(len(member_targets.bins), size=(steps, size))
+        bins.append(member_targets.bins[numbers][:, None])
+        wanted.append(member_targets.values[numbers])
         directions.append(random_directions(blocks, (steps, size), generator))
     return np.stack(bins, axis=1), np.stack(wanted, axis=1), np.stack(directions, axis=1)

@@ -107,7 +107,7 @@ def _(kind: TimePairs, rules: Sequence[TimePairs], device: torch.device) -> Devi
 @device_pairs.register
 def _(kind: DiscretePairs, rules: Sequence[DiscretePairs], device: torch.device) -> DevicePairs:
     classes = [rule.classes for rule in rules]
-    return DeviceDiscretePairs(Tables.of([one.group for one in classes], device), GroupTables.of(classes, device))
+    return DeviceDiscretePairs(Tables.of([groups.group for groups in classes], device), GroupTables.of(classes, device))
 
 
 @device_pairs.register
@@ -118,7 +118,7 @@ def _(kind: NearPairs, rules: Sequence[NearPairs], device: torch.device) -> Devi
         Tables.of([rule.classes for rule in rules], device),
         device_increments(kind.increments, [rule.increments for rule in rules], kind.values.shape[1], device),
         device_search(neighbours, device),
-        GroupTables.of([one.samples for one in neighbours], device),
+        GroupTables.of([member.samples for member in neighbours], device),
     )
 
 
@@ -145,13 +145,13 @@ class DeviceBatches:
     def draw(self, seeds: Sequence[int], steps: int) -> tuple[Tensor, Tensor]:
         """Return the batches of the members with ``seeds``; see :func:`draws_on`."""
         uniform, normal = self._numbers(seeds, steps)
-        chosen, rest = uniform[:, :2], uniform[:, 2:]
-        references = self.references.any(chosen[:, 0])
-        roles = [references, (chosen[:, 1] * self.bins.size).long()]
+        role_uniform, uniform = uniform[:, :2], uniform[:, 2:]
+        references = self.references.any(role_uniform[:, 0])
+        roles = [references, (role_uniform[:, 1] * self.bins.size).long()]
         for rule in self.rules:
-            own, rest = rest[:, : rule.uniforms], rest[:, rule.uniforms :]
-            steps_of, normal = normal[:, : rule.normals], normal[:, rule.normals :]
-            roles.append(rule.draw(references, own, steps_of))
+            rule_uniform, uniform = uniform[:, : rule.uniforms], uniform[:, rule.uniforms :]
+            rule_normal, normal = normal[:, : rule.normals], normal[:, rule.normals :]
+            roles.append(rule.draw(references, rule_uniform, rule_normal))
         bins = self.bins.at(torch.cat(roles, dim=2)).view(self.members, steps, len(roles), self.size)
         directions = random_directions(normal, self.widths)
         return bins.transpose(0, 1).contiguous(), directions.transpose(0, 1).contiguous()

@@ -31,7 +31,7 @@ def nearest_in_chunks(points: Tensor, targets: Tensor, first: Tensor, last: Tens
         elements: distances held at once.
     """
     best = torch.full_like(targets[0], torch.inf)
-    found = first
+    nearest = first
     width = max(1, elements // targets.shape[1])
     for start in range(0, points.shape[1], width):
         chunk = points[:, start : start + width]
@@ -43,8 +43,8 @@ def nearest_in_chunks(points: Tensor, targets: Tensor, first: Tensor, last: Tens
         square.masked_fill_((number < first[:, None]) | (number >= last[:, None]), torch.inf)
         least, where = square.min(dim=1)
         nearer = least < best
-        best, found = torch.where(nearer, least, best), torch.where(nearer, where + start, found)
-    return found
+        best, nearest = torch.where(nearer, least, best), torch.where(nearer, where + start, nearest)
+    return nearest
 
 
 @cache
@@ -61,13 +61,13 @@ def proves_itself(search: Search, axes: int, device: torch.device) -> bool:
     """Return whether ``search`` works and finds what :func:`nearest_in_chunks` finds; if not, the log says so."""
     points, targets, first, last, after = (tensor.to(device) for tensor in _trial(axes))
     try:
-        found = search(points, targets, first, last, after)
+        nearest = search(points, targets, first, last, after)
     except Exception as error:  # of the compiler's many kinds
         if ran_out(error):
             raise
         logger.warning("the kernel for nearest labels cannot be used (%s): %s", error, SLOWER)
         return False
-    if torch.equal(found, nearest_in_chunks(points, targets, first, last)):
+    if torch.equal(nearest, nearest_in_chunks(points, targets, first, last)):
         return True
     logger.warning("the kernel for nearest labels finds other labels: %s", SLOWER)
     return False
@@ -81,9 +81,15 @@ def _trial(axes: int) -> tuple[Tensor, ...]:
     """
     generator = torch.Generator().manual_seed(0)
     classes = torch.randint(-20, 21, (axes, 900), generator=generator).float().split([600, 300], dim=1)
-    one, other = (points[:, points[0].argsort()] for points in classes)
+    first_class, other_class = (points[:, points[0].argsort()] for points in classes)
     targets = torch.randint(-25, 26, (axes, 200), generator=generator).float()
     of_other = torch.arange(200) % 8 == 0
-    below, below_of_other = ((points[0] < targets[0, :, None]).sum(dim=1) for points in (one, other))
+    below, below_of_other = ((points[0] < targets[0, :, None]).sum(dim=1) for points in (first_class, other_class))
     first, last = torch.where(of_other, 600, 0), torch.where(of_other, 900, 600)
-    return torch.cat([one, other], dim=1), targets, first, last, torch.where(of_other, 600 + below_of_other, below)
+    return (
+        torch.cat([first_class, other_class], dim=1),
+        targets,
+        first,
+        last,
+        torch.where(of_other, 600 + below_of_other, below),
+    )

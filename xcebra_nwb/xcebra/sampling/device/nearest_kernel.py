@@ -53,7 +53,7 @@ def _nearest(
     lasts,
     afters,
     order,
-    found,
+    result,
     count,
     total,
     AXES: tl.constexpr,
@@ -99,7 +99,7 @@ def _nearest(
 
         best = tl.min(least, axis=1)
         first_of_best = tl.min(tl.where(least == best[:, None], nearest, LAST_POINT), axis=1)
-        tl.store(found + asked, first_of_best.to(tl.int64), mask=own & (turn < count))
+        tl.store(result + asked, first_of_best.to(tl.int64), mask=own & (turn < count))
         low = tl.min(tl.where(first > low, first, LAST_POINT))
 
 
@@ -114,7 +114,7 @@ def nearest_fused(points: Tensor, targets: Tensor, first: Tensor, last: Tensor, 
         after: (target,) the first point between those that is not below the target along the first axis, or ``last``.
     """
     axes, count = targets.shape
-    found, order = torch.empty_like(first), after.argsort()
+    result, order = torch.empty_like(first), after.argsort()
     programs = (triton.cdiv(count, TARGETS),)
     with torch.cuda.device_of(points):  # of several cards the one that holds the points
         _nearest[programs](
@@ -124,7 +124,7 @@ def nearest_fused(points: Tensor, targets: Tensor, first: Tensor, last: Tensor, 
             last,
             after,
             order,
-            found,
+            result,
             count,
             points.shape[1],
             AXES=axes,
@@ -132,4 +132,4 @@ def nearest_fused(points: Tensor, targets: Tensor, first: Tensor, last: Tensor, 
             POINTS=POINTS,
             num_warps=WARPS,
         )
-    return found
+    return result

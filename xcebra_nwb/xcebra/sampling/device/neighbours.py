@@ -97,8 +97,8 @@ class SearchInSpace:
         centred = np.empty(points.labels.shape[::-1], dtype=np.float32)
         for centre, span in zip(centres, points.spans, strict=True):
             centred[:, slice(*span)] = (points.labels[slice(*span)] - centre).T
-        centre, there = (torch.as_tensor(a, device=points.start.device) for a in (centres[:, None, None], centred))
-        return cls(points, Order.of(points, centred[0]), centre, there, fused)
+        arrays = (torch.as_tensor(array, device=points.start.device) for array in (centres[:, None, None], centred))
+        return cls(points, Order.of(points, centred[0]), *arrays, fused)
 
     def nearest(self, targets: Tensor, classes: Tensor) -> Tensor:
         """See :class:`DeviceSearch`."""
@@ -108,12 +108,12 @@ class SearchInSpace:
             from xcebra_nwb.xcebra.sampling.device.nearest_kernel import nearest_fused
 
             borders = (first.flatten(), last.flatten(), self.order.after(wanted[0], classes).flatten())
-            found = nearest_fused(self.centred, wanted.flatten(1), *borders).view_as(first)
+            nearest = nearest_fused(self.centred, wanted.flatten(1), *borders).view_as(first)
         else:
-            own = [
+            by_member = [
                 nearest_in_chunks(self.centred[:, slice(*span)], wanted[:, member].flatten(1), *borders) + span[0]
                 for member, span in enumerate(self.points.spans)
                 for borders in [(first[member].flatten() - span[0], last[member].flatten() - span[0])]
             ]
-            found = torch.stack(own).view_as(first)
-        return found - self.points.start
+            nearest = torch.stack(by_member).view_as(first)
+        return nearest - self.points.start

@@ -32,14 +32,14 @@ class LabelPoints:
     @classmethod
     def of(cls, neighbours: Sequence[Neighbours], device: torch.device) -> LabelPoints:
         """Return the points of ``neighbours``, one a member."""
-        own, owner = distinct(neighbours)
-        ends = np.cumsum([len(one.labels) for one in own])
-        starts = ends - [len(one.labels) for one in own]
-        first = [one.first + start for one, start in zip(own, starts, strict=True)]
-        last = [begins + one.sizes for one, begins in zip(own, first, strict=True)]
+        shared, owner = distinct(neighbours)
+        ends = np.cumsum([len(member.labels) for member in shared])
+        starts = ends - [len(member.labels) for member in shared]
+        first = [member.first + start for member, start in zip(shared, starts, strict=True)]
+        last = [begins + member.sizes for member, begins in zip(shared, first, strict=True)]
         return cls(
-            np.concatenate([one.labels for one in own]),
-            np.concatenate([one.sizes for one in own]),
+            np.concatenate([member.labels for member in shared]),
+            np.concatenate([member.sizes for member in shared]),
             Tables.of([first[number] for number in owner], device),
             Tables.of([last[number] for number in owner], device),
             by_member(starts[owner], device),

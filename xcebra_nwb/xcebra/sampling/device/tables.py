@@ -21,9 +21,9 @@ Thing = TypeVar("Thing")
 
 def distinct(things: Sequence[Thing]) -> tuple[list[Thing], list[int]]:
     """Return ``things`` without those that are the same object again, and which of them each was."""
-    own = {id(thing): thing for thing in things}
-    number = {key: position for position, key in enumerate(own)}
-    return list(own.values()), [number[id(thing)] for thing in things]
+    by_identity = {id(thing): thing for thing in things}
+    number = {key: position for position, key in enumerate(by_identity)}
+    return list(by_identity.values()), [number[id(thing)] for thing in things]
 
 
 def by_member(numbers: Sequence[float] | NDArray, device: torch.device) -> Tensor:
@@ -42,10 +42,10 @@ class Tables:
     @classmethod
     def of(cls, tables: Sequence[NDArray], device: torch.device) -> Tables:
         """Return ``tables``, one a member, on ``device``."""
-        own, owner = distinct(tables)
-        sizes = np.array([len(table) for table in own])
+        shared, owner = distinct(tables)
+        sizes = np.array([len(table) for table in shared])
         starts = np.cumsum(sizes) - sizes
-        flat = torch.as_tensor(np.concatenate(own), device=device)
+        flat = torch.as_tensor(np.concatenate(shared), device=device)
         return cls(flat, by_member(starts[owner], device), by_member(sizes[owner], device))
 
     def at(self, index: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class GroupTables:
     @classmethod
     def of(cls, groups: Sequence[Groups], device: torch.device) -> GroupTables:
         """Return ``groups``, one a member, on ``device``."""
-        orders, starts, sizes = zip(*((one.order, one.start, one.size) for one in groups), strict=True)
+        orders, starts, sizes = zip(*((member.order, member.start, member.size) for member in groups), strict=True)
         return cls(Tables.of(orders, device), Tables.of(starts, device), Tables.of(sizes, device))
 
     def member(self, group: Tensor, uniform: Tensor) -> Tensor:
