@@ -1,4 +1,4 @@
-"""Random steps in label space: from a reference's label to the point whose nearest sample is the positive."""
+"""Random increments of a label, from a reference to its positive."""
 
 from __future__ import annotations
 
@@ -13,58 +13,66 @@ from xcebra_nwb.xcebra.sampling.windows import successors
 
 
 class Increments(Protocol):
-    """Moves labels by random steps."""
+    """A distribution of increments of a label."""
 
     def moved(self, values: Floats, generator: np.random.Generator) -> Floats:
-        """Return ``values`` (..., axis), each moved by a step of its own, in the same shape."""
+        """Return ``values`` (..., axis), each moved by a random increment."""
         ...
 
 
 @dataclass(frozen=True)
 class RecordedIncrements:
-    """Increments that the label really took (the paper's ``time_delta``)."""
+    """Increments that the label took in the recording (``time_delta`` in the paper).
 
-    increments: Floats  # (step, axis)
+    Attributes:
+        increments: Increments, shape (increment, axis).
+    """
+
+    increments: Floats
 
     def moved(self, values: Floats, generator: np.random.Generator) -> Floats:
-        """See :class:`Increments`."""
+        """Return ``values`` (..., axis), each moved by a random recorded increment."""
         return values + self.increments[generator.integers(len(self.increments), size=values.shape[:-1])]
 
 
 @dataclass(frozen=True)
 class NormalIncrements:
-    """Normal steps, alike and independent along all axes (the paper's ``delta_normal``)."""
+    """Normal increments, alike along all axes (``delta_normal`` in the paper).
 
-    deviation: float  # in scaled label units
+    Attributes:
+        deviation: Standard deviation, in scaled label units.
+    """
+
+    deviation: float
 
     def moved(self, values: Floats, generator: np.random.Generator) -> Floats:
-        """See :class:`Increments`."""
+        """Return ``values`` (..., axis), each moved by a normal increment."""
         return values + self.deviation * generator.standard_normal(values.shape)
 
 
 @dataclass(frozen=True)
 class VonMisesIncrements:
-    """Increments on the circle: a von Mises distribution around the angle, in rad."""
+    """Von Mises increments of an angle, in rad."""
 
     concentration: float
 
     def moved(self, values: Floats, generator: np.random.Generator) -> Floats:
-        """See :class:`Increments`."""
+        """Return the angles ``values`` (..., 1), each moved by a von Mises increment."""
         return values + generator.vonmises(0.0, self.concentration, size=values.shape)
 
 
 @dataclass(frozen=True)
 class VonMisesFisherIncrements:
-    """Increments on the sphere: a von Mises-Fisher distribution around the unit vector.
+    """Increments on the sphere, from a von Mises-Fisher distribution.
 
-    All are drawn around the first axis and mirrored onto their own (a Householder reflection): the distribution is
-    symmetric around its mean.
+    All vectors are drawn around the first axis and then mirrored to their label (a Householder reflection), because the
+    distribution is symmetric around its mean.
     """
 
     concentration: float
 
     def moved(self, values: Floats, generator: np.random.Generator) -> Floats:
-        """See :class:`Increments`."""
+        """Return the unit vectors ``values`` (..., axis), each moved on the sphere."""
         from scipy.stats import vonmises_fisher  # not at the top: it takes half a second, and few labels need it
 
         pole = np.eye(values.shape[-1])[0]
@@ -77,7 +85,21 @@ class VonMisesFisherIncrements:
 
 
 def label_increments(values: Floats, run: Integers, delta: int, circular: bool) -> Floats:
-    """Return the label's steps over ``delta`` bins within runs, (step, axis); angles by the shorter way round."""
+    """Return the increments of a label over ``delta`` bins within runs.
+
+    Args:
+        values: Label, shape (sample, axis).
+        run: Run of each sample, shape (sample,).
+        delta: Number of bins.
+        circular: Whether the label is an angle in rad, whose increments go the shorter way round.
+
+    Returns:
+        Increments, shape (increment, axis).
+
+    >>> values = np.array([[0.0], [1.0], [3.0], [0.0], [5.0]])
+    >>> label_increments(values, np.array([0, 0, 0, 1, 1]), 1, circular=False).ravel().tolist()
+    [1.0, 2.0, 5.0]
+    """
     later = successors(run, delta)
     earlier = np.flatnonzero(later >= 0)
     increments = values[later[earlier]] - values[earlier]
@@ -85,12 +107,22 @@ def label_increments(values: Floats, run: Integers, delta: int, circular: bool) 
 
 
 def step_scale(values: Floats, increments: Floats) -> Floats:
-    """Return what each axis of a label is divided by, (axis,): the root mean square of its own steps.
+    """Return the scale of each axis of a label: its root mean square increment.
 
-    The Euclidean similarity is an isotropic kernel: at its optimum a step is as long in the latents as it is in
-    standard deviations of the label's steps, whatever the axis. In steps the error of the nearest sample is the same
-    along every axis too. An axis that never moves within a run (a label of whole trials) has no steps; its standard
-    deviation takes their place, and 1 that of a constant's.
+    The Euclidean similarity is an isotropic kernel. At its optimum an increment is as long in the latents as it is in
+    standard deviations of the label's increments, whatever the axis. In these units the error of the nearest sample is
+    also the same along every axis.
+
+    Args:
+        values: Label, shape (sample, axis).
+        increments: Increments, shape (increment, axis).
+
+    Returns:
+        Scale, shape (axis,). An axis without increments (a label that is constant in each trial) gets its standard
+        deviation, and a constant axis gets 1.
+
+    >>> step_scale(np.array([[0.0, 4.0], [1.0, 4.0]]), np.array([[1.0, 0.0]])).tolist()
+    [1.0, 1.0]
     """
     by_step = np.sqrt((increments**2).mean(axis=0))
     scale = np.where(by_step > 0, by_step, values.std(axis=0))
