@@ -1,7 +1,8 @@
-"""The random steps of :mod:`xcebra_nwb.xcebra.sampling.label_increments` on a device, for all members together.
+"""Random increments of labels on a device, for all members together.
 
-No step is drawn by rejection, which would need to know how many were rejected. Shapes: M members, S steps of training,
-B samples of a batch.
+The increments are those of :mod:`xcebra_nwb.xcebra.sampling.label_increments`, made of random numbers that were drawn
+before. None of them is drawn by rejection, because the host would have to know how many were rejected.
+Shapes: M members, S steps of training, B samples of a batch.
 """
 
 from __future__ import annotations
@@ -31,22 +32,31 @@ TAIL = 80  # exp(-TAIL / 2) is what is left out beyond the largest angle of a ta
 
 
 class FromNumbers(Protocol):
-    """Draws by random numbers that are there before: ``uniform`` (M, uniforms, S, B), ``normal`` (M, normals, S, B)."""
+    """A draw from random numbers that are drawn before it."""
 
     @property
     def uniforms(self) -> int:
-        """Numbers in [0, 1) that one draw takes."""
+        """The numbers in [0, 1) of one draw."""
 
     @property
     def normals(self) -> int:
-        """Standard normal numbers that one draw takes."""
+        """The standard normal numbers of one draw."""
 
 
 class DeviceIncrements(FromNumbers, Protocol):
-    """Moves labels by random steps."""
+    """A distribution of increments of the labels of all members."""
 
     def moved(self, values: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
-        """Return ``values`` (M, S, B, axis), each moved by a step of its own."""
+        """Return the labels after random increments.
+
+        Args:
+            values: Labels, shape (M, S, B, axis).
+            uniform: Numbers in [0, 1), shape (M, uniforms, S, B).
+            normal: Standard normal numbers, shape (M, normals, S, B).
+
+        Returns:
+            Labels, shape (M, S, B, axis).
+        """
         ...
 
 
@@ -54,60 +64,112 @@ class DeviceIncrements(FromNumbers, Protocol):
 def device_increments(
     kind: Increments, increments: Sequence[Increments], axes: int, device: torch.device
 ) -> DeviceIncrements:
-    """Return ``increments``, one a member and all of the type of ``kind``, on ``device``."""
+    """Return the increments of all members on a device.
+
+    Args:
+        kind: One of the distributions; its type selects the implementation.
+        increments: Distribution of each member, all of the same type.
+        axes: Number of axes of the labels.
+        device: Device of the tables.
+
+    Raises:
+        TypeError: There is no implementation of the distribution on a device.
+    """
     raise TypeError(f"no form of {type(kind).__name__} on a device")
 
 
 @dataclass(frozen=True)
 class DeviceRecordedIncrements:
-    """See :class:`~xcebra_nwb.xcebra.sampling.label_increments.RecordedIncrements`."""
+    """Recorded increments of all members, a table (increment, axis) for each."""
 
-    increments: Tables  # (step, axis) a member
+    increments: Tables
     uniforms: int = 1
     normals: int = 0
 
     def moved(self, values: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
-        """See :class:`DeviceIncrements`."""
+        """Return the labels after random increments.
+
+        Args:
+            values: Labels, shape (M, S, B, axis).
+            uniform: Numbers in [0, 1), shape (M, uniforms, S, B).
+            normal: Standard normal numbers, shape (M, normals, S, B).
+
+        Returns:
+            Labels, shape (M, S, B, axis).
+        """
         return values + self.increments.any(uniform[:, 0])
 
 
 @dataclass(frozen=True)
 class DeviceNormalIncrements:
-    """See :class:`~xcebra_nwb.xcebra.sampling.label_increments.NormalIncrements`."""
+    """Normal increments of all members; ``deviation`` has the shape (M, 1, 1, 1)."""
 
-    deviation: Tensor  # (M, 1, 1, 1)
+    deviation: Tensor
     normals: int
     uniforms: int = 0
 
     def moved(self, values: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
-        """See :class:`DeviceIncrements`."""
+        """Return the labels after random increments.
+
+        Args:
+            values: Labels, shape (M, S, B, axis).
+            uniform: Numbers in [0, 1), shape (M, uniforms, S, B).
+            normal: Standard normal numbers, shape (M, normals, S, B).
+
+        Returns:
+            Labels, shape (M, S, B, axis).
+        """
         return values + self.deviation * normal.movedim(1, -1)
 
 
 @dataclass(frozen=True)
 class DeviceVonMisesIncrements:
-    """Draw angles; the half of [0, 1) that a uniform number falls in gives the sign (``VonMisesIncrements``)."""
+    """Von Mises increments of the angles of all members.
+
+    The half of [0, 1) in which a uniform number falls gives the sign of the increment.
+    """
 
     angles: Angles
     uniforms: int = 1
     normals: int = 0
 
     def moved(self, values: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
-        """See :class:`DeviceIncrements`."""
+        """Return the labels after random increments.
+
+        Args:
+            values: Labels, shape (M, S, B, axis).
+            uniform: Numbers in [0, 1), shape (M, uniforms, S, B).
+            normal: Standard normal numbers, shape (M, normals, S, B).
+
+        Returns:
+            Labels, shape (M, S, B, axis).
+        """
         centred = 2 * uniform[:, 0] - 1
         return values + (self.angles.quantile(centred.abs()) * centred.sign()).unsqueeze(-1)
 
 
 @dataclass(frozen=True)
 class DeviceVonMisesFisherIncrements:
-    """Draw an angle and a direction in the tangent plane (``VonMisesFisherIncrements``)."""
+    """Von Mises-Fisher increments of the unit vectors of all members.
+
+    An increment is an angle and a direction in the tangent plane.
+    """
 
     angles: Angles
     normals: int
     uniforms: int = 1
 
     def moved(self, values: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
-        """See :class:`DeviceIncrements`."""
+        """Return the labels after random increments.
+
+        Args:
+            values: Labels, shape (M, S, B, axis).
+            uniform: Numbers in [0, 1), shape (M, uniforms, S, B).
+            normal: Standard normal numbers, shape (M, normals, S, B).
+
+        Returns:
+            Labels, shape (M, S, B, axis).
+        """
         angle = self.angles.quantile(uniform[:, 0]).unsqueeze(-1)
         anywhere = normal.movedim(1, -1).to(values.dtype)
         tangent = torch.nn.functional.normalize(
@@ -118,20 +180,31 @@ class DeviceVonMisesFisherIncrements:
 
 @dataclass(frozen=True)
 class Angles:
-    """The distribution of the angle between a unit vector and a von Mises-Fisher one around it, a table a member."""
+    """Quantiles of the angle of a von Mises-Fisher vector to its mean direction.
 
-    probability: Tensor  # (M, knot) that an angle is at most so large
-    angle: Tensor  # (M, knot) rad
+    Attributes:
+        probability: Probability that an angle is at most so large, shape (M, knot).
+        angle: Angle in rad, shape (M, knot).
+    """
+
+    probability: Tensor
+    angle: Tensor
 
     @classmethod
     def of(cls, concentrations: Sequence[float], axes: int, device: torch.device) -> Angles:
-        """Return the tables for vectors of so many ``axes``, two on a circle."""
+        """Return the tables of all members.
+
+        Args:
+            concentrations: Concentration of each member.
+            axes: Number of axes of the vectors, 2 on a circle.
+            device: Device of the tables.
+        """
         tables = {kappa: angle_distribution(kappa, axes) for kappa in set(concentrations)}
         probability, angle = (np.stack(part) for part in zip(*(tables[k] for k in concentrations), strict=True))
         return cls(torch.as_tensor(probability, device=device), torch.as_tensor(angle, device=device))
 
     def quantile(self, probability: Tensor) -> Tensor:
-        """Return the angles that are not exceeded with ``probability`` (M, S, B), in [0, 1)."""
+        """Return the angles (M, S, B) with the cumulative ``probability`` (M, S, B)."""
         asked = probability.flatten(1).contiguous()
         above = torch.searchsorted(self.probability, asked, right=True).clamp(max=self.angle.shape[1] - 1)
         (low, high), (small, large) = (
@@ -141,10 +214,21 @@ class Angles:
 
 
 def angle_distribution(concentration: float, axes: int) -> tuple[Floats, Floats]:
-    """Return probabilities (knot,) from 0 to 1 and the angles (knot,), in rad, that are at most so large with them.
+    """Return the distribution function of a von Mises-Fisher vector's angle.
 
     The density of the angle is ``sin(angle)^(axes - 2) exp(concentration cos(angle))`` up to a factor (Mardia and Jupp,
     Directional Statistics, 2000, eq. 9.3.12); for two axes it is the von Mises distribution folded at 0.
+
+    Args:
+        concentration: Concentration of the distribution.
+        axes: Number of axes of the vectors.
+
+    Returns:
+        Probabilities (knot,) from 0 to 1, and the angles (knot,) in rad that are at most so large with them.
+
+    >>> probability, angle = angle_distribution(0.0, 3)
+    >>> round(float(np.interp(0.5, probability, angle)), 3)  # without a preference half of the sphere is within pi / 2
+    1.571
     """
     largest = np.arccos(max(-1.0, 1 - (axes + TAIL) / concentration)) if concentration > 0 else np.pi
     angle = np.linspace(0, largest, KNOTS)

@@ -1,8 +1,8 @@
-"""The nearest of many points by one Triton kernel: distances stay in registers, and far points are not looked at.
+"""The nearest of many points by one Triton kernel.
 
-Points are in order along the first axis, and targets are taken in that order too: a program looks at the points from
-the lowest of its few targets upwards, and then downwards, until none can be nearer along the first axis alone. Of
-100,000 points on a plane that leaves some 900.
+Distances stay in registers, and far points are skipped. Points are in order along the first axis, and targets are taken
+in that order too. A program compares the points from the lowest of its few targets upwards, and then downwards, until
+none can be nearer along the first axis alone. Of 100,000 points on a plane that leaves some 900.
 """
 
 # Triton's compiler takes no annotations of parameters but its own.
@@ -34,7 +34,7 @@ def _look(
     TARGETS: tl.constexpr,
     POINTS: tl.constexpr,
 ):
-    """Return the places from ``start`` on, and their squared distances (target, place); infinite beyond the borders."""
+    """The numbers of the points from ``start`` on, and their squared distances; infinite beyond the borders."""
     number = start + tl.arange(0, POINTS)
     square = tl.zeros((TARGETS, POINTS), tl.float32)
     for axis in tl.static_range(AXES):
@@ -104,14 +104,20 @@ def _nearest(
 
 
 def nearest_fused(points: Tensor, targets: Tensor, first: Tensor, last: Tensor, after: Tensor) -> Tensor:
-    """Return what :func:`~xcebra_nwb.xcebra.sampling.device.nearest.nearest_in_chunks` returns, at once.
+    """Return the nearest point of every target, by one kernel.
+
+    The results are those of :func:`xcebra_nwb.xcebra.sampling.device.nearest.nearest_in_chunks`.
 
     Args:
-        points: (axis, P), P less than 2^31, contiguous, in order along the first axis from each ``first`` to ``last``.
-        targets: (axis, target), contiguous.
-        first: (target,), see there.
-        last: (target,), see there.
-        after: (target,) the first point between those that is not below the target along the first axis, or ``last``.
+        points: Points (axis, P), P less than 2^31, contiguous, in order along the first axis from each ``first`` to
+            ``last``.
+        targets: Targets, shape (axis, target), contiguous.
+        first: First point that counts for each target, shape (target,).
+        last: The point after the last that counts, shape (target,).
+        after: First of these points that is not below the target along the first axis, or ``last``, shape (target,).
+
+    Returns:
+        Point numbers, shape (target,).
     """
     axes, count = targets.shape
     result, order = torch.empty_like(first), after.argsort()
