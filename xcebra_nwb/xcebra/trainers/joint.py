@@ -1,11 +1,10 @@
-"""Training of several sessions together: every session has its own units and its own encoder, the latents are shared.
+"""Joint training: sessions with their own encoders share one latent space.
 
-Every step takes a batch of references and of negatives from every session. A label's positives are exchanged among
-the sessions: the positive of a reference in one session lies in a session drawn at random, at the sample whose label
-is what the reference's rule asks for; its negatives are pooled over the sessions. So the label's block comes to mean
-the same in all of them. Time knows no other session: its pairs and negatives are the session's own. With a single
-session this is :func:`~xcebra_nwb.xcebra.trainers.contrastive.train`, bit by bit on the CPU, which draws the batches
-here always.
+Each step takes a batch of references and of negatives from every session. The positives of a label are exchanged among
+the sessions: the positive of a reference lies in a session drawn at random, at a sample with the target label of the
+reference's rule. The negatives of a label are pooled over the sessions. So the label's block means the same in all of
+them. Pairs in time and their negatives stay in their session. With a single session, joint training on the CPU gives
+the same bits as :func:`~xcebra_nwb.xcebra.trainers.contrastive.train` there; batches are always drawn on the CPU here.
 Shapes: S sessions, M members, K objectives, B samples of a batch, T bins of a window, D units.
 """
 
@@ -41,11 +40,18 @@ from xcebra_nwb.xcebra.trainers.stepper import Batch
 
 @dataclass(frozen=True)
 class Part:
-    """One session's part in a joint training."""
+    """One session of a joint training.
 
-    inputs: EncoderInput  # (time, D)
-    shape: Architecture  # of its own width, with the outputs of all
-    samples: Sequence[Samples]  # by member; rules for the same objectives in all sessions; classes are numbered alike
+    Attributes:
+        inputs: Encoder input (time, D).
+        shape: Architecture of the session's width, with the same outputs in all sessions.
+        samples: Samples of each member. The rules are those of the same objectives in all sessions, and classes have
+            the same numbers.
+    """
+
+    inputs: EncoderInput
+    shape: Architecture
+    samples: Sequence[Samples]
 
 
 def train_together(
@@ -56,9 +62,20 @@ def train_together(
     progress: Callable[[int], None] = lambda steps: None,
     resume: ResumePoint | None = None,
 ) -> list[Trained]:
-    """Train one member per generator on all sessions and return each session's stack.
+    """Train ensembles of all sessions in one latent space.
 
-    The result depends on the order of ``parts``. Memory grows with their number by what one step of each takes.
+    The result depends on the order of ``parts``. The memory grows with their number by one step of each session.
+
+    Args:
+        parts: The sessions.
+        blocks: Block of latents of each objective.
+        generators: Random generator of each member.
+        options: How to train.
+        progress: Called with the number of steps done since its last call.
+        resume: Where to resume, and the hook that may save a checkpoint.
+
+    Returns:
+        The trained ensemble of each session.
     """
     layers = [encoder.initialize(part.shape, list(generators), part.inputs.device) for part in parts]
 
@@ -87,7 +104,18 @@ def held_out_losses_together(
     generators: Sequence[np.random.Generator],
     options: Options,
 ) -> NDArray[np.float32]:
-    """Return every session's mean loss (S, M, K) on samples that trained nothing, in nats."""
+    """Return the mean loss of every session on held-out samples, in nats.
+
+    Args:
+        parts: The sessions, with held-out samples.
+        layers: Layers of each session.
+        blocks: Block of latents of each objective.
+        generators: Random generator of each member.
+        options: How the sessions were trained.
+
+    Returns:
+        Loss, shape (S, M, K).
+    """
     total = torch.zeros(len(generators), len(parts), len(blocks), device=parts[0].inputs.device)
     samples, size, steps = [part.samples for part in parts], options.batch_size, _share_of(TEST_BATCHES, parts)
     draws = TEST_BATCHES // steps
@@ -107,9 +135,18 @@ def joint_losses(
     contrast: Contrast,
     penalised: bool,
 ) -> tuple[Tensor, Tensor | None]:
-    """Return the losses (M, S, K) and, if ``penalised``, the Jacobian penalty (M,) summed over sessions.
+    """Return the losses of one step and its Jacobian penalty.
 
-    ``batch`` holds one step of what :func:`draw_together` returns.
+    Args:
+        parts: The sessions.
+        layers: Layers of each session.
+        blocks: Block of latents of each objective.
+        batch: One step of the arrays of :func:`draw_together`.
+        contrast: How latents are compared.
+        penalised: Whether the penalty counts.
+
+    Returns:
+        Losses (M, S, K), and the penalty (M,) summed over sessions, or None.
     """
     bins, directions, slots = batch
     by_session = zip(parts, layers, bins, strict=True)
@@ -131,12 +168,16 @@ def joint_losses(
 
 
 def exchanged_losses(latents: Sequence[Sequence[Tensor]], slots: Tensor, contrast: Contrast, pooled: bool) -> Tensor:
-    """Return the losses (M, S) of one objective.
+    """Return the losses of one objective in every session.
 
     Args:
-        latents: of every session's references, negatives and positives, (M, B, width of the block) each.
-        slots: (S, M, B), the number over all sessions' positives of the positive of each reference.
-        pooled: whether negatives come from all sessions, in equal parts, or from the reference's own.
+        latents: Latents of every session's references, negatives and positives, (M, B, width of the block) each.
+        slots: Number of each reference's positive, counted over the positives of all sessions, shape (S, M, B).
+        contrast: How latents are compared.
+        pooled: Whether the negatives come from all sessions in equal parts, or from the reference's session alone.
+
+    Returns:
+        Losses, shape (M, S).
     """
     prepared = ([contrast.prepare(z) for z in session] for session in latents)
     references, negatives, positives = zip(*prepared, strict=True)
@@ -157,15 +198,19 @@ def draw_together(
     size: int,
     steps: int,
 ) -> tuple[Integers, NDArray[np.float32], Integers]:
-    """Return ``steps`` batches of every session: bins, random directions, and where each reference's positive is.
+    """Return batches of training steps of every session.
 
     Args:
-        samples: by session, by member.
+        samples: Samples of each session and member.
+        blocks: Block of latents of each objective.
+        generators: Random generator of each member.
+        size: Samples B of a batch.
+        steps: Number of steps.
 
     Returns:
-        bins (step, S, M, 2 + K, B) of the references, the negatives and the positives that lie in the session;
-        directions (step, S, M, B, sum of block widths); slots (step, S, M, K, B): the number, counted over the
-        sessions' positives one after the other, of the positive of each reference.
+        Bins (step, S, M, 2 + K, B) of the references, the negatives and the positives that lie in the session; random
+        directions (step, S, M, B, sum of the widths); slots (step, S, M, K, B), the number of each reference's
+        positive, counted over the positives of all sessions.
     """
     bins, directions, slots = [], [], []
     for sessions, generator in zip(zip(*samples, strict=True), generators, strict=True):
@@ -185,10 +230,17 @@ def draw_together(
 def exchanged(
     rules: Sequence[PositiveRule], references: Integers, generator: np.random.Generator
 ) -> tuple[Integers, Integers]:
-    """Return the positives (S, step, B) in every session, and each reference's slot (S, step, B) among them.
+    """Return the positives in every session, and the reference of each of them.
 
-    ``rules`` are those of one objective in every session, ``references`` (S, step, B) sample numbers. A reference whose
-    label not every session holds keeps its positive in its own session.
+    A reference whose label does not occur in every session keeps its positive in its session.
+
+    Args:
+        rules: Rule of one objective in every session.
+        references: Sample numbers, shape (S, step, B).
+        generator: Random generator of the member.
+
+    Returns:
+        Sample numbers (S, step, B) of the positives, and the slot (S, step, B) of each reference among them.
     """
     sessions, steps, size = references.shape
     by_label = [rule for rule in rules if isinstance(rule, LabelRule)]
@@ -208,7 +260,18 @@ def exchanged(
 
 
 def shuffled_slots(free: NDArray[np.bool_], generator: np.random.Generator) -> Integers:
-    """Return in every row of ``free`` (row, slot) a random permutation of the free slots; the others stay in place."""
+    """Return a random permutation of the free slots of every row; other slots stay.
+
+    Args:
+        free: Whether each slot may move, shape (row, slot).
+        generator: Random generator of the member.
+
+    Returns:
+        Slots, shape (row, slot).
+
+    >>> shuffled_slots(np.array([[True, False, True]]), np.random.default_rng(0)).tolist()
+    [[2, 1, 0]]
+    """
     key = np.where(free, generator.random(free.shape), np.inf)
     slot = np.empty(free.shape, dtype=np.int64)
     np.put_along_axis(slot, np.argsort(~free, axis=1, kind="stable"), np.argsort(key, axis=1, kind="stable"), axis=1)
@@ -216,10 +279,14 @@ def shuffled_slots(free: NDArray[np.bool_], generator: np.random.Generator) -> I
 
 
 def shares(size: int, sessions: int) -> list[int]:
-    """Return how many of ``size`` pooled negatives come from each session."""
+    """Return how many of ``size`` pooled negatives come from each session.
+
+    >>> shares(8, 3)
+    [3, 3, 2]
+    """
     return [size // sessions + (number < size % sessions) for number in range(sessions)]
 
 
 def _share_of(steps: int, parts: Sequence[Part]) -> int:
-    """So many steps are drawn at once that the memory of a draw does not grow with the sessions."""
+    """The steps that are drawn at once; the memory of a draw does not grow with the sessions."""
     return max(1, steps // len(parts))

@@ -1,4 +1,4 @@
-"""How a card computes the operations of a training step: the precision of products, and fusion by a compiler."""
+"""Operations of a training step on a GPU: their precision and their fusion."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ logger = logging.getLogger("xcebra_nwb")
 
 @contextmanager
 def products(precision: Precision) -> Iterator[None]:
-    """Compute products of float32 matrices on a card with that ``precision``; the CPU always computes in float32."""
+    """Compute float32 matrix products on a GPU with a given precision.
+
+    The CPU always computes in float32. Compiled code keeps the precision of its caller.
+    """
     if torch.compiler.is_compiling():  # what is compiled has the precision of who calls it
         yield
         return
@@ -34,7 +37,10 @@ def products(precision: Precision) -> Iterator[None]:
 
 
 def fused(losses_of: LossesOf) -> LossesOf:
-    """Return ``losses_of`` compiled at its first call; where that fails, the log says so and it stays as it is."""
+    """Return ``losses_of``, compiled at its first call.
+
+    Where the compiler fails, the log says so and the function is used as it is.
+    """
     with _no_warnings():
         chosen: LossesOf = torch.compile(losses_of, dynamic=False)
 
@@ -54,13 +60,13 @@ def fused(losses_of: LossesOf) -> LossesOf:
 
 
 def _recording() -> bool:
-    """Whether a CUDA graph is being recorded, in which nothing can be compiled: it is the recording that fails."""
+    """Whether a CUDA graph is being recorded: nothing can be compiled in it, and the recording fails."""
     return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
 
 
 @contextmanager
 def _no_warnings() -> Iterator[None]:
-    """The compiler's are of torch's own code, which no user can change."""
+    """Hide the compiler's warnings: they are about torch's own code, which no user can change."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

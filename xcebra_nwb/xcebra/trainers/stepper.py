@@ -1,8 +1,8 @@
-"""One step of Adam after the other: plainly, or recorded once as a CUDA graph and replayed.
+"""Steps of Adam: plain, or recorded as a CUDA graph and replayed.
 
-A step of a small network is a hundred small kernels, and a card waits for the host to start each one. Those of a graph
-start together. What changes from step to step, the batch, the learning rate and the weight of the penalty, is then read
-from tensors that stay where they are.
+A step of a small network is a hundred small kernels, and a GPU waits for the host to start each of them. The kernels of
+a graph start together. The batch, the learning rate and the weight of the penalty change from step to step, and are
+read from tensors that keep their addresses.
 Shapes: S steps, M members, K objectives.
 """
 
@@ -26,13 +26,13 @@ logger = logging.getLogger("xcebra_nwb")
 
 
 class Stepper:
-    """Takes steps on ``leaves``, in place.
+    """Take steps of Adam on tensors, in place.
 
     Args:
-        leaves: what is learnt.
-        losses_of: from one step's arrays, and whether the penalty counts, to the losses (M, ..., K) and the penalty
-            (M,).
-        factors: (K,) of each of the losses in what is minimised.
+        leaves: Tensors that are trained.
+        losses_of: From the arrays of one step, and whether the penalty counts, to the losses (M, ..., K) and the
+            penalty (M,) or None.
+        factors: Factor of each loss in the sum that is minimised, shape (K,).
     """
 
     def __init__(self, leaves: Sequence[Tensor], losses_of: LossesOf, factors: Tensor) -> None:
@@ -41,12 +41,15 @@ class Stepper:
         self.optimizer = torch.optim.Adam(leaves, fused=kind in {"cpu", "cuda"}, capturable=kind == "cuda")
 
     def take(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> Tensor:
-        """Take a step for each of ``batches`` (arrays whose first axis is the step) and return the losses (S, M, K).
+        """Take a step for each batch and return the losses.
 
         Args:
-            batches: of S steps.
-            rates: (S,) learning rates.
-            weights: (S,) of the penalty.
+            batches: Arrays whose first axis is the step, S steps.
+            rates: Learning rate of each step.
+            weights: Weight of the penalty of each step.
+
+        Returns:
+            Losses, shape (S, M, ..., K).
         """
         losses = []
         for batch, rate, weight in zip(zip(*batches, strict=True), rates, weights, strict=True):
@@ -67,7 +70,7 @@ class Stepper:
 
 
 def cuda_graph(work: Work) -> Work:
-    """Return what replays ``work``, recorded as a CUDA graph."""
+    """Record ``work`` as a CUDA graph and return the function that replays it."""
     graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
     try:
         # Batches are drawn in another thread meanwhile.
@@ -79,10 +82,10 @@ def cuda_graph(work: Work) -> Work:
 
 
 class RecordedStepper(Stepper):
-    """Takes steps by replaying one that was recorded.
+    """Take steps by replaying a recorded step.
 
-    Before a recording is used, as many steps of it as of the plain way are taken from the same state. If they end
-    elsewhere, or cannot be recorded, all steps are taken the plain way, and the log says so.
+    Before a recording is used, it takes as many steps as the plain way from the same state. If the results differ, or
+    if the step cannot be recorded, all steps are plain, and the log says so.
     """
 
     def __init__(
@@ -98,14 +101,25 @@ class RecordedStepper(Stepper):
         self._penalised = False
 
     def take(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> Tensor:
-        """See :meth:`Stepper.take`; the penalty counts from the chunk on in which its weight first does."""
+        """Take a step for each batch and return the losses.
+
+        The penalty counts from the first chunk of steps on in which its weight is positive.
+
+        Args:
+            batches: Arrays whose first axis is the step, S steps.
+            rates: Learning rate of each step.
+            weights: Weight of the penalty of each step.
+
+        Returns:
+            Losses, shape (S, M, ..., K).
+        """
         if not self._ready(batches, rates, weights):
             return super().take(batches, rates, weights)
         self._replayed(batches, rates, weights)
         return self._losses[: len(rates)].clone()
 
     def _ready(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> bool:
-        """Whether there is a recording for these steps; it is made if they are enough."""
+        """Whether there is a recording for these steps; it is made if the steps are enough."""
         if self._replay is not None and self._penalised == any(weights):
             return True
         if self._recordable and len(rates) > WARM_UP:
@@ -115,7 +129,7 @@ class RecordedStepper(Stepper):
         return self._replay is not None and self._penalised == any(weights)
 
     def _recorded(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> bool:
-        """Record a step and return whether it does what a plain one does; the state is as it was before."""
+        """Record a step and return whether it equals a plain step; the state stays as it was."""
         # The penalty's weight only rises: if it counts in some of the steps, then in the last ones.
         last_batches, before = tuple(array[-WARM_UP:] for array in batches), self._state()
         losses = super().take(last_batches, rates[-WARM_UP:], weights[-WARM_UP:])
@@ -147,7 +161,7 @@ class RecordedStepper(Stepper):
             self._replay()
 
     def _prepare(self, batches: Batch, losses: Tensor) -> None:
-        """Make room for a chunk's batches, schedules and losses, at places that stay."""
+        """Allocate the buffers of a chunk's batches, schedules and losses."""
         device, steps = self._factors.device, len(batches[0])
         self._batches = tuple(torch.empty_like(array) for array in batches)
         self._rates, self._weights = (torch.empty(steps, device=device) for _ in range(2))
@@ -158,7 +172,7 @@ class RecordedStepper(Stepper):
             group["lr"] = self._rate
 
     def _body(self) -> None:
-        """The step that is recorded: the next one of the chunk."""
+        """The step that is recorded: the next step of the chunk."""
         batch = tuple(array.index_select(0, self._number).squeeze(0) for array in self._batches)
         self._rate.copy_(self._rates.index_select(0, self._number).squeeze(0))
         losses = self._step(batch, self._weights.index_select(0, self._number), self._penalised)
@@ -166,14 +180,14 @@ class RecordedStepper(Stepper):
         self._number.add_(1)
 
     def _state(self) -> list[Tensor]:
-        """Copies of the leaves and, once there are any, of Adam's numbers."""
+        """Copies of the leaves and of Adam's state, once there is any."""
         return [tensor.detach().clone() for tensor in self._tensors()]
 
     def _tensors(self) -> list[Tensor]:
         return [*self.leaves, *(tensor for leaf in self.leaves for tensor in self.optimizer.state[leaf].values())]
 
     def _restore(self, state: Sequence[Tensor]) -> None:
-        """Set leaves and Adam's numbers to ``state``, in place; before the first step Adam's are zeros."""
+        """Set the leaves and Adam's state in place; before the first step Adam's state is zero."""
         with torch.no_grad():
             for number, tensor in enumerate(self._tensors()):
                 tensor.copy_(state[number]) if number < len(state) else tensor.zero_()
@@ -181,8 +195,8 @@ class RecordedStepper(Stepper):
     def _moved(self, before: Sequence[Tensor], after: Sequence[Tensor]) -> bool:
         """Whether the leaves are where plain steps led them, to :data:`NEAR` of the way there, all together.
 
-        Adam moves what has no gradient but rounding as far as anything else, and not to the same place: a bias of the
-        latents, of which the Euclidean loss knows nothing, has a part of the way to itself.
+        Adam moves a leaf whose gradient is rounding alone as far as any other leaf, and each time differently. An
+        example is a bias of the latents, which the Euclidean loss does not depend on.
         """
         ways = list(zip(self.leaves, before, after, strict=False))
         missed = sum((leaf - end).square().sum() for leaf, _, end in ways)

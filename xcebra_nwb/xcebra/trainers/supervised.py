@@ -1,6 +1,7 @@
-"""The supervised baseline: the same encoders, whose blocks are to equal the labels (mean squared error).
+"""The supervised baseline: the same encoders, trained to predict the labels.
 
-As in the paper's comparison (Schneider et al., AISTATS 2025, arXiv 2502.12977), with or without the Jacobian penalty.
+The loss is the mean squared error, with or without the Jacobian penalty, as in the paper's comparison (Schneider et
+al., AISTATS 2025, arXiv 2502.12977).
 Shapes: M members, K objectives, B samples of a batch, S samples, W targets of all blocks side by side, D units.
 """
 
@@ -40,9 +41,23 @@ def train(
     resume: ResumePoint | None = None,
     units: Sequence[int] = (),
 ) -> Trained:
-    """Train one member per generator on ``inputs`` (time, D) and return the stack; see :func:`.training.train`.
+    """Train an ensemble to predict targets, one member for each generator.
 
-    The blocks are side by side, each as wide as its targets. Losses are mean squared errors over a block's latents.
+    The blocks are side by side, each as wide as its targets.
+
+    Args:
+        inputs: Encoder input (time, D).
+        shape: Architecture of the encoders.
+        blocks: Block of latents of each objective.
+        targets: Targets of each member.
+        generators: Random generator of each member.
+        options: How to train.
+        progress: Called with the number of steps done since its last call.
+        resume: Where to resume, and the hook that may save a checkpoint.
+        units: Number of units that each member reads, the first ones; empty: all (see :func:`.encoder.initialize`).
+
+    Returns:
+        The trained ensemble; its losses are mean squared errors over a block's latents.
     """
     layers = encoder.initialize(shape, list(generators), inputs.device, units)
 
@@ -71,7 +86,16 @@ def train(
 
 
 def squared_errors(latents: Tensor, wanted: Tensor, blocks: Sequence[Block]) -> Tensor:
-    """Return the mean squared error (M, K) of each block of ``latents`` (M, B, outputs) from ``wanted`` (M, B, W)."""
+    """Return the mean squared error of each block.
+
+    Args:
+        latents: Latents, shape (M, B, outputs).
+        wanted: Targets, shape (M, B, W).
+        blocks: Block of latents of each objective.
+
+    Returns:
+        Mean squared error, shape (M, K).
+    """
     errors, start = [], 0
     for block in blocks:
         width = block.last - block.first
@@ -84,7 +108,18 @@ def squared_errors(latents: Tensor, wanted: Tensor, blocks: Sequence[Block]) -> 
 def held_out_losses(
     inputs: EncoderInput, shape: Architecture, layers: list[Layer], blocks: Sequence[Block], targets: Sequence[Targets]
 ) -> NDArray[np.float32]:
-    """Return the mean squared error (M, K) over all samples of ``targets``, which trained nothing; in the same bins."""
+    """Return the mean squared error over held-out samples.
+
+    Args:
+        inputs: Encoder input (time, D).
+        shape: Architecture of the encoders.
+        layers: Layers of all members.
+        blocks: Block of latents of each objective.
+        targets: Held-out targets of each member, at the same bins for all members.
+
+    Returns:
+        Mean squared error, shape (M, K).
+    """
     latents = torch.as_tensor(encoder.embed(shape, layers, inputs, targets[0].bins))
     errors = squared_errors(latents, torch.as_tensor(np.stack([member.values for member in targets])), blocks)
     return errors.numpy().astype(np.float32)
@@ -97,7 +132,18 @@ def draw_batches(
     size: int,
     steps: int,
 ) -> tuple[Integers, NDArray[np.float32], NDArray[np.float32]]:
-    """Return ``steps`` batches: bins (step, M, 1, B), targets (step, M, B, W), random directions (step, M, B, W)."""
+    """Return batches of training steps.
+
+    Args:
+        targets: Targets of each member.
+        blocks: Block of latents of each objective.
+        generators: Random generator of each member.
+        size: Samples B of a batch.
+        steps: Number of steps.
+
+    Returns:
+        Bins (step, M, 1, B), targets (step, M, B, W) and random directions (step, M, B, W).
+    """
     bins, wanted, directions = [], [], []
     for member_targets, generator in zip(targets, generators, strict=True):
         numbers = generator.integers(len(member_targets.bins), size=(steps, size))
