@@ -1,4 +1,4 @@
-"""The maps of a chunk of bins: what it adds to the sums over all bins.
+"""The maps of a chunk of bins, which are added to the sums over all bins.
 
 Shapes: M members, B bins of the chunk, L labels, K latents, T bins of a window, D units.
 """
@@ -26,17 +26,26 @@ ZERO_JACOBIAN = 1e-12  # norm below which a Jacobian counts as zero: its squared
 
 
 class BinMaps(NamedTuple):
-    """A method's maps of a chunk."""
+    """The maps of one method for a chunk of bins.
 
-    label: NDArray  # (M, L, D) squared, sum over bins
-    latent: NDArray  # (M, K, D) sum over bins
-    squares: Tensor | None  # (M, L, B, D) squared label maps of every bin, if they are wanted
+    Attributes:
+        label: Squared label maps, summed over bins, shape (M, L, D).
+        latent: Latent maps, summed over bins, shape (M, K, D).
+        squares: Squared label maps of every bin, shape (M, L, B, D); None if they are not wanted.
+    """
+
+    label: NDArray
+    latent: NDArray
+    squares: Tensor | None
 
     @classmethod
     def of_blocks(cls, values: Tensor, blocks: Sequence[Block], resolved: bool) -> BinMaps:
-        """Return those of ``values`` (M, B, K, T, D), overwritten, whose label maps are sums over the labels' blocks.
+        """Return the maps of contributions; label maps are sums over the labels' blocks.
 
-        ``resolved``: the label maps of every bin are wanted.
+        Args:
+            values: Contributions (M, B, K, T, D), which are overwritten.
+            blocks: Block of latents of each label.
+            resolved: Whether the label maps of every bin are wanted.
         """
         norms = _norms(values)
         latent, square = norms.sum(dim=1), norms.square_()
@@ -47,29 +56,37 @@ class BinMaps(NamedTuple):
 
     @classmethod
     def joined(cls, parts: Sequence[BinMaps]) -> BinMaps:
-        """Return those of the members of all ``parts``, in their order."""
+        """Return the maps of the members of all ``parts``, in their order."""
         squares = [part.squares for part in parts if part.squares is not None]
         label, latent = (np.concatenate(arrays) for arrays in zip(*[(p.label, p.latent) for p in parts], strict=True))
         return cls(label, latent, torch.cat(squares) if squares else None)
 
 
 def _of_labels(square: Tensor, blocks: Sequence[Block], latents: int) -> Tensor:
-    """The sums of ``square`` over every label's ``latents``, a dimension of it: (M, L, ...)."""
+    """The sums of ``square`` over the latents of every label, along dimension ``latents``: (M, L, ...)."""
     return torch.stack([square.narrow(latents, b.first, b.last - b.first).sum(dim=latents) for b in blocks], dim=1)
 
 
 class Part(NamedTuple):
-    """Everything that is made of a chunk's Jacobians."""
+    """All results from the Jacobians of a chunk of bins.
+
+    Attributes:
+        bins: Number of bins.
+        maps: Maps of each method.
+        rank: Kept directions of each label's block, summed over bins, shape (M, L).
+        usable: Number of bins whose Jacobian is not zero, shape (M,).
+        conditions: Condition numbers at some of the bins, NaN where the Jacobian is zero, shape (M, bin).
+    """
 
     bins: int
-    maps: dict[str, BinMaps]  # by method
-    rank: NDArray  # (M, L) kept directions of each label's block, sum over bins
-    usable: NDArray  # (M,) bins whose Jacobian is not zero
-    conditions: NDArray[np.float32]  # (M, some of the bins) NaN where it is zero
+    maps: dict[str, BinMaps]
+    rank: NDArray
+    usable: NDArray
+    conditions: NDArray[np.float32]
 
     @classmethod
     def joined(cls, parts: Sequence[Part]) -> Part:
-        """Return what is made of the members of all ``parts``, in their order."""
+        """Return the results for the members of all ``parts``, in their order."""
         methods = {method: BinMaps.joined([part.maps[method] for part in parts]) for method in parts[0].maps}
         arrays = (
             np.concatenate(values) for values in zip(*[(p.rank, p.usable, p.conditions) for p in parts], strict=True)
@@ -79,22 +96,37 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be made of the Jacobians."""
+    """The results that are computed from the Jacobians.
+
+    Attributes:
+        rank_cut: Relative eigenvalue threshold of the inverse, or the directions to keep.
+        methods: Names of the methods.
+        resolved: Whether the label maps of every bin are wanted.
+        every: Condition numbers are computed at the bins whose number is a multiple of this.
+    """
 
     rank_cut: float | KeptDirections
     methods: Sequence[str]
-    resolved: bool  # the label maps of every bin too
-    every: int  # the conditions of the bins whose number is a multiple of it
+    resolved: bool
+    every: int
 
     def only(self, members: Sequence[int]) -> Wanted:
-        """Return what is wanted of these members."""
+        """Return the same for these ``members`` alone."""
         rank_cut = self.rank_cut
         return replace(self, rank_cut=rank_cut.only(members)) if isinstance(rank_cut, KeptDirections) else self
 
 
 @torch.no_grad()
 def of_jacobian(model: Model, wanted: Wanted, first: int, bins: Integers, space: Workspace) -> Part:
-    """Return what is made of the Jacobians of ``model`` at ``bins``, of which ``first`` is the number of the first."""
+    """Return the results from the Jacobians at a chunk of bins.
+
+    Args:
+        model: The trained ensemble.
+        wanted: Results to compute.
+        first: Number of the first bin among all bins.
+        bins: Bins of the chunk, shape (B,).
+        space: Memory that is used again for every chunk.
+    """
     rank_cut, blocks, maps = wanted.rank_cut, model.labels, {}
     jacobian = model.jacobian(bins, space)
     squared = gram(jacobian.flatten(3), space)
@@ -124,7 +156,7 @@ def _inverse(
     first: int,
     space: Workspace,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The inverse (M, B, K, K) of Gram matrices, what it keeps (M, B, K), and the Jacobians to multiply it with."""
+    """The inverse (M, B, K, K) of Gram matrices, its kept part (M, B, K), and the Jacobians to multiply."""
     if not isinstance(rank_cut, KeptDirections):
         return *pseudo_inverse(squared, rank_cut), jacobian
     replaced = rank_cut.replaced(jacobian)
@@ -133,7 +165,7 @@ def _inverse(
 
 
 def _of_inverse(inverse: Tensor, jacobian: Tensor, wanted: Wanted, first: int, labels: Sequence[Block]) -> BinMaps:
-    """The maps by the inverse; with directions, what a step of each label changes is one product with it."""
+    """The maps by the inverse; with kept directions, the change of the units with each label."""
     rank_cut = wanted.rank_cut
     if not isinstance(rank_cut, KeptDirections):
         return BinMaps.of_blocks(times(inverse, jacobian), labels, wanted.resolved)
@@ -144,7 +176,7 @@ def _of_inverse(inverse: Tensor, jacobian: Tensor, wanted: Wanted, first: int, l
 
 
 def _norms(values: Tensor) -> Tensor:
-    """The norms of ``values`` (M, B, R, T, D), overwritten, over lags: (M, B, R, D)."""
+    """The norms over lags (M, B, R, D) of ``values`` (M, B, R, T, D), which are overwritten."""
     return values.squeeze(3).abs_() if values.shape[3] == 1 else values.square_().sum(dim=3).sqrt_()
 
 

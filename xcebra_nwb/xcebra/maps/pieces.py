@@ -1,4 +1,4 @@
-"""Work in pieces that fit the caches: their sizes, the memory that they share, and the threads that do them.
+"""Work in pieces that fit the caches: their sizes, their memory and their threads.
 
 An array that was read from a workspace must no longer be needed when the next one of the same name is asked for.
 """
@@ -21,20 +21,36 @@ NEAR = {"cpu": 400_000, "cuda": 16_000_000}  # elements: what processors' caches
 
 
 def pieces(count: int, elements: int, device: torch.device) -> Iterator[slice]:
-    """Yield the parts of ``count`` things of so many ``elements`` each that are worked on at once, of like size."""
+    """Return the slices of items that are computed together, all of similar size.
+
+    Args:
+        count: Number of items.
+        elements: Number of elements of an item.
+        device: Device that computes.
+
+    >>> list(pieces(10, 100_000, torch.device("cpu")))
+    [slice(0, 5, None), slice(5, 10, None)]
+    """
     most = NEAR.get(device.type, NEAR["cuda"]) / elements
     size = math.ceil(count / max(1, round(count / max(1, most))))
     return (slice(first, first + size) for first in range(0, count, size))
 
 
 class Workspace:
-    """Arrays by name, which grow as they are asked for."""
+    """Arrays by name, whose memory is used again and grows with the largest array."""
 
     def __init__(self) -> None:
         self._arrays: dict[str, Tensor] = {}
 
     def array(self, name: str, sizes: Sequence[int], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-        """Return an array of ``sizes``, with anything in it, where ``like`` is, and of its type or ``dtype``."""
+        """Return an array with arbitrary contents.
+
+        Args:
+            name: Name of the array; its memory is that of the last array of this name.
+            sizes: Shape of the array.
+            like: The array is on the device of this tensor.
+            dtype: Type of the array; None: the type of ``like``.
+        """
         count, memory, dtype = math.prod(sizes), self._arrays.get(name), dtype or like.dtype
         if memory is None or len(memory) < count or (memory.dtype, memory.device) != (dtype, like.device):
             memory = self._arrays[name] = torch.empty(count, dtype=dtype, device=like.device)
@@ -42,9 +58,17 @@ class Workspace:
 
 
 def in_order(work: Callable[[Piece], Result], pieces: Iterable[Piece], threads: int) -> Iterator[Result]:
-    """Yield ``work`` of every piece, in their order; as many as ``threads`` are worked on at once.
+    """Yield the result of ``work`` for every piece, in order, computed on threads.
 
-    torch has one thread for each piece, so that results are the same, bit by bit, whatever the number of threads.
+    torch has one thread for each piece, so that results have the same bits with any number of threads.
+
+    Args:
+        work: Called with each piece.
+        pieces: Pieces of work.
+        threads: Number of pieces that are computed at once.
+
+    >>> list(in_order(abs, [-1, 2, -3], threads=2))
+    [1, 2, 3]
     """
     with one_thread():
         if threads == 1:
@@ -62,7 +86,7 @@ def in_order(work: Callable[[Piece], Result], pieces: Iterable[Piece], threads: 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Leave torch a single thread for what it computes meanwhile."""
+    """Leave torch a single thread within the context."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

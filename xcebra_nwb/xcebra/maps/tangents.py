@@ -1,10 +1,10 @@
-"""Along which directions of its block a label moves the latents, from place to place of the label.
+"""The directions along which a label moves its block of latents.
 
-A label of m dimensions moves a block along m directions at most, whatever the block's width: the slopes of the
-latents' mean given the label. They are found by local linear regression (Cleveland 1979, JASA 74:829) on places of the
-label, so that where the animal spends its time does not decide how finely the label is looked at. The classes of a
-discrete label have no slope: there the differences between the means of the classes stand in.
-Shapes: N samples, P places, k latents of the block, m dimensions of the label.
+A label of m dimensions moves a block along m directions at most, whatever the block's width: the slopes of the latents'
+mean given the label. They are computed by local linear regression (Cleveland 1979, JASA 74:829) on bins of the label,
+so that each part of the label counts alike, however long the animal spends there. The classes of a discrete label have
+no slope; the differences between the means of the classes take its part.
+Shapes: N samples, P label bins, p label bins of a chunk, k latents of the block, m dimensions of the label.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 
 Kind = Literal["continuous", "circular", "discrete"]
 TURN = 2 * np.pi
-CELL = 0.1  # width of a place, in standard deviations of the label's axis; rad for an angle
-NEIGHBOURS = 0.05  # share of the places that a slope is fitted to; maps are the same from 0.02 to 0.15 (measured)
+CELL = 0.1  # width of a label bin, in standard deviations of the label's axis; rad for an angle
+NEIGHBOURS = 0.05  # share of the label bins that a slope is fitted to; maps are the same from 0.02 to 0.15 (measured)
 MOST_NEIGHBOURS = 200
 REACH = 1.2  # the kernel ends this much beyond the farthest of them
 NO_MOVE = 1e-6  # a direction along which the label moves the latents by less, in shares of the largest, is rounding
@@ -28,20 +28,32 @@ LABEL_BINS_AT_ONCE = 512
 
 
 class Tangents(NamedTuple):
-    """The directions of a block at every bin of its label."""
+    """The directions of a block at every bin of its label.
 
-    label_bin: Integers  # (N,) the label bin of every sample
-    projector: Floats  # (P, k, k) onto the directions
-    displacement: Floats  # (P, k, k) symmetric: how far the label moves the block, per standard deviation or rad
+    Attributes:
+        label_bin: Label bin of every sample, shape (N,).
+        projector: Projector on the directions, shape (P, k, k).
+        displacement: Symmetric map (P, k, k): how far the label moves the block along the directions, for each standard
+            deviation or rad of the label.
+    """
+
+    label_bin: Integers
+    projector: Floats
+    displacement: Floats
 
 
 def tangents(latents: Floats, values: NDArray, kind: Kind) -> Tangents:
     """Return the directions along which a label moves its block.
 
     Args:
-        latents: (N, k).
-        values: (N,) or (N, m), in rad for a circular label; class codes (N,) for a discrete one.
-        kind: what the label is.
+        latents: Latents of the block, shape (N, k).
+        values: Label (N,) or (N, m), in rad if it is circular; class codes (N,) if it is discrete.
+        kind: ``continuous``, ``circular`` or ``discrete``.
+
+    >>> label = np.linspace(0, 1, 300)
+    >>> directions = tangents(np.stack([2 * label, 0 * label], axis=1), label, "continuous")
+    >>> np.abs(directions.projector[0].round(3)).tolist()
+    [[1.0, 0.0], [0.0, 0.0]]
     """
     if kind == "discrete":
         _, code = np.unique(values, return_inverse=True)
@@ -70,7 +82,7 @@ def _means(group: Integers, values: Floats) -> tuple[Integers, Floats]:
 
 
 def _label_bins(scaled: Floats, label_bin: Integers, count: Integers, circular: bool) -> Floats:
-    """The mean label (P, m) of every place."""
+    """The mean label (P, m) of every label bin."""
     if not circular:
         return _means(label_bin, scaled)[1]
     mean = [np.bincount(label_bin, weights=part(scaled[:, 0])) / count for part in (np.sin, np.cos)]
@@ -78,7 +90,7 @@ def _label_bins(scaled: Floats, label_bin: Integers, count: Integers, circular: 
 
 
 def _slopes(label_bins: Floats, means: Floats, count: Integers, circular: bool) -> Floats:
-    """The slopes (P, k, m) of the latents' ``means`` (P, k) over the ``places`` (P, m) of the label."""
+    """The slopes (P, k, m) of the latents' ``means`` (P, k) over the ``label_bins`` (P, m)."""
     axes = label_bins.shape[1]
     wanted = np.clip(int(NEIGHBOURS * len(label_bins)), 4 * (axes + 1), MOST_NEIGHBOURS)
     tree = cKDTree(label_bins, boxsize=TURN if circular else None)
@@ -105,7 +117,7 @@ def _weighted_slopes(offset: Floats, values: Floats, weight: Floats) -> Floats:
 
 
 def _tangents(label_bin: Integers, slopes: Floats) -> Tangents:
-    """The projectors on the spans of ``slopes`` (P, k, m), and how long they are."""
+    """The projectors on the spans of ``slopes`` (P, k, m), and the lengths of the slopes."""
     directions, sizes, _ = np.linalg.svd(slopes, full_matrices=False)
     moved = (sizes > NO_MOVE * sizes[:, :1]) & (sizes > 0)
     directions = directions * moved[:, None]

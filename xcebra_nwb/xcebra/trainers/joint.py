@@ -230,7 +230,7 @@ def draw_together(
 def exchanged(
     rules: Sequence[PositiveRule], references: Integers, generator: np.random.Generator
 ) -> tuple[Integers, Integers]:
-    """Return the positives in every session, and the reference of each of them.
+    """Return the positives in every session, and which of them each reference has.
 
     A reference whose label does not occur in every session keeps its positive in its session.
 
