@@ -55,7 +55,7 @@ class ResumePoint:
 
 
 def generator_states(generators: Sequence[np.random.Generator]) -> list[Mapping[str, Any]]:
-    """Return the states from which :func:`restore_generators` continues ``generators``."""
+    """Return the states of ``generators``, for :func:`restore_generators`."""
     return [generator.bit_generator.state for generator in generators]
 
 

@@ -86,6 +86,13 @@ class RecordedStepper(Stepper):
 
     Before a recording is used, it takes as many steps as the plain way from the same state. If the results differ, or
     if the step cannot be recorded, all steps are plain, and the log says so.
+
+    Args:
+        leaves: Tensors that are trained.
+        losses_of: From the arrays of one step, and whether the penalty counts, to the losses (M, ..., K) and the
+            penalty (M,) or None.
+        factors: Factor of each loss in the sum that is minimised, shape (K,).
+        record: Records work and returns the function that replays it.
     """
 
     def __init__(
