@@ -15,8 +15,8 @@ from scipy.spatial import cKDTree
 from xcebra_nwb.xcebra.sampling.groups import Integers
 
 NEIGHBOURS = (5, 25, 125)  # candidates; chosen inside the training part
-MOST_SCORED = 5_000  # samples that a decoder is chosen and scored on, evenly spaced; more hardly change the score
-INNER_SHARE = 0.25  # of the training part, its end, on which the number of neighbours is chosen
+MOST_SCORED = 5_000  # samples on which a decoder is chosen and scored, evenly spaced; more hardly change it
+INNER_SHARE = 0.25  # end of the training part, on which the number of neighbours is chosen
 METRICS = {
     "continuous": "R2",
     "circular": "R2 of the direction",

@@ -23,7 +23,7 @@ from xcebra_nwb.xcebra.inputs import EncoderInput
 from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 from xcebra_nwb.xcebra.sampling.windows import window_offsets
 
-ELEMENTS = {"cpu": 1_000_000, "cuda": 16_000_000}  # of the largest array of a chunk of bins that are embedded
+ELEMENTS = {"cpu": 1_000_000, "cuda": 16_000_000}  # of the largest array when a chunk of bins is embedded
 Layer = tuple[Tensor, Tensor]  # weight (M, kernel * inputs, outputs), bias (M, 1, outputs)
 
 
@@ -337,7 +337,7 @@ def folded(gradient: Tensor, weight: Tensor, result: Tensor) -> Tensor:
     kernel = result.shape[1] - left + 1
     result[:, left:] = 0
     for lag, by_lag in enumerate(weight.chunk(kernel, dim=1)):
-        # view, not flatten: a copy would be added to in vain.
+        # A view, not flatten: adding to a copy would be lost.
         stretch = result[:, lag : lag + left].view(members, left * batch, -1)
         stretch.baddbmm_(gradient.flatten(1, 2), by_lag.mT, beta=min(lag, 1))
     return result

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Values = NDArray[np.number]  # of a recording, in a type that float32 holds exactly
+Values = NDArray[np.number]  # a recording, in a type that float32 holds exactly
 
 
 class EncoderInput(Protocol):
@@ -64,7 +64,7 @@ class Recording:
         """
         storage_device = self.storage.device
         if storage_device.type == "cpu" and self.device.type == "cuda" and torch.cuda.is_current_stream_capturing():
-            raise RuntimeError("what the encoders see is not on the card")
+            raise RuntimeError("the recording is not on the GPU")
         return self.storage.index_select(dim, index.to(storage_device)).to(self.device).to(torch.float32)
 
     def part(self, bins: slice, units: int) -> Recording:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import torch
 
-# What torch says in a plain RuntimeError: of the processor, of a card, and of the libraries of a card.
+# Parts of torch's messages in a plain RuntimeError: of the CPU, of a GPU, and of the libraries of a GPU.
 REFUSED = ("can't allocate memory", "CUDA error: out of memory", "ALLOC_FAILED")
 Result = TypeVar("Result")
 

@@ -23,8 +23,8 @@ from torch.distributions import Categorical
 from xcebra_nwb.xcebra.maps.model import Model
 from xcebra_nwb.xcebra.sampling.groups import Integers
 
-BINS_AT_ONCE = 50  # drawn for together: part of what a seed means
-MEMBERS_AT_ONCE = 4  # with the same draws, so that memory does not grow with the nulls
+BINS_AT_ONCE = 50  # bins that share a draw; other numbers draw differently
+MEMBERS_AT_ONCE = 4  # members that are computed together, with the same draws
 ELEMENTS = 1_000_000  # of one member's windows that are evaluated at once
 PATH_STEPS = 20  # integrated gradients: points of the Gauss-Legendre rule
 PATHS = 64  # gradient SHAP: paths that are drawn for every bin
@@ -33,7 +33,7 @@ PERMUTATIONS = 32  # Shapley sampling: orders in which units are switched on
 UNITS_AT_ONCE = 5  # Shapley sampling: units of an order that are evaluated together
 COALITIONS_A_UNIT = 32  # kernel SHAP: sets of units that are switched on
 
-# From the model, the windows (B, T, D) and windows to refer to, to signed values (M, B, K, T or 1, D).
+# From the model, windows (B, T, D) and reference windows to contributions (M, B, K, T or 1, D).
 Method = Callable[[Model, Tensor, Tensor], Tensor]
 
 
@@ -180,7 +180,7 @@ def kernel_shap(model: Model, windows: Tensor, references: Tensor) -> Tensor:
     latents = torch.cat([_switched_on(model, windows, part) for part in sets.split(at_once)])  # (C, M, B, K)
     root = weights.sqrt().unsqueeze(1).double()  # (C, 1)
     design = torch.cat([sets, torch.ones_like(root)], dim=1) * root  # the last column is the intercept
-    # Not the default driver: gelsy gives other bits from call to call.
+    # The default driver, gelsy, gives other bits from call to call.
     fit = torch.linalg.lstsq(design, latents.flatten(1) * root, driver="gels").solution  # (D + 1, M * B * K)
     return fit[:-1].T.unflatten(0, latents.shape[1:]).unsqueeze(3)
 
@@ -195,7 +195,7 @@ def _coalitions(units: int, like: Tensor) -> tuple[Tensor, Tensor]:
     """Sets of units (C, D), all and none first, and their weights (C,) in the fit."""
     sizes = torch.arange(units, dtype=torch.float)
     chances = (units - 1) / (sizes * (units - sizes))  # the Shapley kernel of a set times the number of its size
-    chances[0] = units == 1  # none at all is the first set already; of one unit there is no other to draw
+    chances[0] = units == 1  # the empty set is already the first; a single unit leaves no other set to draw
     method = _captum().KernelShap(lambda switches: switches)
     drawn = method.kernel_shap_perturb_generator(
         like, num_select_distribution=Categorical(chances), num_interp_features=units

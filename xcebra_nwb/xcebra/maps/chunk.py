@@ -139,7 +139,7 @@ def of_jacobian(model: Model, wanted: Wanted, first: int, bins: Integers, space:
     if INVERSE in wanted.methods:
         maps[INVERSE] = _of_inverse(inverse, inverted, wanted, first, blocks)
     if FORWARD in wanted.methods:
-        # The last: it overwrites the Jacobian.
+        # This method comes last, because it overwrites the Jacobian.
         maps[FORWARD] = BinMaps.of_blocks(jacobian, blocks, wanted.resolved)
     rank = torch.stack([kept[:, :, b.first : b.last].sum(dim=(1, 2)) for b in blocks], dim=1)
     examined = slice(-first % wanted.every, None, wanted.every)

@@ -28,9 +28,9 @@ from xcebra_nwb.xcebra.trainers.loss import Contrast
 from xcebra_nwb.xcebra.trainers.optimize import STEPS_A_DRAW
 from xcebra_nwb.xcebra.trainers.stepper import Batch
 
-PENALISED = 4  # one in so many samples of a batch has its Jacobian taken
-SMALLEST_VARIANCE = 1e-6  # of a block's largest: a direction with less is not blown up further by whitening
-SMALLEST_SLOPE = 1e-12  # added to a mean square before its root is taken, whose slope at 0 has no bound
+PENALISED = 4  # the penalty uses one in so many samples of a batch
+SMALLEST_VARIANCE = 1e-6  # share of a block's largest variance: whitening does not enlarge smaller ones further
+SMALLEST_SLOPE = 1e-12  # added to a mean square before its root, whose slope at 0 is unbounded
 
 Groups = Sequence[Sequence[int]]  # the latents of each block
 
@@ -199,6 +199,6 @@ def sparsity(jacobian: Tensor, groups: Groups, noise: Tensor) -> Tensor:
     Returns:
         Penalty, shape (M,).
     """
-    by_latent = jacobian.square().mean(dim=1).unbind(dim=1)  # a list of latents as an index would be read from the host
+    by_latent = jacobian.square().mean(dim=1).unbind(dim=1)  # an index that is a list would be copied from the host
     support = torch.stack([torch.stack([by_latent[latent] for latent in group]).sum(dim=0) for group in groups])
     return (noise * (support + SMALLEST_SLOPE).sqrt()).sum(dim=(0, 2))

@@ -17,9 +17,9 @@ from torch import Tensor
 from xcebra_nwb.xcebra.maps.pieces import Workspace, pieces
 
 # Below this share of the largest eigenvalue of the Gram matrix a direction is the rounding of float32 gradients,
-# whatever cut was asked for.
+# whatever the rank cut.
 ROUNDING = 1e-11
-MATRICES = 16_384  # whose eigenvalues are asked for at once: the libraries of a card refuse more than some 30,000
+MATRICES = 16_384  # matrices of one call for eigenvalues: libraries of GPUs refuse more than some 30,000
 
 
 def pseudo_inverse(gram: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
@@ -70,7 +70,7 @@ def inverse_along(gram: Tensor, projector: Tensor) -> tuple[Tensor, Tensor]:
     """
     gram, filling = projector @ gram @ projector, torch.eye(gram.shape[-1]).to(gram) - projector
     mean = gram.diagonal(dim1=-2, dim2=-1).mean(dim=-1)[..., None]
-    filled = (mean > 0).to(gram.dtype)  # where there is nothing, nothing is kept
+    filled = (mean > 0).to(gram.dtype)  # nothing of a zero matrix is kept
     inverse, kept = pseudo_inverse(gram + mean.unsqueeze(-1) * filling, 0.0)
     added = (filled / mean.where(mean > 0, 1.0)).unsqueeze(-1) * filling
     return inverse - added, kept - filled * filling.diagonal(dim1=-2, dim2=-1)

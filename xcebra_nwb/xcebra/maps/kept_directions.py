@@ -29,9 +29,9 @@ from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 from xcebra_nwb.xcebra.sampling.samples import Block
 
 LEAST_UNEXPLAINED = 0.5  # share of a direction's variance that the blocks must leave
-NEIGHBOURS = 50  # whose mean is what the blocks say of the other latents
-FOLDS = 5  # contiguous, since neighbours in time are no test
-TESTED = 1500  # samples at most on which that is measured, and that a mean gradient is taken over
+NEIGHBOURS = 50  # their mean is the blocks' prediction of the other latents
+FOLDS = 5  # contiguous, because neighbours in time are no test
+TESTED = 1500  # largest number of samples of this test and of a mean gradient
 ELEMENTS = 4_000_000  # of the Jacobians held at once
 CONSTANT = 1e-9  # share of the largest variance below which a direction of the latents does not vary
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from xcebra_nwb.xcebra.inputs import Rows
 
-ROWS = 4096  # of the activity that are looked at together
+ROWS = 4096  # of the activity that are summed together
 
 
 class Likelihood(Protocol):

@@ -35,8 +35,8 @@ DEFAULT_METHODS = (INVERSE, FORWARD)
 CHUNK_ELEMENTS = {
     "cpu": 1_200_000,
     "cuda": 4_000_000,
-}  # of the Jacobians held at once: a processor's cache, a card's cores
-CONDITIONS = 1000  # bins at most whose Gram's eigenvalues are looked at, evenly over all
+}  # of the Jacobians held at once: the cache of a CPU, the cores of a GPU
+CONDITIONS = 1000  # largest number of bins with a condition number, evenly chosen
 
 
 @dataclass(frozen=True)
@@ -352,7 +352,7 @@ class _Sums:
         self.conditions.append(part.conditions)
 
     def result(self, bins: int) -> Maps:
-        count = np.where(self.count > 0, self.count, np.nan)  # no bin with a gradient, no map
+        count = np.where(self.count > 0, self.count, np.nan)  # without a bin with a gradient there is no map
         maps = {method: sums.result(count) for method, sums in self.maps.items()}
         return Maps(
             label={method: label for method, (label, _) in maps.items()},

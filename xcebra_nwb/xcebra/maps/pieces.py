@@ -17,7 +17,7 @@ from torch import Tensor
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
-NEAR = {"cpu": 400_000, "cuda": 16_000_000}  # elements: what processors' caches hold, what keeps a card busy
+NEAR = {"cpu": 400_000, "cuda": 16_000_000}  # elements: the cache of a CPU holds them, a GPU is busy with them
 
 
 def pieces(count: int, elements: int, device: torch.device) -> Iterator[slice]:
@@ -78,7 +78,7 @@ def in_order(work: Callable[[Piece], Result], pieces: Iterable[Piece], threads: 
             ahead: deque[Future[Result]] = deque()
             for piece in pieces:
                 ahead.append(pool.submit(work, piece))
-                if len(ahead) > threads:  # one more than are worked on, so that no thread waits for us
+                if len(ahead) > threads:  # one more than the threads, so that none of them waits
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()

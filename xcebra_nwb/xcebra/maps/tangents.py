@@ -22,8 +22,8 @@ TURN = 2 * np.pi
 CELL = 0.1  # width of a label bin, in standard deviations of the label's axis; rad for an angle
 NEIGHBOURS = 0.05  # share of the label bins that a slope is fitted to; maps are the same from 0.02 to 0.15 (measured)
 MOST_NEIGHBOURS = 200
-REACH = 1.2  # the kernel ends this much beyond the farthest of them
-NO_MOVE = 1e-6  # a direction along which the label moves the latents by less, in shares of the largest, is rounding
+REACH = 1.2  # radius of the kernel, relative to the farthest of these neighbours
+NO_MOVE = 1e-6  # displacements below this share of the largest are rounding
 LABEL_BINS_AT_ONCE = 512
 
 

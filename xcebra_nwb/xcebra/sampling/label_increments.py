@@ -73,12 +73,12 @@ class VonMisesFisherIncrements:
 
     def moved(self, values: Floats, generator: np.random.Generator) -> Floats:
         """Return the unit vectors ``values`` (..., axis), each moved on the sphere."""
-        from scipy.stats import vonmises_fisher  # not at the top: it takes half a second, and few labels need it
+        from scipy.stats import vonmises_fisher  # imported late: it takes half a second, and few labels need it
 
         pole = np.eye(values.shape[-1])[0]
         count = int(np.prod(values.shape[:-1]))
         drawn = vonmises_fisher(pole, self.concentration).rvs(count, random_state=generator).reshape(values.shape)
-        normal = pole - values  # of the mirror between the pole and the label
+        normal = pole - values  # normal of the mirror between the pole and the label
         square = (normal**2).sum(axis=-1, keepdims=True)
         along = 2 * (normal * drawn).sum(axis=-1, keepdims=True)
         return drawn - normal * np.divide(along, square, out=np.zeros_like(along), where=square > 0)

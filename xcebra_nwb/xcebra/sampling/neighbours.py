@@ -138,8 +138,8 @@ class Neighbours:
         targets = _wrapped(targets) if self.circular else targets
         points = np.empty(classes.shape, dtype=np.int64)
         for code in np.unique(classes):
-            asked = classes == code
-            points[asked] = self.first[code] + self.searches[code].nearest(targets[asked])
+            of_class = classes == code
+            points[of_class] = self.first[code] + self.searches[code].nearest(targets[of_class])
         return self.samples.member(points, generator)
 
     def occurs(self, classes: NDArray) -> NDArray[np.bool_]:

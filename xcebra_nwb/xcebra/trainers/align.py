@@ -34,7 +34,7 @@ from xcebra_nwb.xcebra.trainers.optimize import STEPS_A_DRAW, Options, Trained, 
 from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
 from xcebra_nwb.xcebra.trainers.stepper import Batch
 
-AT_HOME = -1  # in place of a frozen sample: no reference session holds the label, the positive is the session's own
+AT_HOME = -1  # instead of a frozen sample: no reference session has the label, so the positive is in the session
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from xcebra_nwb.xcebra.trainers.optimize import STEPS_A_DRAW, Draw, Options, ToD
 from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
 from xcebra_nwb.xcebra.trainers.stepper import Batch
 
-TEST_BATCHES = 32  # over which a held-out loss is the mean
+TEST_BATCHES = 32  # batches over which a held-out loss is averaged
 
 
 def train(

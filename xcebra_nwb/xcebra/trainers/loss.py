@@ -18,7 +18,7 @@ from torch import Tensor
 from xcebra_nwb.xcebra.trainers.operations import products
 
 ROWS = 8
-ELEMENTS = {"cpu": 3_000_000, "cuda": 64_000_000}  # logits held at once: a processor's cache, a share of a card
+ELEMENTS = {"cpu": 3_000_000, "cuda": 64_000_000}  # logits held at once: the cache of a CPU, a share of a GPU's memory
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def contrastive_loss(reference: Tensor, positive: Tensor, negative: Tensor, cont
     Returns:
         Loss, shape (M,).
     """
-    # Differences of latents far from 0 would be lost in TF32, and the encoder run away from 0.
+    # TF32 loses differences of latents far from 0, and the encoder would run away from 0.
     with products("float32"):
         result: Tensor = _ContrastiveLoss.apply(reference, positive, negative, contrast)
     return result
@@ -109,10 +109,12 @@ class _ContrastiveLoss(torch.autograd.Function):
             total = negatives + torch.exp2(positive_logit) if contrast.denominator == "all" else negatives
             loss[:, piece] = total.log2() - positive_logit
             if any(ctx.needs_input_grad):
-                per_reference = total.reciprocal().unsqueeze(1)  # (M, 1, some)
+                per_reference = total.reciprocal().unsqueeze(1)  # (M, 1, piece)
                 share[:, piece] = negatives / total
                 pulled[..., piece] = torch.bmm(right, weights.mT) * per_reference
-                back.baddbmm_(left[..., piece] * per_reference, weights)  # after the latents the sum over references
+                back.baddbmm_(
+                    left[..., piece] * per_reference, weights
+                )  # the row after the latents holds the sum over references
         latents, share = slice(0, reference.shape[-1]), share.unsqueeze(1)
         reference, positive, negative = left[:, latents], positive_rows[:, latents], right[:, latents]
         of_negative = back[:, latents] - pull * negative * back[:, latents.stop].unsqueeze(1)

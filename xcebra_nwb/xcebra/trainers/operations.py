@@ -25,7 +25,7 @@ def products(precision: Precision) -> Iterator[None]:
 
     The CPU always computes in float32. Compiled code keeps the precision of its caller.
     """
-    if torch.compiler.is_compiling():  # what is compiled has the precision of who calls it
+    if torch.compiler.is_compiling():  # compiled code has the precision of its caller
         yield
         return
     before = torch.backends.cuda.matmul.fp32_precision

@@ -33,10 +33,10 @@ from xcebra_nwb.xcebra.trainers.snapshot import (
 )
 from xcebra_nwb.xcebra.trainers.stepper import LossesOf, RecordedStepper, Stepper
 
-STEPS_A_DRAW = 16  # steps whose batches are drawn together, ahead of their use; part of what a seed means
-LEAST_RECORDED = 100  # steps for which it is worth to record one
-Draw = Callable[[int], tuple[NDArray, ...]]  # by a number of steps
-ToDevice = Callable[[tuple[NDArray, ...]], tuple[Tensor, ...]]  # from what was drawn to the batches on the device
+STEPS_A_DRAW = 16  # steps whose batches are drawn together, ahead of their use; other numbers draw other batches
+LEAST_RECORDED = 100  # fewer steps are not worth a recording
+Draw = Callable[[int], tuple[NDArray, ...]]  # called with a number of steps
+ToDevice = Callable[[tuple[NDArray, ...]], tuple[Tensor, ...]]  # from drawn arrays to batches on the device
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def _prefetched(
     """
 
     def drawn_chunk() -> tuple[tuple[NDArray, ...], list[Mapping[str, Any]]]:
-        # A whole chunk is always drawn, so that the first steps do not depend on the number of steps asked for.
+        # A whole chunk is always drawn, so that the first steps do not depend on the number of steps.
         return draw(starts.step), generator_states(generators)
 
     with ThreadPoolExecutor(max_workers=1) as pool:

@@ -20,7 +20,7 @@ from xcebra_nwb.xcebra.inputs import Recording, Values, torch_type
 from xcebra_nwb.xcebra.sampling.samples import Samples, Targets
 from xcebra_nwb.xcebra.trainers.optimize import Trained
 
-MOST = 1.25  # times the multiplications of its sessions trained alone that an ensemble may take
+MOST = 1.25  # largest number of multiplications, relative to the sessions trained alone
 Data = TypeVar("Data", Samples, Targets)
 
 

@@ -19,9 +19,9 @@ from xcebra_nwb.xcebra.out_of_memory import ran_out
 Batch = tuple[Tensor, ...]  # the arrays of one step
 LossesOf = Callable[[Batch, bool], tuple[Tensor, Tensor | None]]
 Work = Callable[[], None]
-WARM_UP = 3  # plain steps before a recording, as libraries choose their kernels and ask for memory in the first ones
-CLOSE = 1e-2  # by which share the losses of a recording may differ: kernels may add up in another order
-NEAR = 0.25  # of the way that the leaves move, by which they may miss its end
+WARM_UP = 3  # plain steps before a recording: libraries choose kernels and allocate memory in them
+CLOSE = 1e-2  # relative difference allowed in the losses of a recording: kernels may add up in another order
+NEAR = 0.25  # share of the leaves' way by which they may miss its end
 logger = logging.getLogger("xcebra_nwb")
 
 
@@ -73,11 +73,11 @@ def cuda_graph(work: Work) -> Work:
     """Record ``work`` as a CUDA graph and return the function that replays it."""
     graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
     try:
-        # Batches are drawn in another thread meanwhile.
+        # Another thread draws batches at the same time.
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             work()
     finally:
-        torch.cuda.set_stream(stream)  # a recording that fails may leave its own
+        torch.cuda.set_stream(stream)  # a failed recording may leave its stream set
     return graph.replay
 
 
@@ -130,14 +130,14 @@ class RecordedStepper(Stepper):
         if self._replay is not None and self._penalised == any(weights):
             return True
         if self._recordable and len(rates) > WARM_UP:
-            self._replay, self._penalised = None, any(weights)  # what an earlier one holds is given back first
+            self._replay, self._penalised = None, any(weights)  # the memory of an earlier recording is released first
             if not self._recorded(batches, rates, weights):
                 self._replay, self._recordable = None, False
         return self._replay is not None and self._penalised == any(weights)
 
     def _recorded(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> bool:
         """Record a step and return whether it equals a plain step; the state stays as it was."""
-        # The penalty's weight only rises: if it counts in some of the steps, then in the last ones.
+        # The penalty's weight only rises: if it counts in any of the steps, it counts in the last ones.
         last_batches, before = tuple(array[-WARM_UP:] for array in batches), self._state()
         losses = super().take(last_batches, rates[-WARM_UP:], weights[-WARM_UP:])
         after = self._state()

@@ -26,7 +26,7 @@ from xcebra_nwb.xcebra.trainers.optimize import STEPS_A_DRAW, Options, Trained, 
 from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
 from xcebra_nwb.xcebra.trainers.stepper import Batch
 
-CHANCE = 1.0  # the loss of an encoder that always says the mean: targets have a mean variance of 1
+CHANCE = 1.0  # the loss of an encoder that always predicts the mean: targets have a mean variance of 1
 AS_IT_IS = Contrast()  # blocks are compared with their targets as they are, not at unit length
 
 

@@ -24,7 +24,7 @@ from xcebra_nwb.xcebra.sampling.device.tables import GroupTables, Tables
 from xcebra_nwb.xcebra.sampling.groups import Integers
 from xcebra_nwb.xcebra.sampling.pairs import DiscretePairs, NearPairs, PositiveRule, TimePairs
 
-DEVICE_STEPS_A_DRAW = 64  # steps whose batches a device draws together; part of what a seed means there
+DEVICE_STEPS_A_DRAW = 64  # steps whose batches a device draws together; other numbers draw other batches
 
 
 class DevicePairs(FromNumbers, Protocol):
@@ -214,7 +214,7 @@ class DeviceBatches:
         uniforms = 2 + sum(rule.uniforms for rule in self.rules)
         normals = sum(self.widths) + sum(rule.normals for rule in self.rules)
         device, shape = self.bins.flat.device, (steps, self.size)
-        # Float32 would leave some of 2^24 samples out.
+        # Float32 would skip some of 2^24 samples.
         uniform = torch.empty(self.members, uniforms, *shape, dtype=torch.float64, device=device)
         normal = torch.empty(self.members, normals, *shape, device=device)
         generator = torch.Generator(device)
@@ -267,13 +267,16 @@ def draws_on(
         steps: Number of steps S that are drawn together.
     """
     alike: dict[tuple[Any, ...], list[int]] = {}
-    for member, own in enumerate(rules):
-        alike.setdefault(tuple(kind_of(rule) for rule in own), []).append(member)
+    for member, member_rules in enumerate(rules):
+        alike.setdefault(tuple(kind_of(rule) for rule in member_rules), []).append(member)
     parts = [
         DeviceBatches(
             Tables.of([bins[member] for member in members], device),
             Tables.of([references[member] for member in members], device),
-            [device_pairs(own[0], own, device) for own in zip(*(rules[member] for member in members), strict=True)],
+            [
+                device_pairs(objective_rules[0], objective_rules, device)
+                for objective_rules in zip(*(rules[member] for member in members), strict=True)
+            ],
             widths,
             size,
         )

@@ -27,8 +27,8 @@ from xcebra_nwb.xcebra.sampling.label_increments import (
     VonMisesIncrements,
 )
 
-KNOTS = 8193  # of a table of angles: its distribution function is right to 1e-6
-TAIL = 80  # exp(-TAIL / 2) is what is left out beyond the largest angle of a table
+KNOTS = 8193  # knots of a table of angles: its distribution function is right to 1e-6
+TAIL = 80  # the largest angle of a table leaves out a share of exp(-TAIL / 2)
 
 
 class FromNumbers(Protocol):
@@ -205,12 +205,12 @@ class Angles:
 
     def quantile(self, probability: Tensor) -> Tensor:
         """Return the angles (M, S, B) with the cumulative ``probability`` (M, S, B)."""
-        asked = probability.flatten(1).contiguous()
-        above = torch.searchsorted(self.probability, asked, right=True).clamp(max=self.angle.shape[1] - 1)
+        wanted = probability.flatten(1).contiguous()
+        above = torch.searchsorted(self.probability, wanted, right=True).clamp(max=self.angle.shape[1] - 1)
         (low, high), (small, large) = (
             (table.gather(1, above - 1), table.gather(1, above)) for table in (self.probability, self.angle)
         )
-        return (small + (large - small) * (asked - low) / (high - low)).view_as(probability)
+        return (small + (large - small) * (wanted - low) / (high - low)).view_as(probability)
 
 
 def angle_distribution(concentration: float, axes: int) -> tuple[Floats, Floats]:

@@ -82,7 +82,7 @@ def proves_itself(search: Search, axes: int, device: torch.device) -> bool:
     points, targets, first, last, after = (tensor.to(device) for tensor in _trial(axes))
     try:
         nearest = search(points, targets, first, last, after)
-    except Exception as error:  # of the compiler's many kinds
+    except Exception as error:  # the compiler raises many kinds
         if ran_out(error):
             raise
         logger.warning("the kernel for nearest labels cannot be used (%s): %s", error, SLOWER)

@@ -5,7 +5,7 @@ in that order too. A program compares the points from the lowest of its few targ
 none can be nearer along the first axis alone. Of 100,000 points on a plane that leaves some 900.
 """
 
-# Triton's compiler takes no annotations of parameters but its own.
+# Triton's compiler accepts only its own annotations of parameters.
 # mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _look(
     total,
     targets,
     count,
-    asked,
+    target,
     AXES: tl.constexpr,
     TARGETS: tl.constexpr,
     POINTS: tl.constexpr,
@@ -38,7 +38,7 @@ def _look(
     number = start + tl.arange(0, POINTS)
     square = tl.zeros((TARGETS, POINTS), tl.float32)
     for axis in tl.static_range(AXES):
-        wanted = tl.load(targets + axis * count + asked)
+        wanted = tl.load(targets + axis * count + target)
         point = tl.load(points + axis * total + number, mask=(number >= low) & (number < high), other=float("inf"))
         apart = wanted[:, None] - point[None, :]
         square += apart * apart
@@ -61,45 +61,45 @@ def _nearest(
     POINTS: tl.constexpr,
 ):
     turn = tl.program_id(0) * TARGETS + tl.arange(0, TARGETS)
-    asked = tl.load(order + tl.minimum(turn, count - 1))  # those beyond the last ask for the last again
-    first = tl.load(firsts + asked).to(tl.int32)
-    last = tl.load(lasts + asked).to(tl.int32)
-    after = tl.load(afters + asked).to(tl.int32)
-    along = tl.load(targets + asked)
+    target = tl.load(order + tl.minimum(turn, count - 1))  # programs beyond the last target repeat it
+    first = tl.load(firsts + target).to(tl.int32)
+    last = tl.load(lasts + target).to(tl.int32)
+    after = tl.load(afters + target).to(tl.int32)
+    along = tl.load(targets + target)
     low = tl.min(first)
     while low < LAST_POINT:  # class after class, or member after member; nearly all programs have one
-        own = first == low
-        high = tl.max(tl.where(own, last, low))
-        begin = tl.min(tl.where(own, after, high))
+        of_class = first == low
+        high = tl.max(tl.where(of_class, last, low))
+        begin = tl.min(tl.where(of_class, after, high))
         least = tl.full((TARGETS, POINTS), float("inf"), tl.float32)
         nearest = tl.zeros((TARGETS, POINTS), tl.int32)
 
         above = begin
         going = above < high
         while going:
-            number, square = _look(above, low, high, points, total, targets, count, asked, AXES, TARGETS, POINTS)
+            number, square = _look(above, low, high, points, total, targets, count, target, AXES, TARGETS, POINTS)
             nearer = square < least
             least, nearest = tl.where(nearer, square, least), tl.where(nearer, number, nearest)
             above += POINTS
-            # Where the next point is still below a target, what was seen for it is farther below.
+            # Where the next point is still below a target, the points so far are farther below it.
             apart = tl.load(points + tl.minimum(above, high - 1)) - along
-            there_may_be = own & (apart * apart <= tl.min(least, axis=1))
+            there_may_be = of_class & (apart * apart <= tl.min(least, axis=1))
             going = (above < high) & (tl.max(there_may_be.to(tl.int32)) > 0)
 
         below = begin
         going = below > low
         while going:
             below -= POINTS
-            number, square = _look(below, low, high, points, total, targets, count, asked, AXES, TARGETS, POINTS)
-            nearer = square <= least  # of the equally near the first
+            number, square = _look(below, low, high, points, total, targets, count, target, AXES, TARGETS, POINTS)
+            nearer = square <= least  # the first of equally near points
             least, nearest = tl.where(nearer, square, least), tl.where(nearer, number, nearest)
             apart = tl.load(points + tl.maximum(below - 1, low)) - along
-            there_may_be = own & (apart * apart <= tl.min(least, axis=1))
+            there_may_be = of_class & (apart * apart <= tl.min(least, axis=1))
             going = (below > low) & (tl.max(there_may_be.to(tl.int32)) > 0)
 
         best = tl.min(least, axis=1)
         first_of_best = tl.min(tl.where(least == best[:, None], nearest, LAST_POINT), axis=1)
-        tl.store(result + asked, first_of_best.to(tl.int64), mask=own & (turn < count))
+        tl.store(result + target, first_of_best.to(tl.int64), mask=of_class & (turn < count))
         low = tl.min(tl.where(first > low, first, LAST_POINT))
 
 
@@ -122,7 +122,7 @@ def nearest_fused(points: Tensor, targets: Tensor, first: Tensor, last: Tensor, 
     axes, count = targets.shape
     result, order = torch.empty_like(first), after.argsort()
     programs = (triton.cdiv(count, TARGETS),)
-    with torch.cuda.device_of(points):  # of several cards the one that holds the points
+    with torch.cuda.device_of(points):  # the GPU that holds the points
         _nearest[programs](
             points,
             targets,
