@@ -1,4 +1,4 @@
-# make demo: simulate three recordings and analyse them.  make test: everything that CI runs.
+# make demo: simulate three recordings and analyse them.  make check: the inner loop.  make test: everything that CI runs.
 PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
@@ -6,25 +6,35 @@ LOCKED := .venv/.requirements-installed
 READY := .venv/.package-installed
 TORCH := $(shell grep '^torch==' requirements.lock)
 AUDIT := bandit==1.9.4 pip-audit==2.10.1
-FAST := assess attribution baselines check cli config discover extras nwb_events nwb_files nwb_grid nwb_source nwb_zarr \
-	receipt report simulate summarize write
+QUICK := not slow and not archive and not gpu
+# Tests that call the libraries, whose versions `make test-lowest` and `make test-newest` change.
+LIBRARIES := archive/discover_local assess/assess attribution/maps attribution/null_test benchmark/simulate commands/check \
+	commands/cli commands/write core/config core/extras core/receipts core/session_table nwb/bins nwb/file \
+	nwb/labels_from_events nwb/source nwb/zarr report/session_page report/summary xcebra/baselines xcebra/decoding
 
 # The rules of the workflow call `xcebra-nwb` by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test coverage test-lowest test-newest test-install audit bench docs clean
+.PHONY: demo lint check test coverage test-lowest test-newest test-install audit bench docs clean
 
 demo: $(READY)
 	$(BIN)/snakemake --cores $(CORES)
 	$(BIN)/xcebra-nwb summarize --results results --sessions config/sessions.tsv --score
 
-test: export OMP_NUM_THREADS = 1
-test: $(READY)
+lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow benchmarks
+
+# Within 90 s on 2 cores, once mypy has its cache: some tests of every room.
+check: export OMP_NUM_THREADS = 1
+check: lint
+	$(BIN)/pytest -m "$(QUICK)" --numprocesses $(CORES) --dist worksteal
+
+test: export OMP_NUM_THREADS = 1
+test: lint
 	$(BIN)/snakemake --lint
 	$(BIN)/pytest --numprocesses $(CORES) --dist worksteal
 
@@ -34,7 +44,7 @@ coverage: $(READY)
 	$(BIN)/pytest --cov --cov-report=term --numprocesses $(CORES) --dist worksteal
 
 # Both ends of what pyproject.toml allows, with the torch of the lock, in environments of their own; a quarter of an hour
-# each on 2 cores, and the network. The tests are those that call the libraries; whole workflows are left to `make test`.
+# each on 2 cores, and the network. Whole workflows are left to `make test`.
 test-lowest: RESOLUTION := lowest-direct
 test-newest: RESOLUTION := highest
 test-lowest test-newest: export OMP_NUM_THREADS = 1
@@ -45,7 +55,7 @@ test-lowest test-newest: test-%:
 	UV_FIND_LINKS="$$PIP_FIND_LINKS" .venv-$*/bin/uv pip install --quiet --python .venv-$*/bin/python \
 		--resolution $(RESOLUTION) --editable ".[cluster,dev]" $(TORCH)
 	PATH="$(CURDIR)/.venv-$*/bin:$$PATH" .venv-$*/bin/python -m pytest --numprocesses $(CORES) --dist worksteal \
-		$(if $(filter lowest,$*),--override-ini filterwarnings=default) $(FAST:%=tests/test_%.py)
+		$(if $(filter lowest,$*),--override-ini filterwarnings=default) $(foreach test,$(LIBRARIES),tests/$(dir $(test))test_$(notdir $(test)).py)
 
 # The wheel, installed from the index into an empty environment: without extras, then with those that the test needs.
 test-install: $(READY)
@@ -57,7 +67,7 @@ test-install: $(READY)
 	cd .venv-install && ! bin/xcebra-nwb simulate sub-a_ses-1.nwb
 	wheel=$$(echo dist/*.whl) && .venv-install/bin/python -m pip install --quiet --disable-pip-version-check \
 		"$$wheel[simulate,cluster]"
-	XCEBRA_NWB_INSTALLED="$(CURDIR)/.venv-install" $(BIN)/pytest tests/test_package.py
+	XCEBRA_NWB_INSTALLED="$(CURDIR)/.venv-install" $(BIN)/pytest tests/project/test_package.py
 
 # What is known against our own code, and against the packages of the lock. The second asks an advisory service.
 audit:

@@ -1,11 +1,34 @@
+"""What tests of all rooms share: fixtures, and the markers that follow from what a test uses."""
+
+from __future__ import annotations
+
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .loopback import Loopback
+from tests.support.loopback import Loopback
+from tests.support.paths import ROOT, SHARED
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
+# Whole runs of Snakemake, and a thousand small attacks: neither is part of the inner loop.
+SLOW_FOLDERS = (ROOT / "tests" / "workflow", ROOT / "tests" / "security")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "archive" in fixtures:
+            item.add_marker(pytest.mark.archive)
+        if "shared_data" in fixtures or any(item.path.is_relative_to(folder) for folder in SLOW_FOLDERS):
+            item.add_marker(pytest.mark.slow)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA card")
 
 
 @pytest.fixture(autouse=True, scope="session")

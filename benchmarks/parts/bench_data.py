@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from xcebra_nwb.assess.shared import explained_sharing
+from xcebra_nwb.assess.activity import explained_sharing
 from xcebra_nwb.benchmark.speed.work import Work
 from xcebra_nwb.core.activity import encoder_input
 from xcebra_nwb.nwb.bins.grid import Grid

@@ -13,6 +13,10 @@ import dandi.consts
 import pytest
 import yaml
 
+from tests.support import nwb_builders
+from tests.support.loopback import Loopback
+from tests.support.range_server import serving
+from tests.support.whole_analysis import NAME, QUICK
 from xcebra_nwb.archive import given
 from xcebra_nwb.commands import cli
 from xcebra_nwb.commands.assess import assess
@@ -25,11 +29,6 @@ from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
 from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.nwb.export.read_back import read_export
 from xcebra_nwb.nwb.inventory.inventory import inventory
-
-from .. import nwb_builders
-from ..loopback import Loopback
-from ..range_server import serving
-from ..test_verify import NAME, QUICK
 
 SECRET = "hunter2"
 FILE = "file:" + "///etc/passwd"
@@ -106,7 +105,7 @@ WRONG = (
     ("{store}/{asset}", "outside an archive has no digest"),
     ("https://dandiarchive.s3.amazonaws.com/blobs/abc/def/abcdef", "outside an archive has no digest"),
     ("https://host.invalid/x.nwb", "outside an archive has no digest"),
-    ("https:/host/x.nwb", "no whole address"),
+    ("https:/host/x.nwb", "an incomplete address"),
     ("http://", "no address"),
     ("http://[::1/x.nwb", "no address"),
     ("http://ho st/x.nwb", "no address"),
@@ -143,7 +142,7 @@ def test_every_other_form_is_refused_in_one_line_that_helps(
 
 @pytest.mark.parametrize("verb", ["extract", "write", "check"])
 @pytest.mark.parametrize("text", [FILE, "s3://b/x.nwb", f"https://u:{SECRET}@h.invalid/x.nwb"])
-def test_verbs_on_a_session_refuse_them_too(
+def test_commands_on_a_session_refuse_them_too(
     verb: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(verb, text, tmp_path / NAME) == 2
@@ -160,7 +159,7 @@ def test_verbs_on_a_session_refuse_them_too(
         ("benchmark", "file", "dandi://dandi/000207/x.nwb", "--quick"),
     ],
 )
-def test_verbs_that_read_files_here_say_so(
+def test_commands_that_read_files_here_say_so(
     words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(*(word.format(here=tmp_path / "x.nwb") for word in words)) == 2
@@ -183,10 +182,11 @@ def test_an_asset_is_inspected_and_extracted_by_its_address(
 def test_several_assets_are_no_source(held: Loopback, capsys: pytest.CaptureFixture[str]) -> None:
     held.add("sub-5/sub-5_ses-5.nwb", b"x", DANDISET, VERSION)
     assert run("inspect", "DANDI:000207") == 2
-    assert "2 assets, where one is wanted" in capsys.readouterr().err
+    assert "2 assets, but one is needed" in capsys.readouterr().err
 
 
-def test_a_signed_address_is_read_by_every_verb_and_its_signature_stays_out_of_all_that_is_written(
+@pytest.mark.slow
+def test_a_signed_address_is_read_by_every_command_and_its_signature_stays_out_of_all_that_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     served = tmp_path / "served"
@@ -265,7 +265,7 @@ def test_a_table_holds_no_address_that_is_not_pinned(source: str, tmp_path: Path
     assert SECRET not in str(raised.value)
 
 
-def test_asking_for_the_source_of_a_verb_gives_a_path(tmp_path: Path) -> None:
+def test_asking_for_the_source_of_a_command_gives_a_path(tmp_path: Path) -> None:
     assert given.source(str(tmp_path / "x.nwb")) == tmp_path / "x.nwb"
     with pytest.raises(UsageError, match="give its path alone"):
         given.local(FILE)

@@ -14,15 +14,14 @@ import dandi.utils
 import pytest
 from snakemake_interface_common.exceptions import WorkflowError
 
+from tests.support.loopback import Loopback
+from tests.support.paths import PLUGIN
 from xcebra_nwb.archive.connection import connected
 from xcebra_nwb.archive.download import downloaded
-from xcebra_nwb.archive.plain import is_plain
+from xcebra_nwb.archive.names import is_plain
 from xcebra_nwb.commands.discover import discover
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
-
-from ..loopback import Loopback
-from ..test_storage_plugin import PLUGIN
 
 KEY = "a key of another archive"
 ADDRESS = "{site}/dandiset/000001"
@@ -138,7 +137,7 @@ def test_a_server_gets_no_key_by_the_name_that_it_says(
     archive.add("sub-a/sub-a_ses-1.nwb", b"x")
     said = archive.info() | {"services": {"api": {"url": f"http://{host}/api"}, "webui": {"url": archive.site}}}
     monkeypatch.setattr(archive, "info", lambda: said)
-    with pytest.raises(UsageError, match="it gets no key") as raised:
+    with pytest.raises(UsageError, match="no key was sent") as raised:
         find(archive, tmp_path)
     monkeypatch.syspath_prepend(str(PLUGIN))
     from snakemake_storage_plugin_dandi.listing import Listing

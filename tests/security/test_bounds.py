@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tests import nwb_builders as build
+from tests.support import nwb_builders as build
 from xcebra_nwb.archive import given, newer
 from xcebra_nwb.archive.publication import CONTACT
 from xcebra_nwb.commands.inspect import render
@@ -61,6 +61,7 @@ def many_columns(h5: h5py.File) -> None:
     h5.create_group("intervals/many").attrs["colnames"] = np.full(1_000_000, b"spikes", "S8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -82,6 +83,7 @@ def test_what_no_recording_holds_is_refused_at_once(
     assert time.monotonic() - start < SECONDS / 4
 
 
+@pytest.mark.slow
 def test_the_number_of_objects_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = hostile(tmp_path / "x.nwb", lambda h5: [h5.create_group(f"scratch/{n}") for n in range(2_000)])
     assert inventory(path).refusal is None
@@ -199,6 +201,7 @@ WORK: dict[str, Callable[[str], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", WORK)
 def test_no_expression_takes_more_than_a_step_a_character(what: str) -> None:
     slowest = 0.0

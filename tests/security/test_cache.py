@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.loopback import Loopback
 from xcebra_nwb.archive import cache, download, signing
 from xcebra_nwb.archive.download import downloaded
 from xcebra_nwb.archive.ranges import BLOCK
@@ -19,8 +20,6 @@ from xcebra_nwb.archive.stream import streamed
 from xcebra_nwb.commands.discover import discover
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.session_table import Session
-
-from ..loopback import Loopback
 
 CONTENT = np.random.default_rng(0).bytes(2 * BLOCK + 1000)
 PLANTED = CONTENT[::-1]  # as long
@@ -80,19 +79,19 @@ def test_a_planted_file_is_removed_and_the_asset_fetched_again(
     with caplog.at_level(logging.WARNING):
         assert downloaded(row).read_bytes() == CONTENT
     assert not place.is_symlink()
-    (line,) = [one.message for one in caplog.records if "is not what was put there" in one.message]
+    (line,) = [one.message for one in caplog.records if "has changed since it was verified" in one.message]
     assert "\n" not in line
     assert downloaded(row).read_bytes() == CONTENT
 
 
 def test_a_file_that_was_there_first_is_verified(row: Session) -> None:
-    place = cache.own(cache.place(row).parent) / cache.place(row).name
+    place = cache.private_folder(cache.asset_path(row).parent) / cache.asset_path(row).name
     place.write_bytes(PLANTED)
     assert downloaded(row).read_bytes() == CONTENT
 
 
 def test_a_file_under_another_name_is_verified_and_never_a_link(row: Session) -> None:
-    other = cache.own(cache.place(row).parent) / "aaa.nwb"
+    other = cache.private_folder(cache.asset_path(row).parent) / "aaa.nwb"
     other.write_bytes(PLANTED)
     assert downloaded(row).read_bytes() == CONTENT
     again = downloaded(row.model_copy(update={"path": "sub-b/another.nwb"}))
@@ -158,7 +157,7 @@ def test_a_hit_is_not_hashed_again(row: Session, archive: Loopback, monkeypatch:
 def test_what_was_planted_on_the_way_in_is_not_followed(kind: str, row: Session, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"mine")
-    folder = cache.own(cache.incoming(row))
+    folder = cache.private_folder(cache.incoming(row))
     name = "sub-a_ses-1.nwb"
     if kind == "link":
         (folder / name).symlink_to(victim)
@@ -184,7 +183,7 @@ def test_a_block_that_is_not_what_was_put_there_is_fetched_again(
     with caplog.at_level(logging.WARNING):
         assert whole(row) == CONTENT
     assert archive.sent == sent + BLOCK
-    assert "block 0 in the cache is not what was put there" in caplog.text
+    assert "block 0 in the cache has changed" in caplog.text
     shutil.copyfile(blocks / "1", blocks / "0")  # signed, but for another place
     assert whole(row) == CONTENT
     assert whole(row) == CONTENT
@@ -240,7 +239,7 @@ def test_a_folder_that_is_not_the_users_alone_is_refused(
     spoil: Callable[[Path], None], says: str, inside: str, row: Session
 ) -> None:
     folder = cache.root() / inside.format(key=cache.key(row))
-    cache.own(folder)
+    cache.private_folder(folder)
     spoil(folder)
     with pytest.raises(UsageError, match=says) as raised:
         whole(row) if inside == "ranges" else downloaded(row)
@@ -302,6 +301,6 @@ def test_where_no_key_can_be_kept_files_are_verified_by_their_digests(
     with caplog.at_level(logging.WARNING):
         overwritten(downloaded(row))
         assert downloaded(row).read_bytes() == CONTENT
-    assert sum("no key of the cache is kept" in one.message for one in caplog.records) == 1
+    assert sum("the key of the cache cannot be saved" in one.message for one in caplog.records) == 1
     signing._key.cache_clear()
     assert not cache.is_stamped(row)

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 from h5py import h5d, h5p, h5s, h5t
 
+from tests.support import nwb_builders as build
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.nwb.inventory.inventory import inventory
-
-from .. import nwb_builders as build
 
 SPIKES = "/units/spike_times"
 Change = Callable[[h5py.File], object]
@@ -76,10 +75,10 @@ def compressed(*filters: int) -> Change:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (of_itself, "put together from what does not hold"),
-        (of_one_another, "put together from what does not hold"),
-        (over_a_soft_link, "put together from what does not hold"),
-        (doubled, "more values than it has"),
+        (of_itself, "virtual dataset of objects that do not hold"),
+        (of_one_another, "virtual dataset of objects that do not hold"),
+        (over_a_soft_link, "virtual dataset of objects that do not hold"),
+        (doubled, "reads values several times"),
         (compressed(1, 1), "compressed more than once"),
         (compressed(1, 2, 1), "compressed more than once"),
         (compressed(1, 32000), "compressed more than once"),
@@ -124,5 +123,5 @@ def test_files_whose_virtual_datasets_lead_into_each_other_are_refused(tmp_path:
             layout = h5py.VirtualLayout((10,), "f8")
             layout[:] = h5py.VirtualSource(str(there), "/v" if here == path else SPIKES, (10,))
             h5.create_virtual_dataset(name, layout)
-    with pytest.raises(Refusal, match="put together itself"):
+    with pytest.raises(Refusal, match="a virtual dataset itself"):
         inventory(path)

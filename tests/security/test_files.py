@@ -14,8 +14,8 @@ import h5py
 import numpy as np
 import pytest
 
-from tests import nwb_builders as build
-from tests.results import make_results, make_session
+from tests.support import nwb_builders as build
+from tests.support.make_results import make_results, make_session
 from xcebra_nwb.archive import cache, pinned
 from xcebra_nwb.archive.pinned import Pinned
 from xcebra_nwb.commands.discover import discover
@@ -155,7 +155,7 @@ def test_nothing_is_followed_out_of_an_asset_whatever_the_user_says(
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
     address = f"https://x.org/api/assets/{ASSET}/"
     row = Session(session=NAME, include=True, source=address, path=f"{NAME}.nwb", asset_id=ASSET, etag="0-1")
-    path = hostile(cache.place(row), change, str(lead_target(change, cache.place(row).parent)))
+    path = hostile(cache.asset_path(row), change, str(lead_target(change, cache.asset_path(row).parent)))
     monkeypatch.setattr(pinned, "downloaded", lambda session: path)
     source = pinned.save(Pinned(access="download", session=row), tmp_path)
     assert pinned.followed(source, Follow.ANYWHERE) is pinned.followed(path, Follow.ANYWHERE) is Follow.NOWHERE

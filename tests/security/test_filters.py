@@ -12,7 +12,8 @@ import h5py
 import numpy as np
 import pytest
 
-from tests import nwb_builders as build
+from tests.support import nwb_builders as build
+from tests.support.paths import ROOT
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code
@@ -95,7 +96,7 @@ def test_no_plugin_of_a_folder_is_loaded(number: int, tmp_path: Path) -> None:
         "from xcebra_nwb.nwb.export.check import report\n"
         "p = Path(sys.argv[1])\nprint(inventory(p).file.path)\nreport(p)\n"
     )
-    variables |= {"PYTHONPATH": str(Path(__file__).parents[2])}
+    variables |= {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", ours, path], env=variables, capture_output=True)
     assert path.name.encode() in done.stdout, done.stderr
     assert not loaded.exists()

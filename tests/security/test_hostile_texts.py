@@ -19,10 +19,9 @@ import numpy as np
 import pytest
 import yaml
 
+from tests.support import nwb_builders
+from tests.support.command_line import run
 from xcebra_nwb.core import session_table
-
-from .. import nwb_builders
-from ..test_cli import run
 
 MARK = "ran-as-code"
 PAYLOADS = {

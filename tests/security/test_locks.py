@@ -14,7 +14,7 @@ import pytest
 from xcebra_nwb.core import private
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import atomic
-from xcebra_nwb.core.lock import taken
+from xcebra_nwb.core.lock import acquire
 from xcebra_nwb.training.device import card_lock
 
 OTHER = 54321
@@ -118,6 +118,6 @@ def test_a_lock_that_cannot_be_taken_is_one_line_and_no_link_is_followed(name: s
     victim = tmp_path / "victim"
     victim.write_text("mine")
     (tmp_path / name).symlink_to(victim)
-    with pytest.raises(UsageError, match="cannot be locked"), taken(tmp_path / name, "busy", "wait"):
+    with pytest.raises(UsageError, match="cannot be locked"), acquire(tmp_path / name, "busy", "wait"):
         pass
     assert victim.read_text() == "mine"

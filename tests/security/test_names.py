@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command_line import one_line, run
 from xcebra_nwb.archive import local
+from xcebra_nwb.archive.names import session_names
 from xcebra_nwb.commands.discover import discover
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.hdf5.leads import Follow
 from xcebra_nwb.core.session_table import Session
-
-from ..test_cli import one_line, run
 
 STEERING = {
     "a\nb": "a\\nb", "a\tb": "a\\tb", "a\rb": "a\\rb", "\x1b[2Ja": "\\u001b[2Ja", "a\u202eb": "a\\u202eb",
@@ -148,7 +148,7 @@ def test_a_session_is_called_what_a_folder_can_be_called_everywhere(name: str, t
 def test_names_of_sessions_are_such_names() -> None:
     stated = {Path(f"{name}.nwb"): "" for name in ("CON", "nul.x", "a.", "..", "-", "x" * 250, f"{'x' * 250}y", "logs")}
     stated |= {Path("/1/d.nwb"): f"sub-{'s' * 300}_ses-1", Path("/2/d.nwb"): f"sub-{'s' * 300}_ses-2"}
-    names = local.session_names(stated)
+    names = session_names(stated)
     assert len({name.lower() for name in names}) == len(stated)
     for name in names:
         assert Session(session=name, include=True, source="x")
@@ -157,7 +157,7 @@ def test_names_of_sessions_are_such_names() -> None:
 
 def test_a_hundred_thousand_files_of_one_name_are_named_at_once() -> None:
     start = time.process_time()
-    names = local.session_names({Path(f"/{number}/d.nwb"): "sub-a_ses-1" for number in range(100_000)})
+    names = session_names({Path(f"/{number}/d.nwb"): "sub-a_ses-1" for number in range(100_000)})
     assert len(set(names)) == 100_000
     assert time.process_time() - start < 20
 
@@ -206,7 +206,7 @@ def test_what_may_not_be_read_is_said_and_the_others_go_on(
     monkeypatch.setattr(Path, "open", refusing_open)
     monkeypatch.setattr(os, "scandir", refusing_scan)
     discover([folder], tmp_path / "t.tsv")
-    assert f"{folder / 'closed'}: passed over: Permission denied" in caplog.messages
+    assert f"{folder / 'closed'}: skipped: Permission denied" in caplog.messages
     rows = {row.path: (row.include, row.reason) for row in session_table.read(tmp_path / "t.tsv")}
     assert rows == {"good.nwb": (True, ""), "secret.nwb": (False, "cannot be read: Permission denied")}
 

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import nwb_builders
+from tests.support.snakemake_runs import snakemake
 from xcebra_nwb.commands.run import run
 from xcebra_nwb.commands.summarize import summarize
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.config.schema import dump, validate
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.receipts import carry_out
-
-from .. import nwb_builders
-from ..test_workflow import snakemake
+from xcebra_nwb.core.receipts import run_command
 
 SESSION = "sub-rat0_ses-one"
 OUT = ("logs/workflow.log", f"logs/{SESSION}/extract.log", f"benchmarks/{SESSION}/extract.tsv", ".snakemake/metadata/x")
@@ -64,12 +63,12 @@ def test_a_summary_writes_into_no_other_folder(name: str, tmp_path: Path) -> Non
     assert not [*(tmp_path / "home").iterdir()]
 
 
-def test_a_verb_removes_and_writes_receipts_in_its_own_folder_only(tmp_path: Path) -> None:
+def test_a_command_removes_and_writes_receipts_in_its_own_folder_only(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "report.json").write_text("mine")
     link(tmp_path / "s" / "receipts", tmp_path / "home")
     with pytest.raises(UsageError, match="a link out of"):
-        carry_out("report", tmp_path / "s", list)
+        run_command("report", tmp_path / "s", list)
     assert (tmp_path / "home" / "report.json").read_text() == "mine"
 
 

@@ -16,6 +16,8 @@ import pytest
 import yaml
 from rich.console import Console
 
+from tests.support.html import Page
+from tests.support.make_results import make_results, make_session
 from xcebra_nwb.benchmark.table import KEYS, render
 from xcebra_nwb.commands.cli.errors import say
 from xcebra_nwb.commands.cli.plain import Plain, out, plain_warning
@@ -30,11 +32,8 @@ from xcebra_nwb.core.receipts import ORDER, Receipt, save
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.inventory.starting_config import quoted
-from xcebra_nwb.report import overview
+from xcebra_nwb.report import outcome
 from xcebra_nwb.report.style import figure, picture, plain, told_apart
-
-from ..pages import Page
-from ..results import make_results, make_session
 
 RUNS = "document.title='RAN'"
 HOSTILE = (
@@ -83,9 +82,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_json(folder / "a" / "inventory.json", dict.fromkeys(words, words) | {"records": [dict.fromkeys(words, 1)]})
     write_json(folder / "a" / "check.json", {"new": [{"message": one} for one in words]})
     for verb in ORDER:
-        save(Receipt(verb=verb, session="a", state="done"), folder / "a")
+        save(Receipt(command=verb, session="a", state="done"), folder / "a")
     refusal = {"code": Code.NO_LABEL, "reason": " ".join(words[:19]), "remedy": f"`{words[0]}` {words[9]}"}
-    save(Receipt(verb="extract", session="b", state="refused", **refusal), folder / "b")
+    save(Receipt(command="extract", session="b", state="refused", **refusal), folder / "b")
     write_json(folder / "b" / "inventory.json", words)
     (folder / "logs" / "c").mkdir(parents=True)
     (folder / "logs" / "c" / "extract.log").write_text("\n".join(words))
@@ -137,7 +136,7 @@ def test_what_is_stored_of_a_session_can_be_shown_on_a_terminal(results: Path) -
 
 def test_the_overview_of_a_run_steers_no_terminal(results: Path) -> None:
     said = io.StringIO()
-    overview.say(results, results / "t.tsv", Console(file=said, force_terminal=False, width=200))
+    outcome.print_overview(results, results / "t.tsv", Console(file=said, force_terminal=False, width=200))
     assert all(is_printable(line) for line in said.getvalue().split("\n"))
     assert "[red]rich[/red]" in said.getvalue()
 

@@ -11,6 +11,9 @@ import h5py
 import pytest
 import yaml
 
+from tests.support import nwb_builders
+from tests.support.loopback import Loopback
+from tests.support.whole_analysis import NAME, analysed
 from xcebra_nwb.archive import pinned, publication
 from xcebra_nwb.archive.download import downloaded
 from xcebra_nwb.archive.remote import Screen
@@ -26,10 +29,6 @@ from xcebra_nwb.core.errors import UsageError, XcebraError
 from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.core.receipts import ORDER, Receipt, save
 from xcebra_nwb.nwb.export.read_back import read_export
-
-from .. import nwb_builders
-from ..loopback import Loopback
-from ..test_verify import NAME, made
 
 CONTACT = "Doe, Jane <jane@example.org>"
 KEY, OF_ANOTHER = "a key", "a key of another"
@@ -58,9 +57,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loopbac
         cli_discover = ["discover", "--draft", f"{archive.site}/dandiset/{SOURCE}", "-o", str(folder / "t.tsv")]
         assert run(cli_discover, patch) == 0
         fetch(folder / "t.tsv", directory, "stream")
-        made(directory / "source.json", directory)
+        analysed(directory / "source.json", directory)
         for verb in ORDER:
-            save(Receipt(verb=verb, session=NAME, state="done"), directory)
+            save(Receipt(command=verb, session=NAME, state="done"), directory)
         yield archive, folder
 
 
@@ -340,5 +339,5 @@ def test_an_asset_that_is_gone_is_told_from_a_key_that_is_wrong(
         assert f"env '{variable(archive)}=...'" in raised.value.remedy
         assert "keyring set" in raised.value.remedy
     archive.take_out(asset.asset_id)
-    with pytest.raises(UsageError, match=r"the key is accepted, and yet .* gone from the dandiset"):
+    with pytest.raises(UsageError, match=r"the key is accepted, but .* may have been removed"):
         read(row)

@@ -12,13 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support import nwb_builders
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.nwb.reading.intervals import select
 from xcebra_nwb.nwb.reading.query import DEEPEST, LONGEST, QueryError, rows_where
-
-from .. import nwb_builders
 
 COLUMNS = {
     "rate": np.array([0.5, 2.0, np.nan, 7.5]),

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support import nwb_builders
+from tests.support.html import EVIL
+from tests.support.paths import COMMAND, ROOT
+from tests.support.snakemake_runs import QUICK, call, jobs, snakemake
 from xcebra_nwb.commands.run_snakemake import launch
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.receipts import ORDER, Receipt, save
-
-from .. import nwb_builders
-from ..pages import EVIL
-from ..test_workflow import COMMAND, QUICK, ROOT, call, jobs, snakemake
 
 UGLY = "-r; touch RAN $(touch RAN) `touch RAN` & | 'a' \"b\" * ? [c] ~ # % ! \\ é  z"
 ODD = (
@@ -44,7 +44,7 @@ def ran(folder: Path) -> list[Path]:
 
 
 def test_a_whole_run_with_names_that_a_shell_would_run_in_which_one_failure_stops_no_other(tmp_path: Path) -> None:
-    """Row 7: `results: "r;touch X"` executed; a blank failed in every verb and in the summary of what failed."""
+    """Row 7: `results: "r;touch X"` executed; a blank failed in every command and in the summary of what failed."""
     command = project(tmp_path / UGLY, UGLY)
     table = tmp_path / UGLY / f"{UGLY}.tsv"
     session_table.write(
@@ -79,7 +79,7 @@ def test_the_report_of_snakemake_shows_text(tmp_path: Path) -> None:
     command = project(tmp_path / UGLY, UGLY)
     results = tmp_path / UGLY / UGLY
     for verb in ORDER[1:]:
-        save(Receipt(verb=verb, session="s", state="done"), results / "s")
+        save(Receipt(command=verb, session="s", state="done"), results / "s")
     (results / "summary.html").write_text(EVIL)
     (results / "atlas.parquet").touch()
     done = snakemake(*command, "--touch")

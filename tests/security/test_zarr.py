@@ -21,7 +21,7 @@ import numcodecs
 import numpy as np
 import pytest
 
-from tests.range_server import serving
+from tests.support.range_server import serving
 from xcebra_nwb.archive.local import find
 from xcebra_nwb.core.errors import Failure, Refusal
 from xcebra_nwb.core.hdf5.leads import Follow

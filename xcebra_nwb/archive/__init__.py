@@ -1,1 +1,1 @@
-"""Where sessions come from: the table of a run, and the files behind it."""
+"""Find, fetch and publish sessions in folders and in DANDI archives."""

@@ -1,12 +1,14 @@
-"""The cache that all projects of a user share: an asset by its digest, whole or not there, fetched by one at a time.
+"""Keep the assets of archives in a cache that all projects of a user share.
 
-- ``objects/<digest>/<name>``: whole files, verified, never changed; a name for every asset of that content
-- ``stamps/<digest>``: the signature of what was verified there: sizes, times and inodes of all files
-- ``incoming/<digest>/``: what a download has so far; it goes on from there
+An asset is found by its digest. It is either whole or absent, and only one process fetches it.
+
+- ``objects/<digest>/<name>``: whole files, verified and never changed, under a name for each asset of that content
+- ``stamps/<digest>``: the signature of the verified files: their sizes, times and inodes
+- ``incoming/<digest>/``: an unfinished download, which is resumed
 - ``ranges/<digest>/``: blocks of files that were streamed, each with its signature
-- ``locks/<digest>``: held while something is made; a killed process lets go of it
+- ``locks/<digest>``: locked while an asset is fetched; the lock of a killed process ends with it
 
-All folders are the user's alone. What lies in them is used when its signature fits, else when its digest does.
+Only the user can enter these folders. A file is used if its signature is right, or else its digest.
 """
 
 from __future__ import annotations
@@ -29,16 +31,18 @@ from xcebra_nwb.core.session_table import Session
 
 VARIABLE = "XCEBRA_NWB_CACHE"
 REMEDY = f"let {VARIABLE} name a folder of your own"
-SPARE = 1.05  # of an asset's size that must be free
+SPARE = 1.05  # free space needed, relative to an asset's size
 UNFIT = re.compile(r"[^A-Za-z0-9_.+-]+")
 PLAIN = re.compile(r"[0-9a-zA-Z-]+")
 
 
 def root() -> Path:
-    """Return the folder of the cache: $XCEBRA_NWB_CACHE, else xcebra-nwb in the user's folder for caches.
+    """Return the folder of the cache.
+
+    It is $XCEBRA_NWB_CACHE, or ``xcebra-nwb`` in the user's folder for caches.
 
     Raises:
-        UsageError: no home is known.
+        UsageError: The user has no known home folder.
     """
     named = os.environ.get(VARIABLE)
     if not named:
@@ -49,11 +53,13 @@ def root() -> Path:
         raise UsageError(f"{VARIABLE}: {named}: no such user", REMEDY) from None
 
 
-def own(path: Path) -> Path:
-    """Return a folder of the cache, made if it is not there; it and all above it in the cache are the user's alone.
+def private_folder(path: Path) -> Path:
+    """Create a folder of the cache if needed, and return it.
+
+    Only the user may enter it and the folders above it in the cache.
 
     Raises:
-        UsageError: one is not, or cannot be made.
+        UsageError: Others can enter one of the folders, or one cannot be created.
     """
     folder = own_folder(root(), REMEDY)
     for part in path.relative_to(folder).parts:
@@ -65,10 +71,10 @@ def own(path: Path) -> Path:
 
 
 def key(row: Session) -> str:
-    """Return the digest that an asset is kept by.
+    """Return the digest by which an asset is kept.
 
     Raises:
-        UsageError: the table states none, or one that is no digest.
+        UsageError: The table has no digest, or an invalid one.
     """
     digest = row.etag or row.sha256
     if not digest:
@@ -78,29 +84,29 @@ def key(row: Session) -> str:
     return digest
 
 
-def place(row: Session) -> Path:
-    """Return where an asset is, or will be, whole, under its own name."""
+def asset_path(row: Session) -> Path:
+    """Return the path of a whole asset in the cache, whether it exists or not."""
     return root() / "objects" / key(row) / (UNFIT.sub("-", PurePosixPath(row.path).name).strip("-.") or "asset.nwb")
 
 
-def held(row: Session) -> list[Path]:
-    """Return what is there of an asset's content, under any name, verified or not."""
-    folder = place(row).parent
-    return sorted(own(folder).iterdir()) if os.path.lexists(folder) else []
+def stored_files(row: Session) -> list[Path]:
+    """Return the files of an asset's content under any name, verified or not."""
+    folder = asset_path(row).parent
+    return sorted(private_folder(folder).iterdir()) if os.path.lexists(folder) else []
 
 
 def is_stamped(row: Session) -> bool:
-    """Return whether what is there was verified by the digests of ``row``, and nothing of it has changed since."""
+    """Return whether the stored files were verified and have not changed since."""
     try:
-        found = _stamp(row).read_bytes()
+        stored = _stamp(row).read_bytes()
     except FileNotFoundError:
         return False
-    return bool(held(row)) and is_signed(found, *_seen(row))
+    return bool(stored_files(row)) and is_signed(stored, *_seen(row))
 
 
 def stamp(row: Session) -> None:
-    """Sign what is there as verified by the digests of ``row``."""
-    own(_stamp(row).parent)
+    """Sign the stored files as verified by the digests of ``row``."""
+    private_folder(_stamp(row).parent)
     with atomic(_stamp(row)) as temporary:
         temporary.write_bytes(signature(*_seen(row)))
 
@@ -110,26 +116,31 @@ def _stamp(row: Session) -> Path:
 
 
 def _seen(row: Session) -> tuple[str, ...]:
-    """What a stamp is about: the digests, and every file with what changes when it does."""
-    lines, folder = [], place(row).parent
-    for path, found in entries(folder):
-        lines += [str(path.relative_to(folder)), f"{found.st_mode} {found.st_uid}"]
-        if not stat.S_ISDIR(found.st_mode):
-            lines += [f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino} {found.st_dev}"]
+    """Return what a stamp signs: the digests, and the state of every file."""
+    lines, folder = [], asset_path(row).parent
+    for path, status in entries(folder):
+        lines += [str(path.relative_to(folder)), f"{status.st_mode} {status.st_uid}"]
+        if not stat.S_ISDIR(status.st_mode):
+            lines += [f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino} {status.st_dev}"]
     return ("object", row.etag, row.sha256, str(row.size), *lines)
 
 
 def entries(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield ``path`` and all that is in it, at any depth, with what the system says of it; no link is followed."""
-    found = path.lstat()
-    yield path, found
-    if stat.S_ISDIR(found.st_mode):
-        for one in sorted(path.iterdir()):
-            yield from entries(one)
+    """Yield a path and all paths below it with their status; follow no link."""
+    status = path.lstat()
+    yield path, status
+    if stat.S_ISDIR(status.st_mode):
+        for member in sorted(path.iterdir()):
+            yield from entries(member)
 
 
 def give_name(path: Path, wanted: Path) -> None:
-    """Give what is at ``path`` a second name: the same files, or copies on a system that has no hard links."""
+    """Give files a second name by hard links, or by copies where links fail.
+
+    Args:
+        path: The file or folder.
+        wanted: The second name.
+    """
     if path.is_dir():
         shutil.copytree(path, wanted, copy_function=_link)
     else:
@@ -144,25 +155,25 @@ def _link(path: Path | str, wanted: Path | str) -> None:
 
 
 def incoming(row: Session) -> Path:
-    """Return the folder of an asset that is on its way."""
+    """Return the folder of an asset's unfinished download."""
     return root() / "incoming" / key(row)
 
 
 def ranges(row: Session) -> Path:
-    """Return the folder of an asset's parts."""
+    """Return the folder of an asset's streamed blocks."""
     return root() / "ranges" / key(row)
 
 
 @contextmanager
-def alone(row: Session) -> Iterator[None]:
-    """Wait until no other process makes the asset, and keep the others waiting."""
-    with FileLock(own(root() / "locks") / key(row)):
+def locked(row: Session) -> Iterator[None]:
+    """Hold the exclusive lock of an asset; wait until no other process has it."""
+    with FileLock(private_folder(root() / "locks") / key(row)):
         yield
 
 
 def check_space(row: Session) -> None:
-    """Raise :class:`Failure` when the cache's disk has no room for an asset."""
-    folder = own(incoming(row))
+    """Raise a failure if the disk of the cache has no room for an asset."""
+    folder = private_folder(incoming(row))
     free, needed = shutil.disk_usage(folder).free, int((row.size or 0) * SPARE)
     if free < needed:
         problem = f"{row.session}: {needed / 1e9:.1f} GB needed in {root()}, {free / 1e9:.1f} GB free"
@@ -170,7 +181,7 @@ def check_space(row: Session) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a folder, if it is there."""
+    """Remove a file, a link or a folder, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -1,6 +1,7 @@
-"""The dandi client, held to bounds: what a server says makes no path, no request elsewhere, and no answer without end.
+"""Use the dandi client within bounds.
 
-It imports the client, which is heavy: import this module where it is used.
+Answers of a server make no path outside the download folder, no request to another server, and no endless reading. The
+client is slow to import, so this module is imported where it is used.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ from dandi.dandiarchive import BaseAssetIDURL
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 
-from xcebra_nwb.archive.keys import authenticate
-from xcebra_nwb.archive.plain import is_plain
+from xcebra_nwb.archive.access import authenticate
+from xcebra_nwb.archive.names import is_plain
 from xcebra_nwb.core.errors import Failure
 
-PAGE = 1000  # rows, the most that the archive gives at once
-MOST_ROWS = 10_000_000  # of a listing; a Zarr has a row a file
-MOST_BYTES = 200_000_000  # of one answer; a page of a thousand assets with metadata takes a twentieth of it
+PAGE = 1000  # rows in one answer, the most that the archive gives
+MOST_ROWS = 10_000_000  # rows of a listing; a Zarr has one row per file
+MOST_BYTES = 200_000_000  # bytes of one answer; a page of a thousand assets with metadata takes a twentieth of it
 TIMEOUT = 120  # s without a byte
 PIECE = 2**20  # bytes
 
 
 class Client(DandiAPIClient):
-    """A client that does not follow a server out of the archive, or out of the folder that is downloaded to."""
+    """A client that a server cannot lead out of its archive or the download folder."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -36,10 +37,17 @@ class Client(DandiAPIClient):
     def paginate(
         self, path: str, page_size: int | None = None, params: dict[str, Any] | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Yield the rows of a listing. Of the address of the next page only its query is used.
+        """Yield the rows of a listing, page by page.
+
+        Only the query of the next page's address is used.
+
+        Args:
+            path: Path of the listing in the archive.
+            page_size: Rows per page.
+            params: Further parameters of the query.
 
         Raises:
-            Failure: the listing has no end, or a file of a Zarr has a name that leads out of it.
+            Failure: The listing has no end, or names a file outside its Zarr.
         """
         asked: dict[str, Any] = {**(params or {}), "page_size": page_size or self.page_size or PAGE}
         seen = 0
@@ -54,10 +62,10 @@ class Client(DandiAPIClient):
             asked = following
 
     def get_asset(self, asset_id: str) -> BaseRemoteAsset:
-        """Return an asset. The client makes a file of the name in its path.
+        """Return an asset.
 
         Raises:
-            Failure: the path is none inside a dandiset.
+            Failure: Its path, which the client makes a file of, leads out of the dandiset.
         """
         asset = super().get_asset(asset_id)
         if not is_plain(asset.path):
@@ -65,25 +73,33 @@ class Client(DandiAPIClient):
         return asset
 
     def dandi_authenticate(self) -> None:
-        """Use the user's key as all of this package does; the client would ask for one."""
+        """Give the client the user's key, where it would ask for one."""
         authenticate(self, self.dandi_instance.name)
 
 
 class OneAsset(BaseAssetIDURL):
-    """An asset that is downloaded by :class:`Client`."""
+    """The address of an asset that :class:`Client` downloads."""
 
     def get_client(self) -> Client:
-        """Return the client to ask."""
+        """Return the client to use."""
         return Client(dandi_instance=self.instance)
 
 
 class _Bounded(HTTPAdapter):
-    """Waits for no server for ever, and reads no answer without end; contents are streamed by who asks for them."""
+    """Limits the time and size of answers; contents are streamed by the caller."""
 
     def send(
         self, request: PreparedRequest, stream: bool = False, timeout: Any = None, *given: Any, **named: Any
     ) -> Response:
-        """Return the answer to a request, read whole unless it is streamed."""
+        """Return the answer to a request, read completely unless it is streamed.
+
+        Args:
+            request: The request.
+            stream: Whether the caller reads the answer in pieces.
+            timeout: Time without a byte in s.
+            given: Further arguments.
+            named: Further arguments by name.
+        """
         answer = super().send(request, stream, timeout or TIMEOUT, *given, **named)
         if not stream:
             answer._content = _read(answer)
@@ -102,16 +118,16 @@ def _read(answer: Response) -> bytes:
 
 
 def _page(answer: Any) -> tuple[list[Any], dict[str, Any]]:
-    """The rows of a page, and what to ask for the next one; nothing after the last."""
+    """Return the rows of a page and the query for the next one, empty after the last."""
     if not isinstance(answer, dict) or not isinstance(answer.get("results"), list):
-        raise Failure("a page of a listing is none", "is this the address of a DANDI archive?")
+        raise Failure("a page of a listing has the wrong form", "is this the address of a DANDI archive?")
     return answer["results"], dict(parse_qsl(urlsplit(str(answer.get("next") or "")).query))
 
 
 def _checked(row: dict[str, Any]) -> dict[str, Any]:
-    """A row, of which the client makes a file where it has a key."""
+    """Return a row, of which the client makes a file if it has a key."""
     if not isinstance(row, dict):
-        raise Failure("a row of a listing is no object", "is this the address of a DANDI archive?")
+        raise Failure("a row of a listing has the wrong form", "is this the address of a DANDI archive?")
     if "Key" in row and not is_plain(str(row["Key"])):
         raise Failure(f"{row['Key']!r} leads out of a Zarr", "leave the session out, and tell the archive")
     return row

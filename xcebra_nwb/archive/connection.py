@@ -1,6 +1,6 @@
-"""A connection to a DANDI archive: quiet, never asking, with a key where one is needed, and errors in one line.
+"""Connect to a DANDI archive, with a key if needed and with one-line errors.
 
-The client is heavy, so it is imported where it is used.
+The client is slow to import, so it is imported where it is used.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from xcebra_nwb.archive.keys import KEY_WANTED, authenticate
+from xcebra_nwb.archive.access import KEY_WANTED, authenticate
 from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
 from xcebra_nwb.core.extras import need
 
@@ -27,11 +27,14 @@ QUERY = re.compile(r"\?\S*")
 
 @contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Turn the client's errors about ``what`` into one line, without addresses: those of contents are signed.
+    """Turn errors of the dandi client into one line without signed addresses.
+
+    Args:
+        what: The object of the request, for errors.
 
     Raises:
-        UsageError: there is no such thing, or it needs a key.
-        Failure: the archive is out of reach or out of order.
+        UsageError: There is no such object, or it needs a key.
+        Failure: The archive cannot be reached or does not work.
     """
     import requests
     from dandi.dandiarchive import FailedToConnectError, UnknownURLError
@@ -43,21 +46,25 @@ def explained(what: str) -> Iterator[None]:
         raise
     except (NotFoundError, UnknownURLError) as error:
         reason = first_line(error)
-        bare = reason.rstrip("/") == QUERY.sub("", what).rstrip("/")  # the client says no more than the address
+        bare = reason.rstrip("/") == QUERY.sub("", what).rstrip("/")  # the error states only the address
         raise UsageError(f"{what}: {'not found' if bare else reason}", "see `dandi ls` for what there is") from None
     except requests.HTTPError as error:
         raise _refused(what, error) from None
     except requests.RequestException as error:
         problem = f"{what}: the archive cannot be reached ({type(error).__name__})"
-        raise Failure(problem, "the same command goes on from here") from None
+        raise Failure(problem, "run the same command again to continue") from None
     except CliVersionError as error:
         raise Failure(f"{what}: {first_line(error)}", "install another version of dandi") from None
-    except (RuntimeError, ValueError, FailedToConnectError) as error:  # what the client raises of its own
+    except (RuntimeError, ValueError, FailedToConnectError) as error:  # the client's own errors
         raise Failure(f"{what}: {first_line(error)}", "is this the address of a DANDI archive?") from None
 
 
 def first_line(error: BaseException | str) -> str:
-    """Return the first line of an error's text, without what an address says after its question mark."""
+    r"""Return the first line of an error without the queries of addresses.
+
+    >>> first_line("https://example.org/a?signature=1 failed\nmore")
+    'https://example.org/a failed'
+    """
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return QUERY.sub("", lines[0])
 
@@ -70,23 +77,31 @@ def _refused(what: str, error: requests.HTTPError) -> XcebraError:
     if status == 404:
         return UsageError(f"{what}: not in the archive", "see `dandi ls` for what there is")
     if status in KEY_WANTED:
-        return UsageError(f"{what}: the archive wants a key, or another one", "see docs/archive.md on keys")
-    return Failure(f"{what}: the archive answers {status}, again and again", "the same command goes on from here")
+        return UsageError(
+            f"{what}: the archive needs a key, or does not accept this one", "see docs/how-to/archive.md on keys"
+        )
+    return Failure(f"{what}: the archive answered {status} several times", "run the same command again to continue")
 
 
 def _forbidden(what: str, method: str) -> XcebraError:
-    """The archive knows the key (else it says 401), and what was asked for is not for its user.
+    """Return the error for an object that the user of an accepted key may not use.
 
-    An asset that was taken out of an embargoed dandiset is kept, and shown to nobody.
+    The archive answers 401 to an unknown key. An asset that was removed from an embargoed dandiset is kept, but shown
+    to nobody.
     """
     if method in {"GET", "HEAD"}:
-        problem = f"{what}: the key is accepted, and yet the archive does not show this: gone from the dandiset?"
+        problem = f"{what}: the key is accepted, but the archive does not show this; it may have been removed"
         return UsageError(problem, "run `xcebra-nwb discover` again, or ask an owner of the dandiset")
     return UsageError(f"{what}: the key is accepted, but its user may not write there", "ask an owner of the dandiset")
 
 
 def parsed(address: str, *, glob: bool = False) -> ParsedDandiURL:
-    """Return what a DANDI identifier, ``dandi://`` address or https address of any archive refers to."""
+    """Return what a DANDI identifier or address refers to.
+
+    Args:
+        address: Identifier, ``dandi://`` address, or https address of any archive.
+        glob: Whether the path may be a pattern.
+    """
     need("dandi", address)
     from dandi.dandiarchive import parse_dandi_url
 
@@ -98,10 +113,17 @@ def parsed(address: str, *, glob: bool = False) -> ParsedDandiURL:
 
 @contextmanager
 def connected(instance: DandiInstance | str, dandiset: str = "", *, key: bool = False) -> Iterator[DandiAPIClient]:
-    """Yield a client for an archive, with the user's key if ``dandiset`` is closed without one, or if ``key``.
+    """Yield a client for an archive.
+
+    The user's key is given if ``dandiset`` cannot be seen without one, or if ``key`` is set.
+
+    Args:
+        instance: The archive: its name, its address, or as the client has it.
+        dandiset: Identifier of the dandiset to use.
+        key: Give the key in any case.
 
     Raises:
-        UsageError: a key is needed, and there is none or it is not accepted.
+        UsageError: A key is needed, and there is none or it is not accepted.
     """
     need("dandi", str(instance))
     from xcebra_nwb.archive.client import Client
@@ -131,7 +153,10 @@ def _is_closed(client: DandiAPIClient, dandiset: str) -> bool:
 
 
 def _check_entry(client: DandiAPIClient, dandiset: str) -> None:
-    """Raise :class:`UsageError` if the key's user may not see ``dandiset``: later, a 403 is about an asset."""
+    """Raise a usage error if the user of the key may not see ``dandiset``.
+
+    After this check, an answer 403 is about an asset.
+    """
     if dandiset and _is_closed(client, dandiset):
         problem = (
             f"{client.dandi_instance.name}:{dandiset}: the key is accepted, but its user may not see this dandiset"
@@ -140,6 +165,9 @@ def _check_entry(client: DandiAPIClient, dandiset: str) -> None:
 
 
 def _be_quiet() -> None:
-    """Errors are ours to say; the client would also write signed addresses, and ask home for newer versions."""
+    """Silence the client.
+
+    It would log signed addresses, and ask its server for newer versions.
+    """
     os.environ["DANDI_NO_ET"] = "1"
     logging.getLogger("dandi").setLevel(logging.CRITICAL)

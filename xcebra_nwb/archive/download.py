@@ -1,4 +1,4 @@
-"""One asset, whole, in the cache: the dandi client downloads it, and every digest that the table states is verified."""
+"""Download an asset into the cache, and verify every digest that the table states."""
 
 from __future__ import annotations
 
@@ -15,51 +15,52 @@ from xcebra_nwb.core.files import sha256
 from xcebra_nwb.core.private import user
 from xcebra_nwb.core.session_table import Session
 
-PARTIAL = ".dandidownload"  # where the client keeps what it has so far
+PARTIAL = ".dandidownload"  # end of the name under which the client keeps an unfinished download
 GAVE_UP = "download failed"
-TOO_SHORT = "Not all part hashes submitted"  # how the client says that the end is missing
-TRIES = 2  # a wrong digest may be an accident of the way, but not twice
+TOO_SHORT = "Not all part hashes submitted"  # the client's message if the end of a file is missing
+TRIES = 2  # a wrong digest can be a transmission error once, but not twice
 logger = logging.getLogger("xcebra_nwb")
 
 
 def downloaded(row: Session) -> Path:
-    """Return the file (a folder if it is a Zarr) of an asset in the cache, downloaded if it is not there yet.
+    """Return the file of an asset in the cache, downloaded if needed.
 
-    An interrupted download goes on where it stopped; parallel ones of the same asset wait for the first.
+    It is a folder if the asset is a Zarr. An interrupted download is resumed. Parallel downloads of one asset wait for
+    the first.
 
     Raises:
-        UsageError: no digest is known, the asset is not in the archive, or a key is missing.
-        Failure: the archive is out of reach, the disk is full, or the bytes have the wrong digest twice.
+        UsageError: No digest is known, the asset is not in the archive, or a key is missing.
+        Failure: The archive cannot be reached, the disk is full, or the digest was wrong twice.
     """
-    place = cache.place(row)
-    with cache.alone(row):
+    target = cache.asset_path(row)
+    with cache.locked(row):
         verified = cache.is_stamped(row)
         if not verified:
             _discard_wrong(row)
-        names = cache.held(row)
+        names = cache.stored_files(row)
         if not names:
-            _fetch(row, place)
-        elif place not in names:
-            cache.give_name(names[0], place)
-        if not verified or place not in names:
+            _fetch(row, target)
+        elif target not in names:
+            cache.give_name(names[0], target)
+        if not verified or target not in names:
             cache.stamp(row)
-    return place
+    return target
 
 
 def _discard_wrong(row: Session) -> None:
-    """Leave of what is there only what has the right digests."""
-    for path in cache.held(row):
+    """Remove the stored files whose digests are wrong."""
+    for path in cache.stored_files(row):
         if problem := _wrong(row, path):
-            logger.warning("%s: %s is not what was put there (%s): removed", row.session, path, problem)
+            logger.warning("%s: %s has changed since it was verified (%s) and was removed", row.session, path, problem)
             cache.remove(path)
 
 
-def _fetch(row: Session, place: Path) -> None:
+def _fetch(row: Session, target: Path) -> None:
     cache.check_space(row)
     fetched = _verified(row)
     _protect(fetched)
-    cache.own(place.parent)
-    fetched.replace(place)
+    cache.private_folder(target.parent)
+    fetched.replace(target)
     cache.remove(cache.incoming(row))
 
 
@@ -72,14 +73,14 @@ def _verified(row: Session) -> Path:
             problem = _wrong(row, fetched)
             if not problem:
                 return fetched
-        if not problem.startswith(GAVE_UP):  # what arrived before the client gave up may be right
+        if not problem.startswith(GAVE_UP):  # the part that arrived before the client gave up may be right
             cache.remove(cache.incoming(row))
-            cache.own(cache.incoming(row))
-    raise Failure(f"{row.session}: {row.path}: {problem}, twice", "nothing of it is used; the same command tries again")
+            cache.private_folder(cache.incoming(row))
+    raise Failure(f"{row.session}: {row.path}: {problem}, twice", "nothing of it was kept; run the same command again")
 
 
 def _download(row: Session) -> str:
-    """Have the client download an asset; what it says is wrong, "" if nothing."""
+    """Let the client download an asset; return its problem, "" if there is none."""
     with explained(f"{row.session}: {row.path}"):
         for report in _reports(row):
             if row.size is not None and report.get("done", 0) > row.size:
@@ -92,7 +93,7 @@ def _download(row: Session) -> str:
 
 
 def _reports(row: Session) -> Iterator[dict[str, Any]]:
-    """What the client says while it downloads; its `download` function says the same to a terminal only."""
+    """Yield the reports of the client during a download."""
     instance = parsed(row.source).instance
     from dandi.download import Downloader, DownloadExisting
 
@@ -122,14 +123,17 @@ def _reports(row: Session) -> Iterator[dict[str, Any]]:
 
 
 def _remove_others(folder: Path, name: str) -> None:
-    """The same content may have begun to come under another name; and what was planted may lead elsewhere."""
+    """Remove files that do not belong to this download.
+
+    The same content may have been downloaded in part under another name, and a planted file may lead elsewhere.
+    """
     for path in folder.iterdir():
         if path.name not in {name, f"{name}{PARTIAL}"} or _foreign(path):
             cache.remove(path)
 
 
 def _wrong(row: Session, path: Path) -> str:
-    """What is wrong with a file by the table, "" if nothing."""
+    """Return the difference between a file and the table, "" if there is none."""
     from dandi.support.digests import get_digest, get_zarr_checksum
 
     if problem := _foreign(path):
@@ -140,24 +144,27 @@ def _wrong(row: Session, path: Path) -> str:
     size = path.stat().st_size
     if row.size is not None and size != row.size:
         return f"{size} bytes, not {row.size}"
-    if row.etag and (found := get_digest(path, "dandi-etag")) != row.etag:
-        return f"dandi-etag {found}, not {row.etag}"
-    if row.sha256 and (found := sha256(path)) != row.sha256:
-        return f"SHA-256 {found}, not {row.sha256}"
+    if row.etag and (digest := get_digest(path, "dandi-etag")) != row.etag:
+        return f"dandi-etag {digest}, not {row.etag}"
+    if row.sha256 and (digest := sha256(path)) != row.sha256:
+        return f"SHA-256 {digest}, not {row.sha256}"
     return ""
 
 
 def _foreign(path: Path) -> str:
-    """Why a file or folder is not all this user's own, "" if it is: links lead elsewhere, and others change theirs."""
-    for one, found in cache.entries(path):
-        if not stat.S_ISDIR(found.st_mode) and not stat.S_ISREG(found.st_mode):
-            return f"{one} is a link, or no file"
-        if user() is not None and found.st_uid != user():
-            return f"{one} belongs to another user"
+    """Return why a file or folder is not the user's alone, "" if it is.
+
+    A link can lead elsewhere, and others can change their files.
+    """
+    for member, status in cache.entries(path):
+        if not stat.S_ISDIR(status.st_mode) and not stat.S_ISREG(status.st_mode):
+            return f"{member} is a link or a special file"
+        if user() is not None and status.st_uid != user():
+            return f"{member} belongs to another user"
     return ""
 
 
 def _protect(path: Path) -> None:
-    """No program shall change what all projects share."""
-    for one, found in cache.entries(path):
-        one.chmod(0o700 if stat.S_ISDIR(found.st_mode) else 0o444)
+    """Make files read-only, because all projects share them."""
+    for member, status in cache.entries(path):
+        member.chmod(0o700 if stat.S_ISDIR(status.st_mode) else 0o444)

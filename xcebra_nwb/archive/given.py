@@ -1,4 +1,4 @@
-"""What a user names as a source: a path, an address on the web, or something in an archive; told apart by its form."""
+"""Recognise a source that a user names: a path, an address or an archive's object."""
 
 from __future__ import annotations
 
@@ -28,10 +28,13 @@ HERE = "give the path of a file, an https:// address, or what an archive has, " 
 
 
 def checked(given: Path | str) -> Path | str:
-    """Return a path as a path, and all else, in the form that is understood, as text.
+    """Return a path as a path, and all other sources as text in a normal form.
 
     Raises:
-        UsageError: an address of a kind that is not read, or one that is no whole address.
+        UsageError: The source is an address of an unsupported kind, or an incomplete one.
+
+    >>> checked("https://doi.org/10.48324/dandi.000207/0.220216.0323")
+    'DANDI:000207/0.220216.0323'
     """
     if isinstance(given, Path) or remote.ASSET_ID.fullmatch(given.lower()):
         return given
@@ -53,13 +56,13 @@ def checked(given: Path | str) -> Path | str:
 
 
 def _other(given: str, scheme: str) -> str:
-    """An address of another kind than the web's: one in an archive, or none that is read."""
+    """Return an address of another kind than the web's, if it is supported."""
     if scheme == "dandi" and DANDI.fullmatch(given):
         return given
     if scheme == "dandi":
         raise UsageError(f"{shown(given)}: names no dandiset of an archive", FORMS)
     if scheme in {"http", "https"}:
-        raise UsageError(f"{shown(given)}: no whole address", f"{scheme}://, with two slashes")
+        raise UsageError(f"{shown(given)}: an incomplete address", f"{scheme}://, with two slashes")
     if scheme == "file":
         raise UsageError(f"{shown(given)}: an address of a file", "give its path alone")
     raise UsageError(f"{shown(given)}: {scheme}:// is not read", HERE)
@@ -94,16 +97,16 @@ def _parts(given: str) -> SplitResult:
 
 
 def _is_archive(parts: SplitResult) -> bool:
-    if not is_there("dandi"):  # which knows archives by name; a file on the web is read without it
+    if not is_there("dandi"):  # only dandi knows archives by name; other files are read without it
         return False
     from dandi.consts import known_instances
 
-    known = {urlsplit(address).hostname for one in known_instances.values() for address in one.urls()}
+    known = {urlsplit(address).hostname for instance in known_instances.values() for address in instance.urls()}
     return parts.hostname in known - {"localhost", "127.0.0.1"}
 
 
 def _without_page(given: str) -> str:
-    """The address of a page of an archive's site, of whose query only the folder is of interest."""
+    """Return the address of a page of an archive; of its query only the folder stays."""
     start, mark, query = given.partition("?")
     if not mark or "/dandisets/" in start:
         return given
@@ -112,7 +115,10 @@ def _without_page(given: str) -> str:
 
 
 def check_pinnable(address: str) -> None:
-    """Raise :class:`UsageError` if a table of sessions cannot hold what is at an address: nobody states its digest."""
+    """Raise a usage error if an address cannot stand in a table of sessions.
+
+    An address outside an archive has no digest that would pin its content.
+    """
     if is_web(address) and not _in_archive(address):
         problem = f"{shown(address)}: an address outside an archive has no digest that a session could be pinned by"
         raise UsageError(problem, "download the file and give its path, or give the address to inspect or extract")
@@ -125,23 +131,27 @@ def _in_archive(address: str) -> bool:
 
 
 def in_archive(address: str) -> bool:
-    """Return whether an address of an asset, as results name it, names its dandiset in an archive, too."""
+    """Return whether an address in a result names a dandiset of an archive.
+
+    >>> in_archive("dandi://dandi/000207@0.220216.0323/sub-4/a.nwb"), in_archive("a.nwb")
+    (True, False)
+    """
     return DANDI.fullmatch(address) is not None or (is_web(address) and DANDISET.search(address) is not None)
 
 
 def source(given: Path | str) -> Given:
-    """Return what a user names as the one source of a verb: what archives have is looked up and pinned.
+    """Return the single source of a command; an asset of an archive is pinned.
 
     Raises:
-        UsageError: it is of a kind that is not read, or names no asset or several.
-        Failure: the archive is out of reach.
+        UsageError: The source is of an unsupported kind, or names no asset or several.
+        Failure: The archive cannot be reached.
     """
-    found = checked(given)
-    if isinstance(found, Path) or (is_web(found) and not _in_archive(found)):
-        return found
-    assets = remote.find([found], draft=True)
+    source_given = checked(given)
+    if isinstance(source_given, Path) or (is_web(source_given) and not _in_archive(source_given)):
+        return source_given
+    assets = remote.find([source_given], draft=True)
     if len(assets) > 1:
-        problem = f"{found}: {len(assets)} assets, where one is wanted"
+        problem = f"{source_given}: {len(assets)} assets, but one is needed"
         raise UsageError(problem, f"name one, such as .../{assets[0].path}, or take all with `xcebra-nwb run`")
     (row,) = remote.rows(assets)
     return Pinned(access="download" if row.path.endswith(".zarr") else "stream", session=row)
@@ -151,9 +161,11 @@ def local(given: Path | str) -> Path:
     """Return the path of a file on this machine.
 
     Raises:
-        UsageError: it is an address.
+        UsageError: The source is an address.
     """
-    found = checked(given)
-    if isinstance(found, Path):
-        return found
-    raise UsageError(f"{shown(found)}: only a file on this machine can be used here", "download it, and give its path")
+    source_given = checked(given)
+    if isinstance(source_given, Path):
+        return source_given
+    raise UsageError(
+        f"{shown(source_given)}: only a file on this machine can be used here", "download it, and give its path"
+    )

@@ -1,4 +1,7 @@
-"""Where a result says that it comes from. The result may be a stranger's: everything is checked before it is used."""
+"""Check where a result says that it comes from.
+
+The result may come from a stranger, so its lineage is checked before it is used.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,19 @@ from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.extras import need
 from xcebra_nwb.core.session_table import Session
 
-LOCAL = "a local file"  # the source of a row whose recording the result does not give an address of
+LOCAL = "a local file"  # source of a row if the result names no address of its recording
 OWN_MACHINE = {"localhost", "127.0.0.1", "::1"}
 
 
 def row_of(lineage: Mapping[str, str], where: Path) -> Session:
-    """Return the row of a table of sessions that a result stands for, checked as the row of a table is.
+    """Return the row of a table of sessions that the lineage of a result describes.
+
+    Args:
+        lineage: The lineage by key.
+        where: The file of the result, for errors.
 
     Raises:
-        UsageError: the lineage names no session, or its name, identifiers or digests have another form.
+        UsageError: The lineage names no session, or an invalid name, identifier or digest.
     """
     named = {name: lineage.get(name, "") for name in LINEAGE if name != "source"}
     address = lineage.get("address") or LOCAL
@@ -30,28 +37,33 @@ def row_of(lineage: Mapping[str, str], where: Path) -> Session:
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         column, value = ".".join(map(str, problem["loc"])), str(problem["input"])[:80]
-        said = f"its lineage says {column} {value!r}" if column else "its lineage names no source that is read"
+        fault = f"its lineage says {column} {value!r}" if column else "its lineage names no source that is read"
         remedy = "these are not results that xcebra-nwb wrote"
-        raise UsageError(f"{where}: {said}: {problem['msg'].removeprefix('Value error, ')}", remedy) from None
+        raise UsageError(f"{where}: {fault}: {problem['msg'].removeprefix('Value error, ')}", remedy) from None
 
 
 def check_archive(address: str, allowed: str | None, where: Path) -> None:
-    """Check that an address that a result names lies in a public DANDI archive, or in the one that is ``allowed``.
+    """Check that an address in a result lies in a trusted archive.
 
-    Nothing is asked of a server before: a stranger's result must not send requests to any host that it likes.
+    No request is sent before this check, so that a result cannot make requests to any host.
+
+    Args:
+        address: The address in the result.
+        allowed: Address of an archive that the user trusts, beside the public ones.
+        where: The file of the result, for errors.
 
     Raises:
-        UsageError: the address lies elsewhere; the line names its archive.
+        UsageError: The address lies elsewhere; the message names its archive.
     """
     need("dandi", f"{where}, whose source is in an archive,")
     from dandi.consts import known_instances
 
     parts = urlsplit(address)
     if parts.scheme == "dandi":
-        known = parts.netloc in known_instances and not _own(known_instances[parts.netloc].api)
+        known = parts.netloc in known_instances and not _on_this_machine(known_instances[parts.netloc].api)
     else:
-        public = {_origin(one) for instance in known_instances.values() for one in (instance.api, instance.gui) if one}
-        known = _origin(address) in {one for one in public if not _own(one)}
+        public = {_origin(url) for instance in known_instances.values() for url in (instance.api, instance.gui) if url}
+        known = _origin(address) in {url for url in public if not _on_this_machine(url)}
     if known or (allowed is not None and _origin(allowed) == _origin(address)):
         return
     shown = _origin(address)[:200]
@@ -59,10 +71,10 @@ def check_archive(address: str, allowed: str | None, where: Path) -> None:
 
 
 def _origin(address: str) -> str:
-    """The scheme and the host of an address, which say whose server it is; the address itself where it has none."""
+    """Return scheme and host of an address, or the address itself if it has none."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}".lower() if parts.netloc else address
 
 
-def _own(address: str) -> bool:
+def _on_this_machine(address: str) -> bool:
     return urlsplit(address).hostname in OWN_MACHINE

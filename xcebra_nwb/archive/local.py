@@ -1,41 +1,44 @@
-"""NWB files on disk: which there are, what to call their sessions, and what they hold."""
+"""Find NWB files on disk, and make a table of sessions from them."""
 
 from __future__ import annotations
 
 import logging
 import os
-import re
 import stat
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
 from xcebra_nwb.archive import pinned
+from xcebra_nwb.archive.names import ENDINGS, clean_identifier, session_names
 from xcebra_nwb.core.errors import UsageError, XcebraError, one_line
 from xcebra_nwb.core.files import sha256
 from xcebra_nwb.core.path_name import REASONS, unfit
 from xcebra_nwb.core.printable import printable
-from xcebra_nwb.core.session_table import LONGEST_NAME, RESERVED, Session, is_device
+from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.inventory.inventory import Inventory, inventory
 from xcebra_nwb.nwb.reading.foreign import Follow
 
 logger = logging.getLogger("xcebra_nwb")
 
-ENDINGS = (".nwb", ".nwb.zarr", ".nwb.zarr.zip")
-ENDING = re.compile(r"(\.nwb)?(\.zarr)?(\.zip)?$")
 ZARR_METADATA = (".zmetadata", ".zgroup", "zarr.json")
-OWN_EXPORT = "_desc-xcebra.nwb"  # our results are not new sessions
-NAMED = re.compile(r"^sub-(?P<subject>[A-Za-z0-9+-]+)_ses-(?P<session>[A-Za-z0-9+-]+)(_|$)")
+OWN_EXPORT = "_desc-xcebra.nwb"  # end of the names of our own exports, which are no new sessions
 MISSING = "a link to a file that is not here"
 NO_FILE = "neither a file nor a folder"
 UNREADABLE = "cannot be read"
-OWN_REASONS = (MISSING, NO_FILE, UNREADABLE, *REASONS)  # to leave a row out, while they last; all others are the user's
-ROOM_FOR_A_NUMBER = 8  # characters
+OWN_REASONS = (
+    MISSING,
+    NO_FILE,
+    UNREADABLE,
+    *REASONS,
+)  # reasons that hold only while they are true; all others are the user's
 
 
 class Look(NamedTuple):
-    """What a file says: the name of its session, and what it holds, in one line; or why it is left out."""
+    """The result of a look at a file: its session's name and contents, or a reason.
+
+    ``name`` and ``found`` are "" if unknown. ``reason`` says why the file is left out.
+    """
 
     name: str = ""
     found: str = ""
@@ -43,23 +46,22 @@ class Look(NamedTuple):
 
 
 def find(inputs: Iterable[Path | str]) -> list[Path]:
-    """Return the recordings in files and folders, at any depth, sorted, each once, as absolute paths.
+    """Return the recordings in files and folders as sorted absolute paths.
 
-    They are ``*.nwb``, and ``*.nwb.zarr`` and ``*.nwb.zarr.zip``; a folder is one where it holds the root of a Zarr.
-
-    Hidden files and this package's own exports are passed over in folders; a file that is named is always taken.
-    Folders that cannot be read are said; links to folders are not followed.
+    Recordings are ``*.nwb``, ``*.nwb.zarr`` and ``*.nwb.zarr.zip``; a folder counts if it holds the root of a Zarr. In
+    folders, hidden files and this package's exports are skipped, and links to folders are not followed. A folder that
+    cannot be read is logged. A file that is named is always taken.
 
     Raises:
-        UsageError: an input does not exist, or no folder holds a file.
+        UsageError: An input does not exist, or there is no recording.
     """
-    found: dict[str, Path] = {}
+    by_path: dict[str, Path] = {}
     for given in inputs:
         for path in _under(given):
-            found.setdefault(os.path.realpath(path), path)
-    if not found:
+            by_path.setdefault(os.path.realpath(path), path)
+    if not by_path:
         raise UsageError("no NWB file found", "give NWB files, or folders that hold *.nwb files")
-    return sorted(found.values())
+    return sorted(by_path.values())
 
 
 def _under(given: Path | str) -> Iterator[Path]:
@@ -77,7 +79,10 @@ def _under(given: Path | str) -> Iterator[Path]:
 
 
 def _absolute(given: Path | str) -> Path:
-    """A path whose links are kept: their names mean more. A tilde that is no name stands for the home folder."""
+    """Return an absolute path with its links, whose names are informative.
+
+    A tilde that is no name stands for the home folder.
+    """
     if not str(given):
         raise UsageError("an empty path", "give NWB files, or folders that hold them")
     path = given if os.path.lexists(given) else os.path.expanduser(given)  # noqa: PTH111 - this one never raises
@@ -94,7 +99,7 @@ def _in_folder(folder: Path) -> Iterator[Path]:
 
 
 def _say_unreadable(error: OSError) -> None:
-    logger.warning("%s: passed over: %s", error.filename, error.strerror)
+    logger.warning("%s: skipped: %s", error.filename, error.strerror)
 
 
 def _is_recording(name: str) -> bool:
@@ -112,10 +117,14 @@ def rows(
     taken: Set[str] = frozenset(),
     follow: Follow = Follow.FOLDER,
 ) -> list[Session]:
-    """Return a row for every file; sources under the folder ``base`` are relative to it, the others absolute.
+    """Return a row of the table of sessions for every file.
 
-    A source in ``known`` keeps its name, ``include`` and ``reason``. No other is called by a name in ``taken``.
-    ``follow`` says where a file may lead to other files (:mod:`xcebra_nwb.nwb.reading.foreign`).
+    Args:
+        paths: The files.
+        base: Folder to which the sources below it are relative; other sources are absolute.
+        known: Rows of an earlier table by source; their name, ``include`` and ``reason`` are kept.
+        taken: Names that no other session may get.
+        follow: Which links into other files are followed.
     """
     known = known or {}
     sources = [str(path.relative_to(base)) if path.is_relative_to(base) else str(path) for path in paths]
@@ -142,98 +151,50 @@ def _row(path: Path, look: Look, row: Session, known: Session | None) -> Session
     return row.model_copy(update={"size": size, "sha256": digest, **kept})
 
 
-def session_names(
-    stated: Mapping[Path, str], decided: Mapping[Path, str] | None = None, taken: Set[str] = frozenset()
-) -> list[str]:
-    """Return a name for every file, each different: ``sub-<id>_ses-<id>`` where that can be told.
-
-    What the file itself states (``stated``, "" if nothing) comes first, then what its name says, then its name. Files
-    that would share a name are called by their file names, and numbered where that does not help. Names in ``decided``
-    stay as they are; no other file gets one in ``taken``.
-    """
-    decided = decided or {}
-    wanted = {path: name or _name_in_file_name(path) or _stem(path) for path, name in stated.items()}
-    shared = {name for name, count in Counter(name.lower() for name in wanted.values()).items() if count > 1}
-    free = _Names({name.lower() for name in [*decided.values(), *taken]} | RESERVED)
-    return [
-        decided.get(path) or free.take(_stem(path) if name.lower() in shared else name) for path, name in wanted.items()
-    ]
-
-
-class _Names:
-    """Names that are taken, in lower case: folders may not tell it from upper case."""
-
-    def __init__(self, taken: set[str]) -> None:
-        self._taken = taken
-        self._last: dict[str, int] = {}  # number that a name was given with
-
-    def take(self, name: str) -> str:
-        """Return ``name``, numbered if it is taken; it is so from now on."""
-        name = f"session-{name}" if is_device(name) else name
-        name = candidate = name[: LONGEST_NAME - ROOM_FOR_A_NUMBER].rstrip(".")
-        while candidate.lower() in self._taken:
-            number = self._last[name.lower()] = self._last.get(name.lower(), 1) + 1
-            candidate = f"{name}-{number}"
-        self._taken.add(candidate.lower())
-        return candidate
-
-
-def _name_in_file_name(path: Path) -> str:
-    match = NAMED.match(_without_ending(path))
-    return f"sub-{match['subject']}_ses-{match['session']}" if match else ""
-
-
-def _clean(text: str) -> str:
-    """``text`` in the characters that DANDI allows between the underscores of a file name."""
-    return re.sub(r"[^A-Za-z0-9+]+", "-", text).strip("-+")
-
-
-def _stem(path: Path) -> str:
-    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", _without_ending(path)).strip("-_.+") or "session"
-
-
-def _without_ending(path: Path) -> str:
-    return ENDING.sub("", path.name, count=1) if path.name.endswith(ENDINGS) else path.stem
-
-
 def _look(path: Path, source: str, follow: Follow) -> Look:
+    """Return the contents of a file in one line, or the reason to leave it out."""
     if why := unfit(source) or _unreadable(path):
         return Look(reason=why)
     try:
-        seen = inventory(path, pinned.followed(path, follow))
-        subject, session = _clean(seen.file.subject), _clean(seen.file.session_id)
-        return Look(f"sub-{subject}_ses-{session}" if subject and session else "", printable(describe(seen)))
+        contents = inventory(path, pinned.followed(path, follow))
+        subject, session = clean_identifier(contents.file.subject), clean_identifier(contents.file.session_id)
+        return Look(f"sub-{subject}_ses-{session}" if subject and session else "", printable(describe(contents)))
     except XcebraError as error:
         return Look(found=f"refused: {error.message.removeprefix(f'{path}: ')}")
-    except Exception as error:  # whatever a library says of one file must not keep the others from being listed
+    except Exception as error:  # an error of any library about one file must not hide the others
         return Look(found=one_line(f"refused: {type(error).__name__}: {error}"))
 
 
 def _unreadable(path: Path) -> str:
-    """Why nothing can be read from a path; empty where something can. What has no end is not opened."""
+    """Return why a path cannot be read, "" if it can.
+
+    A pipe or a device is not opened, because it has no end.
+    """
     try:
         mode = path.stat().st_mode
         if stat.S_ISREG(mode):
             path.open("rb").close()
-    except FileNotFoundError:  # git-annex and DataLad keep a dangling link for what was not fetched
+    except FileNotFoundError:  # git-annex and DataLad keep a dangling link for a file that was not fetched
         return MISSING
     except OSError as error:
         return f"{UNREADABLE}: {error.strerror}"
     return "" if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else NO_FILE
 
 
-def describe(seen: Inventory) -> str:
-    """Return what ``auto`` would take from a file, in one line, or why it would take nothing."""
-    if seen.refusal is not None:
-        return f"auto refuses: {seen.refusal.reason.removeprefix(f'{Path(seen.file.path).name}: ')}"
-    taken = [source for source in seen.neural if source.taken_by_auto]
+def describe(contents: Inventory) -> str:
+    """Return in one line what ``auto`` takes from a file, or why it takes nothing."""
+    if contents.refusal is not None:
+        return f"auto refuses: {contents.refusal.reason.removeprefix(f'{Path(contents.file.path).name}: ')}"
+    taken = [source for source in contents.neural if source.taken_by_auto]
     units, spikes = sum(source.units for source in taken), sum(source.events or 0 for source in taken)
     activity = f"{spikes} spikes" if spikes else ", ".join(sorted({source.kind for source in taken}))
-    shapes = {series.path: series.shape for series in seen.series}
-    labels = [f"{one.name} ({_extent(one.kind, shapes.get(one.source, []))})" for one in seen.automatic.labels]
+    shapes = {series.path: series.shape for series in contents.series}
+    labels = [
+        f"{label.name} ({_extent(label.kind, shapes.get(label.source, []))})" for label in contents.automatic.labels
+    ]
     return f"{units} units, {activity}; {', '.join(labels)}"
 
 
 def _extent(kind: str, shape: list[int]) -> str:
-    """The number of axes of a continuous label, else its kind."""
+    """Return the number of axes of a continuous label, else its kind."""
     return str(shape[1] if len(shape) == 2 else 1) if kind == "continuous" else kind

@@ -1,4 +1,4 @@
-"""What changed in the dandisets of a table since it was made."""
+"""Compare a table of sessions with the newest versions of its dandisets."""
 
 from __future__ import annotations
 
@@ -18,11 +18,18 @@ OTHER = re.compile(r"(https?://.*/dandisets/\d{6})/versions/.*")
 NEW = "new in this version: set include to true to use it"
 
 
-def brought_up(table: Sequence[Session], *, draft: bool = False) -> tuple[list[Session], dict[str, list[Session]]]:
-    """Return the rows of a table at the newest versions of their dandisets, and what differs: changed, gone, new.
+def updated(table: Sequence[Session], *, draft: bool = False) -> tuple[list[Session], dict[str, list[Session]]]:
+    """Return a table at the newest versions of its dandisets, and the differences.
+
+    Args:
+        table: The table of sessions.
+        draft: Whether a draft may be used.
+
+    Returns:
+        The rows, and those that are ``changed``, ``gone`` or ``new``.
 
     Raises:
-        UsageError: no row is an asset, or only a draft is there and ``draft`` is not set.
+        UsageError: No row is an asset, or there is only a draft that may not be used.
     """
     by_dandiset: dict[str, list[Session]] = defaultdict(list)
     for row in table:
@@ -40,14 +47,14 @@ def brought_up(table: Sequence[Session], *, draft: bool = False) -> tuple[list[S
 
 
 def _dandiset(row: Session) -> str:
-    found = KNOWN.fullmatch(row.source) or OTHER.fullmatch(row.source)
-    if found is None:
+    match = KNOWN.fullmatch(row.source) or OTHER.fullmatch(row.source)
+    if match is None:
         raise UsageError(f"{row.session}: {row.source} is no address of an asset", "discover it again")
-    return found[1]
+    return match[1]
 
 
 def _version(address: str, was_draft: bool) -> str:
-    """The ending that asks for the draft, or for the newest published version."""
+    """Return the end of an address that means the draft or the newest version."""
     if not was_draft:
         return "" if address.startswith("dandi:") else "/"
     return f"@{DRAFT}" if address.startswith("dandi:") else f"/versions/{DRAFT}/"

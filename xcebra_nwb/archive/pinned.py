@@ -1,4 +1,4 @@
-"""source.json: the asset that a session is made of, pinned, and how it is read."""
+"""Pin the asset of a session in source.json, and open recordings."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import BinaryIO, Literal, TypeGuard, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xcebra_nwb.archive import cache
+from xcebra_nwb.archive.access import UNKNOWN
 from xcebra_nwb.archive.download import downloaded
-from xcebra_nwb.archive.embargo import UNKNOWN
 from xcebra_nwb.archive.stream import streamed
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import read_json, write_json
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.reading.foreign import Follow
-from xcebra_nwb.nwb.reading.source import Source, at_address, is_folder, is_remote, place_of
+from xcebra_nwb.nwb.reading.source import Source, at_address, is_folder, is_remote, source_name
 
 FILE = "source.json"
 PINNED = ("source", "dandiset", "version", "asset_id", "path", "sha256", "etag")
@@ -27,7 +27,7 @@ Access = Literal["download", "stream"]
 
 
 class Pinned(BaseModel):
-    """A row of the table of sessions, and whether its asset is downloaded or streamed."""
+    """A row of the table of sessions, and how its asset is read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,7 +36,7 @@ class Pinned(BaseModel):
 
     @property
     def lineage(self) -> dict[str, str]:
-        """What results say of where they come from; the same however the asset is read."""
+        """The lineage for results; the same however the asset is read."""
         return {name: str(getattr(self.session, name)) for name in LINEAGE}
 
 
@@ -45,7 +45,7 @@ Given = Path | str | Pinned
 
 
 def lineage_of(source: Given) -> dict[str, str]:
-    """Return what results say of where they come from; of a local file nothing."""
+    """Return the lineage of a source for results, empty for a local file."""
     pinned = load(source)
     if pinned is not None:
         return pinned.lineage
@@ -53,8 +53,8 @@ def lineage_of(source: Given) -> dict[str, str]:
 
 
 def name_of(source: Given) -> str:
-    """Return what a source is called in lines and results."""
-    return source.session.source if isinstance(source, Pinned) else place_of(source)
+    """Return the name of a source in messages and results."""
+    return source.session.source if isinstance(source, Pinned) else source_name(source)
 
 
 def is_address(source: Given) -> TypeGuard[str]:
@@ -63,13 +63,17 @@ def is_address(source: Given) -> TypeGuard[str]:
 
 
 def save(pinned: Pinned, directory: Path) -> Path:
-    """Write source.json into a session's results ``directory``; return its path."""
+    """Write source.json into a session's folder of results; return its path."""
     write_json(directory / FILE, pinned.model_dump(mode="json"))
     return directory / FILE
 
 
 def load(source: Given) -> Pinned | None:
-    """Return the asset that was looked up, or what a source.json says; None if ``source`` is a recording itself."""
+    """Return the pinned asset of a source, None if it is a recording itself.
+
+    Raises:
+        UsageError: The source.json has wrong fields.
+    """
     if isinstance(source, Pinned):
         return source
     if is_address(source) or Path(source).name != FILE:
@@ -81,7 +85,14 @@ def load(source: Given) -> Pinned | None:
 
 
 def followed(source: Given, follow: Follow) -> Follow:
-    """Return where a recording may lead to other files: what comes from an archive nowhere, whatever the user says."""
+    """Return which links a recording may follow.
+
+    A recording from an archive may follow none, whatever the user allows.
+
+    Args:
+        source: The recording.
+        follow: What the user allows.
+    """
     if isinstance(source, Pinned) or is_address(source):
         return Follow.NOWHERE
     cached = Path(os.path.realpath(source)).is_relative_to(os.path.realpath(cache.root()))
@@ -90,9 +101,12 @@ def followed(source: Given, follow: Follow) -> Follow:
 
 @contextmanager
 def opened(source: Given) -> Iterator[Source]:
-    """Yield what to read a session's recording from: a local path, or a streamed file.
+    """Yield the local path or the open file of a session's recording.
 
-    ``source`` is a recording, an address, or an asset; then it comes from the cache, or from the archive.
+    An asset is downloaded into the cache or streamed, as it is pinned.
+
+    Args:
+        source: A recording or its source.json, an address, or a pinned asset.
     """
     pinned = load(source)
     if isinstance(source, str) and is_address(source) and not is_folder(source):
@@ -104,4 +118,4 @@ def opened(source: Given) -> Iterator[Source]:
         yield downloaded(pinned.session)
     else:
         with streamed(pinned.session) as file:
-            yield cast(BinaryIO, file)  # a raw stream has all of one that is used
+            yield cast(BinaryIO, file)  # a raw stream has all methods that are used

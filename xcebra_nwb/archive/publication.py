@@ -1,4 +1,4 @@
-"""A dandiset of results on disk: its files under the names that archives want, and what they are derived from."""
+"""Prepare a dandiset of results on disk: files, metadata and sources."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from xcebra_nwb.archive.access import UNKNOWN, access_of
 from xcebra_nwb.archive.connection import connected, explained, parsed
-from xcebra_nwb.archive.embargo import UNKNOWN, access_of
 from xcebra_nwb.archive.given import in_archive
 from xcebra_nwb.archive.listing import DRAFT
+from xcebra_nwb.archive.names import clean_identifier
 from xcebra_nwb.core.addresses import shown
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import atomic, write_text
@@ -26,14 +27,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger("xcebra_nwb")
 UNNAMED = "000000"  # identifier of a dandiset that does not exist yet
 RELATION = "dcite:IsDerivedFrom"
-LICENSES = ("spdx:CC0-1.0", "spdx:CC-BY-4.0")  # from free to bound: those that archives take
+LICENSES = ("spdx:CC0-1.0", "spdx:CC-BY-4.0")  # licences that archives accept, from the freest to the strictest
 CONTACT = re.compile(r"(?P<name>[^<>,]+,[^<>,]+?)\s*<(?P<email>[^<>@\s]+@[^<>\s]+)>")
-UNFIT = re.compile(r"[^A-Za-z0-9+]+")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """A version of a dandiset that results are derived from; ``access`` is who may see it now (:mod:`.embargo`)."""
+    """A version of a dandiset from which results are derived.
+
+    ``access`` is who may see it now (:mod:`.access`).
+    """
 
     identifier: str
     name: str
@@ -45,36 +48,36 @@ class Origin:
 
     @property
     def resource(self) -> dict[str, str]:
-        """What ``relatedResource`` says of it."""
-        said = {"schemaKey": "Resource", "relation": RELATION, "resourceType": "dcite:Dataset"}
-        return said | {"identifier": self.identifier, "name": self.name} | ({"url": self.url} if self.url else {})
+        """The entry for ``relatedResource`` in the metadata."""
+        entry = {"schemaKey": "Resource", "relation": RELATION, "resourceType": "dcite:Dataset"}
+        return entry | {"identifier": self.identifier, "name": self.name} | ({"url": self.url} if self.url else {})
 
 
 def origins(addresses: Iterable[str]) -> list[Origin]:
-    """Return the versions of dandisets that the addresses of assets lie in, with their licences and citations.
+    """Return the dandiset versions of addresses, with licences and citations.
 
-    Of one that is gone, or needs a key that is not there, all but its identifier is unknown; that is said. So it is of
-    an address that names no dandiset.
+    A dandiset that is gone, or needs a missing key, has only its identifier, and a warning is logged. An address
+    outside archives has only itself.
 
     Raises:
-        Failure: an archive is out of reach.
+        Failure: An archive cannot be reached.
     """
-    found: dict[str, Origin] = {}
+    by_version: dict[str, Origin] = {}
     for address in addresses:
-        if not in_archive(address):  # whose server nobody named, and which says nothing of who may see it
-            found[address] = Origin(shown(address), shown(address), "", "", ())
+        if not in_archive(address):  # nobody knows this server, and who may see the address
+            by_version[address] = Origin(shown(address), shown(address), "", "", ())
             continue
         url = parsed(address)
-        place = f"{url.instance.name}:{url.dandiset_id}/{url.version_id}"
-        if place not in found:
-            found[place] = _origin(place, url)
-    return list(found.values())
+        version = f"{url.instance.name}:{url.dandiset_id}/{url.version_id}"
+        if version not in by_version:
+            by_version[version] = _origin(version, url)
+    return list(by_version.values())
 
 
-def _origin(place: str, url: ParsedDandiURL) -> Origin:
+def _origin(version: str, url: ParsedDandiURL) -> Origin:
     assert url.dandiset_id is not None
     try:
-        with connected(url.instance, url.dandiset_id) as client, explained(place):
+        with connected(url.instance, url.dandiset_id) as client, explained(version):
             dandiset = client.get_dandiset(url.dandiset_id, url.version_id, lazy=False)
             metadata: Mapping[str, Any] = dandiset.get_raw_metadata()
             access = access_of(dandiset)
@@ -82,49 +85,61 @@ def _origin(place: str, url: ParsedDandiURL) -> Origin:
         logger.warning("%s", error)
         metadata, access = {}, UNKNOWN
     return Origin(
-        identifier=str(metadata.get("id") or place),
-        name=str(metadata.get("name") or place),
+        identifier=str(metadata.get("id") or version),
+        name=str(metadata.get("name") or version),
         url=f"https://doi.org/{metadata['doi']}" if metadata.get("doi") else str(metadata.get("url") or ""),
         citation=str(metadata.get("citation") or ""),
-        licenses=tuple(str(one) for one in metadata.get("license") or ()),
+        licenses=tuple(str(license) for license in metadata.get("license") or ()),
         access=access,
         draft=url.version_id == DRAFT,
     )
 
 
 def license_of(sources: Sequence[Origin], local: int, wanted: str | None) -> str:
-    """Return the licence of results: ``wanted``, or the most bound one of the sources.
+    """Return the licence of results: as wanted, else the strictest of the sources.
+
+    Args:
+        sources: The sources of the results.
+        local: Number of local recordings among the sources.
+        wanted: Licence that the user gives.
 
     Raises:
-        UsageError: a source states none or another one, or ``local`` recordings are among the sources.
+        UsageError: A source has no known licence, or there are local recordings.
     """
     if wanted is not None:
         if wanted not in LICENSES:
             raise UsageError(f"--license {wanted}", f"one of {', '.join(LICENSES)}")
         return wanted
-    stated = [one for source in sources for one in source.licenses]
+    stated = [license for source in sources for license in source.licenses]
     unknown = [source.identifier for source in sources if not set(source.licenses) & set(LICENSES)]
     if unknown or local or not stated:
         of = unknown[0] if unknown else f"{local} local recordings"
         raise UsageError(f"the licence of {of} is not known", f"give --license, one of {', '.join(LICENSES)}")
-    return max((one for one in stated if one in LICENSES), key=LICENSES.index)
+    return max((license for license in stated if license in LICENSES), key=LICENSES.index)
 
 
 def metadata(
     name: str, contact: str, chosen_license: str, sources: Sequence[Origin], identifier: str
 ) -> dict[str, Any]:
-    """Return what people write into the metadata of a dandiset; an archive adds the rest.
+    """Return the metadata of a dandiset that its owner writes.
+
+    Args:
+        name: Name of the dandiset.
+        contact: Contact person as ``Family, Given <address>``.
+        chosen_license: The licence.
+        sources: The sources of the results.
+        identifier: Six digits.
 
     Raises:
-        UsageError: ``contact`` is not of the form ``Family, Given <address>``, or ``identifier`` has not six digits.
+        UsageError: ``contact`` or ``identifier`` has another form.
     """
     if not re.fullmatch(r"\d{6}", identifier):
         raise UsageError(f"--dandiset {identifier}", "an identifier has six digits")
     person = CONTACT.fullmatch(contact.strip())
     if person is None:
         raise UsageError(f"--contact {contact}", 'give it as "Family, Given <address@example.org>"')
-    citations = [one.citation for one in sources if one.citation]
-    said = {
+    citations = [source.citation for source in sources if source.citation]
+    entry = {
         "schemaKey": "Dandiset",
         "identifier": f"DANDI:{identifier}",
         "name": name,
@@ -142,43 +157,57 @@ def metadata(
                 "includeInCitation": True,
             }
         ],
-        "relatedResource": [one.resource for one in sources],
+        "relatedResource": [source.resource for source in sources],
     }
-    return said | ({"acknowledgement": f"Derived from: {' '.join(citations)}"} if citations else {})
+    return entry | ({"acknowledgement": f"Derived from: {' '.join(citations)}"} if citations else {})
 
 
 def write_metadata(content: Mapping[str, Any], folder: Path) -> None:
-    """Write dandiset.yaml."""
+    """Write dandiset.yaml into a folder."""
     write_text(folder / "dandiset.yaml", yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True))
 
 
 def asset_path(subject: str, session: str, modality: str) -> str:
-    """Return ``sub-X/sub-X_ses-Y_desc-xcebra_<modality>.nwb``.
+    """Return the path of a session's results in a dandiset.
+
+    Args:
+        subject: Identifier of the subject.
+        session: Identifier of the session.
+        modality: Modality of the recording, such as ``ecephys``.
 
     Raises:
-        UsageError: nothing of a name is left in the characters that archives allow.
+        UsageError: A name has no character that archives allow.
+
+    >>> asset_path("4", "day 2", "ecephys")
+    'sub-4/sub-4_ses-day-2_desc-xcebra_ecephys.nwb'
     """
-    subject, session = (UNFIT.sub("-", text).strip("-+") for text in (subject, session))
+    subject, session = map(clean_identifier, (subject, session))
     if not subject or not session:
         raise UsageError("the recording names no subject" if not subject else "the recording names no session")
     return f"sub-{subject}/sub-{subject}_ses-{session}_desc-xcebra_{modality}.nwb"
 
 
-def place(file: Path, path: str, folder: Path) -> Path:
-    """Copy ``file`` to its ``path`` in the dandiset in ``folder``; return where it is."""
+def copy_in(file: Path, path: str, folder: Path) -> Path:
+    """Copy a file into the dandiset in a folder, and return the copy.
+
+    Args:
+        file: The file to copy.
+        path: Path of the copy in the dandiset.
+        folder: Folder of the dandiset.
+    """
     with atomic(folder / path) as temporary:
         shutil.copyfile(file, temporary)
     return folder / path
 
 
 def faults(path: Path) -> list[str]:
-    """Return the errors that ``dandi validate`` finds in a file of a dandiset on disk, a line each."""
+    """Return the errors that ``dandi validate`` finds in a file, one line each."""
     from dandi.validate import Severity
-    from dandi.validate._core import validate  # where its documentation says that it is
+    from dandi.validate._core import validate  # as dandi's documentation imports it
 
-    found = validate(path)
+    results = validate(path)
     return [
-        " ".join(f"{one.id}: {one.message or ''}".split())
-        for one in found
-        if one.severity is not None and one.severity >= Severity.ERROR
+        " ".join(f"{result.id}: {result.message or ''}".split())
+        for result in results
+        if result.severity is not None and result.severity >= Severity.ERROR
     ]

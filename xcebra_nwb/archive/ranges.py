@@ -1,4 +1,7 @@
-"""A file in an archive, read by ranges of bytes: only what is asked for, each block once, kept signed on disk."""
+"""Read a file in an archive by ranges of bytes.
+
+Each block is requested once. It is kept on disk with a signature.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,17 @@ Fetch = Callable[[int, int], bytes]
 
 
 class RangeFile(io.RawIOBase):
-    """A read-only file of ``size`` bytes whose content ``fetch(start, stop)`` gives.
+    """A read-only file whose content is fetched by ranges.
 
-    ``name`` is what it is called, ``bytes_read`` counts what was fetched (not what the disk had already), and
-    ``failure`` is why a read failed, if one did: libraries that read through this object may swallow it.
+    Args:
+        name: Name in messages.
+        size: Length in bytes.
+        fetch: Returns the bytes from a start to a stop.
+        folder: Folder in which blocks are kept.
+
+    Attributes:
+        bytes_read: Number of bytes that were fetched, without those on disk.
+        failure: The error of a read that failed. Libraries that read through this object may hide it.
     """
 
     def __init__(self, name: str, size: int, fetch: Fetch, folder: Path) -> None:
@@ -36,29 +46,29 @@ class RangeFile(io.RawIOBase):
         self._blocks = BlockCache(BLOCK, self._from_disk, size, maxblocks=BLOCKS_IN_MEMORY)
 
     def readable(self) -> bool:
-        """It can be read."""
+        """Return True: the file can be read."""
         return True
 
     def seekable(self) -> bool:
-        """It can be read anywhere."""
+        """Return True: any position can be read."""
         return True
 
     def tell(self) -> int:
-        """Return where the next read begins."""
+        """Return the position of the next read."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to where the next read begins, and return it."""
+        """Move the position of the next read, and return it."""
         origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
         self._position = max(0, origin + offset)
         return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Read into ``buffer``; return how many bytes."""
+        """Read into ``buffer``, and return the number of bytes."""
         start, stop = self._position, min(self._position + len(buffer), self.size)
         if start >= stop:
             return 0
-        if self.failure is not None:  # a library that reads on must not wait for every read to fail
+        if self.failure is not None:  # a library that continues to read must not wait for every read to fail
             raise self.failure
         try:
             self._to_disk(start, stop)
@@ -72,13 +82,13 @@ class RangeFile(io.RawIOBase):
         return stop - start
 
     def _to_disk(self, start: int, stop: int) -> None:
-        """Bring the blocks of a stretch that are not on disk there, neighbours in one request."""
+        """Fetch the blocks of a range that are not on disk, neighbours in one request."""
         missing = [b for b in range(start // BLOCK, (stop - 1) // BLOCK + 1) if not self._is_there(b)]
         for run in _runs(missing):
             self._fetched(run)
 
     def _fetched(self, run: list[int]) -> bytes:
-        """Neighbouring blocks, in one request; each is put on disk, and its signature behind it."""
+        """Fetch neighbouring blocks in one request, and keep each with its signature."""
         first = run[0] * BLOCK
         content = self._fetch(first, min((run[-1] + 1) * BLOCK, self.size))
         self.bytes_read += len(content)
@@ -90,20 +100,20 @@ class RangeFile(io.RawIOBase):
         return content
 
     def _from_disk(self, start: int, stop: int) -> bytes:
-        """A whole block: that on disk, unless it is not the one that was put there."""
+        """Return a block from disk; fetch it again if its signature is wrong."""
         self._to_disk(start, stop)
         block = start // BLOCK
         try:
-            found = self._path(block).read_bytes()
-        except FileNotFoundError:  # somebody empties the cache at this moment
+            stored = self._path(block).read_bytes()
+        except FileNotFoundError:  # another process empties the cache at this moment
             return self._fetched([block])
-        if is_signed(found[-SIZE:], *self._about(block), found[:-SIZE]):
-            return found[:-SIZE]
-        logger.warning("%s: block %d in the cache is not what was put there: fetched again", self.name, block)
+        if is_signed(stored[-SIZE:], *self._about(block), stored[:-SIZE]):
+            return stored[:-SIZE]
+        logger.warning("%s: block %d in the cache has changed and was fetched again", self.name, block)
         return self._fetched([block])
 
     def _about(self, block: int) -> tuple[str, ...]:
-        """What the signature of a block is about, beside its content: its place in which file."""
+        """Return what the signature of a block covers beside its content."""
         return ("block", self._folder.name, str(self.size), str(block))
 
     def _is_there(self, block: int) -> bool:
@@ -117,8 +127,8 @@ class RangeFile(io.RawIOBase):
 
 
 def _runs(blocks: list[int]) -> Iterator[list[int]]:
-    """Neighbouring blocks together, as many as one request may ask for."""
-    for _, group in groupby(enumerate(blocks), key=lambda one: one[1] - one[0]):
+    """Yield neighbouring blocks together, up to the limit of one request."""
+    for _, group in groupby(enumerate(blocks), key=lambda numbered: numbered[1] - numbered[0]):
         run = [block for _, block in group]
         for first in range(0, len(run), BLOCKS_AT_ONCE):
             yield run[first : first + BLOCKS_AT_ONCE]

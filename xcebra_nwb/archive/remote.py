@@ -1,4 +1,4 @@
-"""Assets of an archive as sessions of a run: which are taken, what they are called, and why the others are not."""
+"""Make sessions of the assets of an archive: select, name and pin them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from xcebra_nwb.archive.listing import ASSET_ID, Listed, listed
-from xcebra_nwb.archive.local import session_names
-from xcebra_nwb.archive.plain import is_plain
+from xcebra_nwb.archive.names import is_plain, session_names
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.printable import printable
 from xcebra_nwb.core.session_table import Session
 
-SCREENED = "screened: "  # how a reason begins that is ours: it is judged anew at every discovery
+SCREENED = "screened: "  # start of a reason that is checked anew at every discovery
 ENDINGS = (".nwb", ".nwb.zarr")
 OWN_EXPORT = "_desc-xcebra"
 NEURAL = {
@@ -23,7 +22,17 @@ NEURAL = {
 
 @dataclass(frozen=True)
 class Screen:
-    """What a session must be to be taken; what an asset does not state, it is not. ``max_size`` in bytes."""
+    """The conditions under which an asset is taken.
+
+    An asset that does not state a property does not meet a condition on it.
+
+    Attributes:
+        species: Part of the species' name.
+        region: Part of a brain region's name.
+        variables: NWB types that the file must hold.
+        max_size: Largest size in bytes.
+        draft: Whether a draft may be used.
+    """
 
     species: str = ""
     region: str = ""
@@ -32,7 +41,7 @@ class Screen:
     draft: bool = False
 
     def reason(self, asset: Listed) -> str:
-        """Return why an asset is left out, "" if it is not."""
+        """Return why an asset is left out, "" if it is taken."""
         if not is_plain(asset.path):
             return "its path is not a plain one inside the dandiset"
         if not asset.path.endswith(ENDINGS):
@@ -50,31 +59,47 @@ class Screen:
 
 
 def _other(what: str, wanted: str, stated: Sequence[str]) -> str:
-    if not wanted or any(wanted.lower() in one.lower() for one in stated):
+    if not wanted or any(wanted.lower() in name.lower() for name in stated):
         return ""
     return f"{what} is {', '.join(stated)}" if stated else f"{what} is not stated"
 
 
 def find(inputs: Iterable[str], *, draft: bool = False) -> list[Listed]:
-    """Return the assets of addresses, each once; asset ids among the inputs choose from what the addresses name.
+    """Return the assets of addresses, each once.
+
+    Asset identifiers among the inputs select from the assets that the addresses name.
+
+    Args:
+        inputs: Addresses and asset identifiers.
+        draft: Whether a draft may be used.
 
     Raises:
-        UsageError: an address names nothing, or an asset id is in none of them.
+        UsageError: An address names nothing, or no address has an asset of a given identifier.
     """
     inputs = list(inputs)
-    ids = [one.lower() for one in inputs if ASSET_ID.fullmatch(one.lower())]
-    found: dict[str, Listed] = {}
+    ids = [asset_id.lower() for asset_id in inputs if ASSET_ID.fullmatch(asset_id.lower())]
+    assets: dict[str, Listed] = {}
     for address in inputs:
         if not ASSET_ID.fullmatch(address.lower()):
-            found |= {asset.asset_id: asset for asset in listed(address, draft=draft)}
-    for one in ids:
-        if one not in found:
-            raise UsageError(f"{one}: no such asset in what was named", "name its dandiset and version beside it")
-    return [found[one] for one in dict.fromkeys(ids)] if ids else sorted(found.values(), key=lambda one: one.path)
+            assets |= {asset.asset_id: asset for asset in listed(address, draft=draft)}
+    for asset_id in ids:
+        if asset_id not in assets:
+            raise UsageError(f"{asset_id}: no such asset in what was named", "name its dandiset and version beside it")
+    return (
+        [assets[asset_id] for asset_id in dict.fromkeys(ids)]
+        if ids
+        else sorted(assets.values(), key=lambda asset_id: asset_id.path)
+    )
 
 
 def rows(assets: Sequence[Listed], known: Iterable[Session] = (), screen: Screen | None = None) -> list[Session]:
-    """Return a row for every asset. What the user decided about an asset in ``known`` stays, also in a new version."""
+    """Return a row of the table of sessions for every asset.
+
+    Args:
+        assets: The assets.
+        known: Rows of an earlier table. The user's decisions in them are kept, also for a new version of an asset.
+        screen: Conditions under which an asset is taken.
+    """
     screen = screen or Screen()
     keys = [Path(asset.asset_id) / (PurePosixPath(asset.path).name or "asset") for asset in assets]
     before = _before(assets, known)
@@ -87,30 +112,37 @@ def rows(assets: Sequence[Listed], known: Iterable[Session] = (), screen: Screen
 
 
 def _before(assets: Sequence[Listed], known: Iterable[Session]) -> list[Session | None]:
-    """The row that each asset had: its own, or that of another version of it that is not among the assets."""
+    """Return the earlier row of each asset, or that of another version of it."""
     rows = [row for row in known if row.asset_id]
-    own, here = {row.asset_id: row for row in rows}, {asset.asset_id for asset in assets}
-    others = {(row.dandiset, row.path): row for row in rows if row.asset_id not in here}
+    by_asset, listed_ids = {row.asset_id: row for row in rows}, {asset.asset_id for asset in assets}
+    others = {(row.dandiset, row.path): row for row in rows if row.asset_id not in listed_ids}
     return [
-        own.get(asset.asset_id) or others.pop((asset.place.dandiset, _one_line(asset.path)), None) for asset in assets
+        by_asset.get(asset.asset_id) or others.pop((asset.source.dandiset, _one_line(asset.path)), None)
+        for asset in assets
     ]
 
 
 def row(asset: Listed, name: str, reason: str = "") -> Session:
-    """Return the row of an asset, pinned by version, id and digests."""
+    """Return the row of an asset, pinned by version, identifier and digests.
+
+    Args:
+        asset: The asset.
+        name: Name of its session.
+        reason: Reason to leave it out, "" to take it.
+    """
     return Session(
         session=name,
         include=not reason,
         reason=f"{SCREENED}{reason}" if reason else "",
-        source=asset.place.address(asset.path, asset.asset_id),
-        dandiset=asset.place.dandiset,
-        version=asset.place.version,
+        source=asset.source.address(asset.path, asset.asset_id),
+        dandiset=asset.source.dandiset,
+        version=asset.source.version,
         asset_id=asset.asset_id,
         path=_one_line(asset.path),
         size=asset.size,
         sha256=asset.sha256,
         etag=asset.etag,
-        source_access=asset.place.access,
+        source_access=asset.source.access,
         found=_one_line("; ".join(filter(None, [", ".join(asset.variables), ", ".join(asset.species)]))),
     )
 

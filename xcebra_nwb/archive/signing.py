@@ -1,4 +1,7 @@
-"""Signatures by which what the cache holds is known again; the key is the user's, and lies outside the cache."""
+"""Sign files in the cache, so that changed ones are recognised.
+
+The key belongs to the user and lies outside the cache.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ logger = logging.getLogger("xcebra_nwb")
 
 
 def signature(*parts: str | bytes) -> bytes:
-    """Return the signature of ``parts``, told apart from every other division of the same bytes."""
+    """Return the signature of several parts.
+
+    Other parts with the same bytes in total have another signature.
+    """
     made = hashlib.blake2b(key=_key(str(_folder())), digest_size=SIZE)
     for part in parts:
         content = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
@@ -30,9 +36,9 @@ def signature(*parts: str | bytes) -> bytes:
     return made.digest()
 
 
-def is_signed(found: bytes, *parts: str | bytes) -> bool:
-    """Return whether ``found`` is the signature of ``parts``."""
-    return hmac.compare_digest(found, signature(*parts))
+def is_signed(claimed: bytes, *parts: str | bytes) -> bool:
+    """Return whether the first argument is the signature of the parts."""
+    return hmac.compare_digest(claimed, signature(*parts))
 
 
 def _folder() -> Path | str:
@@ -44,7 +50,10 @@ def _folder() -> Path | str:
 
 @lru_cache
 def _key(folder: str) -> bytes:
-    """The user's key, made at the first call; one for this process alone where none can be kept."""
+    """Return the user's key, made at the first call.
+
+    Where no key can be kept, it is valid for this process only.
+    """
     try:
         return _kept(own_folder(Path(folder), REMEDY) / KEY) if folder else _unkept("this user has no home folder")
     except (UsageError, OSError) as error:
@@ -52,29 +61,31 @@ def _key(folder: str) -> bytes:
 
 
 def _unkept(problem: str) -> bytes:
-    logger.warning("%s: no key of the cache is kept, and every file is verified by its digest (%s)", problem, REMEDY)
+    logger.warning(
+        "%s: the key of the cache cannot be saved, so every file is verified by its digest (%s)", problem, REMEDY
+    )
     return os.urandom(SIZE)
 
 
-def _kept(place: Path) -> bytes:
-    with FileLock(place.with_suffix(".lock")):
-        held = _read(place)
-        if held is None:  # one that others could read or write may have signed anything
+def _kept(path: Path) -> bytes:
+    with FileLock(path.with_suffix(".lock")):
+        held = _read(path)
+        if held is None:  # a key that others could use may have signed anything
             held = os.urandom(SIZE)
-            with atomic(place) as temporary:
+            with atomic(path) as temporary:
                 descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(descriptor, "wb") as stream:
                     stream.write(held)
         return held
 
 
-def _read(place: Path) -> bytes | None:
+def _read(path: Path) -> bytes | None:
     try:
-        descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError:
         return None
     with os.fdopen(descriptor, "rb") as stream:
-        found = os.fstat(descriptor)
-        foreign = user() is not None and (found.st_uid != user() or found.st_mode & 0o077)
-        content = stream.read(SIZE + 1) if stat.S_ISREG(found.st_mode) and not foreign else b""
+        status = os.fstat(descriptor)
+        foreign = user() is not None and (status.st_uid != user() or status.st_mode & 0o077)
+        content = stream.read(SIZE + 1) if stat.S_ISREG(status.st_mode) and not foreign else b""
     return content if len(content) == SIZE else None

@@ -1,4 +1,7 @@
-"""An asset read where it is: ranges of bytes from the address that the archive signs, anew when it expires."""
+"""Read an asset by ranges of bytes, without downloading it.
+
+The archive signs the address of the content, and signs it again when it expires.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +22,18 @@ if TYPE_CHECKING:
     from requests import Response
 
 TRIES = 6
-EXPIRED = (400, 401, 403)  # what stores say of a signature that is too old
+EXPIRED = (400, 401, 403)  # answers of a server to an expired signature
 TIMEOUT = 30  # s
 logger = logging.getLogger("xcebra_nwb")
 
 
 @contextmanager
 def streamed(row: Session) -> Iterator[RangeFile]:
-    """Yield the file of an asset, open for reading; what is read of it is kept in the cache.
+    """Yield the file of an asset, open for reading; what is read stays in the cache.
 
     Raises:
-        UsageError: the asset is a Zarr, is not in the archive, or a key is missing.
-        Failure: the archive is out of reach, gives no ranges, or holds something else than the table says.
+        UsageError: The asset is a Zarr, is not in the archive, or needs a missing key.
+        Failure: The archive cannot be reached, gives no ranges, or differs from the table.
     """
     if row.path.endswith(".zarr"):
         raise UsageError(f"{row.session}: {row.path}: Zarr is not streamed yet", "set access: download")
@@ -38,11 +41,11 @@ def streamed(row: Session) -> Iterator[RangeFile]:
         with explained(f"{row.session}: {row.path}"):
             size = _checked_size(client, row)
         source = _Ranges(client, row, size)
-        file = RangeFile(row.path, size, source.fetch, cache.own(cache.ranges(row)))
+        file = RangeFile(row.path, size, source.fetch, cache.private_folder(cache.ranges(row)))
         try:
             yield file
         except Exception:
-            if file.failure is not None:  # what was made of a read that failed is not what is wrong
+            if file.failure is not None:  # the error follows from a failed read, which is the true cause
                 raise file.failure from None
             raise
         if file.failure is not None:
@@ -51,7 +54,10 @@ def streamed(row: Session) -> Iterator[RangeFile]:
 
 
 def _checked_size(client: DandiAPIClient, row: Session) -> int:
-    """The size of the asset, if the archive still says what the table says; parts of a file have no digest."""
+    """Return the size of the asset, if the archive states what the table states.
+
+    Ranges of a file have no digest that could be checked.
+    """
     asset = client.get_asset(row.asset_id)
     stated = asset.get_raw_metadata().get("digest") or {}
     for name, wanted in (("dandi:dandi-etag", row.etag), ("dandi:sha2-256", row.sha256)):
@@ -64,20 +70,24 @@ def _checked_size(client: DandiAPIClient, row: Session) -> int:
 
 
 class _Ranges:
-    """Ranges of an asset's bytes; keeps the signed address until it is refused."""
+    """Fetches ranges of an asset; keeps the signed address until it is refused."""
 
     def __init__(self, client: DandiAPIClient, row: Session, size: int) -> None:
         import requests
 
         self._client, self._row, self._size = client, row, size
-        self._session = requests.Session()  # without the key: the store is not the archive
+        self._session = requests.Session()  # without the key, because the content lies on another server
         self._address = ""
 
     def fetch(self, start: int, stop: int) -> bytes:
-        """Return the bytes of a range, tried again with growing pauses.
+        """Return the bytes of a range; try again with growing pauses.
+
+        Args:
+            start: First byte.
+            stop: Byte after the last.
 
         Raises:
-            Failure: no ranges are given, or none arrives.
+            Failure: The server gives no ranges, or no answer arrives.
         """
         import requests
 
@@ -92,7 +102,9 @@ class _Ranges:
             if not problem:
                 return content
         name = f"{self._row.session}: {self._row.path}"
-        raise Failure(f"{name}: bytes {start} to {stop} do not arrive: {problem}", "the same command goes on from here")
+        raise Failure(
+            f"{name}: bytes {start} to {stop} do not arrive: {problem}", "run the same command again to continue"
+        )
 
     def _try(self, start: int, stop: int) -> tuple[bytes, str]:
         if not self._address:
@@ -104,20 +116,20 @@ class _Ranges:
                 return b"", f"the store answers {answer.status_code} to a newly signed address"
             if answer.status_code == 200:
                 name = f"{self._row.session}: {self._row.path}"
-                raise Failure(f"{name}: its store gives no ranges of bytes", "set access: download")
+                raise Failure(f"{name}: its server does not serve ranges of bytes", "set access: download")
             return self._content(answer, start, stop)
 
     def _content(self, answer: Response, start: int, stop: int) -> tuple[bytes, str]:
         if answer.status_code != 206:
             return b"", f"the store answers {answer.status_code}"
-        said = answer.headers.get("Content-Range", "")
-        if said != f"bytes {start}-{stop - 1}/{self._size}":
-            return b"", f"the store answers another range ({said})"
+        stated_range = answer.headers.get("Content-Range", "")
+        if stated_range != f"bytes {start}-{stop - 1}/{self._size}":
+            return b"", f"the store answers another range ({stated_range})"
         content = answer.content
         return (content, "") if len(content) == stop - start else (b"", f"{len(content)} bytes arrive")
 
     def _signed(self) -> str:
-        """The address that the archive's download address leads to now."""
+        """Return the signed address of the content."""
         asset = self._client.get_url(f"/assets/{self._row.asset_id}/download/")
         with explained(f"{self._row.session}: {self._row.path}"):
             answer = self._client.request("GET", asset, json_resp=False, allow_redirects=False)

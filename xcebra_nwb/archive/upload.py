@@ -1,4 +1,7 @@
-"""Results to an archive: what is there already is not sent again, and what somebody else wrote is not touched."""
+"""Upload results to an archive.
+
+Files that are there already are not sent again, and files of others are not changed.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from xcebra_nwb import __version__
 from xcebra_nwb.archive import secrecy
+from xcebra_nwb.archive.access import stays_closed
 from xcebra_nwb.archive.connection import connected, explained
-from xcebra_nwb.archive.embargo import stays_closed
 from xcebra_nwb.archive.publication import Origin, origins
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.nwb.export.read_back import read_export
@@ -30,26 +33,29 @@ def upload(
     sources: Sequence[Origin] = (),
     public: bool = False,
 ) -> dict[str, list[str]]:
-    """Send ``files`` of the dandiset in ``folder`` to the draft of ``dandiset``; return paths by what became of them.
+    """Send files of a dandiset on disk to the draft of a dandiset.
 
-    All files are looked up before the first is sent. ``relatedResource`` of the dandiset is added to; nothing else of
-    its metadata is changed. Interrupted, the same call goes on: what has arrived is ``there``.
+    All files are looked up before the first is sent. Sources are added to ``relatedResource`` of the dandiset; its
+    other metadata stay. After an interruption, the same call continues.
 
     Args:
-        folder: the dandiset on disk.
-        files: of it.
-        dandiset: identifier of the one to send them to.
-        instance: name or address of its archive.
-        sources: what the files were made of, beside what they name themselves.
-        public: make public what not everybody may see.
+        folder: The dandiset on disk.
+        files: The files to send.
+        dandiset: Identifier of the dandiset to send them to.
+        instance: Name or address of its archive.
+        sources: Sources of the files, beside those that the files name themselves.
+        public: Whether data that are not open may become public.
+
+    Returns:
+        Paths of the files by outcome: ``sent``, ``replaced`` or ``there``.
 
     Raises:
-        UsageError: no key, no such dandiset, an asset of that name is not ours, or the dandiset is open and a source is
-            not, and ``public`` is not set.
-        Failure: the archive is out of reach.
+        UsageError: There is no key or no such dandiset, a file of that name is not ours, or data that are not open
+            would become public without ``public``.
+        Failure: The archive cannot be reached.
     """
     lineages = [read_export(file).lineage for file in files]
-    sources = [*sources, *origins(one["address"] for one in lineages if "address" in one)]
+    sources = [*sources, *origins(lineage["address"] for lineage in lineages if "address" in lineage)]
     with connected(instance, dandiset, key=True) as client, explained(f"{instance}:{dandiset}"):
         remote = client.get_dandiset(dandiset, "draft", lazy=False)
         if not stays_closed(remote):
@@ -82,7 +88,9 @@ def _held(remote: RemoteDandiset, path: str) -> RemoteAsset | None:
 
 def _is_ours(asset: RemoteAsset) -> bool:
     activities = asset.get_raw_metadata().get("wasGeneratedBy") or []
-    return any(agent.get("name") == AUTHOR for one in activities for agent in one.get("wasAssociatedWith") or [])
+    return any(
+        agent.get("name") == AUTHOR for activity in activities for agent in activity.get("wasAssociatedWith") or []
+    )
 
 
 def _send(file: Path, folder: Path, remote: RemoteDandiset, held: RemoteAsset | None) -> str:
@@ -99,7 +107,7 @@ def _send(file: Path, folder: Path, remote: RemoteDandiset, held: RemoteAsset | 
 
 
 def _signed(metadata: dict[str, Any]) -> dict[str, Any]:
-    """The metadata of an asset, with who wrote it."""
+    """Return the metadata of an asset with their author."""
     agent = {"schemaKey": "Software", "name": AUTHOR, "version": __version__}
     now = datetime.now(UTC).isoformat()
     activity = {"schemaKey": "Activity", "name": "xCEBRA attribution", "endDate": now, "wasAssociatedWith": [agent]}
@@ -112,7 +120,11 @@ def _relate(remote: RemoteDandiset, folder: Path) -> None:
     prepared = yaml.safe_load((folder / "dandiset.yaml").read_text(encoding="utf-8"))
     current: Mapping[str, Any] = remote.get_raw_metadata()
     related = list(current.get("relatedResource") or [])
-    known = {(one.get("relation"), one.get("identifier")) for one in related}
-    new = [one for one in prepared["relatedResource"] if (one["relation"], one["identifier"]) not in known]
+    known = {(resource.get("relation"), resource.get("identifier")) for resource in related}
+    new = [
+        resource
+        for resource in prepared["relatedResource"]
+        if (resource["relation"], resource["identifier"]) not in known
+    ]
     if new:
         remote.set_raw_metadata({**current, "relatedResource": related + new})

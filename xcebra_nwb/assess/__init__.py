@@ -1,1 +1,1 @@
-"""How sure are we: nulls, decoding, consistency, identifiability, verdicts."""
+"""Judge how sure a map is: conditions, decoding, consistency and verdicts."""

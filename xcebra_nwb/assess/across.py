@@ -1,7 +1,8 @@
-"""One space: a label read in one session by decoders that know the latents of other sessions only.
+"""Decoding across sessions of a shared latent space.
 
-Encoders that were trained apart have latents of their own, and a decoder of one session fails in another. In one space
-it need not: the score says how far the latents of a label mean the same in all sessions.
+A label is read in one session by decoders that know the latents of other sessions only. Encoders that were trained
+separately have latents of their own, and a decoder of one session fails in another. In a shared latent space it need
+not: the score says how far the latents of a label mean the same in all sessions.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ Files = tuple[xr.Dataset, xr.Dataset, xr.Dataset]  # session, training, embeddin
 
 @dataclass(frozen=True)
 class View:
-    """A session of the space: its latents, and which row of them each member is."""
+    """One session of the shared space: its latents and the member of each row."""
 
     latents: Latents
     members: list[Key]
@@ -45,16 +46,21 @@ class View:
         return self.latents.label(name, self.members.index(member))
 
 
-def across_sessions(directory: Path, own: Files) -> dict[str, Any]:
-    """Return how well every label of a session is read by decoders of the sessions that it shares a space with.
+def across_sessions(directory: Path, session_files: Files) -> dict[str, Any]:
+    """Return how well decoders of other sessions read the labels of a session.
+
+    The other sessions are those that share its latent space.
 
     Args:
-        directory: of the session; the others are where its training.nc says, seen from there.
-        own: the session's files.
+        directory: folder of the session; its training.nc names the others relative to it.
+        session_files: session, training and embedding of the session.
+
+    Returns:
+        The names of the other sessions, the reason why some or all are missing, and by label the scores.
     """
-    training = own[1]
+    training = session_files[1]
     others, missing = _others(directory, training)
-    opened = [own, *others.values()]
+    opened = [session_files, *others.values()]
     sessions = comparable([session for session, _, _ in opened])
     views = [View(Latents(s, t, e), keys(t)) for s, (_, t, e) in zip(sessions, opened, strict=True)]
     named = zip(*(training[name].values for name in ("label", "first_latent", "last_latent")), strict=True)
@@ -69,7 +75,7 @@ def _others(directory: Path, training: xr.Dataset) -> tuple[dict[str, Files], li
     named: dict[str, str] = {}
     for attr in ("trained_with", "aligned_to"):
         named |= json.loads(training.attrs.get(attr, "{}"))
-    found: dict[str, Files] = {}
+    opened: dict[str, Files] = {}
     missing = []
     for name, where in named.items():
         folder = directory / where
@@ -80,19 +86,20 @@ def _others(directory: Path, training: xr.Dataset) -> tuple[dict[str, Files], li
         if other.attrs.get("space") != training.attrs["space"]:
             missing.append(f"{name} was trained again since")
             continue
-        found[name] = (load(folder / "session.nc"), other, load_dataset(folder / "embedding.nc", ("embedding",)))
-    return found, missing
+        opened[name] = (load(folder / "session.nc"), other, load_dataset(folder / "embedding.nc", ("embedding",)))
+    return opened, missing
 
 
 def _label(
     name: str, kind: str, block: tuple[int, int], views: Sequence[View], others: Sequence[str]
 ) -> dict[str, Any]:
-    own, *rest = views
+    tested, *rest = views
 
     def score(member: Key, fitted: Sequence[View]) -> float:
-        return _score(name, kind, block, member, own, fitted)
+        return _score(name, kind, block, member, tested, fitted)
 
-    seeds, nulls = ([own.members[m] for m in chosen] for chosen in (own.latents.seeds, own.latents.nulls(name)))
+    chosen = (tested.latents.seeds, tested.latents.nulls(name))
+    seeds, nulls = ([tested.members[number] for number in numbers] for numbers in chosen)
     by_seed = [score(member, rest) for member in seeds]
     return {
         "score": mean_of_known(by_seed),
@@ -106,11 +113,11 @@ def _label(
     }
 
 
-def _score(name: str, kind: str, block: tuple[int, int], member: Key, own: View, fitted: Sequence[View]) -> float:
+def _score(name: str, kind: str, block: tuple[int, int], member: Key, tested: View, fitted: Sequence[View]) -> float:
     """The score on the held-out part of ``own`` of a decoder of all of ``fitted``, with as many samples as of one."""
-    every = [*fitted, own]
+    every = [*fitted, tested]
     latents = np.concatenate([view.block(member, block) for view in every])
     values = np.concatenate([view.label(name, member) for view in every])
     first = np.cumsum([0, *(len(view.latents.bins) for view in fitted)])
     train = [start + view.latents.train[:: len(fitted)] for start, view in zip(first, fitted, strict=False)]
-    return decoding_score(latents, values, np.concatenate(train), first[-1] + own.latents.test, kind)
+    return decoding_score(latents, values, np.concatenate(train), first[-1] + tested.latents.test, kind)

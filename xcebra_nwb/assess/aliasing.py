@@ -1,4 +1,4 @@
-"""Does what the encoder sees determine the label? Values far apart that look the same are aliases of each other."""
+"""Aliasing: values of a label that are far apart but look the same to the encoder."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ FAR = 1.0  # distance of the groups over the label's standard deviation
 
 
 def aliased_share(features: Floats, targets: Floats, train: NDArray, test: NDArray) -> float:
-    """Return the share of held-out bins whose nearest training bins hold two tight groups of labels far apart.
+    """Return the share of held-out bins at which two far values look the same.
 
-    Noise spreads the labels of similar bins round one value; only when the activity is the same at two values do they
-    fall into two groups.
+    Noise spreads the labels of similar bins round one value. Only where the activity is the same at two values do the
+    labels of the nearest training bins fall into two tight groups far apart.
 
     Args:
-        features: (sample, feature) in which bins are near or far: latents, or activity.
-        targets: (sample, axis) the label at unit variance, an angle as cosine and sine.
-        train: sample numbers among which neighbours are looked for.
-        test: held-out sample numbers.
+        features: latents or activity (sample, feature), in which neighbours are looked for.
+        targets: the label at unit variance (sample, axis), an angle as cosine and sine.
+        train: numbers of the training samples.
+        test: numbers of the held-out samples.
+
+    Returns:
+        The share; NaN with too few training samples.
     """
     if len(train) < 2 * NEIGHBOURS or not len(test):
         return float("nan")
@@ -40,9 +43,20 @@ def aliased_share(features: Floats, targets: Floats, train: NDArray, test: NDArr
 
 
 def two_groups(values: Floats) -> tuple[Floats, Floats]:
-    """Return the width and the distance (bin,) of two groups that ``values`` (bin, neighbour, axis) are divided into.
+    """Return the width and the distance of the two groups that values fall into.
 
-    They are divided along their main axis, where the variance within the groups is least.
+    Values are divided along their main axis, where the variance within the groups is least.
+
+    Args:
+        values: (bin, neighbour, axis).
+
+    Returns:
+        Standard deviation within the groups, and distance between their means, (bin,) each.
+
+    >>> low, high = np.linspace(-0.1, 0.1, 10), np.linspace(2.9, 3.1, 10)
+    >>> width, distance = two_groups(np.r_[low, high][None, :, None])
+    >>> width.round(3).tolist(), distance.round(3).tolist()
+    ([0.064], [3.0])
     """
     centred = values - values.mean(axis=1, keepdims=True)
     main = np.linalg.svd(centred, full_matrices=False)[2][:, 0]  # (bin, axis)

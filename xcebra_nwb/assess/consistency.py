@@ -6,29 +6,28 @@ noise structure. So the agreement of the null-corrected maps, and of the nulls a
 
 from __future__ import annotations
 
-from itertools import combinations, permutations
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
-from xcebra_nwb.assess.linear import linear_prediction
+from xcebra_nwb.assess.identifiability import linear_prediction
 from xcebra_nwb.attribution.null_test import LEAST_NULLS, log_share, null_score
 from xcebra_nwb.xcebra.decoding import explained
 
 Floats = NDArray[np.float64]
 
 
-def map_agreement(maps: Floats) -> float:
-    """Return Spearman's correlation over units, mean over the pairs of ``maps`` (map, unit); NaN for fewer than two."""
-    maps = maps[:, np.isfinite(maps).all(axis=0)]
-    if len(maps) < 2 or maps.shape[1] < 3 or (np.ptp(maps, axis=1) == 0).any():
-        return float("nan")
-    return float(np.mean([spearmanr(a, b).statistic for a, b in combinations(maps, 2)]))
-
-
 def corrected_maps(seeds: Floats, nulls: Floats) -> Floats:
-    """Return each seed's map (seed, unit) as z over the nulls (null, unit); no rows when there are too few nulls."""
+    """Return the map of each seed as z over the nulls, (seed, unit).
+
+    Args:
+        seeds: maps (seed, unit).
+        nulls: maps (null, unit).
+
+    Returns:
+        The corrected maps; no rows when there are too few nulls.
+    """
     if len(nulls) < LEAST_NULLS or not len(seeds):
         return np.empty((0, seeds.shape[1]))
     log_null = log_share(nulls)
@@ -36,10 +35,17 @@ def corrected_maps(seeds: Floats, nulls: Floats) -> Floats:
 
 
 def embedding_agreement(latents: Floats) -> float:
-    """Return how well one seed's latents are a linear map of another's: R2, mean over latents and ordered pairs.
+    """Return how well the latents of one seed are a linear map of another's.
 
     Args:
-        latents: (seed, sample, latent), held-out samples.
+        latents: held-out samples (seed, sample, latent).
+
+    Returns:
+        R2, mean over latents and ordered pairs of seeds; NaN for fewer than two seeds.
+
+    >>> one = np.random.default_rng(0).normal(size=(50, 2))
+    >>> round(embedding_agreement(np.stack([one, one @ [[2.0, 1.0], [0.0, 3.0]]])), 6)
+    1.0
     """
     if len(latents) < 2 or latents.shape[1] < 2:
         return float("nan")

@@ -1,4 +1,4 @@
-"""The evidence on one label as assessment.json holds it: decoding, consistency, loss, each beside its nulls."""
+"""The evidence on one label for assessment.json: decoding, consistency and loss, each beside its nulls."""
 
 from __future__ import annotations
 
@@ -8,16 +8,26 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, map_agreement
+from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement
 from xcebra_nwb.assess.identifiability import NO_OTHERS
 from xcebra_nwb.assess.latents import Latents
-from xcebra_nwb.attribution.comparison import known_nulls
+from xcebra_nwb.attribution.comparison import known_nulls, map_agreement
 from xcebra_nwb.attribution.null_test import LEAST_NULLS, TOO_FEW
 from xcebra_nwb.xcebra.decoding import METRICS, decoding_score
 
 
 def decoding(name: str, kind: str, block: tuple[int, int], latents: Latents) -> dict[str, Any]:
-    """Return the held-out decoding of every member from the label's block, and how the seeds stand to the nulls."""
+    """Return the held-out decoding of a label from its block, beside its nulls.
+
+    Args:
+        name: name of the label.
+        kind: continuous, circular or discrete.
+        block: first latent of the label's block, and the one after its last.
+        latents: the embedding at the usable bins, and its split.
+
+    Returns:
+        The score of every seed and null, the mean over seeds, its z and its rank p among the nulls.
+    """
 
     def score(member: int) -> float:
         columns = latents.values[member][:, block[0] : block[1]]
@@ -39,7 +49,16 @@ def decoding(name: str, kind: str, block: tuple[int, int], latents: Latents) -> 
 
 
 def consistency(maps: xr.Dataset, latents: Latents, block: tuple[int, int]) -> dict[str, Any]:
-    """Return how well seeds agree: on raw and null-corrected maps, and on the block; and nulls among themselves."""
+    """Return how well seeds agree, beside the agreement of the nulls.
+
+    Args:
+        maps: attribution.nc of one label.
+        latents: the embedding at the usable bins, and its split.
+        block: first latent of the label's block, and the one after its last.
+
+    Returns:
+        The agreement of raw and of null-corrected maps, of the nulls' maps, and of the block.
+    """
     seeds = maps["attribution_seeds"].isel(method=0).transpose("seed", "unit").values
     nulls = known_nulls(maps["null"].transpose("null", "unit").values)
     held_out = latents.values[latents.seeds][:, latents.test, block[0] : block[1]]
@@ -54,7 +73,13 @@ def consistency(maps: xr.Dataset, latents: Latents, block: tuple[int, int]) -> d
 
 
 def loss(name: str, training: xr.Dataset, latents: Latents) -> dict[str, Any]:
-    """Return the label's held-out loss beside chance and those of the nulls, and its units."""
+    """Return the held-out loss of a label beside chance and its nulls.
+
+    Args:
+        name: name of the label.
+        training: training.nc.
+        latents: the embedding at the usable bins, and its split.
+    """
     objective = int(np.flatnonzero(training["label"].values == name)[0])
     held_out = training["held_out_loss"].values[:, objective]
     return {
@@ -66,7 +91,11 @@ def loss(name: str, training: xr.Dataset, latents: Latents) -> dict[str, Any]:
 
 
 def leaks(numbers: dict[str, float]) -> dict[str, Any]:
-    """Return the leak of a label's block from the other latents, by neighbours and linearly, held-out R2."""
+    """Return the leak of a label's block, by neighbours and linearly.
+
+    Args:
+        numbers: the numbers of the label's conditions.
+    """
     return {
         "score": numbers["leak"],
         "linear": numbers["linear_leak"],
@@ -75,6 +104,10 @@ def leaks(numbers: dict[str, float]) -> dict[str, Any]:
 
 
 def mean_of_known(values: list[float]) -> float:
-    """Return the mean of what is not NaN; NaN when nothing is known."""
+    """Return the mean of the values that are not NaN; NaN when there are none.
+
+    >>> mean_of_known([1.0, math.nan, 3.0])
+    2.0
+    """
     known = [v for v in values if np.isfinite(v)]
     return float(np.mean(known)) if known else math.nan

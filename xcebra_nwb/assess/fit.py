@@ -13,13 +13,16 @@ BEFORE = (0.7, 0.8)  # shares of the steps between which it is compared with the
 
 @dataclass(frozen=True)
 class Fit:
-    """Shares of the chance level, or of the way that the training loss went below it; NaN where it went none.
+    """How far the loss of a label went below chance, and whether it has settled.
+
+    The numbers are shares of the chance level, or of the way that the training loss went below it. They are NaN where
+    it went none.
 
     Attributes:
-        gain: by which the held-out loss of the seeds lies below chance.
-        gain_over_nulls: by which it lies below the best null's.
-        generalisation: of the training loss's way below chance that held-out bins go too.
-        still_falling: of that way, what the loss went in the last fifth of the steps.
+        gain: share of chance by which the held-out loss of the seeds lies below it.
+        gain_over_nulls: share of chance by which it lies below the best null's.
+        generalisation: share of the training loss's way below chance that the held-out loss goes too.
+        still_falling: share of that way that the training loss went in the last fifth of the steps.
     """
 
     gain: float
@@ -34,10 +37,14 @@ def fit_of(
     """Return the fit of an objective.
 
     Args:
-        loss: (seed, record) while training.
-        held_out: (seed,) after it.
-        nulls: (null,) held out; losses of nulls.
-        chance: the loss of an encoder that tells nothing.
+        loss: training loss of the seeds (seed, record).
+        held_out: held-out loss of the seeds after training, (seed,).
+        nulls: held-out loss of the nulls, (null,).
+        chance: loss of an encoder that carries no information.
+
+    >>> course = np.array([[3.0] * 80 + [2.0] * 20])
+    >>> fit_of(course, np.array([3.0]), np.array([3.5]), chance=4.0)
+    Fit(gain=0.25, gain_over_nulls=0.125, generalisation=0.5, still_falling=0.5)
     """
     course, tested = loss.astype(float).mean(axis=0), float(held_out.mean())
     early, late = (int(share * len(course)) for share in BEFORE)

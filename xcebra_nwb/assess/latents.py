@@ -1,4 +1,4 @@
-"""What a session's encoders made of its usable bins, beside the labels as each of them saw them."""
+"""The embedding at the usable bins, beside the labels as each encoder saw them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Latents:
         latents = embedding["embedding"]
         self.bins = np.flatnonzero(np.isfinite(latents[0].values).all(axis=1))
         self.values = np.empty((len(latents), len(self.bins), latents.shape[2]), latents.dtype)
-        for member, own in enumerate(self.values):  # the file may hold them, and what they are read from, one by one
-            own[:] = latents[member].values[self.bins]
+        for member, rows in enumerate(self.values):  # one at a time: the file may be larger than memory
+            rows[:] = latents[member].values[self.bins]
         split = training["split"].values[self.bins]
         self.train, self.test = np.flatnonzero(split == TRAIN), np.flatnonzero(split == HELD_OUT)
         self.seeds = members.seeds(training)
         self._session, self._training = session, training
 
     def nulls(self, name: str) -> list[int]:
-        """Return the numbers of the members for which the label was broken."""
+        """Return the numbers of the members that are nulls of the label."""
         return members.nulls(self._training, name)
 
     def label(self, name: str, member: int) -> NDArray:

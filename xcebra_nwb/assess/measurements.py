@@ -1,4 +1,4 @@
-"""The number of every condition of a label, from the files of its session."""
+"""The number of every condition in :mod:`xcebra_nwb.assess.conditions`, from the files of a session."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcebra_nwb.assess.activity import explained_sharing, window_features
 from xcebra_nwb.assess.aliasing import aliased_share
+from xcebra_nwb.assess.conditions import RULES, Measure
 from xcebra_nwb.assess.evidence import mean_of_known
 from xcebra_nwb.assess.fit import fit_of
 from xcebra_nwb.assess.identifiability import leak, linear_leak, mixing, saturated_share, spanned_directions
+from xcebra_nwb.assess.label_course import (
+    covered_share,
+    fewest_visits,
+    independent_samples,
+    kernel_statistics,
+    steps_by_value,
+)
 from xcebra_nwb.assess.latents import Latents
-from xcebra_nwb.assess.shared import explained_sharing
-from xcebra_nwb.assess.steps import kernel_statistics, steps_by_place
-from xcebra_nwb.assess.visits import covered_share, fewest_visits, independent_samples
-from xcebra_nwb.assess.window import window_features
 from xcebra_nwb.attribution.comparison import partner
 from xcebra_nwb.core.config.objectives import Objective
 from xcebra_nwb.core.config.schema import Config
@@ -32,10 +37,11 @@ Floats = NDArray[np.float64]
 MOST_TRAIN, MOST_TEST = 10_000, 2_000  # bins from which and on which the activity itself is decoded, evenly spaced
 
 
-class Numbers:
-    """What the conditions of all labels of a session share: its activity, its encoders, its settings.
+class Measurements:
+    """The number of every condition of a session's labels.
 
-    ``inputs`` (time, unit) is what the encoders see; it may be a map of a file, and only parts of it are read at once.
+    What all labels share (activity, encoders, settings) is prepared once. A measure is a function from the name of a
+    label to the numbers of the rules in :data:`xcebra_nwb.assess.conditions.RULES` that name it in ``measured_by``.
     """
 
     def __init__(
@@ -46,6 +52,15 @@ class Numbers:
         latents: Latents,
         inputs: NDArray[np.number],
     ) -> None:
+        """Prepare what all labels share.
+
+        Args:
+            session: session.nc.
+            training: training.nc.
+            attribution: attribution.nc.
+            latents: the embedding at the usable bins, and its split.
+            inputs: the encoder's input (time, unit); it may be mapped from a file, and is read in parts.
+        """
         self._session, self._training, self._attribution, self._latents = session, training, attribution, latents
         settings = Config.model_validate(json.loads(training.attrs["config"]))
         self._clip = settings.encoder.clip
@@ -53,7 +68,7 @@ class Numbers:
         self._decoded, parts = np.r_[train, test], np.split(np.arange(len(train) + len(test)), [len(train)])
         window, trained = WINDOWS[settings.encoder.architecture], latents.bins[latents.train]
         features = window_features(inputs, latents.bins[self._decoded], window, trained, len(train))
-        self._activity = Decoder(features, *parts)
+        self._decoder = Decoder(features, *parts)
         segment = session["segment"].values[latents.bins]
         self._follows = (np.diff(latents.bins) == 1) & (np.diff(segment) == 0)
         self._generator = np.random.default_rng(settings.random_seed)
@@ -63,27 +78,33 @@ class Numbers:
             lambda z: explained_sharing(z, inputs, latents.bins, latents.train, latents.test, self._generator)
         )
 
-    def of(self, name: str, score: float) -> dict[str, float]:
-        """Return the number of every rule of :mod:`xcebra_nwb.assess.rules` for a label, NaN where it does not apply.
+    def of(self, label: str, decoding_score: float) -> dict[str, float]:
+        """Return the number of every rule for a label, NaN where it does not apply.
 
         Args:
-            name: the label's.
-            score: its held-out decoding from its block.
+            label: name of the label.
+            decoding_score: held-out decoding of the label from its block.
         """
-        found = {
-            "shared_explained": self._explained,
-            "penalty": float(self._training["regularizer_weight"].values[-1]),
-            "lost_by_encoder": self._decoded_from_activity(name) - score,
+        measures: dict[Measure, Callable[[str], dict[str, float]]] = {
+            "fit": self._fit,
+            "block": self._block,
+            "activity": lambda name: self._activity(name, decoding_score),
+            "map": self._map,
+            "course": self._course,
+            "steps": self._steps,
+            "classes": self._classes,
+            "training": self._weights,
         }
-        for part in (self._of_the_fit, self._of_the_block, self._of_the_map, self._of_the_label):
-            found |= part(name)
-        return found
+        numbers: dict[str, float] = {}
+        for measure in dict.fromkeys(rule.measured_by for rule in RULES):
+            numbers |= measures[measure](label)
+        return numbers
 
     def _over_seeds(self, measure: Callable[[Floats], float]) -> float:
         """The mean over seeds of what ``measure`` makes of their latents (sample, latent)."""
         return mean_of_known([measure(self._latents.values[seed]) for seed in self._latents.seeds])
 
-    def _of_the_fit(self, name: str) -> dict[str, float]:
+    def _fit(self, name: str) -> dict[str, float]:
         latents, objective = self._latents, self._objective(name)
         held_out = self._training["held_out_loss"].values[:, objective]
         fit = fit_of(
@@ -99,7 +120,7 @@ class Numbers:
             "still_falling": fit.still_falling,
         }
 
-    def _of_the_block(self, name: str) -> dict[str, float]:
+    def _block(self, name: str) -> dict[str, float]:
         maps, train, test = self._attribution.sel(label=name), self._latents.train, self._latents.test
         first, last = int(maps["first_latent"]), int(maps["last_latent"])
         values, kind = self._true(name)
@@ -116,11 +137,12 @@ class Numbers:
             "aliasing": self._over_seeds(lambda z: aliased(z[:, first:last])),
         }
 
-    def _decoded_from_activity(self, name: str) -> float:
+    def _activity(self, name: str, decoding_score: float) -> dict[str, float]:
         values, kind = self._true(name)
-        return self._activity.score(values[self._decoded], kind)
+        from_activity = self._decoder.score(values[self._decoded], kind)
+        return {"shared_explained": self._explained, "lost_by_encoder": from_activity - decoding_score}
 
-    def _of_the_map(self, name: str) -> dict[str, float]:
+    def _map(self, name: str) -> dict[str, float]:
         maps = self._attribution.sel(label=name)
         first, last = int(maps["first_latent"]), int(maps["last_latent"])
         inverted = self._attribution.attrs["tested_method"] == "inverted_neuron_gradient"
@@ -134,16 +156,15 @@ class Numbers:
             "methods_agree": float(maps["agreement"]) if _inverse_and_gradient(maps) else math.nan,
         }
 
-    def _of_the_label(self, name: str) -> dict[str, float]:
-        values, kind = self._true(name)
-        targets, latents = label_features(values, kind), self._latents
-        found = {
+    def _course(self, name: str) -> dict[str, float]:
+        targets, latents = label_features(*self._true(name)), self._latents
+        return {
             "independent_samples": independent_samples(targets),
             "covered": covered_share(targets, latents.train, latents.test),
         }
-        return found | self._of_its_steps(name, values, kind) | _of_its_classes(values, kind)
 
-    def _of_its_steps(self, name: str, values: NDArray, kind: str) -> dict[str, float]:
+    def _steps(self, name: str) -> dict[str, float]:
+        values, kind = self._true(name)
         objective = self._moved_by.get(name)
         if objective is None:
             return dict.fromkeys(("step_size", "step_anisotropy", "step_leaps", "step_by_place"), math.nan)
@@ -154,8 +175,18 @@ class Numbers:
             "step_size": kernel.size,
             "step_anisotropy": kernel.anisotropy,
             "step_leaps": kernel.leaps,
-            "step_by_place": steps_by_place(values, self._follows, kind),
+            "step_by_place": steps_by_value(values, self._follows, kind),
         }
+
+    def _classes(self, name: str) -> dict[str, float]:
+        values, kind = self._true(name)
+        if kind != "discrete":
+            return {"fewest_visits": math.nan, "rarest_class": math.nan}
+        share = np.unique(values, return_counts=True)[1].min() / len(values)
+        return {"fewest_visits": float(fewest_visits(values)), "rarest_class": float(share)}
+
+    def _weights(self, _name: str) -> dict[str, float]:
+        return {"penalty": float(self._training["regularizer_weight"].values[-1])}
 
     def _true(self, name: str) -> tuple[NDArray, str]:
         """The label as the seeds saw it, (sample, axis) or codes (sample,), and its kind."""
@@ -166,7 +197,15 @@ class Numbers:
 
 
 def moving_objectives(config: Config, session: xr.Dataset, split: Split) -> dict[str, Objective]:
-    """Return by label the objectives that draw positives by a step of it; none where the encoders were supervised."""
+    """Return the objectives that draw positives by a step of a label, by label.
+
+    Empty where the encoders were supervised.
+
+    Args:
+        config: of the training.
+        session: session.nc.
+        split: of the session.
+    """
     if config.training.loss == "supervised":
         return {}
     objectives, _ = resolve(config, session, split)
@@ -178,10 +217,3 @@ def _inverse_and_gradient(maps: xr.Dataset) -> bool:
     methods = [str(method) for method in maps["method"].values]
     other = partner(methods)
     return other is not None and {methods[0], methods[other]} == {"inverted_neuron_gradient", "neuron_gradient"}
-
-
-def _of_its_classes(values: NDArray, kind: str) -> dict[str, float]:
-    if kind != "discrete":
-        return {"fewest_visits": math.nan, "rarest_class": math.nan}
-    share = np.unique(values, return_counts=True)[1].min() / len(values)
-    return {"fewest_visits": float(fewest_visits(values)), "rarest_class": float(share)}

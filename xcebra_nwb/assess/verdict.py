@@ -1,4 +1,4 @@
-"""The verdict on a label, by written rules (docs/verdicts.md), in words."""
+"""The verdict on a label in words, by the written rules of docs/reference/verdicts.md."""
 
 from __future__ import annotations
 
@@ -7,57 +7,48 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xcebra_nwb.assess.conditions import Condition, Verdict, broken
+from xcebra_nwb.assess.conditions import Condition, Verdict, violations
+from xcebra_nwb.attribution.null_test import LEAST_NULLS
 
 READABLE = frozenset({"supported", "weak"})  # verdicts under which single units may be said to carry the label
+SIGNIFICANT = 0.05  # q, the false discovery rate at which units are said to stand out
 
 LEAST_SCORE = 0.05  # held-out decoding below this is no code worth mapping
 LEAST_EXCESS = 0.1  # by which it must beat the best null (or chance); a null's score below 0 is worth 0
-LEAST_NULLS = 3
 LEAST_CONSISTENCY = 0.5  # Spearman's correlation of the null-corrected maps of two seeds
-
-LEAST_GAIN = 0.01  # share of its chance level by which the held-out loss lies below it
-LEAST_NULL_GAIN = 0.0  # the same share, below the best null's loss
-LEAST_GENERALISATION = 0.25  # share of the training loss's way below chance that held-out bins go too
-MOST_FALLING = 0.15  # share of that way which the loss went in the last fifth of the steps
-MOST_LEAK = 0.9  # R2 of the block from the other latents
-MOST_MIXED = 0.8  # R2 of what the other latents do on their own, from the block
-LEAST_RANK = 0.5  # directions of the block that survive the rank-aware inverse
-LEAST_RANK_SHARE = 0.5  # the same over the label's dimensions
-MOST_IDLE = 1.25  # the same over the directions along which the block varies
-LEAST_USABLE = 0.5  # share of the bins whose Jacobian is not zero
-MOST_SATURATED = 0.25  # share of the block's outputs at the clip
-LEAST_SHARED = 0.5  # share of what the units have in common that follows from the latents
-MOST_ALIASED = 0.2  # share of held-out bins whose neighbours hold two values of the label far apart
-MOST_LOST = 0.3  # by which the activity itself decodes the label better than its block does
-LEAST_AGREEMENT = 0.5  # Spearman's correlation over units of the tested map and the neuron gradient's
-MOST_STEP = 0.7  # a step by which positives are drawn over the label's standard deviation
-MOST_ANISOTROPY = 25.0  # largest over smallest variance of the steps over all directions
-MOST_LEAPS = 0.5  # share of the steps' variance that comes in leaps
-MOST_BY_PLACE = 0.5  # R2 of a step's length from where it was taken
-LEAST_INDEPENDENT = 10.0  # independent samples that the label's course is worth
-LEAST_VISITS = 3  # to the class visited least
-LEAST_CLASS = 0.02  # share of the bins in the rarest class
-LEAST_COVERED = 0.9  # share of held-out bins whose label training saw the like of
-LEAST_PENALTY = 1e-6  # weight of the Jacobian penalty at the end
 MOST_PREDICTED = 0.5  # score of the label from another label, above which the two are confounded
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the verdict is made of beside the conditions; NaN where it cannot be known."""
+    """The numbers of a verdict beside the conditions; NaN where one cannot be known.
 
-    score: float  # held-out decoding, mean over seeds
+    Attributes:
+        score: held-out decoding, mean over seeds.
+        null_scores: the same of every null.
+        consistency: agreement of the seeds' null-corrected maps.
+        significant: number of units that stand out.
+        units: number of units that were tested.
+        confounded: labels that predict this one, and how well.
+        without_null: the reason why no null is left, where nulls were asked for.
+    """
+
+    score: float
     null_scores: tuple[float, ...]
-    consistency: float  # of null-corrected maps
+    consistency: float
     significant: int
     units: int
-    confounded: tuple[tuple[str, float], ...] = ()  # labels that predict this one, and how well
-    without_null: str = ""  # why no null is left, where nulls were asked for
+    confounded: tuple[tuple[str, float], ...] = ()
+    without_null: str = ""
 
 
 def verdict(evidence: Evidence, conditions: Sequence[Condition]) -> tuple[Verdict, str]:
-    """Return the verdict and the reason for it, one sentence."""
+    """Return the verdict and the reason for it, one sentence.
+
+    Args:
+        evidence: decoding, consistency and confounded labels.
+        conditions: the conditions of the label.
+    """
     nulls = [score for score in evidence.null_scores if np.isfinite(score)]
     score = f"held-out decoding {evidence.score:.2f}"
     if not np.isfinite(evidence.score):
@@ -73,22 +64,23 @@ def verdict(evidence: Evidence, conditions: Sequence[Condition]) -> tuple[Verdic
         )
     if nulls and evidence.score <= max(nulls):
         return "not encoded", f"{score} does not exceed that of its nulls (up to {max(nulls):.2f})"
-    fatal = broken(conditions, "not identifiable")
+    fatal = violations(conditions, "not identifiable")
     if fatal:
         return "not identifiable", f"{score}, but {'; '.join(fatal)}"
-    doubts = [*_doubts(evidence, nulls), *broken(conditions, "weak")]
+    doubts = [*_doubts(evidence, nulls), *violations(conditions, "weak")]
     if doubts:
         return "weak", f"{score}, but {'; '.join(doubts)}"
     return "supported", (
         f"{score} against at most {max(nulls):.2f} for its nulls; seeds agree "
-        f"({evidence.consistency:.2f}); {evidence.significant} of {evidence.units} units at q <= 0.05"
+        f"({evidence.consistency:.2f}); {evidence.significant} of {evidence.units} units at q <= {SIGNIFICANT}"
     )
 
 
 def _at_chance(score: str, conditions: Sequence[Condition]) -> tuple[Verdict, str]:
     """A mean over neighbours decodes nothing where two values look the same, though the loss sees a code."""
     by_name = {condition.name: condition for condition in conditions}
-    if by_name["aliasing"].holds is False and by_name["loss_gain_over_nulls"].value >= LEAST_GAIN:
+    least_gain = by_name["loss_gain"].threshold
+    if by_name["aliasing"].holds is False and by_name["loss_gain_over_nulls"].value >= least_gain:
         return "not identifiable", f"{score} is at chance (0), but the loss sees a code: {by_name['aliasing'].says}"
     return "not encoded", f"{score} is at chance (0)"
 

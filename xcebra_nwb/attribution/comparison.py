@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 Floats = NDArray[np.float64]
 
@@ -21,3 +23,21 @@ def partner(methods: Sequence[str]) -> int | None:
 def known_nulls(maps: Floats) -> Floats:
     """Return the rows of ``maps`` (null, unit) that are the map of a null, and not padding."""
     return maps[np.isfinite(maps).any(axis=1)]
+
+
+def map_agreement(maps: Floats) -> float:
+    """Return Spearman's correlation over units, mean over the pairs of maps.
+
+    Args:
+        maps: (map, unit).
+
+    Returns:
+        The mean correlation; NaN for fewer than two maps or three units.
+
+    >>> round(map_agreement(np.array([[1.0, 2.0, 3.0], [1.0, 2.5, 9.0]])), 6)
+    1.0
+    """
+    maps = maps[:, np.isfinite(maps).all(axis=0)]
+    if len(maps) < 2 or maps.shape[1] < 3 or (np.ptp(maps, axis=1) == 0).any():
+        return float("nan")
+    return float(np.mean([spearmanr(a, b).statistic for a, b in combinations(maps, 2)]))

@@ -5,8 +5,8 @@ size falls as a label is encoded better. So every map is brought to unit norm ov
 from the middle units', is compared unit by unit with those of the nulls.
 
 Seeds are averaged, while a null is a single encoder; encoders of a label that is encoded vary less than those of a
-broken one; and units that carry nothing still move when others carry the label. The docs (method.md, "z, p and q") say
-how the test allows for each.
+broken one; and units that carry nothing still move when others carry the label. The docs (statistics.md, "z, p and q")
+say how the test allows for each.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What the method can do, measured: against simulated truth, against itself with parts removed, against a peer."""
+"""Measure the method against simulated truth, against CEBRA, and against itself."""

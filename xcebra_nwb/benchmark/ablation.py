@@ -1,4 +1,4 @@
-"""Each part of the method removed in turn, and the regulariser's strength from 0 to 10."""
+"""The ablation: each part of the method removed in turn, and the regulariser's weight from 0 to 10."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 
 from xcebra_nwb.benchmark.arrays import session_of
-from xcebra_nwb.benchmark.budget import Budget
-from xcebra_nwb.benchmark.case import Case, Place, Task, perfect_case
+from xcebra_nwb.benchmark.case import Budget, Case, JobContext, Task, perfect_case
 from xcebra_nwb.benchmark.metrics import Score
-from xcebra_nwb.benchmark.simulate.synthetic import SHARED, paper_design
+from xcebra_nwb.benchmark.simulate.two_populations import LABEL, SHARED, paper_design
 from xcebra_nwb.core.config import schema
 
-LABEL = "target"
 LATENTS = 6
 WEIGHT = 0.1
 STRENGTHS = (0.0, 0.001, 0.01, 0.03, 0.3, 1.0, 3.0, 10.0)  # beside that of the whole method
@@ -53,9 +51,16 @@ class Variant:
 
 
 def variants(strengths: tuple[float, ...]) -> list[Variant]:
-    """Return the whole method, the method with each part removed, and with each strength of the regulariser.
+    """Return the variants of the method that are compared.
 
-    The plain inverse, which takes the rank-aware one's place, is among the methods of every variant.
+    They are the whole method, the method with each part removed, and the method with each weight of the regulariser.
+    The plain inverse, which takes the place of the rank-aware one, is among the methods of every variant.
+
+    Args:
+        strengths: weights of the regulariser.
+
+    >>> [variant.name for variant in variants((0.3,))][-1]
+    'λ = 0.3'
     """
     return [
         Variant("whole"),
@@ -70,11 +75,11 @@ def variants(strengths: tuple[float, ...]) -> list[Variant]:
 def cases(size: str) -> list[Case]:
     """Return the jobs of the experiment."""
     design = DESIGNS[size]
-    found = [perfect_case(LABEL)]
+    jobs = [perfect_case(LABEL)]
     for noise in NOISE:
         for variant in variants(design.strengths):
-            found += [_case(design, noise, variant, dataset) for dataset in range(design.datasets)]
-    return found
+            jobs += [_case(design, noise, variant, dataset) for dataset in range(design.datasets)]
+    return jobs
 
 
 def _case(design: Design, noise: str, variant: Variant, dataset: int) -> Case:
@@ -84,21 +89,28 @@ def _case(design: Design, noise: str, variant: Variant, dataset: int) -> Case:
     return Case(f"{noise}-{words}-{dataset}", columns, partial(_work, design, noise, variant, dataset))
 
 
-def _work(design: Design, noise: str, variant: Variant, dataset: int, place: Place) -> list[Score]:
+def _work(design: Design, noise: str, variant: Variant, dataset: int, context: JobContext) -> list[Score]:
     from xcebra_nwb.benchmark.solve import scores  # the list of jobs is made without torch
 
-    return scores(place, task(design, NOISE[noise], variant, dataset))
+    return scores(context, task(design, NOISE[noise], variant, dataset))
 
 
 def task(design: Design, noise: float, variant: Variant, dataset: int) -> Task:
-    """Return a dataset of the paper's design, and how to train on it with something changed."""
+    """Return a dataset of the paper's design, and how a variant trains on it.
+
+    Args:
+        design: size of the experiment.
+        noise: white noise on each unit, in its standard deviations.
+        variant: the method with something changed.
+        dataset: number of the dataset, its seed.
+    """
     generator = np.random.default_rng([LATENTS, dataset])
     data = paper_design(LATENTS, design.samples, generator)
     rates = data.rates + noise * data.rates.std(axis=0) * generator.standard_normal(data.rates.shape)
     outputs = LATENTS if variant.time else LATENTS - SHARED
     label = {"name": LABEL, "positive": "time_delta", "label": LABEL, "outputs": [outputs - SHARED, outputs]}
     time = {"name": "time", "outputs": [0, outputs], "positive": "time"}
-    chosen = schema.validate(
+    config = schema.validate(
         {
             "encoder": {"outputs": outputs, **variant.encoder},
             "objectives": [time, label] if variant.time else [label],
@@ -108,4 +120,4 @@ def task(design: Design, noise: float, variant: Variant, dataset: int) -> Task:
         }
     )
     session = session_of(rates, {LABEL: data.latents[:, SHARED:]})
-    return Task(session, chosen, {LABEL: data.carries[-1]}, data.latents)
+    return Task(session, config, {LABEL: data.carries[-1]}, data.latents)

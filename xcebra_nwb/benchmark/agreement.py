@@ -1,4 +1,4 @@
-"""Do maps agree, how surely, and more than maps of nothing do?"""
+"""The agreement of maps, its interval, and the agreement of maps of labels that mean nothing."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import bootstrap, rankdata
 
-from xcebra_nwb.assess.consistency import corrected_maps, map_agreement
-from xcebra_nwb.attribution.comparison import known_nulls
+from xcebra_nwb.assess.consistency import corrected_maps
+from xcebra_nwb.attribution.comparison import known_nulls, map_agreement
 from xcebra_nwb.attribution.null_test import LEAST_NULLS
 from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.benchmark.table import CONFIDENCE, RESAMPLES
@@ -16,9 +16,15 @@ Floats = NDArray[np.float64]
 
 
 def seeds_agreement(seeds: Floats, nulls: Floats) -> Score:
-    """Return how far the maps ``seeds`` (seed, unit) agree, raw and corrected for ``nulls`` (null, unit).
+    """Return how far the maps of seeds agree, raw and null-corrected.
 
-    Beside it stands how far nulls agree that are corrected, as the seeds are, for one and the same set of other nulls.
+    Args:
+        seeds: maps (seed, unit).
+        nulls: maps (null, unit).
+
+    Returns:
+        The agreements with their intervals. Beside them ``null_agreement``: that of nulls which are corrected, as the
+        seeds are, for one and the same set of other nulls.
     """
     nulls = known_nulls(nulls)
     half = max(LEAST_NULLS, len(nulls) // 2)
@@ -26,11 +32,19 @@ def seeds_agreement(seeds: Floats, nulls: Floats) -> Score:
 
 
 def halves_agreement(seeds: tuple[Floats, Floats], nulls: tuple[Floats, Floats]) -> Score:
-    """Return how far the mean maps of two recordings of the same units agree; what nulls give is across the two."""
-    known = [known_nulls(one) for one in nulls]
-    raw = np.stack([one.mean(axis=0) for one in seeds])
+    """Return how far the mean maps of two recordings of the same units agree.
+
+    Args:
+        seeds: maps (seed, unit) of the first and of the second recording.
+        nulls: maps (null, unit) of the first and of the second recording.
+
+    Returns:
+        The agreements with their intervals. ``null_agreement`` is between nulls of the two recordings.
+    """
+    known = [known_nulls(maps) for maps in nulls]
+    raw = np.stack([maps.mean(axis=0) for maps in seeds])
     corrected = [corrected_maps(mean[None], null) for mean, null in zip(raw, known, strict=True)]
-    first, second = (_each_against_the_others(one) for one in known)
+    first, second = (_each_against_the_others(maps) for maps in known)
     across = [map_agreement(np.stack([a, b])) for a in first for b in second]
     return _scores(raw, np.concatenate(corrected), float(np.mean(across)) if across else float("nan"))
 
@@ -39,15 +53,15 @@ def _each_against_the_others(nulls: Floats) -> Floats:
     """Every null (null, unit) as z over the others; none where there are too few."""
     if len(nulls) <= LEAST_NULLS:
         return np.empty((0, nulls.shape[1]))
-    return np.concatenate([corrected_maps(one[None], np.delete(nulls, n, axis=0)) for n, one in enumerate(nulls)])
+    return np.concatenate([corrected_maps(null[None], np.delete(nulls, n, axis=0)) for n, null in enumerate(nulls)])
 
 
 def _scores(raw: Floats, corrected: Floats, of_nulls: float) -> Score:
-    found = {"null_agreement": of_nulls}
+    score = {"null_agreement": of_nulls}
     for name, maps in (("raw_agreement", raw), ("agreement", corrected)):
         low, high = _interval(maps)
-        found |= {name: map_agreement(maps), f"{name}_low": low, f"{name}_high": high}
-    return found
+        score |= {name: map_agreement(maps), f"{name}_low": low, f"{name}_high": high}
+    return score
 
 
 def _interval(maps: Floats) -> tuple[float, float]:
@@ -55,7 +69,7 @@ def _interval(maps: Floats) -> tuple[float, float]:
     known = maps[:, np.isfinite(maps).all(axis=0)]
     if len(known) < 2 or known.shape[1] < 3:
         return float("nan"), float("nan")
-    found = bootstrap(
+    limits = bootstrap(
         tuple(known),
         mean_spearman,
         paired=True,
@@ -65,13 +79,20 @@ def _interval(maps: Floats) -> tuple[float, float]:
         method="percentile",
         random_state=np.random.default_rng(0),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(limits.low), float(limits.high)
 
 
 def mean_spearman(*maps: Floats, axis: int = -1) -> Floats:
-    """Return the mean over pairs of ``maps`` (..., unit) of Spearman's correlation, for many draws at once.
+    """Return the mean Spearman correlation over pairs of maps, for many draws.
 
     Of M sets of ranks at mean 0 and variance 1 the mean square of their sum is M plus the sum of all correlations.
+
+    Args:
+        *maps: maps (..., unit), one argument a map.
+        axis: of the units.
+
+    >>> round(float(mean_spearman(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 9.0]))), 6)
+    1.0
     """
     ranks = rankdata(np.stack(maps), axis=axis)
     standard = (ranks - ranks.mean(axis=axis, keepdims=True)) / ranks.std(axis=axis, keepdims=True)

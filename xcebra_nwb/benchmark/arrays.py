@@ -1,4 +1,4 @@
-"""A session dataset of arrays in memory: simulated activity and labels, as extraction would have left them."""
+"""A session dataset from arrays in memory: simulated activity and labels, as extraction would give them."""
 
 from __future__ import annotations
 
@@ -22,15 +22,18 @@ def session_of(
     smoothing: float = 0.0,
     bin_width: float = BIN_WIDTH,
 ) -> xr.Dataset:
-    """Return the session (see :mod:`xcebra_nwb.core.session`) of ``activity`` (time, unit) and continuous ``labels``.
+    """Return a session (:mod:`xcebra_nwb.core.session`) of arrays in memory.
 
     Args:
-        activity: rates, or counts if ``units`` is count.
-        labels: by name, (time, axis).
-        valid: (time,) which bins were observed; without it, all. Every stretch of them is a segment.
+        activity: rates, or counts if ``units`` is count, (time, unit).
+        labels: continuous labels by name, (time, axis).
+        valid: whether each bin was observed, (time,); without it, all were. Every stretch of such bins is a segment.
         units: of the activity.
-        smoothing: s, of the Gaussian that the encoder sees the activity through.
+        smoothing: s, standard deviation of the Gaussian through which the encoder sees the activity.
         bin_width: s.
+
+    >>> session_of(np.zeros((4, 2)), {"place": np.zeros((4, 1))})["place"].shape
+    (4, 1)
     """
     bins, count = activity.shape
     observed = np.ones(bins, dtype=bool) if valid is None else valid

@@ -1,7 +1,7 @@
-"""Are p and q what they say? Simulated sessions are trained and tested, and what was found is held against the truth.
+"""Calibration of p and q: simulated sessions are tested, and the units that stand out are compared with the truth.
 
-``python -m xcebra_nwb.benchmark.calibration FOLDER --sessions 20`` writes ``calibration.csv``, a row a session, method
-and label, into the folder, and prints the summary. Run again, it does what is missing.
+``python -m xcebra_nwb.benchmark.calibration FOLDER --sessions 20`` writes ``calibration.csv``, a row for each session,
+method and label, into the folder, and prints the summary. Run again, it does what is missing.
 """
 
 from __future__ import annotations
@@ -41,65 +41,89 @@ SETTINGS = {
 
 
 def tests(session: xr.Dataset, config: Config) -> dict[str, NullTest]:
-    """Return the test of every method's label maps, after a training of the seeds and of every label's nulls."""
-    prepared, chosen = prepare(session, config), options(config)
+    """Train a session and return the test of every method's label maps.
+
+    The seeds and the nulls of every label are trained.
+
+    Args:
+        session: the simulated session.
+        config: how to train and attribute.
+    """
+    prepared, settings = prepare(session, config), options(config)
     inputs, members = torch.as_tensor(encoder_input(session)), prepared.members
     data, generators = prepared.samples(TRAIN), prepared.generators(config)
-    layers = contrastive.train(inputs, prepared.shape, prepared.blocks, data, generators, chosen).layers
-    model = Model(inputs, prepared.shape, layers, prepared.blocks[1:], chosen.contrast)
+    layers = contrastive.train(inputs, prepared.shape, prepared.blocks, data, generators, settings).layers
+    model = Model(inputs, prepared.shape, layers, prepared.blocks[1:], settings.contrast)
     bins = prepared.split.bins
 
     def seen(label: str, member: int) -> NDArray:
         return label_values(session, label, bins, members[member].order(label))[::EVERY]
 
-    found = maps.attribute(
+    attributed = maps.attribute(
         Model(inputs, prepared.shape, layers, model.labels, model.contrast),
         bins[::EVERY],
         inverse_cut(session, model, bins[::EVERY], seen, config.attribution.rank_tolerance),
         config.attribution.methods,
     )
-    return {
-        method: _tested(values, members, [block.name for block in model.labels])
-        for method, values in found.label.items()
-    }
+    names = [block.name for block in model.labels]
+    return {method: _tested(values, members, names) for method, values in attributed.label.items()}
 
 
 def _tested(values: NDArray[np.float64], members: list[Member], labels: list[str]) -> NullTest:
     """The test of label maps (member, label, unit)."""
     seeds = [number for number, member in enumerate(members) if member.null_label is None]
     nulls = [[n for n, m in enumerate(members) if m.null_label and m.null_label.label == label] for label in labels]
-    return score_maps(values[seeds], np.stack([values[own, label] for label, own in enumerate(nulls)], axis=1))
+    null_maps = [values[numbers, label] for label, numbers in enumerate(nulls)]
+    return score_maps(values[seeds], np.stack(null_maps, axis=1))
 
 
 def counted(test: NullTest, carries: NDArray[np.bool_]) -> pd.DataFrame:
-    """Return a row a label: tests of units that carry nothing, how many have p <= 0.05, and what q <= 0.05 found."""
-    found, small = test.q_value <= LEVEL, test.p_value <= LEVEL
+    """Return for every label the counts of true and false discoveries.
+
+    Args:
+        test: the test of the label maps.
+        carries: which unit carries which label, (label, unit).
+
+    Returns:
+        A row for each label: tests of units that carry nothing, how many of them have p <= 0.05, the discoveries at
+        q <= 0.05, and the false ones.
+    """
+    discovered, small = test.q_value <= LEVEL, test.p_value <= LEVEL
     return pd.DataFrame(
         {
             "label": LABELS,
             "null_tests": (~carries).sum(axis=1),
             "small_p": (small & ~carries).sum(axis=1),
-            "found": found.sum(axis=1),
-            "false": (found & ~carries).sum(axis=1),
+            "found": discovered.sum(axis=1),
+            "false": (discovered & ~carries).sum(axis=1),
             "carriers": carries.sum(axis=1),
         }
     )
 
 
 def case(scenario: str, number: int) -> pd.DataFrame:
-    """Return the rows of one simulated session, a row a method and label."""
+    """Return the rows of one simulated session, one for each method and label.
+
+    Args:
+        scenario: name of the scenario.
+        number: number of the session, its seed.
+    """
     key = list(SCENARIOS).index(scenario)
     session = population(scenario, UNITS, SECONDS, np.random.default_rng([number, key]))
-    found = tests(session, validate(SETTINGS | {"random_seed": number}))
-    rows = [counted(test, session["carries"].values).assign(method=method) for method, test in found.items()]
+    by_method = tests(session, validate(SETTINGS | {"random_seed": number}))
+    rows = [counted(test, session["carries"].values).assign(method=method) for method, test in by_method.items()]
     return pd.concat(rows).assign(scenario=scenario, session=number)
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a scenario: shares of p <= 0.05 among units that carry nothing, false discoveries, and power.
+    """Return a row for each scenario: small p, false discoveries, and power.
 
-    The share is taken over all such tests of a session; its mean, least and largest over sessions are given. The false
-    discovery proportion is 0 where nothing is found; it and power are means over sessions and labels.
+    The share of p <= 0.05 is over all tests of a session's units that carry nothing; its mean, least and largest over
+    sessions are given. The false discovery proportion is 0 without a discovery. It and power are means over sessions
+    and labels.
+
+    Args:
+        rows: the rows of :func:`case` of all sessions.
     """
     sessions = rows.groupby(["method", "scenario", "session"])[["small_p", "null_tests"]].sum()
     share = (sessions["small_p"] / sessions["null_tests"]).groupby(["method", "scenario"])
@@ -120,7 +144,18 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def run(folder: Path, sessions: Sequence[int], scenarios: Sequence[str]) -> pd.DataFrame:
-    """Do what is missing of the cases and return all rows; ``calibration.csv`` is written after every case."""
+    """Do the cases that are missing and return the rows of all.
+
+    ``calibration.csv`` is written after every case.
+
+    Args:
+        folder: folder of ``calibration.csv``.
+        sessions: numbers of the sessions.
+        scenarios: names of the scenarios.
+
+    Returns:
+        A row for each scenario, session, method and label.
+    """
     path = folder / "calibration.csv"
     rows = pd.read_csv(path) if path.exists() else pd.DataFrame()
     done = set() if rows.empty else set(zip(rows["scenario"], rows["session"], strict=True))
@@ -140,10 +175,10 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--first", type=int, default=0, help="number of the first session")
     parser.add_argument("--scenarios", nargs="+", choices=list(SCENARIOS), default=list(SCENARIOS))
-    chosen = parser.parse_args()
-    chosen.folder.mkdir(parents=True, exist_ok=True)
-    numbers = range(chosen.first, chosen.first + chosen.sessions)
-    print(summary(run(chosen.folder, numbers, chosen.scenarios)).round(3).to_string())
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    numbers = range(arguments.first, arguments.first + arguments.sessions)
+    print(summary(run(arguments.folder, numbers, arguments.scenarios)).round(3).to_string())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One job of a benchmark: one dataset, one training, and the scores of its maps."""
+"""The jobs of a benchmark: how much work each does, and what it is given."""
 
 from __future__ import annotations
 
@@ -14,11 +14,45 @@ from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.core.config.schema import Config
 
 TRUE_INVERSE = "true inverse"  # the known-perfect encoder, in the column of trainings
+HYBRID = "hybrid"  # our training with an objective on time and one on each label, in the column of trainings
+PEER = "CEBRA 0.6.1"  # its hybrid training, in the column of trainings
+SIZES = ("quick", "reduced", "full")
 
 
 @dataclass(frozen=True)
-class Verbs:
-    """The verbs that benchmarks go through; handed down, since only the command line's modules know them."""
+class Budget:
+    """The optimiser's part of a benchmark."""
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    decay: float = 1.0
+
+    def training(self, weight: float, **changes: Any) -> dict[str, Any]:
+        """Return the config section ``training``: one seed, no nulls.
+
+        Args:
+            weight: of the regulariser.
+            **changes: other settings of the section.
+        """
+        section = {
+            "steps": self.steps,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            "decay": self.decay,
+            "regularizer": {"weight": weight},
+            "seeds": 1,
+            "nulls": 0,
+        }
+        return section | changes
+
+
+@dataclass(frozen=True)
+class Commands:
+    """The commands that jobs run.
+
+    They are handed down: the modules of the commands lie above this room.
+    """
 
     simulate: Callable[..., Path]
     extract: Callable[..., list[Path]]
@@ -28,26 +62,29 @@ class Verbs:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a job works: a folder of its own that is removed afterwards, and the threads it may use."""
+class JobContext:
+    """The commands, the folder and the threads of a job.
 
-    verbs: Verbs
+    The folder is the job's own and is removed afterwards.
+    """
+
+    commands: Commands
     directory: Path
     threads: int = 1
 
 
 @dataclass(frozen=True)
 class Case:
-    """A job: its name, the columns that its scores are filed under, and what it does."""
+    """A job: its name, the columns that identify its scores, and its work."""
 
     name: str
     columns: Mapping[str, Any]  # setting, dataset, training, regularizer
-    work: Callable[[Place], list[Score]]
+    work: Callable[[JobContext], list[Score]]
 
 
 @dataclass(frozen=True)
 class Task:
-    """A session, how to train on it, and the truth about it."""
+    """A session, how to train on it, and its truth."""
 
     session: xr.Dataset
     config: Config
@@ -56,9 +93,15 @@ class Task:
 
 
 def perfect_case(label: str) -> Case:
-    """Return the job that every other job of a benchmark waits for: the check of the known-perfect encoder."""
+    """Return the check of the known-perfect encoder, the first job.
 
-    def work(place: Place) -> list[Score]:
+    Every other job of a benchmark waits for it.
+
+    Args:
+        label: name of the label in the table.
+    """
+
+    def work(context: JobContext) -> list[Score]:
         from xcebra_nwb.benchmark.perfect import scores  # the list of jobs is made without torch
 
         return scores()
@@ -68,7 +111,13 @@ def perfect_case(label: str) -> Case:
 
 
 def judgement(assessed: Mapping) -> Score:
-    """Return what assessment.json says of one label; the leak is the product's, which knows no truth."""
+    """Return the verdict, the decoding and the leak of a label's assessment.
+
+    The leak is the assessment's, which knows no truth.
+
+    Args:
+        assessed: the label in assessment.json.
+    """
     unknown = float("nan")
     return {
         "verdict": assessed["verdict"],

@@ -1,4 +1,4 @@
-"""The authors' demo file, and any other of its form: arrays of neurons, latents and the true map.
+"""The paper authors' demo file, and any other of its form: arrays of neurons, latents and the true map.
 
 It is too small to rank methods, but the authors' own figures exist for it.
 """
@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcebra_nwb.benchmark.arrays import session_of
-from xcebra_nwb.benchmark.budget import Budget
-from xcebra_nwb.benchmark.case import Case, Place, Task, perfect_case
+from xcebra_nwb.benchmark.case import HYBRID, PEER, Budget, Case, JobContext, Task, perfect_case
 from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import UsageError
@@ -27,7 +26,6 @@ NEEDED = ("neurons", "latents", "gt_attribution_map")  # (time, unit), (time, la
 WEIGHTS = (0.0, 0.1)
 METHODS = ["inverted_neuron_gradient", "neuron_gradient"]
 ALL_BINS = {"held_out": 0.01, "held_out_blocks": 1}  # there are few of them, and the truth is what the maps are held to
-OURS, PEER = "hybrid", "CEBRA 0.6.1"
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ DESIGNS = {
 def cases(size: str, file: Path) -> list[Case]:
     """Return the jobs on ``file``: seeds take the place of datasets."""
     design = DESIGNS[size]
-    arms = product(range(design.seeds), (OURS, PEER), WEIGHTS)
+    arms = product(range(design.seeds), (HYBRID, PEER), WEIGHTS)
     return [perfect_case(LABEL), *(_case(design, file, *arm) for arm in arms)]
 
 
@@ -58,20 +56,30 @@ def _case(design: Design, file: Path, seed: int, training: str, weight: float) -
     return Case(name, columns, partial(_work, design, file, seed, training, weight))
 
 
-def _work(design: Design, file: Path, seed: int, training: str, weight: float, place: Place) -> list[Score]:
-    from xcebra_nwb.benchmark.peer import peer_scores  # the list of jobs is made without torch
+def _work(design: Design, file: Path, seed: int, training: str, weight: float, context: JobContext) -> list[Score]:
+    from xcebra_nwb.benchmark.cebra_peer import peer_scores  # the list of jobs is made without torch
     from xcebra_nwb.benchmark.solve import scores
 
     solve = peer_scores if training == PEER else scores
-    return solve(place, task(design, read(file), seed, training, weight))
+    return solve(context, task(design, read(file), seed, training, weight))
 
 
 def task(design: Design, arrays: Mapping[str, NDArray], seed: int, training: str, weight: float) -> Task:
-    """Return how to train on the demo's ``arrays``: time on all latents, the label on those that some units lack."""
+    """Return how to train on the arrays of a demo file.
+
+    Time is on all latents, the label on those that some units lack.
+
+    Args:
+        design: size of the experiment.
+        arrays: of the file.
+        seed: of the training.
+        training: ours or CEBRA's.
+        weight: of the regulariser.
+    """
     latents, truth = arrays["latents"].astype(float), arrays["gt_attribution_map"].astype(bool)
     first, last = int(np.argmin(truth.all(axis=1))), len(truth)
     paper = training == PEER
-    chosen = schema.validate(
+    config = schema.validate(
         {
             "encoder": {"outputs": last, "clip": 5.0 if paper else None},
             "objectives": [
@@ -84,14 +92,14 @@ def task(design: Design, arrays: Mapping[str, NDArray], seed: int, training: str
         }
     )
     session = session_of(arrays["neurons"], {LABEL: latents[:, first:]})
-    return Task(session, chosen, {LABEL: truth[first]}, latents)
+    return Task(session, config, {LABEL: truth[first]}, latents)
 
 
 def read(file: Path) -> dict[str, NDArray]:
     """Return the arrays of a demo file.
 
     Raises:
-        UsageError: not such a file, or its latents are in another order than shared ones first.
+        UsageError: it is no such file, or its latents do not begin with those that all units carry.
     """
     try:
         with np.load(file, allow_pickle=False) as stored:

@@ -1,4 +1,4 @@
-"""The figure of a benchmark: every method's auROC over the settings, one panel a training, with its intervals."""
+"""The figure of a benchmark: auROC of every method over the settings, one panel a training, with intervals."""
 
 from __future__ import annotations
 
@@ -20,13 +20,24 @@ SIGNS = "os^D"  # one set of colours each
 
 
 def save_figure(table: pd.DataFrame, panels: Sequence[str], path: Path) -> None:
-    """Draw the :func:`xcebra_nwb.benchmark.table.summary` of a benchmark into a PNG file."""
+    """Draw the summary of a benchmark into a PNG file.
+
+    Args:
+        table: of :func:`xcebra_nwb.benchmark.table.summary`.
+        panels: columns; the figure has a panel for each of their values.
+        path: of the file.
+    """
     with styled(), atomic(path) as temporary:
         draw(table, panels).savefig(temporary, dpi=DOTS_PER_INCH)
 
 
 def draw(table: pd.DataFrame, panels: Sequence[str]) -> Figure:
-    """Return the figure: one panel for each value of the columns ``panels``; over the settings, one sign a method."""
+    """Return the figure of a benchmark, one marker for each method.
+
+    Args:
+        table: of :func:`xcebra_nwb.benchmark.table.summary`.
+        panels: columns; the figure has a panel for each of their values.
+    """
     table = table[table["training"] != TRUE_INVERSE]
     metric = next(m for m in SHOWN if m in table and table[m].notna().any())
     groups = list(table.groupby(list(panels), sort=False))
@@ -58,8 +69,8 @@ def _panel(axes: Axes, group: pd.DataFrame, settings: list[str], methods: list[s
         rows = group[group["method"] == method].set_index("setting").reindex(settings)
         mean, low, high = (rows[f"{metric}{end}"].to_numpy(float) for end in ("", "_low", "_high"))
         reach = np.nan_to_num(np.stack([mean - low, high - mean])).clip(min=0)
-        place = np.arange(len(settings)) + 0.08 * (number - (len(methods) - 1) / 2)
+        x = np.arange(len(settings)) + 0.08 * (number - (len(methods) - 1) / 2)
         color = CLASSES[number % len(CLASSES)]
         sign = SIGNS[number // len(CLASSES) % len(SIGNS)]
-        axes.errorbar(place, mean, reach, fmt=sign, markersize=4, color=color, label=plain(method.replace("_", " ")))
+        axes.errorbar(x, mean, reach, fmt=sign, markersize=4, color=color, label=plain(method.replace("_", " ")))
     label_ticks(axes, settings, rotation=30 if len(settings) > 3 else 0, ha="right" if len(settings) > 3 else "center")

@@ -1,4 +1,4 @@
-"""Sessions whose neurons carry nothing of a label, or of which it is known which carry it: what p and q are held to.
+"""Simulated sessions of which it is known which units carry which label: p and q are compared with the truth.
 
 Two labels (a direction and a place on a line) walk at random. A unit that carries one of them is tuned to it. Of the
 others, half are tuned to a direction that is no label, half to nothing; all have the same rates.
@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 
+from xcebra_nwb.benchmark.arrays import BIN_WIDTH
 from xcebra_nwb.core.session import ATTRIBUTES, check
 
 Floats = NDArray[np.float64]
-BIN_WIDTH = 0.05  # s
 SMOOTHING = 0.1  # s
 LABELS = ("direction", "place")
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Which share of the units carries the direction, and which the place; whether rates and labels drift slowly."""
+    """The share of units that carry each label, and whether rates and labels drift."""
 
     direction: float = 0.0
     place: float = 0.0
@@ -41,7 +41,17 @@ SCENARIOS = {
 
 
 def population(scenario: str, units: int, seconds: float, generator: np.random.Generator) -> xr.Dataset:
-    """Return a session of ``units``; the coordinate ``carries(carried_label, unit)`` says who carries what."""
+    """Return a simulated session; its coordinate ``carries`` is the truth.
+
+    Args:
+        scenario: name of the scenario.
+        units: number of units.
+        seconds: duration, s.
+        generator: source of the draws.
+
+    Returns:
+        The session, with ``carries(carried_label, unit)``.
+    """
     wanted, bins = SCENARIOS[scenario], round(seconds / BIN_WIDTH)
     direction, place, hidden = _labels(wanted, bins, generator)
     carries = np.zeros((2, units), dtype=bool)

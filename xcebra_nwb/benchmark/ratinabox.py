@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from xcebra_nwb.benchmark.arrays import session_of
-from xcebra_nwb.benchmark.budget import Budget
-from xcebra_nwb.benchmark.case import Case, Place, Task, perfect_case
+from xcebra_nwb.benchmark.case import HYBRID, Budget, Case, JobContext, Task, perfect_case
 from xcebra_nwb.benchmark.metrics import Score
-from xcebra_nwb.benchmark.simulate.rates import ratinabox_rates
+from xcebra_nwb.benchmark.simulate.population import ratinabox_rates
 from xcebra_nwb.benchmark.simulate.truth import CARRIERS, cell_types
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.session import load
@@ -46,7 +45,7 @@ DESIGNS = {
 
 @dataclass(frozen=True)
 class Spikes:
-    """A recording of spikes with three labels: how it differs from the usual one, and how wide the blocks are."""
+    """A recording of spikes with three labels, and the width of its blocks."""
 
     name: str
     width: int = 3
@@ -68,28 +67,28 @@ SPIKES = (
 def cases(size: str) -> list[Case]:
     """Return the jobs of the experiment."""
     design = DESIGNS[size]
-    found = [perfect_case("position")]
+    jobs = [perfect_case("position")]
     for dataset in range(design.datasets):
         for noise in (0.0, 0.25):
             for weight in (0.0, 0.1):
                 work = partial(_paper, design, noise, weight, dataset)
-                found.append(_case(f"paper, noise {noise:g}", dataset, weight, work))
-        found += [_case(spikes.name, dataset, 0.1, partial(_spikes, design, spikes, dataset)) for spikes in SPIKES]
-    return found
+                jobs.append(_case(f"paper, noise {noise:g}", dataset, weight, work))
+        jobs += [_case(spikes.name, dataset, 0.1, partial(_spikes, design, spikes, dataset)) for spikes in SPIKES]
+    return jobs
 
 
 def _case(setting: str, dataset: int, weight: float, work: Any) -> Case:
     name = f"{setting.replace(', ', '-').replace(' ', '-')}-{weight:g}-{dataset}"
-    columns = {"setting": setting, "dataset": dataset, "training": "hybrid", "regularizer": weight}
+    columns = {"setting": setting, "dataset": dataset, "training": HYBRID, "regularizer": weight}
     return Case(name, columns, work)
 
 
-def _paper(design: Design, noise: float, weight: float, dataset: int, place: Place) -> list[Score]:
+def _paper(design: Design, noise: float, weight: float, dataset: int, context: JobContext) -> list[Score]:
     """Rates, the cosine, 14 outputs of which position has four: the paper's settings."""
     from xcebra_nwb.benchmark.solve import scores  # the list of jobs is made without torch
 
     data = ratinabox_rates(design.duration, BIN_WIDTH, design.paper_cells, noise, seed=dataset)
-    chosen = schema.validate(
+    config = schema.validate(
         {
             "encoder": {"outputs": PAPER_OUTPUTS},
             "objectives": [_time(PAPER_OUTPUTS), _label("position", 0, PAPER_BLOCK) | {"delta": PAPER_DELTA}],
@@ -100,22 +99,22 @@ def _paper(design: Design, noise: float, weight: float, dataset: int, place: Pla
     )
     session = session_of(data.activity, {"position": data.position}, bin_width=BIN_WIDTH)
     carriers = np.isin(data.cell_type, CARRIERS["position"])
-    return scores(place, Task(session, chosen, {"position": carriers}))
+    return scores(context, Task(session, config, {"position": carriers}))
 
 
-def _spikes(design: Design, spikes: Spikes, dataset: int, place: Place) -> list[Score]:
+def _spikes(design: Design, spikes: Spikes, dataset: int, context: JobContext) -> list[Score]:
     """Poisson spikes, three labels, the product from the NWB file to the verdict."""
     from xcebra_nwb.benchmark.solve import judged  # the list of jobs is made without torch
 
-    source = place.directory / "sub-simulated_ses-1.nwb"
+    source = context.directory / "sub-simulated_ses-1.nwb"
     duration = min(design.duration, spikes.duration or design.duration)
-    place.verbs.simulate(source, dataset, duration, design.spiking_cells, spikes.rates, spikes.mixed)
-    chosen = _three_labels(design, spikes.width, dataset)
-    place.verbs.extract(source, place.directory, chosen, "simulated")
-    session, types = load(place.directory / "session.nc"), cell_types(source)
+    context.commands.simulate(source, dataset, duration, design.spiking_cells, spikes.rates, spikes.mixed)
+    config = _three_labels(design, spikes.width, dataset)
+    context.commands.extract(source, context.directory, config, "simulated")
+    session, types = load(context.directory / "session.nc"), cell_types(source)
     assert types is not None  # a simulated file says them
     kinds = [types[str(unit)] for unit in session["unit_id"].values]
-    return judged(place, Task(session, chosen, {label: np.isin(kinds, tuned) for label, tuned in CARRIERS.items()}))
+    return judged(context, Task(session, config, {label: np.isin(kinds, tuned) for label, tuned in CARRIERS.items()}))
 
 
 def _three_labels(design: Design, width: int, dataset: int) -> schema.Config:

@@ -1,4 +1,4 @@
-"""A recording of the user's own, where no truth is known: do seeds agree, do halves, and what do wrong labels give?"""
+"""A recording of the user, without a known truth: do seeds and halves agree, and what do shifted labels give?"""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from xcebra_nwb.benchmark import demo
 from xcebra_nwb.benchmark.agreement import halves_agreement, seeds_agreement
-from xcebra_nwb.benchmark.budget import Budget
-from xcebra_nwb.benchmark.case import Case, Place, judgement
+from xcebra_nwb.benchmark.case import HYBRID, Budget, Case, JobContext, judgement
 from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.config.schema import Config
@@ -40,11 +39,15 @@ DESIGNS = {
     "reduced": Design(Budget(1_500, 512, 1e-3), 8, 8),
     "full": Design(Budget(5_000, 512, 3e-4), 8, 16),
 }
-Work = Callable[[Path, Config, Place], list[Score]]
+Work = Callable[[Path, Config, JobContext], list[Score]]
 
 
 def cases(size: str, file: Path) -> list[Case]:
-    """Return the jobs on one file: an NWB file, or arrays whose truth is known (:mod:`.demo`).
+    """Return the jobs on one file.
+
+    Args:
+        size: quick, reduced or full.
+        file: an NWB file, or arrays whose truth is known (:mod:`xcebra_nwb.benchmark.demo`).
 
     Raises:
         UsageError: there is no such file.
@@ -55,51 +58,71 @@ def cases(size: str, file: Path) -> list[Case]:
         return demo.cases(size, file)
     design = DESIGNS[size]
     training = design.budget.training(0.1, seeds=design.seeds, nulls=design.nulls)
-    chosen = schema.validate({"training": training})
+    config = schema.validate({"training": training})
     works: dict[str, Work] = {
         "true labels": true_labels,
         "shifted labels": shifted_labels,
         "first against second half": halves,
     }
-    return [_case(file, chosen, setting, work) for setting, work in works.items()]
+    return [_case(file, config, setting, work) for setting, work in works.items()]
 
 
-def _case(file: Path, chosen: Config, setting: str, work: Work) -> Case:
-    columns = {"setting": setting, "dataset": 0, "training": "hybrid", "regularizer": 0.1}
-    return Case(setting.replace(" ", "-"), columns, partial(work, file, chosen))
+def _case(file: Path, config: Config, setting: str, work: Work) -> Case:
+    columns = {"setting": setting, "dataset": 0, "training": HYBRID, "regularizer": 0.1}
+    return Case(setting.replace(" ", "-"), columns, partial(work, file, config))
 
 
-def true_labels(file: Path, chosen: Config, place: Place) -> list[Score]:
-    """Return how far the seeds of one recording agree on every label's map, and the verdicts."""
-    return _agreement_of_seeds(_extracted(file, chosen, place), chosen, place)
+def true_labels(file: Path, config: Config, context: JobContext) -> list[Score]:
+    """Return the agreement of the seeds' maps, and the verdicts, by label.
+
+    Args:
+        file: the NWB file.
+        config: how to train.
+        context: of the job.
+    """
+    return _agreement_of_seeds(_extracted(file, config, context), config, context)
 
 
-def shifted_labels(file: Path, chosen: Config, place: Place) -> list[Score]:
-    """Return the same with all labels moved by half the recording in a circle: what labels that mean nothing give."""
-    session = _extracted(file, chosen, place)
+def shifted_labels(file: Path, config: Config, context: JobContext) -> list[Score]:
+    """Return the same for labels that mean nothing.
+
+    All labels are moved by half the recording in a circle.
+
+    Args:
+        file: the NWB file.
+        config: how to train.
+        context: of the job.
+    """
+    session = _extracted(file, config, context)
     valid = session["valid"].values
     for label in labels(session).values():
         label.values[valid] = np.roll(label.values[valid], valid.sum() // 2, axis=0)
-    return _agreement_of_seeds(session, chosen, place)
+    return _agreement_of_seeds(session, config, context)
 
 
-def halves(file: Path, chosen: Config, place: Place) -> list[Score]:
-    """Return how far the maps of the first and of the second half of a recording's valid bins agree."""
-    session = _extracted(file, chosen, place)
+def halves(file: Path, config: Config, context: JobContext) -> list[Score]:
+    """Return how far the maps of the two halves of a recording agree.
+
+    Args:
+        file: the NWB file.
+        config: how to train.
+        context: of the job.
+    """
+    session = _extracted(file, config, context)
     middle = np.median(np.flatnonzero(session["valid"].values))
     first = np.arange(session.sizes["time"]) < middle
-    maps = [_attribution(_only(session, half), chosen, place) for half in (first, ~first)]
-    found = []
+    maps = [_attribution(_only(session, half), config, context) for half in (first, ~first)]
+    rows = []
     for name in (str(label) for label in maps[0]["label"].values):
-        seeds, nulls = zip(*(_label_maps(one, name) for one in maps), strict=True)
+        seeds, nulls = zip(*(_label_maps(half_maps, name) for half_maps in maps), strict=True)
         about = {"method": maps[0].attrs["tested_method"], "label": name}
-        found.append(about | halves_agreement(seeds, nulls))
-    return found
+        rows.append(about | halves_agreement(seeds, nulls))
+    return rows
 
 
-def _extracted(file: Path, chosen: Config, place: Place) -> xr.Dataset:
-    place.verbs.extract(file, place.directory, chosen, SESSION)
-    return load(place.directory / "session.nc")
+def _extracted(file: Path, config: Config, context: JobContext) -> xr.Dataset:
+    context.commands.extract(file, context.directory, config, SESSION)
+    return load(context.directory / "session.nc")
 
 
 def _only(session: xr.Dataset, kept: NDArray[np.bool_]) -> xr.Dataset:
@@ -109,11 +132,11 @@ def _only(session: xr.Dataset, kept: NDArray[np.bool_]) -> xr.Dataset:
     return session.assign(valid=("time", valid), segment=("time", segment))
 
 
-def _attribution(session: xr.Dataset, chosen: Config, place: Place) -> xr.Dataset:
-    save(session, place.directory / "session.nc")
-    place.verbs.train(place.directory, chosen, place.threads)
-    place.verbs.attribute(place.directory, chosen, place.threads)
-    return load_dataset(place.directory / "attribution.nc")
+def _attribution(session: xr.Dataset, config: Config, context: JobContext) -> xr.Dataset:
+    save(session, context.directory / "session.nc")
+    context.commands.train(context.directory, config, context.threads)
+    context.commands.attribute(context.directory, config, context.threads)
+    return load_dataset(context.directory / "attribution.nc")
 
 
 def _label_maps(attribution: xr.Dataset, label: str) -> tuple[NDArray, NDArray]:
@@ -123,12 +146,12 @@ def _label_maps(attribution: xr.Dataset, label: str) -> tuple[NDArray, NDArray]:
     return seeds, maps["null"].transpose("null", "unit").values
 
 
-def _agreement_of_seeds(session: xr.Dataset, chosen: Config, place: Place) -> list[Score]:
-    attribution = _attribution(session, chosen, place)
-    place.verbs.assess(place.directory)
-    assessed = read_json(place.directory / "assessment.json")["labels"]
-    found = []
+def _agreement_of_seeds(session: xr.Dataset, config: Config, context: JobContext) -> list[Score]:
+    attribution = _attribution(session, config, context)
+    context.commands.assess(context.directory)
+    assessed = read_json(context.directory / "assessment.json")["labels"]
+    rows = []
     for name in (str(label) for label in attribution["label"].values):
         about = {"method": attribution.attrs["tested_method"], "label": name} | judgement(assessed[name])
-        found.append(about | seeds_agreement(*_label_maps(attribution, name)))
-    return found
+        rows.append(about | seeds_agreement(*_label_maps(attribution, name)))
+    return rows

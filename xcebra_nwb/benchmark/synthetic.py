@@ -1,4 +1,4 @@
-"""The paper's first experiment: every training, with and without the regulariser, on data with four to nine latents."""
+"""The paper's first experiment: every training, with and without the regulariser, on four to nine latents."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ from typing import Any, get_args
 import numpy as np
 
 from xcebra_nwb.benchmark.arrays import session_of
-from xcebra_nwb.benchmark.budget import Budget
-from xcebra_nwb.benchmark.case import Case, Place, Score, Task, perfect_case
-from xcebra_nwb.benchmark.simulate.synthetic import SHARED, paper_design
+from xcebra_nwb.benchmark.case import HYBRID, PEER, Budget, Case, JobContext, Score, Task, perfect_case
+from xcebra_nwb.benchmark.simulate.two_populations import LABEL, SHARED, paper_design
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.config.schema import Method
 
-LABEL = "target"  # the latents that only the second population sees
 WEIGHTS = (0.0, 0.1)
-HYBRID, OTHERS = "hybrid", ("label only", "time only", "supervised")
-PEER = "CEBRA 0.6.1"  # its hybrid training, where it is installed
+OTHERS = ("label only", "time only", "supervised")
 NOTHING = 1e-9  # a weight that training does not feel
 METHODS = list(get_args(Method))
 
@@ -29,7 +26,7 @@ ALL = (4, 5, 6, 7, 8, 9)
 
 @dataclass(frozen=True)
 class Arm:
-    """A training, on how many datasets of how many latents."""
+    """A training, the number of its datasets, and their numbers of latents."""
 
     training: str
     datasets: int
@@ -76,22 +73,30 @@ def _case(design: Design, latents: int, dataset: int, training: str, weight: flo
     return Case(name, columns, partial(_work, design, latents, dataset, training, weight))
 
 
-def _work(design: Design, latents: int, dataset: int, training: str, weight: float, place: Place) -> list[Score]:
-    from xcebra_nwb.benchmark.peer import peer_scores  # the list of jobs is made without torch
+def _work(design: Design, latents: int, dataset: int, training: str, weight: float, context: JobContext) -> list[Score]:
+    from xcebra_nwb.benchmark.cebra_peer import peer_scores  # the list of jobs is made without torch
     from xcebra_nwb.benchmark.solve import scores
 
     solve = peer_scores if training == PEER else scores
-    return solve(place, task(design, latents, dataset, training, weight))
+    return solve(context, task(design, latents, dataset, training, weight))
 
 
 def task(design: Design, latents: int, dataset: int, training: str, weight: float) -> Task:
-    """Return a dataset of the experiment and how to train on it."""
+    """Return a dataset of the experiment and how to train on it.
+
+    Args:
+        design: size of the experiment.
+        latents: number of latents.
+        dataset: number of the dataset, its seed.
+        training: name of the training.
+        weight: of the regulariser.
+    """
     data = paper_design(latents, design.samples, np.random.default_rng([latents, dataset]))
     how = {"label only": _label_only, "time only": _time_only, "supervised": _supervised, PEER: _peer}.get(
         training, hybrid
     )
     encoder, objectives, changes = how(latents)
-    chosen = schema.validate(
+    config = schema.validate(
         {
             "encoder": encoder | {"hidden": design.hidden},
             "objectives": objectives,
@@ -101,16 +106,23 @@ def task(design: Design, latents: int, dataset: int, training: str, weight: floa
         }
     )
     session = session_of(data.rates, {LABEL: data.latents[:, SHARED:]})
-    return Task(session, chosen, {LABEL: data.carries[-1]}, data.latents)
+    return Task(session, config, {LABEL: data.carries[-1]}, data.latents)
 
 
 Part = dict[str, Any]
 
 
 def hybrid(latents: int) -> tuple[Part, list[Part], Part]:
-    """Return a training as sections of the config: time on all latents, the label on those that it names.
+    """Return the hybrid training: time on all latents, the label on its own.
 
-    They are ``encoder``, ``objectives``, and what changes in ``training``.
+    Args:
+        latents: number of latents.
+
+    Returns:
+        The config's sections ``encoder`` and ``objectives``, and changes to ``training``.
+
+    >>> hybrid(4)[0], [part["outputs"] for part in hybrid(4)[1]]
+    ({'outputs': 4}, [[0, 4], [3, 4]])
     """
     time = {"name": "time", "outputs": [0, latents], "positive": "time"}
     return {"outputs": latents}, [time, _label(SHARED, latents)], {}

@@ -1,4 +1,4 @@
-"""From the scores of the jobs to a table: means over datasets with bootstrap intervals, and who beats whom."""
+"""The tables of a benchmark: means over datasets with bootstrap intervals, and comparisons with rivals."""
 
 from __future__ import annotations
 
@@ -27,20 +27,33 @@ CONFIDENCE = 0.95
 
 
 def read_scores(files: Sequence[Path]) -> pd.DataFrame:
-    """Return the scores of all jobs, one row for each dataset, training, label and method; ``files`` in their order."""
+    """Return the scores of all jobs, in the order of the files.
+
+    Args:
+        files: CSV files with a row for each dataset, training, label and method.
+    """
     parts = [pd.read_csv(file, keep_default_na=False, na_values=["nan"]) for file in files]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
 def interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return the mean of what is known of ``values`` and the 95 % bootstrap interval of that mean (percentiles).
+    """Return the mean of the known values and its 95 % bootstrap interval.
 
     The interval is NaN for fewer than two values.
+
+    Args:
+        values: of any number, NaN where not known.
+
+    Returns:
+        The mean, and the 2.5th and the 97.5th percentile of the mean.
+
+    >>> interval(np.array([0.5, 0.5, np.nan]))
+    (0.5, 0.5, 0.5)
     """
     known = values[np.isfinite(values)]
     if len(known) < 2:
         return (float(known.mean()) if len(known) else np.nan), np.nan, np.nan
-    found = bootstrap(
+    limits = bootstrap(
         (known,),
         np.mean,
         n_resamples=RESAMPLES,
@@ -48,13 +61,18 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
         method="percentile",
         random_state=np.random.default_rng(0),
     ).confidence_interval
-    return float(known.mean()), float(found.low), float(found.high)
+    return float(known.mean()), float(limits.low), float(limits.high)
 
 
 def summary(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each combination of :data:`KEYS`: for every metric its mean, ``_low`` and ``_high``.
+    """Return a row for each combination of :data:`KEYS`.
 
-    ``datasets`` counts what the means are over; ``verdict`` and ``note`` count what is said, where anything is.
+    Args:
+        scores: of all jobs.
+
+    Returns:
+        For every metric its mean, ``_low`` and ``_high``. ``datasets`` counts the rows of a mean; ``verdict`` and
+        ``note`` count the words, where there are any.
     """
     rows = []
     for key, group in scores.groupby(KEYS, sort=False):
@@ -81,10 +99,18 @@ def _counted(words: pd.Series) -> str:
 
 
 def rivals(scores: pd.DataFrame, best: dict[str, object], metrics: Sequence[str]) -> pd.DataFrame:
-    """Return for every rival of the rows that match ``best`` on how many datasets it scores lower, by metric.
+    """Return on how many datasets each rival scores lower than the best method.
 
-    Compared are rows of the same setting, label and dataset; ``<metric>_lower`` counts those on which the rival is
-    lower, ``<metric>_equal`` those on which both score the same, ``datasets`` all.
+    Rows of the same setting, label and dataset are compared.
+
+    Args:
+        scores: of all jobs.
+        best: values of the columns that identify the best method.
+        metrics: columns to compare.
+
+    Returns:
+        A row for each rival: ``<metric>_lower`` counts the datasets on which it is lower, ``<metric>_equal`` those on
+        which both score the same, ``datasets`` all.
     """
     same = ["setting", "label", "dataset"]
     scores = scores[scores["training"] != TRUE_INVERSE]
@@ -101,7 +127,7 @@ def rivals(scores: pd.DataFrame, best: dict[str, object], metrics: Sequence[str]
 
 
 def render(table: pd.DataFrame) -> Table:
-    """Return a summary for a terminal or, as it stands, for a Markdown file."""
+    """Return a summary for a terminal or for a Markdown file."""
     keys = [key for key in KEYS if table[key].astype(str).nunique() > 1 or key == "method"]
     metrics = [metric for metric in METRICS if metric in table and table[metric].notna().any()]
     extra = [word for word in WORDS if word in table and table[word].ne("").any()]

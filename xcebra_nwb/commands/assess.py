@@ -14,12 +14,11 @@ import xarray as xr
 
 from xcebra_nwb.assess import evidence as evidence_of
 from xcebra_nwb.assess.across import across_sessions
-from xcebra_nwb.assess.conditions import judge
-from xcebra_nwb.assess.confounding import predicted_by_others
+from xcebra_nwb.assess.conditions import RULES, judge
+from xcebra_nwb.assess.label_course import predicted_by_others
 from xcebra_nwb.assess.latents import Latents
-from xcebra_nwb.assess.measurements import Numbers
-from xcebra_nwb.assess.rules import RULES
-from xcebra_nwb.assess.verdict import MOST_PREDICTED, READABLE, Evidence, verdict
+from xcebra_nwb.assess.measurements import Measurements
+from xcebra_nwb.assess.verdict import MOST_PREDICTED, READABLE, SIGNIFICANT, Evidence, verdict
 from xcebra_nwb.attribution.null_test import resolution
 from xcebra_nwb.core.activity import input_array
 from xcebra_nwb.core.files import write_json
@@ -27,7 +26,6 @@ from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.core.provenance import software
 from xcebra_nwb.core.session import label_axes, labels, load
 
-SIGNIFICANT = 0.05  # q
 logger = logging.getLogger("xcebra_nwb")
 
 
@@ -38,9 +36,9 @@ def assess(directory: Path) -> list[Path]:
     embedding = load_dataset(directory / "embedding.nc", ("embedding",))
     latents = Latents(session, training, embedding)
     names = [str(name) for name in attribution["label"].values]
-    numbers = Numbers(session, training, attribution, latents, input_array(session, directory))
+    measurements = Measurements(session, training, attribution, latents, input_array(session, directory))
     predicted = predicted_by_others(session, latents.bins, latents.train, latents.test)
-    found = {n: _label(n, session, training, attribution, latents, numbers, predicted[n]) for n in names}
+    found = {n: _label(n, session, training, attribution, latents, measurements, predicted[n]) for n in names}
     assessment = {
         "session": session.attrs["session"],
         "labels": found,
@@ -63,7 +61,7 @@ def _label(
     training: xr.Dataset,
     attribution: xr.Dataset,
     latents: Latents,
-    numbers: Numbers,
+    measurements: Measurements,
     predicted: dict[str, float],
 ) -> dict[str, Any]:
     """Everything that assessment.json says of one label."""
@@ -71,7 +69,7 @@ def _label(
     block = int(maps["first_latent"]), int(maps["last_latent"])
     decoding = evidence_of.decoding(name, label.attrs["kind"], block, latents)
     consistency = evidence_of.consistency(maps, latents, block)
-    measured = numbers.of(name, decoding["score"])
+    measured = measurements.of(name, decoding["score"])
     conditions = judge(RULES, measured)
     q_value = maps["q_value"].values
     confounded = tuple((other, score) for other, score in predicted.items() if score > MOST_PREDICTED)

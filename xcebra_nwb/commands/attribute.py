@@ -14,9 +14,8 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.assess.consistency import map_agreement
 from xcebra_nwb.attribution import member_maps
-from xcebra_nwb.attribution.comparison import partner
+from xcebra_nwb.attribution.comparison import map_agreement, partner
 from xcebra_nwb.attribution.inverse_rank import inverse_cut
 from xcebra_nwb.attribution.moderated_variance import half_interval
 from xcebra_nwb.attribution.null_test import LEAST_NULLS, TOO_FEW, log_share, score_maps
@@ -214,7 +213,7 @@ def _dataset(
     bins: NDArray[np.int64],
     config: Config,
 ) -> xr.Dataset:
-    """attribution.nc: see docs/results.md."""
+    """attribution.nc: see docs/reference/results.md."""
     methods = list(config.attribution.methods)
     seed = np.array(members.seeds(history))
     label_maps = np.stack([maps.label[method] for method in methods], axis=1)  # (member, method, label, unit)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from xcebra_nwb.benchmark.case import Place, Verbs
+from xcebra_nwb.benchmark.case import Commands, JobContext
 from xcebra_nwb.benchmark.catalogue import cases
 from xcebra_nwb.commands.assess import assess
 from xcebra_nwb.commands.attribute import attribute
@@ -31,9 +31,9 @@ def benchmark_case(name: str, job: str, size: str, scores: Path, threads: int = 
     if job not in jobs:
         raise UsageError(f"no job {job} in the benchmark {name}", f"the first of its jobs: {', '.join(list(jobs)[:5])}")
     case = jobs[job]
-    verbs = Verbs(simulate, extract, train, attribute, assess)
+    commands = Commands(simulate, extract, train, attribute, assess)
     with tempfile.TemporaryDirectory() as folder:
-        found = case.work(Place(verbs, Path(folder), threads))
+        found = case.work(JobContext(commands, Path(folder), threads))
     table = pd.DataFrame([{**case.columns, **score} for score in found])
     with atomic(scores) as temporary:
         table.to_csv(temporary, index=False, na_rep="nan")

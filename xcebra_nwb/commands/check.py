@@ -14,7 +14,7 @@ from xcebra_nwb.core.errors import Failure, Refusal, UsageError
 from xcebra_nwb.core.files import write_json
 from xcebra_nwb.nwb.export.check import Finding, Report, new_findings, report, waived
 from xcebra_nwb.nwb.reading.foreign import Follow
-from xcebra_nwb.nwb.reading.source import place_of
+from xcebra_nwb.nwb.reading.source import source_name
 
 
 def check(source: Given, directory: Path, session: str, follow: Follow = Follow.FOLDER) -> list[Path]:
@@ -31,7 +31,7 @@ def check(source: Given, directory: Path, session: str, follow: Follow = Follow.
         if isinstance(path, Path) and not path.exists():
             raise UsageError(f"{path}: no such file", remedy)
     with pinned.opened(source) as file:
-        before, name = report(file, pinned.followed(source, follow)), PurePosixPath(place_of(file)).name
+        before, name = report(file, pinned.followed(source, follow)), PurePosixPath(source_name(file)).name
     after = _report_of_export(result)
     new = new_findings(before, after)
     target = Path(directory) / "check.json"

@@ -59,6 +59,6 @@ def update(table: Path, draft: bool = False) -> dict[str, list[Session]]:
         UsageError: there is no such table, it names no asset, or only a draft is newer and ``draft`` is not set.
         Failure: an archive is out of reach.
     """
-    rows, differ = newer.brought_up(session_table.read(table), draft=draft)
+    rows, differ = newer.updated(session_table.read(table), draft=draft)
     session_table.write(rows, table)
     return differ

@@ -56,7 +56,7 @@ def publish(
     _check_any(list(exports), left_out)
     addresses = [one.lineage["address"] for one in exports.values() if "address" in one.lineage]
     sources = publication.origins([*addresses, *_addresses_inside(exports, results)])
-    secrecy.say(sources, (one.lineage for one in exports.values()))
+    secrecy.log_warnings(sources, (one.lineage for one in exports.values()))
     chosen_license = publication.license_of(sources, len(exports) - len(addresses), license)
     publication.write_metadata(publication.metadata(name, contact, chosen_license, sources, dandiset), folder)
     files = []
@@ -126,7 +126,7 @@ def _placed(directory: Path, file: Path, exported: Exported, folder: Path) -> Pa
     path = publication.asset_path(str(described.attrs["subject"]), session, MODALITIES.get(kind, "ecephys"))
     if (folder / path).exists() and read_export(folder / path).lineage["session"] != directory.name:
         raise UsageError(f"{path} is another session already", "give the sessions different identifiers")
-    placed = publication.place(file, path, folder)
+    placed = publication.copy_in(file, path, folder)
     if problems := publication.faults(placed):
         remove(placed)
         raise UsageError(f"dandi validate: {problems[0]}", "mend the source's metadata, then run the session again")

@@ -65,9 +65,9 @@ def _check_device(config: Config) -> None:
 
 
 def _say_how_it_ended(output: Path, code: int) -> int:
-    from xcebra_nwb.report.overview import say
+    from xcebra_nwb.report.outcome import print_overview
 
     if logger.isEnabledFor(logging.INFO):
-        say(output, output / "sessions.tsv")
+        print_overview(output, output / "sessions.tsv")
     logger.info("summary: %s", output / "summary.html")
     return int(Exit.DONE) if code == 0 else int(Exit.FAILED)

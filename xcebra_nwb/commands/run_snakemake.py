@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.lock import taken
+from xcebra_nwb.core.lock import acquire
 from xcebra_nwb.core.own_folder import check_run
 from xcebra_nwb.core.path_name import UNPRINTABLE
 from xcebra_nwb.core.printable import is_printable
@@ -46,7 +46,7 @@ def launch(
     command = _command(snakefile, config, cores)
     log.parent.mkdir(parents=True, exist_ok=True)
     busy = f"{output}: another run is using this folder"
-    with taken(output / ".run.lock", busy, "wait for it, or name another"), log.open("w") as stream:
+    with acquire(output / ".run.lock", busy, "wait for it, or name another"), log.open("w") as stream:
         if any((output / ".snakemake" / "locks").glob("*")):  # nobody else is here, so a run before was killed
             subprocess.run([*command, "--unlock"], cwd=output, stdout=stream, stderr=stream, check=True)
         return _run_and_follow(command, _environment() | dict(variables or {}), output, stream, poll)

@@ -8,13 +8,12 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from xcebra_nwb.benchmark.simulate.truth import CARRIERS, cell_types
+from xcebra_nwb.benchmark.simulate.truth import CARRIERS, auroc_against_cell_types, cell_types
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.core.printable import printable
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.report.ground_truth import auroc_against_cell_types
 
 
 def score(results: Path, table: Path) -> dict[str, dict[str, float]]:

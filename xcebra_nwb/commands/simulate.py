@@ -10,8 +10,7 @@ from pynwb import NWBHDF5IO
 
 from xcebra_nwb.benchmark.simulate.nwb_file import nwb_file
 from xcebra_nwb.benchmark.simulate.population import population
-from xcebra_nwb.benchmark.simulate.ratinabox_state import contained
-from xcebra_nwb.benchmark.simulate.trajectory import walk, walking_agent
+from xcebra_nwb.benchmark.simulate.trajectory import contained, walk, walking_agent
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import atomic
 

@@ -8,7 +8,7 @@ from xcebra_nwb.core import session_table
 from xcebra_nwb.core.files import write_json, write_text
 from xcebra_nwb.core.own_folder import check_run
 from xcebra_nwb.report import atlas
-from xcebra_nwb.report.outcome import Ending, ending
+from xcebra_nwb.report.outcome import Outcome, session_outcome
 from xcebra_nwb.report.pages.summary import summary_page
 
 
@@ -26,17 +26,17 @@ def summarize(results: Path, table: Path) -> list[Path]:
     """
     rows = session_table.read(table)
     check_run(results, (row.session for row in rows))
-    endings = [ending(results, row) for row in rows]
-    written = [_write_status(results, found) for found in endings if found.status is not None]
-    joined = atlas.join([found.atlas for found in endings if found.atlas is not None])
+    outcomes = [session_outcome(results, row) for row in rows]
+    written = [_write_status(results, outcome) for outcome in outcomes if outcome.status is not None]
+    joined = atlas.join([outcome.atlas for outcome in outcomes if outcome.atlas is not None])
     atlas_path, page_path = results / "atlas.parquet", results / "summary.html"
     atlas.save(joined, atlas_path)
-    write_text(page_path, summary_page(results, endings, joined))
+    write_text(page_path, summary_page(results, outcomes, joined))
     return [*written, atlas_path, page_path]
 
 
-def _write_status(results: Path, found: Ending) -> Path:
-    assert found.status is not None
-    path = results / found.row.session / "status.json"
-    write_json(path, found.status.model_dump())
+def _write_status(results: Path, outcome: Outcome) -> Path:
+    assert outcome.status is not None
+    path = results / outcome.row.session / "status.json"
+    write_json(path, outcome.status.model_dump())
     return path

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What all rooms agree on: config, session dataset, result files, receipts and errors, without torch."""

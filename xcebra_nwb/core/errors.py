@@ -61,7 +61,7 @@ class Refusal(XcebraError):
     """The data cannot answer the question that was asked; ``files`` are whole and part of the answer.
 
     Args:
-        code: which of the reasons in ``docs/refusals.md`` it is.
+        code: which of the reasons in ``docs/reference/refusals.md`` it is.
         message: what is wrong and where, in one line.
         remedy: what would help, in one line.
     """

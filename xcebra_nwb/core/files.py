@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.outputs import maker
+from xcebra_nwb.core.outputs import command_writing
 from xcebra_nwb.core.printable import printable_lines
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what a system says when there is none for more bytes
@@ -114,19 +114,19 @@ def read_json(path: Path | str) -> Any:
     check_file(path)
     try:
         if Path(path).stat().st_size > LARGEST_JSON:
-            raise UsageError(f"{path}: over {LARGEST_JSON:,} bytes", f"delete it and run {maker(path)} again")
+            raise UsageError(f"{path}: over {LARGEST_JSON:,} bytes", f"delete it and run {command_writing(path)} again")
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"{path}: no such file", f"run {maker(path)} first") from None
+        raise UsageError(f"{path}: no such file", f"run {command_writing(path)} first") from None
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: not JSON: {error}", f"delete it and run {maker(path)} again") from None
+        raise UsageError(f"{path}: not JSON: {error}", f"delete it and run {command_writing(path)} again") from None
 
 
 def check_file(path: Path | str) -> None:
     """Raise :class:`UsageError` for what is no file: a pipe or a device in results would be read for ever."""
     path = Path(path)
     if path.exists() and not path.is_file():
-        raise UsageError(f"{path}: not a file", f"delete it and run {maker(path)} again")
+        raise UsageError(f"{path}: not a file", f"delete it and run {command_writing(path)} again")
 
 
 def sha256(path: Path | str) -> str:

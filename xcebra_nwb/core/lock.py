@@ -1,4 +1,4 @@
-"""One process at a time in a folder: what two write into one would be a mixture."""
+"""Exclusive locks: one process at a time works in a folder, so that its files are never a mixture."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from xcebra_nwb.core.errors import UsageError
 NAME = ".lock"
 
 
-def taken(lock: Path, busy: str, remedy: str) -> AcquireReturnProxy:
-    """Take the lock ``lock`` and return it, to be used in a ``with`` statement.
+def acquire(lock: Path, busy: str, remedy: str) -> AcquireReturnProxy:
+    """Acquire a lock and return it, to be used in a ``with`` statement.
 
     Args:
         lock: a file in the folder that is worked on.
-        busy: what to say where another process has it.
+        busy: message where another process holds the lock.
         remedy: what would help then.
 
     Raises:
-        UsageError: another process has it, or this user may not take it.
+        UsageError: another process holds the lock, or this user may not acquire it.
     """
     try:
         return FileLock(lock, timeout=0).acquire()
@@ -33,10 +33,10 @@ def taken(lock: Path, busy: str, remedy: str) -> AcquireReturnProxy:
 
 
 @contextmanager
-def alone(folders: Sequence[Path]) -> Iterator[None]:
-    """Keep others out of ``folders`` meanwhile; a folder that is not there yet, nobody can be in.
+def exclusive(folders: Sequence[Path]) -> Iterator[None]:
+    """Hold exclusive locks on ``folders``; a folder that does not exist yet needs none.
 
-    The system lets go of a lock when its process ends, also by a kill.
+    The system releases a lock when its process ends, also by a kill.
 
     Raises:
         UsageError: another process is in one of them.

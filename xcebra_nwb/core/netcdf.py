@@ -14,9 +14,9 @@ import xarray as xr
 
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import atomic, check_file, make_room
-from xcebra_nwb.core.hdf5.scan import check_alone
-from xcebra_nwb.core.hdf5.size import check_size
-from xcebra_nwb.core.outputs import maker
+from xcebra_nwb.core.hdf5.bounds import check_size
+from xcebra_nwb.core.hdf5.scan import check_self_contained
+from xcebra_nwb.core.outputs import command_writing
 
 ON_DISK = "on disk"  # the role of a variable that may not fit the memory
 CHUNK = 2**17  # values that are compressed together: less than what HDF5 keeps open
@@ -64,11 +64,11 @@ def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
         Refusal: something in it leads into another file, or declares more than it holds.
     """
     if not Path(path).exists():
-        raise UsageError(f"{path}: no such file", f"run {maker(path)} first")
+        raise UsageError(f"{path}: no such file", f"run {command_writing(path)} first")
     check_file(path)
     try:
         with h5py.File(path) as h5:  # what is no HDF5 file at all h5netcdf says in many lines
-            check_alone(h5, str(path))  # results may be a stranger's
+            check_self_contained(h5, str(path))  # results may be a stranger's
             for name, item in h5.items():
                 if isinstance(item, h5py.Dataset) and name not in lazily and item.attrs.get("role") != ON_DISK:
                     check_size(item)
@@ -81,7 +81,8 @@ def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
             stored.close()
         return found
     except (OSError, KeyError, RuntimeError, ValueError) as error:  # HDF5's, by where the damage is
-        raise UsageError(f"{path}: not a netCDF4 file: {error}", f"delete it and run {maker(path)} again") from None
+        remedy = f"delete it and run {command_writing(path)} again"
+        raise UsageError(f"{path}: not a netCDF4 file: {error}", remedy) from None
 
 
 def decode_list(text: str) -> list[str]:

@@ -1,11 +1,11 @@
-"""Which verb of a session makes which of its files."""
+"""The files that each command of a session writes."""
 
 from __future__ import annotations
 
 from fnmatch import fnmatch
 from pathlib import Path
 
-# The verbs of a session in their order, and the names of the files that each writes.
+# The commands of a session in their order, and the names of the files that each writes.
 FILES: dict[str, tuple[str, ...]] = {
     "fetch": ("source.json",),
     "extract": ("session.nc", "inventory.json", "sizes.json"),
@@ -18,9 +18,15 @@ FILES: dict[str, tuple[str, ...]] = {
 }
 
 
-def maker(path: Path | str) -> str:
-    """Return the command that makes a file or a receipt, as words of an error; without a name where none is known."""
+def command_writing(path: Path | str) -> str:
+    """Return the command that writes a file or a receipt, as words of an error message.
+
+    >>> command_writing("results/a/training.nc")
+    'xcebra-nwb train'
+    >>> command_writing("notes.txt")
+    'the command that writes it'
+    """
     path = Path(path)
-    found = [path.stem] if path.parent.name == "receipts" else []
-    found += [verb for verb, names in FILES.items() if any(fnmatch(path.name, name) for name in names)]
-    return f"xcebra-nwb {found[0]}" if found else "the verb that makes it"
+    commands = [path.stem] if path.parent.name == "receipts" else []
+    commands += [command for command, names in FILES.items() if any(fnmatch(path.name, name) for name in names)]
+    return f"xcebra-nwb {commands[0]}" if commands else "the command that writes it"

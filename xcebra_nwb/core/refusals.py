@@ -1,6 +1,7 @@
 """The catalogue of refusals: a stable code for every reason for which data cannot answer, and what would help.
 
-``docs/refusals.md`` is generated from it (``make docs``); receipts, status.json and the summary carry the codes.
+``docs/reference/refusals.md`` is generated from it (``make docs``); receipts, status.json and the summary carry the
+codes.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from enum import StrEnum
 
 HEADER = """# Refusals
 
-A session whose data cannot answer is refused, which is a result and no error: the other sessions go on, the workflow
-ends well, and the reason is kept. Every refusal says in one line what is wrong, where in the file, and what would help,
-and carries a code that stays the same from version to version. The code stands at the end of the line on the
-terminal, and as `code` in `receipts/<verb>.json`, in `status.json` and in the summary, so that the refusals of many
-sessions can be counted.
+A session is *refused* if its data cannot answer the question. A refusal is a result, not an error: the other sessions
+go on, the workflow ends well, and the reason is kept. (A *failure* is an error of the software or the machine.) Every
+refusal is one line: what is wrong, where in the file, and what would help.
+
+Every refusal has a code that stays the same from version to version, so the refusals of many sessions can be counted.
+On the terminal the code is at the end of the line. It is also the key `code` in `receipts/<command>.json` and
+`status.json`, and it is in the summary.
 
 This page is generated from `xcebra_nwb/core/refusals.py` by `make docs`.
 
@@ -46,35 +49,35 @@ class Code(StrEnum):
     NWB_1 = ("nwb-1", "The file is NWB 1.x, another format.", "Convert it to NWB 2 with MatNWB or pynwb.")
     DAMAGED = (
         "damaged",
-        "The file is truncated, encrypted or damaged, at least where data are needed.",
+        "The file is truncated, encrypted or damaged, at least where its data are needed.",
         "Download or copy it again and compare its size or digest; name other data in the config.",
     )
     LEADS_ELSEWHERE = (
         "leads-elsewhere",
-        "Something in the file is a link into another file, or is kept in one, and is not followed: never in a file of "
-        "an archive or an address, and in a local one only inside its own folder.",
-        "Take a file that holds its data itself. Of a local one that you trust, copy what it names beside it, or give "
-        "`--follow-links`.",
+        "The file keeps some of its data in another file. Such links are never followed in a file of an archive or an "
+        "address. In a local file they are followed only inside its own folder.",
+        "Take a file that contains all its data. If you trust a local file, copy the files that it names beside it, or "
+        "give `--follow-links`.",
     )
     OUT_OF_BOUNDS = (
         "out-of-bounds",
-        "The file holds more than any recording does: objects, groups inside one another, attributes, or a text.",
-        "Such a file is made by mistake or to do harm: ask who made it.",
+        "The file has more objects, nested groups or attributes, or a longer text, than any recording has.",
+        "Ask who made the file: it was made by mistake, or to do harm.",
     )
     UNKNOWN_CODEC = (
         "unknown-codec",
-        "Values are stored by a filter or compressor that is not read, as it is none of the well-known ones, or is not "
-        "installed.",
-        "Install `hdf5plugin` where the line says that it helps; else store the values by another one (`h5repack`).",
+        "Values are stored with a filter or compressor that is not installed, or is none of the well-known ones.",
+        "Install `hdf5plugin` if the line says that it helps. Otherwise store the values with another filter "
+        "(`h5repack`).",
     )
     UNREADABLE_LAYOUT = (
         "unreadable-layout",
-        "Data stand in the file in a way that has no one meaning: lengths that differ, no numbers, no sampling rate.",
-        "Mend the object that is named, or name another one in the config.",
+        "Data in the file are ambiguous: lengths that differ, no numbers, or no sampling rate.",
+        "Repair the object that the line names, or name another one in the config.",
     )
     CONFIG_DOES_NOT_FIT = (
         "config-does-not-fit",
-        "The config asks for what this file does not hold. A refusal only among many files; alone it is a usage error.",
+        "The config names something that this file does not have. With a single file this is a usage error instead.",
         "Take the path from the candidates in the line, or from `xcebra-nwb inspect`.",
     )
     NO_NEURONS = (
@@ -84,8 +87,8 @@ class Code(StrEnum):
     )
     SEVERAL_NEURAL_SOURCES = (
         "several-neural-sources",
-        "Several objects are neural activity of the same standing, and choosing one would be a guess.",
-        "Name one, or several that go side by side, in `neural.source`.",
+        "Several objects could be the neural activity, and a choice between them would be a guess.",
+        "Name one of them, or several to be used together, in `neural.source`.",
     )
     NO_SPIKES = (
         "no-spikes",
@@ -94,33 +97,33 @@ class Code(StrEnum):
     )
     TOO_FEW_UNITS = (
         "too-few-units",
-        "After selection fewer units are left than a population needs.",
+        "After the selection of units, too few are left for a population.",
         "Lower `neural.min_spikes` or `neural.min_coverage`, loosen `neural.where`, or leave the session out.",
     )
     NO_LABEL = (
         "no-label",
-        "The file holds no behaviour that `auto` takes: no position, direction, speed or well-balanced trials.",
-        "Name what stands for behaviour in `labels`; `xcebra-nwb inspect` lists every series and column.",
+        "The file has no behaviour that `auto` takes: no position, direction, speed or well-balanced trials.",
+        "Name the behaviour in `labels`; `xcebra-nwb inspect` lists every series and column.",
     )
     LABEL_EMPTY = ("label-empty", "A label has no value that can be used.", "Name another source in `labels`.")
     LABEL_CONSTANT = (
         "label-constant",
-        "A label is the same throughout, or in all usable bins.",
+        "A label has one and the same value throughout, or in all usable bins.",
         "Name another label, or widen `time.within`.",
     )
     LABEL_TOO_SLOW = (
         "label-too-slow",
-        "A label is sampled so rarely that its values between the samples would be invented.",
+        "A label is sampled so rarely that values between its samples would be guesses.",
         "Raise `time.max_gap` or `time.bin_width` if the label changes slowly, or name another one.",
     )
     LABEL_TOO_FEW_VALUES = (
         "label-too-few-values",
         "A label has too few values, or a class too few bins, in the training part.",
-        "Leave it out, set its `kind: discrete` if it stands for classes, or widen `time.within`.",
+        "Leave it out, set `kind: discrete` if its values are classes, or widen `time.within`.",
     )
     LABEL_NOT_DERIVABLE = (
         "label-not-derivable",
-        "What `derive` asks for does not exist in these data: positions along no line, a band above half the rate.",
+        "`derive` is not possible with these data: positions are not along a line, or a band is above half the rate.",
         "Give what it needs (`track`, a lower `band`), or name another source.",
     )
     UNIT_NOT_TRUSTED = (
@@ -131,7 +134,7 @@ class Code(StrEnum):
     TIMES_NOT_TRUSTED = (
         "times-not-trusted",
         "Times of an object cannot be right: none is finite, the clock starts again, or some lie years away.",
-        "Name the times to use in `time.within: [start, stop]`, mend the timestamps, or name another source.",
+        "Name the times to use in `time.within: [start, stop]`, repair the timestamps, or name another source.",
     )
     NO_COMMON_TIME = (
         "no-common-time",
@@ -145,12 +148,12 @@ class Code(StrEnum):
     )
     TOO_SHORT = (
         "too-short",
-        "Fewer usable bins than training needs.",
+        "There are fewer usable bins than training needs.",
         "Give a longer recording, lower `training.batch_size` or `time.bin_width`, hold out less.",
     )
     BROKEN_UP = (
         "broken-up",
-        "The usable bins do not follow each other for as long as a window or a step between samples needs.",
+        "The usable bins lie in stretches that are too short for a window or for a step between samples.",
         "Use bins of another width, `encoder.architecture: mlp`, a smaller offset or delta, a larger `time.max_gap`.",
     )
     TOO_MANY_LATENTS = (
@@ -160,16 +163,16 @@ class Code(StrEnum):
     )
     NOT_IN_ONE_SPACE = (
         "not-in-one-space",
-        "The session's labels do not mean the same as those of the sessions it is to share a space with.",
+        "The session's labels do not mean the same as those of the sessions with which it should share a latent space.",
         "Give them the same names, kinds, units and axes, or train the session alone.",
     )
     NOTHING_DONE = (
         "nothing-done",
         "There is no finished session to work on.",
-        "Run the workflow first, and read why its sessions ended as they did.",
+        "Run the workflow first, and read how its sessions ended and why.",
     )
 
 
 def page() -> str:
-    """Return the text of ``docs/refusals.md``."""
+    """Return the text of ``docs/reference/refusals.md``."""
     return HEADER + "".join(f"| `{code}` | {code.means} | {code.helps} |\n" for code in Code)

@@ -1,1 +1,1 @@
-"""NWB files: what they hold, how it becomes a session dataset, and how results become NWB again."""
+"""Read NWB files into session datasets, and write results into NWB files."""

@@ -1,1 +1,1 @@
-"""Figures and pages: what a session, and a run of sessions, shows to people."""
+"""Show results to people: figures, sentences, pages and the atlas."""

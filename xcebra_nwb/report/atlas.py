@@ -19,9 +19,16 @@ SCHEMA = pa.schema([(name, pa.string() if name in TEXT else pa.float64()) for na
 
 
 def session_atlas(attribution: xr.Dataset, session: str, subject: str, verdicts: dict[str, str]) -> pd.DataFrame:
-    """Return the rows of one session, columns :data:`COLUMNS`.
+    """Return the rows of one session, with the columns :data:`COLUMNS`.
 
-    Values are those of attribution.nc; z, p and q are NaN but for the first method, the one that was tested.
+    Values are those of attribution.nc. z, p and q exist for the first method only, the one that was tested; they are
+    NaN for the others.
+
+    Args:
+        attribution: attribution.nc.
+        session: name of the session.
+        subject: name of the subject.
+        verdicts: verdict by label.
     """
     ordered = attribution.transpose("method", "label", "unit", ...)
     methods, labels = ([str(name) for name in ordered[dim].values] for dim in ("method", "label"))
@@ -45,7 +52,14 @@ def session_atlas(attribution: xr.Dataset, session: str, subject: str, verdicts:
 
 
 def join(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return the atlas of all sessions; empty, with every column, where there is none."""
+    """Return the atlas of all sessions; empty, with every column, without any.
+
+    Args:
+        parts: the rows of each session.
+
+    >>> len(join([])), join([]).columns.tolist() == list(COLUMNS)
+    (0, True)
+    """
     if not parts:
         return pd.DataFrame({name: pd.Series(dtype=str if name in TEXT else float) for name in COLUMNS})
     return pd.concat(parts, ignore_index=True)

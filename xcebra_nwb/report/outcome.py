@@ -1,4 +1,4 @@
-"""What the summary says of one session: how it ended, its verdicts, its rows of the atlas."""
+"""The outcome of every session of a run: its state, its verdicts and its rows of the atlas."""
 
 from __future__ import annotations
 
@@ -6,43 +6,65 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
 
+from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import XcebraError
 from xcebra_nwb.core.files import read_json
 from xcebra_nwb.core.netcdf import load_dataset
+from xcebra_nwb.core.printable import printable, printable_lines
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.report.atlas import session_atlas
 from xcebra_nwb.report.status import Status, failed, one_line, session_status
+from xcebra_nwb.report.style import STATES, UNKNOWN, verdict_style
+
+TERMINAL = {"done": "green", "refused": "magenta", "failed": "red", "left out": "dim"}
 
 
 @dataclass(frozen=True)
-class Ending:
-    """One row of the table of sessions and what became of it."""
+class Outcome:
+    """One row of the table of sessions and what became of it.
+
+    Attributes:
+        row: the row of the table.
+        state: done, refused, failed or left out.
+        status: the reason and the log of a session that is not done; None where the session was left out.
+        verdicts: the verdict by label.
+        atlas: the session's rows of the atlas; None where it is not done.
+        across: by label, the score of every session's decoder in this one.
+    """
 
     row: Session
-    state: str  # done, refused, failed or left out
-    status: Status | None = None  # None where the session was left out
+    state: str
+    status: Status | None = None
     verdicts: dict[str, str] = field(default_factory=dict)
     atlas: pd.DataFrame | None = None
-    across: dict[str, dict[str, float]] = field(default_factory=dict)  # label: session whose decoder it is: score
+    across: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-def ending(results: Path, row: Session) -> Ending:
-    """Return how the session of ``row`` ended under ``results``; what is broken there becomes a failure with a line."""
+def session_outcome(results: Path, row: Session) -> Outcome:
+    """Return the outcome of a session; a damaged file makes it a failure.
+
+    Args:
+        results: folder of the results.
+        row: the session in the table of sessions.
+    """
     if not row.include:
-        return Ending(row, "left out")
+        return Outcome(row, "left out")
     status = session_status(results, row.session)
     if status.state != "done":
-        return Ending(row, status.state, status)
+        return Outcome(row, status.state, status)
     try:
         verdicts, across = read_verdicts(results / row.session), read_across(results / row.session)
         attribution = load_dataset(results / row.session / "attribution.nc")
         subject = str(load_dataset(results / row.session / "session.nc", ("activity",)).attrs["subject"])
         atlas = session_atlas(attribution, row.session, subject, verdicts)
-    except Exception as error:  # a broken file, whatever the library that reads it says, must not end the summary
+    except Exception as error:  # any error of any library that reads a damaged file: it must not end the summary
         reason = f"results cannot be read: {type(error).__name__}: {one_line(error)}"
-        return Ending(row, "failed", failed(results, row.session, "report", reason))
-    return Ending(row, "done", status, verdicts, atlas, across)
+        return Outcome(row, "failed", failed(results, row.session, "report", reason))
+    return Outcome(row, "done", status, verdicts, atlas, across)
 
 
 def read_verdicts(directory: Path) -> dict[str, str]:
@@ -52,22 +74,69 @@ def read_verdicts(directory: Path) -> dict[str, str]:
 
 
 def read_across(directory: Path) -> dict[str, dict[str, float]]:
-    """Return for every label the score of every session's decoder in this one, its own too; empty if it is alone."""
+    """Return the score of every session's decoder in this session, by label.
+
+    The session's own decoder is included. Empty for a session that shares its latent space with no other.
+    """
     assessment = read_json(directory / "assessment.json")
-    found = {}
+    across = {}
     for label, result in (assessment.get("across_sessions") or {}).get("labels", {}).items():
         scores = result["by_session"] | {directory.name: assessment["labels"][label]["decoding"]["score"]}
-        found[str(label)] = {str(name): float(score) for name, score in scores.items() if score is not None}
-    return found
+        across[str(label)] = {str(name): float(score) for name, score in scores.items() if score is not None}
+    return across
 
 
-def stored_ending(results: Path, row: Session) -> Ending:
-    """Return what the last summary wrote of the session of ``row``; without one, what receipts say."""
+def stored_outcome(results: Path, row: Session) -> Outcome:
+    """Return the outcome that the last summary wrote, or that of the receipts.
+
+    Args:
+        results: folder of the results.
+        row: the session in the table of sessions.
+    """
     if not row.include:
-        return Ending(row, "left out")
+        return Outcome(row, "left out")
     try:
         status = Status.model_validate(read_json(results / row.session / "status.json"))
         verdicts = read_verdicts(results / row.session) if status.state == "done" else {}
     except (XcebraError, OSError, ValueError, KeyError, TypeError, AttributeError):
-        return ending(results, row)
-    return Ending(row, status.state, status, verdicts)
+        return session_outcome(results, row)
+    return Outcome(row, status.state, status, verdicts)
+
+
+def print_overview(results: Path, table: Path, console: Console | None = None) -> None:
+    """Print the outcome of every session of a run.
+
+    The reason of each session that is not done follows in one line.
+
+    Args:
+        results: folder of the results.
+        table: the table of sessions.
+        console: where to print; by default the standard error stream.
+    """
+    console = console or Console(stderr=True)
+    console.print(overview(results, table))
+    for row in session_table.read(table):
+        reason = why(stored_outcome(results, row))
+        if reason:
+            console.print(Text(printable(f"{row.session}: {reason}")), soft_wrap=True)
+
+
+def overview(results: Path, table: Path) -> Table:
+    """Return the sessions of ``table`` with their state and verdicts, for a terminal."""
+    shown = Table(Column("session", overflow="fold"), "state", "labels", title=None, pad_edge=False)
+    for row in session_table.read(table):
+        outcome = stored_outcome(results, row)
+        sign = STATES.get(outcome.state, UNKNOWN)[1]
+        verdicts = "\n".join(f"{label}: {verdict_style(word)[1]} {word}" for label, word in outcome.verdicts.items())
+        state = Text(f"{sign} {outcome.state}", style=TERMINAL.get(outcome.state, ""))
+        shown.add_row(Text(row.session), state, Text(printable_lines(verdicts)))  # Text: names are no markup
+    return shown
+
+
+def why(outcome: Outcome) -> str:
+    """Return the reason and the remedy in one line; empty for a finished session."""
+    status = outcome.status
+    if status is None:
+        return outcome.row.reason
+    reason = " – ".join(part for part in (status.reason, status.remedy) if part)
+    return f"{reason} [{status.code}]" if status.code else reason

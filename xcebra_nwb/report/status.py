@@ -1,4 +1,4 @@
-"""How every session of a run ended: done, refused or failed, and why, in one line."""
+"""The status of every session of a run: done, refused or failed, and the reason in one line."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ COLOR_CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Status(BaseModel):
-    """One session's end."""
+    """The status of one session, as status.json holds it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     session: str
     state: Literal["done", "refused", "failed"]
-    code: Code | None = None  # of a refusal, see docs/refusals.md
+    code: Code | None = None  # of a refusal, see docs/reference/refusals.md
     reason: str = ""
     remedy: str = ""
     verb: str = ""  # where it ended, if it did not end well
@@ -35,25 +35,36 @@ class Status(BaseModel):
 
 
 def session_status(results: Path, session: str) -> Status:
-    """Return how ``session`` ended, from its receipts and logs under ``results``; never raises for what is in them."""
+    """Return the status of a session from its receipts and logs.
+
+    It never raises an error for the contents of these files.
+
+    Args:
+        results: folder of the results.
+        session: name of the session.
+    """
     directory = results / session
     for verb in receipts.ORDER:
         try:
-            found = receipt_of(directory, verb)
+            receipt = receipt_of(directory, verb)
         except (UsageError, OSError) as error:
             return failed(results, session, verb, f"the receipt of {verb} cannot be read: {one_line(error)}")
-        if found is None and verb == "fetch" and not log_path(results, session, verb).exists():
+        if receipt is None and verb == "fetch" and not log_path(results, session, verb).exists():
             continue  # a local file
-        if found is None:
+        if receipt is None:
             return failed(results, session, verb, _no_receipt(results, session, verb))
-        if found.state == "refused":
-            said = {"code": found.code, "reason": found.reason, "remedy": found.remedy}
-            return Status(session=session, state="refused", verb=found.verb, **said)
+        if receipt.state == "refused":
+            said = {"code": receipt.code, "reason": receipt.reason, "remedy": receipt.remedy}
+            return Status(session=session, state="refused", verb=receipt.command, **said)
     return Status(session=session, state="done")
 
 
 def receipt_of(directory: Path, verb: str) -> receipts.Receipt | None:
-    """Return a verb's receipt, None where it left none.
+    """Return the receipt of a command; None where it left none.
+
+    Args:
+        directory: folder of the session.
+        verb: name of the command.
 
     Raises:
         UsageError: the receipt cannot be read.
@@ -66,13 +77,20 @@ def receipt_of(directory: Path, verb: str) -> receipts.Receipt | None:
 
 
 def refusal(directory: Path) -> receipts.Receipt | None:
-    """Return the first receipt that refuses the session, None where there is none."""
-    found = (receipt_of(directory, verb) for verb in receipts.ORDER)
-    return next((one for one in found if one is not None and one.state == "refused"), None)
+    """Return the first receipt that refuses the session; None without one."""
+    left = (receipt_of(directory, verb) for verb in receipts.ORDER)
+    return next((receipt for receipt in left if receipt is not None and receipt.state == "refused"), None)
 
 
 def failed(results: Path, session: str, verb: str, reason: str) -> Status:
-    """Return the status of a session that ``verb`` did not finish, with the end of its log."""
+    """Return the status of a session that a command did not finish.
+
+    Args:
+        results: folder of the results.
+        session: name of the session.
+        verb: name of the command; the end of its log is quoted.
+        reason: the reason in one line.
+    """
     path = log_path(results, session, verb)
     remedy = f"read {path.relative_to(results).as_posix()} in the results, then run {verb} again"
     log = log_excerpt(path)
@@ -80,7 +98,7 @@ def failed(results: Path, session: str, verb: str, reason: str) -> Status:
 
 
 def log_excerpt(path: Path) -> list[str]:
-    """Return the last lines of a log that are not empty; none where it cannot be read."""
+    """Return the last lines of a log that are not empty; none if it is unreadable."""
     try:
         with path.open("rb") as stream:
             stream.seek(max(0, path.stat().st_size - TAIL))
@@ -92,7 +110,11 @@ def log_excerpt(path: Path) -> list[str]:
 
 
 def one_line(error: Any) -> str:
-    """Return an error as one line that is not endless."""
+    r"""Return an error as one short line.
+
+    >>> one_line(ValueError("two\n  lines"))
+    'two lines'
+    """
     return printable(" ".join(str(error).split()))[:300] or type(error).__name__
 
 

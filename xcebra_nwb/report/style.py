@@ -1,4 +1,4 @@
-"""How figures and pages look: colours that the colour-blind can tell apart, and text that is only ever text."""
+"""The look of figures and pages: colours for the colour-blind too, and text that is never markup."""
 
 from __future__ import annotations
 
@@ -66,17 +66,31 @@ SETTINGS: Any = {
 
 
 def verdict_style(verdict: str) -> tuple[str, str]:
-    """Return the colour and the sign of a verdict."""
+    """Return the colour and the sign of a verdict.
+
+    >>> verdict_style("weak")
+    ('#8a5300', '◐')
+    """
     return VERDICTS.get(verdict, UNKNOWN)
 
 
 def plain(text: Any, longest: int = 48) -> str:
-    """Return ``text`` so that matplotlib draws it as it stands: one line, no mathtext, cut in the middle if long."""
+    r"""Return text that matplotlib draws as it stands.
+
+    It is one line, without mathtext, and cut in the middle if it is longer than ``longest`` characters.
+
+    >>> plain("price in $"), plain("a very long name of a unit", 12)
+    ('price in \\$', 'a very …unit')
+    """
     return cut(printable(" ".join(str(text).split())), longest).replace("$", r"\$")
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """Return a number for reading, ``–`` where there is none."""
+    """Return a number for reading, ``–`` where there is none.
+
+    >>> number(1234), number(0.12345), number(-2.5), number(None), number(float("nan"))
+    ('1,234', '0.123', '−2.5', '–', '–')
+    """
     if value is None or isinstance(value, str):
         return value or "–"
     if isinstance(value, float | np.floating) and not math.isfinite(value):
@@ -87,12 +101,20 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def latents(first: int, last: int) -> str:
-    """Return the name of the latents from ``first`` to ``last`` (exclusive)."""
+    """Return the name of the latents from ``first`` to ``last`` (exclusive).
+
+    >>> latents(0, 1), latents(2, 5)
+    ('latent 0', 'latents 2–4')
+    """
     return f"latent {first}" if last - first == 1 else f"latents {first}–{last - 1}"
 
 
 def of_median_unit(maps: NDArray[Any]) -> NDArray[np.float64]:
-    """Return ``maps`` (..., unit) as multiples of the median unit's, which is how z compares them."""
+    """Return ``maps`` (..., unit) as multiples of the median unit's share.
+
+    >>> of_median_unit(np.array([1.0, 2.0, 8.0])).tolist()
+    [0.5, 1.0, 4.0]
+    """
     values = np.asarray(maps, np.float64)
     known = np.where(np.isnan(values).all(axis=-1, keepdims=True), 0.0, values)
     median = np.nanmedian(known, axis=-1, keepdims=True)
@@ -100,14 +122,25 @@ def of_median_unit(maps: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def figure(width: float, height: float) -> Figure:
-    """Return an empty figure of ``width`` x ``height`` inches that no global state knows."""
+    """Return an empty figure of ``width`` by ``height`` inches."""
     made = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
     FigureCanvasAgg(made)
     return made
 
 
 def corner_colors(x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
-    """Return a colour (..., 3) for each place of the unit square, blended from its four corners."""
+    """Return the colours (..., 3) of points of the unit square.
+
+    Args:
+        x: from 0 to 1, (...).
+        y: from 0 to 1, (...).
+
+    Returns:
+        A blend of the colours of the four corners.
+
+    >>> corner_colors(np.array([0.0]), np.array([0.0])).tolist() == [list(CORNERS[0])]
+    True
+    """
     low_low, high_low, low_high, high_high = (np.asarray(corner) for corner in CORNERS)
     x, y = np.clip(x, 0, 1)[..., None], np.clip(y, 0, 1)[..., None]
     return (1 - y) * ((1 - x) * low_low + x * high_low) + y * ((1 - x) * low_high + x * high_high)
@@ -120,16 +153,34 @@ def write_message(axes: Axes, text: str) -> None:
 
 
 def label_ticks(axes: Axes, names: Sequence[Any], *, axis: str = "x", longest: int = 24, **style: Any) -> None:
-    """Put ``names`` on the ticks 0, 1, 2, ... of an axis."""
+    """Put names on the ticks 0, 1, 2, ... of an axis.
+
+    Args:
+        axes: where to draw.
+        names: one for each tick.
+        axis: x or y.
+        longest: number of characters of a name.
+        **style: of the text, for matplotlib.
+    """
     ticks = range(len(names))
     setter = axes.set_xticks if axis == "x" else axes.set_yticks
     setter(list(ticks), told_apart([str(name) for name in names], longest), **style)
 
 
 def told_apart(names: Sequence[str], longest: int) -> list[str]:
-    """Return ``names`` ready to be drawn, cut so that two that differ look different where that is possible.
+    """Return names that are cut so that two different ones look different.
 
-    Where cutting in the middle makes two alike (``probe_0_unit_17_good``), what all of them begin and end with goes.
+    Where cutting in the middle makes two alike (``probe_0_unit_17_good``), the beginning and the end that all of them
+    share are left out.
+
+    Args:
+        names: the whole names.
+        longest: number of characters of a name.
+
+    >>> told_apart(["CA1", "CA3"], 24)
+    ['CA1', 'CA3']
+    >>> told_apart(["a_long_probe_unit_17_good", "a_long_probe_unit_18_good"], 12)
+    ['…7…', '…8…']
     """
     cut = [plain(name, longest) for name in names]
     if len(set(cut)) == len(set(names)):
@@ -146,7 +197,7 @@ def _alike(names: Sequence[str]) -> int:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure on a page: its ``data:`` address, and what it shows in words."""
+    """A figure on a page: its ``data:`` address and its description in words."""
 
     uri: str
     alt: str
@@ -154,7 +205,7 @@ class Picture:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw in the house's style alone.
+    """Draw in the style of this package alone.
 
     Matplotlib takes settings from the folder that a command runs in, which may be a stranger's; one of them sets texts
     by LaTeX, which reads files.
@@ -166,7 +217,12 @@ def styled() -> Iterator[None]:
 
 
 def picture(draw: Callable[[], Figure], alt: str) -> Picture:
-    """Draw a figure in the house's style and return it ready for a page."""
+    """Return a figure in the style of this package, ready for a page.
+
+    Args:
+        draw: makes the figure.
+        alt: describes it in words.
+    """
     with styled(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # names may be in any script
         return Picture(_data_uri(draw()), alt)

@@ -1,4 +1,4 @@
-"""One label's map as people compare it: against the median unit, beside its nulls."""
+"""One label's maps for comparison: as multiples of the median unit's share, beside the nulls."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.assess.verdict import READABLE
+from xcebra_nwb.assess.verdict import READABLE, SIGNIFICANT
 from xcebra_nwb.attribution.comparison import known_nulls, partner
 from xcebra_nwb.report.style import of_median_unit
 
-SIGNIFICANT = 0.05  # false discovery rate
-BAND = (5, 95)  # percentiles of the nulls that figures show
+NULL_PERCENTILES = (5, 95)  # percentiles of the nulls that figures show
 NAMES = {
     "inverted_neuron_gradient": "inverse",
     "inverted_neuron_gradient_plain": "plain inverse",
@@ -29,7 +28,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class UnitMap:
-    """A label's maps over units (all arrays: unit, or method x unit), as multiples of the median unit's."""
+    """A label's maps over units, as multiples of the median unit's share."""
 
     label: str
     methods: list[str]  # the first is tested against the nulls
@@ -50,29 +49,42 @@ class UnitMap:
 
     @property
     def partner(self) -> int | None:
-        """Which method the first is compared with; None where it is the only one."""
+        """The method that the first is compared with; None where it is the only one."""
         return partner(self.methods)
 
     @property
     def significant(self) -> NDArray[np.bool_]:
-        """Which units carry the label at a false discovery rate of 5 %."""
+        """The units that carry the label at a false discovery rate of 5 %."""
         return (self.q <= SIGNIFICANT) & self.readable  # NaN is not
 
     def foremost(self, most: int) -> NDArray[np.int64]:
-        """Return at most ``most`` units: those that stand out most from their nulls, in order of attribution."""
+        """Return the units that stand out most from their nulls.
+
+        Args:
+            most: the largest number of units.
+
+        Returns:
+            The numbers of the units, in order of attribution.
+        """
         rank = np.where(np.isfinite(self.z), self.z, -np.inf) if np.isfinite(self.z).any() else self.mean[0]
         chosen = np.argsort(-rank, kind="stable")[:most]
         return chosen[np.argsort(-self.mean[0, chosen], kind="stable")]
 
 
 def unit_map(attribution: xr.Dataset, label: str, verdict: str) -> UnitMap:
-    """Return the maps of ``label`` from attribution.nc; no unit carries a label whose verdict speaks against it."""
+    """Return the maps of a label from attribution.nc.
+
+    Args:
+        attribution: attribution.nc.
+        label: name of the label.
+        verdict: on the label; no unit is marked where it speaks against a map.
+    """
     chosen = attribution.sel(label=label)
     by_seed = of_median_unit(chosen["attribution_seeds"].transpose("seed", "method", "unit").values)
     mean = by_seed.mean(0)
     width = (chosen["attribution_high"] / chosen["attribution"]).transpose("method", "unit").values
     null = of_median_unit(known_nulls(chosen["null"].transpose("null", "unit").values))
-    low, high = np.percentile(null, BAND, axis=0) if len(null) else np.full((2, null.shape[1]), np.nan)
+    low, high = np.percentile(null, NULL_PERCENTILES, axis=0) if len(null) else np.full((2, null.shape[1]), np.nan)
     return UnitMap(
         label=label,
         methods=[str(method) for method in chosen["method"].values],
@@ -101,7 +113,10 @@ def unit_columns(shown: UnitMap) -> list[str]:
 
 
 def unit_rows(shown: UnitMap) -> list[list[Any]]:
-    """Return a row a unit, in order of attribution, None where a number is not known."""
+    """Return a row for each unit, in order of attribution.
+
+    A number that is not known is None.
+    """
     first = [shown.mean[0], shown.low[0], shown.high[0]]
     scores = [values.round(2) for values in (shown.z, shown.z_low, shown.z_high)]
     columns = [*first, *shown.mean[1:], *scores, shown.p, shown.q]
@@ -113,10 +128,18 @@ def unit_rows(shown: UnitMap) -> list[list[Any]]:
 
 
 def method_name(method: str) -> str:
-    """Return what people call a method."""
+    """Return the name of a method for people.
+
+    >>> method_name("inverted_neuron_gradient"), method_name("my_method")
+    ('inverse', 'my method')
+    """
     return NAMES.get(method, method.replace("_", " "))
 
 
 def rounded(value: Any) -> float | None:
-    """Return ``value`` to three digits, None where it is not a number."""
+    """Return ``value`` to three digits, None where it is not a number.
+
+    >>> rounded(0.12345), rounded(float("nan"))
+    (0.123, None)
+    """
     return float(f"{float(value):.3g}") if np.isfinite(value) else None

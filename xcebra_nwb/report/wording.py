@@ -1,29 +1,42 @@
-"""Sentences: what the numbers of a session say, and how far to trust them."""
+"""Sentences and tables of the session page: the meaning of its numbers, and how far to trust them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xcebra_nwb.assess.verdict import READABLE
+from xcebra_nwb.assess.conditions import NOTED
+from xcebra_nwb.assess.verdict import READABLE, SIGNIFICANT
 from xcebra_nwb.attribution.null_test import smallest_p
 from xcebra_nwb.report.style import VERDICTS, latents, number
-from xcebra_nwb.report.unit_map import SIGNIFICANT, UnitMap, method_name
+from xcebra_nwb.report.unit_map import UnitMap, method_name
 
 AGREE = 0.5  # Spearman correlation under which the two methods are said to disagree
 RANK = list(VERDICTS)
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return names as English lists them."""
+    """Return names as English lists them.
+
+    >>> listed(["a"]), listed(["a", "b", "c"]), listed([])
+    ('a', 'a, b and c', '')
+    """
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
 def headline(units: int, assessed: dict[str, dict[str, Any]]) -> str:
-    """Return one sentence that says what the session's ``units`` carry."""
+    """Return one sentence on the codes in the session.
+
+    Args:
+        units: number of units.
+        assessed: ``labels`` of assessment.json.
+
+    >>> headline(12, {"position": {"verdict": "supported"}})
+    'In the activity of 12 units, a code of position is supported.'
+    """
     groups: dict[str, list[str]] = {}
     for label, result in assessed.items():
         groups.setdefault(str(result.get("verdict", "not known")), []).append(_readable(label))
@@ -52,7 +65,14 @@ def _readable(label: str) -> str:
 
 
 def score_words(decoding: dict[str, Any]) -> str:
-    """Return z and p of a held-out score, and under them the smallest p that so many nulls can give."""
+    r"""Return z and p of a held-out score, with the smallest p there can be.
+
+    Args:
+        decoding: ``decoding`` of a label in assessment.json.
+
+    >>> score_words({"z": 3.0, "p": 0.25, "nulls": [0.1, 0.0, 0.2]})
+    'z 3   p 0.25\nwith 3 nulls p ≥ 0.25'
+    """
     known = [f"{name} {number(decoding[name], 2)}" for name in ("z", "p") if decoding.get(name) is not None]
     nulls = _known_nulls(decoding)
     if decoding.get("p") is None or not nulls:
@@ -61,7 +81,11 @@ def score_words(decoding: dict[str, Any]) -> str:
 
 
 def smallest_p_words(assessed: dict[str, dict[str, Any]]) -> str:
-    """Return what p of the held-out scores is, and how small it can get with the nulls that there are."""
+    """Return the meaning of z and p of the held-out scores, and the smallest p.
+
+    Args:
+        assessed: ``labels`` of assessment.json.
+    """
     counts = {len(_known_nulls(result.get("decoding") or {})) for result in assessed.values()} - {0}
     if not counts:
         return ""
@@ -77,7 +101,7 @@ def _known_nulls(decoding: dict[str, Any]) -> list[float]:
 
 
 def card_facts(result: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the few numbers of a label's assessment that a verdict rests on."""
+    """Return the few numbers of a label's assessment for its card."""
     decoding, consistency = result.get("decoding") or {}, result.get("consistency") or {}
     nulls = _known_nulls(decoding)
     best = f" (nulls up to {number(max(nulls), 2)})" if nulls else " (no nulls)"
@@ -97,13 +121,19 @@ def _standing_out(result: dict[str, Any]) -> str:
 
 
 def prediction_words(assessed: dict[str, dict[str, Any]]) -> str:
-    """Return which labels others predict however they depend on each other, which a correlation does not see."""
+    """Return which labels are predicted by others.
+
+    A correlation does not see every dependence; nearest neighbours do.
+
+    Args:
+        assessed: ``labels`` of assessment.json.
+    """
     said = [
-        f"{_readable(label)} follows from {listed(found)}"
+        f"{_readable(label)} follows from {listed(predictors)}"
         for label, result in assessed.items()
-        if (found := _predictors(result, "held-out score "))
+        if (predictors := _predictors(result, "held-out score "))
     ]
-    return f"By nearest neighbours, which need no line, {'; '.join(said)}." if said else ""
+    return f"By nearest neighbours, which also see dependence that is not linear, {'; '.join(said)}." if said else ""
 
 
 def _predictors(result: dict[str, Any], what: str = "") -> list[str]:
@@ -120,11 +150,17 @@ def _kind(result: dict[str, Any]) -> str:
 
 
 def map_words(shown: UnitMap, reason: str, resolution: str) -> str:
-    """Return what the map of a label says, and how small q can get, in a few sentences."""
+    """Return in a few sentences which units carry the label.
+
+    Args:
+        shown: the maps of the label.
+        reason: the reason why no unit was tested, where none was.
+        resolution: a sentence on how small q can get.
+    """
     if not np.isfinite(shown.z).any():
         return f"No unit was tested: {reason or 'the nulls do not allow a z'}."
     if not shown.readable:
-        return "The verdict on the label speaks against a map of it, so no unit is marked, whatever its q."
+        return "The verdict on the label speaks against a map, so no unit is marked, whatever its q."
     carriers = np.flatnonzero(shown.significant)
     if not len(carriers):
         none = f"None of the {len(shown.units):,} units stands out from its own nulls at a false discovery rate of 5 %."
@@ -140,7 +176,12 @@ def map_words(shown: UnitMap, reason: str, resolution: str) -> str:
 
 
 def map_caption(shown: UnitMap, seeds: int) -> str:
-    """Return what the intervals of a map are over, and what its methods are called in the config."""
+    """Return the meaning of a map's intervals and its methods' config names.
+
+    Args:
+        shown: the maps of the label.
+        seeds: number of seeds.
+    """
     called = [
         f"{name} is {method}" for method in shown.methods if (name := method_name(method)) != method.replace("_", " ")
     ]
@@ -156,7 +197,11 @@ def _sentence(words: str) -> str:
 
 
 def disagreement(shown: UnitMap) -> str:
-    """Return a warning where the two methods give different maps; empty where they agree."""
+    """Return a warning where two methods give different maps, or nothing.
+
+    Args:
+        shown: the maps of the label.
+    """
     if shown.partner is None or not shown.agreement < AGREE:
         return ""
     return (
@@ -168,14 +213,32 @@ def disagreement(shown: UnitMap) -> str:
 
 
 def training_words(objectives: Sequence[str], rules: Sequence[str]) -> str:
-    """Return what the losses of a training are made of."""
+    """Return the parts of the losses of a training.
+
+    Args:
+        objectives: names of the objectives.
+        rules: rule for the positive pairs of each.
+
+    >>> training_words(["time", "place"], ["time", "time_delta"])
+    'Rules for positive pairs: time: time; place: time_delta.'
+    """
     if set(rules) == {"supervised"}:
         return "Supervised: mean squared error between each label and its block."
     return f"Rules for positive pairs: {'; '.join(map(': '.join, zip(objectives, rules, strict=True)))}."
 
 
 def above_chance(objectives: Sequence[str], held_out: NDArray[Any], chance: NDArray[Any], units: str) -> str:
-    """Return a warning of the objectives whose held-out loss (mean over seeds) is no better than chance."""
+    """Return a warning of the objectives that learnt nothing that holds, or nothing.
+
+    Args:
+        objectives: names of the objectives.
+        held_out: held-out loss of each, mean over seeds, (objective,).
+        chance: chance level of each, (objective,).
+        units: of the losses.
+
+    >>> above_chance(["time"], np.array([1.0]), np.array([2.0]), "nat")
+    ''
+    """
     above = [
         f"{_readable(name)} ({number(loss)} against {number(level)} {units})"
         for name, loss, level in zip(objectives, held_out, chance, strict=True)
@@ -184,19 +247,23 @@ def above_chance(objectives: Sequence[str], held_out: NDArray[Any], chance: NDAr
     if not above:
         return ""
     return (
-        f"On held-out bins the loss of {listed(above)} is no better than chance: what was learnt there does not hold "
-        "beyond the training bins. A verdict asks this of its own label only."
+        f"On held-out bins the loss of {listed(above)} is no better than chance: the fit does not hold beyond "
+        "the training bins. A verdict asks this of its own label only."
     )
 
 
 def metrics(assessed: dict[str, dict[str, Any]]) -> list[str]:
-    """Return what the held-out score of each label is."""
+    """Return the metric of each label's held-out score.
+
+    >>> metrics({"speed": {"decoding": {"metric": "R2"}}})
+    ['speed: R²']
+    """
     named = {label: str((result.get("decoding") or {}).get("metric")) for label, result in assessed.items()}
     return [f"{label}: {metric.replace('R2', 'R²')}" for label, metric in named.items()]
 
 
 def assessment_rows(assessed: dict[str, dict[str, Any]]) -> list[list[Any]]:
-    """Return a row a label: the columns of :data:`ASSESSMENT_COLUMNS`."""
+    """Return a row for each label: the columns of :data:`ASSESSMENT_COLUMNS`."""
     return [_assessment_row(label, result) for label, result in assessed.items()]
 
 
@@ -217,7 +284,11 @@ def _assessment_row(label: str, result: dict[str, Any]) -> list[Any]:
 
 
 def reasons(assessed: dict[str, dict[str, Any]]) -> list[str]:
-    """Return why numbers of the assessment are missing, a line each."""
+    """Return why numbers of the assessment are missing, a line each.
+
+    >>> reasons({"speed": {"leak": {"reason": "there are no other latents"}}})
+    ['speed, leak: there are no other latents']
+    """
     lines = []
     for label, result in assessed.items():
         for name in ("decoding", "leak", "consistency"):
@@ -225,3 +296,54 @@ def reasons(assessed: dict[str, dict[str, Any]]) -> list[str]:
             if reason:
                 lines.append(f"{label}, {name}: {reason}")
     return lines
+
+
+CONDITION_COLUMNS = ("label", "what is asked", "number", "needed", "holds", "without it")
+HOLDS = {True: "✔ yes", False: "✖ no", None: "– does not apply"}
+
+Conditions = Sequence[Mapping[str, Any]]
+
+
+def condition_rows(assessed: Mapping[str, Mapping[str, Any]]) -> list[list[Any]]:
+    """Return a row for each label and condition; violated ones come first.
+
+    Args:
+        assessed: ``labels`` of assessment.json.
+
+    Returns:
+        Rows with the columns :data:`CONDITION_COLUMNS`.
+    """
+    pairs = [(label, condition) for label, result in assessed.items() for condition in conditions(result)]
+    pairs.sort(key=lambda pair: pair[1]["holds"] is not False)
+    return [_condition_row(label, condition) for label, condition in pairs]
+
+
+def _condition_row(label: str, condition: Mapping[str, Any]) -> list[Any]:
+    needed = f"{'at least' if condition['least'] else 'at most'} {number(condition['threshold'])}"
+    without = condition["otherwise"] or NOTED
+    return [label, condition["question"], condition["value"], needed, HOLDS[condition["holds"]], without]
+
+
+def condition_sentences(assessed: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return for every label how many conditions hold, and which do not.
+
+    Args:
+        assessed: ``labels`` of assessment.json.
+
+    >>> held, violated = {"holds": True, "says": "holds"}, {"holds": False, "says": "the leak is large"}
+    >>> condition_sentences({"speed": {"conditions": [held, violated]}})
+    ['speed: 1 of 2 conditions hold; the leak is large.']
+    """
+    return [_condition_sentence(label, conditions(result)) for label, result in assessed.items() if conditions(result)]
+
+
+def _condition_sentence(label: str, judged: Conditions) -> str:
+    known = [condition for condition in judged if condition["holds"] is not None]
+    broken = [str(condition["says"]) for condition in known if not condition["holds"]]
+    count = f"{label}: {len(known) - len(broken)} of {len(known)} conditions hold"
+    return f"{count}; {'; '.join(broken)}." if broken else f"{count}."
+
+
+def conditions(result: Mapping[str, Any]) -> Conditions:
+    """Return the conditions of a label; none in a file of an old version."""
+    return result.get("conditions") or []

@@ -1,4 +1,4 @@
-"""The files of a trained session: model.safetensors, training.nc and embedding.nc (docs/results.md)."""
+"""The files of a trained session: model.safetensors, training.nc and embedding.nc (docs/reference/results.md)."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _label_scale(prepared: PreparedSession) -> xr.Variable:
 
 
 def _history(prepared: PreparedSession, ensemble: TrainedEnsemble, config: Config) -> xr.Dataset:
-    """training.nc: see docs/results.md."""
+    """training.nc: see docs/reference/results.md."""
     objectives, trained, units = prepared.objectives, ensemble.trained, {"units": ensemble.units}
     return xr.Dataset(
         {

@@ -1,1 +1,1 @@
-"""Choosing the number of latents and the regulariser's weight without looking at the answer."""
+"""Choose the number of latents and the regulariser's weight, blind to results."""

@@ -1,4 +1,4 @@
-"""Which setting to take: a written rule over held-out loss, leak and consistency (docs/tuning.md).
+"""The written rule that chooses a setting by held-out loss, leak and consistency (docs/how-to/tuning.md).
 
 No rule reads the decoding of a label, its nulls' p-values or a number of significant units: a setting that is chosen
 because it finds more would find more on labels that mean nothing, too.
@@ -19,11 +19,11 @@ TIE = 0.05  # agreements of maps, of Spearman's correlation, that are taken for 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one setting gives on one session, for one label."""
+    """The numbers of one setting on one session, for one label."""
 
     session: str
     label: str
-    losses: tuple[float, ...]  # of the seeds, held out, as a share of the loss of an encoder that tells nothing
+    losses: tuple[float, ...]  # of the seeds, held out, as a share of the loss of an encoder without information
     leak: float | None  # R2 of the label's block from the other latents; None where there are none
     consistency: float | None  # Spearman's correlation of the seeds' null-corrected maps; None: cannot be compared
     decoding: float | None  # held out; shown, no rule reads it
@@ -32,7 +32,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Trial:
-    """A setting and what it gives, over all sessions and labels."""
+    """A setting and its numbers over all sessions and labels."""
 
     outputs: int
     weight: float
@@ -41,34 +41,38 @@ class Trial:
     @property
     def loss(self) -> float:
         """The mean held-out loss over sessions, labels and seeds, as a share of chance."""
-        return float(np.mean([np.mean(one.losses) for one in self.measured]))
+        return float(np.mean([np.mean(label.losses) for label in self.measured]))
 
     @property
     def leak(self) -> float:
         """The mean leak of the blocks; 0 where there are no other latents to leak into."""
-        return float(np.mean([max(0.0, one.leak or 0.0) for one in self.measured]))
+        return float(np.mean([max(0.0, label.leak or 0.0) for label in self.measured]))
 
     @property
     def consistency(self) -> float:
         """The mean agreement of the seeds' maps; maps that cannot be compared agree by 0."""
-        return float(np.mean([one.consistency or 0.0 for one in self.measured]))
+        return float(np.mean([label.consistency or 0.0 for label in self.measured]))
 
     @property
     def decoding(self) -> float:
         """The mean held-out decoding."""
-        return float(np.mean([one.decoding or 0.0 for one in self.measured]))
+        return float(np.mean([label.decoding or 0.0 for label in self.measured]))
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The chosen setting, and how the rule came to it."""
+    """The chosen setting, and the steps of the rule that led to it."""
 
     trial: Trial
     because: tuple[str, ...]  # one sentence a step of the rule
 
 
 def choose(trials: Iterable[Trial]) -> Choice:
-    """Return the setting that the rule takes: it tells nearly as much as the best, in separate blocks, most stably."""
+    """Return the setting that the rule chooses, and why.
+
+    Of the settings whose held-out loss is nearly that of the best, those with separate blocks are kept; of these, those
+    whose seeds agree as well as the best; of these, the one with the fewest latents and the largest weight.
+    """
     left = list(trials)
     best, error = min(trial.loss for trial in left), standard_error(left)
     near = [trial for trial in left if trial.loss <= near_enough(best) + error]
@@ -76,8 +80,8 @@ def choose(trials: Iterable[Trial]) -> Choice:
     most = max(trial.consistency for trial in separate)
     stable = [trial for trial in separate if trial.consistency >= most - TIE]
     because = (
-        f"{len(near)} of {len(left)} settings tell at least {LEAST_SHARE:.0%} of what the best tells (held-out loss "
-        f"{best:.3f} of chance), or less by one standard error ({error:.3f})",
+        f"{len(near)} of {len(left)} settings reach at least {LEAST_SHARE:.0%} of the best setting's drop of the "
+        f"held-out loss (from chance to {best:.3f} of it), or miss that by at most one standard error ({error:.3f})",
         apart,
         f"{len(stable)} of those agree between seeds as well as the best ({most:.2f}), up to {TIE}; of them the fewest "
         "latents, then the largest weight",
@@ -86,7 +90,14 @@ def choose(trials: Iterable[Trial]) -> Choice:
 
 
 def near_enough(best: float) -> float:
-    """Return the largest loss, as a share of chance, that tells enough beside the smallest one."""
+    """Return the largest loss that counts as near the best one.
+
+    Args:
+        best: the smallest held-out loss, as a share of chance.
+
+    >>> round(near_enough(0.5), 6)
+    0.6
+    """
     return 1 - LEAST_SHARE * (1 - best)
 
 
@@ -94,18 +105,22 @@ def _separate(near: list[Trial]) -> tuple[list[Trial], str]:
     """The settings whose blocks stay apart, or the one that comes nearest, and a sentence about it."""
     separate = [trial for trial in near if trial.leak < MOST_LEAK]
     if separate:
-        return separate, f"{len(separate)} of them keep the blocks apart (leak under {MOST_LEAK})"
+        return separate, f"{len(separate)} of them keep the blocks separate (leak under {MOST_LEAK})"
     least = min(near, key=lambda trial: trial.leak)
-    return [least], f"none of them keeps the blocks apart (leak under {MOST_LEAK}); the least leak is {least.leak:.2f}"
+    why = f"none of them keeps the blocks separate (leak under {MOST_LEAK}); the least leak is {least.leak:.2f}"
+    return [least], why
 
 
 def standard_error(trials: list[Trial]) -> float:
-    """Return the standard error of a trial's loss by the spread between seeds, pooled over all trials and labels."""
-    groups = [one.losses for trial in trials for one in trial.measured]
+    """Return the standard error of a trial's loss.
+
+    It is estimated from the spread between seeds, pooled over all trials and labels.
+    """
+    groups = [label.losses for trial in trials for label in trial.measured]
     deviations = [np.asarray(losses) - np.mean(losses) for losses in groups]
     freedom = sum(len(losses) - 1 for losses in groups)
     variance = sum(float(np.sum(d**2)) for d in deviations) / freedom
-    encoders = sum(len(one.losses) for one in trials[0].measured)
+    encoders = sum(len(label.losses) for label in trials[0].measured)
     return float(np.sqrt(variance / encoders))
 
 
@@ -118,11 +133,11 @@ def as_record(trial: Trial) -> dict[str, Any]:
         "leak": trial.leak,
         "consistency": trial.consistency,
         "decoding": trial.decoding,
-        "measured": [asdict(one) for one in trial.measured],
+        "measured": [asdict(label) for label in trial.measured],
     }
 
 
 def from_record(record: dict[str, Any]) -> Trial:
     """Return the trial that :func:`as_record` wrote."""
-    measured = [Measured(**(one | {"losses": tuple(one["losses"])})) for one in record["measured"]]
+    measured = [Measured(**(label | {"losses": tuple(label["losses"])})) for label in record["measured"]]
     return Trial(record["outputs"], record["regularizer_weight"], tuple(measured))

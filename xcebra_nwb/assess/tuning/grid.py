@@ -27,20 +27,33 @@ class Grid:
     weights: tuple[float, ...] = WEIGHTS
 
     def space(self) -> dict[str, Sequence[Any]]:
-        """Return the values of each of the two."""
+        """Return the values of each of the two settings."""
         return {"outputs": self.outputs, "weight": self.weights}
 
     def shuffled(self, seed: int) -> list[tuple[int, float]]:
-        """Return all settings in the order in which they are tried, so that a part of them covers the whole."""
+        """Return all settings in a random order, in which they are tried.
+
+        Any part of them then covers the whole range.
+
+        >>> sorted(Grid((2, 3), (0.0, 0.1)).shuffled(seed=0))
+        [(2, 0.0), (2, 0.1), (3, 0.0), (3, 0.1)]
+        """
         settings = list(product(self.outputs, self.weights))
         return [settings[i] for i in np.random.default_rng(seed).permutation(len(settings))]
 
 
-def grid(chosen: Config, sessions: Sequence[xr.Dataset]) -> Grid:
-    """Return the settings to try: objectives that are given fix the number of latents, automatic ones do not."""
-    needed = _latents(tuned(chosen, 1, 0.0), sessions)
-    if chosen.objectives != "auto":
-        return Grid((_latents(chosen, sessions),))
+def grid(config: Config, sessions: Sequence[xr.Dataset]) -> Grid:
+    """Return the settings to try.
+
+    Objectives that the config lists fix the number of latents; automatic ones do not.
+
+    Args:
+        config: the config of the study.
+        sessions: session.nc of every session.
+    """
+    needed = _latents(tuned(config, 1, 0.0), sessions)
+    if config.objectives != "auto":
+        return Grid((_latents(config, sessions),))
     return Grid(tuple(needed + free for free in FREE))
 
 
@@ -49,14 +62,20 @@ def _latents(config: Config, sessions: Sequence[xr.Dataset]) -> int:
     return max(resolve(config, session, split_session(session, config))[1] for session in sessions)
 
 
-def tuned(chosen: Config, outputs: int, weight: float) -> Config:
-    """Return a config with another number of latents and another weight of the regulariser."""
-    content = chosen.model_dump(mode="json")
-    content["encoder"]["outputs"] = max(outputs, _explicit(chosen))
+def tuned(config: Config, outputs: int, weight: float) -> Config:
+    """Return a config with another number of latents and another weight.
+
+    Args:
+        config: the config of the study.
+        outputs: number of latents; at least as many as the listed objectives need.
+        weight: weight of the regulariser.
+    """
+    content = config.model_dump(mode="json")
+    content["encoder"]["outputs"] = max(outputs, _explicit(config))
     content["training"]["regularizer"]["weight"] = weight
     return schema.validate(content)
 
 
-def _explicit(chosen: Config) -> int:
+def _explicit(config: Config) -> int:
     """The latents that objectives which are given need; 0 for automatic ones."""
-    return 0 if isinstance(chosen.objectives, str) else max(o.outputs[1] for o in chosen.objectives)
+    return 0 if isinstance(config.objectives, str) else max(o.outputs[1] for o in config.objectives)

@@ -1,4 +1,4 @@
-"""The study: which settings were tried, kept on disk by optuna, so that a stopped one goes on."""
+"""The study of a tuning: every setting that was tried, kept on disk by optuna so that a stopped study goes on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from optuna.distributions import CategoricalDistribution
 from xcebra_nwb.assess.tuning.choice import Trial, as_record, from_record
 from xcebra_nwb.assess.tuning.grid import Grid
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.lock import taken
+from xcebra_nwb.core.lock import acquire
 
 logger = logging.getLogger("xcebra_nwb")
 
@@ -25,20 +25,27 @@ def explore(
     trials: int,
     attempt: Callable[[int, float], Trial],
 ) -> list[Trial]:
-    """Try settings until ``trials`` of them are done, those of earlier calls included, and return all that are.
+    """Try settings until enough are done, and return all that are done.
+
+    Settings that earlier calls have tried count.
 
     Args:
         folder: where the study is kept.
-        question: what is asked: a name and a digest each. A study of another question is not added to.
+        settings: the settings to try.
+        question: the subject of the study: names and digests. A study of another question is not added to.
         seed: of the order in which settings are tried.
-        attempt: from a number of latents and a weight to what they give.
+        trials: number of settings to try in all.
+        attempt: function from a number of latents and a weight to the trial.
+
+    Returns:
+        Every finished trial.
 
     Raises:
         UsageError: ``folder`` holds the study of another question, or another process is at work there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     busy = f"{folder}: another process is tuning here"
-    with taken(folder / ".tune.lock", busy, "wait for it, or another --output"):
+    with acquire(folder / ".tune.lock", busy, "wait for it, or another --output"):
         study = _open(folder, question)
         done = {(trial.outputs, trial.weight) for trial in _done(study)}
         missing = [setting for setting in settings.shuffled(seed) if setting not in done]
@@ -66,19 +73,19 @@ def _open(folder: Path, question: dict[str, str]) -> optuna.Study:
     return study
 
 
-def _add(study: optuna.Study, settings: Grid, found: Trial) -> None:
+def _add(study: optuna.Study, settings: Grid, trial: Trial) -> None:
     """Keep a finished trial; one that was stopped half way leaves nothing, and is tried again."""
     study.add_trial(
         optuna.trial.create_trial(
-            params={"outputs": found.outputs, "weight": found.weight},
+            params={"outputs": trial.outputs, "weight": trial.weight},
             distributions={name: CategoricalDistribution(values) for name, values in settings.space().items()},
-            values=[found.loss, found.leak, found.consistency],
-            user_attrs={"record": as_record(found)},
+            values=[trial.loss, trial.leak, trial.consistency],
+            user_attrs={"record": as_record(trial)},
         )
     )
     logger.info(
         "%d latents, weight %g: held-out loss %.4f of chance, leak %.2f, maps of seeds agree by %.2f",
-        *(found.outputs, found.weight, found.loss, found.leak, found.consistency),
+        *(trial.outputs, trial.weight, trial.loss, trial.leak, trial.consistency),
     )
 
 

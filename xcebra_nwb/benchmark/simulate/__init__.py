@@ -1,1 +1,1 @@
-"""Recordings whose truth is known: RatInABox cells along a real rat's walk, as NWB files."""
+"""Simulate recordings whose truth is known: the paper's two populations, and RatInABox cells."""

@@ -20,7 +20,17 @@ START = datetime(2026, 1, 1, 12, tzinfo=UTC)  # fixed, so that a seed gives the 
 
 
 def nwb_file(trajectory: Trajectory, population: Population, subject: str, session: str, seed: int) -> NWBFile:
-    """Return the session in memory: units with the true ``cell_type``, position, head direction and speed."""
+    """Return a simulated session in memory, as an NWB file.
+
+    It holds the units with their true ``cell_type``, position, head direction and speed.
+
+    Args:
+        trajectory: of the animal.
+        population: the cells and their spikes.
+        subject: identifier of the subject.
+        session: identifier of the session.
+        seed: of the simulation.
+    """
     file = NWBFile(
         session_description="Simulated: RatInABox cells on a real rat's walk in a box of 1 m by 1 m (Sargolini 2006)",
         identifier=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{subject} {session} {seed} {len(population.cell_type)}")),

@@ -6,6 +6,9 @@ movement stands in for it, as in RatInABox.
 
 from __future__ import annotations
 
+import contextlib
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,13 +22,13 @@ DIRECTION_SMOOTHING = 0.15  # s; RatInABox low-passes head direction with this t
 
 @dataclass(frozen=True)
 class Trajectory:
-    """What the animal did, frame by frame.
+    """The course of the animal, frame by frame.
 
     Attributes:
-        time: ``(time,)`` s, centres of the frames; the session lasts from 0 to ``duration``.
-        position: ``(time, 2)`` m.
-        head_direction: ``(time,)`` rad, in [0, 2 pi), anticlockwise from the x axis.
-        speed: ``(time,)`` m/s.
+        time: s, centres of the frames, (time,); the session lasts from 0 to ``duration``.
+        position: m, (time, 2).
+        head_direction: rad, in [0, 2 pi), anticlockwise from the x axis, (time,).
+        speed: m/s, (time,).
         duration: s.
     """
 
@@ -44,10 +47,15 @@ def walking_agent() -> Agent:
 
 
 def walk(agent: Agent, duration: float, generator: np.random.Generator) -> Trajectory:
-    """Return ``duration`` seconds of the agent's imported trajectory, from a start that ``generator`` draws.
+    """Return a stretch of the agent's imported trajectory from a random start.
 
-    Where the recording ends the animal turns round and walks it backwards: a jump to the start would be a leap
-    through the box at an impossible speed.
+    Where the recording ends the animal turns round and walks it backwards: a jump to the start would be a leap through
+    the box at an impossible speed.
+
+    Args:
+        agent: RatInABox's agent, with an imported trajectory.
+        duration: s.
+        generator: draws the start.
     """
     recorded = float(agent.t_interp[-1])
     time = (np.arange(round(duration / FRAME)) + 0.5) * FRAME
@@ -64,3 +72,21 @@ def _direction(velocity: np.ndarray, speed: np.ndarray) -> np.ndarray:
     unit_vectors = velocity / np.maximum(speed, 1e-9)[:, None]  # (time, 2)
     smooth = gaussian_filter1d(unit_vectors, DIRECTION_SMOOTHING / FRAME, axis=0)
     return np.arctan2(smooth[:, 1], smooth[:, 0]) % (2 * np.pi)
+
+
+@contextlib.contextmanager
+def contained(generator: np.random.Generator) -> Iterator[None]:
+    """Seed numpy's global state and silence output, for RatInABox, for a while.
+
+    RatInABox draws from that state and prints as it goes. The state is put back at the end.
+
+    Args:
+        generator: draws the seed.
+    """
+    before = np.random.get_state()  # noqa: NPY002 - RatInABox knows no generator
+    np.random.seed(int(generator.integers(2**32)))  # noqa: NPY002
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        np.random.set_state(before)  # noqa: NPY002

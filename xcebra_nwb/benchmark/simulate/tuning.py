@@ -1,7 +1,7 @@
-"""How cells are tuned: RatInABox's place, grid, head-direction and speed cells, and cells tuned to two labels.
+"""The tuning of cells: RatInABox's place, grid, head-direction and speed cells, and cells tuned to two labels.
 
 RatInABox draws fields and grids from numpy's global state: call these functions inside
-:func:`xcebra_nwb.benchmark.simulate.ratinabox_state.contained`.
+:func:`xcebra_nwb.benchmark.simulate.trajectory.contained`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,17 @@ Tuning = dict[str, np.ndarray]  # by cell type, (unit, time)
 
 
 def pure_tuning(agent: Agent, trajectory: Trajectory, cells: int, generator: np.random.Generator) -> Tuning:
-    """Return the tuning of ``cells`` place, grid, head-direction and speed cells, in [0, 1] but for speed."""
+    """Return the tuning of place, grid, head-direction and speed cells.
+
+    Args:
+        agent: RatInABox's agent.
+        trajectory: of the animal.
+        cells: number of cells of each type.
+        generator: source of the draws.
+
+    Returns:
+        By type, (unit, time): in [0, 1] but for speed.
+    """
     return {
         "place": _place(agent, trajectory, cells),
         "grid": _grid(agent, trajectory, cells),
@@ -28,7 +38,19 @@ def pure_tuning(agent: Agent, trajectory: Trajectory, cells: int, generator: np.
 
 
 def mixed_tuning(agent: Agent, trajectory: Trajectory, cells: int, generator: np.random.Generator) -> Tuning:
-    """Return the tuning of ``cells`` of each type that carries two labels: the mean of two cells that carry one."""
+    """Return the tuning of cells that carry two labels.
+
+    Each is the mean of two cells that carry one.
+
+    Args:
+        agent: RatInABox's agent.
+        trajectory: of the animal.
+        cells: number of cells of each type.
+        generator: source of the draws.
+
+    Returns:
+        By type, (unit, time).
+    """
     place, direction = _place(agent, trajectory, 2 * cells), _head_direction(agent, trajectory, 2 * cells, generator)
     speed = _speed(trajectory, agent, cells)
     return {

@@ -1,4 +1,4 @@
-"""Our side of the speed benchmark: a piece of work, and the least that the machine has to do for it."""
+"""Our side of the speed benchmark: a training or an attribution, and the least work that it takes."""
 
 from __future__ import annotations
 
@@ -28,17 +28,26 @@ RANK_TOLERANCE = 0.05
 
 
 def ours(work: Work, device: torch.device = CPU) -> Callable[[int], object]:
-    """Return what does so many steps of a training, or an attribution at so many bins."""
+    """Return a function that does our training or attribution.
+
+    Args:
+        work: what to do.
+        device: where to do it.
+
+    Returns:
+        A function of the number of steps, or of bins.
+    """
     return finished(_training(work, device) if work.kind == "training" else _attribution(work, device), device)
 
 
 def _training(work: Work, device: torch.device) -> Callable[[int], object]:
-    ready, chosen = prepare(work.task.session, work.task.config), options(work.task.config)
+    ready, settings = prepare(work.task.session, work.task.config), options(work.task.config)
     inputs, samples = torch.as_tensor(encoder_input(work.task.session), device=device), ready.samples(TRAIN)
 
     def steps(count: int) -> object:
-        generators, some = ready.generators(work.task.config), replace(chosen, steps=count, regularizer_ramp=(0.0, 0.0))
-        return contrastive.train(inputs, ready.shape, ready.blocks, samples, generators, some)
+        generators = ready.generators(work.task.config)
+        counted = replace(settings, steps=count, regularizer_ramp=(0.0, 0.0))
+        return contrastive.train(inputs, ready.shape, ready.blocks, samples, generators, counted)
 
     return steps
 
@@ -51,14 +60,14 @@ def _attribution(work: Work, device: torch.device) -> Callable[[int], object]:
     settings = Options(**work.task.config.attribution.generator.model_dump())
 
     def bins(count: int) -> object:
-        some = usable[:count]
+        first = usable[:count]
         return attribute(
             Model(inputs, shape, layers, label_blocks(work.task.config), contrast(work.task.config.training)),
-            some,
+            first,
             RANK_TOLERANCE,
             [work.method],
             sampling=Sampling(np.random.default_rng(0), count),
-            observed=Observed(inputs, False, some, some, generators, settings) if work.method == SUPPORT else None,
+            observed=Observed(inputs, False, first, first, generators, settings) if work.method == SUPPORT else None,
         )
 
     return bins
@@ -70,12 +79,18 @@ def shape_of(work: Work) -> Architecture:
 
 
 def least(work: Work) -> tuple[float, float] | None:
-    """Return the operations of a step's, or a bin's, matrix products, and the bytes that have to move; or None.
+    """Return the least work of a step, or of a bin.
 
     Of a member's step: four roles through the encoder and back (values, weights and, but for the first layer, inputs),
     the references once more for the penalty and twice back, and of every objective three products of batch x batch.
     Of a bin: the encoder once, and once back for every latent. What moves is the activations, written and read on each
-    way. Other methods are somebody else's.
+    way.
+
+    Args:
+        work: what to do.
+
+    Returns:
+        The operations of its matrix products, and the bytes that have to move; None for methods outside the Jacobian's.
     """
     shape, objectives = shape_of(work), 2
     layers = list(zip(shape.kernels, shape.widths[:-1], shape.widths[1:], strict=True))

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
+from xcebra_nwb.benchmark.case import PEER
 from xcebra_nwb.core.files import atomic
 from xcebra_nwb.report.style import CLASSES, DOTS_PER_INCH, figure, number, plain, styled
 
@@ -16,14 +17,20 @@ MEGABYTE = 1e6
 
 
 def markdown(rows: pd.DataFrame, methods: pd.DataFrame, machine: str) -> str:
-    """Return both tables as Markdown: rates are member-steps, or bins, a second."""
+    """Return both tables as Markdown.
+
+    Args:
+        rows: a row for each piece of work; rates are member-steps, or bins, a second.
+        methods: a row for each attribution method.
+        machine: the machine in words.
+    """
     head = [
         "work",
         "bins",
         "units",
         "outputs",
         "ours, 1/s",
-        "CEBRA 0.6.1, 1/s",
+        f"{PEER}, 1/s",
         "ratio (quartiles)",
         "ratio of CPU time",
         "of the ceiling",
@@ -62,7 +69,13 @@ def _line(cells: list[str]) -> str:
 
 
 def save_figure(rows: pd.DataFrame, methods: pd.DataFrame, path: Path) -> None:
-    """Draw how time and memory grow with bins and units, and what quality costs, into a PNG file."""
+    """Draw the growth of time and memory, and the cost of quality, into a PNG file.
+
+    Args:
+        rows: a row for each piece of work.
+        methods: a row for each attribution method.
+        path: of the file.
+    """
     with styled(), atomic(path) as temporary:
         made = figure(11, 6)
         top, bottom = made.subplots(2, 3)
@@ -86,7 +99,7 @@ def _growth(axes: Axes, rows: pd.DataFrame, kind: str, along: str, columns: tupl
     line = rows[(rows[same] == first[same]).all(axis=1)].sort_values(along)
     for column, color in zip(columns, CLASSES, strict=False):
         if column in line:
-            label = "CEBRA 0.6.1" if column == "peer_rate" else "ours"
+            label = PEER if column == "peer_rate" else "ours"
             axes.plot(line[along], line[column], "o-", color=color, markersize=4, label=label)
     axes.set(xscale="log", yscale="log", xlabel=along)
     axes.minorticks_off()

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from xcebra_nwb.benchmark.peer import ENCODER, solver_of
+from xcebra_nwb.benchmark.cebra_peer import ENCODER, solver_of
 from xcebra_nwb.benchmark.speed.stopwatch import CPU, finished
 from xcebra_nwb.benchmark.speed.work import Work
 from xcebra_nwb.core.activity import encoder_input
@@ -19,9 +19,16 @@ WEIGHT = 0.1  # of the regulariser, from the first step on
 
 
 def peer(work: Work, device: torch.device = CPU) -> Callable[[int], object]:
-    """Return what does so many steps of a training, or an attribution at so many bins, with CEBRA.
+    """Return a function that does CEBRA's training or attribution.
 
-    Its attribution makes all that it knows at once: gradients, and two inverses of two kinds of them.
+    Its attribution always computes gradients and two inverses of two kinds of them, all at once.
+
+    Args:
+        work: what to do.
+        device: where to do it.
+
+    Returns:
+        A function of the number of steps, or of bins.
     """
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it configures
         done = finished(_training(work, device) if work.kind == "training" else _attribution(work, device), device)
@@ -60,8 +67,8 @@ def _attribution(work: Work, device: torch.device) -> Callable[[int], object]:
     extra = len(model.get_offset()) - 1  # bins of the first window that are no window's centre
 
     def bins(count: int) -> Any:
-        some = inputs[: count + extra].clone().requires_grad_()
-        method = cebra.attribution.init("jacobian-based", model=model, input_data=some, output_dimension=None)
+        windows = inputs[: count + extra].clone().requires_grad_()
+        method = cebra.attribution.init("jacobian-based", model=model, input_data=windows, output_dimension=None)
         return method.compute_attribution_map()
 
     return bins

@@ -1,4 +1,4 @@
-"""How fast training and attribution are beside CEBRA 0.6.1, and how much of what the machine can do that is.
+"""The speed of training and attribution beside CEBRA 0.6.1, and its share of what the machine can do.
 
 Ours and CEBRA take turns in one run on the same data; a ratio is taken within a round. Nothing else should run.
 """
@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from xcebra_nwb.benchmark import peer, synthetic
-from xcebra_nwb.benchmark.budget import Budget
+from xcebra_nwb.benchmark import cebra_peer, synthetic
+from xcebra_nwb.benchmark.case import HYBRID, PEER, Budget
 from xcebra_nwb.benchmark.metrics import row_auroc
 from xcebra_nwb.benchmark.solve import label_blocks, latent_truth
-from xcebra_nwb.benchmark.speed import peer as speed_peer
 from xcebra_nwb.benchmark.speed.ours import least, ours
+from xcebra_nwb.benchmark.speed.peer import peer
 from xcebra_nwb.benchmark.speed.stopwatch import Ceiling, block, ceiling, finished, in_turn, quartiles
 from xcebra_nwb.benchmark.speed.work import Work, works
 from xcebra_nwb.core.activity import encoder_input
@@ -37,7 +37,7 @@ from xcebra_nwb.xcebra.sampling.windows import TRAIN
 from xcebra_nwb.xcebra.trainers import contrastive
 
 logger = logging.getLogger("xcebra_nwb")
-OURS, PEER = "ours", "CEBRA 0.6.1"
+OURS = "ours"
 LEAST = {  # steps, bins of a block; on a card a step is recorded before it is replayed
     "cpu": {"training": 16, "attribution": 50},
     "cuda": {"training": 2_000, "attribution": 50},
@@ -49,7 +49,7 @@ LEAST_OF_PEER = {"training": 1, "attribution": 50}
 
 @dataclass(frozen=True)
 class Size:
-    """How long is measured."""
+    """How long the benchmark measures."""
 
     rounds: int
     seconds: float  # of a block
@@ -65,7 +65,15 @@ SIZES = {"quick": Size(2, 0.05), "reduced": Size(7, 1.0), "full": Size(15, 2.0)}
 
 
 def measure(size: str, device: torch.device) -> tuple[pd.DataFrame, pd.DataFrame, Ceiling]:
-    """Return a row for each piece of work, a row for each attribution method's cost and quality, and the ceiling."""
+    """Measure every piece of work and every attribution method.
+
+    Args:
+        size: quick, reduced or full.
+        device: where to do it.
+
+    Returns:
+        A row for each piece of work, a row for each method's cost and quality, and the machine's ceiling.
+    """
     top, rows, wanted = ceiling(device), [], works(size, device.type)
     for number, work in enumerate(wanted, 1):
         rows.append(asdict(work) | {"name": work.name} | _measured(work, SIZES[size], top, device))
@@ -74,49 +82,58 @@ def measure(size: str, device: torch.device) -> tuple[pd.DataFrame, pd.DataFrame
 
 
 def machine(device: torch.device, top: Ceiling) -> str:
-    """Return what was measured on, in a line."""
+    """Return the machine in a line.
+
+    Args:
+        device: where was measured.
+        top: the machine's ceiling.
+    """
     products, copies = top.products / 1e9, top.copies / 1e9
-    without = "" if peer.installed() else f"; CEBRA 0.6.1 {peer.MISSING}"
-    cores, one = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores", "a core"
+    without = "" if cebra_peer.installed() else f"; {PEER} {cebra_peer.MISSING}"
+    cores, core = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores", "a core"
     if device.type == "cuda":
-        cores, one = f"{torch.cuda.get_device_name(device)} beside {cores}", "it"
+        cores, core = f"{torch.cuda.get_device_name(device)} beside {cores}", "it"
     return (
-        f"{cores}, torch {torch.__version__}; {one} at its best {products:.0f} GFLOP/s in a product of matrices and "
+        f"{cores}, torch {torch.__version__}; {core} at its best {products:.0f} GFLOP/s in a product of matrices and "
         f"{copies:.0f} GB/s in a copy{without}"
     )
 
 
 def _measured(work: Work, size: Size, top: Ceiling, device: torch.device) -> dict[str, Any]:
-    own = ours(work, device)
+    our_work = ours(work, device)
     least_done, most = LEAST[device.type][work.kind], MOST[device.type][work.kind]
     most = most if work.kind == "training" else min(most, work.bins // 2)
-    blocks = {OURS: block(own, size.seconds, least_done, most)}
+    blocks = {OURS: block(our_work, size.seconds, least_done, most)}
     with one_thread():  # the tensors of others are not seen
-        found: dict[str, Any] = {"memory": peak_bytes(lambda: own(least_done), device)}
-    if work.peer and peer.installed():
-        blocks[PEER] = block(speed_peer.peer(work, device), size.seconds, LEAST_OF_PEER[work.kind], most)
+        row: dict[str, Any] = {"memory": peak_bytes(lambda: our_work(least_done), device)}
+    if work.peer and cebra_peer.installed():
+        blocks[PEER] = block(peer(work, device), size.seconds, LEAST_OF_PEER[work.kind], most)
     rates = in_turn(blocks, size.rounds)
     by_wall, by_processor = (work.members * float(np.median(rate)) for rate in rates[OURS])
-    found |= {"rate": by_wall}
+    row |= {"rate": by_wall}
     kinds = ("wall", "processor") if device.type == "cpu" else ("wall",)
     if PEER in rates:
-        found |= {"peer_rate": float(np.median(rates[PEER].wall))}
+        row |= {"peer_rate": float(np.median(rates[PEER].wall))}
         for kind in kinds:
             name = RATIOS[kind]
             low, middle, high = quartiles(work.members * getattr(rates[OURS], kind) / getattr(rates[PEER], kind))
-            found |= {name: middle, f"{name}_low": low, f"{name}_high": high}
+            row |= {name: middle, f"{name}_low": low, f"{name}_high": high}
     floor = least(work)
     own_rate = by_processor if device.type == "cpu" else by_wall
-    return found | ({} if floor is None else {"ceiling_share": top.seconds(*floor) * own_rate})
+    return row | ({} if floor is None else {"ceiling_share": top.seconds(*floor) * own_rate})
 
 
 def quality(size: str, device: torch.device) -> list[dict[str, Any]]:
-    """Return what every method costs and how well it tells who carries a latent, for one trained encoder.
+    """Return the cost and the quality of every method, for one trained encoder.
 
     The data are those of the benchmark ``synthetic``. The methods of the Jacobian are computed at 10,000 bins, the
     others at 500 of them.
+
+    Args:
+        size: quick, reduced or full.
+        device: where to do it.
     """
-    task = synthetic.task(QUALITY[size], LATENTS, 0, synthetic.HYBRID, 0.1)
+    task = synthetic.task(QUALITY[size], LATENTS, 0, HYBRID, 0.1)
     ready, inputs = prepare(task.session, task.config), torch.as_tensor(encoder_input(task.session), device=device)
     fit = contrastive.train(
         inputs, ready.shape, ready.blocks, ready.samples(TRAIN), ready.generators(task.config), options(task.config)
@@ -131,9 +148,9 @@ def quality(size: str, device: torch.device) -> list[dict[str, Any]]:
                 Model(inputs, ready.shape, fit.layers, blocks, similarity), bins, CUT, [method], sampling=sampling
             )
 
-        seconds, found = _timed(finished(maps, device))
-        truth = latent_truth(blocks, task.carries, found.latent[method].shape[1:])
-        rows.append({"method": method, "seconds": seconds, "row_auroc": row_auroc(found.latent[method][0], truth)})
+        seconds, computed = _timed(finished(maps, device))
+        truth = latent_truth(blocks, task.carries, computed.latent[method].shape[1:])
+        rows.append({"method": method, "seconds": seconds, "row_auroc": row_auroc(computed.latent[method][0], truth)})
     return rows
 
 

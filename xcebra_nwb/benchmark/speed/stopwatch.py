@@ -1,4 +1,4 @@
-"""How fast contestants are, one after the other in one run, and how fast the machine could be."""
+"""The speed of contestants, one after the other in one run, and the best speed of the machine."""
 
 from __future__ import annotations
 
@@ -21,25 +21,37 @@ TRIES = 7  # of which the fastest counts: what the machine can do, not what othe
 
 
 class Rates(NamedTuple):
-    """How much was done in every round, (round,)."""
+    """The amount of work done a second in every round, (round,)."""
 
     wall: Floats  # a second
     processor: Floats  # a second of a core: what others take of the machine hardly changes it
 
 
 class Ceiling(NamedTuple):
-    """What a core does at best in a second of its own, whoever else uses the machine; or a card in a second."""
+    """The best that a core does in a second of its own, or a card in a second."""
 
     products: float  # float32 operations in a matrix product
     copies: float  # bytes, read and written, in a copy
 
     def seconds(self, operations: float, moved: float) -> float:
-        """Return the least core seconds for ``operations`` and for moving so many bytes, whichever takes longer."""
+        """Return the least core seconds for some work, whichever part takes longer.
+
+        Args:
+            operations: float32 operations in matrix products.
+            moved: bytes to be read and written.
+
+        >>> Ceiling(products=10.0, copies=2.0).seconds(operations=10.0, moved=4.0)
+        2.0
+        """
         return max(operations / self.products, moved / self.copies)
 
 
 def ceiling(device: torch.device = CPU) -> Ceiling:
-    """Measure the machine, as :class:`Ceiling` says."""
+    """Measure the ceiling of the machine.
+
+    Args:
+        device: what is measured.
+    """
     side, copied = (part * SCALE.get(device.type, SCALE["cuda"]) for part in (SIDE, COPIED))
     left, source = torch.rand(side, side, device=device), torch.rand(copied, device=device)
     target = torch.empty_like(source)
@@ -50,21 +62,35 @@ def ceiling(device: torch.device = CPU) -> Ceiling:
 
 
 def finished(work: Callable[Arguments, Result], device: torch.device) -> Callable[Arguments, Result]:
-    """Return ``work`` that waits until ``device`` has done what it was told to."""
+    """Return ``work`` that waits until the device has finished.
+
+    Args:
+        work: any function.
+        device: where it works.
+    """
 
     def done(*arguments: Arguments.args, **keywords: Arguments.kwargs) -> Result:
-        found = work(*arguments, **keywords)
+        result = work(*arguments, **keywords)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        return found
+        return result
 
     return done
 
 
 def block(work: Callable[[int], object], seconds: float, least: int = 1, most: int = 1 << 30) -> Callable[[], int]:
-    """Return a function that does about ``seconds`` of ``work`` and says how much, between ``least`` and ``most``.
+    """Return a function that does about so many seconds of work.
 
-    ``work`` takes how much of it to do. It is done twice before: to warm up, and to see how long it takes.
+    The work is done twice before: to warm up, and to see how long it takes.
+
+    Args:
+        work: function of the amount of work to do.
+        seconds: how long a block takes.
+        least: the smallest amount.
+        most: the largest amount.
+
+    Returns:
+        A function that does the block and returns its amount.
     """
     work(least)
     amount = int(np.clip(least * seconds / _seconds(lambda: work(least)), least, most))
@@ -77,21 +103,30 @@ def block(work: Callable[[int], object], seconds: float, least: int = 1, most: i
 
 
 def in_turn(contestants: Mapping[str, Callable[[], int]], rounds: int) -> dict[str, Rates]:
-    """Return how much of its work each contestant does; in every round they take turns.
+    """Return the rates of contestants that take turns in every round.
 
-    The load of the machine changes from minute to minute: ratios are to be taken within rounds.
+    The load of the machine changes from minute to minute: ratios must be taken within rounds.
+
+    Args:
+        contestants: functions that do some work and return its amount.
+        rounds: number of rounds.
     """
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+    rates_by_name: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, work in contestants.items():
             wall, processor = time.perf_counter(), time.process_time()
             amount = work()
-            found[name].append((amount / (time.perf_counter() - wall), amount / (time.process_time() - processor)))
-    return {name: Rates(*np.array(rates).T) for name, rates in found.items()}
+            rates = amount / (time.perf_counter() - wall), amount / (time.process_time() - processor)
+            rates_by_name[name].append(rates)
+    return {name: Rates(*np.array(by_round).T) for name, by_round in rates_by_name.items()}
 
 
 def quartiles(ratios: Floats) -> tuple[float, float, float]:
-    """Return the first quartile, the median and the third quartile."""
+    """Return the first quartile, the median and the third quartile.
+
+    >>> quartiles(np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
+    (2.0, 3.0, 4.0)
+    """
     low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
     return float(low), float(middle), float(high)
 

@@ -1,4 +1,4 @@
-"""The pieces of work whose speed is measured, and the data that they are done on."""
+"""The pieces of work of the speed benchmark, and their data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from xcebra_nwb.benchmark.arrays import session_of
 from xcebra_nwb.benchmark.case import Task
-from xcebra_nwb.benchmark.simulate.walk import truncated_walk
+from xcebra_nwb.benchmark.simulate.two_populations import truncated_walk
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.config.schema import Method
 
@@ -20,7 +20,7 @@ LABEL = "position"  # one axis of the walk
 
 @dataclass(frozen=True)
 class Work:
-    """A training or an attribution; what is not said is as in the issue's table of bars."""
+    """A training or an attribution, by default the standard one."""
 
     kind: Literal["training", "attribution"] = "training"
     bins: int = 20_000
@@ -35,7 +35,7 @@ class Work:
 
     @property
     def name(self) -> str:
-        """What the work is, in a few words."""
+        """The work in a few words."""
         encoder = f"{self.architecture} {self.hidden}"
         if self.kind == "attribution":
             return f"{self.method.replace('_', ' ')}, {encoder}"
@@ -43,7 +43,10 @@ class Work:
 
     @cached_property
     def task(self) -> Task:
-        """The session and how to train on it: time on all latents, a label on three, the regulariser always on."""
+        """The session and how to train on it.
+
+        Time is on all latents, a label on three, and the regulariser is always on.
+        """
         generator = np.random.default_rng([self.bins, self.units])
         walk = truncated_walk(self.bins, np.full(LATENTS, STEP), generator)
         activity = np.tanh(walk @ generator.normal(size=(LATENTS, self.units)))
@@ -52,8 +55,8 @@ class Work:
         label = {"name": LABEL, "outputs": [0, 3], "positive": "time_delta", "label": LABEL}
         training = {"batch_size": self.batch, "seeds": self.members, "nulls": 0, "held_out": 0.01, "held_out_blocks": 1}
         encoder = {"architecture": self.architecture, "hidden": self.hidden, "outputs": self.outputs}
-        chosen = schema.validate({"encoder": encoder, "objectives": [time, label], "training": training})
-        return Task(session_of(activity, {LABEL: walk[:, :1]}), chosen, {})
+        config = schema.validate({"encoder": encoder, "objectives": [time, label], "training": training})
+        return Task(session_of(activity, {LABEL: walk[:, :1]}), config, {})
 
 
 TRAINING, ATTRIBUTION = Work(), Work(kind="attribution")
@@ -62,7 +65,15 @@ LIKE_THE_PEER = 180  # width of the peer's mlp on 50 units (with 52,986 weights;
 
 
 def works(size: str, device: str = "cpu") -> list[Work]:
-    """Return what is measured in a benchmark of that ``size`` on a kind of device: one axis changes at a time."""
+    """Return the pieces of work of a benchmark; one axis changes at a time.
+
+    Args:
+        size: quick, reduced or full.
+        device: cpu or cuda.
+
+    >>> works("quick")[0].name
+    'training, mlp 64, batch 64, members 1'
+    """
     if size == "quick":
         small = Work(bins=2_000, units=10, batch=64)
         return [small, *(replace(small, kind="attribution", method=m, peer=m in OF_PEER) for m in get_args(Method))]

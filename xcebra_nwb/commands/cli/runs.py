@@ -35,11 +35,11 @@ def summarize(
 ) -> None:
     """Make the page and the atlas over all sessions, and every session's status.json."""
     from xcebra_nwb.commands.summarize import summarize as work
-    from xcebra_nwb.report.overview import say
+    from xcebra_nwb.report.outcome import print_overview
 
     files = work(results, sessions)
     if logging.getLogger("xcebra_nwb").isEnabledFor(logging.INFO):
-        say(results, sessions)
+        print_overview(results, sessions)
     if score:
         from rich.console import Console
 

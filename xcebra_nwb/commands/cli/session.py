@@ -36,7 +36,7 @@ def fetch(
 
         return fetch(sessions, directory, "stream" if stream else "download")
 
-    _carry_out("fetch", directory, work, batch)
+    _run("fetch", directory, work, batch)
 
 
 def extract(
@@ -54,7 +54,7 @@ def extract(
         return extract(source_of(source), directory, settings, session, follow(follow_links))
 
     settings, session = config_of(config), directory.resolve().name
-    _carry_out("extract", directory, work, batch)
+    _run("extract", directory, work, batch)
 
 
 def train(
@@ -67,7 +67,7 @@ def train(
     batch: Batch = False,
 ) -> None:
     """Train the encoders, seeds and nulls as one stack: model.safetensors, training.nc, embedding.nc."""
-    from xcebra_nwb.core.receipts import Outcome, carry_out_together
+    from xcebra_nwb.core.receipts import Outcome, run_on_several
 
     def work() -> list[Path]:
         from xcebra_nwb.commands.train import train
@@ -91,11 +91,11 @@ def train(
 
     settings = config_of(config)
     if together or settings.training.together:
-        carry_out_together("train", directories, work_together, batch=batch)
+        run_on_several("train", directories, work_together, batch=batch)
     elif len(directories) > 1:
-        carry_out_together("train", directories, work_apart, batch=batch, apart=True, current=current)
+        run_on_several("train", directories, work_apart, batch=batch, independent=True, current=current)
     else:
-        _carry_out("train", directories[0], work, batch)
+        _run("train", directories[0], work, batch)
 
 
 def align(
@@ -110,7 +110,7 @@ def align(
 
         return align(directory, to, threads)
 
-    _carry_out("train", directory, work)
+    _run("train", directory, work)
 
 
 def attribute(directory: Directory, config: ConfigFile = None, threads: Threads = 1, batch: Batch = False) -> None:
@@ -122,7 +122,7 @@ def attribute(directory: Directory, config: ConfigFile = None, threads: Threads 
         return attribute(directory, settings, threads)
 
     settings = config_of(config)
-    _carry_out("attribute", directory, work, batch)
+    _run("attribute", directory, work, batch)
 
 
 def assess(directory: Directory, batch: Batch = False) -> None:
@@ -133,7 +133,7 @@ def assess(directory: Directory, batch: Batch = False) -> None:
 
         return assess(directory)
 
-    _carry_out("assess", directory, work, batch)
+    _run("assess", directory, work, batch)
 
 
 def write(source: Source, directory: Directory, batch: Batch = False, follow_links: FollowLinks = False) -> None:
@@ -144,7 +144,7 @@ def write(source: Source, directory: Directory, batch: Batch = False, follow_lin
 
         return write(source_of(source), directory, directory.resolve().name, follow(follow_links))
 
-    _carry_out("write", directory, work, batch)
+    _run("write", directory, work, batch)
 
 
 def check(source: Source, directory: Directory, batch: Batch = False, follow_links: FollowLinks = False) -> None:
@@ -155,7 +155,7 @@ def check(source: Source, directory: Directory, batch: Batch = False, follow_lin
 
         return check(source_of(source), directory, directory.resolve().name, follow(follow_links))
 
-    _carry_out("check", directory, work, batch)
+    _run("check", directory, work, batch)
 
 
 def report(directory: Directory, batch: Batch = False) -> None:
@@ -166,11 +166,11 @@ def report(directory: Directory, batch: Batch = False) -> None:
 
         return report(directory)
 
-    _carry_out("report", directory, work, batch)
+    _run("report", directory, work, batch)
 
 
-def _carry_out(verb: str, directory: Path, work: Callable[[], list[Path]], batch: bool = False) -> None:
-    """See :func:`xcebra_nwb.core.receipts.carry_out`, which takes longer to load than the help to print."""
-    from xcebra_nwb.core.receipts import carry_out
+def _run(command: str, directory: Path, work: Callable[[], list[Path]], batch: bool = False) -> None:
+    # Imported here, since the import takes longer than printing the help.
+    from xcebra_nwb.core.receipts import run_command
 
-    carry_out(verb, directory, work, batch=batch)
+    run_command(command, directory, work, batch=batch)

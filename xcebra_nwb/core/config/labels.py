@@ -38,29 +38,32 @@ class Label(Section):
     """One behavioural variable."""
 
     source: str = Field(
-        description="path of a series, of a table of intervals, or of one of its columns: /intervals/trials#choice"
+        description="path of a series, of an interval table, or of a column of one: /intervals/trials#choice"
     )
-    kind: Auto | Kind = Field("auto", description="continuous, circular, discrete, or auto: what the file says")
-    unit: str | None = Field(None, description="unit of the series where the file does not say it, or says it wrongly")
+    kind: Auto | Kind = Field("auto", description="continuous, circular, discrete, or auto (decided from the file)")
+    unit: str | None = Field(None, description="unit of the series, if the file gives none or a wrong one")
     columns: list[Annotated[int, Field(ge=0)]] | None = Field(
         None, min_length=1, description="columns of the series to use, counted from 0; null: all"
     )
     derive: Derivation | None = Field(
-        None, description=f"what to compute from the source: {', '.join(get_args(Derivation))}; see docs/labels.md"
+        None,
+        description=f"quantity to compute from the source: {', '.join(get_args(Derivation))} "
+        "(docs/reference/labels.md)",
     )
     smoothing: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="s, standard deviation of a Gaussian over the samples before they are derived; null: 0.1"
+        None, description="s, standard deviation of a Gaussian over the samples before a derivative; null: 0.1"
     )
-    point: Point | None = Field(None, description="of distance: the point, in the units of the series")
+    point: Point | None = Field(None, description="for distance: the point, in the units of the series")
     track: Annotated[list[Point], Field(min_length=2)] | None = Field(
-        None, description="of linear_position: corners of the track in their order; null: a straight line"
+        None, description="for linear_position: corners of the track in their order; null: a straight line"
     )
     band: tuple[Annotated[float, Field(gt=0)], float] | None = Field(
-        None, description="of phase: lowest and highest frequency, Hz"
+        None, description="for phase: lowest and highest frequency, Hz"
     )
     window: tuple[float, float] | None = Field(
         None,
-        description="of time_from: from when to when around an event, s, such as [-1, 2]; null: see docs/labels.md",
+        description="for time_from: the time around an event that is used, s, such as [-1, 2]; null: see "
+        "docs/reference/labels.md",
     )
 
     @model_validator(mode="after")

@@ -24,8 +24,8 @@ KEYS: dict[Rule, tuple[str, ...]] = {
 class Objective(Section):
     """A block of latents and the rule for its positive pairs."""
 
-    name: str = Field(pattern=LABEL_NAME, description="a name of its own")
-    outputs: tuple[int, int] = Field(description="first latent and the one after the last")
+    name: str = Field(pattern=LABEL_NAME, description="name of the objective, different from all others")
+    outputs: tuple[int, int] = Field(description="the block: its first latent, and the latent after its last")
     positive: Rule = Field(
         description="rule for positive pairs: time, time_delta, delta_normal, delta_vmf, discrete or mixed"
     )
@@ -44,7 +44,7 @@ class Objective(Section):
         None, gt=0, allow_inf_nan=False, description="concentration around the direction (delta_vmf)"
     )
     weight: float = Field(
-        1.0, gt=0, allow_inf_nan=False, description="factor of the contrastive loss in what is minimised"
+        1.0, gt=0, allow_inf_nan=False, description="factor of the contrastive loss in the minimised sum"
     )
 
     @property

@@ -48,62 +48,65 @@ class Neural(Section):
     """What counts as neural activity."""
 
     source: str | list[str] = Field(
-        "auto", description="auto, or one or more paths in the file; `*` stands for any characters in a name"
+        "auto", description="auto, or one or more paths in the file; `*` stands for any characters of a name"
     )
     where: str = Field(
         "",
-        description="a query (docs/labels.md) such as `region == 'CA1' and rate > 1` over the unit table's columns, "
-        "`region`, and over the valid bins `n_spikes`, `rate` (Hz), `presence` (share of 100 parts of the time with a "
-        "spike) and `isi_violations` (share of intervals under 1.5 ms); a column of the file with one of these four "
-        "names is `own_<name>`",
+        description="a query that chooses units, such as `region == 'CA1' and rate > 1` (docs/reference/labels.md); it "
+        "may name the columns of the unit table, `region`, and four numbers over the valid bins: `n_spikes`, `rate` "
+        "(Hz), `presence` (share of 100 parts of the time with a spike) and `isi_violations` (share of intervals under "
+        "1.5 ms); if the file has a column of one of these four names, write `own_<name>` for it",
     )
-    rows: str = Field(
-        "", description="path of a table region of the file: only the units are taken whose rows it points to"
-    )
+    rows: str = Field("", description="path of a table region of the file; only units whose rows it points to are used")
     min_spikes: int = Field(50, ge=0, description="units with fewer spikes in the valid bins are left out")
     min_coverage: float = Field(
         0.5, ge=0, le=1, description="units observed for a smaller share of the recording are left out"
     )
     smoothing: Auto | Annotated[float, Field(ge=0)] = Field(
         "auto",
-        description="s, standard deviation of a Gaussian over time within segments; auto: see docs/method.md",
+        description="s, standard deviation of a Gaussian over time within segments; auto: see "
+        "docs/background/method.md",
     )
-    standardize: bool = Field(True, description="mean 0 and variance 1 per unit over the valid bins")
+    standardize: bool = Field(True, description="bring every unit to mean 0 and variance 1 over the valid bins")
 
 
 class Time(Section):
     """Which times are used, and how finely."""
 
     bin_width: Auto | Annotated[float, Field(gt=0)] = Field(
-        "auto", description="s; auto: 0.05, or the sample period of neural data sampled more slowly"
+        "auto", description="s; auto: 0.05, or the sample period of neural data that are sampled more slowly"
     )
     within: str | tuple[float, float] | None = Field(
-        None, description="null, [start, stop] in s, or a table and a query: \"/intervals/epochs: label == 'run'\""
+        None,
+        description="null (all), [start, stop] in s, or a table and a query: \"/intervals/epochs: label == 'run'\"",
     )
-    max_gap: float = Field(0.5, gt=0, description="s; samples further apart than this are not bridged")
+    max_gap: float = Field(0.5, gt=0, description="s; the gap between samples further apart than this is masked")
     max_still: float | None = Field(
-        30.0, gt=0, description="s; a tracked position exactly the same for longer counts as lost; null: never"
+        30.0,
+        gt=0,
+        description="s; a tracked position that stays exactly the same for longer counts as lost; null: never",
     )
 
 
 class Encoder(Section):
     """The network from a window of activity to latents."""
 
-    architecture: Literal["mlp", "conv10"] = Field("mlp", description="mlp (one bin) or conv10 (ten bins)")
+    architecture: Literal["mlp", "conv10"] = Field("mlp", description="mlp (sees one bin) or conv10 (sees ten bins)")
     hidden: int = Field(64, ge=1, description="width of the hidden layers")
     outputs: Auto | Annotated[int, Field(ge=1)] = Field(
         "auto",
-        description="number of latents, or as many as the labels' blocks need if that is more; auto: docs/method.md",
+        description="number of latents, or as many as the labels' blocks need if that is more; auto: see "
+        "docs/background/method.md",
     )
-    clip: float | None = Field(None, gt=0, description="bound on the outputs; needed by `denominator: negatives`")
+    clip: float | None = Field(None, gt=0, description="bound of the latents; `denominator: negatives` needs one")
 
 
 class Regularizer(Section):
     """Penalty on the squared Frobenius norm of the encoder's Jacobian."""
 
-    weight: float = Field(0.1, ge=0, description="largest weight")
+    weight: float = Field(0.1, ge=0, description="full weight of the penalty")
     ramp: tuple[float, float] = Field(
-        (0.125, 0.25), description="shares of the steps at which the weight starts to grow and is full"
+        (0.125, 0.25), description="shares of the steps at which the weight starts to grow and reaches its full value"
     )
 
     @model_validator(mode="after")
@@ -119,48 +122,54 @@ class Training(Section):
     loss: Literal["contrastive", "supervised"] = Field(
         "contrastive",
         description="supervised: mean squared error from each label; similarity, temperature and denominator then "
-        "have no part",
+        "have no effect",
     )
     steps: int = Field(5000, ge=1, description="optimiser steps")
-    batch_size: int = Field(512, ge=2, description="references, and negatives, per step")
-    learning_rate: float = Field(3e-4, gt=0, description="of Adam")
+    batch_size: int = Field(512, ge=2, description="number of references, and of negatives, per step")
+    learning_rate: float = Field(3e-4, gt=0, description="learning rate of Adam")
     decay: float = Field(
         1.0,
         ge=0,
         le=1,
         description="share of the steps after which the learning rate falls to 0, along half a cosine; 1: it stays",
     )
-    similarity: Literal["euclidean", "cosine"] = Field("euclidean", description="phi of the contrastive loss")
-    temperature: float = Field(1.0, gt=0, description="tau of the contrastive loss")
+    similarity: Literal["euclidean", "cosine"] = Field(
+        "euclidean", description="similarity of two embeddings in the contrastive loss (phi)"
+    )
+    temperature: float = Field(1.0, gt=0, description="temperature of the contrastive loss (tau)")
     denominator: Literal["all", "negatives"] = Field(
-        "all", description="all: the positive counts in the denominator (bounded loss); negatives: the paper's form"
+        "all", description="all: the denominator includes the positive (bounded loss); negatives: the paper's form"
     )
     regularizer: Regularizer = Field(default_factory=Regularizer, description="Jacobian penalty")
     seeds: int = Field(4, ge=1, description="encoders trained on the true labels")
-    nulls: int = Field(8, ge=0, description="encoders for each label that are trained with that label broken")
+    nulls: int = Field(8, ge=0, description="encoders for each label that are trained with that label shuffled (nulls)")
     null_kind: NullKind | dict[Annotated[str, Field(pattern=LABEL_NAME)], NullKind] = Field(
         "auto",
-        description="how a label is broken: shift, reverse, permute (trials), or auto: by what the label is; one for "
-        "all, or `label: kind`",
+        description="how a label is shuffled: shift, reverse, permute (trials), or auto (by the type of the label); "
+        "one kind for all labels, or `label: kind`",
     )
     together: bool = Field(
-        False, description="one space of latents for all sessions, whose labels must mean the same; one job for all"
+        False,
+        description="train all sessions jointly, in one job and one latent space; their labels must mean the same",
     )
     sessions_at_once: int = Field(
         1,
         ge=1,
-        description="small sessions that one job of the workflow trains, each in a space of its own (docs/memory.md): "
-        "one stack on a card; on a processor only while its caches hold a step of all, else one after the other",
+        description="number of small sessions that one job trains, each in its own latent space "
+        "(docs/how-to/several-sessions.md); faster on a graphics card",
     )
-    held_out: float = Field(0.2, gt=0, lt=0.6, description="share of the bins kept from training, in contiguous blocks")
-    held_out_blocks: int = Field(5, ge=1, description="number of those blocks")
+    held_out: float = Field(
+        0.2, gt=0, lt=0.6, description="share of the bins that are held out from training, in contiguous stretches"
+    )
+    held_out_blocks: int = Field(5, ge=1, description="number of those stretches")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:1")
     precision: Literal["float32", "tf32"] = Field(
-        "float32", description="of the encoders' products on a card: float32, or tf32, faster, with 10 bits a factor"
+        "float32",
+        description="precision of the encoders on a graphics card: float32, or tf32 (faster, 10 bits a factor)",
     )
     compile: bool = Field(
         False,
-        description="fuse the operations of a step by torch.compile; takes half a minute and a C++ compiler",
+        description="fuse the operations of a step with torch.compile; needs half a minute and a C++ compiler",
     )
 
     @model_validator(mode="after")
@@ -190,10 +199,10 @@ class Training(Section):
 class Generator(Section):
     """The generator of the activity from the latents, whose sparse Jacobian is the map of generator_support."""
 
-    weight: float = Field(0.03, ge=0, description="of the sparsity; see docs/method.md for its unit")
+    weight: float = Field(0.03, ge=0, description="weight of the sparsity; docs/background/method.md gives its unit")
     steps: int = Field(600, ge=1, description="optimiser steps")
     batch_size: int = Field(256, ge=1, description="bins per step")
-    learning_rate: float = Field(3e-3, gt=0, description="of Adam")
+    learning_rate: float = Field(3e-3, gt=0, description="learning rate of Adam")
     hidden: int = Field(64, ge=1, description="width of the two hidden layers")
 
 
@@ -203,7 +212,7 @@ class Attribution(Section):
     methods: list[Method] = Field(
         ["inverted_neuron_gradient", "neuron_gradient"],
         min_length=1,
-        description="the first is the one that is tested against the nulls",
+        description="methods that make a map; the first one is tested against the nulls",
     )
 
     @property
@@ -223,13 +232,14 @@ class Attribution(Section):
     rank_tolerance: Auto | Annotated[float, Field(ge=0, lt=1)] = Field(
         "auto",
         description="which directions of the latents the inverse keeps; auto: those that labels move, and new ones "
-        "(docs/method.md); a number: Gram eigenvalues under this share of the largest are dropped; 0: plain pinv",
+        "(docs/background/method.md); a number: Gram eigenvalues under this share of the largest are dropped; 0: "
+        "plain pseudo-inverse",
     )
     time_resolved: bool = Field(
-        False, description="also write the label maps of every bin (methods of the Jacobian, generator_support)"
+        False, description="also write the label maps of every bin (only Jacobian methods and generator_support)"
     )
     samples: int = Field(
-        500, ge=1, description="bins, evenly over the usable ones, at which the other methods are computed"
+        500, ge=1, description="number of bins, evenly over the usable ones, at which the other methods are computed"
     )
     generator: Generator = Field(default_factory=Generator, description="what generator_support is the support of")
 
@@ -246,10 +256,10 @@ PathName = Annotated[str, AfterValidator(_fit)]
 class Config(Section):
     """The whole config."""
 
-    sessions: PathName = Field("config/sessions.tsv", description="table of the sessions, written by `discover`")
+    sessions: PathName = Field("config/sessions.tsv", description="table of the sessions, which `discover` writes")
     results: PathName = Field("results", description="folder of the results")
     access: Literal["download", "stream"] = Field(
-        "download", description="how assets of archives are read (docs/archive.md)"
+        "download", description="how files of archives are read (docs/how-to/archive.md)"
     )
     neural: Neural = Field(default_factory=Neural)
     time: Time = Field(default_factory=Time)
@@ -259,11 +269,11 @@ class Config(Section):
     encoder: Encoder = Field(default_factory=Encoder)
     objectives: Auto | list[Objective] = Field(
         "auto",
-        description="a list, or auto: time on all latents, a block for every label (docs/method.md)",
+        description="a list, or auto: time on all latents, a block for every label (docs/background/method.md)",
     )
     training: Training = Field(default_factory=Training)
     attribution: Attribution = Field(default_factory=Attribution)
-    random_seed: int = Field(0, ge=0, description="every random draw comes from this")
+    random_seed: int = Field(0, ge=0, description="all random draws come from this seed")
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:

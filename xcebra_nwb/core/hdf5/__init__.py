@@ -1,1 +1,1 @@
-"""What any HDF5 file may hold, whoever wrote it: bounds, filters, and where it leads; it knows nothing of NWB."""
+"""Check an HDF5 file for damage, excess and links before reading its values."""

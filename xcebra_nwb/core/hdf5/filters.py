@@ -1,7 +1,7 @@
-"""By which filters the values of an HDF5 file may be stored: HDF5's own, and the registered ones of hdf5plugin.
+"""Check the filters by which the values of an HDF5 file are stored.
 
-HDF5 looks for all others in folders of plugins, which are native code that a file chooses by number. It is made to
-look in none.
+HDF5's own filters and the registered ones of hdf5plugin are allowed. HDF5 would look for others in plugin folders,
+which hold native code that a file selects by number; it is kept from doing so.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ PLUGINS = {
     32018: "fcidecomp", 32024: "sz3", 32026: "blosc2", 32028: "sperr",
 }  # fmt: skip
 PACKAGE = "hdf5plugin"
-IN_PLACE = frozenset({2, 3})  # make nothing smaller
-PACKING = frozenset({5, 6})  # say themselves what they expand to: so many values (2) of so many bytes (4)
+IN_PLACE = frozenset({2, 3})  # filters that do not change the size
+PACKING = frozenset({5, 6})  # filters that state their expanded size: number of values (2) and bytes per value (4)
 
 
 def forget_plugin_folders() -> None:
-    """Keep HDF5 from loading any filter that was not registered by a package."""
+    """Keep HDF5 from loading filters that no package registered."""
     for _ in range(h5pl.size()):
         h5pl.remove(0)
 
 
 def check_filters(data: h5py.Dataset) -> None:
-    """Raise :class:`Refusal` where the values of a dataset are stored by a filter that is not read, or not here."""
+    """Raise a refusal if a dataset is stored by a filter that cannot be used."""
     created = data.id.get_create_plist()
-    for number, _, _, name in (created.get_filter(place) for place in range(created.get_nfilters())):
+    for number, _, _, name in (created.get_filter(index) for index in range(created.get_nfilters())):
         called = f"{data.name}: stored by filter {number} ({OWN.get(number) or PLUGINS.get(number) or _shown(name)})"
         if number not in OWN and number not in PLUGINS:
             remedy = "only HDF5's own filters and those of hdf5plugin are read: store it by gzip (h5repack)"
@@ -48,15 +48,18 @@ def check_filters(data: h5py.Dataset) -> None:
 
 
 def is_bomb(data: h5d.DatasetID) -> bool:
-    """Return whether filters could expand a chunk to any size: compressed again and again, or packed by a lie."""
+    """Return whether filters could expand a chunk to any size.
+
+    That is so if it is compressed several times, or states a false size.
+    """
     created = data.get_create_plist()
-    stored_by = [created.get_filter(place) for place in range(created.get_nfilters())]
+    stored_by = [created.get_filter(index) for index in range(created.get_nfilters())]
     smaller = [number for number, *_ in stored_by if number not in IN_PLACE]
-    if not set(smaller[:-1]) <= PACKING:  # what is written last is read first: it expands what is stored
+    if not set(smaller[:-1]) <= PACKING:  # the filter applied last in writing is the first in reading
         return True
     size = math.prod(created.get_chunk()) * data.get_type().get_size() if stored_by else 0
-    packed = [said for number, _, said, _ in stored_by if number in PACKING]
-    return any(len(said) < 5 or said[2] * said[4] > size for said in packed)
+    packed = [settings for number, _, settings, _ in stored_by if number in PACKING]
+    return any(len(settings) < 5 or settings[2] * settings[4] > size for settings in packed)
 
 
 def _is_here(number: int) -> bool:

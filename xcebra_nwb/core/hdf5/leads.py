@@ -1,6 +1,7 @@
-"""What in an HDF5 file leads into another file: links, and datasets whose values are kept elsewhere.
+"""Find everything in an HDF5 file that leads into another file.
 
-Soft links and object references stay inside a file, and what NWB calls an ``external_file`` is only a text.
+These are external links, and datasets whose values are stored elsewhere. Soft links and object references stay inside
+the file. What NWB calls an ``external_file`` is only a text.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from h5py import h5d, h5l, h5o, h5s
 
 from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
 
-ITSELF = "."  # what a virtual dataset calls the file that it is in
+ITSELF = "."  # a virtual dataset's name for its own file
 
 
 class Follow(Enum):
-    """Where that is followed which leads out of a file."""
+    """Which links into other files are followed."""
 
     NOWHERE = "nowhere"
     FOLDER = "folder"
@@ -26,24 +27,34 @@ class Follow(Enum):
 
     @classmethod
     def local(cls, everywhere: bool) -> Follow:
-        """Return where a local file is followed, given whether the user says everywhere."""
+        """Return which links of a local file are followed.
+
+        Args:
+            everywhere: Whether the user allows all of them.
+
+        >>> Follow.local(everywhere=False)
+        <Follow.FOLDER: 'folder'>
+        """
         return cls.ANYWHERE if everywhere else cls.FOLDER
 
 
 class Kind(StrEnum):
-    """In which way an object leads out of its file."""
+    """The way in which an object leads into another file."""
 
     LINK = "a link into another file"
-    STORAGE = "kept outside the file"
-    VIRTUAL = "put together from another file"
+    STORAGE = "stored in another file"
+    VIRTUAL = "a virtual dataset of another file"
     UNKNOWN_LINK = "a link of an unknown kind"
 
 
 @dataclass(frozen=True)
 class Lead:
-    """An object of a file that leads into another one.
+    """An object that leads into another file.
 
-    ``path`` is the object's, ``target`` the name of the other file as it stands in this one.
+    Attributes:
+        path: Path of the object.
+        kind: The way in which it leads there.
+        target: Name of the other file, as stored.
     """
 
     path: str
@@ -51,23 +62,23 @@ class Lead:
     target: str
 
     def __str__(self) -> str:
-        """Return what it is and where it leads, in words."""
+        """Return the object and its target in words."""
         return f"{shortened(self.path)} is {self.how}"
 
     @property
     def how(self) -> str:
-        """In which way it leads where, in words."""
+        """The way and the target in words."""
         return f"{self.kind}: {shortened(self.target)}"
 
 
 def of_link(group: h5py.h5g.GroupID, name: bytes, kind: int, path: str) -> Lead:
-    """Return where a link that is neither hard nor soft leads.
+    """Return where an external link leads.
 
     Args:
-        group: that holds the link.
-        name: of the link.
-        kind: its type, as HDF5 numbers them.
-        path: of the link in the file.
+        group: The group that holds the link.
+        name: Name of the link.
+        kind: Type of the link, as HDF5 numbers them; neither hard nor soft.
+        path: Path of the link in the file.
     """
     if kind != h5l.TYPE_EXTERNAL:
         return Lead(path, Kind.UNKNOWN_LINK, f"type {kind}")
@@ -76,7 +87,12 @@ def of_link(group: h5py.h5g.GroupID, name: bytes, kind: int, path: str) -> Lead:
 
 
 def of_dataset(data: h5d.DatasetID, path: str) -> Iterator[Lead]:
-    """Yield every other file that the values of a dataset are kept in."""
+    """Yield the other files in which the values of a dataset are stored.
+
+    Args:
+        data: The dataset.
+        path: Its path in the file.
+    """
     created = data.get_create_plist()
     for number in range(created.get_external_count()):
         yield Lead(path, Kind.STORAGE, readable(created.get_external(number)[0]))
@@ -86,16 +102,22 @@ def of_dataset(data: h5d.DatasetID, path: str) -> Iterator[Lead]:
 
 
 def parts_of_itself(data: h5d.DatasetID) -> set[str]:
-    """Return which datasets of its own file a virtual dataset is put together from; none where it is not virtual."""
+    """Return the datasets of its own file of which a virtual dataset consists.
+
+    The set is empty for a dataset that is not virtual.
+    """
     created = data.get_create_plist()
     if created.get_layout() != h5d.VIRTUAL:
         return set()
-    own = [n for n in range(created.get_virtual_count()) if readable(created.get_virtual_filename(n)) == ITSELF]
-    return {f"/{readable(created.get_virtual_dsetname(n)).strip('/')}" for n in own}
+    parts = [n for n in range(created.get_virtual_count()) if readable(created.get_virtual_filename(n)) == ITSELF]
+    return {f"/{readable(created.get_virtual_dsetname(n)).strip('/')}" for n in parts}
 
 
 def overlaps(data: h5d.DatasetID) -> bool:
-    """Return whether a virtual dataset is put together from more values than it has: each part is read anew."""
+    """Return whether a virtual dataset consists of more values than it has.
+
+    Each part is read again, so that reading could take very long.
+    """
     created = data.get_create_plist()
     if created.get_layout() != h5d.VIRTUAL:
         return False
@@ -104,26 +126,30 @@ def overlaps(data: h5d.DatasetID) -> bool:
 
 
 def _taken(space: h5s.SpaceID) -> int:
-    """How many values are selected; 0 where that has no end, as in what grows with its parts."""
+    """Return how many values are selected, 0 for a selection without end."""
     try:
         return int(space.get_select_npoints())
     except RuntimeError:
         return 0
 
 
-def holds_its_own(file: h5py.File, path: str) -> bool:
-    """Return whether what stands at ``path`` of ``file``, links inside it included, is read from no other file.
+def is_self_contained(file: h5py.File, path: str) -> bool:
+    """Return whether an object and all below it use no other file.
 
-    A virtual dataset is taken for foreign whatever it is made of: what it leads to may lead on.
+    A virtual dataset does not count as self-contained, because the datasets that it uses may lead on.
+
+    Args:
+        file: The open file.
+        path: Path of the object.
     """
     home, seen, pending = _file_of(file), set(), [file[path]]
     while pending:
-        one = pending.pop()
-        if _file_of(one) != home or (isinstance(one, h5py.Dataset) and not _is_plain(one.id)):
+        item = pending.pop()
+        if _file_of(item) != home or (isinstance(item, h5py.Dataset) and not _is_plain(item.id)):
             return False
-        if isinstance(one, h5py.Group) and one.id not in seen:
-            seen.add(one.id)
-            pending += [found for name in one if (found := one.get(name)) is not None]
+        if isinstance(item, h5py.Group) and item.id not in seen:
+            seen.add(item.id)
+            pending += [member for name in item if (member := item.get(name)) is not None]
     return True
 
 
@@ -133,7 +159,7 @@ def _is_plain(data: h5d.DatasetID) -> bool:
 
 
 def address_of(item: h5py.Group | h5py.Dataset) -> int:
-    """Return where in its file an object stands."""
+    """Return the address of an object in its file."""
     return int(h5o.get_info(item.id).addr)
 
 
@@ -142,10 +168,18 @@ def _file_of(item: h5py.Group | h5py.Dataset) -> int:
 
 
 def shortened(name: str) -> str:
-    """Return a name as it is shown, without what lies beyond :data:`.bounds.MOST_LABEL` characters."""
+    """Return a name of at most :data:`.bounds.MOST_LABEL` characters.
+
+    >>> shortened("spike_times")
+    'spike_times'
+    """
     return name if len(name) <= MOST_LABEL else f"{name[:MOST_LABEL]}..."
 
 
 def readable(name: str | bytes) -> str:
-    """Return a name out of a file as text, whatever its bytes are."""
+    """Return a name from a file as text, whatever its bytes are.
+
+    >>> readable(b"position")
+    'position'
+    """
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)

@@ -1,6 +1,7 @@
-"""A look at every object of an HDF5 file before anything is read of it: is it a tree of sane size, and its own?
+"""Scan all objects of an HDF5 file before any value is read.
 
-No recursion, and no value is read: as many steps as there are links, and never more than :mod:`.bounds` allows.
+The scan finds links to other files, and refuses excess and damage. It does not recurse and reads no values. It takes
+as many steps as there are links, within the limits in :mod:`.bounds`.
 """
 
 from __future__ import annotations
@@ -17,33 +18,43 @@ from xcebra_nwb.core.hdf5.filters import forget_plugin_folders, is_bomb
 from xcebra_nwb.core.hdf5.leads import Lead, of_dataset, of_link, overlaps, parts_of_itself, readable
 from xcebra_nwb.core.refusals import Code
 
-Link = tuple[bytes, int, int]  # its name, its type, and the address of the object that a hard link leads to
+Link = tuple[bytes, int, int]  # name, type, and address of the object that a hard link leads to
 
 UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
 """What h5py raises for damaged or unknown objects: it has no error class of its own."""
 
 
-def check_alone(h5: h5py.File, place: str) -> Seen:
-    """Return what there is in an open file that is read from itself alone.
+def check_self_contained(h5: h5py.File, name: str) -> ScanResult:
+    """Return the scan of an open file that needs no other files.
+
+    Args:
+        h5: The file.
+        name: Name of the file in messages.
 
     Raises:
-        Refusal: something leads into another file, or the file is out of bounds; ``place`` is what messages call it.
+        Refusal: Something leads into another file, or the file exceeds a limit.
     """
     forget_plugin_folders()
-    seen = Scan().of(h5, place)
-    if seen.leads:
-        raise refused(place, seen.leads[0], "a file from elsewhere is read only if it holds all its data itself")
-    return seen
+    result = Scan().of(h5, name)
+    if result.leads:
+        raise refused(name, result.leads[0], "a file from elsewhere is read only if it holds all its data itself")
+    return result
 
 
-def refused(place: str, lead: Lead, remedy: str) -> Refusal:
-    """Return the refusal of a file of which something leads elsewhere."""
-    return Refusal(Code.LEADS_ELSEWHERE, f"{place}: {lead}", remedy)
+def refused(name: str, lead: Lead, remedy: str) -> Refusal:
+    """Return the refusal of a file that leads into another file.
+
+    Args:
+        name: Name of the file in messages.
+        lead: The object that leads there.
+        remedy: What would help.
+    """
+    return Refusal(Code.LEADS_ELSEWHERE, f"{name}: {lead}", remedy)
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What leads out of a file, and the addresses of all objects that its links lead to."""
+class ScanResult:
+    """The objects that lead out of a file, and the addresses of all objects."""
 
     leads: tuple[Lead, ...] = ()
     addresses: frozenset[int] = frozenset()
@@ -51,30 +62,34 @@ class Seen:
 
 @dataclass
 class Scan:
-    """Looks at one file, and at those that it leads to; ``links`` counts what was looked at in all of them."""
+    """Scans a file and those that it leads to; ``links`` counts over all of them."""
 
     links: int = 0
 
-    def of(self, h5: h5py.File, place: str) -> Seen:
-        """Return what there is in ``h5``, which messages call ``place``.
+    def of(self, h5: h5py.File, name: str) -> ScanResult:
+        """Return the scan of one file.
 
-        An object that cannot be opened is passed over: nothing is read of it later either.
+        An object that cannot be opened is skipped, because nothing is read of it later either.
+
+        Args:
+            h5: The file.
+            name: Name of the file in messages.
 
         Raises:
-            Refusal: too many or too deeply nested objects, a group inside itself, or too much in attributes; or damage
-                behind which more may lie than can be seen.
+            Refusal: The file has too many or too deeply nested objects, a group inside itself, too large attributes,
+                or damage that may hide other objects.
         """
-        one = _File(place, MOST_OBJECTS - self.links)
-        one.look_at(h5)
-        self.links += one.links
-        return Seen(tuple(one.leads), frozenset(one.seen))
+        look = _File(name, MOST_OBJECTS - self.links)
+        look.look_at(h5)
+        self.links += look.links
+        return ScanResult(tuple(look.leads), frozenset(look.seen))
 
 
 class _File:
-    def __init__(self, place: str, most: int) -> None:
+    def __init__(self, name: str, most: int) -> None:
         self.leads: list[Lead] = []
         self.links = 0
-        self._place, self._most = place, most
+        self._name, self._most = name, most
         self.seen: set[int] = set()
         self._plain: set[str] = set()  # datasets that hold their values
         self._parts: dict[str, set[str]] = {}  # of virtual datasets, in this file
@@ -83,7 +98,7 @@ class _File:
         root = h5g.open(h5.id, b"/")
         trail = [("", root, h5o.get_info(root).addr, self._links_of(root, "/"))]
         self.seen.add(trail[0][2])
-        while trail:  # the groups that lie inside one another, and what is left to see in each
+        while trail:  # nested groups, and the links still to be scanned in each
             path, group, _, left = trail[-1]
             link = next(left, None)
             if link is None:
@@ -91,7 +106,7 @@ class _File:
                 continue
             name, kind, address = link
             below = f"{path}/{readable(name)}"
-            if kind == h5l.TYPE_HARD and address in self.seen and address in [one[2] for one in trail]:
+            if kind == h5l.TYPE_HARD and address in self.seen and address in [opened[2] for opened in trail]:
                 raise self._refused(f"{below} is a group that holds itself")
             item = self._item(group, link, below)
             if isinstance(item, h5g.GroupID):
@@ -99,11 +114,14 @@ class _File:
                     raise self._refused(f"more than {MOST_DEPTH} groups inside one another")
                 trail.append((below, item, address, self._links_of(item, below)))
         for path, parts in self._parts.items():
-            if parts - self._plain:  # HDF5 goes from one to the next without an end
-                raise self._refused(f"{path} is put together from what does not hold its values itself")
+            if parts - self._plain:  # HDF5 would follow such a chain without end
+                raise self._refused(f"{path} is a virtual dataset of objects that do not hold their values themselves")
 
     def _item(self, group: h5g.GroupID, link: Link, path: str) -> h5g.GroupID | h5d.DatasetID | None:
-        """What a hard link leads to, if it was not seen yet and can be opened; all that leads elsewhere is noted."""
+        """Return the object that a hard link leads to, if it is new and can be opened.
+
+        Objects that lead elsewhere are noted.
+        """
         name, kind, address = link
         if kind not in (h5l.TYPE_HARD, h5l.TYPE_SOFT):
             self.leads.append(of_link(group, name, kind, path))
@@ -127,32 +145,35 @@ class _File:
         if is_bomb(data):
             raise self._refused(f"{path} is compressed more than once")
         if overlaps(data):
-            raise self._refused(f"{path} is put together from more values than it has")
+            raise self._refused(f"{path} is a virtual dataset that reads values several times")
         if data.get_create_plist().get_layout() == h5d.VIRTUAL:
             self._parts[path] = parts_of_itself(data)
         else:
             self._plain.add(path)
 
     def _links_of(self, group: h5g.GroupID, path: str) -> Iterator[Link]:
-        found: list[Link] = []
+        links: list[Link] = []
 
         def note(name: bytes, link: h5l.LinkInfo) -> bool | None:
-            found.append((name, link.type, link.u))
-            return True if len(found) > self._most - self.links else None
+            links.append((name, link.type, link.u))
+            return True if len(links) > self._most - self.links else None
 
         self._check_attributes(group, path)
         try:
             group.links.iterate(note, info=True)
         except UNREADABLE as error:
             raise self._damaged(path, error) from error
-        self.links += len(found)
+        self.links += len(links)
         if self.links > self._most:
             raise self._refused(f"more than {MOST_OBJECTS} objects")
-        return iter(found)
+        return iter(links)
 
     def _damaged(self, path: str, error: Exception) -> Refusal:
-        """What is found by its name may be hidden from a look at everything, so damage is not passed over."""
-        problem = f"{self._place}: {path} is damaged: {error}"
+        """Return the refusal of a damaged object.
+
+        Damage is not skipped, because an object that is found by its name may be hidden from the scan.
+        """
+        problem = f"{self._name}: {path} is damaged: {error}"
         return Refusal(Code.DAMAGED, problem, "download or copy it again, or name other data")
 
     def _check_attributes(self, item: h5g.GroupID | h5d.DatasetID, path: str) -> None:
@@ -167,4 +188,6 @@ class _File:
             raise self._refused(f"{path} has an attribute of {max(sizes)} bytes, more than {MOST_ATTRIBUTE_BYTES}")
 
     def _refused(self, what: str) -> Refusal:
-        return Refusal(Code.OUT_OF_BOUNDS, f"{self._place}: {what}", "that is no recording: ask who made the file")
+        return Refusal(
+            Code.OUT_OF_BOUNDS, f"{self._name}: {what}", "no recording looks like this: ask the author of the file"
+        )

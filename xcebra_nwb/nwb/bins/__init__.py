@@ -1,1 +1,1 @@
-"""TODO."""
+"""Bring activity and labels onto one grid of bins, and mask bins."""

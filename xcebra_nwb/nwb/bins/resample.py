@@ -1,4 +1,7 @@
-"""Sampled values brought to bins: means, circular means, majorities; short gaps are bridged, long ones are not."""
+"""Bring sampled values onto the bins as means, circular means or majorities.
+
+Short gaps between samples are bridged. Bins in long gaps have no value.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,40 @@ from scipy.sparse import csr_array
 from xcebra_nwb.nwb.bins.grid import Grid
 from xcebra_nwb.nwb.reading.series import Samples
 
-SHORTEST_MEAN = 0.3  # of unit vectors, left by three quarters of a turn
+SHORTEST_MEAN = 0.3  # length of the mean unit vector after three quarters of a turn
 
 
 def longest_bridge(grid: Grid, max_gap: float) -> float:
-    """Return how far apart two samples may lie to be bridged, s: jitter around one sample per bin is no gap."""
+    """Return the largest distance between two samples that is bridged, in s.
+
+    It is at least two bins, because jitter around one sample per bin is no gap.
+
+    Args:
+        grid: The bins.
+        max_gap: ``time.max_gap`` of the config in s.
+
+    >>> longest_bridge(Grid(0.0, 0.5, 10), max_gap=0.1)
+    1.0
+    """
     return max(max_gap, 2 * grid.width)
 
 
 def continuous(samples: Samples, grid: Grid, max_gap: float, *, centred: bool = False) -> np.ndarray:
-    """Return the mean of the samples in every bin, (time, column); interpolated where a bin has none; else NaN.
+    """Return the mean of the samples in each bin, shape (time, column).
 
-    A value that is not finite counts as not sampled, column by column. ``centred``: samples that come more rarely than
-    bins are interpolated at the centre of every bin, as the one in a bin may lie anywhere in it.
+    A bin without a sample is interpolated at its centre. It is NaN if it lies in a long gap. A value that is not finite
+    counts as missing, separately in each column.
+
+    Args:
+        samples: The samples.
+        grid: The bins.
+        max_gap: ``time.max_gap`` of the config in s.
+        centred: Interpolate at the centre of every bin if samples are at most as frequent as bins, because the only
+            sample of a bin can lie anywhere in it.
+
+    >>> samples = Samples(np.array([0.25, 0.75, 1.5]), np.array([[1.0], [3.0], [5.0]]))
+    >>> continuous(samples, Grid(0.0, 1.0, 2), max_gap=1.0).tolist()
+    [[2.0], [5.0]]
     """
     period = samples.period
     if centred and period is not None and period > 0.999 * grid.width:
@@ -38,9 +62,19 @@ def continuous(samples: Samples, grid: Grid, max_gap: float, *, centred: bool = 
 
 
 def circular(samples: Samples, grid: Grid, max_gap: float) -> np.ndarray:
-    """Return the mean direction of the samples in every bin, (time,), in rad between -pi and pi; else NaN.
+    """Return the mean direction of the samples in each bin in rad, shape (time,).
 
-    An angle that turns by most of a circle within a bin points nowhere there: the mean of its unit vectors is short.
+    Directions lie between -pi and pi. A bin is NaN in a long gap. It is also NaN where the direction turns through
+    most of a circle within the bin, because a mean direction then means nothing.
+
+    Args:
+        samples: Angles in rad, shape (sample, 1).
+        grid: The bins.
+        max_gap: ``time.max_gap`` of the config in s.
+
+    >>> samples = Samples(np.array([0.1, 0.2, 1.1, 1.2]), np.array([[3.0], [-3.1], [0.1], [0.3]]))
+    >>> circular(samples, Grid(0.0, 1.0, 2), max_gap=1.0).round(3).tolist()
+    [3.092, 0.2]
     """
     angles = np.asarray(samples.values, dtype=np.float64)[:, 0]
     vectors = Samples(samples.times, np.stack([np.cos(angles), np.sin(angles)], axis=1))
@@ -50,7 +84,21 @@ def circular(samples: Samples, grid: Grid, max_gap: float) -> np.ndarray:
 
 
 def discrete(times: np.ndarray, codes: np.ndarray, grid: Grid, max_gap: float) -> np.ndarray:
-    """Return the commonest code of the samples in every bin, (time,); -1 for ties; the last one where none is near."""
+    """Return the most frequent class code in each bin, shape (time,).
+
+    A bin without a sample takes the code of the last sample before it. It is -1 in a long gap, and where two codes are
+    equally frequent.
+
+    Args:
+        times: Times of the samples in s, sorted.
+        codes: Class codes 0, 1, ..., shape (sample,).
+        grid: The bins.
+        max_gap: ``time.max_gap`` of the config in s.
+
+    >>> times, codes = np.array([0.1, 0.2, 0.3, 1.5]), np.array([0, 1, 1, 0])
+    >>> discrete(times, codes, Grid(0.0, 1.0, 2), max_gap=1.0).tolist()
+    [1, 0]
+    """
     bins = _bin_of(times, grid)
     inside = bins >= 0
     classes = int(codes.max()) + 1
@@ -84,7 +132,10 @@ def _interpolated(
     result: np.ndarray,
     bins: np.ndarray | None = None,
 ) -> np.ndarray:
-    """``result`` (time, column) with ``bins`` (None: all) interpolated at their centres, where no gap is too wide."""
+    """Return ``result`` with ``bins`` interpolated at their centres.
+
+    ``bins`` None stands for all bins. Bins in a gap that is too long keep their values.
+    """
     bins = np.arange(grid.count) if bins is None else bins
     centres = grid.centres[bins]
     before, bridged = _neighbours(times, centres, longest_bridge(grid, max_gap))
@@ -95,13 +146,16 @@ def _interpolated(
 
 
 def _bin_of(times: np.ndarray, grid: Grid) -> np.ndarray:
-    """The bin of every time, (sample,), -1 outside the grid."""
+    """Return the bin of each time, -1 outside the grid, shape (sample,)."""
     bins = np.searchsorted(grid.edges, times, side="right") - 1
     return np.where(bins < grid.count, bins, -1)
 
 
 def _neighbours(times: np.ndarray, at: np.ndarray, longest: float) -> tuple[np.ndarray, np.ndarray]:
-    """The last sample before every time of ``at``, and whether a next one follows within ``longest``."""
+    """Return the last sample before each time, and whether the gap is short.
+
+    The gap to the next sample is short if it is at most ``longest`` s.
+    """
     before = np.searchsorted(times, at, side="right") - 1
     between = (before >= 0) & (before < len(times) - 1)
     step = np.full(len(at), np.inf)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Write results into an NWB file, check that file, and read it back."""

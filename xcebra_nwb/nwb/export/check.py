@@ -1,4 +1,7 @@
-"""What pynwb's validator and nwbinspector find in a file, and what of that is new in a file derived from it."""
+"""Find faults that an NWB file has beyond those of the file it is derived from.
+
+pynwb's validator and nwbinspector find the faults.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,13 @@ from nwbinspector import InspectorMessage, inspect_nwbfile, inspect_nwbfile_obje
 
 from xcebra_nwb.nwb.export.writer import nwb_reader
 from xcebra_nwb.nwb.reading.foreign import Follow
-from xcebra_nwb.nwb.reading.in_hdf5 import in_hdf5
-from xcebra_nwb.nwb.reading.quiet import quiet
-from xcebra_nwb.nwb.reading.source import Source, place_of
+from xcebra_nwb.nwb.reading.in_hdf5 import in_hdf5, quiet
+from xcebra_nwb.nwb.reading.source import Source, source_name
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 WORD = re.compile(r"[^\s'\"]+")
 ENDING = re.compile(r"\.(?:nwb|py)\b")
-WAIVED = {  # by check and table
+WAIVED = {  # reasons by check and table
     ("check_column_binary_capability", "xcebra_attribution"): "two units: references to rows are no truth values",
     ("check_single_row", "xcebra_units"): "a session of one unit",
 }
@@ -28,7 +30,7 @@ WAIVED = {  # by check and table
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One finding, without what differs between two files that have the same fault."""
+    """One fault, without the details that differ between two files that have it."""
 
     check: str
     object_type: str
@@ -37,58 +39,69 @@ class Finding:
 
     def __str__(self) -> str:
         """Return the finding as one line."""
-        place = " ".join(part for part in (self.object_type, self.location) if part) or "the file"
-        return f"{self.check} on {place}: {self.message}"
+        where = " ".join(part for part in (self.object_type, self.location) if part) or "the file"
+        return f"{self.check} on {where}: {self.message}"
 
 
 @dataclass(frozen=True)
 class Report:
-    """All findings on a file, and why it could not be validated as it asks to be, if so."""
+    """All findings on a file, and the reason if it could not be validated."""
 
     findings: Counter[Finding]
     validation: str = ""
 
 
 def report(source: Source, follow: Follow = Follow.FOLDER) -> Report:
-    """Return the findings on the file of a path, or on an open binary file, which may have any fault.
+    """Return the findings on a file, which may have any fault.
 
-    Validation is against the schema that the file carries and against the installed one: the schema grows, and what
-    a copy is found to lack under the new one, the original lacks as well. Of a recording in Zarr, or in several files,
-    that is looked at which :mod:`xcebra_nwb.nwb.reading.in_hdf5` carries.
+    The file is validated against the schema that it carries and against the installed one. A newer schema can ask for
+    more, which both the copy and the original lack. A recording in Zarr, or in several files, is checked in the form
+    that :mod:`xcebra_nwb.nwb.reading.in_hdf5` gives it.
+
+    Args:
+        source: Path, address or open binary file.
+        follow: Which links into other files are followed.
     """
     with quiet(), in_hdf5(source, follow) as path:
         inspected = Counter(_inspected(path))
         try:
             carried, problem = _validated(path, carried=True), ""
-        except Exception as error:  # pynwb trips over faulty schemas in many ways: the answer is that it did
+        except Exception as error:  # pynwb fails on faulty schemas with errors of any type
             carried, problem = Counter(), f"cannot be validated by its own schema: {type(error).__name__}: {error}"
         try:
             installed = _validated(path, carried=False)
         except Exception as error:
             installed, problem = Counter(), f"cannot be validated: {type(error).__name__}: {error}"
-    return Report(inspected + (carried | installed), _normal(problem, PurePosixPath(place_of(path))))
+    return Report(inspected + (carried | installed), _normal(problem, PurePosixPath(source_name(path))))
 
 
 def new_findings(source: Report, result: Report) -> list[Finding]:
-    """Return the findings of ``result`` that ``source`` does not have, or has less often, and that are not waived."""
-    new = sorted(found for found in (result.findings - source.findings).elements() if not waived(found))
+    """Return the findings on a result that its source does not have as often.
+
+    Findings that are waived are left out.
+
+    Args:
+        source: Report on the source.
+        result: Report on the result.
+    """
+    new = sorted(finding for finding in (result.findings - source.findings).elements() if not waived(finding))
     if result.validation and not source.validation:
         new.insert(0, Finding("validation", "", "", result.validation))
     return new
 
 
 def waived(finding: Finding) -> str:
-    """Return why a finding is a false alarm in what this package writes, "" if it is not."""
+    """Return why a finding on our results is a false alarm, "" if it is not."""
     return WAIVED.get((finding.check, finding.location), "")
 
 
 def _inspected(source: Source) -> Iterator[Finding]:
-    path = PurePosixPath(place_of(source))
+    path = PurePosixPath(source_name(source))
     for message in _messages(source):
         yield Finding(
             check=str(message.check_function_name or ""),
             object_type=str(message.object_type or ""),
-            location=_place(message.location, message.object_name),
+            location=_location(message.location, message.object_name),
             message=_normal(message.message, path),
         )
 
@@ -102,7 +115,7 @@ def _messages(source: Source) -> Iterator[InspectorMessage]:
 
 
 def _validated(source: Source, carried: bool) -> Counter[Finding]:
-    path = PurePosixPath(place_of(source))
+    path = PurePosixPath(source_name(source))
     if isinstance(source, Path | str):
         errors = pynwb.validate(path=str(source), use_cached_namespaces=carried)
     else:
@@ -111,20 +124,23 @@ def _validated(source: Source, carried: bool) -> Counter[Finding]:
     return Counter(Finding("validation", e.name, str(e.location or ""), _normal(e.reason, path)) for e in errors)
 
 
-def _place(location: str | None, name: str | None) -> str:
-    """Where the object is: a path if nwbinspector knows it, else its name (it knows no table's path)."""
+def _location(location: str | None, name: str | None) -> str:
+    """Return the path of an object, else its name.
+
+    nwbinspector does not know the paths of tables.
+    """
     if location in {None, "/"}:
         return "" if name in {None, "root"} else str(name)
     return str(location)
 
 
 def _normal(message: str, path: PurePath) -> str:
-    """``message`` in one line, without the file's name, other files' paths and addresses of objects."""
+    """Return a message in one line without names of files and addresses of objects."""
     named = message.replace(str(path), "the file").replace(path.name, "the file")
     return " ".join(ADDRESS.sub("0x", WORD.sub(_without_path, named)).split())
 
 
 def _without_path(word: re.Match[str]) -> str:
-    """A word of which what is the path of a file is called so; no more steps than it has characters."""
+    """Return a word in which the path of a file is replaced."""
     start, ends = word[0].find("/"), [ending.end() for ending in ENDING.finditer(word[0])]
     return f"{word[0][:start]}a file{word[0][ends[-1] :]}" if ends and 0 <= start < ends[-1] else word[0]

@@ -1,4 +1,4 @@
-"""The results of a session as NWB objects: a series of latents and long tables, of core types only."""
+"""Turn the results of a session into NWB objects of core types."""
 
 from __future__ import annotations
 
@@ -47,7 +47,14 @@ UNITS = {
 
 
 def table(name: str, description: str, columns: Mapping[str, Any], described: Mapping[str, str]) -> DynamicTable:
-    """Return a table of ``columns`` (name: values, all equally long) in order; ``described`` says what they hold."""
+    """Return a table.
+
+    Args:
+        name: Name of the table.
+        description: Its description.
+        columns: Values of each column, all of equal length, in order.
+        described: Description of each column.
+    """
     data = [VectorData(name=key, description=described[key], data=_packed(v)) for key, v in columns.items()]
     return DynamicTable(name=name, description=description, columns=data)
 
@@ -57,10 +64,18 @@ def _packed(values: Any) -> Any:
 
 
 def embedding_series(embedding: xr.Dataset, training: xr.Dataset, bin_width: float) -> TimeSeries:
-    """Return the first seed's latents (time, latent) in valid bins, at the bins' centres in s.
+    """Return the latents (time, latent) of the first seed in the valid bins.
 
-    Latents of two seeds differ by a linear map, so no mean is taken. Evenly spaced bins have a rate instead of
-    timestamps, as nwbinspector wants it.
+    Latents of two seeds differ by a linear map, so that their mean would mean nothing. Evenly spaced bins have a rate
+    instead of timestamps, as nwbinspector recommends.
+
+    Args:
+        embedding: Content of embedding.nc.
+        training: Content of training.nc.
+        bin_width: Width of a bin in s.
+
+    Raises:
+        Failure: No bin has a latent.
     """
     seeds = np.flatnonzero(embedding["role"].values == "seed")
     values = embedding["embedding"][seeds[0]].values  # (time, latent)
@@ -87,23 +102,34 @@ def _blocks(training: xr.Dataset) -> str:
 
 
 def unit_table(attribution: xr.Dataset, neural_source: str, named: bool = True) -> DynamicTable:
-    """Return the units as a table of their own, for activity that is not in the root's units table.
+    """Return a table of the units, for activity outside the units table at the root.
 
-    They are called by their rows unless ``named``: what they are called may be no part of the file that is exported.
+    Args:
+        attribution: Content of attribution.nc.
+        neural_source: Path of the activity in the source file.
+        named: Whether to name units as in the source; otherwise their rows name them, because their names may stand in
+            a file that is not exported.
     """
     rows = attribution["row"].values
     columns = {
         "unit_id": [str(unit) for unit in (attribution["unit_id"].values if named else rows)],
         "source": [neural_source] * len(rows),
-        "row": rows.astype(np.min_scalar_type(int(rows.max()))),  # nwbinspector takes wide 0 and 1 for truth values
+        "row": rows.astype(
+            np.min_scalar_type(int(rows.max()))
+        ),  # nwbinspector takes integers 0 and 1 of a wide type for truth values
     }
     return table("xcebra_units", "the units of the attributions", columns, UNITS)
 
 
 def attribution_table(attribution: xr.Dataset, units: DynamicTable, rows: np.ndarray) -> DynamicTable:
-    """Return a row per method, label and unit, which is row ``rows[unit]`` of ``units``.
+    """Return a table with a row per method, label and unit.
 
-    Statistics that could not be computed at all have no column; the description says why.
+    A statistic that could not be computed has no column; the description says why.
+
+    Args:
+        attribution: Content of attribution.nc.
+        units: The table of the units.
+        rows: Row of each unit in that table, shape (unit,).
     """
     shape = attribution["attribution"].shape  # (method, label, unit)
     columns = _attribution_columns(attribution, *np.indices(shape).reshape(3, -1))
@@ -142,7 +168,14 @@ def _reason(attribution: xr.Dataset, column: str) -> str:
 
 
 def runs_table(training: xr.Dataset, config: Mapping[str, Any]) -> DynamicTable:
-    """Return a row per member, seeds on the true labels and nulls with one label broken, with its losses."""
+    """Return a table with a row per encoder and its losses.
+
+    Seeds were trained on the true labels, nulls with one shuffled label.
+
+    Args:
+        training: Content of training.nc.
+        config: The sections of the config on which the results depend.
+    """
     roles, broken, numbers = ([str(v) for v in training[name].values] for name in ("role", "broken", "number"))
     columns: dict[str, Any] = {
         "run": [" ".join(filter(None, parts)) for parts in zip(roles, broken, numbers, strict=True)],
@@ -159,7 +192,7 @@ def runs_table(training: xr.Dataset, config: Mapping[str, Any]) -> DynamicTable:
 
 
 def _losses(training: xr.Dataset) -> Iterator[tuple[str, np.ndarray]]:
-    """A column per loss and objective, (member,); none that is unknown for every member."""
+    """Yield a column per loss and objective, shape (member,), if it is known."""
     for name, losses in (("last_loss", training["loss"][..., -1]), ("held_out_loss", training["held_out_loss"])):
         for objective in training["objective"].values:
             values = losses.sel(objective=objective).values
@@ -168,7 +201,13 @@ def _losses(training: xr.Dataset) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def flat(content: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield ``content`` without nesting, as keys and values: nwbinspector wants no dictionary in a table."""
+    """Yield nested content as pairs of dotted key and value.
+
+    nwbinspector accepts no dictionary in a table.
+
+    >>> list(flat({"training": {"steps": 100}, "labels": "auto"}))
+    [('training.steps', 100), ('labels', 'auto')]
+    """
     if isinstance(content, Mapping):
         for name, value in content.items():
             yield from flat(value, f"{key}.{name}" if key else str(name))
@@ -180,7 +219,7 @@ def flat(content: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def lineage_table(lineage: Mapping[str, str]) -> DynamicTable:
-    """Return a row per key of ``lineage``."""
+    """Return a table with a row per key of the lineage."""
     columns = {"key": list(lineage), "value": list(lineage.values())}
     described = {"key": "what is said", "value": "what it is, as text"}
     return table("xcebra_lineage", "where the results come from, and the verdict on every label", columns, described)

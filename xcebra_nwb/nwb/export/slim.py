@@ -1,6 +1,6 @@
-"""What of a source goes into the slim export: all but the recorded and derived series, unless something needs them.
+"""Remove recorded and derived series from a copy of the source.
 
-Identity, subject, devices, electrodes, units and intervals stay, wherever the file keeps them.
+Identity, subject, devices, electrodes, units and intervals stay.
 """
 
 from __future__ import annotations
@@ -15,29 +15,36 @@ from pynwb.epoch import TimeIntervals
 from pynwb.misc import Units
 
 KEPT_TYPES = (Units, TimeIntervals)
-KEPT_PLACES = ("/general", "/intervals", "/units")
+KEPT_PATHS = ("/general", "/intervals", "/units")
 
-Places = dict[str, MutableMapping[str, Any]]
+Collections = dict[str, MutableMapping[str, Any]]
 
 
 def slim(nwbfile: NWBFile, h5: h5py.File, module: str) -> None:
-    """Take series and derived data out of ``nwbfile``, which was read from ``h5``; the file itself is not touched.
+    """Take series and derived data out of an NWB file in memory.
 
-    What remains refers or links to (the sweeps of a patch-clamp table, the series of an interval) remains too, and so
-    does the processing module ``module`` if it is there, be it empty.
+    The file on disk is not changed. Objects to which a remaining object refers or links stay, such as the sweeps of a
+    patch-clamp table. The processing module ``module`` stays, too, even if it is empty.
+
+    Args:
+        nwbfile: The NWB file, which pynwb read.
+        h5: The HDF5 file that it was read from.
+        module: Name of the processing module to keep.
     """
-    places = _places(nwbfile)
-    kept = {f"{place}/{name}" for place, held in places.items() for name in held if isinstance(held[name], KEPT_TYPES)}
-    kept |= _needed([*KEPT_PLACES, *kept], h5, places)
-    for place, held in places.items():
-        for name in [name for name in held if f"{place}/{name}" not in kept]:
+    collections = _collections(nwbfile)
+    kept = {
+        f"{path}/{name}" for path, held in collections.items() for name in held if isinstance(held[name], KEPT_TYPES)
+    }
+    kept |= _needed([*KEPT_PATHS, *kept], h5, collections)
+    for path, held in collections.items():
+        for name in [name for name in held if f"{path}/{name}" not in kept]:
             held.pop(name)
     for name in [n for n, held in nwbfile.processing.items() if n != module and not held.data_interfaces]:
         nwbfile.processing.pop(name)
 
 
-def _places(nwbfile: NWBFile) -> Places:
-    """The collections that are made slim, by their path in the file."""
+def _collections(nwbfile: NWBFile) -> Collections:
+    """Return the collections to reduce, by their path in the file."""
     modules = {f"/processing/{name}": module.data_interfaces for name, module in nwbfile.processing.items()}
     return {
         "/acquisition": nwbfile.acquisition,
@@ -49,13 +56,13 @@ def _places(nwbfile: NWBFile) -> Places:
     }
 
 
-def _needed(paths: list[str], h5: h5py.File, places: Places) -> set[str]:
-    """The objects in ``places`` that ``paths`` need, directly or through one another."""
+def _needed(paths: list[str], h5: h5py.File, collections: Collections) -> set[str]:
+    """Return the objects that ``paths`` need, directly or through one another."""
     needed: set[str] = set()
     pending = [path for path in paths if path in h5]
     while pending:
         for target in set(_targets(h5[pending.pop()])):
-            owner = next((p for p in map(str, _ancestors(target)) if posixpath.dirname(p) in places), None)
+            owner = next((p for p in map(str, _ancestors(target)) if posixpath.dirname(p) in collections), None)
             if owner is not None and owner not in needed and owner not in paths:
                 needed.add(owner)
                 pending.append(owner)
@@ -69,7 +76,7 @@ def _ancestors(path: str) -> Iterator[str]:
 
 
 def _targets(item: h5py.Group | h5py.Dataset) -> Iterator[str]:
-    """The paths that ``item`` and what it holds refer or link to."""
+    """Yield the paths to which an object and its members refer or link."""
     for value in item.attrs.values():
         if isinstance(value, h5py.Reference) and value:
             yield item.file[value].name
@@ -85,7 +92,7 @@ def _targets(item: h5py.Group | h5py.Dataset) -> Iterator[str]:
 
 
 def _referred(data: h5py.Dataset) -> Iterator[str]:
-    """The paths that the values of a dataset, or a field of them, refer to."""
+    """Yield the paths to which the values of a dataset refer."""
     fields = [None] if data.dtype.names is None else list(data.dtype.names)
     for field in fields:
         dtype = data.dtype if field is None else data.dtype[field]

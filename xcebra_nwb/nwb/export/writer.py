@@ -1,4 +1,4 @@
-"""The slim export: what a session's source says of itself, and the results, in one NWB file."""
+"""Write the slim export: metadata of the source and the results in one NWB file."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from pynwb import NWBHDF5IO, NWBFile, ProcessingModule
 from xcebra_nwb.core import provenance
 from xcebra_nwb.core.addresses import is_web
 from xcebra_nwb.core.errors import Failure, XcebraError
-from xcebra_nwb.core.hdf5.scan import check_alone
+from xcebra_nwb.core.hdf5.scan import check_self_contained
 from xcebra_nwb.core.provenance import fingerprint
 from xcebra_nwb.core.results import Results
 from xcebra_nwb.nwb.export.objects import attribution_table, embedding_series, lineage_table, runs_table, unit_table
 from xcebra_nwb.nwb.export.read_back import MAKERS
 from xcebra_nwb.nwb.export.slim import slim
 from xcebra_nwb.nwb.reading.foreign import Follow
-from xcebra_nwb.nwb.reading.in_hdf5 import in_hdf5
-from xcebra_nwb.nwb.reading.quiet import quiet
-from xcebra_nwb.nwb.reading.source import Source, is_zarr, place_of
+from xcebra_nwb.nwb.reading.in_hdf5 import in_hdf5, quiet
+from xcebra_nwb.nwb.reading.source import Source, is_zarr, source_name
 
 MODULE = "misc"  # one of the module names that nwbinspector expects
 SOURCE_ATTRIBUTES = (
@@ -36,47 +35,53 @@ SOURCE_ATTRIBUTES = (
 
 
 def export(source: Source, target: Path, results: Results, follow: Follow = Follow.FOLDER) -> None:
-    """Write a slim copy of the NWB file ``source`` with ``results`` in processing/misc to the new file ``target``.
+    """Write a slim copy of an NWB file with the results in processing/misc.
 
-    The source, a path or an open binary file, is only read. The target keeps its identifier and creation dates, and
-    adds a date. Of a source in Zarr, or in several files, it holds what :mod:`xcebra_nwb.nwb.reading.in_hdf5` carries.
+    The source is only read. The target keeps its identifier and creation dates, and adds a date. From a source in
+    Zarr, or in several files, the target has what :mod:`xcebra_nwb.nwb.reading.in_hdf5` copies.
+
+    Args:
+        source: Path, address or open binary file of the recording.
+        target: Path of the new file.
+        results: The results of the session.
+        follow: Which links into other files are followed.
 
     Raises:
-        Failure: pynwb cannot read the source or export it, or the results do not belong to it.
+        Failure: pynwb cannot read or export the source, or the results do not belong to it.
     """
-    with _explained(place_of(source)), quiet(), in_hdf5(source, follow) as file, nwb_reader(file) as reader:
+    with _explained(source_name(source)), quiet(), in_hdf5(source, follow) as file, nwb_reader(file) as reader:
         nwbfile = reader.read()
         slim(nwbfile, reader._file, MODULE)
         _decode(nwbfile)
         _sign(nwbfile)
-        _add(nwbfile, results, PurePosixPath(place_of(source)).name, file is not source and not is_zarr(source))
+        _add(nwbfile, results, PurePosixPath(source_name(source)).name, file is not source and not is_zarr(source))
         with NWBHDF5IO(target, "w") as writer:
             writer.export(src_io=reader, nwbfile=nwbfile)
 
 
 @contextmanager
 def nwb_reader(source: Source) -> Iterator[NWBHDF5IO]:
-    """Yield pynwb's reader of the path of an HDF5 file, or of an open binary one, that is read from itself alone.
+    """Yield pynwb's reader of an HDF5 file that needs no other files.
 
     Raises:
-        Refusal: it leads into other files.
+        Refusal: The file leads into other files.
     """
     if isinstance(source, Path | str):
         with h5py.File(source, "r") as h5:
-            check_alone(h5, place_of(source))
+            check_self_contained(h5, source_name(source))
         with NWBHDF5IO(source, "r") as reader:
             yield reader
     else:
-        # The name that h5py makes up is the path, too: without one an export would link to the source, not copy it.
+        # Without a path, an export would link to the source instead of copying it. h5py's made-up name will do.
         with h5py.File(source, "r") as h5:
-            check_alone(h5, place_of(source))
+            check_self_contained(h5, source_name(source))
             with NWBHDF5IO(path=h5.filename, file=h5, mode="r") as reader:
                 yield reader
 
 
 @contextmanager
 def _explained(source: str) -> Iterator[None]:
-    """Errors of pynwb, which are of any type, as one line that names the file."""
+    """Turn any error of pynwb into one line that names the file."""
     try:
         yield
     except XcebraError:
@@ -89,7 +94,10 @@ def _explained(source: str) -> Iterator[None]:
 
 
 def _decode(nwbfile: NWBFile) -> None:
-    """Make text of ASCII lists, which pynwb reads as bytes and writes as ``b'...'`` (seen in DANDI:000207)."""
+    """Turn ASCII lists into text.
+
+    pynwb reads them as bytes and writes them as ``b'...'`` (seen in DANDI:000207).
+    """
     for name, value in nwbfile.fields.items():
         if isinstance(value, h5py.Dataset):
             text = h5py.check_string_dtype(value.dtype)
@@ -113,7 +121,7 @@ def _add(nwbfile: NWBFile, results: Results, source_name: str, elsewhere: bool) 
     config = _config(results)
     runs = runs_table(results.training, config)
     lineage = _lineage(results, source_name) | {"config_hash": provenance.digest(config)}
-    if len(runs.id) == 1:  # nwbinspector has it that a table of one row should be something else
+    if len(runs.id) == 1:  # nwbinspector objects to tables of one row
         lineage |= {f"run.{name}": str(runs[name][0]) for name in runs.colnames}
     else:
         module.add(runs)
@@ -125,19 +133,22 @@ def _add(nwbfile: NWBFile, results: Results, source_name: str, elsewhere: bool) 
 def _units(
     nwbfile: NWBFile, module: ProcessingModule, results: Results, elsewhere: bool
 ) -> tuple[DynamicTable, np.ndarray]:
-    """The table that attributions point into, and each unit's row of it; ``elsewhere``: the source is several files."""
+    """Return the table that attributions point into, and the row of each unit in it.
+
+    ``elsewhere`` says that the source is in several files.
+    """
     rows = results.attribution["row"].values.astype(np.int64)
     if str(results.session.attrs["neural_source"]) != "/units" or (nwbfile.units is None and elsewhere):
-        own = unit_table(results.attribution, str(results.session.attrs["neural_source"]), named=not elsewhere)
-        module.add(own)
-        return own, np.arange(len(rows))
+        table = unit_table(results.attribution, str(results.session.attrs["neural_source"]), named=not elsewhere)
+        module.add(table)
+        return table, np.arange(len(rows))
     if nwbfile.units is None or rows.max() >= len(nwbfile.units):
         raise Failure(f"the source has no row {rows.max()} in /units", "run the session again from extract")
     return nwbfile.units, rows
 
 
 def _config(results: Results) -> dict[str, Any]:
-    """The sections of the config that the results depend on, as far as they carry them."""
+    """Return the sections of the config on which the results depend."""
     merged: dict[str, Any] = {}
     for dataset in (results.session, results.training, results.attribution):
         merged |= json.loads(dataset.attrs.get("config", "{}"))
@@ -145,16 +156,16 @@ def _config(results: Results) -> dict[str, Any]:
 
 
 def _lineage(results: Results, source_name: str) -> dict[str, str]:
-    """Where the results come from and what was found, as text by key; what is not known is left out."""
+    """Return the origin of the results and the verdicts as text, without unknown ones."""
     attrs = results.session.attrs
     software = json.loads(attrs["software"]) | json.loads(results.training.attrs["software"]) | provenance.software()
     lineage = {"source_file": source_name} | {name: str(attrs.get(name, "")) for name in SOURCE_ATTRIBUTES}
-    if attrs["asset_id"]:  # of a local file it would be a path on somebody's machine
+    if attrs["asset_id"]:  # the source of a local file would be a path on the user's machine
         lineage |= {"source_file": PurePosixPath(attrs["path"]).name, "address": str(attrs["source"])}
     elif is_web(str(attrs["source"])):
         lineage["source_url"] = str(attrs["source"])
     lineage |= {f"software.{name}": str(version) for name, version in software.items()}
-    lineage |= {f"code.{verb}": fingerprint(verb) for verb in MAKERS}
+    lineage |= {f"code.{command}": fingerprint(command) for command in MAKERS}
     lineage["space"] = str(results.training.attrs.get("space", ""))
     for attr in ("trained_with", "aligned_to"):
         lineage[attr] = ", ".join(json.loads(results.training.attrs.get(attr, "{}")))

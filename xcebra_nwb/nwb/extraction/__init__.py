@@ -1,1 +1,1 @@
-"""TODO."""
+"""Make the session dataset from an NWB file."""

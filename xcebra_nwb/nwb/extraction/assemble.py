@@ -1,8 +1,12 @@
-"""The parts of a session, on one grid, put together as the dataset that :mod:`xcebra_nwb.core.session` describes."""
+"""Assemble the session dataset from its parts on one grid.
+
+:mod:`xcebra_nwb.core.session` describes the dataset.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import xarray as xr
@@ -10,24 +14,26 @@ import xarray as xr
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.nwb.bins.grid import Grid
 from xcebra_nwb.nwb.bins.masks import segments
-from xcebra_nwb.nwb.bins.smoothing import automatic_smoothing
 from xcebra_nwb.nwb.extraction.recording import Recording
 from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.neural.activity import Activity
+
+LEAST, MOST = 0.1, 0.5  # s, standard deviation of the Gaussian
+SPIKES_SEEN = 10.0  # spikes of the population under the Gaussian, on average
 
 
 def assemble(
     recording: Recording, grid: Grid, activity: Activity, columns: list[np.ndarray], valid: np.ndarray, config: Config
 ) -> xr.Dataset:
-    """Return the session dataset, but for the attrs that say where it comes from.
+    """Return the session dataset, except for the attrs that name its source.
 
     Args:
-        recording: what was read.
-        grid: the bins.
-        activity: of the units to keep.
-        columns: the labels per bin, in the order of the recording's.
-        valid: bins in use, (time,).
-        config: how the encoder is to see the activity.
+        recording: The contents that were read from the file.
+        grid: The bins.
+        activity: The activity of the units to keep.
+        columns: The values of each label in the bins, in the order of the recording's labels.
+        valid: True for bins in use, shape (time,).
+        config: The config; it decides how activity is smoothed.
     """
     n_spikes = activity.spike_counts(valid)
     smoothing = config.neural.smoothing
@@ -71,3 +77,23 @@ def _variable(label: Label, values: np.ndarray) -> xr.DataArray:
         attrs["classes"] = json.dumps(list(label.classes), ensure_ascii=False)
     dims = ("time", f"{label.name}_axis") if vector else ("time",)
     return xr.DataArray(values if vector else values.reshape(-1), dims=dims, attrs=attrs)
+
+
+def automatic_smoothing(kind: str, architecture: str, population_rate: float) -> float:
+    """Return the standard deviation in s of the Gaussian that smooths activity.
+
+    Only spike counts for an ``mlp`` encoder are smoothed. The Gaussian then covers ten spikes of the whole population
+    on average, and its standard deviation is kept between 0.1 and 0.5 s.
+
+    Args:
+        kind: Kind of the activity.
+        architecture: Architecture of the encoder.
+        population_rate: Spikes of all units together in Hz.
+
+    >>> automatic_smoothing("spikes", "mlp", 20.0), automatic_smoothing("calcium", "mlp", 20.0)
+    (0.14, 0.0)
+    """
+    if kind != "spikes" or architecture != "mlp":
+        return 0.0
+    wanted = SPIKES_SEEN / (2 * math.sqrt(math.pi) * max(population_rate, 1e-9))
+    return round(min(max(wanted, LEAST), MOST), 2)

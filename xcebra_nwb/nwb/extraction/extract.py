@@ -1,4 +1,7 @@
-"""Read an NWB file, bring it to one grid of bins, mask it and describe it: the session dataset of core/session."""
+"""Make the session dataset from an NWB file.
+
+The file is read, brought onto one grid of bins, and masked.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,6 @@ from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.files import sha256
 from xcebra_nwb.core.provenance import software
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.nwb.bins.clocks import check_same_unit
 from xcebra_nwb.nwb.bins.grid import Grid, bin_width, check_outliers, common_range, make_grid
 from xcebra_nwb.nwb.bins.masks import Masks, inside, touching
 from xcebra_nwb.nwb.bins.resample import longest_bridge
@@ -22,12 +24,13 @@ from xcebra_nwb.nwb.extraction.assemble import assemble
 from xcebra_nwb.nwb.extraction.recording import Recording, read_recording
 from xcebra_nwb.nwb.labels.label import Label, check_axes_vary
 from xcebra_nwb.nwb.neural.activity import binned
-from xcebra_nwb.nwb.neural.unit_selection import worthwhile
+from xcebra_nwb.nwb.neural.unit_selection import select_units
 from xcebra_nwb.nwb.reading.file import open_nwb
 from xcebra_nwb.nwb.reading.foreign import Follow
-from xcebra_nwb.nwb.reading.source import Source, place_of
+from xcebra_nwb.nwb.reading.source import Source, source_name
+from xcebra_nwb.nwb.reading.times import check_same_unit
 
-SECTIONS = {"neural", "time", "labels"}  # of the config: what extraction reads
+SECTIONS = {"neural", "time", "labels"}  # sections of the config that extraction reads
 
 
 def extract_session(
@@ -38,13 +41,21 @@ def extract_session(
     most: float | None = None,
     follow: Follow = Follow.FOLDER,
 ) -> xr.Dataset:
-    """Return the session dataset of an NWB file; its activity is made when some of it is asked for.
+    """Return the session dataset of an NWB file.
 
-    ``folder`` and ``most``: see :func:`.activity.binned`; ``follow``: see :func:`.file.open_nwb`.
+    Its activity is computed when values of it are read.
+
+    Args:
+        source: Path, address or open binary file of the recording.
+        config: The config.
+        session: Name of the session.
+        folder: Folder for a scratch file if sampled activity does not fit the memory; None for that of the system.
+        most: Bytes of memory that sampled activity may take; None for half of the free memory.
+        follow: Which links into other files are followed.
 
     Raises:
-        UsageError: the config names what the file does not hold.
-        Refusal: the file cannot answer: no neural data, no behaviour, nothing valid in common, ...
+        UsageError: The config names an object that the file does not hold.
+        Refusal: The file lacks something, such as neural data, behaviour, or a time at which both are valid.
     """
     with open_nwb(source, follow) as file:
         recording = read_recording(file, config)
@@ -52,7 +63,9 @@ def extract_session(
     recording = _without_slow_labels(recording, grid, config)
     used, columns = _label_columns(recording, grid, config.time)
     _check_anything_left(used, recording.labels, columns)
-    activity, left_out = worthwhile(binned(recording.populations, grid, config.time, folder, most), config.neural, used)
+    activity, left_out = select_units(
+        binned(recording.populations, grid, config.time, folder, most), config.neural, used
+    )
     activity.take_out_unobserved(used)
     _check_anything_left(used, recording.labels, columns)
     dataset = assemble(recording, grid, activity, columns, used.valid, config)
@@ -61,28 +74,28 @@ def extract_session(
     dataset.attrs |= {
         "session": session,
         **recording.identity,
-        "source": place_of(source),
+        "source": source_name(source),
         "neural_source": ", ".join(population.path for population in recording.populations),
         "asset_id": "",
         "sha256": sha256(source) if isinstance(source, Path) else "",
         "software": json.dumps(software()),
         "config": json.dumps(config.model_dump(mode="json", include=SECTIONS)),
-        "choices": json.dumps(recording.choices + left_out + _seen(dataset, config), ensure_ascii=False),
+        "choices": json.dumps(recording.choices + left_out + _automatic_choices(dataset, config), ensure_ascii=False),
         "masks": json.dumps(used.reasons, ensure_ascii=False),
     }
     return dataset
 
 
-def _seen(dataset: xr.Dataset, config: Config) -> list[str]:
-    """What was chosen for the encoder's input, if it was ours to choose."""
+def _automatic_choices(dataset: xr.Dataset, config: Config) -> list[str]:
+    """Return lines on smoothing and bin width if ``auto`` chose them."""
     smoothing = dataset["activity"].attrs["smoothing"]
-    said = [f"smoothing: {smoothing:g} s (standard deviation)"] if config.neural.smoothing == "auto" else []
-    return said + ([f"bin width: {dataset.attrs['bin_width']:g} s"] if config.time.bin_width == "auto" else [])
+    lines = [f"smoothing: {smoothing:g} s (standard deviation)"] if config.neural.smoothing == "auto" else []
+    return lines + ([f"bin width: {dataset.attrs['bin_width']:g} s"] if config.time.bin_width == "auto" else [])
 
 
 def _grid(recording: Recording, time: Time) -> Grid:
     ranges = [population.range for population in recording.populations]
-    covered = [one for one in ranges if one is not None]
+    covered = [known for known in ranges if known is not None]
     if not covered:
         raise Refusal(
             Code.NO_SPIKES, f"{recording.populations[0].path} holds no spikes", "name another source in neural.source"
@@ -101,21 +114,29 @@ def _grid(recording: Recording, time: Time) -> Grid:
 
 
 def _without_slow_labels(recording: Recording, grid: Grid, config: Config) -> Recording:
-    """The recording without labels whose samples lie too far apart to be bridged; refused if the config names them."""
+    """Return the recording without labels that are sampled too slowly.
+
+    A slow label that the config names is refused.
+    """
     longest = longest_bridge(grid, config.time.max_gap)
     slow = [label for label in recording.labels if label.period is not None and label.period > longest]
     for label in slow:
-        problem = f"label {label.name} ({label.source}) is sampled every {label.period:.3g} s, which is not bridged"
+        problem = (
+            f"label {label.name} ({label.source}) is sampled every {label.period:.3g} s, a longer gap than is bridged"
+        )
         if config.labels != "auto" or len(slow) == len(recording.labels):
             raise Refusal(
                 Code.LABEL_TOO_SLOW, problem, f"set time.max_gap or time.bin_width to {label.period:.3g} s or more"
             )
         recording.choices.append(f"label not taken: {problem}")
-    return replace(recording, labels=[one for one in recording.labels if not any(one is label for label in slow)])
+    return replace(recording, labels=[kept for kept in recording.labels if not any(kept is label for label in slow)])
 
 
 def _label_columns(recording: Recording, grid: Grid, time: Time) -> tuple[Masks, list[np.ndarray]]:
-    """The labels per bin, and the bins that all of them, time.within and invalid_times leave."""
+    """Return the masks, and the values of every label in the bins.
+
+    Bins without a label, outside ``time.within`` or inside invalid_times are taken out.
+    """
     used, columns = Masks(grid.count), []
     if recording.within is not None:
         used.take_out("outside time.within", ~inside(grid, recording.within))

@@ -1,4 +1,4 @@
-"""What extraction takes from a file, in memory: neural data, labels, the intervals that mask and divide them."""
+"""Read from a file all data that the session dataset is made of."""
 
 from __future__ import annotations
 
@@ -17,10 +17,16 @@ from xcebra_nwb.nwb.reading.intervals import INVALID, TRIALS, interval_tables, r
 
 @dataclass(frozen=True)
 class Recording:
-    """Everything that extraction takes from a file.
+    """The contents of a file that extraction uses.
 
-    ``within`` (interval, 2), None for all times, and ``invalid`` (interval, 2) mask bins; windows do not cross
-    ``borders`` (s); ``choices`` says what was picked and why.
+    Attributes:
+        populations: Units of each neural source.
+        labels: The labels.
+        within: Intervals that ``time.within`` allows, shape (interval, 2); None for all times.
+        invalid: Intervals marked as invalid in the file, shape (interval, 2).
+        borders: Times in s that windows do not cross.
+        identity: Subject, species, identifier and start of the recording.
+        choices: Lines that say what was picked and why.
     """
 
     populations: list[Population]
@@ -33,11 +39,15 @@ class Recording:
 
 
 def read_recording(file: NwbFile, config: Config) -> Recording:
-    """Return what the config, or ``auto``, takes from a file.
+    """Return the data of a file that the config, or ``auto``, selects.
+
+    Args:
+        file: The open file.
+        config: The config.
 
     Raises:
-        UsageError: the config names what the file does not hold.
-        Refusal: no neural data, no behaviour, or one that cannot be used.
+        UsageError: The config names an object that the file does not hold.
+        Refusal: The file holds no neural data, no behaviour, or one that cannot be used.
     """
     sources, neural_choices = choice.choose(file, config.neural)
     taken = [path for source in sources for path in source.paths]
@@ -60,7 +70,7 @@ def read_recording(file: NwbFile, config: Config) -> Recording:
 
 
 def identity(file: NwbFile) -> dict[str, str]:
-    """Return who and what was recorded, "" where the file does not say."""
+    """Return subject, species, identifier and start time, "" where unknown."""
     return {
         "subject": file.scalar("/general/subject/subject_id"),
         "species": file.scalar("/general/subject/species"),

@@ -1,4 +1,4 @@
-"""One object of a file in words and numbers: a neural source, a series that could be a label, a table of intervals."""
+"""Describe single objects of a file: neural sources, series and intervals."""
 
 from __future__ import annotations
 
@@ -21,13 +21,22 @@ from xcebra_nwb.nwb.reading.spikes import landmarks, read_observed, read_spikes,
 from xcebra_nwb.nwb.reading.table import column_names
 from xcebra_nwb.nwb.reading.times import gaps, oddities, outliers, sample_period
 
-LOOKED_AT = 5_000_000  # spikes or values: of tables with more not every unit is read, of series with more only times
+LOOKED_AT = 5_000_000  # spikes or values; of larger tables not every unit is read, of larger series only times
 
 
 def neural_source(
     file: NwbFile, candidate: Candidate, automatic: Automatic
 ) -> tuple[NeuralSource, list[Gap], list[Remark]]:
-    """Return a neural source with its gaps and what is suspicious about it."""
+    """Return the description of a neural source.
+
+    Args:
+        file: The open file.
+        candidate: The neural source.
+        automatic: The selection of ``auto``.
+
+    Returns:
+        The description, the gaps between its samples, and remarks on anything suspicious.
+    """
     source = NeuralSource(
         path=candidate.path,
         layout=candidate.layout,
@@ -51,7 +60,15 @@ def neural_source(
 
 
 def label_series(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list[Remark]]:
-    """Return a series that could be a label, with its gaps and what is suspicious about it."""
+    """Return the description of a series that could be a label.
+
+    Args:
+        file: The open file.
+        path: Path of the series.
+
+    Returns:
+        The description, the gaps between its samples, and remarks on anything suspicious.
+    """
     group = file.groups[path]
     times, rate, suspicious = _looked_at(group, path)
     if holds_events(file, path):
@@ -77,7 +94,7 @@ def label_series(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list
 
 
 def _events(file: NwbFile, path: str, times: np.ndarray) -> LabelSeries:
-    """Events: their times are no samples, so they have neither a rate nor gaps."""
+    """Return the description of events, which have no rate and no gaps."""
     group = file.groups[path]
     return LabelSeries(
         path=path,
@@ -93,13 +110,26 @@ def _events(file: NwbFile, path: str, times: np.ndarray) -> LabelSeries:
 
 
 def event_list(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list[Remark]]:
-    """Return times of events that stand without values, as :func:`label_series` does for a series."""
+    """Return the description of event times that have no values.
+
+    Args:
+        file: The open file.
+        path: Path of the events.
+
+    Returns:
+        The description, no gaps, and remarks on anything suspicious.
+    """
     times = read_events(file.groups[path], path)
     return _events(file, path, times), [], _remarks(path, oddities(times))
 
 
 def interval_table(file: NwbFile, path: str) -> tuple[IntervalTable, list[Remark]]:
-    """Return a table of intervals and what is suspicious about its times."""
+    """Return the description of a table of intervals, and remarks on its times.
+
+    Args:
+        file: The open file.
+        path: Path of the table.
+    """
     group = file.groups[path]
     intervals = read_intervals(group)
     times = intervals[np.isfinite(intervals)]
@@ -119,7 +149,7 @@ def interval_table(file: NwbFile, path: str) -> tuple[IntervalTable, list[Remark
 
 
 def _kind(file: NwbFile, source: str) -> str:
-    """What a label from ``source`` would become, "" if it cannot be one."""
+    """Return the kind of the label that ``source`` would give, "" for none."""
     try:
         return configured_label(file, "label", LabelConfig(source=source)).kind
     except XcebraError:
@@ -127,17 +157,17 @@ def _kind(file: NwbFile, source: str) -> str:
 
 
 def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Remark]]:
-    """The units table with its spikes and observation intervals."""
+    """Return the description of a units table with spikes and observation."""
     table = file.groups[source.path]
-    told = source.model_copy(update={"columns": column_names(table)})
+    description = source.model_copy(update={"columns": column_names(table)})
     if dataset(table, "spike_times") is None:
-        return told, []
+        return description, []
     counts = spike_numbers(table)
     step = 1 + int(counts.sum()) // LOOKED_AT
     try:
         spikes, notes = read_spikes(table, step)
     except Refusal as refusal:
-        return told, _remarks(source.path, [refusal.message])
+        return description, _remarks(source.path, [refusal.message])
     observed = read_observed(table)
     times = landmarks(spikes)
     suspicious = [*oddities(np.sort(times)), *notes]
@@ -150,7 +180,7 @@ def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Rema
         "trusted_range": _trusted(times),
         "observed_intervals": None if observed is None else sum(map(len, observed)),
     }
-    return told.model_copy(update=update), _remarks(source.path, suspicious)
+    return description.model_copy(update=update), _remarks(source.path, suspicious)
 
 
 def _large(group: h5py.Group) -> bool:
@@ -158,7 +188,10 @@ def _large(group: h5py.Group) -> bool:
 
 
 def _looked_at(group: h5py.Group, path: str) -> tuple[np.ndarray, float | None, list[str]]:
-    """The times of a series, its rate, and what is suspicious; of a large one, as raw data are, first and last only."""
+    """Return the times of a series, its rate and remarks.
+
+    Of a large series, such as raw data, only the first and the last time are read.
+    """
     if not _large(group):
         times = read_times(group, path)
         return times, _rate(times), oddities(times)
@@ -178,27 +211,27 @@ def _range(times: np.ndarray) -> TimeRange | None:
 
 
 def _trusted(times: np.ndarray) -> TimeRange | None:
-    """The range of the times without absurd ones; None where there are none of these."""
+    """Return the range of the times without absurd ones, None if none is absurd."""
     far = outliers(times)
     return _range(times[~np.isin(times, far)]) if len(far) else None
 
 
 def _gaps(path: str, times: np.ndarray) -> list[Gap]:
-    found = gaps(np.sort(times[np.isfinite(times)]))
-    if not len(found):
+    stretches = gaps(np.sort(times[np.isfinite(times)]))
+    if not len(stretches):
         return []
-    lengths = found[:, 1] - found[:, 0]
+    lengths = stretches[:, 1] - stretches[:, 0]
     longest = int(lengths.argmax())
     return [
         Gap(
             path=path,
-            count=len(found),
+            count=len(stretches),
             total=float(lengths.sum()),
             longest=float(lengths[longest]),
-            longest_start=float(found[longest, 0]),
+            longest_start=float(stretches[longest, 0]),
         )
     ]
 
 
-def _remarks(path: str, said: list[str]) -> list[Remark]:
-    return [Remark(path=path, what=what) for what in said]
+def _remarks(path: str, problems: list[str]) -> list[Remark]:
+    return [Remark(path=path, what=problem) for problem in problems]

@@ -1,6 +1,6 @@
-"""What an NWB file holds, told without judging: neural data, candidate labels, intervals, gaps, suspicious times.
+"""List the contents of an NWB file without judging them.
 
-An object that cannot be read is listed with what is wrong with it; only a file that cannot be opened is an error.
+An object that cannot be read is listed with its problem. Only a file that cannot be opened is an error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from xcebra_nwb.core.errors import XcebraError
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.inventory import describe
 from xcebra_nwb.nwb.inventory.models import Automatic, Identity, Inventory, PickedLabel, Refused, Remark
-from xcebra_nwb.nwb.inventory.predicted_refusal import foreseen_refusal
+from xcebra_nwb.nwb.inventory.predicted_refusal import predicted_refusal
 from xcebra_nwb.nwb.inventory.starting_config import starting_config
 from xcebra_nwb.nwb.labels.choice import choose_labels
 from xcebra_nwb.nwb.labels.from_events import is_events
@@ -24,78 +24,87 @@ from xcebra_nwb.nwb.reading.foreign import Follow
 from xcebra_nwb.nwb.reading.intervals import interval_tables
 from xcebra_nwb.nwb.reading.source import Source
 
-Told = TypeVar("Told")
+Description = TypeVar("Description")
 
 
 def inventory(path: Source, follow: Follow = Follow.FOLDER) -> Inventory:
-    """Return what the file holds; ``follow`` is that of :func:`xcebra_nwb.nwb.reading.file.open_nwb`.
+    """Return the contents of an NWB file.
+
+    Args:
+        path: Path, address or open binary file.
+        follow: Which links into other files are followed.
 
     Raises:
-        UsageError: there is no such file.
-        Refusal: it cannot be opened as NWB 2.
+        UsageError: There is no such file.
+        Refusal: The file cannot be opened as NWB 2.
     """
     with open_nwb(path, follow) as file:
         problems = [Remark(path=p, what=what) for p, what in file.problems.items()]
         candidates = _candidates(file, problems)
         taken = {p for candidate in candidates for p in choice.matching(file, candidate.path)}
-        series = [one for one in file.series if one not in taken]
+        series = [path for path in file.series if path not in taken]
         events = [path for path, group in file.groups.items() if path not in file.series and is_events(group)]
         automatic, refusal = _automatic(file)
         sources = _each(candidates, lambda c: describe.neural_source(file, c, automatic), lambda c: c.path, problems)
         labels = _each(series, lambda p: describe.label_series(file, p), str, problems)
         labels += _each(events, lambda p: describe.event_list(file, p), str, problems)
         tables = _each(interval_tables(file), lambda p: describe.interval_table(file, p), str, problems)
-        suspicious = [told[2] for told in sources] + [told[2] for told in labels] + [told[1] for told in tables]
+        suspicious = [entry[2] for entry in [*sources, *labels]] + [entry[1] for entry in tables]
         elsewhere = [Remark(path=lead.path, what=lead.how) for lead in file.leads]
-        told = Inventory(
+        contents = Inventory(
             file=_identity(file),
             neural=[source for source, _, _ in sources],
-            series=[one for one, _, _ in labels],
+            series=[label for label, _, _ in labels],
             intervals=[table for table, _ in tables],
-            gaps=[gap for found in (sources, labels) for _, gaps, _ in found for gap in gaps],
+            gaps=[gap for _, gaps, _ in [*sources, *labels] for gap in gaps],
             suspicious=elsewhere + [remark for remarks in suspicious for remark in remarks],
             problems=problems,
             automatic=automatic,
             refusal=refusal,
         )
-    foreseen = None if refusal else foreseen_refusal(told)
-    told = told.model_copy(update={"refusal": refusal or foreseen})
-    return told.model_copy(update={"config": starting_config(told)})
+    predicted = None if refusal else predicted_refusal(contents)
+    contents = contents.model_copy(update={"refusal": refusal or predicted})
+    return contents.model_copy(update={"config": starting_config(contents)})
 
 
 Item = TypeVar("Item")
 
 
 def _each(
-    items: Iterable[Item], tell: Callable[[Item], Told], path: Callable[[Item], str], problems: list[Remark]
-) -> list[Told]:
-    """What ``tell`` says of every item; an item on which it fails is added to ``problems`` instead."""
-    told: list[Told] = []
+    items: Iterable[Item],
+    describe_item: Callable[[Item], Description],
+    path: Callable[[Item], str],
+    problems: list[Remark],
+) -> list[Description]:
+    """Return the description of each item; problems are added to ``problems``."""
+    descriptions: list[Description] = []
     for item in items:
         try:
-            told.append(tell(item))
-        except Exception as error:  # whatever is wrong with one object, the others are still told
-            problems.append(Remark(path=path(item), what=_said(error)))
-    return told
+            descriptions.append(describe_item(item))
+        except Exception as error:  # a problem with one object must not hide the others
+            problems.append(Remark(path=path(item), what=_problem(error)))
+    return descriptions
 
 
 def _candidates(file: NwbFile, problems: list[Remark]) -> list[Candidate]:
-    found = _each(readers().items(), lambda entry: entry[1].find(file), lambda entry: f"reader {entry[0]}", problems)
-    return [candidate for candidates in found for candidate in candidates]
+    by_reader = _each(
+        readers().items(), lambda entry: entry[1].find(file), lambda entry: f"reader {entry[0]}", problems
+    )
+    return [candidate for candidates in by_reader for candidate in candidates]
 
 
 def _automatic(file: NwbFile) -> tuple[Automatic, Refused | None]:
-    """What ``auto`` takes, and the first reason for which it cannot go on."""
+    """Return the selection of ``auto``, and the first reason for a refusal."""
     automatic, refusals, taken = Automatic(), [], []
     try:
         sources, notes = choice.choose(file, validate({}).neural)
         taken = [path for source in sources for path in source.paths]
         automatic.neural, automatic.choices = [source.path for source in sources], notes
-    except Exception as error:  # told like any other reason: an inventory is always complete
+    except Exception as error:  # reported like any other reason, so that an inventory is always complete
         refusals.append(_refused(error))
     try:
         labels, notes = choose_labels(file, "auto", taken)
-        automatic.labels = [PickedLabel(name=one.name, source=one.source, kind=one.kind) for one in labels]
+        automatic.labels = [PickedLabel(name=label.name, source=label.source, kind=label.kind) for label in labels]
         automatic.choices += notes + [note for label in labels for note in label.notes]
     except Exception as error:
         refusals.append(_refused(error))
@@ -107,18 +116,18 @@ def _refused(error: Exception) -> Refused:
         return Refused(code=getattr(error, "code", None), reason=error.message, remedy=error.remedy)
     return Refused(
         code=Code.UNREADABLE_LAYOUT,
-        reason=f"unreadable: {_said(error)}",
+        reason=f"unreadable: {_problem(error)}",
         remedy="name neural.source and labels in the config",
     )
 
 
-def _said(error: Exception) -> str:
+def _problem(error: Exception) -> str:
     return error.message if isinstance(error, XcebraError) else f"{type(error).__name__}: {error}"
 
 
 def _identity(file: NwbFile) -> Identity:
     return Identity(
-        path=file.place,
+        path=file.source_name,
         nwb_version=text(file.h5.attrs.get("nwb_version", "")),
         identifier=file.scalar("/identifier"),
         session_id=file.scalar("/general/session_id"),

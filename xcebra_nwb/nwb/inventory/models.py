@@ -1,4 +1,4 @@
-"""The models of an inventory: what ``inspect`` tells of a file, in a form that JSON can hold."""
+"""Models of the contents of a file, as ``inspect`` reports them in JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TimeRange = tuple[float, float]
 
 
 class Identity(BaseModel):
-    """Whose recording it is, "" where the file does not say."""
+    """The identity of a recording, "" where the file does not state it."""
 
     path: str
     nwb_version: str
@@ -24,9 +24,10 @@ class Identity(BaseModel):
 
 
 class NeuralSource(BaseModel):
-    """Neural data that the file offers; ``events``: spikes, ``shape``: of a series, ``rate``: Hz.
+    """Neural data that a file offers.
 
-    ``trusted_range``: without absurd times, None where there are none.
+    ``events`` is the number of spikes, ``shape`` that of a series, and ``rate`` is in Hz. ``trusted_range`` leaves out
+    absurd times; it is None if there are none.
     """
 
     path: str
@@ -46,10 +47,10 @@ class NeuralSource(BaseModel):
 
 
 class LabelSeries(BaseModel):
-    """A series that could be a label; ``kind`` is what it would become, "" if it cannot be one; ``rate`` in Hz.
+    """A series that could be a label.
 
-    Events without a value between them have the kind "events". ``trusted_range``: without absurd times, None where
-    there are none.
+    ``kind`` is the kind of the label, "" if it cannot be one, and ``events`` for events. ``rate`` is in Hz.
+    ``trusted_range`` leaves out absurd times; it is None if there are none.
     """
 
     path: str
@@ -64,9 +65,10 @@ class LabelSeries(BaseModel):
 
 
 class IntervalTable(BaseModel):
-    """A table of intervals; ``covered``: time inside its rows, s; ``labels``: columns that could be labels.
+    """A table of intervals.
 
-    ``kinds``: what each of them would become, "" if it cannot be one after all.
+    ``labels`` are the columns that could be labels, and ``kinds`` the kinds of these labels, "" for a column that
+    cannot be one. ``covered`` is the time inside the rows in s.
     """
 
     path: str
@@ -79,7 +81,7 @@ class IntervalTable(BaseModel):
 
 
 class Gap(BaseModel):
-    """The stretches without a sample in a series: how many, how long together, and the longest, s."""
+    """The gaps between the samples of a series: their number and lengths in s."""
 
     path: str
     count: int
@@ -89,7 +91,7 @@ class Gap(BaseModel):
 
 
 class Remark(BaseModel):
-    """Something to know about an object of the file."""
+    """A remark on an object of the file."""
 
     path: str
     what: str
@@ -104,7 +106,7 @@ class PickedLabel(BaseModel):
 
 
 class Automatic(BaseModel):
-    """What ``auto`` takes, and why, in words."""
+    """The selection of ``auto``, with reasons in words."""
 
     neural: list[str] = Field(default_factory=list)
     labels: list[PickedLabel] = Field(default_factory=list)
@@ -112,7 +114,10 @@ class Automatic(BaseModel):
 
 
 class Refused(BaseModel):
-    """Why ``auto`` cannot work with the file (``code``: docs/refusals.md), and what would help."""
+    """The reason why ``auto`` cannot use a file, and a remedy.
+
+    ``code`` is listed in docs/reference/refusals.md.
+    """
 
     code: Code | None
     reason: str
@@ -120,7 +125,7 @@ class Refused(BaseModel):
 
 
 class Inventory(BaseModel):
-    """Everything that ``inspect`` tells of a file."""
+    """Everything that ``inspect`` reports of a file."""
 
     file: Identity
     neural: list[NeuralSource]

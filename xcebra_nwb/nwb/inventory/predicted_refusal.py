@@ -1,4 +1,7 @@
-"""What an inventory shows already: that extraction under ``auto`` would be refused for the times of its parts."""
+"""Predict from the contents of a file that extraction would be refused.
+
+Only refusals for the times of the objects that ``auto`` takes are predicted.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ from xcebra_nwb.nwb.inventory.models import Inventory, LabelSeries, NeuralSource
 SLACK = 1.0  # s, as in :func:`xcebra_nwb.nwb.bins.grid.check_outliers`
 
 
-def foreseen_refusal(seen: Inventory) -> Refused | None:
-    """Return why the times of what ``auto`` takes cannot be brought together; None if they can."""
-    neural = [source for source in seen.neural if source.taken_by_auto]
+def predicted_refusal(contents: Inventory) -> Refused | None:
+    """Return the refusal to expect under ``auto``, None if the times fit together."""
+    neural = [source for source in contents.neural if source.taken_by_auto]
     ranges = [source.time_range for source in neural if source.time_range]
-    labels = [stretch for label in seen.automatic.labels for stretch in _range_of(seen, label.source)]
+    labels = [stretch for label in contents.automatic.labels for stretch in _range_of(contents, label.source)]
     if any(source.events == 0 for source in neural):
         return _refused(Code.NO_SPIKES, f"{neural[0].path} holds no spikes", "name another source in neural.source")
     if not labels or not ranges:
@@ -28,39 +31,53 @@ def foreseen_refusal(seen: Inventory) -> Refused | None:
         stretch = common_range(ranges, labels, None)
     except Refusal as refusal:
         return Refused(code=refusal.code, reason=refusal.message, remedy=refusal.remedy)
-    picked = {label.source for label in seen.automatic.labels}
-    sources: list[NeuralSource | LabelSeries] = [*neural, *(one for one in seen.series if one.path in picked)]
+    picked = {label.source for label in contents.automatic.labels}
+    sources: list[NeuralSource | LabelSeries] = [
+        *neural,
+        *(series for series in contents.series if series.path in picked),
+    ]
     for source in sources:
         trusted = source.trusted_range
         if trusted and (stretch[0] < trusted[0] - SLACK or stretch[1] > trusted[1] + SLACK):
             reason = f"{source.path}: absurd times among others from {trusted[0]:.6g} to {trusted[1]:.6g} s"
             return _refused(Code.TIMES_NOT_TRUSTED, reason, "name the times to use in time.within: [start, stop]")
-    return _too_slow(seen, max((1 / source.rate for source in neural if source.rate), default=0.0))
+    return _too_slow(contents, max((1 / source.rate for source in neural if source.rate), default=0.0))
 
 
-def _too_slow(seen: Inventory, neural_period: float) -> Refused | None:
-    """Whether every label that auto takes is sampled more slowly than is bridged."""
+def _too_slow(contents: Inventory, neural_period: float) -> Refused | None:
+    """Return a refusal if all labels are sampled more slowly than is bridged."""
     longest = bridged(neural_period)
-    rates = {series.path: series.rate for series in seen.series}
-    periods = {label.source: 1 / (rates.get(label.source) or np.inf) for label in seen.automatic.labels}
+    rates = {series.path: series.rate for series in contents.series}
+    periods = {label.source: 1 / (rates.get(label.source) or np.inf) for label in contents.automatic.labels}
     if min(periods.values()) <= longest:
         return None
-    said = ", ".join(f"{source} is sampled every {period:.3g} s" for source, period in periods.items())
-    return _refused(Code.LABEL_TOO_SLOW, f"{said}, which is not bridged", "set time.max_gap or time.bin_width")
+    sampling = ", ".join(f"{source} is sampled every {period:.3g} s" for source, period in periods.items())
+    return _refused(
+        Code.LABEL_TOO_SLOW, f"{sampling}, a longer gap than is bridged", "set time.max_gap or time.bin_width"
+    )
 
 
 def bridged(neural_period: float) -> float:
-    """Return how far apart two samples of a label may lie by default, s, given the period of the neural samples."""
+    """Return the largest distance between label samples that is bridged, in s.
+
+    It is that of the default config.
+
+    Args:
+        neural_period: Sample period of the neural data in s; 0 for spike times.
+
+    >>> bridged(0.0)
+    0.5
+    """
     return max(float(Time.model_fields["max_gap"].default), 2 * max(DEFAULT_WIDTH, neural_period))
 
 
-def _range_of(seen: Inventory, source: str) -> Iterator[TimeRange]:
-    """What a label covers, half a sample period beyond its first and last sample."""
-    for series in seen.series:
+def _range_of(contents: Inventory, source: str) -> Iterator[TimeRange]:
+    """Yield the range of a label, with half a sample period at both ends."""
+    for series in contents.series:
         if series.path == source and series.time_range:
             half = 0.5 / series.rate if series.rate else 0.0
             yield series.time_range[0] - half, series.time_range[1] + half
-    for table in seen.intervals:
+    for table in contents.intervals:
         if table.path == source.split("#")[0] and table.time_range:
             yield table.time_range
 

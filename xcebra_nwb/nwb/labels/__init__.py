@@ -1,1 +1,1 @@
-"""TODO."""
+"""Choose, read and derive the behavioural labels in an NWB file."""

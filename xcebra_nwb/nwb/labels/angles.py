@@ -1,4 +1,4 @@
-"""Units and names of angles: which series hold directions, and how many radians their unit has."""
+"""Recognise directions by name and unit, and convert them to radians."""
 
 from __future__ import annotations
 
@@ -27,26 +27,53 @@ SILENT = {"", "n/a", "na", "none", "unknown", "a.u.", "au", "arbitrary", "arbitr
 
 
 def radians_per(unit: str) -> float | None:
-    """Return the radians in one ``unit``, None where it is no unit of angles (deg/s is none)."""
+    """Return how many radians one ``unit`` has, None if it is no unit of angle.
+
+    >>> round(radians_per("degrees (0-360)"), 4)
+    0.0175
+    >>> radians_per("deg/s") is None
+    True
+    """
     plain = re.sub(r"\s*[(\[].*?[)\]]", "", unit[:MOST_LABEL]).strip().rstrip(".").lower()  # "degrees (0-360)"
     return RADIANS_PER.get(plain)
 
 
 def named_angle(name: str) -> bool:
-    """Return whether a series calls itself an angle."""
+    """Return whether the name of a series says that it is an angle.
+
+    >>> named_angle("head_direction"), named_angle("position")
+    (True, False)
+    """
     return NAMED_ANGLE.search(name) is not None
 
 
 def guessed(values: np.ndarray) -> float:
-    """Return the radians per unit of angles whose unit nobody gave: degrees where they exceed a turn in radians."""
+    """Guess how many radians the unit of angles has if the file gives none.
+
+    Angles of more than one turn in radians are taken as degrees.
+
+    >>> guessed(np.array([0.0, 3.1])), round(guessed(np.array([0.0, 359.0])), 4)
+    (1.0, 0.0175)
+    """
     return float(np.pi / 180) if np.abs(values).max() > 2 * np.pi + 0.1 else 1.0
 
 
 def doubt(angles: np.ndarray) -> tuple[str, str]:
-    """Return, in words, why ``angles`` (sample,) in rad cannot be what their unit says, and their true unit, or "", "".
+    """Return why angles cannot have the unit that the file gives, and their unit.
 
-    Angles that wrap jump by a turn. A jump of 100 rad is a turn of 360 taken for radians; an angle that was counted
-    on (unwrapped) grows as large, but in small steps.
+    Angles that wrap jump by one turn. A jump of 100 rad means that degrees were taken as radians. An unwrapped angle
+    grows as large, but in small steps.
+
+    Args:
+        angles: Angles in rad by the unit of the file, shape (sample,).
+
+    Returns:
+        The reason in words and the true unit, both "" if nothing is wrong.
+
+    >>> doubt(np.array([0.0, 1.0, 2.0]))
+    ('', '')
+    >>> doubt(np.array([350.0, 359.0, 1.0]))[1]
+    'degrees'
     """
     steps = np.abs(np.diff(angles))
     if not len(steps):
@@ -63,10 +90,23 @@ def doubt(angles: np.ndarray) -> tuple[str, str]:
 
 
 def in_radians(name: str, source: str, unit: str, values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the angles ``values`` (sample,) of the label ``name`` in rad, and a note where their unit was guessed.
+    """Return the angles of a label in rad, and a note if their unit was guessed.
+
+    Args:
+        name: Name of the label.
+        source: Path of its series.
+        unit: Unit in the file or the config, "" if there is none.
+        values: The angles as stored, shape (sample,).
+
+    Returns:
+        The angles in rad, shape (sample,), and the notes.
 
     Raises:
-        Refusal: they cannot have the ``unit`` that was given.
+        Refusal: The angles cannot have the unit that was given.
+
+    >>> angles, notes = in_radians("direction", "/hd", "turns", np.array([0.0, 0.5]))
+    >>> angles.round(3).tolist(), notes
+    ([0.0, 3.142], ())
     """
     factor, notes = radians_per(unit), tuple[str, ...]()
     if factor is None:

@@ -1,4 +1,4 @@
-"""Which labels are used: those that the config names, or those that ``auto`` finds, and why."""
+"""Choose the labels that the config names, or those that ``auto`` picks."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.nwb.bins.clocks import lasting
 from xcebra_nwb.nwb.labels.columns import automatic_columns
 from xcebra_nwb.nwb.labels.configured import RESERVED, configured_label, known_sources
 from xcebra_nwb.nwb.labels.from_events import holds_events
 from xcebra_nwb.nwb.labels.from_series import SeriesLabel, is_angle, series_label
 from xcebra_nwb.nwb.labels.label import Label
-from xcebra_nwb.nwb.labels.skipped import EYES, MOST_AXES, passed_over
+from xcebra_nwb.nwb.labels.skipped import EYES, MOST_AXES, skipped_notes
 from xcebra_nwb.nwb.reading.file import NwbFile, name_of, neurodata_type, parent
 from xcebra_nwb.nwb.reading.intervals import interval_tables
 from xcebra_nwb.nwb.reading.series import columns, container, module
 from xcebra_nwb.nwb.reading.table import length
+from xcebra_nwb.nwb.reading.times import lasting
 
 MOVEMENT = re.compile(
     r"velocity|speed|head(ing|.?direction)|^pos(ition)?$|(linear(ized)?|virtual|track|maze|animal|mouse|rat)[ _]?pos",
@@ -35,16 +35,19 @@ LEAST_OVERLAP = 0.5  # of the longest label's time: labels of different mazes ne
 def choose_labels(
     file: NwbFile, labels: Auto | dict[str, LabelConfig], neural: Collection[str] = ()
 ) -> tuple[list[Label], list[str]]:
-    """Return the labels, read and cleaned, and why they were picked and others not, in words.
+    """Return the labels, read and cleaned, and the reasons for the choice.
 
     Args:
-        file: the file.
-        labels: as configured.
-        neural: paths of the series that are neural activity.
+        file: The open file.
+        labels: ``labels`` of the config.
+        neural: Paths of the series that are used as neural activity.
+
+    Returns:
+        The labels, and a line for every label that ``auto`` took or left out.
 
     Raises:
-        UsageError: a configured source is not in the file, or does not fit its kind.
-        Refusal: a label is empty or constant, or ``auto`` finds no behaviour.
+        UsageError: A configured source is not in the file, or does not fit its kind.
+        Refusal: A label is empty or constant, or ``auto`` finds no behaviour.
     """
     if labels != "auto":
         return [configured_label(file, name, label) for name, label in labels.items()], []
@@ -57,7 +60,7 @@ def choose_labels(
     spoken_of = [
         path for path in [*file.series, *interval_tables(file)] if any(_mentions(note, path) for note in notes)
     ]
-    return picked, notes + passed_over(file, [*neural, *spoken_of])
+    return picked, notes + skipped_notes(file, [*neural, *spoken_of])
 
 
 def _mentions(note: str, path: str) -> bool:
@@ -65,7 +68,15 @@ def _mentions(note: str, path: str) -> bool:
 
 
 def label_role(file: NwbFile, path: str) -> str:
-    """Return what ``auto`` takes the series at ``path`` for: position, head_direction, speed, ..., "" for no label."""
+    """Return the role in which ``auto`` takes a series, "" if it skips it.
+
+    Args:
+        file: The open file.
+        path: Path of the series.
+
+    Returns:
+        ``position``, ``head_direction``, ``direction``, ``velocity`` or ``speed``.
+    """
     group, name = file.series[path], name_of(path)
     if container(file, path) in EYES or columns(group) > MOST_AXES or group["data"].dtype.kind not in "iuf":
         return ""
@@ -82,13 +93,23 @@ def label_role(file: NwbFile, path: str) -> str:
 
 
 def _moving(name: str) -> str:
-    found = MOVEMENT.search(name)
-    word = found.group(0).lower() if found else ""
+    match = MOVEMENT.search(name)
+    word = match.group(0).lower() if match else ""
     return "head_direction" if word.startswith("head") else "position" if "pos" in word else word
 
 
 def clean_name(name: str, taken: Iterable[str] = ()) -> str:
-    """Return ``name`` as a valid label name that is not ``taken``."""
+    """Return a valid label name that is not taken yet.
+
+    Args:
+        name: Name of the series or column.
+        taken: Names of other labels.
+
+    >>> clean_name("Running speed (cm/s)")
+    'Running_speed_cm_s'
+    >>> clean_name("speed", ["speed"])
+    'speed_2'
+    """
     cleaned = re.sub(r"[^A-Za-z0-9]+", "_", name[:MOST_LABEL]).strip("_") or "label"
     cleaned = cleaned if cleaned[0].isalpha() else f"label_{cleaned}"
     taken = set(taken) | RESERVED
@@ -122,13 +143,13 @@ def _automatic_series(file: NwbFile, neural: Collection[str]) -> tuple[list[Labe
 
 
 def _names(paths: list[str], roles: dict[str, str]) -> dict[str, str]:
-    """The role where it is the only one of its role, else the series' own name."""
+    """Return a name per path: its role if no other has it, else the series' name."""
     names: dict[str, str] = {}
     for path in paths:
-        alone = list(roles.values()).count(roles[path]) == 1
-        own = name_of(path)
-        repeated = sum(name_of(other) == own for other in paths) > 1
-        wanted = roles[path] if alone else f"{name_of(parent(path))}_{own}" if repeated else own
+        unique = list(roles.values()).count(roles[path]) == 1
+        series_name = name_of(path)
+        repeated = sum(name_of(other) == series_name for other in paths) > 1
+        wanted = roles[path] if unique else f"{name_of(parent(path))}_{series_name}" if repeated else series_name
         names[path] = clean_name(wanted, names.values())
     return names
 
@@ -152,16 +173,16 @@ def _reason_against(label: SeriesLabel, picked: list[SeriesLabel], longest: floa
     return ""
 
 
-def _same(one: SeriesLabel, other: SeriesLabel) -> bool:
-    same_times = np.array_equal(one.samples.times, other.samples.times)
-    return same_times and np.array_equal(one.samples.values, other.samples.values)
+def _same(first: SeriesLabel, second: SeriesLabel) -> bool:
+    same_times = np.array_equal(first.samples.times, second.samples.times)
+    return same_times and np.array_equal(first.samples.values, second.samples.values)
 
 
 def _because(file: NwbFile, path: str) -> str:
     kind = neurodata_type(file.groups[path])
     holder = container(file, path)
-    place = f"in a {holder}" if holder not in {"", "ProcessingModule"} else f"in {parent(path)}"
-    return f"a {kind} {place}" if kind == "SpatialSeries" else f"a {kind} called {name_of(path)} {place}"
+    where = f"in a {holder}" if holder not in {"", "ProcessingModule"} else f"in {parent(path)}"
+    return f"a {kind} {where}" if kind == "SpatialSeries" else f"a {kind} called {name_of(path)} {where}"
 
 
 def _nothing_found(file: NwbFile, notes: list[str]) -> Refusal:

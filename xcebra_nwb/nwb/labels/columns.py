@@ -1,4 +1,7 @@
-"""Labels from interval tables under ``auto``: the columns of one table whose few classes are all common."""
+"""Choose labels from interval tables for ``auto``.
+
+It takes columns of one table. A column fits if it has a few classes, none of which is rare.
+"""
 
 from __future__ import annotations
 
@@ -20,28 +23,40 @@ MOST_COLUMNS = 3
 
 
 def automatic_columns(file: NwbFile, clean_name: Callable[[str, Iterable[str]], str]) -> tuple[list[Label], list[str]]:
-    """Return labels from the table that covers the most time, of those with a fit column, and why, in words."""
+    """Return labels from the columns of one interval table, and the reasons.
+
+    Of the tables with a column that fits, the one whose rows cover the most time is taken.
+
+    Args:
+        file: The open file.
+        clean_name: Makes a valid name from the name of a column and the names that are taken.
+
+    Returns:
+        The labels, and a line for every table and column that was taken or left out.
+    """
     fit: dict[str, list[str]] = {}
     notes: list[str] = []
-    few: list[str] = []
+    too_short: list[str] = []
     for path, table in interval_tables(file).items():
         if (rows := length(table)) < FEWEST_ROWS:
-            few.append(f"table not taken: {path}: {rows} row{'s' * (rows != 1)}")
+            too_short.append(f"table not taken: {path}: {rows} row{'s' * (rows != 1)}")
         elif path != INVALID:
             fit[path], skipped = _fit_columns(file, path)
             notes += [f"column not taken: {path}#{column}: {reason}" for column, reason in skipped.items()]
     best = max((path for path in fit if fit[path]), key=lambda path: covered(file.groups[path]), default=None)
     if best is None:
-        return [], notes + few
+        return [], notes + too_short
     labels: list[Label] = []
     for column in fit[best][:MOST_COLUMNS]:
         name = clean_name(column, [label.name for label in labels])
         labels.append(interval_label(file, name, LabelConfig(source=f"{best}#{column}", kind="discrete")))
-    said = [f"label {one.name}: {one.source}, discrete with classes {', '.join(one.classes)}" for one in labels]
+    taken = [
+        f"label {label.name}: {label.source}, discrete with classes {', '.join(label.classes)}" for label in labels
+    ]
     seconds = covered(file.groups[best])
     why = f"no series of behaviour; of the interval tables that fit {best} covers the most time ({seconds:.0f} s)"
-    own = [note for note in notes if note.startswith(f"column not taken: {best}#")]
-    own += [
+    of_the_table = [note for note in notes if note.startswith(f"column not taken: {best}#")]
+    of_the_table += [
         f"column not taken: {best}#{column}: {MOST_COLUMNS} labels are there" for column in fit[best][MOST_COLUMNS:]
     ]
     others = [
@@ -49,17 +64,17 @@ def automatic_columns(file: NwbFile, clean_name: Callable[[str, Iterable[str]], 
         for path in fit
         if path != best
     ]
-    return labels, [why, *said, *own, *others, *few]
+    return labels, [why, *taken, *of_the_table, *others, *too_short]
 
 
 def covered(table: h5py.Group) -> float:
-    """Return how much time the rows of an interval table cover, s."""
+    """Return how much time the rows of an interval table cover, in s."""
     union = merged(read_intervals(table))
     return float(np.sum(union[:, 1] - union[:, 0]))
 
 
 def _fit_columns(file: NwbFile, path: str) -> tuple[list[str], dict[str, str]]:
-    """The columns that can be labels, and why the others cannot."""
+    """Return the columns that can be labels, and why the others cannot."""
     fit: list[str] = []
     skipped: dict[str, str] = {}
     seen: list[np.ndarray] = []

@@ -1,4 +1,4 @@
-"""The label that the config names: from a series, an interval table or one of its columns, or events."""
+"""Read a label that the config names, from a series, intervals or events."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ RESERVED = {"activity", "valid", "segment", "time", "unit", "unit_id", "row", "r
 
 
 def configured_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
-    """Return the label that the config calls ``name``.
+    """Return the label that the config describes.
+
+    Args:
+        file: The open file.
+        name: Name of the label.
+        label: Its section of the config.
 
     Raises:
-        UsageError: its source is not in the file, or is no such thing as the config takes it for.
-        Refusal: what stands there cannot be a label: empty, constant, or with times that cannot be trusted.
+        UsageError: Its source is not in the file, or does not fit the rest of its section.
+        Refusal: Its source cannot be a label: it is empty, constant, or has times that cannot be trusted.
     """
     if name in RESERVED:
         raise UsageError(f"labels: {name} means something else in the results", "give the label another name")
@@ -41,21 +46,27 @@ def configured_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
         return interval_series_label(file, name, label)
     if holds_events(file, path):
         raise UsageError(
-            f"labels.{name}: {path} holds events, which have no value from one to the next", "add derive: time_from"
+            f"labels.{name}: {path} holds events, which have no value between them", "add derive: time_from"
         )
     return series_label(file, name, label)
 
 
 def known_sources(file: NwbFile) -> list[str]:
-    """Return what a label can be made of: series of a few columns, and columns of interval tables."""
+    """Return the paths from which a label can be made.
+
+    They are the series with up to three columns, and the columns of interval tables as ``path#column``.
+    """
     from_tables = [f"{path}#{column}" for path in interval_tables(file) for column in label_columns(file, path)]
     return [path for path, group in file.series.items() if columns(group) <= len(AXES)] + from_tables
 
 
 def _resolved(file: NwbFile, path: str) -> str:
-    """The path of what stands at ``path``: links followed, and into a container that holds a single series."""
+    """Return the path of the object that a configured path means.
+
+    Links are followed. A container that holds a single series stands for that series.
+    """
     path, hash_, column = path.partition("#")
-    path = file.own_path(path)
+    path = file.canonical_path(path)
     if hash_:
         return f"{path}#{column}"
     inside = [p for p in file.series if parent(p) == path]
@@ -63,7 +74,10 @@ def _resolved(file: NwbFile, path: str) -> str:
 
 
 def _can_be_derived(file: NwbFile, label: LabelConfig) -> bool:
-    """Whether what is no label by itself has times (events) or a phase (the voltage of an electrode)."""
+    """Return whether a label can be derived from an object that is no label itself.
+
+    That holds for events, which have times, and for the voltage of an electrode, which has a phase.
+    """
     group = file.groups.get(label.source)
     if group is None:
         return False

@@ -1,6 +1,6 @@
-"""Labels computed from tracked samples: velocity, speed, acceleration, heading, place on a track, distance, phase.
+"""Compute labels from tracked samples, such as speed, heading or distance.
 
-Samples are derived where they were taken, before they are brought to bins, and never across a gap.
+The computation uses the samples at their own times, before they are brought onto bins, and never spans a gap.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading.series import Samples
 from xcebra_nwb.nwb.reading.times import sample_period
 
-SMOOTHING = 0.1  # s: tracking jitters from frame to frame, and a derivative shows little else
+SMOOTHING = 0.1  # s; without smoothing, a derivative shows mostly the jitter of tracking
 GAP = 3.0  # sample periods without a sample
 SLOW = 0.1  # of the 95th percentile of the speed: slower movement has no heading
 STRAIGHT = 0.8  # least share of the variance along the first axis of a straight track
@@ -29,27 +29,27 @@ Derive = Callable[[Samples], Samples]
 
 
 def derivation(label: LabelConfig, name: str, kind: Kind, unit: str, columns: int) -> tuple[Derive, str, str]:
-    """Return what computes the label ``name``, its unit, and what it does in words.
+    """Return the function that computes a derived label, its unit and its description.
 
     Args:
-        label: as configured; ``derive`` is one of those for series.
-        name: of the label, for errors.
-        kind: of the source, continuous or circular.
-        unit: of the source.
-        columns: of the source.
+        label: Section of the config; its ``derive`` is a derivation from series.
+        name: Name of the label, for errors.
+        kind: Kind of the source, continuous or circular.
+        unit: Unit of the source.
+        columns: Number of columns of the source.
 
     Raises:
-        UsageError: the source has too few or too many columns for it.
+        UsageError: The source has too few or too many columns.
     """
-    said = f"labels.{name}: derive: {label.derive}"
+    key = f"labels.{name}: derive: {label.derive}"
     smoothing = SMOOTHING if label.smoothing is None else label.smoothing
     over = f" after a Gaussian of {smoothing:g} s" if smoothing else ""
     if label.derive == "heading" and columns != 2:
-        raise UsageError(f"{said} needs 2 columns, {label.source} has {columns}", "name two with columns: [0, 1]")
+        raise UsageError(f"{key} needs 2 columns, {label.source} has {columns}", "name two with columns: [0, 1]")
     if label.derive == "phase":
         assert label.band is not None
         if columns != 1:
-            raise UsageError(f"{said} needs one column, {label.source} has {columns}", "name one with columns: [0]")
+            raise UsageError(f"{key} needs one column, {label.source} has {columns}", "name one with columns: [0]")
         band = label.band
         words = f"phase between {band[0]:g} and {band[1]:g} Hz, 0 at the peak"
         return lambda samples: phase(samples, band, name), "rad", words
@@ -57,12 +57,18 @@ def derivation(label: LabelConfig, name: str, kind: Kind, unit: str, columns: in
         assert label.point is not None
         point = np.asarray(label.point)
         if len(point) != columns:
-            raise UsageError(f"{said}: point has {len(point)} numbers, {label.source} {columns} columns", "mend point")
+            raise UsageError(
+                f"{key}: point has {len(point)} numbers, {label.source} {columns} columns",
+                "give point as many numbers as columns",
+            )
         return lambda samples: distance(samples, point), unit, f"distance to {label.point}"
     if label.derive == "linear_position":
         track = None if label.track is None else np.asarray(label.track)
         if track is not None and track.shape[1] != columns:
-            raise UsageError(f"{said}: corners have {track.shape[1]} numbers, not {columns}", "mend track")
+            raise UsageError(
+                f"{key}: corners have {track.shape[1]} numbers, not {columns}",
+                "give each corner as many numbers as columns",
+            )
         way = "its first principal axis" if track is None else f"a track of {len(track)} corners"
         return lambda samples: linear_position(samples, track, name), unit, f"position along {way}"
     per_second, squared = f"{unit}/s" if unit else "1/s", f"{unit}/s^2" if unit else "1/s^2"
@@ -77,7 +83,17 @@ def derivation(label: LabelConfig, name: str, kind: Kind, unit: str, columns: in
 
 
 def velocity(samples: Samples, smoothing: float, kind: Kind = "continuous") -> Samples:
-    """Return the change per second of every column, smoothed with a Gaussian of ``smoothing`` s; circular: in rad/s."""
+    """Return the change per second of every column.
+
+    Args:
+        samples: Values of shape (sample, column).
+        smoothing: Standard deviation of the Gaussian applied first, in s; 0 for none.
+        kind: ``circular`` for angles in rad, which give rad/s.
+
+    >>> samples = Samples(np.arange(4) / 10, np.array([[0.0], [1.0], [2.0], [3.0]]))
+    >>> velocity(samples, 0.0).values.round(6).ravel().tolist()
+    [10.0, 10.0, 10.0, 10.0]
+    """
     parts = []
     for piece in pieces(samples):
         values = np.unwrap(piece.values, axis=0) if kind == "circular" else piece.values
@@ -87,18 +103,51 @@ def velocity(samples: Samples, smoothing: float, kind: Kind = "continuous") -> S
 
 
 def speed(samples: Samples, smoothing: float, kind: Kind = "continuous") -> Samples:
-    """Return the length of the velocity, (sample, 1)."""
+    """Return the length of the velocity, shape (sample, 1).
+
+    Args:
+        samples: Values of shape (sample, column).
+        smoothing: Standard deviation of the Gaussian applied first, in s; 0 for none.
+        kind: ``circular`` for angles in rad.
+
+    >>> samples = Samples(np.arange(3) / 10, np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]]))
+    >>> speed(samples, 0.0).values.round(6).ravel().tolist()
+    [50.0, 50.0, 50.0]
+    """
     moving = velocity(samples, smoothing, kind)
     return replace(moving, values=np.linalg.norm(moving.values, axis=1, keepdims=True))
 
 
 def acceleration(samples: Samples, smoothing: float, kind: Kind = "continuous") -> Samples:
-    """Return the change per second of the speed, (sample, 1): positive when the animal gets faster."""
+    """Return the change per second of the speed, shape (sample, 1).
+
+    It is positive when the animal gets faster.
+
+    Args:
+        samples: Values of shape (sample, column).
+        smoothing: Standard deviation of the Gaussian applied first, in s; 0 for none.
+        kind: ``circular`` for angles in rad.
+
+    >>> samples = Samples(np.arange(3) / 10, np.array([[0.0], [1.0], [2.0]]))
+    >>> acceleration(samples, 0.0).values.round(6).ravel().tolist()
+    [0.0, 0.0, 0.0]
+    """
     return velocity(speed(samples, smoothing, kind), 0.0)
 
 
 def heading(samples: Samples, smoothing: float) -> Samples:
-    """Return the direction of movement, rad, 0 along the first axis, (sample, 1), of the samples that really move."""
+    """Return the direction of movement in rad, shape (sample, 1).
+
+    It is 0 along the first axis. Samples that hardly move are left out.
+
+    Args:
+        samples: Positions of shape (sample, 2).
+        smoothing: Standard deviation of the Gaussian applied first, in s; 0 for none.
+
+    >>> samples = Samples(np.arange(3) / 10, np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 2.0]]))
+    >>> heading(samples, 0.0).values.round(3).ravel().tolist()
+    [1.571, 1.571, 1.571]
+    """
     moving = velocity(samples, smoothing)
     pace = np.linalg.norm(moving.values, axis=1)
     angle = np.arctan2(moving.values[:, 1], moving.values[:, 0])[:, None]
@@ -107,20 +156,35 @@ def heading(samples: Samples, smoothing: float) -> Samples:
 
 
 def distance(samples: Samples, point: np.ndarray) -> Samples:
-    """Return the Euclidean distance to ``point`` (axis,), (sample, 1)."""
+    """Return the Euclidean distance to a point, shape (sample, 1).
+
+    Args:
+        samples: Positions of shape (sample, axis).
+        point: The point, shape (axis,).
+
+    >>> samples = Samples(np.arange(2.0), np.array([[0.0, 0.0], [3.0, 4.0]]))
+    >>> distance(samples, np.zeros(2)).values.ravel().tolist()
+    [0.0, 5.0]
+    """
     return replace(samples, values=np.linalg.norm(samples.values - point, axis=1, keepdims=True))
 
 
 def linear_position(samples: Samples, track: np.ndarray | None, name: str) -> Samples:
-    """Return the way along a track from its start, (sample, 1).
+    """Return the distance travelled along a track from its start, shape (sample, 1).
 
     Args:
-        samples: positions (sample, axis).
-        track: corners (corner, axis), between which it is straight; None: a straight line, the first principal axis.
-        name: of the label, for errors.
+        samples: Positions of shape (sample, axis).
+        track: Corners of the track, shape (corner, axis), joined by straight lines. None stands for a straight track
+            along the first principal axis of the positions.
+        name: Name of the label, for errors.
 
     Raises:
-        Refusal: without ``track``, the positions do not lie along a line.
+        Refusal: Without ``track``, the positions do not lie along a line.
+
+    >>> samples = Samples(np.arange(2.0), np.array([[2.0, 0.1], [4.0, 3.0]]))
+    >>> corners = np.array([[0.0, 0.0], [4.0, 0.0], [4.0, 4.0]])
+    >>> linear_position(samples, corners, "position").values.ravel().tolist()
+    [2.0, 7.0]
     """
     if track is not None:
         return replace(samples, values=_along(samples.values, track)[:, None])
@@ -139,7 +203,7 @@ def linear_position(samples: Samples, track: np.ndarray | None, name: str) -> Sa
 
 
 def _along(positions: np.ndarray, track: np.ndarray) -> np.ndarray:
-    """The way from the first corner to the point of the track that is nearest to each position, (sample,)."""
+    """Return the distance along the track to its point nearest to each position."""
     nearest, way = np.full(len(positions), np.inf), np.zeros(len(positions))
     begun = 0.0
     for start, stop in pairwise(track):
@@ -153,12 +217,30 @@ def _along(positions: np.ndarray, track: np.ndarray) -> np.ndarray:
 
 
 def phase(samples: Samples, band: tuple[float, float], name: str) -> Samples:
-    """Return the Hilbert phase within ``band`` (Hz), rad, (sample, 1): 0 at the peaks; a cycle at every end is dropped.
+    """Return the Hilbert phase of a signal within a band in rad, shape (sample, 1).
+
+    The phase is 0 at the peaks. One cycle of the lowest frequency is dropped at both ends of every stretch without a
+    gap.
+
+    Args:
+        samples: The signal, shape (sample, 1).
+        band: Lowest and highest frequency in Hz.
+        name: Name of the label, for errors.
 
     Raises:
-        Refusal: the band reaches beyond half the sampling rate, or no stretch without a gap is long enough.
+        Refusal: The band reaches beyond half the sampling rate, or every stretch without a gap is too short.
+
+    >>> times = np.arange(2000) / 100
+    >>> samples = Samples(times, np.cos(2 * np.pi * 5 * times)[:, None])
+    >>> peaks = phase(samples, (4.0, 6.0), "theta").values.ravel()[15::20]
+    >>> bool(np.abs(peaks).max() < 0.1)
+    True
     """
-    from scipy.signal import butter, hilbert, sosfiltfilt  # not at the top: it takes half a second, few labels need it
+    from scipy.signal import (
+        butter,
+        hilbert,
+        sosfiltfilt,
+    )  # imported here because it takes half a second and few labels need it
 
     period = sample_period(samples.times)
     rate = 1 / period if period else 0.0
@@ -186,7 +268,14 @@ def phase(samples: Samples, band: tuple[float, float], name: str) -> Samples:
 
 
 def pieces(samples: Samples) -> Iterator[Samples]:
-    """Yield the stretches without a gap, repeated times once; those of a single sample have no derivative."""
+    """Yield the stretches of samples without a gap, as float64.
+
+    A repeated time counts once. A stretch of a single sample is left out because it has no derivative.
+
+    >>> samples = Samples(np.array([0.0, 1.0, 2.0, 9.0, 10.0]), np.zeros((5, 1)))
+    >>> [piece.times.tolist() for piece in pieces(samples)]
+    [[0.0, 1.0, 2.0], [9.0, 10.0]]
+    """
     once = samples.keep(np.r_[True, np.diff(samples.times) > 0])
     period = sample_period(once.times)
     if period is None:
@@ -198,7 +287,16 @@ def pieces(samples: Samples) -> Iterator[Samples]:
 
 
 def smoothed(piece: Samples, deviation: float) -> np.ndarray:
-    """Return the values of a stretch without gaps after a Gaussian of ``deviation`` s."""
+    """Return the values of a stretch without gaps, smoothed with a Gaussian.
+
+    Args:
+        piece: The stretch, shape (sample, column).
+        deviation: Standard deviation of the Gaussian in s; 0 for none.
+
+    >>> piece = Samples(np.arange(3.0), np.array([[0.0], [1.0], [0.0]]))
+    >>> smoothed(piece, 0.0).ravel().tolist()
+    [0.0, 1.0, 0.0]
+    """
     period = sample_period(piece.times)
     if not deviation or period is None:
         return piece.values

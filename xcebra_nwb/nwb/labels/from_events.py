@@ -1,4 +1,4 @@
-"""Events: times at which something happens, from whatever holds them, and the time since or around them as a label."""
+"""Find events, and make labels of the time since or around them."""
 
 from __future__ import annotations
 
@@ -22,24 +22,38 @@ EVENTS = "BehavioralEvents"
 
 @dataclass(frozen=True, kw_only=True)
 class EventLabel(Label):
-    """The time since the last event, or around the nearest one within ``window`` (s)."""
+    """The time since the last event, or to the nearest event within a window.
+
+    Attributes:
+        events: Times of the events in s, sorted, shape (event,).
+        window: Start and stop around an event in s; None for the time since the last event.
+    """
 
     events: np.ndarray  # (event,) s, sorted
     window: tuple[float, float] | None = None
 
     @property
     def range(self) -> Range:
-        """From the first event to the last one, with the window around them, s."""
+        """The first and the last event in s, with the window around them."""
         before, after = self.window or (0.0, 0.0)
         return float(self.events[0]) + min(before, 0.0), float(self.events[-1]) + max(after, 0.0)
 
     @property
     def times(self) -> np.ndarray:
-        """The times of the events, s."""
+        """The times of the events in s."""
         return self.events
 
     def binned(self, grid: Grid, time: Time) -> tuple[np.ndarray, np.ndarray]:
-        """Return the time from an event at the bins' centres, (time, 1), NaN outside; tracking is never lost."""
+        """Return the time from an event at the centre of each bin.
+
+        Args:
+            grid: The bins.
+            time: ``time`` of the config, which events do not need.
+
+        Returns:
+            The time in s, shape (time, 1), NaN where no event is near; and False for every bin, because events have no
+            tracking that can be lost.
+        """
         after = np.searchsorted(self.events, grid.centres, side="right")
         padded = np.r_[-np.inf, self.events, np.inf]
         since, until = grid.centres - padded[after], padded[after + 1] - grid.centres
@@ -58,7 +72,10 @@ class EventLabel(Label):
 
 
 def is_events(group: h5py.Group) -> bool:
-    """Return whether a group holds events without values: timestamps without data, or a table of timestamps."""
+    """Return whether a group holds times of events without values.
+
+    That is a group with timestamps and no data, or a table of timestamps.
+    """
     if neurodata_type(group) == "EventsTable":
         return dataset(group, "timestamp") is not None
     stamps = dataset(group, "timestamps")
@@ -66,7 +83,12 @@ def is_events(group: h5py.Group) -> bool:
 
 
 def holds_events(file: NwbFile, path: str) -> bool:
-    """Return whether what stands at ``path`` has no value between its times."""
+    """Return whether the object at a path has no value between its times.
+
+    Args:
+        file: The open file.
+        path: Path of a group or series.
+    """
     if path not in file.groups:
         return False
     holder = file.groups.get(parent(path))
@@ -77,27 +99,36 @@ def holds_events(file: NwbFile, path: str) -> bool:
 
 
 def read_events(group: h5py.Group, path: str) -> np.ndarray:
-    """Return when the events happened, (event,) s, finite and sorted.
+    """Return the times of events in s, finite and sorted, shape (event,).
 
-    Of a series the times at which its values leave zero, where it has zeros (a lick sensor), or become positive (the
-    start of an interval); else all its times.
+    In a series with zeros, such as a lick sensor, an event is a sample at which the value becomes positive. In other
+    series, every sample is an event.
+
+    Args:
+        group: The group of the events.
+        path: Its path in the file.
     """
     if is_events(group):
-        found = numbers(group["timestamp" if "timestamp" in group else "timestamps"])
+        events = numbers(group["timestamp" if "timestamp" in group else "timestamps"])
     else:
         times, data = read_times(group, path), group["data"]
-        found = times
+        events = times
         if columns(group) == 1 and data.dtype.kind in "iufb" and data.shape[0] == len(times):
             high = numbers(data).reshape(-1) > 0
-            found = times[high & ~np.r_[False, high[:-1]]] if not high.all() else times
-    return np.sort(found[np.isfinite(found)])
+            events = times[high & ~np.r_[False, high[:-1]]] if not high.all() else times
+    return np.sort(events[np.isfinite(events)])
 
 
 def event_label(name: str, label: LabelConfig, events: np.ndarray) -> EventLabel:
-    """Return the label ``name``: the time from ``events`` (event,) s.
+    """Return a label that is the time from events.
+
+    Args:
+        name: Name of the label.
+        label: Its section of the config.
+        events: Times of the events in s, sorted, shape (event,).
 
     Raises:
-        Refusal: there is no event.
+        Refusal: There is no event.
     """
     if not len(events):
         raise Refusal(Code.LABEL_EMPTY, f"label {name} ({label.source}): no event", "name another source in labels")

@@ -1,4 +1,7 @@
-"""Labels from intervals: a column's value from a row's start to its stop, time within a row, inside or outside."""
+"""Make labels from tables of intervals and their columns.
+
+A label is the value of a column within each row, the time within a row, or inside and outside.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +33,13 @@ ELAPSED = ("time_within", "share_within", "time_from")
 
 @dataclass(frozen=True, kw_only=True)
 class IntervalLabel(Label):
-    """A label from intervals: ``intervals`` (row, 2) in s and ``values`` (row,), codes or numbers.
+    """A label that has one value, or one course of time, in each interval.
 
-    ``elapsed``: the value is that at the row's start and grows by ``elapsed`` (row,) a second. ``divides``: the rows
-    are trials, which segments do not cross.
+    Attributes:
+        intervals: Start and stop of each row in s, shape (row, 2).
+        values: Class code or number of each row, shape (row,).
+        elapsed: Change of the value per second from the start of the row, shape (row,); None for a constant value.
+        divides: Whether the rows are trials, which segments do not cross.
     """
 
     intervals: np.ndarray
@@ -43,21 +49,30 @@ class IntervalLabel(Label):
 
     @property
     def range(self) -> Range:
-        """Start of the first and stop of the last row, s."""
+        """The start of the first row and the stop of the last one in s."""
         return float(self.intervals[:, 0].min()), float(self.intervals[:, 1].max())
 
     @property
     def times(self) -> np.ndarray:
-        """The starts and stops of the rows, s."""
+        """The starts and stops of the rows in s."""
         return self.intervals.reshape(-1)
 
     @property
     def borders(self) -> np.ndarray:
-        """The starts and stops of the rows, s."""
+        """The starts and stops of the rows in s if they are trials, else nothing."""
         return self.times if self.divides else np.empty(0)
 
     def binned(self, grid: Grid, time: Time) -> tuple[np.ndarray, np.ndarray]:
-        """Return the label of the bins wholly inside one row, and no bin at which tracking was lost."""
+        """Return the label of each bin that lies completely inside one row.
+
+        Args:
+            grid: The bins.
+            time: ``time`` of the config, which intervals do not need.
+
+        Returns:
+            The label, shape (time,) for classes and angles, else (time, 1); and False for every bin, because intervals
+            have no tracking that can be lost.
+        """
         row = self._rows(grid)
         missing = -1 if self.kind == "discrete" else np.nan
         result = np.where(row >= 0, self.values[row], missing).astype(self.values.dtype)
@@ -67,11 +82,17 @@ class IntervalLabel(Label):
         return (result[:, None] if self.kind == "continuous" else result), lost
 
     def trials(self, grid: Grid) -> np.ndarray | None:
-        """Return the row of every bin, (time,), -1 outside; None where the label changes within rows."""
+        """Return the row of each bin, -1 outside, shape (time,).
+
+        It is None for a label that changes within its rows, and for rows that are no trials.
+        """
         return self._rows(grid) if self.divides and self.elapsed is None else None
 
     def _rows(self, grid: Grid) -> np.ndarray:
-        """The row that each bin lies wholly inside, (time,); -1 where there is none, or more than one."""
+        """Return the row that each bin lies completely inside, shape (time,).
+
+        It is -1 where there is none, or more than one.
+        """
         first, last = grid.whole(self.intervals)
         length = last - first
         offset = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
@@ -82,11 +103,16 @@ class IntervalLabel(Label):
 
 
 def interval_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
-    """Return the label ``name`` from "<path of an interval table>#<column>", or from the table without a column.
+    """Return a label from an interval table, or from one of its columns.
+
+    Args:
+        file: The open file.
+        name: Name of the label.
+        label: Its section of the config; ``source`` is ``path`` or ``path#column``.
 
     Raises:
-        UsageError: no such table or column, or a kind or derivation that does not fit.
-        Refusal: nothing but missing values, or constant.
+        UsageError: There is no such table or column, or the kind or derivation does not fit it.
+        Refusal: The label has no value, or is constant.
     """
     path, _, column = label.source.partition("#")
     tables = interval_tables(file)
@@ -112,14 +138,15 @@ def interval_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
 
 
 def _check_keys(name: str, label: LabelConfig, column: str) -> None:
-    """No key of the config is taken and then not read."""
+    """Refuse keys of the config that would have no effect on this label."""
     if label.columns is not None:
         raise UsageError(f"labels.{name}: columns are those of a series", "name one of a table after #")
     if label.unit is not None and label.kind != "circular":
         raise UsageError(f"labels.{name}: a unit is read for angles only", "set kind: circular, or leave unit out")
     if not column and not label.derive and label.kind not in ("auto", "discrete"):
         raise UsageError(
-            f"labels.{name}: {label.source} is inside or outside, which cannot be {label.kind}", "name a column after #"
+            f"labels.{name}: {label.source} means inside or outside, which is discrete and cannot be {label.kind}",
+            "name a column after #",
         )
 
 
@@ -130,17 +157,17 @@ def _column_label(file: NwbFile, name: str, label: LabelConfig, table: h5py.Grou
         raise UsageError(f"labels.{name}: {label.source} cannot be {chosen}", "set kind: discrete")
     codes, classes = encoded(values) if chosen == "discrete" else (values.astype(np.float64), ())
     present = codes >= 0 if chosen == "discrete" else np.isfinite(codes)
-    found = replace(_rows_of(name, label.source, intervals, codes, present), kind=chosen, classes=classes)
+    result = replace(_rows_of(name, label.source, intervals, codes, present), kind=chosen, classes=classes)
     if chosen == "circular":
-        angles, notes = in_radians(name, label.source, label.unit or "", found.values)
-        found = replace(found, units="rad", values=np.angle(np.exp(1j * angles)), notes=notes)
-    check_classes(found, classes)
-    check_varies(found, found.values[:, None])
-    return found
+        angles, notes = in_radians(name, label.source, label.unit or "", result.values)
+        result = replace(result, units="rad", values=np.angle(np.exp(1j * angles)), notes=notes)
+    check_classes(result, classes)
+    check_varies(result, result.values[:, None])
+    return result
 
 
 def _rows_of(name: str, source: str, intervals: np.ndarray, values: np.ndarray, present: np.ndarray) -> IntervalLabel:
-    """The label of the rows with proper times whose value is ``present`` (row,)."""
+    """Return the label of the rows that have a value, a start and a later stop."""
     rows = present & proper(intervals)
     if not rows.any():
         raise Refusal(
@@ -154,20 +181,23 @@ def _rows_of(name: str, source: str, intervals: np.ndarray, values: np.ndarray, 
 
 
 def _time_within(name: str, label: LabelConfig, table: h5py.Group) -> IntervalLabel:
-    """Seconds since the start of the row, or the share of the row that has passed."""
+    """Return the time since the start of the row, or the fraction that has passed."""
     intervals = read_intervals(table)
     length = intervals[:, 1] - intervals[:, 0]
-    found = _rows_of(name, label.source, intervals, np.zeros(len(intervals)), length > 0)
+    result = _rows_of(name, label.source, intervals, np.zeros(len(intervals)), length > 0)
     share = label.derive == "share_within"
-    length = found.intervals[:, 1] - found.intervals[:, 0]
+    length = result.intervals[:, 1] - result.intervals[:, 0]
     words = "share of the row that has passed" if share else "time since the start of the row"
-    notes = (f"label {name}: {words}, of {len(found.intervals)} rows of {label.source}",)
+    notes = (f"label {name}: {words}, of {len(result.intervals)} rows of {label.source}",)
     elapsed = 1 / length if share else np.ones(len(length))
-    return replace(found, units="" if share else "s", elapsed=elapsed, notes=notes)
+    return replace(result, units="" if share else "s", elapsed=elapsed, notes=notes)
 
 
 def _time_from(name: str, label: LabelConfig, table: h5py.Group, column: str) -> Label:
-    """Time from a row's event, inside the row; with a window around the events, inside that."""
+    """Return the time from the event of each row.
+
+    It is defined inside the row, or inside the window around the events if the config has one.
+    """
     events = read_column(table, column)
     if events.dtype.kind not in "iuf":
         raise UsageError(f"labels.{name}: {label.source} holds no times", "name a column of times")
@@ -175,40 +205,54 @@ def _time_from(name: str, label: LabelConfig, table: h5py.Group, column: str) ->
     if label.window is not None:
         return event_label(name, label, np.sort(events[np.isfinite(events)]))
     intervals = read_intervals(table)
-    found = _rows_of(name, label.source, intervals, intervals[:, 0] - events, np.isfinite(events))
-    notes = (f"label {name}: time from {column}, inside the {len(found.intervals)} rows that have one",)
-    return replace(found, units="s", elapsed=np.ones(len(found.values)), notes=notes)
+    result = _rows_of(name, label.source, intervals, intervals[:, 0] - events, np.isfinite(events))
+    notes = (f"label {name}: time from {column}, inside the {len(result.intervals)} rows that have one",)
+    return replace(result, units="s", elapsed=np.ones(len(result.values)), notes=notes)
 
 
 def inside_or_not(name: str, source: str, intervals: np.ndarray, inside: str = "inside") -> IntervalLabel:
-    """Return the label of being inside any of ``intervals`` (row, 2), from the first start to the last stop.
+    """Return the label that says whether a time lies inside any interval.
+
+    It is defined from the first start to the last stop.
+
+    Args:
+        name: Name of the label.
+        source: Path of the table or series.
+        intervals: Start and stop in s, shape (row, 2).
+        inside: Name of the class inside the intervals.
 
     Raises:
-        Refusal: there is no proper interval, or nothing between them.
+        Refusal: There is no interval with finite times in order, or no time between two of them.
     """
     union = merged(intervals)
     between = np.stack([union[:-1, 1], union[1:, 0]], axis=1)
     every, codes = np.concatenate([union, between]), np.repeat([1, 0], [len(union), len(between)])
-    found = _rows_of(name, source, every, codes, np.ones(len(every), dtype=bool))
+    result = _rows_of(name, source, every, codes, np.ones(len(every), dtype=bool))
     notes = (f"label {name}: inside the {len(union)} intervals of {source} or between them",)
-    found = replace(found, kind="discrete", classes=("outside", inside), divides=False, notes=notes)
-    check_varies(found, found.values[:, None])
-    return found
+    result = replace(result, kind="discrete", classes=("outside", inside), divides=False, notes=notes)
+    check_varies(result, result.values[:, None])
+    return result
 
 
 def interval_series_label(file: NwbFile, name: str, label: LabelConfig) -> IntervalLabel:
-    """Return the label of an IntervalSeries: its data are k where an interval of kind k starts and -k where it stops.
+    """Return the label of an IntervalSeries.
 
-    With one kind the label is inside or outside; with several it is the kind, and missing outside of all.
+    Its data hold k where an interval of kind k starts and -k where it stops. With one kind, the label is inside or
+    outside. With several kinds, the label is the kind, and missing outside of all intervals.
+
+    Args:
+        file: The open file.
+        name: Name of the label.
+        label: Its section of the config.
 
     Raises:
-        Refusal: no interval has a start and a stop.
+        Refusal: No interval has a start and a stop.
     """
     group = file.groups[label.source]
     times, marks = read_times(group, label.source), numbers(group["data"]).reshape(-1)
     if len(times) != len(marks):
         what = f"{label.source}: {len(times)} timestamps for {len(marks)} marks"
-        raise Refusal(Code.UNREADABLE_LAYOUT, what, "mend the series in the file")
+        raise Refusal(Code.UNREADABLE_LAYOUT, what, "correct the series in the file")
     order = np.argsort(times, kind="stable")
     times, marks = times[order], marks[order]
     kinds = np.unique(np.abs(marks[np.isfinite(marks) & (marks != 0)]))
@@ -216,22 +260,32 @@ def interval_series_label(file: NwbFile, name: str, label: LabelConfig) -> Inter
     intervals = np.concatenate([*by_kind, np.empty((0, 2))])
     if len(kinds) < 2:
         return inside_or_not(name, label.source, intervals, name_of(label.source))
-    codes = np.repeat(np.arange(len(kinds)), [len(one) for one in by_kind])
-    found = _rows_of(name, label.source, intervals, codes, np.ones(len(intervals), dtype=bool))
-    found = replace(found, kind="discrete", classes=tuple(f"{kind:g}" for kind in kinds), divides=False)
-    check_varies(found, found.values[:, None])
-    return found
+    codes = np.repeat(np.arange(len(kinds)), [len(pairs) for pairs in by_kind])
+    result = _rows_of(name, label.source, intervals, codes, np.ones(len(intervals), dtype=bool))
+    result = replace(result, kind="discrete", classes=tuple(f"{kind:g}" for kind in kinds), divides=False)
+    check_varies(result, result.values[:, None])
+    return result
 
 
 def _paired(starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
-    """Every start with the first stop after it, (interval, 2); starts without one before the next are dropped."""
+    """Return each start with the first stop after it, shape (interval, 2).
+
+    A start is dropped if another one comes before its stop.
+    """
     after = np.searchsorted(stops, starts, side="right")
-    found = np.array([[s, stops[a]] for s, a in zip(starts, after, strict=True) if a < len(stops)]).reshape(-1, 2)
-    return found[np.r_[found[1:, 0] >= found[:-1, 1], True]] if len(found) else found
+    pairs = np.array([[s, stops[a]] for s, a in zip(starts, after, strict=True) if a < len(stops)]).reshape(-1, 2)
+    return pairs[np.r_[pairs[1:, 0] >= pairs[:-1, 1], True]] if len(pairs) else pairs
 
 
 def label_columns(file: NwbFile, path: str) -> list[str]:
-    """Return the columns of an interval table that could be labels: one value or a list of texts a row, and no time."""
+    """Return the columns of an interval table that can be labels.
+
+    They hold one value or a list of texts per row, and no times.
+
+    Args:
+        file: The open file.
+        path: Path of the table.
+    """
     table = interval_tables(file)[path]
     columns = set(scalar_columns(table)) | {name for name in column_names(table) if _is_text_list(table, name)}
     return [n for n in column_names(table) if n in columns and n != "id" and not n.endswith(("_time", "_times"))]
@@ -245,7 +299,15 @@ def _is_text_list(table: h5py.Group, name: str) -> bool:
 
 
 def column_values(file: NwbFile, table: h5py.Group, column: str) -> np.ndarray:
-    """Return a column's value in every row, (row,): codes by their names where the file has some, lists joined."""
+    """Return the value of a column in each row, shape (row,).
+
+    Class codes become names if the file has names for them. A list of texts becomes one text.
+
+    Args:
+        file: The open file.
+        table: The table.
+        column: Name of the column.
+    """
     if _is_text_list(table, column):
         texts, ends = stored(table[column]), bounds(table, column)
         assert ends is not None
@@ -254,12 +316,18 @@ def column_values(file: NwbFile, table: h5py.Group, column: str) -> np.ndarray:
     try:
         names = stored(file.referred(table[column].attrs["elements"])) if "elements" in table[column].attrs else ()
     except (*UNREADABLE, Refusal):
-        return values  # the reference leads nowhere: codes without names
-    return named(values, [text(one) for one in names])
+        return values  # the reference leads nowhere, so the codes have no names
+    return named(values, [text(name) for name in names])
 
 
 def automatic_kind(values: np.ndarray) -> Kind:
-    """Return discrete for texts, truth values and few whole numbers, else continuous."""
+    """Return the kind of a label from the values of a column.
+
+    Texts, truth values and up to eight different whole numbers are discrete, all else is continuous.
+
+    >>> automatic_kind(np.array([0, 1, 1])), automatic_kind(np.array([0.1, 0.2]))
+    ('discrete', 'continuous')
+    """
     if values.dtype.kind not in "iuf":
         return "discrete"
     finite = np.unique(values[np.isfinite(values)])

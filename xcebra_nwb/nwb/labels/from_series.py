@@ -1,4 +1,4 @@
-"""Labels from time series: which kind they are, their unit and columns, and what is computed from them."""
+"""Make labels from time series: their kind, unit, columns and derivation."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ from xcebra_nwb.nwb.reading.file import NwbFile, dataset, first_text, name_of, n
 from xcebra_nwb.nwb.reading.series import Samples, columns, container, read_samples, unit_of
 
 AXES = ("x", "y", "z")
-OF_ANGLES = ("velocity", "speed", "acceleration")  # what is derived otherwise where the source goes in a circle
+OF_ANGLES = ("velocity", "speed", "acceleration")  # derivations that differ for a circular source
 
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesLabel(Label):
     """A label from a time series.
 
-    ``tracked`` for a position, which can be lost and then stands still; ``derive`` computes the label from what is
-    left of the samples then.
+    Attributes:
+        samples: Its values at their times.
+        tracked: Whether it is a tracked position, which stands still where tracking is lost.
+        derive: Computes the label from the samples that were not lost; None to use the samples as they are.
     """
 
     samples: Samples
@@ -39,21 +41,32 @@ class SeriesLabel(Label):
 
     @property
     def range(self) -> Range:
-        """Start and stop of the samples, s."""
+        """The start and stop of the samples in s."""
         return self.samples.range
 
     @property
     def times(self) -> np.ndarray:
-        """The times of the samples, s."""
+        """The times of the samples in s."""
         return self.samples.times
 
     @property
     def period(self) -> float | None:
-        """The typical step between samples, s."""
+        """The typical step between samples in s."""
         return self.samples.period
 
     def binned(self, grid: Grid, time: Time) -> tuple[np.ndarray, np.ndarray]:
-        """Return the label per bin and the bins at which tracking was lost."""
+        """Return the label in each bin, and the bins at which tracking was lost.
+
+        Args:
+            grid: The bins.
+            time: ``time`` of the config: which gaps are bridged, and when tracking counts as lost.
+
+        Returns:
+            The label as :meth:`.Label.binned` describes it, and True where tracking was lost, shape (time,).
+
+        Raises:
+            Refusal: The label never moves, or nothing can be derived from it.
+        """
         still = np.zeros(len(self.samples.times), dtype=bool)
         lost = np.zeros(grid.count, dtype=bool)
         if self.tracked and time.max_still is not None:
@@ -87,16 +100,21 @@ class SeriesLabel(Label):
 
 
 def series_label(file: NwbFile, name: str, label: LabelConfig) -> SeriesLabel:
-    """Return the label ``name`` from the series at the path ``label.source``.
+    """Return a label from a time series.
+
+    Args:
+        file: The open file.
+        name: Name of the label.
+        label: Its section of the config; ``source`` is the path of the series.
 
     Raises:
-        Refusal: nothing but NaN, constant, or times or a unit that cannot be.
-        UsageError: kind, columns or derivation do not fit the data.
+        Refusal: The series has no finite value, is constant, or has times or a unit that cannot be true.
+        UsageError: The kind, columns or derivation do not fit the series.
     """
     path, group = label.source, file.groups[label.source]
     samples = read_samples(group, path, _chosen(name, label, group))
     frame = dataset(group, "reference_frame")
-    found = SeriesLabel(
+    result = SeriesLabel(
         name=name,
         kind="continuous",
         units=unit_of(group) if label.unit is None else label.unit,
@@ -112,17 +130,17 @@ def series_label(file: NwbFile, name: str, label: LabelConfig) -> SeriesLabel:
     else:
         kind = automatic_kind(file, label, samples) if label.kind == "auto" else label.kind
     if kind == "discrete":
-        return _discrete(found, _code_names(group))
-    found = _without_missing(found, keep_axes=bool(label.derive or label.columns))
+        return _discrete(result, _code_names(group))
+    result = _without_missing(result, keep_axes=bool(label.derive or label.columns))
     if kind == "circular":
-        found = _circular(found)
+        result = _circular(result)
     moving = neurodata_type(group) == "SpatialSeries" and container(file, path) != "CompassDirection"
-    found = replace(found, tracked=moving and kind == "continuous")
-    return _derived(found, label) if label.derive else found
+    result = replace(result, tracked=moving and kind == "continuous")
+    return _derived(result, label) if label.derive else result
 
 
 def _chosen(name: str, label: LabelConfig, group: h5py.Group) -> list[int] | None:
-    """The columns to read, None for all; all of a series that has only one."""
+    """Return the columns to read, None for all of them."""
     held = columns(group)
     beyond = [column for column in label.columns or [] if column >= held]
     if beyond:
@@ -133,23 +151,53 @@ def _chosen(name: str, label: LabelConfig, group: h5py.Group) -> list[int] | Non
 
 
 def axes(held: int, chosen: Sequence[int] | None) -> tuple[str, ...]:
-    """Return the names of a label's columns: x, y, z for up to three in the series, else their numbers."""
+    """Return the names of the columns of a label.
+
+    They are x, y, z for a series with up to three columns, else their numbers.
+
+    Args:
+        held: Number of columns of the series.
+        chosen: Columns that the config names; None for all.
+
+    >>> axes(2, None), axes(5, [0, 4])
+    (('x', 'y'), ('0', '4'))
+    """
     numbers = range(held) if chosen is None else chosen
     return tuple(AXES[number] if held <= len(AXES) else str(number) for number in numbers)
 
 
 def automatic_kind(file: NwbFile, label: LabelConfig, samples: Samples) -> Kind:
-    """Return circular by unit, container or name, discrete for texts and few whole numbers, else continuous."""
+    """Return the kind of a label from a series.
+
+    A single column is circular by its unit, its container or its name. Texts and up to eight different whole numbers
+    are discrete. All else is continuous.
+
+    Args:
+        file: The open file.
+        label: Section of the config; ``source`` is the path of the series.
+        samples: Its samples.
+    """
     path = label.source
-    one = samples.values.shape[1] == 1
+    single_column = samples.values.shape[1] == 1
     whole = samples.values.dtype.kind in "iub" and neurodata_type(file.groups[path]) != "SpatialSeries"
-    if samples.values.dtype.kind not in "iubf" or (one and whole and len(np.unique(samples.values)) <= FEW_CLASSES):
+    if samples.values.dtype.kind not in "iubf" or (
+        single_column and whole and len(np.unique(samples.values)) <= FEW_CLASSES
+    ):
         return "discrete"
-    return "circular" if one and is_angle(file, path, label.unit) else "continuous"
+    return "circular" if single_column and is_angle(file, path, label.unit) else "continuous"
 
 
 def is_angle(file: NwbFile, path: str, unit: str | None = None) -> bool:
-    """Return whether a series holds directions: by its unit, a CompassDirection, or its name where no unit is given."""
+    """Return whether a series holds directions.
+
+    It does if its unit is one of angles or its container is a CompassDirection. If the unit says nothing, its name
+    decides.
+
+    Args:
+        file: The open file.
+        path: Path of the series.
+        unit: Unit that the config gives; None for that of the file.
+    """
     unit = unit_of(file.groups[path]) if unit is None else unit
     if radians_per(unit) is not None or container(file, path) == "CompassDirection":
         return True
@@ -157,7 +205,7 @@ def is_angle(file: NwbFile, path: str, unit: str | None = None) -> bool:
 
 
 def _derived(label: SeriesLabel, config: LabelConfig) -> SeriesLabel:
-    """The label that is computed from ``label``'s samples when they are brought to bins."""
+    """Return the label that is derived from ``label``'s samples when it is binned."""
     kind: Kind = "circular" if config.derive in CIRCULAR else "continuous"
     held = label.samples.values.shape[1]
     derive, units, words = derivation(config, label.name, label.kind, label.units, held)
@@ -172,9 +220,9 @@ def _derived(label: SeriesLabel, config: LabelConfig) -> SeriesLabel:
 
 
 def _without_missing(label: SeriesLabel, keep_axes: bool) -> SeriesLabel:
-    """The label without samples that hold NaN in any column; refused where nothing or a constant is left.
+    """Return the label without samples that have NaN in any column.
 
-    An axis that never changes (the height of a flat maze) is left out unless ``keep_axes``.
+    An axis that never changes, such as the height of a flat maze, is left out unless ``keep_axes``.
     """
     values = label.samples.values
     if values.dtype.kind not in "iubf":
@@ -224,17 +272,28 @@ def _discrete(label: SeriesLabel, code_names: tuple[str, ...]) -> SeriesLabel:
 
 
 def _code_names(group: h5py.Group) -> tuple[str, ...]:
-    """The names of the codes 0, 1, ... of a series: attr ``labels`` of its data (events with labels), truth values."""
+    """Return the names of the codes 0, 1, ... of a series, if the file has them."""
     if group["data"].dtype.kind == "b":
         return "False", "True"
     stored = group["data"].attrs.get("labels", ())
-    return tuple(text(one) for one in np.atleast_1d(stored)) if len(np.shape(stored)) == 1 else ()
+    return tuple(text(name) for name in np.atleast_1d(stored)) if len(np.shape(stored)) == 1 else ()
 
 
 def standing_still(samples: Samples, longest: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the samples (sample,) inside stretches of identical values longer than ``longest`` s, and those stretches.
+    """Find stretches of identical values that last longer than a limit.
 
-    The stretches are (stretch, 2): the times of their first and last sample.
+    Args:
+        samples: The samples, shape (sample, column).
+        longest: The limit in s.
+
+    Returns:
+        Whether each sample lies in such a stretch, shape (sample,), and the times of the first and last sample of each
+        stretch in s, shape (stretch, 2).
+
+    >>> samples = Samples(np.arange(5.0), np.array([[0.0], [1.0], [1.0], [1.0], [2.0]]))
+    >>> still, stretches = standing_still(samples, 1.5)
+    >>> still.tolist(), stretches.tolist()
+    ([False, True, True, True, False], [[1.0, 3.0]])
     """
     changes = np.any(samples.values[1:] != samples.values[:-1], axis=1)
     first = np.r_[0, np.flatnonzero(changes) + 1]

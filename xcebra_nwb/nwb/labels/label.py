@@ -1,4 +1,4 @@
-"""Labels: a behavioural variable of the file, read and cleaned, ready to be brought to bins."""
+"""Define what every label can do, whatever object of the file it comes from."""
 
 from __future__ import annotations
 
@@ -22,10 +22,19 @@ MOST_CLASSES = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Label(ABC):
-    """A label before it is binned; subclasses hold its values.
+    """A behavioural variable that was read and cleaned, and can be binned.
 
-    ``source`` is its path in the file, ``units`` those after conversion (rad for a circular label), ``axes`` the names
-    of a vector's columns, ``classes`` those of a discrete label's codes, ``notes`` what was done to it, in words.
+    Subclasses hold its values.
+
+    Attributes:
+        name: Name in the session dataset.
+        kind: ``continuous``, ``circular`` or ``discrete``.
+        units: Unit after conversion; rad for a circular label.
+        source: Path in the file.
+        reference_frame: Description of the zero and the axes in the file.
+        axes: Names of the columns of a vector.
+        classes: Names of the codes of a discrete label.
+        notes: Changes that were made to it, in words.
     """
 
     name: str
@@ -40,37 +49,54 @@ class Label(ABC):
     @property
     @abstractmethod
     def range(self) -> Range:
-        """Start and stop of what the label covers, s."""
+        """The start and stop of the time that the label covers in s."""
 
     @abstractmethod
     def binned(self, grid: Grid, time: Time) -> tuple[np.ndarray, np.ndarray]:
-        """Return the label per bin, NaN (discrete: -1) where missing, and the bins (time,) at which tracking was lost.
+        """Return the label in each bin, and the bins at which tracking was lost.
 
-        Continuous (time, axis), circular (time,) in rad, discrete (time,) codes.
+        Args:
+            grid: The bins.
+            time: ``time`` of the config.
+
+        Returns:
+            The label: shape (time, axis) if continuous, (time,) in rad if circular, (time,) codes if discrete; NaN, or
+                -1 for codes, where it is missing. And True where tracking was lost, shape (time,).
         """
 
     def trials(self, grid: Grid) -> np.ndarray | None:
-        """Return the number of the trial of every bin, (time,), -1 outside of any; None if the label has no trials."""
+        """Return the trial of each bin, -1 outside of all, shape (time,).
+
+        It is None for a label that has no trials.
+        """
         return None
 
     @property
     def borders(self) -> np.ndarray:
-        """Times at which a trial of the label starts or stops, s: what goes on there is no movement of the label."""
+        """The times in s at which a trial of the label starts or stops.
+
+        A change of the label there is no movement.
+        """
         return np.empty(0)
 
     @property
     @abstractmethod
     def times(self) -> np.ndarray:
-        """All times that the label rests on, s."""
+        """All times in s on which the label rests."""
 
     @property
     def period(self) -> float | None:
-        """The typical step between samples, s; None for a label that is not sampled."""
+        """The typical step between samples in s; None for a label without samples."""
         return None
 
 
 def check_varies(label: Label, values: np.ndarray) -> None:
-    """Raise :class:`Refusal` where ``values`` (sample, column) are the same throughout."""
+    """Raise a refusal if the values of a label are all the same.
+
+    Args:
+        label: The label, for the message.
+        values: Its values, shape (sample, column).
+    """
     if np.all(values == values[:1]):
         raise Refusal(
             Code.LABEL_CONSTANT, f"label {label.name} ({label.source}) is constant", "name another series in labels"
@@ -78,7 +104,12 @@ def check_varies(label: Label, values: np.ndarray) -> None:
 
 
 def check_axes_vary(label: Label, values: np.ndarray) -> None:
-    """Raise :class:`Refusal` where any column of ``values`` (bin, column), those in use, is the same throughout."""
+    """Raise a refusal if any column of a label is constant in the bins in use.
+
+    Args:
+        label: The label, for the message.
+        values: Its values in the bins in use, shape (bin, column).
+    """
     check_varies(label, values)
     flat = np.flatnonzero(np.all(values == values[:1], axis=0))
     if len(flat):
@@ -91,7 +122,7 @@ def check_axes_vary(label: Label, values: np.ndarray) -> None:
 
 
 def check_classes(label: Label, classes: tuple[str, ...]) -> None:
-    """Raise :class:`UsageError` where there are more classes than a discrete label can have."""
+    """Raise a usage error if a discrete label has too many classes."""
     if len(classes) > MOST_CLASSES:
         raise UsageError(
             f"labels.{label.name}: {label.source} has {len(classes)} different values, too many classes",
@@ -100,7 +131,14 @@ def check_classes(label: Label, classes: tuple[str, ...]) -> None:
 
 
 def encoded(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return codes 0, 1, ... (-1 for NaN and empty texts) of ``values`` and the sorted classes they stand for."""
+    """Return the class code of each value, and the sorted classes.
+
+    NaN and empty texts have the code -1.
+
+    >>> codes, classes = encoded(np.array(["right", "left", ""], dtype=object))
+    >>> codes.tolist(), classes
+    ([1, 0, -1], ('left', 'right'))
+    """
     if values.dtype.kind in "OSU":
         texts = np.array([text(value) for value in values], dtype=object)
         present = texts != ""
@@ -113,14 +151,20 @@ def encoded(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def named(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Return codes 0, 1, ... by their ``names``; as they are where there are none, or not for every code."""
+    """Return class codes 0, 1, ... replaced by their names.
+
+    The codes stay if there are no names, or not for every code.
+
+    >>> named(np.array([0, 1, 1]), ["left", "right"]).tolist()
+    ['left', 'right', 'right']
+    """
     if not names or values.dtype.kind not in "iu" or not len(values) or values.min() < 0 or values.max() >= len(names):
         return values
     return np.asarray(names, dtype=object)[values]
 
 
 def empty(label: Label) -> Refusal:
-    """Return the refusal of a label without a value."""
+    """Return the refusal of a label that has no value."""
     what = f"label {label.name} ({label.source}) holds nothing but NaN"
     return Refusal(Code.LABEL_EMPTY, what, "name another series in labels")
 

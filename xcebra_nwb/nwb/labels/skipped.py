@@ -1,4 +1,4 @@
-"""What ``auto`` does not take for behaviour, and why: nothing is left out without a word."""
+"""Say which series and columns ``auto`` does not take for labels, and why."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from xcebra_nwb.nwb.reading.series import columns, container, module
 EYES = {"EyeTracking", "PupilTracking"}
 MOST_AXES = 3  # a position in space; more columns are poses
 NEURAL_MODULES = {"ecephys", "ophys"}
-SHOWN = 5  # paths a line
+SHOWN = 5  # paths in one line
 
 
-def passed_over(file: NwbFile, mentioned: Collection[str]) -> list[str]:
-    """Return a line for every reason for which series and columns are not taken, with the first of their paths.
+def skipped_notes(file: NwbFile, mentioned: Collection[str]) -> list[str]:
+    """Return a line for each reason for which ``auto`` skips series and columns.
+
+    Each line has the first paths that the reason applies to.
 
     Args:
-        file: the file.
-        mentioned: paths that are taken, or of which something is said already.
+        file: The open file.
+        mentioned: Paths that are taken, or that another line explains.
     """
     reasons: dict[str, list[str]] = {}
     for path, group in file.series.items():
@@ -36,7 +38,12 @@ def passed_over(file: NwbFile, mentioned: Collection[str]) -> list[str]:
 
 
 def why_not(file: NwbFile, path: str) -> str:
-    """Return why ``auto`` does not take the series at ``path`` for a label."""
+    """Return why ``auto`` does not take a series for a label.
+
+    Args:
+        file: The open file.
+        path: Path of the series.
+    """
     group = file.series[path]
     if container(file, path) in EYES:
         return "eye or pupil tracking"
@@ -52,11 +59,15 @@ def why_not(file: NwbFile, path: str) -> str:
 
 
 def listed(paths: list[str]) -> str:
-    """Return the first paths, and how many there are more."""
+    """Return the first five paths, and the number of the others.
+
+    >>> listed(["/a", "/b"])
+    '/a, /b'
+    """
     more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
     return ", ".join(paths[:SHOWN]) + more
 
 
 def _neural(path: str, kind: str) -> bool:
-    """Whether a series is none of behaviour at all: activity that was, or was not, taken for neurons."""
+    """Return whether a series is neural data rather than behaviour."""
     return kind == "RoiResponseSeries" or module(path) in NEURAL_MODULES

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Choose and read the neural data in an NWB file, and select the units to keep."""

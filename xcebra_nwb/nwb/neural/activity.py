@@ -1,15 +1,21 @@
-"""Neural activity on the bin grid: what is known of every unit without the whole matrix, and the matrix at the end."""
+"""Bring neural activity onto the bins.
+
+The matrix of all units and bins may not fit into memory, so spikes stay times until some bins are asked for.
+"""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 from xcebra_nwb.core import activity, host_memory
 from xcebra_nwb.core.config.schema import Time
@@ -17,24 +23,31 @@ from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.nwb.bins import masks
 from xcebra_nwb.nwb.bins.grid import Grid
 from xcebra_nwb.nwb.bins.masks import Masks
-from xcebra_nwb.nwb.neural.on_demand import on_demand
 from xcebra_nwb.nwb.neural.population import ActivityKind, Population
 from xcebra_nwb.nwb.neural.sampled import Sampled
 
 NOT_COUNTED = -1  # n_spikes of a unit without spike times
 UNITS_AT_ONCE = 64  # binned together
-SHARE = 0.5  # of the free memory that means of samples may take
-SILENCE = 30.0  # s: no brain that is recorded is still for so long
-EXPECTED = 100  # spikes of all units in a stretch that is too silent
+SHARE = 0.5  # share of the free memory that means of samples may take
+SILENCE = 30.0  # s; no recorded brain is silent for so long
+EXPECTED = 100  # spikes expected from all units in a stretch that counts as silent
+
+Rows = Callable[[slice], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Activity:
-    """The units of all sources; ``table`` has a row per unit, ``observed`` each one's intervals, None where unknown.
+    """The activity of all units on the bins, from spike times or from samples.
 
-    Either ``spikes`` (sorted times per unit, s) or what was ``sampled`` is there. Spikes stay times until some bins are
-    asked for: the matrix of all may not fit into memory. ``silent`` (time,) marks bins in which nothing can have been
-    recorded, as no unit at all fires.
+    Attributes:
+        grid: The bins.
+        table: One row per unit.
+        kind: ``spikes``, ``rates`` or ``calcium``.
+        units: Unit of the values, such as ``count``.
+        observed: Observation intervals of each unit in s; None if they are unknown.
+        spikes: Sorted spike times of each unit in s; None for sampled activity.
+        sampled: Mean of the samples in each bin; None for spike times.
+        silent: True for bins in which no unit at all fires for so long that nothing was recorded, shape (time,).
     """
 
     grid: Grid
@@ -58,7 +71,7 @@ class Activity:
         )
 
     def take_out_unobserved(self, used: Masks) -> None:
-        """Take the bins out of ``used`` that were not observed in every unit."""
+        """Take bins out of ``used`` in which a unit was not observed."""
         if self.observed is not None:
             used.take_out("not observed (obs_intervals)", ~masks.observed_by_all(self.grid, self.observed))
         if self.silent is not None:
@@ -67,33 +80,52 @@ class Activity:
             used.take_out("neural data missing", self.sampled.missing())
 
     def coverage(self, usable: np.ndarray) -> np.ndarray:
-        """Return the share of the ``usable`` bins (time,) with neural data in which each unit was observed, (unit,)."""
+        """Return the fraction of usable bins in which each unit was observed.
+
+        Args:
+            usable: True for usable bins, shape (time,).
+
+        Returns:
+            The fraction of the usable bins with neural data, shape (unit,).
+        """
         shares = np.ones(len(self.table)) if self.sampled is None else self.sampled.coverage(usable)
         if self.observed is not None:
             shares = np.minimum(shares, masks.coverage(self.grid, self.observed, usable))
         return shares
 
     def spike_counts(self, bins: np.ndarray) -> np.ndarray:
-        """Return each unit's number of spikes in ``bins`` (time,) bool, (unit,); -1 where spikes are not known."""
+        """Return the number of spikes of each unit in ``bins``, shape (unit,).
+
+        It is -1 if spike times are unknown.
+
+        Args:
+            bins: True for the bins to count in, shape (time,).
+        """
         if self.spikes is None:
             return np.full(len(self.table), NOT_COUNTED, dtype=np.int64)
         return np.array([np.count_nonzero(bins[self.grid.bins(times)]) for times in self.spikes], dtype=np.int64)
 
     def varying(self, bins: np.ndarray) -> np.ndarray:
-        """Return which units (unit,), if sampled, are not the same in all ``bins`` (time,) bool."""
+        """Return which units vary over ``bins``, shape (unit,).
+
+        Only sampled units are checked; units with spike times count as varying.
+
+        Args:
+            bins: True for the bins to compare, shape (time,).
+        """
         return np.ones(len(self.table), dtype=bool) if self.sampled is None else self.sampled.varying(bins)
 
     def matrix(self) -> xr.Variable:
-        """Return the activity (time, unit), made when it is asked for.
+        """Return the activity (time, unit), computed only when values are read.
 
-        Counts are the smallest whole numbers that hold all of them, means of samples float32.
+        Counts have the smallest integer type that holds them all; means of samples are float32.
         """
         most = max((self.grid.most_events(times) for times in self.spikes or []), default=0)
         dtype = activity.count_type(most) if self.sampled is None else self.sampled.values.dtype
         return on_demand(("time", "unit"), (self.grid.count, len(self.table)), dtype, self._rows)
 
     def _rows(self, rows: slice) -> np.ndarray:
-        """The activity (time, unit) in some bins."""
+        """Return the activity (time, unit) in some bins."""
         if self.sampled is not None:
             return self.sampled.rows(rows)
         return _counts(self.grid.part(rows), self.spikes or [])
@@ -112,17 +144,19 @@ def _counts(grid: Grid, spikes: Sequence[np.ndarray]) -> np.ndarray:
 def binned(
     populations: list[Population], grid: Grid, time: Time, folder: Path | None = None, most: float | None = None
 ) -> Activity:
-    """Return the populations side by side on the grid: spike counts, or the mean of the samples in every bin.
+    """Return the activity of all sources on one grid of bins.
+
+    Spike times become counts, and samples become the mean in each bin.
 
     Args:
-        populations: of one kind.
-        grid: the bins.
-        time: what gaps are bridged.
-        folder: for a scratch file, where means of samples do not fit the memory; None: that of the system.
-        most: bytes that these may take; None: half of what is free.
+        populations: The sources, all of one kind and unit.
+        grid: The bins.
+        time: ``time`` of the config: which gaps are bridged.
+        folder: Folder for a scratch file if means of samples do not fit the memory; None for that of the system.
+        most: Bytes of memory that means of samples may take; None for half of the free memory.
 
     Raises:
-        UsageError: the sources differ in kind or unit.
+        UsageError: The sources differ in kind or unit.
     """
     if len({(population.kind, population.units) for population in populations}) > 1:
         listed = ", ".join(f"{p.path} ({p.kind}, {p.units})" for p in populations)
@@ -159,10 +193,10 @@ def _observed(populations: list[Population], grid: Grid) -> list[np.ndarray] | N
 
 
 def _silent(grid: Grid, spikes: Sequence[np.ndarray]) -> np.ndarray:
-    """The bins (time,) of stretches without a spike of anyone that are far too long to be chance.
+    """Return the bins of stretches without any spike that are too long for chance.
 
-    A hundred spikes are expected in each, and it lasts half a minute or more: a file that does not say when it was
-    observed says it so.
+    They last at least 30 s, and at least as long as 100 spikes take on average. Files that do not state when units
+    were observed show it in this way.
     """
     silent, total = np.ones(grid.count, dtype=bool), 0
     for times in spikes:
@@ -174,3 +208,39 @@ def _silent(grid: Grid, spikes: Sequence[np.ndarray]) -> np.ndarray:
     for start, stop in borders.reshape(-1, 2):
         silent[start:stop] = stop - start > longest
     return silent
+
+
+def on_demand(dims: tuple[str, str], shape: tuple[int, int], dtype: np.dtype, rows: Rows) -> xr.Variable:
+    """Return a variable whose values are computed when they are read.
+
+    As in a file that was opened, ``.values`` keeps all values, and reading a slice does not.
+
+    Args:
+        dims: Names of the dimensions.
+        shape: Lengths of the dimensions.
+        dtype: Type of the values.
+        rows: Computes the values (row, column) of a slice of rows.
+
+    >>> squares = on_demand(("row", "column"), (4, 1), np.dtype(int), lambda rows: np.arange(4)[rows, None] ** 2)
+    >>> squares[1:3].values.tolist()
+    [[1], [4]]
+    """
+    lazy: Any = indexing.LazilyIndexedArray(_OnDemand(shape, dtype, rows))
+    return xr.Variable(dims, indexing.MemoryCachedArray(indexing.CopyOnWriteArray(lazy)))
+
+
+class _OnDemand(BackendArray):
+    def __init__(self, shape: tuple[int, int], dtype: np.dtype, rows: Rows) -> None:
+        self.shape, self.dtype, self._rows = shape, dtype, rows
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._of)
+
+    def _of(self, key: tuple[int | slice, int | slice]) -> np.ndarray:
+        """Return the values at a slice, or a number, of rows and of columns."""
+        wanted = np.arange(self.shape[0])[key[0]]
+        if not wanted.size:
+            return np.empty((0, self.shape[1]), self.dtype)[:, key[1]]
+        first = int(wanted.min())
+        made = self._rows(slice(first, int(wanted.max()) + 1)).astype(self.dtype, copy=False)
+        return np.asarray(made[:, key[1]][wanted - first])

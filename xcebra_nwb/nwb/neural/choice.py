@@ -1,23 +1,32 @@
-"""Which neural data of a file are used: what the config names, or what ``auto`` finds and why."""
+"""Choose the neural data that the config names, or that ``auto`` picks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+import numpy as np
+
 from xcebra_nwb.core.config.schema import Neural
 from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.core.hdf5.scan import UNREADABLE
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.neural.readers import Candidate, Reader, readers
-from xcebra_nwb.nwb.neural.table_region import pointed_to
-from xcebra_nwb.nwb.reading.file import NwbFile, parent, unknown_path
+from xcebra_nwb.nwb.reading.file import NwbFile, dataset, name_of, parent, unknown_path
 from xcebra_nwb.nwb.reading.series import columns
+from xcebra_nwb.nwb.reading.values import numbers
 
 
 @dataclass(frozen=True)
 class Source:
-    """A neural source: the layout that reads it, what the config or ``auto`` calls it, and the objects it means."""
+    """A neural source, and the objects of the file that belong to it.
+
+    Attributes:
+        layout: Name of the reader that reads it.
+        path: Path in the config, or the path that ``auto`` picked; may hold ``*``.
+        paths: Paths of its objects.
+    """
 
     layout: str
     path: str
@@ -25,16 +34,20 @@ class Source:
 
 
 def candidates(file: NwbFile) -> list[Candidate]:
-    """Return every neural source that the file offers, in the order in which ``auto`` prefers them."""
+    """Return all neural sources of a file, those that ``auto`` prefers first."""
     return [candidate for entry in readers().values() for candidate in entry.find(file)]
 
 
 def choose(file: NwbFile, neural: Neural) -> tuple[list[Source], list[str]]:
-    """Return the sources to read, and why they were picked, in words.
+    """Return the neural sources to read, and the reasons for the choice.
+
+    Args:
+        file: The open file.
+        neural: ``neural`` of the config.
 
     Raises:
-        UsageError: a configured path is not in the file, or holds no neural data.
-        Refusal: ``auto`` finds nothing, or cannot tell which.
+        UsageError: A configured path is not in the file, or holds no neural data.
+        Refusal: ``auto`` finds no neural data, or several sources.
     """
     if neural.source == "auto":
         return _automatic(file)
@@ -43,16 +56,24 @@ def choose(file: NwbFile, neural: Neural) -> tuple[list[Source], list[str]]:
 
 
 def read(file: NwbFile, sources: list[Source], neural: Neural) -> list[Population]:
-    """Return the populations of ``sources``; the units' own columns are read only if the config may ask for them."""
+    """Return the units of each source.
+
+    Columns of the unit table are read only if the config has a query over them.
+
+    Args:
+        file: The open file.
+        sources: The sources to read.
+        neural: ``neural`` of the config.
+    """
     every = [readers()[source.layout].read(file, source.paths, bool(neural.where)) for source in sources]
     return [pointed_to(file, population, neural.rows) for population in every] if neural.rows else every
 
 
 def _automatic(file: NwbFile) -> tuple[list[Source], list[str]]:
-    found = candidates(file)
-    usable = [candidate for candidate in found if not candidate.refused]
+    every = candidates(file)
+    usable = [candidate for candidate in every if not candidate.refused]
     if not usable:
-        listed = "; ".join(f"{c.path} ({c.units} x {c.unit or 'no unit'}): {c.refused}" for c in found[:5])
+        listed = "; ".join(f"{c.path} ({c.units} x {c.unit or 'no unit'}): {c.refused}" for c in every[:5])
         raise Refusal(
             Code.NO_NEURONS,
             f"{file.path.name}: no neural data found" + (f"; not taken: {listed}" if listed else ""),
@@ -68,24 +89,35 @@ def _automatic(file: NwbFile) -> tuple[list[Source], list[str]]:
             f"{file.path.name}: several neural sources: {listed}",
             "name one in neural.source",
         )
-    others = ", ".join(candidate.path for candidate in found if candidate not in chosen)
+    others = ", ".join(candidate.path for candidate in every if candidate not in chosen)
     notes = [f"neural data: {c.path} ({c.units} units): {c.because}" for c in chosen]
     notes += [f"neural data not taken: {others}"] if others else []
     return [source for candidate in chosen for source in _configured(file, candidate.path)], notes
 
 
 def matching(file: NwbFile, path: str) -> list[str]:
-    """Return the objects that ``path`` means: with ``*`` the series it matches, else itself, if it is in the file."""
+    """Return the paths of the objects that a configured path means.
+
+    A path with ``*`` means the series that it matches. Another path means its own object, and nothing if it is not in
+    the file.
+
+    Args:
+        file: The open file.
+        path: The configured path.
+    """
     if not _is_pattern(path):
-        own = file.own_path(path)
-        return [own] if own in file.groups else []
+        canonical = file.canonical_path(path)
+        return [canonical] if canonical in file.groups else []
     matched = sorted(p for p in file.groups if fnmatchcase(p, path))
     series = file.series
     return [p for p in matched if p in series] or matched
 
 
 def _configured(file: NwbFile, path: str) -> list[Source]:
-    """The sources that a path means: all objects together if one layout reads them as a whole, else each by itself."""
+    """Return the sources that a path means.
+
+    The objects are one source if one layout reads them together, else each is a source.
+    """
     paths = matching(file, path)
     if not paths:
         raise unknown_path("neural.source", path, _known(file))
@@ -94,13 +126,15 @@ def _configured(file: NwbFile, path: str) -> list[Source]:
     together = _reader_of(file, paths)
     if together is not None:
         return [Source(together, path, paths)]
-    apart = [Source(layout, one, [one]) for one in paths if (layout := _reader_of(file, [one])) is not None]
-    if len(apart) < len(paths):
+    separate = [
+        Source(layout, single, [single]) for single in paths if (layout := _reader_of(file, [single])) is not None
+    ]
+    if len(separate) < len(paths):
         raise UsageError(
             f"neural.source: {path} is neither a table with spike times nor a numeric series",
             f"candidates: {', '.join(_known(file)) or 'none'}",
         )
-    return apart
+    return separate
 
 
 def _is_pattern(path: str) -> bool:
@@ -108,7 +142,7 @@ def _is_pattern(path: str) -> bool:
 
 
 def _only_series_inside(file: NwbFile, path: str) -> list[str]:
-    """The series of a container that holds just one, else the path itself."""
+    """Return the only series of a container that holds just one, else the path."""
     inside = [p for p in file.series if parent(p) == path]
     return inside if path not in file.series and len(inside) == 1 else [path]
 
@@ -119,6 +153,44 @@ def _reader_of(file: NwbFile, paths: list[str]) -> str | None:
 
 
 def _known(file: NwbFile) -> list[str]:
-    """Paths to suggest: the candidates, then every numeric series of more than one column."""
+    """Return paths to suggest: the candidates, then series of several columns."""
     series = [path for path, group in file.series.items() if columns(group) > 1]
     return list(dict.fromkeys([candidate.path for candidate in candidates(file)] + series))
+
+
+def pointed_to(file: NwbFile, population: Population, path: str) -> Population:
+    """Return the units that a table region points to.
+
+    Args:
+        file: The open file.
+        population: The units of the table.
+        path: Path of the table region.
+
+    Raises:
+        UsageError: There is no such object, or it points into another table.
+    """
+    holder = file.groups.get(parent(path))
+    region = dataset(holder, name_of(path)) if holder is not None and "/" in path else None
+    if region is None:
+        raise unknown_path("neural.rows", path, _regions(file))
+    target = _target(file, path)
+    if target != population.path:
+        raise UsageError(
+            f"neural.rows: {path} points into {target or 'no table'}, not into {population.path}",
+            "name neural.source too, or a region of its units",
+        )
+    return population.keep(np.isin(population.table["row"], numbers(region).astype(np.int64)))
+
+
+def _regions(file: NwbFile) -> list[str]:
+    """Return the paths of all table regions of the file."""
+    paths = [f"{path}/{name}" for path, group in file.groups.items() for name in group]
+    return [path for path in paths if _target(file, path)]
+
+
+def _target(file: NwbFile, path: str) -> str:
+    """Return the path of the table that a region points into, "" for none."""
+    try:
+        return str(file.referred(file.h5[path].attrs["table"]).name)
+    except UNREADABLE:
+        return ""

@@ -1,4 +1,4 @@
-"""Neural activity as a reader returns it: spike times of every unit, or samples of all units."""
+"""Hold the units of one neural source as a reader returns them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,18 @@ ActivityKind = Literal["spikes", "rates", "calcium"]
 
 @dataclass(frozen=True)
 class Population:
-    """The units of one neural source.
+    """The units of one neural source, with spike times or samples.
 
-    ``table`` has a row per unit: ``unit_id``, ``row`` (in the NWB table, or column of the series), ``region``, and the
-    source's own scalar columns where they were asked for. Either ``spikes`` (sorted, finite times per unit, s) or
-    ``samples`` (columns: units) is there. ``observed`` holds each unit's observation intervals, where the file says.
+    Attributes:
+        path: Path of the source.
+        kind: ``spikes``, ``rates`` or ``calcium``.
+        units: Unit of the values, such as ``count``.
+        table: One row per unit: ``unit_id``, ``row`` (of the NWB table, or column of the series), ``region``, and the
+            scalar columns of the source if they were asked for.
+        spikes: Spike times of each unit in s, finite and sorted; None for samples.
+        samples: Samples with one column per unit; None for spike times.
+        observed: Observation intervals of each unit in s, if the file has them.
+        notes: Changes that were made to the data, in words.
     """
 
     path: str
@@ -48,7 +55,10 @@ class Population:
 
     @property
     def times(self) -> np.ndarray:
-        """Times that tell when the source was recorded, s: of samples, of observation, or of many spikes."""
+        """Times in s that show when the source was recorded.
+
+        They are the times of samples, else the limits of observation, else up to a thousand spikes per unit.
+        """
         if self.samples is not None:
             return self.samples.times
         if self.observed is not None:
@@ -57,7 +67,7 @@ class Population:
 
     @property
     def range(self) -> tuple[float, float] | None:
-        """First and last time at which the source says anything, s; None where it holds nothing."""
+        """The first and the last time of the source in s; None if it is empty."""
         if self.samples is not None:
             return self.samples.range
         pieces = [merged(rows) for rows in self.observed] if self.observed is not None else self.spikes or []

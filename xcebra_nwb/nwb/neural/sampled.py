@@ -1,4 +1,4 @@
-"""Sampled activity on the bin grid, in memory or in a scratch file, and what is known of its columns."""
+"""Average sampled activity in bins, in memory or in a scratch file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ from xcebra_nwb.nwb.reading.series import Samples
 
 @dataclass(frozen=True)
 class Sampled:
-    """The mean of the samples in every bin; NaN where there are none."""
+    """The mean of the samples in each bin; NaN where there are none.
+
+    Attributes:
+        grid: The bins.
+        values: The means of all columns, shape (time, column), float32.
+        columns: The column of each unit that is kept, shape (unit,).
+    """
 
     grid: Grid
     values: np.ndarray  # (time, column) float32
@@ -25,7 +31,15 @@ class Sampled:
 
     @classmethod
     def of(cls, sources: Sequence[Samples], grid: Grid, max_gap: float, folder: Path, most: float) -> Sampled:
-        """Return ``sources`` side by side; over ``most`` bytes of it go to a scratch file, maybe in ``folder``."""
+        """Return the means of all sources side by side.
+
+        Args:
+            sources: Samples of each source.
+            grid: The bins.
+            max_gap: ``time.max_gap`` of the config in s.
+            folder: Folder for a scratch file.
+            most: Bytes of memory that the means may take; more go to the scratch file.
+        """
         columns = sum(source.values.shape[1] for source in sources)
         fill = partial(_fill, sources, grid, max_gap)
         values = filled("activity by bins", (grid.count, columns), np.float32, fill, folder, most)
@@ -40,7 +54,13 @@ class Sampled:
         return np.asarray(self.values[rows][:, self.columns])
 
     def coverage(self, usable: np.ndarray) -> np.ndarray:
-        """Return the share (unit,) of the ``usable`` bins with any neural data in which each unit has some."""
+        """Return the fraction of usable bins in which each unit has a value.
+
+        Bins in which no unit has a value do not count.
+
+        Args:
+            usable: True for usable bins, shape (time,).
+        """
         seen, any_seen = np.zeros(len(self.columns)), 0
         for values in self._blocks(usable):
             finite = np.isfinite(values)
@@ -49,16 +69,24 @@ class Sampled:
         return seen / max(any_seen, 1)
 
     def missing(self) -> np.ndarray:
-        """Return in which bins (time,) a unit is not known."""
+        """Return the bins in which a unit has no value, shape (time,)."""
         return np.concatenate([~np.isfinite(self.rows(rows)).all(axis=1) for rows in self._parts()])
 
     def means(self, bins: np.ndarray) -> np.ndarray:
-        """Return the mean (unit,) over ``bins`` (time,) bool, of which there are some."""
+        """Return the mean of each unit over ``bins``, shape (unit,).
+
+        Args:
+            bins: True for at least one bin, shape (time,).
+        """
         total = sum(values.sum(axis=0, dtype=np.float64) for values in self._blocks(bins))
         return np.asarray(total / bins.sum())
 
     def varying(self, bins: np.ndarray) -> np.ndarray:
-        """Return which units (unit,) are not the same in all ``bins`` (time,) bool."""
+        """Return which units vary over ``bins``, shape (unit,).
+
+        Args:
+            bins: True for the bins to compare, shape (time,).
+        """
         low, high = np.full(len(self.columns), np.inf), np.full(len(self.columns), -np.inf)
         for values in self._blocks(bins):
             low, high = np.minimum(low, values.min(axis=0)), np.maximum(high, values.max(axis=0))
@@ -68,7 +96,7 @@ class Sampled:
         return self.grid.parts(self.values.shape[1])
 
     def _blocks(self, bins: np.ndarray) -> Iterator[np.ndarray]:
-        """The activity (bin, unit) in ``bins`` (time,) bool, part by part; no part is empty."""
+        """Yield the activity (bin, unit) in ``bins``, part by part; no part is empty."""
         return (self.rows(rows)[bins[rows]] for rows in self._parts() if bins[rows].any())
 
 

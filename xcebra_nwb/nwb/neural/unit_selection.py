@@ -1,4 +1,4 @@
-"""Which units are worth keeping: observed long enough, picked by the config's query, and active."""
+"""Select units that were observed long enough, match the query, and are active."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ from xcebra_nwb.nwb.reading.intervals import select
 
 FEWEST_UNITS = 2
 REFRACTORY = 0.0015  # s
-PARTS = 100  # of the valid bins, in which a unit is present or not
+PARTS = 100  # parts of the valid bins, in each of which a unit is present or absent
 
 
-def worthwhile(activity: Activity, neural: Neural, base: Masks) -> tuple[Activity, list[str]]:
-    """Return the activity of the units to keep, and who was left out, in words.
+def select_units(activity: Activity, neural: Neural, base: Masks) -> tuple[Activity, list[str]]:
+    """Return the activity of the units to keep, and the reasons for dropping others.
 
     Args:
-        activity: all units.
-        neural: ``where``, ``min_spikes`` and ``min_coverage`` decide.
-        base: the bins that can be used as far as everything but the neural data goes.
+        activity: The activity of all units.
+        neural: ``neural`` of the config: ``where``, ``min_spikes`` and ``min_coverage`` decide.
+        base: The bins in use, before the neural data take out any.
+
+    Returns:
+        The activity of the units that are kept, and a line for each reason with the units dropped.
 
     Raises:
-        UsageError: the query does not work.
-        Refusal: fewer than two units are left.
+        UsageError: The query does not work.
+        Refusal: Fewer than two units are left.
     """
     notes: list[str] = []
     total = len(activity.table)
@@ -55,11 +58,18 @@ def worthwhile(activity: Activity, neural: Neural, base: Masks) -> tuple[Activit
 
 
 def described(activity: Activity, valid: np.ndarray) -> pd.DataFrame:
-    """Return the unit table with four computed columns; the file's own columns of their names become ``own_<name>``.
+    """Return the unit table with four computed columns.
 
-    Over the ``valid`` bins (time,): ``n_spikes``; ``rate``, Hz, or the mean of sampled values; ``isi_violations``, the
-    share of a unit's intervals between spikes that are shorter than 1.5 ms, over all its spikes; ``presence``, the
-    share of a hundred equal parts of the valid time in which a unit fires. The last two are NaN without spike times.
+    - ``n_spikes``: number of spikes in the valid bins
+    - ``rate``: rate in the valid bins in Hz, or the mean of sampled values
+    - ``isi_violations``: fraction of all intervals between a unit's spikes that are shorter than 1.5 ms
+    - ``presence``: fraction of a hundred equal parts of the valid time in which the unit fires
+
+    The last two are NaN without spike times. A column of the file with one of these names becomes ``own_<name>``.
+
+    Args:
+        activity: The activity of all units.
+        valid: True for valid bins, shape (time,).
     """
     computed = {
         "n_spikes": activity.spike_counts(valid),
@@ -80,7 +90,7 @@ def _drop(activity: Activity, keep: np.ndarray, notes: list[str], reason: str) -
 
 
 def _valid(activity: Activity, base: Masks) -> np.ndarray:
-    """The bins that can be used with these units, (time,)."""
+    """Return the bins that can be used with these units, shape (time,)."""
     used = base.copy()
     activity.take_out_unobserved(used)
     return used.valid
@@ -97,7 +107,7 @@ def _rates(activity: Activity, valid: np.ndarray) -> np.ndarray:
 def _isi_violations(activity: Activity) -> np.ndarray:
     if activity.spikes is None:
         return np.full(len(activity.table), np.nan)
-    return np.array([np.mean(np.diff(one) < REFRACTORY) if len(one) > 1 else 0.0 for one in activity.spikes])
+    return np.array([np.mean(np.diff(times) < REFRACTORY) if len(times) > 1 else 0.0 for times in activity.spikes])
 
 
 def _presence(activity: Activity, valid: np.ndarray) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""An NWB file, read by structure with h5py: broken cached specs and missing extensions do not matter to it."""
+"""Open NWB files by their structure, with h5py.
+
+Broken cached specifications and missing extensions do not matter, because the NWB schema is not used.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ import numpy as np
 
 from xcebra_nwb.core.errors import NotInFile, Refusal
 from xcebra_nwb.core.hdf5.bounds import MOST_NAME, MOST_TEXT
-from xcebra_nwb.core.hdf5.leads import Lead, address_of, holds_its_own
-from xcebra_nwb.core.hdf5.scan import UNREADABLE, Seen
+from xcebra_nwb.core.hdf5.leads import Lead, address_of, is_self_contained
+from xcebra_nwb.core.hdf5.scan import UNREADABLE, ScanResult
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading import foreign
 from xcebra_nwb.nwb.reading.foreign import Follow
-from xcebra_nwb.nwb.reading.source import Source, opened, place_of
+from xcebra_nwb.nwb.reading.source import Source, opened, source_name
 from xcebra_nwb.nwb.reading.values import check_readable
 from xcebra_nwb.nwb.reading.walk import identity_of, is_group, walk
 
@@ -31,44 +34,51 @@ RAW = {"ElectricalSeries", "SpikeEventSeries", "ImageSeries", "OpticalSeries", "
 class NwbFile:
     """An open NWB file.
 
-    ``place`` is the path or address that was given. ``groups`` holds every group outside /general by its path;
-    ``problems`` says, by path, what could not be read. ``seen`` is what a scan of an HDF5 file found.
+    Attributes:
+        source_name: The path or address that was given, as messages show it.
+        h5: The root of the file.
+        groups: Every group outside /general, by path.
+        problems: What could not be read and why, by path.
+        scan: Result of the scan of an HDF5 file.
     """
 
-    place: str
+    source_name: str
     h5: h5py.File
     groups: dict[str, h5py.Group]
     problems: dict[str, str]
-    seen: Seen | None = None
+    scan: ScanResult | None = None
 
     @property
     def path(self) -> PurePath:
-        """The place as a path, to take the file's name from."""
-        return PurePosixPath(self.place)
+        """The name of the source as a path, to take the file's name from."""
+        return PurePosixPath(self.source_name)
 
     @property
     def leads(self) -> tuple[Lead, ...]:
-        """What is read from other files."""
-        return self.seen.leads if self.seen is not None else ()
+        """The objects that are read from other files."""
+        return self.scan.leads if self.scan is not None else ()
 
     def referred(self, reference: Any) -> h5py.Group | h5py.Dataset:
         """Return the object that a reference leads to.
 
         Raises:
-            KeyError: no link leads to it, so that nobody has looked at it.
+            KeyError: No link leads to the object, so the scan has not checked it.
         """
         item = self.h5[reference]
-        if self.seen is not None and address_of(item) not in self.seen.addresses:
+        if self.scan is not None and address_of(item) not in self.scan.addresses:
             raise KeyError("a reference to what no link leads to")
         return item
 
     @cached_property
     def series(self) -> dict[str, h5py.Group]:
-        """Every time series with data in this file by path, without raw voltages and images."""
+        """Every time series with data by path, except raw voltages and images."""
         return {p: g for p, g in self.groups.items() if neurodata_type(g) not in RAW and _is_series(g)}
 
-    def own_path(self, path: str) -> str:
-        """Return the path by which ``groups`` knows the group at ``path``, which may lead over links; else ``path``."""
+    def canonical_path(self, path: str) -> str:
+        """Return the path by which ``groups`` knows the group at ``path``.
+
+        Links are resolved. A path that leads to no group is returned as it is.
+        """
         if path in self.groups:
             return path
         try:
@@ -79,66 +89,73 @@ class NwbFile:
         return next((p for p, group in self.groups.items() if linked and identity_of(group) == linked), path)
 
     def scalar(self, path: str) -> str:
-        """Return the text of the scalar dataset at ``path``, "" where there is none in this file itself."""
+        """Return the text of a scalar dataset, "" if this file has none at ``path``."""
         try:
-            return first_text(self.h5[path]) if path in self.h5 and self.is_its_own(path) else ""
+            return first_text(self.h5[path]) if path in self.h5 and self.is_stored_here(path) else ""
         except UNREADABLE:
             return ""
 
-    def is_its_own(self, path: str) -> bool:
-        """Return whether nothing of what stands at ``path`` is read from another file."""
-        return not self.leads or holds_its_own(self.h5, path)
+    def is_stored_here(self, path: str) -> bool:
+        """Return whether the object at ``path`` uses no data from another file."""
+        return not self.leads or is_self_contained(self.h5, path)
 
 
 @contextmanager
 def open_nwb(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[NwbFile]:
-    """Yield the NWB file at a path, at an ``http(s)://`` address, or in an open binary file, for reading.
+    """Yield an NWB file, open for reading.
 
     Args:
-        source: the file.
-        follow: where that is followed which leads into other files; out of an address or an open file nothing is.
+        source: Path, ``http(s)://`` address or open binary file.
+        follow: Which links into other files are followed; none is from an address or an open file.
 
     Raises:
-        UsageError: there is no such file.
-        Failure: an address does not answer.
-        Refusal: not HDF5, truncated or damaged, not NWB, NWB 1.x, or not read from itself alone.
+        UsageError: There is no such file.
+        Failure: An address does not answer.
+        Refusal: The file is not HDF5 or Zarr, damaged, not NWB, NWB 1.x, or needs other files that are not followed.
     """
-    place = place_of(source)
+    name = source_name(source)
     with opened(source, follow) as h5:
-        seen = foreign.look(h5, place, foreign.own_path(source), follow) if isinstance(h5, h5py.Group) else None
-        _check_version(place, h5)
+        scan = foreign.look(h5, name, foreign.local_path(source), follow) if isinstance(h5, h5py.Group) else None
+        _check_version(name, h5)
         groups, problems = walk(h5)
         try:
-            yield NwbFile(place, h5, groups, problems, seen)
-        except (OSError, RuntimeError) as error:  # what HDF5 raises when data that are asked for cannot be read
+            yield NwbFile(name, h5, groups, problems, scan)
+        except (OSError, RuntimeError) as error:  # HDF5 raises these when it cannot read data
             raise Refusal(
-                Code.DAMAGED, f"{place}: damaged: {error}", "download or copy it again, or name other data"
+                Code.DAMAGED, f"{name}: damaged: {error}", "download or copy it again, or name other data"
             ) from error
 
 
-def _check_version(place: str, h5: h5py.File) -> None:
+def _check_version(name: str, h5: h5py.File) -> None:
     try:
         version = text(h5.attrs["nwb_version"] if "nwb_version" in h5.attrs else h5["nwb_version"][()])
     except UNREADABLE:
         raise Refusal(
-            Code.NOT_NWB, f"{place}: not an NWB file: HDF5 without nwb_version", "give a file in the NWB format"
+            Code.NOT_NWB, f"{name}: not an NWB file: HDF5 without nwb_version", "give a file in the NWB format"
         ) from None
     number = version.removeprefix("NWB-")
     if version.upper().removeprefix("NWB-").startswith(("0.", "1.")):
         raise Refusal(
             Code.NWB_1,
-            f"{place}: NWB {number} is too old: version 2 is read",
+            f"{name}: NWB {number} is too old: version 2 is read",
             "convert it to NWB 2 (MatNWB or pynwb)",
         )
     kind = neurodata_type(h5)
     if kind not in {"NWBFile", ""}:
-        raise Refusal(Code.NOT_NWB, f"{place}: not an NWB file: its root is a {kind}", "give a file in the NWB format")
+        raise Refusal(Code.NOT_NWB, f"{name}: not an NWB file: its root is a {kind}", "give a file in the NWB format")
 
 
 def text(value: Any) -> str:
-    """Return a text read from a file (bytes, str, or an array of one of them) as ``str`` that can be stored again.
+    """Return a text from a file as ``str``.
 
-    What lies beyond the first :data:`.bounds.MOST_TEXT` characters is cut off.
+    Text beyond the first :data:`.bounds.MOST_TEXT` characters is cut off. Characters that no file can store are
+    replaced.
+
+    Args:
+        value: bytes, str, or an array whose first element is one of them.
+
+    >>> text(b"CA1"), text(np.array(["left", "right"]))
+    ('CA1', 'left')
     """
     if isinstance(value, np.ndarray):
         value = value.reshape(-1)[0] if value.size else ""
@@ -156,7 +173,7 @@ def first_text(data: h5py.Dataset) -> str:
 
 
 def attribute(item: h5py.Group | h5py.Dataset, name: str) -> str:
-    """Return the attribute ``name`` as text, "" where there is none or it cannot be read."""
+    """Return an attribute as text, "" if it is missing or unreadable."""
     try:
         return text(item.attrs[name]) if name in item.attrs else ""
     except UNREADABLE:
@@ -164,12 +181,12 @@ def attribute(item: h5py.Group | h5py.Dataset, name: str) -> str:
 
 
 def neurodata_type(item: h5py.Group | h5py.Dataset) -> str:
-    """Return the name of the NWB type of an object, "" where it has none."""
+    """Return the name of the NWB type of an object, "" if it has none."""
     return attribute(item, "neurodata_type")
 
 
 def dataset(group: h5py.Group, name: str) -> h5py.Dataset | None:
-    """Return the dataset ``name`` of ``group``; None where there is none that holds values or can be read."""
+    """Return the dataset ``name`` of a group, None if there is none with values."""
     try:
         item = group[name]
     except UNREADABLE:
@@ -178,7 +195,7 @@ def dataset(group: h5py.Group, name: str) -> h5py.Dataset | None:
 
 
 def _is_series(group: h5py.Group) -> bool:
-    """Any group with ``data`` and either ``timestamps`` or ``starting_time`` is a time series."""
+    """Return whether a group has data and either timestamps or a starting time."""
     data = dataset(group, "data")
     if data is None or not data.shape:
         return False
@@ -186,17 +203,34 @@ def _is_series(group: h5py.Group) -> bool:
 
 
 def parent(path: str) -> str:
-    """Return the path of the group that holds ``path``."""
+    """Return the path of the group that holds ``path``.
+
+    >>> parent("/units/spike_times")
+    '/units'
+    """
     return path.rsplit("/", 1)[0]
 
 
 def name_of(path: str) -> str:
-    """Return the last part of ``path``."""
+    """Return the last part of a path.
+
+    >>> name_of("/units/spike_times")
+    'spike_times'
+    """
     return path.rsplit("/", 1)[1]
 
 
 def unknown_path(key: str, path: str, candidates: Iterable[str]) -> NotInFile:
-    """Return the error for a configured ``path`` that the file does not hold, with the candidates, nearest first."""
+    """Return the error for a configured path that is not in the file.
+
+    Args:
+        key: Key of the config that holds the path.
+        path: The configured path.
+        candidates: Paths that would be possible; the most similar ones are shown first.
+
+    >>> print(unknown_path("neural.source", "/unit", ["/units"]).message)
+    neural.source: no /unit in the file
+    """
     known = list(dict.fromkeys(candidates))
     near = difflib.get_close_matches(path, known, n=len(known) or 1, cutoff=0.0)
     shown = ", ".join(near[:8]) + (f" and {len(near) - 8} more" if len(near) > 8 else "")

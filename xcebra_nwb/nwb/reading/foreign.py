@@ -1,7 +1,7 @@
-"""A file reads itself only: what of it leads into other files, and where that is followed.
+"""Decide which links from a file into other files are followed.
 
-Nowhere in a stranger's file. In a local one into the folder that the file lies in, and everywhere for a user who says
-so. What is followed is scanned like the file itself, and may lead no further than the file may.
+None is followed from an address or an open file. From a local file, links into its own folder are followed, and all
+links if the user asks for it. A file that is followed is scanned like the first one, and its links obey the same rule.
 """
 
 from __future__ import annotations
@@ -15,77 +15,85 @@ from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.bounds import MOST_FILES, MOST_NAME
 from xcebra_nwb.core.hdf5.filters import forget_plugin_folders
 from xcebra_nwb.core.hdf5.leads import Follow, Kind, Lead
-from xcebra_nwb.core.hdf5.scan import Scan, Seen, check_alone, refused
+from xcebra_nwb.core.hdf5.scan import Scan, ScanResult, check_self_contained, refused
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.nwb.reading.source import Source, is_remote, opened, place_of
+from xcebra_nwb.nwb.reading.source import Source, is_remote, opened, source_name
 
 # Where HDF5 looks for other files before it looks beside the file that names them.
 PREFIXES = {Kind.LINK: "HDF5_EXT_PREFIX", Kind.VIRTUAL: "HDF5_VDS_PREFIX", Kind.STORAGE: "HDF5_EXTFILE_PREFIX"}
-VARIABLE = "XCEBRA_NWB_FOLLOW_LINKS"  # of the environment: the user's word, never a file's or a config's
-UNPRINTABLE = {"\0", "\ufffd"}  # what stands in the name of a file that is not told as it is
-MOVING = (("proc",), ("dev",))  # folders of the root whose names mean another file at another time
-PATTERN = "%"  # what begins a number to fill in, in the name of a virtual dataset's source
+VARIABLE = "XCEBRA_NWB_FOLLOW_LINKS"  # environment variable; only the user may set it, no file or config
+UNPRINTABLE = {"\0", "\ufffd"}  # characters of a file name that could not be read correctly
+MOVING = (("proc",), ("dev",))  # folders in which a name can mean different files at different times
+PATTERN = "%"  # starts a number that HDF5 fills into the name of a virtual dataset's source
 
 
-def look(h5: h5py.File, place: str, own: Path | None, follow: Follow) -> Seen:
-    """Return what there is in an open file; all of it that leads elsewhere may be followed.
+def look(h5: h5py.File, name: str, path: Path | None, follow: Follow) -> ScanResult:
+    """Return the scan of an open file, if all links out of it may be followed.
 
     Args:
-        h5: the file.
-        place: what messages call it.
-        own: its path; None for one that has none here, of which nothing is followed.
-        follow: where to.
+        h5: The file.
+        name: Name of the file in messages.
+        path: Path of the file on this machine; None if it has none.
+        follow: Which links are followed.
 
     Raises:
-        Refusal: something leads where it is not followed, or :mod:`xcebra_nwb.core.hdf5.scan` refuses the file.
+        Refusal: A link may not be followed, or :mod:`xcebra_nwb.core.hdf5.scan` refuses the file.
     """
-    if own is None or follow is Follow.NOWHERE:
-        return check_alone(h5, place)
+    if path is None or follow is Follow.NOWHERE:
+        return check_self_contained(h5, name)
     forget_plugin_folders()
     scan = Scan()
-    seen = scan.of(h5, place)
+    result = scan.of(h5, name)
     if follow is Follow.FOLDER:
-        _check_folder(scan, place, seen.leads, own)
-    return seen
+        _check_folder(scan, name, result.leads, path)
+    return result
 
 
-def own_path(source: Source) -> Path | None:
-    """Return the path of a recording on this machine; None for an address or an open file."""
+def local_path(source: Source) -> Path | None:
+    """Return the path of a recording on this machine, None if it has none."""
     return Path(source) if isinstance(source, Path | str) and not is_remote(source) else None
 
 
 def followed(source: Source, follow: Follow) -> tuple[Lead, ...]:
-    """Return what of a recording is read from other files, which those that are not HDF5 have none of.
+    """Return the objects of a recording that are read from other files.
+
+    A recording in Zarr has none.
+
+    Args:
+        source: Path, address or open binary file of the recording.
+        follow: Which links are followed.
 
     Raises:
-        Refusal: something leads where it is not followed.
+        Refusal: A link may not be followed.
     """
     try:
         with opened(source, follow) as h5:
-            return look(h5, place_of(source), own_path(source), follow).leads if isinstance(h5, h5py.Group) else ()
+            return look(h5, source_name(source), local_path(source), follow).leads if isinstance(h5, h5py.Group) else ()
     except Refusal as refusal:
-        if refusal.code is Code.NOT_NWB:  # whoever goes on to read it says so
+        if refusal.code is Code.NOT_NWB:  # opening the file for reading will report that
             return ()
         raise
 
 
-def _check_folder(scan: Scan, place: str, found: tuple[Lead, ...], own: Path) -> None:
-    """Refuse what leads out of the folder of ``own``, directly or through what it leads to."""
-    folder = Path(os.path.realpath(own)).parent
-    pending, seen = [(lead, own) for lead in found], {os.path.realpath(own)}
+def _check_folder(scan: Scan, name: str, leads: tuple[Lead, ...], path: Path) -> None:
+    """Refuse links out of the folder of ``path``, also from files that it leads to."""
+    folder = Path(os.path.realpath(path)).parent
+    pending, seen = [(lead, path) for lead in leads], {os.path.realpath(path)}
     while pending:
         lead, holder = pending.pop()
         target = _target(lead, holder)
         if target is None or not Path(os.path.realpath(target)).is_relative_to(folder):
-            raise refused(place, lead, "copy it beside the file, or give --follow-links if you trust the file")
+            raise refused(name, lead, "copy it beside the file, or give --follow-links if you trust the file")
         if os.path.realpath(target) not in seen and lead.kind is not Kind.STORAGE and _is_hdf5(target):
             seen.add(os.path.realpath(target))
             if len(seen) > MOST_FILES:
-                raise refused(place, lead, f"it is one of more than {MOST_FILES} files")
+                raise refused(name, lead, f"it is one of more than {MOST_FILES} files")
             further = _leads_of(scan, target)
-            if lead.kind is Kind.VIRTUAL and any(one.kind is Kind.VIRTUAL for one in further):
-                raise refused(place, lead, "it is put together itself, which may have no end: copy its values")
-            pending += [(one, target) for one in further]
+            if lead.kind is Kind.VIRTUAL and any(next_lead.kind is Kind.VIRTUAL for next_lead in further):
+                raise refused(
+                    name, lead, "it is a virtual dataset itself, and such chains can be endless: copy its values"
+                )
+            pending += [(next_lead, target) for next_lead in further]
 
 
 def _leads_of(scan: Scan, path: Path) -> tuple[Lead, ...]:
@@ -97,7 +105,7 @@ def _leads_of(scan: Scan, path: Path) -> tuple[Lead, ...]:
 
 
 def _target(lead: Lead, holder: Path) -> Path | None:
-    """Which file HDF5 takes; None where that cannot be told."""
+    """Return the file that HDF5 would open, None if that is uncertain."""
     unclear = (
         UNPRINTABLE.intersection(lead.target)
         or len(lead.target) > MOST_NAME
@@ -110,10 +118,10 @@ def _target(lead: Lead, holder: Path) -> Path | None:
         return None
     if lead.kind is Kind.STORAGE:
         return Path.cwd() / named
-    left = Path(named.name) if named.is_absolute() else named  # what HDF5 looks for where an absolute name fails
+    left = Path(named.name) if named.is_absolute() else named  # HDF5 tries this if the absolute path fails
     beside, really = holder.absolute().parent, Path(os.path.realpath(holder)).parent
-    places = [beside / named, beside / left, Path.cwd() / left, really / left]
-    return next((place for place in places if _is_hdf5(place)), places[0])
+    candidates = [beside / named, beside / left, Path.cwd() / left, really / left]
+    return next((path for path in candidates if _is_hdf5(path)), candidates[0])
 
 
 def _is_hdf5(path: Path) -> bool:

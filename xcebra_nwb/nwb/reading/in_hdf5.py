@@ -1,15 +1,16 @@
-"""What pynwb may see of a recording: an HDF5 file that is read from itself alone.
+"""Give pynwb an HDF5 file that needs no other files.
 
-A recording in Zarr becomes a small one, so that nothing is unpickled, and so does one that is kept in several files:
-pynwb would follow every link, and copy what it leads to. Of the latter nothing is carried that stands in another file.
+pynwb would follow every link and copy its target, and hdmf-zarr would unpickle data. A recording in Zarr, or in
+several files, is therefore copied into a small HDF5 file first.
 
-It carries who and what was recorded, the units and the tables of intervals. Series, devices and electrodes stay behind,
-and so do columns of references, which hdmf-zarr pickles.
+The copy has the identity of the recording, the units and the tables of intervals. It lacks series, devices, electrodes
+and columns of references, and everything that is stored in another file.
 """
 
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -30,8 +31,7 @@ from xcebra_nwb.nwb.reading import file as nwb
 from xcebra_nwb.nwb.reading.file import open_nwb
 from xcebra_nwb.nwb.reading.foreign import Follow, followed
 from xcebra_nwb.nwb.reading.intervals import interval_tables
-from xcebra_nwb.nwb.reading.quiet import quiet
-from xcebra_nwb.nwb.reading.source import Source, is_zarr, place_of
+from xcebra_nwb.nwb.reading.source import Source, is_zarr, source_name
 from xcebra_nwb.nwb.reading.table import bounds, column_names, length, read_column, scalar_columns
 from xcebra_nwb.nwb.reading.values import numbers, values
 
@@ -46,17 +46,31 @@ NAMED_TABLES = ("epochs", "trials", "invalid_times")
 
 
 @contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the warnings of pynwb and hdmf about faults in a recording.
+
+    The command ``check`` lists these faults.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"(pynwb|hdmf)\b")
+        yield
+
+
+@contextmanager
 def in_hdf5(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[Source]:
-    """Yield ``source`` itself if it is one HDF5 file, else the path of what is carried, which is deleted afterwards.
+    """Yield ``source`` if it is one HDF5 file, else the path of a temporary copy.
+
+    Args:
+        source: Path, address or open binary file of the recording.
+        follow: Which links into other files are followed.
 
     Raises:
-        Refusal: something leads where it is not followed (see :func:`xcebra_nwb.nwb.reading.file.open_nwb`), or what is
-            carried is damaged or missing, such as the time when the recording started.
+        Refusal: A link may not be followed, or the copy would lack something such as the start of the recording.
     """
     if not (is_zarr(source) or followed(source, follow)):
         yield source
         return
-    name = PurePosixPath(place_of(source)).name.partition(".nwb")[0]
+    name = PurePosixPath(source_name(source)).name.partition(".nwb")[0]
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / f"{name}.nwb"
         _carry(source, target, follow)
@@ -70,14 +84,14 @@ def _carry(source: Source, target: Path, follow: Follow) -> None:
         except XcebraError:
             raise
         except Exception as error:  # pynwb refuses values in many ways
-            problem = f"{file.place}: results cannot be written beside it: {' '.join(str(error).split())[:300]}"
-            raise Refusal(Code.UNREADABLE_LAYOUT, problem, "mend it, or convert it to HDF5") from error
+            problem = f"{file.source_name}: results cannot be written beside it: {' '.join(str(error).split())[:300]}"
+            raise Refusal(Code.UNREADABLE_LAYOUT, problem, "correct it, or convert it to HDF5") from error
 
 
 def _carried(file: nwb.NwbFile) -> NWBFile:
-    found = {PurePosixPath(path): table for path, table in interval_tables(file).items() if file.is_its_own(path)}
-    tables = {p.name: _table(TimeIntervals, p.name, t) for p, t in found.items() if str(p.parent) == "/intervals"}
-    units = file.groups.get("/units") if file.is_its_own("/units") else None
+    stored = {PurePosixPath(path): table for path, table in interval_tables(file).items() if file.is_stored_here(path)}
+    tables = {p.name: _table(TimeIntervals, p.name, t) for p, t in stored.items() if str(p.parent) == "/intervals"}
+    units = file.groups.get("/units") if file.is_stored_here("/units") else None
     return NWBFile(
         session_description=file.scalar("/session_description") or "not described",
         identifier=file.scalar("/identifier"),
@@ -96,27 +110,27 @@ def _moment(file: nwb.NwbFile, path: str) -> datetime:
     try:
         return datetime.fromisoformat(file.scalar(path))
     except ValueError:
-        problem = f"{file.place}: {path} is no date: {file.scalar(path)!r}"
-        raise Refusal(Code.UNREADABLE_LAYOUT, problem, "mend it, or convert the recording to HDF5") from None
+        problem = f"{file.source_name}: {path} is no date: {file.scalar(path)!r}"
+        raise Refusal(Code.UNREADABLE_LAYOUT, problem, "correct it, or convert the recording to HDF5") from None
 
 
 def _subject(file: nwb.NwbFile) -> Subject | None:
-    place = "/general/subject"
-    if place not in file.h5:
+    path = "/general/subject"
+    if path not in file.h5:
         return None
-    born = f"{place}/date_of_birth"
-    known = {name: file.scalar(f"{place}/{name}") or None for name in SUBJECT}
+    born = f"{path}/date_of_birth"
+    known = {name: file.scalar(f"{path}/{name}") or None for name in SUBJECT}
     return Subject(**known, date_of_birth=_moment(file, born) if file.scalar(born) else None)
 
 
 def _list(file: nwb.NwbFile, path: str) -> list[str] | None:
-    if path not in file.h5 or not file.is_its_own(path):
+    if path not in file.h5 or not file.is_stored_here(path):
         return None
     return [str(text) for text in values(file.h5[path]).reshape(-1)]
 
 
 def _table(kind: type[DynamicTable], name: str, table: h5py.Group) -> DynamicTable:
-    """The columns of one value a row, and the ragged ones of times."""
+    """Return the columns with one value per row, and the ragged ones of times."""
     columns = [_column(table, column, _plain(table, column)) for column in scalar_columns(table)]
     for column in sorted({*RAGGED} & {*column_names(table)}):
         ends = bounds(table, column)
@@ -133,9 +147,9 @@ def _column(table: h5py.Group, name: str, data: Any) -> VectorData:
 
 
 def _plain(table: h5py.Group, column: str) -> Any:
-    """Texts as a list: pynwb writes no arrays of them."""
-    found = read_column(table, column)
-    return found if found.dtype.kind in "iufb" else [str(text) for text in found]
+    """Return texts as a list, because pynwb writes no arrays of them."""
+    column_values = read_column(table, column)
+    return column_values if column_values.dtype.kind in "iufb" else [str(text) for text in column_values]
 
 
 def _description(item: h5py.Group | h5py.Dataset) -> str:

@@ -1,4 +1,4 @@
-"""Tables of time intervals: trials, epochs, invalid times, and any other with start and stop times."""
+"""Read tables of time intervals, such as trials, epochs and invalid times."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ INVALID = "/intervals/invalid_times"
 
 
 def interval_tables(file: NwbFile) -> dict[str, h5py.Group]:
-    """Return every table of intervals of the file by path."""
+    """Return every table of intervals of a file, by path."""
     return {path: group for path, group in file.groups.items() if is_intervals(group)}
 
 
 def is_intervals(group: h5py.Group) -> bool:
-    """Return whether ``group`` is a table with a start and a stop time per row."""
+    """Return whether a group is a table with a start and a stop time per row."""
     start, stop = dataset(group, "start_time"), dataset(group, "stop_time")
     if start is None or stop is None or neurodata_type(group) == "Units":
         return False
@@ -32,17 +32,27 @@ def is_intervals(group: h5py.Group) -> bool:
 
 
 def read_intervals(table: h5py.Group) -> np.ndarray:
-    """Return the start and stop time of every row, (row, 2) float64, as they stand in the file."""
+    """Return the start and stop of each row in s, as stored, shape (row, 2)."""
     return np.stack([numbers(table[name]) for name in ("start_time", "stop_time")], axis=1)
 
 
 def proper(intervals: np.ndarray) -> np.ndarray:
-    """Return which rows (row,) have finite times in the right order."""
+    """Return which rows have finite times in the right order, shape (row,).
+
+    >>> proper(np.array([[0.0, 1.0], [2.0, 1.0], [np.nan, 3.0]])).tolist()
+    [True, False, False]
+    """
     return np.isfinite(intervals).all(axis=1) & (intervals[:, 1] >= intervals[:, 0])
 
 
 def merged(intervals: np.ndarray) -> np.ndarray:
-    """Return the union of intervals as sorted, disjoint ones, (interval, 2); improper rows are dropped."""
+    """Return the union of intervals as sorted, disjoint ones, shape (interval, 2).
+
+    Rows without finite times in the right order are dropped.
+
+    >>> merged(np.array([[2.0, 3.0], [0.0, 1.0], [0.5, 2.0]])).tolist()
+    [[0.0, 3.0]]
+    """
     intervals = intervals[proper(intervals)]
     if not len(intervals):
         return intervals
@@ -54,10 +64,17 @@ def merged(intervals: np.ndarray) -> np.ndarray:
 
 
 def within_intervals(file: NwbFile, within: str | tuple[float, float] | None) -> np.ndarray | None:
-    """Return the times that ``time.within`` allows as disjoint intervals, (interval, 2); None for all.
+    """Return the intervals that ``time.within`` allows, None for all times.
+
+    Args:
+        file: The open file.
+        within: ``time.within`` of the config: start and stop in s, or a table and a query over its rows.
+
+    Returns:
+        Disjoint intervals in s, shape (interval, 2).
 
     Raises:
-        UsageError: no such table, or a query that does not work, with what there is.
+        UsageError: There is no such table, or the query does not work or selects no row.
     """
     if within is None:
         return None
@@ -79,10 +96,18 @@ def within_intervals(file: NwbFile, within: str | tuple[float, float] | None) ->
 
 
 def select(frame: pd.DataFrame, query: str, key: str) -> np.ndarray:
-    """Return which rows (row,) of ``frame`` a query picks (:mod:`xcebra_nwb.nwb.reading.query`).
+    """Return which rows of a table a query selects, shape (row,).
+
+    Args:
+        frame: The table.
+        query: The query (:mod:`xcebra_nwb.nwb.reading.query`).
+        key: Key of the config that holds the query, for errors.
 
     Raises:
-        UsageError: the query, which the config has at ``key``, cannot be read or does not fit the columns.
+        UsageError: The query cannot be read, or does not fit the columns.
+
+    >>> select(pd.DataFrame({"side": ["left", "right"]}), "side == 'left'", "time.within").tolist()
+    [True, False]
     """
     columns = {str(name): frame[name].to_numpy() for name in frame.columns}
     try:

@@ -1,9 +1,9 @@
-"""Queries that choose rows of a table. A query compares; nothing that it says can run.
+"""Select rows of a table by a query, without running anything that it says.
 
-A query holds comparisons (``== != < <= > >= in``, ``not in``), ``and``, ``or``, ``not`` (also ``& | ~``), parentheses,
-sums and products, numbers, texts in quotes, ``True`` and ``False``, lists of such values in brackets, and names of
-columns, which stand in backticks where they are no plain names. ``index`` is the number of a row where no column is
-called so. There are no attributes and no calls. A value that is not a number equals nothing, not even itself.
+A query may contain comparisons (``== != < <= > >= in``, ``not in``), ``and``, ``or``, ``not`` (also ``& | ~``),
+parentheses, sums, products, numbers, texts in quotes, ``True``, ``False``, lists of such values in brackets, and names
+of columns. A name that is no plain word stands in backticks. ``index`` is the number of the row, unless a column has
+that name. Attributes and calls are not allowed. NaN equals nothing, not even itself.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ KINDS = {"b": "truth values", "i": "numbers", "u": "numbers", "f": "numbers"}
 
 
 class QueryError(ValueError):
-    """What is wrong with a query, and where; ``position`` counts characters from 0."""
+    """An error in a query; ``position`` is the character, counted from 0."""
 
     def __init__(self, problem: str, position: int) -> None:
         self.position = position
@@ -53,19 +53,25 @@ class QueryError(ValueError):
 
 
 def rows_where(query: str, columns: Mapping[str, np.ndarray], rows: int) -> np.ndarray:
-    """Return which rows (row,) of a table a query picks.
+    """Return which rows of a table a query selects, shape (row,).
 
     Args:
-        query: what the rows must be, see the module.
-        columns: the values of every column, (row,) each: numbers, truth values or texts.
-        rows: how many rows the table has.
+        query: The query, as the module describes it.
+        columns: Values of each column, shape (row,): numbers, truth values or texts.
+        rows: Number of rows of the table.
 
     Raises:
-        QueryError: the query cannot be read, or does not fit the columns.
+        QueryError: The query cannot be read, or does not fit the columns.
+
+    >>> columns = {"quality": np.array(["good", "bad", "good"]), "snr": np.array([3.0, 9.0, 1.0])}
+    >>> rows_where("quality == 'good' and snr > 2", columns, 3).tolist()
+    [True, False, False]
+    >>> rows_where("snr in [1, 9]", columns, 3).tolist()
+    [False, True, True]
     """
     if len(query) > LONGEST:
         raise QueryError(f"a query of {len(query)} characters; at most {LONGEST} are read", LONGEST)
-    with np.errstate(all="ignore"):  # what cannot be computed is NaN, and equals nothing
+    with np.errstate(all="ignore"):  # an invalid operation gives NaN, which equals nothing
         picked = _Reader(_tokens(query), columns, rows).whole()
     return np.broadcast_to(picked, rows).copy()
 
@@ -92,34 +98,42 @@ def _tokens(query: str) -> list[_Token]:
 
 def _after_blanks(query: str, position: int) -> int:
     blank = BLANK.match(query, position)
-    assert blank is not None  # it matches nothing, too
+    assert blank is not None  # the pattern also matches the empty text
     return blank.end()
 
 
 def _token(match: re.Match[str]) -> _Token:
-    said, position, shown = match.group(), match.start(), repr(match.group()[:40])
+    word_text, position, shown = match.group(), match.start(), repr(match.group()[:40])
     kind = match.lastgroup
     if kind == "number":
-        return _Token("value", int(said) if said.isdigit() and len(said) < 19 else float(said), position, shown)
+        return _Token(
+            "value",
+            int(word_text) if word_text.isdigit() and len(word_text) < 19 else float(word_text),
+            position,
+            shown,
+        )
     if kind == "text":
-        return _Token("value", ESCAPED.sub(r"\1", said[1:-1]), position, shown)
+        return _Token("value", ESCAPED.sub(r"\1", word_text[1:-1]), position, shown)
     if kind == "quoted":
         return _Token("column", match["quoted"], position, shown)
-    word = SYNONYMS.get(said, said)
+    word = SYNONYMS.get(word_text, word_text)
     if word in {"True", "False"}:
         return _Token("value", word == "True", position, shown)
-    return _Token("column" if kind == "name" and word not in WORDS else word, said, position, shown)
+    return _Token("column" if kind == "name" and word not in WORDS else word, word_text, position, shown)
 
 
 class _Reader:
-    """Reads a query once, from the left to the right, and computes what it says; a method for each rank of signs."""
+    """Parses a query once, from left to right, and computes its result.
+
+    There is one method for each precedence of operators.
+    """
 
     def __init__(self, tokens: list[_Token], columns: Mapping[str, np.ndarray], rows: int) -> None:
         self._tokens, self._columns, self._rows = tokens, columns, rows
         self._next, self._depth = 0, 0
 
     def whole(self) -> Any:
-        """Return the truth values that the whole query stands for, (row,) or one for all rows."""
+        """Return the truth value of the whole query for each row, or one for all rows."""
         picked = self._either()
         self._expect("end", "a comparison, and, or")
         return _truth(picked, self._tokens[0])
@@ -159,7 +173,7 @@ class _Reader:
         return value if result is None else result
 
     def _comparison(self) -> _Token | None:
-        """The sign of a comparison, if one comes now; ``not in`` is one."""
+        """Return the next token if it is a comparison; ``not in`` is one."""
         token = self._tokens[self._next]
         if token.kind == "not" and self._tokens[self._next + 1].kind == "in":
             self._next += 2
@@ -199,7 +213,7 @@ class _Reader:
         return self._deeper(self._list) if token.kind == "[" else self._deeper(self._in_parentheses)
 
     def _in_parentheses(self) -> Any:
-        """A part of the query, or a list, which may stand in parentheses, too."""
+        """Return the value of a part in parentheses, which may be a list."""
         value = self._either()
         if self._tokens[self._next].kind == ",":
             self._next += 1
@@ -252,7 +266,7 @@ class _Reader:
 
 
 def _values(column: np.ndarray) -> np.ndarray:
-    """A column as numbers, truth values or an array of ``str``."""
+    """Return a column as numbers, truth values or an array of ``str``."""
     column = np.asarray(column)
     if column.dtype.kind in KINDS:
         return column
@@ -263,9 +277,9 @@ def _values(column: np.ndarray) -> np.ndarray:
 
 
 def _kind(value: Any) -> str:
-    """What a value, or a list or column of them, is, in words; a list may hold several kinds."""
+    """Return the kind of a value, or of the elements of a list, in words."""
     if isinstance(value, list):
-        return " and ".join(sorted({_kind(one) for one in value})) or "nothing"
+        return " and ".join(sorted({_kind(element) for element in value})) or "nothing"
     return "texts" if isinstance(value, str) else KINDS.get(np.asarray(value).dtype.kind, "texts")
 
 
@@ -284,7 +298,7 @@ def _number(value: Any, sign: _Token) -> Any:
 
 
 def _compare(sign: _Token, left: Any, right: Any) -> Any:
-    """Compare two columns or values; ``== [...]`` is ``in [...]``, as a column equals no list otherwise."""
+    """Compare two columns or values; ``== [...]`` means ``in [...]``."""
     if isinstance(left, list):
         raise QueryError("a list stands on the right of a comparison", sign.position)
     if sign.kind in {"in", "not in"} and not isinstance(right, list | np.ndarray):
@@ -302,5 +316,5 @@ def _among(sign: _Token, left: Any, right: Any) -> Any:
     if sign.kind not in {"in", "not in", "==", "!="}:
         raise QueryError(f"{sign.shown} cannot compare with a list", sign.position)
     held = set(right if isinstance(right, list) else right.tolist())
-    found = np.array([value in held for value in np.atleast_1d(np.asarray(left)).tolist()], dtype=bool)
-    return found if sign.kind in {"in", "=="} else ~found
+    matches = np.array([value in held for value in np.atleast_1d(np.asarray(left)).tolist()], dtype=bool)
+    return matches if sign.kind in {"in", "=="} else ~matches

@@ -1,4 +1,4 @@
-"""A time series read from a file: times and values, cleaned."""
+"""Read time series: times and values, cleaned."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ import h5py
 import numpy as np
 
 from xcebra_nwb.core.errors import Refusal
-from xcebra_nwb.core.hdf5.size import check_size
+from xcebra_nwb.core.hdf5.bounds import check_size
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type, parent
 from xcebra_nwb.nwb.reading.times import restarts, sample_period
 from xcebra_nwb.nwb.reading.values import is_text, number, numbers, values
 
-TOLERANCE = 1e-6  # s: a sample more does no harm
+TOLERANCE = 1e-6  # s; one sample too many does no harm
 MOST_SPATIAL = 3  # columns of a SpatialSeries, by the schema
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Values at times: ``times`` (sample) in s, sorted and finite; ``values`` (sample, column); ``notes`` in words."""
+    """Values at sorted times.
+
+    Attributes:
+        times: Times in s, finite and sorted, shape (sample,).
+        values: Values, shape (sample, column).
+        notes: Changes that were made to them, in words.
+    """
 
     times: np.ndarray
     values: np.ndarray
@@ -29,33 +35,46 @@ class Samples:
 
     @property
     def period(self) -> float | None:
-        """The typical step between samples, s."""
+        """The typical step between samples in s."""
         return sample_period(self.times)
 
     @property
     def range(self) -> tuple[float, float]:
-        """The stretch that the samples stand for, s: half a period around the first and the last."""
+        """The start and stop of the samples in s, with half a period at both ends."""
         half = (self.period or 0.0) / 2
         return float(self.times[0]) - half, float(self.times[-1]) + half
 
     def near(self, start: float, stop: float, reach: float) -> Samples:
-        """Return the samples between two times and the ones within ``reach`` of them, s."""
+        """Return the samples near a range of time.
+
+        Args:
+            start: Start of the range in s.
+            stop: Stop of the range in s.
+            reach: Distance from the range up to which samples are taken in s.
+
+        >>> Samples(np.arange(10.0), np.zeros((10, 1))).near(4.0, 5.0, 1.0).times.tolist()
+        [3.0, 4.0, 5.0, 6.0]
+        """
         first, last = np.searchsorted(self.times, [start - reach - TOLERANCE, stop + reach + TOLERANCE])
         return Samples(self.times[first:last], self.values[first:last])
 
     def keep(self, rows: np.ndarray) -> Samples:
-        """Return the samples where ``rows`` (sample) is true."""
+        """Return the samples where ``rows`` (sample,) is true."""
         return self if rows.all() else Samples(self.times[rows], self.values[rows], self.notes)
 
 
 def container(file: NwbFile, path: str) -> str:
-    """Return the type of the group that holds ``path``."""
+    """Return the type of the group that holds ``path``, "" if it has none."""
     holder = file.groups.get(parent(path))
     return "" if holder is None else neurodata_type(holder)
 
 
 def module(path: str) -> str:
-    """Return the processing module of ``path``, "" where it is in none."""
+    """Return the processing module of a path, "" if it is in none.
+
+    >>> module("/processing/behavior/Position/position")
+    'behavior'
+    """
     parts = path.split("/")
     return parts[2] if parts[1] == "processing" and len(parts) > 2 else ""
 
@@ -69,7 +88,11 @@ def columns(group: h5py.Group) -> int:
 
 
 def transposed(group: h5py.Group) -> bool:
-    """Return whether data stand as (column, time): their timestamps say so, or a SpatialSeries of over 3 columns."""
+    """Return whether data are stored as (column, time).
+
+    The number of timestamps shows it. Without timestamps, a SpatialSeries with more than 3 columns is taken as
+    transposed.
+    """
     shape, stamps = group["data"].shape, dataset(group, "timestamps")
     if len(shape) != 2:
         return False
@@ -84,10 +107,14 @@ def unit_of(group: h5py.Group) -> str:
 
 
 def read_times(group: h5py.Group, path: str) -> np.ndarray:
-    """Return the times of a series as they stand in the file, (sample,) float64, in s.
+    """Return the times of a series in s, as stored, shape (sample,).
+
+    Args:
+        group: The series.
+        path: Its path, for errors.
 
     Raises:
-        Refusal: the sampling rate is not a positive number.
+        Refusal: The sampling rate is not a positive number.
     """
     stamps = dataset(group, "timestamps")
     if stamps is not None:
@@ -97,10 +124,14 @@ def read_times(group: h5py.Group, path: str) -> np.ndarray:
 
 
 def ends(group: h5py.Group, path: str) -> np.ndarray:
-    """Return the first and the last time of a series without reading the others, (2,), in s.
+    """Return the first and the last time of a series in s, shape (2,).
+
+    Args:
+        group: The series.
+        path: Its path, for errors.
 
     Raises:
-        Refusal: the sampling rate is not a positive number.
+        Refusal: The sampling rate is not a positive number.
     """
     stamps = dataset(group, "timestamps")
     if stamps is not None:
@@ -109,12 +140,12 @@ def ends(group: h5py.Group, path: str) -> np.ndarray:
 
 
 def _count(group: h5py.Group) -> int:
-    """The number of samples."""
+    """Return the number of samples."""
     return int(group["data"].shape[1 if transposed(group) else 0])
 
 
 def _regular(group: h5py.Group, path: str, samples: np.ndarray) -> np.ndarray:
-    """The times of ``samples`` of a series with a start and a rate."""
+    """Return the times of ``samples`` of a series with a start and a rate."""
     start = group["starting_time"]
     rate = number(start, "rate", np.nan)
     first = numbers(start).reshape(-1)
@@ -128,12 +159,18 @@ def _regular(group: h5py.Group, path: str, samples: np.ndarray) -> np.ndarray:
 
 
 def read_samples(group: h5py.Group, path: str, chosen: Sequence[int] | None = None) -> Samples:
-    """Return a series as times and values * conversion + offset, sorted, without samples at non-finite times.
+    """Return the samples of a series in its unit, sorted by time.
 
-    Only the ``chosen`` columns are read where some are.
+    The values are multiplied by the conversion factor, and the offset is added. Samples at non-finite times are left
+    out.
+
+    Args:
+        group: The series.
+        path: Its path, for notes and errors.
+        chosen: Columns to read; None for all.
 
     Raises:
-        Refusal: no sample, times and values differ in number, or the clock starts again half way.
+        Refusal: There is no sample, times and values differ in number, or the clock restarts half way.
     """
     times, sampled, notes = read_times(group, path), _read_values(group, chosen), []
     if transposed(group):
@@ -142,13 +179,13 @@ def read_samples(group: h5py.Group, path: str, chosen: Sequence[int] | None = No
         raise Refusal(
             Code.UNREADABLE_LAYOUT,
             f"{path}: {len(times)} timestamps for {len(sampled)} samples",
-            "mend the series in the file",
+            "correct the series in the file",
         )
     if restarts(times):
         raise Refusal(
             Code.TIMES_NOT_TRUSTED,
-            f"{path}: its timestamps start again half way",
-            "mend the timestamps or name another series",
+            f"{path}: its timestamps restart half way",
+            "correct the timestamps or name another series",
         )
     finite = np.isfinite(times)
     if not finite.any():
@@ -164,7 +201,10 @@ def read_samples(group: h5py.Group, path: str, chosen: Sequence[int] | None = No
 
 
 def _read_values(group: h5py.Group, chosen: Sequence[int] | None) -> np.ndarray:
-    """Values in the file's unit, (sample, ...); integers without a conversion stay integers, texts become str."""
+    """Return the values in the file's unit, shape (sample, ...).
+
+    Integers without a conversion stay integers, and texts become ``str``.
+    """
     data = group["data"]
     if data.dtype.kind not in "iufb" and not is_text(data):
         raise Refusal(
@@ -184,18 +224,21 @@ def _stored(data: h5py.Dataset, turned: bool, chosen: Sequence[int] | None) -> n
     if chosen is None:
         return values(data).T if turned else values(data)
     check_size(data)
-    return np.stack([values(data, _place(data, turned, column)) for column in chosen], axis=1)
+    return np.stack([values(data, _selection(data, turned, column)) for column in chosen], axis=1)
 
 
-def _place(data: h5py.Dataset, turned: bool, column: int) -> tuple[int | slice, ...]:
-    """Where one column stands; of an array per sample, such as (part, axis), the last axis is counted first."""
+def _selection(data: h5py.Dataset, turned: bool, column: int) -> tuple[int | slice, ...]:
+    """Return the index of one column in the data.
+
+    If a sample is an array such as (part, axis), its last axis is counted first.
+    """
     if turned:
         return column, slice(None)
     return slice(None), *map(int, np.unravel_index(column, data.shape[1:]))
 
 
 def _of_channels(channels: h5py.Dataset, stored: np.ndarray, chosen: Sequence[int] | None) -> np.ndarray:
-    """The factor of every column."""
+    """Return the conversion factor of each column."""
     factors = numbers(channels).reshape(-1)
     if chosen is not None and len(factors) > max(chosen):
         factors = factors[list(chosen)]
@@ -203,6 +246,6 @@ def _of_channels(channels: h5py.Dataset, stored: np.ndarray, chosen: Sequence[in
         raise Refusal(
             Code.UNREADABLE_LAYOUT,
             f"{channels.name}: {len(factors)} factors for values of shape {stored.shape}",
-            "mend the series in the file",
+            "correct the series in the file",
         )
     return factors

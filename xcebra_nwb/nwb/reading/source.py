@@ -1,4 +1,4 @@
-"""Where a recording is read from: a local path, an address (http range requests), or an open binary file."""
+"""Open a recording: a local path, an address, or an open binary file."""
 
 from __future__ import annotations
 
@@ -33,12 +33,22 @@ CONTENT_RANGE = re.compile(r"bytes .*/(?P<size>\d+)$")
 
 
 def is_remote(source: Source) -> bool:
-    """Return whether ``source`` is an address."""
+    """Return whether a source is an address on the web.
+
+    >>> is_remote("https://example.org/a.nwb"), is_remote("a.nwb")
+    (True, False)
+    """
     return isinstance(source, str) and is_web(source)
 
 
-def place_of(source: Source) -> str:
-    """Return what ``source`` is called: a path, an address as it may be shown, or the ``name`` of an open file."""
+def source_name(source: Source) -> str:
+    """Return the name of a source in messages.
+
+    It is a path, an address without secrets, or the ``name`` of an open file.
+
+    >>> source_name("folder/a.nwb")
+    'folder/a.nwb'
+    """
     if isinstance(source, Path | str):
         return shown(source) if isinstance(source, str) and is_remote(source) else Path(source).as_posix()
     return str(getattr(source, "name", "an open file"))
@@ -46,20 +56,20 @@ def place_of(source: Source) -> str:
 
 @contextmanager
 def opened(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[h5py.File]:
-    """Yield the root of the recording, of HDF5 or of Zarr (a folder or a zip file), open for reading.
+    """Yield the root of a recording in HDF5 or Zarr, open for reading.
 
-    An address is taken for a Zarr folder where it ends in ``.zarr`` or ``/``.
+    Zarr is a folder or a zip file. An address that ends in ``.zarr`` or ``/`` is a folder.
 
     Args:
-        source: where the recording is.
-        follow: how far the symbolic links of a local Zarr folder are followed; those of HDF5 are looked at once open.
+        source: Path, address or open binary file.
+        follow: Which symbolic links of a local Zarr folder are followed; those of HDF5 are checked later.
 
     Raises:
-        UsageError: there is no such file, or it may not be read.
-        Failure: an address does not answer.
-        Refusal: neither HDF5 nor Zarr, or truncated or damaged.
+        UsageError: There is no such file, or no permission to read it.
+        Failure: An address does not answer.
+        Refusal: The file is neither HDF5 nor Zarr, or is damaged.
     """
-    place = place_of(source)
+    name = source_name(source)
     if is_folder(source):
         yield _zarr(source, None, follow)
         return
@@ -67,19 +77,19 @@ def opened(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[h5py.File
         if _begins(stream, ZIP):
             yield _zarr(source, stream, follow)
             return
-        with _hdf5(Path(source) if isinstance(source, Path | str) and not is_remote(source) else stream, place) as h5:
+        with _hdf5(Path(source) if isinstance(source, Path | str) and not is_remote(source) else stream, name) as h5:
             yield h5
 
 
 def is_folder(source: Source) -> bool:
-    """Return whether ``source`` is a folder, as Zarr recordings are, rather than one file."""
+    """Return whether a source is a folder rather than one file."""
     if isinstance(source, str) and is_remote(source):
         return source.endswith((".zarr", "/"))
     return isinstance(source, Path | str) and Path(source).is_dir()
 
 
 def is_zarr(source: Source) -> bool:
-    """Return whether ``source`` is a folder or a zip file, as Zarr recordings are, and no HDF5 file."""
+    """Return whether a source is a folder or a zip file, as Zarr recordings are."""
     if is_folder(source):
         return True
     with _stream(source) as stream:
@@ -100,17 +110,17 @@ def _stream(source: Source) -> Iterator[BinaryIO]:
 
 
 def _zarr(source: Source, stream: BinaryIO | None, follow: Follow) -> h5py.Group:
-    """The root of a recording in Zarr: in a zip file that is open, in a folder, or at an address."""
+    """Return the root of a Zarr recording: an open zip file, a folder, or an address."""
     from xcebra_nwb.nwb.reading.zarr import store  # its codecs are slow to import, and most recordings are HDF5
 
-    place = place_of(source)
+    name = source_name(source)
     if stream is None:
-        files = store.address(place) if is_remote(source) else _zarr_folder(Path(str(source)), follow)
-        return store.zarr_root(files, place)
+        files = store.address(name) if is_remote(source) else _zarr_folder(Path(str(source)), follow)
+        return store.zarr_root(files, name)
     try:
-        return store.zarr_root(store.zipped(stream), place)
+        return store.zarr_root(store.zipped(stream), name)
     except zipfile.BadZipFile as error:
-        raise Refusal(Code.DAMAGED, f"{place}: truncated or damaged: {error}", "download or copy it again") from None
+        raise Refusal(Code.DAMAGED, f"{name}: truncated or damaged: {error}", "download or copy it again") from None
 
 
 def _zarr_folder(path: Path, follow: Follow) -> Files:
@@ -128,10 +138,10 @@ def _begins(stream: BinaryIO, signature: bytes) -> bool:
 
 
 class _OnTheWeb(urllib.request.HTTPRedirectHandler):
-    """Goes where a server sends it, if that is on the web: a stranger's server does not lead to files, or to FTP."""
+    """Follows redirects to web addresses only, never to files or FTP."""
 
     def redirect_request(self, *given: Any) -> urllib.request.Request | None:
-        """Return the request for what ``given`` ends in, the new address."""
+        """Return the request for the new address, which is the last argument."""
         given[1].close()
         if not is_web(given[-1]):
             raise urllib.error.URLError(f"it leads to {urlsplit(given[-1]).scheme}://, which is not followed")
@@ -139,28 +149,26 @@ class _OnTheWeb(urllib.request.HTTPRedirectHandler):
 
 
 class _Remote:
-    """A file at an address that ``ranges`` reads; its errors show no more of the address than ``name``."""
+    """A remote file that is read by ranges; its errors do not show the full address."""
 
     def __init__(self, name: str, ranges: BinaryIO) -> None:
         self.name, self.seek, self.tell, self._read = name, ranges.seek, ranges.tell, ranges.read
 
     def read(self, size: int = -1) -> bytes:
-        """Return bytes from where the file stands."""
+        """Return bytes from the current position on."""
         try:
             return self._read(size)
-        except Exception as error:  # of any type, and with the address and its signature in it
+        except Exception as error:  # errors of any type, whose text can hold a signed address
             problem = f"{self.name}: cannot be read further: {type(error).__name__}"
-            raise Failure(problem, "the same command tries again") from None
+            raise Failure(problem, "run the same command again") from None
 
 
 @contextmanager
 def at_address(address: str) -> Iterator[BinaryIO]:
     """Yield the file at an address, read in ranges of bytes.
 
-    Its size is asked for first, as remfile retries for long.
-
     Raises:
-        Failure: there is none, or its server gives no ranges.
+        Failure: There is no file, or its server gives no ranges.
     """
     import remfile  # slow to import, and most recordings are local
 
@@ -174,14 +182,14 @@ def at_address(address: str) -> Iterator[BinaryIO]:
         problem = f"{shown(address)}: cannot be read: {without_secrets(str(error))}"
         raise Failure(problem, "check the address and the network") from None
     if size is None:
-        raise Failure(f"{shown(address)}: its server does not answer ranges of bytes", "download the file first")
+        raise Failure(f"{shown(address)}: its server does not serve ranges of bytes", "download the file first")
     with contextlib.closing(remfile.File(address, _size=int(size["size"]))) as ranges:
         yield cast(BinaryIO, _Remote(shown(address), ranges))
 
 
 def _local(path: Path) -> BinaryIO:
     try:
-        if path.exists() and not path.is_file():  # a pipe or a device would be waited for, for ever
+        if path.exists() and not path.is_file():  # reading from a pipe or a device could wait for ever
             raise UsageError(f"{path}: neither a file nor a folder", "give the path of an NWB file")
         return path.open("rb")
     except FileNotFoundError:
@@ -190,13 +198,13 @@ def _local(path: Path) -> BinaryIO:
         raise UsageError(f"{path}: no permission to read it", "change its permissions") from None
 
 
-def _hdf5(stream: BinaryIO | Path, place: str) -> h5py.File:
+def _hdf5(stream: BinaryIO | Path, name: str) -> h5py.File:
     try:
         if isinstance(stream, Path) and not h5py.is_hdf5(stream):
             raise Refusal(
-                Code.NOT_NWB, f"{place}: not an NWB file: not HDF5", "check that it was downloaded whole and is an .nwb"
+                Code.NOT_NWB, f"{name}: not an NWB file: not HDF5", "check that it was downloaded whole and is an .nwb"
             )
         return h5py.File(stream, "r")
     except OSError as error:
         reason = "truncated" if "truncated" in str(error) else f"not readable as HDF5: {error}"
-        raise Refusal(Code.DAMAGED, f"{place}: {reason}", "download or copy it again") from None
+        raise Refusal(Code.DAMAGED, f"{name}: {reason}", "download or copy it again") from None

@@ -1,4 +1,4 @@
-"""Units tables: spike times, observation intervals and regions, read unit by unit."""
+"""Read units tables: spike times, observation intervals and regions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 
 from xcebra_nwb.core.errors import Refusal
-from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
+from xcebra_nwb.core.hdf5.bounds import MOST_LABEL, check_size
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
-from xcebra_nwb.core.hdf5.size import check_size
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, first_text, neurodata_type
 from xcebra_nwb.nwb.reading.table import bounds, data_frame, length, ragged, read_column, scalar_columns
@@ -24,7 +23,7 @@ ELECTRODES = "/general/extracellular_ephys/electrodes"
 
 
 def units_tables(file: NwbFile) -> dict[str, h5py.Group]:
-    """Return every units table of the file by path, the root's first."""
+    """Return every units table of a file by path, that at the root first."""
     tables = {p: g for p, g in file.groups.items() if _is_units(g)}
     return dict(sorted(tables.items(), key=lambda item: item[0] != "/units"))
 
@@ -34,21 +33,39 @@ def _is_units(group: h5py.Group) -> bool:
 
 
 def read_spikes(table: h5py.Group, step: int = 1) -> tuple[list[np.ndarray], tuple[str, ...]]:
-    """Return each (or every ``step``-th) unit's finite spike times in order, s, and what was done to them, in words.
+    """Return the spike times of each unit in s, finite and sorted.
+
+    Args:
+        table: The units table.
+        step: Read every ``step``-th unit only.
+
+    Returns:
+        The spike times of each unit, and the changes that were made to them in words.
 
     Raises:
-        Refusal: they cannot be read, or the clock started again half way.
+        Refusal: They cannot be read, or the clock restarts half way.
     """
     return cleaned(times.reshape(-1) for times in ragged(table, "spike_times", step))
 
 
 def cleaned(every: Iterable[np.ndarray]) -> tuple[list[np.ndarray], tuple[str, ...]]:
-    """Return finite event times in order, and what was done to them, in words.
+    """Return event times of each unit, finite and sorted.
 
-    One unit whose times start again was put together from two clusters; when most units' do, the clock did.
+    If the times of a single unit restart, the unit was put together from two clusters. If those of most units do, the
+    clock restarted.
+
+    Args:
+        every: Times of each unit in s.
+
+    Returns:
+        The times of each unit, and the changes that were made to them in words.
 
     Raises:
-        Refusal: the clock started again half way.
+        Refusal: The clock restarts half way.
+
+    >>> spikes, notes = cleaned([np.array([2.0, 1.0]), np.array([np.nan, 3.0])])
+    >>> [times.tolist() for times in spikes]
+    [[1.0, 2.0], [3.0]]
     """
     spikes, dropped, unsorted, restarted = [], 0, 0, 0
     for times in every:
@@ -62,8 +79,8 @@ def cleaned(every: Iterable[np.ndarray]) -> tuple[list[np.ndarray], tuple[str, .
     if restarted > 1 and restarted > len(spikes) / 2:
         raise Refusal(
             Code.TIMES_NOT_TRUSTED,
-            f"the spike times of {restarted} of {len(spikes)} units start again half way: two runs on one clock",
-            "mend the spike times, or name other data in neural.source",
+            f"the spike times of {restarted} of {len(spikes)} units restart half way, like two recordings in one file",
+            "correct the spike times, or name other data in neural.source",
         )
     notes = [f"{dropped} spike times that are not finite were left out"] if dropped else []
     notes += [f"the spike times of {unsorted} units were not in order and were sorted"] if unsorted else []
@@ -71,26 +88,32 @@ def cleaned(every: Iterable[np.ndarray]) -> tuple[list[np.ndarray], tuple[str, .
 
 
 def spike_numbers(table: h5py.Group) -> np.ndarray:
-    """Return the number of spikes of every unit, (unit,), without reading them."""
+    """Return the number of spikes of each unit without reading them, shape (unit,)."""
     ends = bounds(table, "spike_times")
     check_size(table["spike_times"])
     return np.ones(table["spike_times"].shape[0], dtype=np.int64) if ends is None else np.diff(ends)
 
 
 def landmarks(spikes: Sequence[np.ndarray]) -> np.ndarray:
-    """Return a thousand or fewer times of every unit, its first and last among them: enough to judge their range."""
+    """Return up to a thousand times of each unit, from its first to its last.
+
+    They are enough to judge the range of the times.
+
+    >>> landmarks([np.array([1.0, 5.0]), np.array([2.0])]).tolist()
+    [1.0, 5.0, 2.0]
+    """
     picked = [times[np.linspace(0, len(times) - 1, min(len(times), 1000)).astype(int)] for times in spikes]
     return np.concatenate([*picked, np.empty(0)])
 
 
 def read_observed(table: h5py.Group) -> list[np.ndarray] | None:
-    """Return each unit's observation intervals, (interval, 2); None where the table says nothing of them."""
+    """Return the observation intervals of each unit in s, None if there are none."""
     data = dataset(table, "obs_intervals")
     if data is None or not data.shape or not data.shape[0]:
         return None
     if data.shape[1:] != (2,):
         raise Refusal(
-            Code.UNREADABLE_LAYOUT, f"{data.name}: shape {data.shape} instead of a start and a stop each", "mend it"
+            Code.UNREADABLE_LAYOUT, f"{data.name}: shape {data.shape} instead of a start and a stop each", "correct it"
         )
     intervals = numbers(data)
     ends = bounds(table, "obs_intervals")
@@ -100,7 +123,16 @@ def read_observed(table: h5py.Group) -> list[np.ndarray] | None:
 
 
 def unit_table(file: NwbFile, table: h5py.Group, columns: bool) -> pd.DataFrame:
-    """Return a row per unit: ``unit_id``, ``row``, ``region``, and all scalar columns if ``columns``."""
+    """Return a table with one row per unit.
+
+    Args:
+        file: The open file.
+        table: The units table.
+        columns: Whether to read all scalar columns, too.
+
+    Returns:
+        The columns ``unit_id``, ``row`` and ``region``, and the scalar columns if they were asked for.
+    """
     rows = length(table)
     frame = data_frame(table) if columns else pd.DataFrame(index=range(rows))
     identifiers = read_column(table, "id") if dataset(table, "id") is not None else np.arange(rows)
@@ -111,14 +143,21 @@ def unit_table(file: NwbFile, table: h5py.Group, columns: bool) -> pd.DataFrame:
 
 
 def regions(file: NwbFile, table: h5py.Group) -> list[str]:
-    """Return each unit's region: its own column, else its electrode's location, else its electrode group's, else ""."""
+    """Return the region of each unit, "" if it is unknown.
+
+    It is taken from a column of the table, else from the unit's electrodes, else from its electrode group.
+
+    Args:
+        file: The open file.
+        table: The units table.
+    """
     named = [name for name in scalar_columns(table) if name.lower() in REGION_COLUMNS]
     for name in sorted(named, key=lambda name: REGION_COLUMNS.index(name.lower())):
         return [str(value) for value in read_column(table, name)]
     try:
         return _electrode_regions(file, table) or _group_regions(file, table) or [""] * length(table)
     except (*UNREADABLE, IndexError, Refusal):
-        return [""] * length(table)  # references that lead nowhere: the region is unknown
+        return [""] * length(table)  # the references lead nowhere, so the region is unknown
 
 
 def _electrode_regions(file: NwbFile, table: h5py.Group) -> list[str] | None:

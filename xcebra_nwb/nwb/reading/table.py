@@ -1,4 +1,4 @@
-"""Dynamic tables, column by column: only the columns that are asked for are read."""
+"""Read dynamic tables column by column."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from xcebra_nwb.core.errors import Refusal
-from xcebra_nwb.core.hdf5.size import check_size
+from xcebra_nwb.core.hdf5.bounds import check_size
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading.file import dataset
 from xcebra_nwb.nwb.reading.values import numbers, values
 
 
 def length(table: h5py.Group) -> int:
-    """Return the number of rows."""
+    """Return the number of rows of a table."""
     identifiers = dataset(table, "id")
     if identifiers is not None:
         check_size(identifiers)
@@ -27,7 +27,10 @@ def length(table: h5py.Group) -> int:
 
 
 def column_names(table: h5py.Group) -> list[str]:
-    """Return the names of the columns in the file's order, those missing from ``colnames`` last."""
+    """Return the names of the columns in the file's order.
+
+    Columns that ``colnames`` lacks come last.
+    """
     listed = [n.decode() if isinstance(n, bytes) else str(n) for n in np.atleast_1d(table.attrs.get("colnames", []))]
     rest = [name for name in map(str, table) if name != "id" and not name.endswith("_index")]
     return [name for name in dict.fromkeys(listed + rest) if dataset(table, name) is not None]
@@ -49,20 +52,27 @@ def _is_scalar(table: h5py.Group, name: str, rows: int | None) -> bool:
 
 
 def read_column(table: h5py.Group, name: str) -> np.ndarray:
-    """Return a scalar column, (row,), texts as str."""
+    """Return the values of a scalar column, texts as ``str``, shape (row,)."""
     return values(table[name])
 
 
 def data_frame(table: h5py.Group) -> pd.DataFrame:
-    """Return the scalar columns of a table as a frame, a row each."""
+    """Return the scalar columns of a table as a data frame."""
     return pd.DataFrame({name: read_column(table, name) for name in scalar_columns(table)}, index=range(length(table)))
 
 
 def bounds(table: h5py.Group, name: str) -> np.ndarray | None:
-    """Return where each row of a ragged column ends, with a leading 0: (row + 1,); None for a plain column.
+    """Return where each row of a ragged column ends, None for a plain column.
+
+    Args:
+        table: The table.
+        name: Name of the column.
+
+    Returns:
+        The ends with a leading 0, shape (row + 1,).
 
     Raises:
-        Refusal: the index does not rise from row to row, or leads beyond the data.
+        Refusal: The index does not rise from row to row, or leads beyond the data.
     """
     index = dataset(table, f"{name}_index")
     if index is None:
@@ -72,13 +82,19 @@ def bounds(table: h5py.Group, name: str) -> np.ndarray | None:
         raise Refusal(
             Code.UNREADABLE_LAYOUT,
             f"{index.name}: leads to row {ends.max()} of {table[name].shape[0]}, or back",
-            "mend the table, or name other data",
+            "correct the table, or name other data",
         )
     return ends
 
 
 def ragged(table: h5py.Group, name: str, step: int = 1) -> Iterator[np.ndarray]:
-    """Yield each row's, or every ``step``-th row's, part of a column of numbers as float64, reading only that part."""
+    """Yield the part of a numeric column that belongs to each row, as float64.
+
+    Args:
+        table: The table.
+        name: Name of the column.
+        step: Read every ``step``-th row only.
+    """
     data, ends = table[name], bounds(table, name)
     check_size(data)
     if ends is None:

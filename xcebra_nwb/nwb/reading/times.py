@@ -1,28 +1,47 @@
-"""What sample and event times look like: their period, gaps, and what is wrong with them. Plain numpy, times in s."""
+"""Judge times of samples and events: their period, gaps and faults.
+
+All times are in s.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.refusals import Code
+
 FAR = 1e6  # s, eleven days: no time of a session lies further from the session's median time
-SPREADS = 100.0  # unless the session itself is that long: in interquartile ranges
-LATE = 20_000  # s: whole numbers only hint at milliseconds in times beyond a usual session
+SPREADS = 100.0  # interquartile ranges; a time must lie further away than these, too
+LATE = 20_000  # s; only later times are suspected to be whole milliseconds
 RESTART = 10  # sample periods by which two runs of times must overlap to count as a restart
+APART = 300.0  # ratio of lengths; seconds and milliseconds differ more, activity and behaviour never do
 
 
 def sample_period(times: np.ndarray) -> float | None:
-    """Return the typical step of sorted ``times`` (mean of the steps near the median), None for fewer than two."""
+    """Return the typical step of sorted times, None for fewer than two.
+
+    It is the mean of the steps near the median.
+
+    >>> sample_period(np.array([0.0, 0.1, 0.2, 5.0, 5.1]))
+    0.1
+    """
     steps = np.diff(times)
     steps = steps[steps > 0]
     if not len(steps):
         return None
     median = np.median(steps)
     typical = steps[(steps > 0.5 * median) & (steps < 1.5 * median)]
-    return float(f"{typical.mean() if len(typical) else median:.9g}")  # nine digits: 0.1 s stays 0.1 s
+    return float(f"{typical.mean() if len(typical) else median:.9g}")  # nine digits, so that 0.1 s stays 0.1 s
 
 
 def outliers(times: np.ndarray) -> np.ndarray:
-    """Return the finite times that lie absurdly far from the others, sorted."""
+    """Return the finite times that lie absurdly far from the others, sorted.
+
+    >>> outliers(np.array([1.0, 2.0, 3.0, 4.0, 1e9])).tolist()
+    [1000000000.0]
+    """
     finite = times[np.isfinite(times)]
     if len(finite) < 3:
         return finite[:0]
@@ -31,7 +50,15 @@ def outliers(times: np.ndarray) -> np.ndarray:
 
 
 def gaps(times: np.ndarray, factor: float = 3.0) -> np.ndarray:
-    """Return the stretches without a sample, longer than ``factor`` sample periods: (gap, 2), start and stop."""
+    """Return the start and stop of each gap between samples, shape (gap, 2).
+
+    Args:
+        times: Sorted times of the samples.
+        factor: Number of sample periods that a gap exceeds.
+
+    >>> gaps(np.array([0.0, 1.0, 2.0, 9.0, 10.0])).tolist()
+    [[2.0, 9.0]]
+    """
     period = sample_period(times)
     if period is None:
         return np.empty((0, 2))
@@ -40,10 +67,14 @@ def gaps(times: np.ndarray, factor: float = 3.0) -> np.ndarray:
 
 
 def restarts(times: np.ndarray) -> bool:
-    """Return whether the clock started again: two runs of increasing times that cover the same stretch.
+    """Return whether the clock restarted half way.
 
-    So do times that count from the start of every trial. Short runs are a matter of order alone, and the ends of a
-    run do not count: one misplaced time makes it reach far.
+    That is so if two runs of increasing times cover the same stretch. Times that count from the start of each trial
+    look the same. Short runs do not count. The first and last time of a run do not count either, because one misplaced
+    time would make the run reach far.
+
+    >>> restarts(np.r_[np.arange(100.0), np.arange(100.0)]), restarts(np.arange(100.0))
+    (True, False)
     """
     times = times[np.isfinite(times)]
     borders = np.flatnonzero(np.diff(times) < 0) + 1
@@ -60,25 +91,29 @@ def restarts(times: np.ndarray) -> bool:
 
 
 def oddities(times: np.ndarray) -> list[str]:
-    """Return, in words, everything suspicious about ``times`` as they stand in a file."""
-    found: list[str] = []
+    """Return everything suspicious about times as they are stored, in words.
+
+    >>> oddities(np.array([-1.0, 2.0, np.nan]))
+    ['1 of 3 times are not finite', 'negative times, from -1 s']
+    """
+    remarks: list[str] = []
     missing = int(np.sum(~np.isfinite(times)))
     finite = times[np.isfinite(times)]
     if missing:
-        found.append(f"{missing} of {len(times)} times are not finite")
+        remarks.append(f"{missing} of {len(times)} times are not finite")
     if not len(finite):
-        return found
+        return remarks
     if restarts(times):
-        found.append("times restart: two runs cover the same stretch")
+        remarks.append("times restart: two runs cover the same stretch")
     elif unsorted := int(np.sum(np.diff(finite) < 0)):
-        found.append(f"not sorted: {unsorted} steps back")
+        remarks.append(f"not sorted: {unsorted} steps back")
     if len(far := outliers(finite)):
-        found.append(f"{len(far)} absurd times, such as {far[0]:.6g} s")
+        remarks.append(f"{len(far)} absurd times, such as {far[0]:.6g} s")
     elif finite.min() < 0:
-        found.append(f"negative times, from {finite.min():.6g} s")
+        remarks.append(f"negative times, from {finite.min():.6g} s")
     if _like_milliseconds(finite):
-        found.append("whole numbers in large steps: milliseconds or sample numbers?")
-    return found
+        remarks.append("whole numbers in large steps: milliseconds or sample numbers?")
+    return remarks
 
 
 def _like_milliseconds(times: np.ndarray) -> bool:
@@ -86,3 +121,38 @@ def _like_milliseconds(times: np.ndarray) -> bool:
     if len(head) < 100 or times.max() < LATE:
         return False
     return bool(np.all(head == np.round(head)) and np.median(np.abs(np.diff(head))) >= 2)
+
+
+def check_same_unit(neural: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]) -> None:
+    """Raise a refusal if a label seems to be timed in another unit.
+
+    That is so if it lasts hundreds of times as long as the neural data, or the other way round.
+
+    Args:
+        neural: Times of each neural source by its path.
+        labels: Times of each label by its source.
+
+    Raises:
+        Refusal: The units seem to differ, such as seconds and milliseconds.
+    """
+    for path, times in neural.items():
+        for source, others in labels.items():
+            lasts, other = lasting(times), lasting(others)
+            if min(lasts, other) > 0 and max(lasts, other) > APART * min(lasts, other):
+                raise Refusal(
+                    Code.TIMES_NOT_TRUSTED,
+                    f"{path} lasts {lasts:.4g} s and {source} {other:.4g} s: like seconds and milliseconds, or samples",
+                    "write both in seconds, or name the times to trust in time.within: [start, stop]",
+                )
+
+
+def lasting(times: np.ndarray) -> float:
+    """Return how long times last without absurd ones.
+
+    >>> lasting(np.array([1.0, 2.0, 3.0, 4.0, 1e9]))
+    3.0
+    """
+    finite = times[np.isfinite(times)]
+    far = outliers(finite)
+    kept = finite[~np.isin(finite, far)] if len(far) else finite
+    return float(np.ptp(kept)) if len(kept) else 0.0

@@ -1,4 +1,4 @@
-"""Values out of a file that may declare anything: what cannot be read, or not as what is needed, is refused by name."""
+"""Read values from a file, and refuse those that cannot be read as needed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ import numpy as np
 
 from xcebra_nwb.core import host_memory
 from xcebra_nwb.core.errors import Refusal
-from xcebra_nwb.core.hdf5.bounds import MOST_CHUNK_BYTES, MOST_MEMORY, PLAUSIBLE
+from xcebra_nwb.core.hdf5.bounds import MOST_CHUNK_BYTES, MOST_MEMORY, PLAUSIBLE, check_size, declared_bytes
 from xcebra_nwb.core.hdf5.filters import check_filters
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
-from xcebra_nwb.core.hdf5.size import check_size, declared_bytes
 from xcebra_nwb.core.refusals import Code
 
 
 def values(data: h5py.Dataset, selection: Any = ()) -> np.ndarray:
-    """Return the values of a dataset, or those of ``selection``; texts as ``str`` objects.
+    """Return values of a dataset, texts as ``str`` objects.
+
+    Args:
+        data: The dataset.
+        selection: An index as h5py takes it; all values by default.
 
     Raises:
-        Refusal: they cannot be read, or are declared far larger than what is stored.
+        Refusal: They cannot be read, or the file declares far more than it stores.
     """
     check_readable(data, selection)
     try:
@@ -33,28 +36,39 @@ def values(data: h5py.Dataset, selection: Any = ()) -> np.ndarray:
 
 
 def numbers(data: h5py.Dataset, selection: Any = ()) -> np.ndarray:
-    """Return the values of a dataset as float64, in its own shape.
+    """Return values of a dataset as float64, in its own shape.
+
+    Args:
+        data: The dataset.
+        selection: An index as h5py takes it; all values by default.
 
     Raises:
-        Refusal: they are not real numbers, or cannot be read.
+        Refusal: They are not real numbers, or cannot be read.
     """
     if data.dtype.kind not in "iufb" or data.shape is None:
-        raise Refusal(Code.UNREADABLE_LAYOUT, f"{data.name}: {_said(data)} instead of numbers", "name another object")
+        raise Refusal(
+            Code.UNREADABLE_LAYOUT, f"{data.name}: {_content_text(data)} instead of numbers", "name another object"
+        )
     return values(data, selection).astype(np.float64)
 
 
 def number(item: h5py.Dataset | h5py.Group, attribute: str, default: float) -> float:
-    """Return a numeric attribute, ``default`` where there is none.
+    """Return a numeric attribute.
+
+    Args:
+        item: The group or dataset.
+        attribute: Name of the attribute.
+        default: Returned if there is no such attribute.
 
     Raises:
-        Refusal: it is no single number.
+        Refusal: The attribute is no single number.
     """
     try:
         stored = np.asarray(item.attrs.get(attribute, default))
     except UNREADABLE:
         stored = np.empty(0)
     if stored.size != 1 or stored.dtype.kind not in "iufb":
-        raise Refusal(Code.UNREADABLE_LAYOUT, f"{item.name}: its {attribute} is no number", "mend it in the file")
+        raise Refusal(Code.UNREADABLE_LAYOUT, f"{item.name}: its {attribute} is no number", "correct it in the file")
     return float(stored.reshape(-1)[0])
 
 
@@ -63,12 +77,20 @@ def is_text(data: h5py.Dataset) -> bool:
     return h5py.check_string_dtype(data.dtype) is not None
 
 
-def _said(data: h5py.Dataset) -> str:
+def _content_text(data: h5py.Dataset) -> str:
     return "nothing" if data.shape is None else "texts" if is_text(data) else f"values of type {data.dtype}"
 
 
 def check_readable(data: h5py.Dataset, selection: Any = ()) -> None:
-    """Raise :class:`Refusal` where ``selection`` of a dataset is stored by what is not read, or is absurdly large."""
+    """Raise a refusal if values of a dataset cannot be read safely.
+
+    Args:
+        data: The dataset.
+        selection: An index as h5py takes it; all values by default.
+
+    Raises:
+        Refusal: Their filter is unknown, or they are too large.
+    """
     if isinstance(data, h5py.Dataset):
         check_filters(data)
         chunk = declared_bytes(data.chunks or (), data)
@@ -83,7 +105,7 @@ def check_readable(data: h5py.Dataset, selection: Any = ()) -> None:
 
 
 def _selected(shape: tuple[int, ...], selection: Any) -> tuple[int, ...]:
-    """How many values of each axis a selection takes."""
+    """Return how many values a selection takes along each axis."""
     parts = selection if isinstance(selection, tuple) else (selection,)
     if Ellipsis in [part for part in parts if not isinstance(part, np.ndarray)]:
         return shape

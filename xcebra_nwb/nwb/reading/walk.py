@@ -1,4 +1,4 @@
-"""Every group of a file once, under its own path; what cannot be read is noted and passed over."""
+"""List the groups of a file once each, by their own paths."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ SKIPPED = {"specifications", "general"}
 
 
 def walk(h5: h5py.File) -> tuple[dict[str, h5py.Group], dict[str, str]]:
-    """Return all groups by path, and by path what could not be read.
+    """Return all groups by path, and the problems by path.
 
-    Hard links go first, so that an object is known by its own path and not by a link to it; /general and the cached
-    specifications are left out.
+    Hard links are followed first, so that an object is known by its own path and not by a link to it. /general and the
+    cached specifications are left out.
+
+    >>> with h5py.File("walk", "w", driver="core", backing_store=False) as h5:
+    ...     _ = h5.create_group("processing/behavior")
+    ...     list(walk(h5)[0])
+    ['/processing', '/processing/behavior']
     """
     groups: dict[str, h5py.Group] = {}
     problems: dict[str, str] = {}
@@ -26,10 +31,10 @@ def walk(h5: h5py.File) -> tuple[dict[str, h5py.Group], dict[str, str]]:
     while hard or soft:
         if hard:
             path, group = hard.popleft()
-            found = _members(path, group, soft, problems)
+            reached = _members(path, group, soft, problems)
         else:
-            found = _target(*soft.popleft(), problems)
-        for path, group in found.items():
+            reached = _target(*soft.popleft(), problems)
+        for path, group in reached.items():
             identity = identity_of(group)
             if identity not in seen:
                 seen.add(identity)
@@ -41,19 +46,19 @@ def walk(h5: h5py.File) -> tuple[dict[str, h5py.Group], dict[str, str]]:
 def _members(
     path: str, group: h5py.Group, soft: deque[tuple[str, h5py.Group, str]], problems: dict[str, str]
 ) -> dict[str, h5py.Group]:
-    """The groups that ``group`` holds; its soft and external links are put off to the end of ``soft``."""
-    found: dict[str, h5py.Group] = {}
+    """Return the groups in ``group``; put off its soft and external links."""
+    members: dict[str, h5py.Group] = {}
     for name in _names(path, group, problems):
         try:
             if isinstance(group.get(name, getlink=True), h5py.HardLink):
                 item = group[name]
                 if is_group(item):
-                    found[f"{path}/{name}"] = item
+                    members[f"{path}/{name}"] = item
             else:
                 soft.append((f"{path}/{name}", group, name))
         except UNREADABLE as error:
             problems[f"{path}/{name}"] = f"unreadable: {error}"
-    return found
+    return members
 
 
 def _names(path: str, group: h5py.Group, problems: dict[str, str]) -> list[str]:
@@ -69,7 +74,7 @@ def _names(path: str, group: h5py.Group, problems: dict[str, str]) -> list[str]:
 
 
 def _target(path: str, group: h5py.Group, name: str, problems: dict[str, str]) -> dict[str, h5py.Group]:
-    """The group that a link leads to, if it leads to one."""
+    """Return the group that a link leads to, if it leads to one."""
     try:
         item = group[name]
     except UNREADABLE:
@@ -80,12 +85,12 @@ def _target(path: str, group: h5py.Group, name: str, problems: dict[str, str]) -
 
 
 def is_group(item: object) -> bool:
-    """Return whether ``item`` is a group, of HDF5 or of what answers as HDF5 does (see ``source.py``)."""
+    """Return whether an object is a group, of HDF5 or of Zarr."""
     return hasattr(item, "attrs") and not hasattr(item, "dtype")
 
 
 def identity_of(group: h5py.Group) -> tuple[int, int]:
-    """Return the same for the same group, whatever path led to it."""
+    """Return an identifier that is equal for the same group under any path."""
     if not isinstance(group, h5py.Group):
         return group.identity
     try:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Draw the figures of the pages with matplotlib."""

@@ -1,4 +1,4 @@
-"""Figures of one space: what other sessions' decoders read in a session, and every session in every other."""
+"""Figures of a shared latent space: a session read by decoders of others, and every session by every other."""
 
 from __future__ import annotations
 
@@ -20,13 +20,21 @@ Matrix = Mapping[tuple[str, str], float]  # (fitted session, tested session): sc
 
 
 def across_figure(across: Mapping[str, Any], assessed: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Return one row a label: its score from other sessions' decoders, theirs one by one, its own, and the nulls."""
+    """Return the scores of a session's labels from decoders of other sessions.
+
+    One row a label: all other sessions' decoder by seed, each other session's decoder, the session's own, and
+    the nulls.
+
+    Args:
+        across: ``across_sessions`` of assessment.json.
+        assessed: ``labels`` of assessment.json.
+    """
     scored = across["labels"]
     drawn = figure(11, 1.4 + 0.6 * max(len(scored), 2))
     axes = drawn.subplots()
     for row, (label, result) in enumerate(scored.items()):
-        own = (assessed.get(label, {}).get("decoding") or {}).get("score")
-        _draw_row(axes, row, result, own)
+        own_score = (assessed.get(label, {}).get("decoding") or {}).get("score")
+        _draw_row(axes, row, result, own_score)
     axes.set_yticks(range(len(scored)), [plain(label, 20) for label in scored], fontweight="bold")
     axes.set_ylim(len(scored) - 0.4, -0.75)
     axes.axvline(0, color=MUTED, lw=0.8, ls=":")
@@ -38,13 +46,13 @@ def across_figure(across: Mapping[str, Any], assessed: Mapping[str, Mapping[str,
     return drawn
 
 
-def _draw_row(axes: Axes, row: int, result: Mapping[str, Any], own: float | None) -> None:
+def _draw_row(axes: Axes, row: int, result: Mapping[str, Any], own_score: float | None) -> None:
     nulls, single, seeds = (clipped(v) for v in (result["nulls"], result["by_session"].values(), result["seeds"]))
     axes.plot(nulls, np.full(len(nulls), row + 0.16), "o", mfc="white", mec=NULL, ms=5, ls="none")
     axes.plot(single, np.full(len(single), row - 0.16), "D", mfc=FORWARD, mec="white", ms=6, ls="none")
     axes.plot(seeds, np.full(len(seeds), row), "o", mfc=SEED, mec="white", ms=7.5, ls="none")
-    if own is not None:
-        axes.plot(clipped([own]), [row], "|", color=INK, ms=20, mew=1.6)
+    if own_score is not None:
+        axes.plot(clipped([own_score]), [row], "|", color=INK, ms=20, mew=1.6)
 
 
 def _add_key(drawn: Figure, axes: Axes) -> None:
@@ -52,13 +60,17 @@ def _add_key(drawn: Figure, axes: Axes) -> None:
         *axes.plot([], [], "o", mfc=SEED, mec="white", ms=7.5, ls="none", label="all other sessions' decoder, by seed"),
         *axes.plot([], [], "D", mfc=FORWARD, mec="white", ms=6, ls="none", label="one other session's"),
         *axes.plot([], [], "|", color=INK, ms=10, mew=1.6, ls="none", label="the session's own"),
-        *axes.plot([], [], "o", mfc="white", mec=NULL, ms=5, ls="none", label="nulls (broken label)"),
+        *axes.plot([], [], "o", mfc="white", mec=NULL, ms=5, ls="none", label="nulls (null label)"),
     ]
     drawn.legend(handles=handles, loc="outside lower center", ncols=4, handletextpad=0.2, columnspacing=1.4)
 
 
 def space_figure(by_label: Mapping[str, Matrix]) -> Figure:
-    """Return for every label a matrix of sessions: rows whose decoder it is, columns in which it reads."""
+    """Return for every label a matrix of sessions: decoder by row, read by column.
+
+    Args:
+        by_label: by label, the score of every pair (session of the decoder, session that it reads).
+    """
     sessions = list(dict.fromkeys(name for matrix in by_label.values() for pair in matrix for name in pair))
     down, width = -(-len(by_label) // ACROSS), min(len(by_label), ACROSS)
     side = 1.6 + 0.36 * len(sessions)

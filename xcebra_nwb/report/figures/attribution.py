@@ -1,25 +1,47 @@
-"""Figures of a label's map: units in order, beside the band that their own nulls span."""
+"""Figures of a label's maps: units in order, beside the band of their own nulls, and all methods as colours."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from xcebra_nwb.report.figures.methods import draw_correlations, draw_maps
-from xcebra_nwb.report.style import BAND, FORWARD, INK, MUTED, NULL, SEED, figure, label_ticks, write_message
+from xcebra_nwb.assess.verdict import SIGNIFICANT
+from xcebra_nwb.report.style import (
+    BAND,
+    FORWARD,
+    INK,
+    MUTED,
+    NULL,
+    SEED,
+    SEQUENCE,
+    figure,
+    label_ticks,
+    number,
+    write_message,
+)
 from xcebra_nwb.report.unit_map import UnitMap, method_name
 
 MOST_BARS = 60
 MOST_REGIONS = 12
+DRAWN = (2, 98)  # percentiles of the maps between which colours change
+TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20)  # multiples of the median unit's
+DARK_TEXT = 0.2  # correlation from which numbers are black
 Units = NDArray[np.int64]
 
 
 def map_figure(shown: UnitMap) -> Figure:
-    """Return the tested map, its partner's and z for the foremost units; with more methods, all of them as colours.
+    """Return the figure of a label's maps.
 
-    Beside them the two against each other, the methods' correlations, and the regions.
+    Below each other: the tested map, the map of the method that it is compared with, all methods as colours where there
+    are more than two, and z. Beside them: the two methods against each other, the methods' correlations, and the
+    regions.
+
+    Args:
+        shown: the maps of the label.
     """
     units = shown.foremost(MOST_BARS)
     partner, many = shown.partner, len(shown.methods) > 2
@@ -33,8 +55,8 @@ def map_figure(shown: UnitMap) -> Figure:
         _draw_bars(axes[1], shown, units, partner, FORWARD)
         axes[1].set_title(f"{method_name(shown.methods[partner])}, same units")
     if many:
-        draw_maps(axes[2], shown, units)
-        draw_correlations(drawn.add_subplot(grid[2, 1]), shown)
+        _draw_maps(axes[2], shown, units)
+        _draw_correlations(drawn.add_subplot(grid[2, 1]), shown)
     _draw_z(axes[-1], shown, units)
     for panel in axes[:-1]:
         panel.tick_params(labelbottom=False)
@@ -52,14 +74,14 @@ def _name_units(axes: Axes, names: list[str]) -> None:
 
 def _draw_tested(axes: Axes, shown: UnitMap, units: Units) -> None:
     _draw_bars(axes, shown, units, 0, SEED)
-    places, low, high = np.arange(len(units)), shown.null_low[units], shown.null_high[units]
+    x, low, high = np.arange(len(units)), shown.null_low[units], shown.null_high[units]
     if np.isfinite(low).any():
-        axes.bar(places, high - low, 0.96, low, color=BAND, edgecolor=NULL, lw=0.7, alpha=0.75, zorder=3)
+        axes.bar(x, high - low, 0.96, low, color=BAND, edgecolor=NULL, lw=0.7, alpha=0.75, zorder=3)
         axes.plot([], [], lw=7, color=BAND, label="5–95 % of the unit's own nulls")
     top = np.nanmax(np.r_[shown.mean[0, units], shown.high[0, units], high, 1e-9])
-    for place in places[shown.significant[units]]:
-        axes.text(place, 1.03 * top, "★", ha="center", va="bottom", color=SEED, fontsize=8)
-    axes.plot([], [], "*", color=SEED, ms=7, label="stands out (q ≤ 0.05)")
+    for star in x[shown.significant[units]]:
+        axes.text(star, 1.03 * top, "★", ha="center", va="bottom", color=SEED, fontsize=8)
+    axes.plot([], [], "*", color=SEED, ms=7, label=f"stands out (q ≤ {SIGNIFICANT})")
     axes.set_ylim(0, 1.18 * top)
     axes.set_title(f"{method_name(shown.methods[0])}, mean and 95 % interval over seeds")
     axes.legend(loc="upper right", bbox_to_anchor=(1, 1.16), ncols=2, handlelength=1.2)
@@ -69,9 +91,9 @@ def _draw_bars(axes: Axes, shown: UnitMap, units: Units, method: int, color: str
     """Filled bars for significant units, outlines for the others: never colour alone."""
     sure = shown.significant[units]
     faces = np.where(sure, color, "#ffffff")
-    places, mean = np.arange(len(units)), shown.mean[method, units]
-    axes.bar(places, mean, 0.62, color=faces.tolist(), edgecolor=color, lw=0.9, zorder=2)
-    axes.vlines(places, shown.low[method, units], shown.high[method, units], color=INK, lw=0.8, zorder=4)
+    x, mean = np.arange(len(units)), shown.mean[method, units]
+    axes.bar(x, mean, 0.62, color=faces.tolist(), edgecolor=color, lw=0.9, zorder=2)
+    axes.vlines(x, shown.low[method, units], shown.high[method, units], color=INK, lw=0.8, zorder=4)
     axes.set_ylabel("× the median unit")
     axes.set_xlim(-0.8, len(units) - 0.2)
     axes.set_ylim(bottom=0)
@@ -83,12 +105,12 @@ def _draw_z(axes: Axes, shown: UnitMap, units: Units) -> None:
         axes.text(0.5, 0.5, "no z: too few nulls", ha="center", va="center", color=MUTED, transform=axes.transAxes)
         axes.set_yticks([])
         return
-    places, sure = np.arange(len(units)), shown.significant[units]
+    x, sure = np.arange(len(units)), shown.significant[units]
     axes.axhline(0, color=MUTED, lw=0.8)
-    axes.vlines(places, 0, z, color=np.where(sure, SEED, NULL).tolist(), lw=1.4)
-    axes.vlines(places, shown.z_low[units], shown.z_high[units], color=INK, lw=0.8, zorder=4)
-    axes.plot(places[sure], z[sure], "o", color=SEED, ms=4.5)
-    axes.plot(places[~sure], z[~sure], "o", mfc="white", mec=NULL, ms=4.5)
+    axes.vlines(x, 0, z, color=np.where(sure, SEED, NULL).tolist(), lw=1.4)
+    axes.vlines(x, shown.z_low[units], shown.z_high[units], color=INK, lw=0.8, zorder=4)
+    axes.plot(x[sure], z[sure], "o", color=SEED, ms=4.5)
+    axes.plot(x[~sure], z[~sure], "o", mfc="white", mec=NULL, ms=4.5)
     axes.set_ylabel("z over nulls")
     axes.set_title("how far each unit stands out from its own nulls, and 95 % interval over seeds")
 
@@ -122,11 +144,47 @@ def _draw_regions(axes: Axes, shown: UnitMap) -> None:
     names = names[np.argsort(-counts, kind="stable")][:MOST_REGIONS]
     shares = [shown.significant[regions == name].mean() for name in names]
     axes.barh(range(len(names)), shares, 0.6, color=SEED)
-    for place, (name, share) in enumerate(zip(names, shares, strict=True)):
+    for row, (name, share) in enumerate(zip(names, shares, strict=True)):
         total = int((regions == name).sum())
-        axes.text(share, place, f" {round(share * total)}/{total}", va="center", fontsize=7.5)
+        axes.text(share, row, f" {round(share * total)}/{total}", va="center", fontsize=7.5)
     label_ticks(axes, [name or "unknown" for name in names], axis="y", longest=14, fontsize=7.5)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.25)
     axes.set_xticks([0, 0.5, 1])
     axes.set_title("share of units that stand out", fontsize=8.5)
+
+
+def _draw_maps(axes: Axes, shown: UnitMap, units: Units) -> None:
+    """Draw the maps of all methods over ``units``, as multiples of the median unit's."""
+    values = shown.mean[:, units]
+    known = values[np.isfinite(values) & (values > 0)]
+    drawn = np.percentile(known, DRAWN) if len(known) else np.ones(2)
+    low, high = min(float(drawn[0]), 0.5), max(float(drawn[1]), 2.0)
+    scale = LogNorm(low, high, clip=True)
+    image = axes.imshow(values, aspect="auto", cmap=SEQUENCE, norm=scale, interpolation="nearest")
+    label_ticks(axes, [method_name(method) for method in shown.methods], axis="y", fontsize=7.5)
+    axes.tick_params(length=0)
+    axes.set_title("all methods, same units")
+    bar = axes.figure.colorbar(image, ax=axes, location="bottom", fraction=0.08, pad=0.02, aspect=60)
+    bar.outline.set_visible(False)
+    bar.set_ticks([tick for tick in TICKS if low <= tick <= high])
+    bar.ax.tick_params(labelsize=7, length=2)
+    bar.ax.xaxis.set_major_formatter("{x:g}")
+    bar.minorticks_off()
+    bar.set_label("× the median unit", fontsize=7.5, color=MUTED)
+
+
+def _draw_correlations(axes: Axes, shown: UnitMap) -> None:
+    """Draw Spearman's correlation over units between each two methods, rows as in :func:`_draw_maps`."""
+    correlations = pd.DataFrame(shown.mean.T).corr("spearman").to_numpy()
+    below = np.tri(len(correlations), k=-1, dtype=bool)
+    axes.imshow(np.where(below, correlations, np.nan), aspect="auto", cmap=SEQUENCE, vmin=-1, vmax=1)
+    for row, column in zip(*np.nonzero(below), strict=True):
+        value = correlations[row, column]
+        color = "black" if value > DARK_TEXT else "white"
+        axes.text(column, row, number(value, 2), ha="center", va="center", fontsize=6.5, color=color)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_title("Spearman's ρ between rows", fontsize=8.5)
+    for spine in axes.spines.values():
+        spine.set_visible(False)

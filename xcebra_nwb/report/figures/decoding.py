@@ -1,4 +1,4 @@
-"""Figures of what the labels' blocks hold: decoding against its nulls, consistency and leak."""
+"""The figure of decoding: held-out scores beside their nulls, consistency of maps, and leak."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ CONSISTENCY = {
 
 
 def decoding_figure(assessed: dict[str, dict[str, Any]]) -> Figure:
-    """Return one row a label: scores of seeds and nulls, consistency of maps, leak."""
+    """Return one row a label: scores of seeds and nulls, consistency, leak.
+
+    Args:
+        assessed: ``labels`` of assessment.json.
+    """
     drawn = figure(11, 1.5 + 0.62 * max(len(assessed), 2))
     scores, maps, leak = drawn.subplots(1, 3, sharey=True, width_ratios=[2.2, 1.5, 0.9])
     for row, label in enumerate(assessed):
@@ -59,7 +63,11 @@ def _draw_scores(axes: Axes, row: int, decoding: dict[str, Any]) -> None:
 
 
 def clipped(values: Any) -> np.ndarray:
-    """Return the scores that are known, the lowest of them drawn at the edge."""
+    """Return the known scores; those under :data:`LOWEST` are drawn at the edge.
+
+    >>> clipped([0.5, None, -3]).tolist()
+    [0.5, -1.0]
+    """
     known = [float(value) for value in values or [] if value is not None]
     return np.maximum(np.asarray(known, float), LOWEST)
 
@@ -83,7 +91,7 @@ def _add_key(drawn: Figure, axes: Axes) -> None:
     handles = [
         *axes.plot([], [], "o", mfc=SEED, mec="white", ms=7.5, ls="none", label="seeds (true labels)"),
         *axes.plot([], [], "|", color=INK, ms=10, mew=1.6, ls="none", label="their mean"),
-        *axes.plot([], [], "o", mfc="white", mec=NULL, ms=5, ls="none", label="nulls (broken label)"),
+        *axes.plot([], [], "o", mfc="white", mec=NULL, ms=5, ls="none", label="nulls (null label)"),
     ]
     for name, marker, face, edge in CONSISTENCY.values():
         handles += axes.plot([], [], marker, mfc=face, mec=edge, ms=6, ls="none", label=name)

@@ -30,7 +30,16 @@ class Block:
 
 
 def block(results: Results, label: str, role: str) -> Block | None:
-    """Return the block of ``label`` for the first seed, or the first of its nulls; None where there is none."""
+    """Return a label's block for the first seed, or for its first null.
+
+    Args:
+        results: the files of the session.
+        label: name of the label.
+        role: seed or null.
+
+    Returns:
+        The block; None where there is no such member, or too little of an embedding.
+    """
     training = results.training
     chosen_members = members.seeds(training) if role == "seed" else members.nulls(training, label)
     if not chosen_members:
@@ -50,7 +59,14 @@ def block(results: Results, label: str, role: str) -> Block | None:
 
 
 def embedding_figure(results: Results, label: str) -> Figure:
-    """Return the block on its principal axes: training bins, held-out bins, held-out bins of a null."""
+    """Return a label's block on its principal axes.
+
+    Training bins and held-out bins of a seed, and held-out bins of a null.
+
+    Args:
+        results: the files of the session.
+        label: name of the label.
+    """
     seed, null = block(results, label, "seed"), block(results, label, "null")
     rows = 2 if seed is not None and len(seed.shares) > 2 and seed.shares[2] > WORTH_A_ROW else 1
     drawn = figure(11, 0.4 + 2.9 * rows)
@@ -59,7 +75,7 @@ def embedding_figure(results: Results, label: str) -> Figure:
     panels = (
         (seed, split == 0, "a seed, training bins"),
         (seed, split == 1, "the same seed, held-out bins"),
-        (null, split == 1, "a null, held-out bins, broken label"),
+        (null, split == 1, "a null, held-out bins, null label"),
     )
     for row in range(rows):
         for column, (points, chosen, title) in enumerate(panels):

@@ -26,7 +26,12 @@ PARTS = {"not used (masked)": "#ffffff", "guard, not used": "#e8c37a", "training
 
 
 def coverage_figure(session: xr.Dataset, training: xr.Dataset) -> Figure:
-    """Return which bins are used and for what, and the activity of all units, over the recording."""
+    """Return the use of every bin, and the activity of all units over time.
+
+    Args:
+        session: session.nc.
+        training: training.nc, for the split.
+    """
     drawn = figure(11, 3.9)
     strip, raster = drawn.subplots(2, 1, sharex=True, height_ratios=[0.22, 1])
     time = session["time"].values
@@ -73,8 +78,8 @@ def _draw_parts(axes: Axes, session: xr.Dataset, training: xr.Dataset) -> None:
     axes.set_yticks([])
     axes.spines[["top", "right"]].set_visible(True)
     keys = [
-        Patch(facecolor=color, edgecolor=MUTED, label=f"{name} ({np.mean(parts == place):.0%})")
-        for place, (name, color) in enumerate(PARTS.items())
+        Patch(facecolor=color, edgecolor=MUTED, label=f"{name} ({np.mean(parts == part):.0%})")
+        for part, (name, color) in enumerate(PARTS.items())
     ]
     axes.legend(handles=keys, loc="lower right", bbox_to_anchor=(1, 1), ncols=4, borderaxespad=0.2)
     axes.set_title("bins")
@@ -108,7 +113,7 @@ def rates_figure(session: xr.Dataset) -> Figure:
     if spread:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=7))
-        axes.xaxis.set_major_formatter(lambda value, place: f"{value:g}")
+        axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
     else:
         axes.xaxis.set_major_locator(MaxNLocator(6))
@@ -126,7 +131,12 @@ def _unit_of_measurement(values: xr.DataArray, longest: int) -> str:
 
 
 def label_figure(session: xr.Dataset, name: str) -> Figure:
-    """Return a label over time and how often each value was visited."""
+    """Return a label over time, and how often each value was visited.
+
+    Args:
+        session: session.nc.
+        name: name of the label.
+    """
     label = labels(session)[name]
     vector = label.ndim == 2 and label.shape[1] > 1
     circular = label.attrs["kind"] == "circular"

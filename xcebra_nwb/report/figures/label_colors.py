@@ -35,7 +35,13 @@ def colors_of(label: xr.DataArray) -> Colors:
 
 
 def limits(values: NDArray[Any]) -> tuple[float, float]:
-    """Return the range that colours span: without the outermost percent on either side."""
+    """Return the range that colours span, without the outermost percent.
+
+    >>> limits(np.linspace(0.0, 100.0, 101))
+    (1.0, 99.0)
+    >>> limits(np.full(3, 2.0))
+    (2.0, 3.0)
+    """
     known = values[np.isfinite(values)]
     low, high = np.percentile(known, [1, 99]) if known.size else (0.0, 1.0)
     return float(low), float(high) if high > low else float(low) + 1.0
@@ -54,7 +60,7 @@ def _share(values: NDArray[Any]) -> Colors:
 
 
 def draw_key(axes: Axes, label: xr.DataArray) -> None:
-    """Draw what the colours of :func:`colors_of` mean."""
+    """Draw the meaning of the colours of :func:`colors_of`."""
     kind = label.attrs["kind"]
     if kind == "discrete":
         _classes_key(axes, decode_list(label.attrs["classes"]))

@@ -1,4 +1,4 @@
-"""Figures of the quality of what was extracted: why bins were taken out, when, and which labels go together."""
+"""Figures of the quality of an extraction: when and why bins were taken out, and which labels correlate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALIKE = 0.7  # correlation from which two labels are hard to tell apart
 
 
 def masks_figure(session: xr.Dataset) -> Figure:
-    """Return when bins were taken out, coloured by the first reason that took each."""
+    """Return when bins were taken out, coloured by the first reason of each."""
     reasons, masked = list(json.loads(session.attrs["masks"]).items()), session["masked_by"].values
     shown = [name for name, _ in reasons[: MOST_REASONS - (len(reasons) > MOST_REASONS)]]
     codes = np.minimum(masked, len(shown)) + 1  # 0: in use
@@ -56,21 +56,27 @@ def _shown(part: NDArray[np.int64]) -> int:
 
 
 def correlations(session: xr.Dataset) -> tuple[list[str], NDArray[np.float64]]:
-    """Return the labels' names and how much each goes along with each other, (label, label), 0 to 1.
+    """Return the names of the labels and their correlations, 0 to 1.
 
     The first canonical correlation in the bins in use: of values, of cosine and sine of an angle, of being in a class.
     For two plain numbers it is Pearson's without its sign.
+
+    Args:
+        session: session.nc.
+
+    Returns:
+        The names, and the correlations (label, label).
     """
     bins = np.flatnonzero(session["valid"].values)
     bins = bins[np.linspace(0, len(bins) - 1, min(len(bins), MOST_BINS)).astype(int)]
-    found = labels(session)
-    bases = [_basis(label_features(label.values[bins], str(label.attrs["kind"]))) for label in found.values()]
+    known_labels = labels(session)
+    bases = [_basis(label_features(label.values[bins], str(label.attrs["kind"]))) for label in known_labels.values()]
     matrix = np.ones((len(bases), len(bases)))
-    for row, one in enumerate(bases):
+    for row, basis in enumerate(bases):
         for column, other in enumerate(bases[:row]):
-            strongest = np.linalg.norm(one.T @ other, 2) if one.shape[1] and other.shape[1] else 0.0
+            strongest = np.linalg.norm(basis.T @ other, 2) if basis.shape[1] and other.shape[1] else 0.0
             matrix[row, column] = matrix[column, row] = min(float(strongest), 1.0)
-    return list(found), matrix
+    return list(known_labels), matrix
 
 
 def _basis(features: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -80,7 +86,7 @@ def _basis(features: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def correlation_figure(names: list[str], matrix: NDArray[np.float64]) -> Figure:
-    """Return how much labels go along with each other."""
+    """Return the correlations between labels as a matrix."""
     side = 1.6 + 0.5 * len(names)
     drawn = figure(side + 1.4, side)
     axes = drawn.subplots()
@@ -98,9 +104,13 @@ def correlation_figure(names: list[str], matrix: NDArray[np.float64]) -> Figure:
 
 
 def correlation_words(names: list[str], matrix: NDArray[np.float64]) -> str:
-    """Return which labels are hard to tell apart, in words."""
+    """Return in words which labels are hard to tell apart.
+
+    >>> correlation_words(["speed", "position"], np.array([[1.0, 0.2], [0.2, 1.0]]))
+    'No two labels correlate along a line by 0.7 or more.'
+    """
     pairs = [(matrix[i, j], names[j], names[i]) for i in range(len(names)) for j in range(i) if matrix[i, j] >= ALIKE]
     if not pairs:
         return f"No two labels correlate along a line by {ALIKE:g} or more."
-    said = ", ".join(f"{one} and {other} ({value:.2f})" for value, one, other in sorted(pairs, reverse=True))
+    said = ", ".join(f"{label} and {other} ({value:.2f})" for value, label, other in sorted(pairs, reverse=True))
     return f"Hard to tell apart: {said}. The code of one may be borrowed from the other."

@@ -9,8 +9,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from xcebra_nwb.assess.verdict import READABLE
-from xcebra_nwb.report.outcome import Ending
+from xcebra_nwb.assess.verdict import READABLE, SIGNIFICANT
+from xcebra_nwb.report.outcome import Outcome
 from xcebra_nwb.report.style import (
     INK,
     MUTED,
@@ -23,16 +23,20 @@ from xcebra_nwb.report.style import (
     verdict_style,
     write_message,
 )
-from xcebra_nwb.report.unit_map import SIGNIFICANT
 
 MOST_ROWS = 40
 SHARES = LinearSegmentedColormap.from_list("shares", ["#f1f5f9", SEED])
 
 
-def summary_figure(endings: list[Ending], atlas: pd.DataFrame) -> Figure:
-    """Return verdicts by session and label, and beside them the share of units that carry a label by region."""
-    shown = [found for found in endings if found.state != "left out"]
-    labels = list(dict.fromkeys(label for found in shown for label in found.verdicts))
+def summary_figure(outcomes: list[Outcome], atlas: pd.DataFrame) -> Figure:
+    """Return the verdicts of all sessions, and the units that stand out by region.
+
+    Args:
+        outcomes: the outcome of every session.
+        atlas: the atlas over all sessions.
+    """
+    shown = [outcome for outcome in outcomes if outcome.state != "left out"]
+    labels = list(dict.fromkeys(label for outcome in shown for label in outcome.verdicts))
     rows = min(len(shown), MOST_ROWS) if len(shown) <= MOST_ROWS else len(labels)
     drawn = figure(11, 1.7 + 0.36 * max(rows, 3, min(atlas["region"].nunique(), MOST_ROWS) if len(atlas) else 0))
     grid, shares = drawn.subplots(1, 2, width_ratios=[1.25, 1])
@@ -48,33 +52,33 @@ def summary_figure(endings: list[Ending], atlas: pd.DataFrame) -> Figure:
     return drawn
 
 
-def _draw_grid(axes: Axes, shown: list[Ending], labels: list[str]) -> None:
+def _draw_grid(axes: Axes, shown: list[Outcome], labels: list[str]) -> None:
     """A tile for every session and label, with the verdict's sign in it."""
-    for row, found in enumerate(shown):
-        if found.state != "done":
-            color, sign = STATES.get(found.state, UNKNOWN)
-            axes.text(-0.42, row, f"{sign} {found.state}", color=color, va="center", fontsize=8.5)
+    for row, outcome in enumerate(shown):
+        if outcome.state != "done":
+            color, sign = STATES.get(outcome.state, UNKNOWN)
+            axes.text(-0.42, row, f"{sign} {outcome.state}", color=color, va="center", fontsize=8.5)
             continue
         for column, label in enumerate(labels):
-            if label in found.verdicts:
-                color, sign = verdict_style(found.verdicts[label])
+            if label in outcome.verdicts:
+                color, sign = verdict_style(outcome.verdicts[label])
                 axes.add_patch(Rectangle((column - 0.45, row - 0.43), 0.9, 0.86, color=color, lw=0))
                 axes.text(column, row, sign, color="white", ha="center", va="center", fontsize=11)
     axes.set(xlim=(-0.55, len(labels) - 0.45), ylim=(len(shown) - 0.4, -0.6), title="verdicts")
     label_ticks(axes, labels, rotation=30 if len(labels) > 4 else 0, ha="right" if len(labels) > 4 else "center")
-    label_ticks(axes, [found.row.session for found in shown], axis="y", longest=30)
+    label_ticks(axes, [outcome.row.session for outcome in shown], axis="y", longest=30)
     _bare(axes)
 
 
-def _draw_counts(axes: Axes, shown: list[Ending], labels: list[str]) -> None:
+def _draw_counts(axes: Axes, shown: list[Outcome], labels: list[str]) -> None:
     """How many sessions have which verdict on a label, where there are too many to show each."""
     left = np.zeros(len(labels))
     for verdict, (color, _) in VERDICTS.items():
-        counts = np.asarray([sum(found.verdicts.get(label) == verdict for found in shown) for label in labels])
+        counts = np.asarray([sum(outcome.verdicts.get(label) == verdict for outcome in shown) for label in labels])
         axes.barh(range(len(labels)), counts, 0.7, left, color=color)
         for row in np.flatnonzero(counts):
-            place = left[row] + counts[row] / 2
-            axes.text(place, float(row), str(counts[row]), color="white", ha="center", va="center", fontsize=8)
+            middle = left[row] + counts[row] / 2
+            axes.text(middle, float(row), str(counts[row]), color="white", ha="center", va="center", fontsize=8)
         left += counts
     label_ticks(axes, labels, axis="y")
     axes.invert_yaxis()
@@ -94,9 +98,9 @@ def _draw_shares(axes: Axes, atlas: pd.DataFrame) -> None:
     for row, region in enumerate(share.index):
         for column, label in enumerate(share.columns):
             if (region, label) in count.index:
-                some, of = count.loc[(region, label)]
+                carriers, of = count.loc[(region, label)]
                 color = "white" if share.loc[region, label] > 0.45 else INK
-                axes.text(column, row, f"{some}/{of}", ha="center", va="center", color=color, fontsize=8)
+                axes.text(column, row, f"{carriers}/{of}", ha="center", va="center", color=color, fontsize=8)
     many = share.shape[1] > 4
     label_ticks(axes, list(share.columns), rotation=30 if many else 0, ha="right" if many else "center")
     label_ticks(axes, [region or "unknown" for region in share.index], axis="y")

@@ -13,18 +13,22 @@ ACROSS = 4
 
 
 def training_figure(training: xr.Dataset) -> Figure:
-    """Return the loss curves of all objectives, and under them the weight of the regulariser."""
+    """Return the loss of every objective, and the weight of the regulariser.
+
+    Args:
+        training: training.nc.
+    """
     objectives = [str(name) for name in training["objective"].values]
     across = min(ACROSS, len(objectives))
     down = -(-len(objectives) // across)
     drawn = figure(11, 1.7 + 2.2 * down)
     grid = drawn.add_gridspec(down + 1, across, height_ratios=[2.2] * down + [0.9])
-    for place, name in enumerate(objectives):
-        axes = drawn.add_subplot(grid[place // across, place % across])
+    for panel, name in enumerate(objectives):
+        axes = drawn.add_subplot(grid[panel // across, panel % across])
         _draw_losses(axes, training.sel(objective=name))
-        if place % across == 0:
+        if panel % across == 0:
             axes.set_ylabel(f"loss ({training['loss'].attrs['units']})")
-        if place == 0:
+        if panel == 0:
             _add_key(drawn, axes)
     _draw_schedule(drawn.add_subplot(grid[down, :]), training)
     return drawn
@@ -61,7 +65,7 @@ def _draw_schedule(axes: Axes, training: xr.Dataset) -> None:
 def _add_key(drawn: Figure, axes: Axes) -> None:
     handles = [
         *axes.plot([], [], color=SEED, lw=1.6, label="seeds (true labels), training"),
-        *axes.plot([], [], color=NULL, lw=1.2, label="nulls (its label broken), training"),
+        *axes.plot([], [], color=NULL, lw=1.2, label="nulls (null label), training"),
         *axes.plot([], [], "D", mfc=SEED, mec=SEED, ms=4.5, ls="none", label="seeds, held out"),
         *axes.plot([], [], "D", mfc="white", mec=NULL, ms=4.5, ls="none", label="nulls, held out"),
         *axes.plot([], [], color=FORWARD, ls="--", label="chance"),

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Write the HTML pages of a session, of a run and of a tuning."""

@@ -1,4 +1,4 @@
-"""HTML pages from templates: everything is escaped, nothing is fetched, one script is allowed to run."""
+"""HTML pages from templates: everything is escaped, nothing is fetched, and one script may run."""
 
 from __future__ import annotations
 
@@ -20,12 +20,17 @@ LONGEST = 600  # characters of one value
 
 
 def render(template: str, **content: Any) -> str:
-    """Return the page that ``template`` makes of ``content``; every value in it is escaped."""
+    """Return the page of a template; every value in it is escaped.
+
+    Args:
+        template: file name of the template.
+        **content: values of the template.
+    """
     pages = _environment()
     script = pages.loader.get_source(pages, "table.js")[0] if pages.loader else ""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    own = Markup(script)  # nosec B704  # a file of this package
-    return pages.get_template(template).render(**content, script=own, script_digest=f"sha256-{digest}")
+    safe_script = Markup(script)  # nosec B704  # a file of this package
+    return pages.get_template(template).render(**content, script=safe_script, script_digest=f"sha256-{digest}")
 
 
 def _environment() -> Environment:
@@ -52,7 +57,11 @@ def _shown(value: Any) -> Any:
 
 
 def is_nested(value: Any) -> bool:
-    """Return whether ``value`` is a mapping or list with content that needs more than a line."""
+    """Return whether a mapping or list needs more than a line.
+
+    >>> is_nested({"a": 1}), is_nested([1, 2]), is_nested([[1]]), is_nested("text")
+    (True, False, True, False)
+    """
     if isinstance(value, Mapping):
         return bool(value)
     if not isinstance(value, list):
@@ -61,17 +70,29 @@ def is_nested(value: Any) -> bool:
 
 
 def is_records(value: Any) -> bool:
-    """Return whether ``value`` is a list of mappings, which a table can show."""
+    """Return whether ``value`` is a list of mappings, which a table can show.
+
+    >>> is_records([{"a": 1}]), is_records([1])
+    (True, False)
+    """
     return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
 
 
 def columns(records: list[Mapping[str, Any]]) -> list[str]:
-    """Return the keys of all ``records`` in the order in which they come up."""
+    """Return the keys of all records in the order in which they first come.
+
+    >>> columns([{"a": 1}, {"b": 2, "a": 3}])
+    ['a', 'b']
+    """
     return list(dict.fromkeys(key for record in records[:MOST_ROWS] for key in record))
 
 
 def words(value: Any) -> str:
-    """Return a value of a JSON file in one line for reading."""
+    """Return a value of a JSON file in one line for reading.
+
+    >>> words(True), words(None), words([1, 2.5]), words(0.123456789)
+    ('yes', '–', '1, 2.5', '0.123457')
+    """
     if value is None or value == "":
         return "–"
     if isinstance(value, bool):

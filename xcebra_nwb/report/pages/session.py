@@ -1,4 +1,4 @@
-"""The page of one session, in the order in which a scientist asks."""
+"""The page of one session, in the order of a scientist's questions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.receipts import ORDER, Receipt
 from xcebra_nwb.core.results import Results, from_json
 from xcebra_nwb.report import wording
-from xcebra_nwb.report.conditions_table import COLUMNS, condition_rows, condition_sentences
 from xcebra_nwb.report.figures.across import across_figure
 from xcebra_nwb.report.figures.attribution import MOST_BARS, map_figure
 from xcebra_nwb.report.figures.decoding import decoding_figure
@@ -28,7 +27,12 @@ SOURCE = ("source", "neural_source", "asset_id", "sha256", "nwb_identifier", "se
 
 
 def session_page(results: Results, directory: Path) -> str:
-    """Return the HTML of a session that was analysed; receipts are read from its ``directory``."""
+    """Return the HTML page of a session that was analysed.
+
+    Args:
+        results: the files of the session.
+        directory: folder of the session, for its receipts.
+    """
     assessed = {label: results.assessed(label) for label in results.labels}
     attrs = results.session.attrs
     return render(
@@ -41,9 +45,9 @@ def session_page(results: Results, directory: Path) -> str:
         most_bars=MOST_BARS,
         decoding=_decoding(results, assessed),
         conditions={
-            "sentences": condition_sentences(assessed),
-            "columns": COLUMNS,
-            "rows": condition_rows(assessed),
+            "sentences": wording.condition_sentences(assessed),
+            "columns": wording.CONDITION_COLUMNS,
+            "rows": wording.condition_rows(assessed),
         },
         across=_across(results, assessed),
         embeddings=[_embedding(results, label) for label in results.labels],
@@ -54,7 +58,12 @@ def session_page(results: Results, directory: Path) -> str:
 
 
 def refused_page(refusal: Receipt, inventory: Any) -> str:
-    """Return the HTML of a session whose data cannot answer."""
+    """Return the HTML page of a session that was refused.
+
+    Args:
+        refusal: the receipt that refuses it.
+        inventory: the inventory of its file, where there is one.
+    """
     return render("refused.html.j2", refusal=refusal, inventory=inventory)
 
 
@@ -210,8 +219,8 @@ def _provenance(results: Results, directory: Path) -> dict[str, Any]:
     files = [
         {"verb": verb, "file": name, "SHA-256": digest}
         for verb in ORDER[:-1]  # a page cannot name its own digest
-        if (found := receipt_of(directory, verb)) is not None
-        for name, digest in found.files.items()
+        if (receipt := receipt_of(directory, verb)) is not None
+        for name, digest in receipt.files.items()
     ]
     return {
         "source": [(key.replace("_", " "), str(attrs[key]) or "–") for key in SOURCE],
@@ -225,8 +234,8 @@ def _provenance(results: Results, directory: Path) -> dict[str, Any]:
 
 def _merged(attr: str, *datasets: xr.Dataset) -> dict[str, Any]:
     """What the files of several verbs hold as JSON under one attr; the later verb wins."""
-    found: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for dataset in datasets:
         content = from_json(dataset.attrs.get(attr, "{}"))
-        found |= content if isinstance(content, dict) else {attr: content}
-    return found
+        merged |= content if isinstance(content, dict) else {attr: content}
+    return merged

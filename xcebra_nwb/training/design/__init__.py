@@ -1,1 +1,1 @@
-"""TODO."""
+"""Decide what is trained, without torch: split, objectives, null labels, ensemble members and samples."""

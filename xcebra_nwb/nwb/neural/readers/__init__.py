@@ -1,4 +1,4 @@
-"""Readers of neural data, one module per layout; every module of this folder is imported and so registered."""
+"""Read neural data from each layout of NWB files, one module per layout."""
 
 from __future__ import annotations
 

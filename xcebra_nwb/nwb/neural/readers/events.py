@@ -1,4 +1,7 @@
-"""Spikes as events: one list of times per neuron (``Events``), or one list of all neurons with labels."""
+"""Read spikes that are stored as events.
+
+The events are one list of times per neuron, or one list of all neurons with labels.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +22,31 @@ TIMES = ("timestamps", "times")  # of Events and EventDetection
 
 @reader("events", rank=3)
 class Events:
-    """Objects that hold times and no values; ``auto`` takes ten or more that say that they are neurons."""
+    """Objects that hold times and no values.
+
+    ``auto`` takes ten or more in one group whose names say that they are neurons.
+    """
 
     def find(self, file: NwbFile) -> list[Candidate]:
-        """Return each set of numbered events in one group, and every list of labelled events."""
+        """Return each set of numbered events in a group, and every labelled list."""
         bare = [path for path, group in file.groups.items() if path not in file.series and _times(group) is not None]
         sets = {pattern: (paths, len(paths)) for pattern, paths in numbered(bare).items()}
         labelled = {p: ([p], 0) for p, group in file.series.items() if neurodata_type(group) == LABELLED}
         return [_candidate(path, paths, units) for path, (paths, units) in (sets | labelled).items()]
 
     def accepts(self, file: NwbFile, paths: list[str]) -> bool:
-        """Return whether ``paths`` are lists of times, without values or all with one and the same."""
+        """Return whether all ``paths`` are lists of times without different values."""
         labelled = len(paths) == 1 and neurodata_type(file.groups[paths[0]]) == LABELLED
         return labelled or all(_only_times(file, path) for path in paths)
 
     def read(self, file: NwbFile, paths: list[str], columns: bool) -> Population:
-        """Return a unit per object, or per label."""
+        """Return one unit per object, or per label.
+
+        Args:
+            file: The open file.
+            paths: Paths of the objects.
+            columns: Without effect; events have no table.
+        """
         first = file.groups[paths[0]]
         if neurodata_type(first) == LABELLED:
             every = _by_label(first)
@@ -47,7 +59,7 @@ class Events:
 
 
 def _candidate(path: str, paths: list[str], units: int) -> Candidate:
-    described = len(paths) > 1 and all(NEURON.search(name_of(one)) for one in paths)
+    described = len(paths) > 1 and all(NEURON.search(name_of(member)) for member in paths)
     return Candidate(
         layout="events",
         path=path,
@@ -60,8 +72,8 @@ def _candidate(path: str, paths: list[str], units: int) -> Candidate:
 
 
 def _times(group: h5py.Group) -> h5py.Dataset | None:
-    found = next((data for name in TIMES if (data := dataset(group, name)) is not None), None)
-    return found if found is not None and len(found.shape) == 1 and found.dtype.kind in "iuf" else None
+    times = next((data for name in TIMES if (data := dataset(group, name)) is not None), None)
+    return times if times is not None and len(times.shape) == 1 and times.dtype.kind in "iuf" else None
 
 
 def _only_times(file: NwbFile, path: str) -> bool:
@@ -70,7 +82,9 @@ def _only_times(file: NwbFile, path: str) -> bool:
         return times is not None
     if data.shape != times.shape or data.dtype.kind not in "iufb" or not data.shape[0]:
         return False
-    return all(np.ptp(numbers(data, part)) == 0 for part in (slice(0, 1000), slice(None)))  # most show soon
+    return all(
+        np.ptp(numbers(data, part)) == 0 for part in (slice(0, 1000), slice(None))
+    )  # most series with values show them early
 
 
 def _by_label(group: h5py.Group) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""A series with a column per unit: firing rates or binned spikes in a plain TimeSeries."""
+"""Read series with one column per unit, such as firing rates or binned spikes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ OTHERS = {"SpatialSeries", "RoiResponseSeries", "DecompositionSeries", "Interval
 
 @reader("matrix", rank=2)
 class Matrix:
-    """TimeSeries (time, unit); ``auto`` takes one in processing/ecephys whose unit is Hz."""
+    """TimeSeries (time, unit).
+
+    ``auto`` takes one in processing/ecephys whose unit is Hz.
+    """
 
     def find(self, file: NwbFile) -> list[Candidate]:
-        """Return every series with four columns or more that could be a population's."""
+        """Return every series of four or more columns that could be neural data."""
         return [self._candidate(path, group) for path, group in file.series.items() if _could_be(path, group)]
 
     def accepts(self, file: NwbFile, paths: list[str]) -> bool:
@@ -32,7 +35,13 @@ class Matrix:
         return numeric and len(group["data"].shape) == 2 and columns(group) > 1
 
     def read(self, file: NwbFile, paths: list[str], columns: bool) -> Population:
-        """Return the columns of the series as units."""
+        """Return the columns of the series as units.
+
+        Args:
+            file: The open file.
+            paths: Path of the series.
+            columns: Without effect; a series has no table.
+        """
         path = paths[0]
         samples = read_samples(file.groups[path], path)
         unit = unit_of(file.groups[path])
@@ -57,7 +66,15 @@ class Matrix:
 
 
 def activity_kind(path: str, unit: str) -> ActivityKind:
-    """Return what the values of a sampled source are: rates by their unit or their module, else calcium."""
+    """Return the kind of sampled activity: ``rates`` or ``calcium``.
+
+    Args:
+        path: Path of the series; data in an ecephys module are rates.
+        unit: Unit of its values; data in Hz or counts are rates.
+
+    >>> activity_kind("/processing/ophys/DfOverF/a", "a.u."), activity_kind("/acquisition/a", "Hz")
+    ('calcium', 'rates')
+    """
     spiking = unit.lower() in RATE_UNITS | COUNT_UNITS
     return "rates" if spiking or module(path) in {"ecephys", "spikes"} else "calcium"
 

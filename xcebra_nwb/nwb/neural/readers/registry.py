@@ -1,8 +1,8 @@
-"""The readers of neural data: one class per layout, made known by one decorator.
+"""Register one reader class per layout of neural data.
 
-To read another layout, add a module to this folder with a class that has the three methods of :class:`Reader` and
-decorate it with ``@reader("name of the layout", rank)``. Nothing else needs to change. A package of your own can bring
-such a module too: ``docs/your-layout.md`` walks through both.
+To read another layout, add a module to this folder with a class that has the three methods of :class:`Reader`, and
+decorate it with ``@reader("name of the layout", rank)``. Nothing else needs to change. Another package can bring such
+a module too: ``docs/how-to/your-layout.md`` explains both.
 """
 
 from __future__ import annotations
@@ -24,8 +24,15 @@ PLUG_INS = "xcebra_nwb.readers"
 class Candidate(BaseModel):
     """A neural source that a file offers.
 
-    ``path`` may hold ``*``. ``refused`` says why ``auto`` must not take it, "" where it may. ``group`` is shared by
-    candidates that ``auto`` takes together (planes of one experiment).
+    Attributes:
+        layout: Name of the layout.
+        path: Path of the source; may hold ``*``.
+        kind: ``spikes``, ``rates`` or ``calcium``.
+        units: Number of units.
+        unit: Unit of the values.
+        refused: Reason why ``auto`` must not take it, "" if it may.
+        group: Shared by candidates that ``auto`` takes together, such as planes of one experiment.
+        because: Reason why ``auto`` takes it.
     """
 
     layout: str
@@ -39,23 +46,39 @@ class Candidate(BaseModel):
 
 
 class Reader(Protocol):
-    """What a reader of one layout can do."""
+    """The methods of a reader of one layout."""
 
     def find(self, file: NwbFile) -> list[Candidate]:
-        """Return what a file holds in this layout, the best first."""
+        """Return the neural sources of a file in this layout, the best first."""
 
     def accepts(self, file: NwbFile, paths: list[str]) -> bool:
-        """Return whether the objects at ``paths`` (what one configured path stands for) are in this layout."""
+        """Return whether the objects at ``paths`` together are in this layout.
+
+        Args:
+            file: The open file.
+            paths: Paths of the objects that one configured path means.
+        """
 
     def read(self, file: NwbFile, paths: list[str], columns: bool) -> Population:
-        """Return the units of the objects at ``paths``, with the source's own scalar columns if asked for."""
+        """Return the units of the objects at ``paths``.
+
+        Args:
+            file: The open file.
+            paths: Paths of objects that the reader accepts.
+            columns: Whether to read the scalar columns of their table, too.
+        """
 
 
 READERS: dict[str, tuple[int, Reader]] = {}
 
 
 def reader(layout: str, rank: int) -> Callable[[type], type]:
-    """Register a class as the reader of ``layout``; ``auto`` asks the layouts in the order of their ``rank``."""
+    """Register a class as the reader of a layout.
+
+    Args:
+        layout: Name of the layout.
+        rank: Position among the layouts that ``auto`` tries, lowest first.
+    """
 
     def register(cls: type) -> type:
         READERS[layout] = (rank, cls())
@@ -66,22 +89,30 @@ def reader(layout: str, rank: int) -> Callable[[type], type]:
 
 @cache
 def load_plug_ins() -> None:
-    """Import the modules that installed packages name in the entry points of :data:`PLUG_INS`, once."""
+    """Import the readers that installed packages provide, once.
+
+    They are named in the entry points of :data:`PLUG_INS`.
+
+    Raises:
+        Failure: A plug-in cannot be loaded.
+    """
     for entry in entry_points(group=PLUG_INS):
         try:
             entry.load()
-        except Exception as error:  # it is not our code
+        except Exception as error:  # the plug-in's code can raise anything
             raise Failure(
                 f"the reader plug-in {entry.name} ({entry.value}) cannot be loaded: {type(error).__name__}: {error}",
-                "mend it or uninstall its package",
+                "repair it or uninstall its package",
             ) from error
 
 
 def readers() -> dict[str, Reader]:
-    """Return the registered readers by layout, those of installed plug-ins too, in the order ``auto`` asks them in.
+    """Return the registered readers by layout, in the order ``auto`` tries them.
+
+    Readers of installed plug-ins are included.
 
     Raises:
-        Failure: a plug-in cannot be loaded.
+        Failure: A plug-in cannot be loaded.
     """
     load_plug_ins()
     return {layout: entry for layout, (_, entry) in sorted(READERS.items(), key=lambda item: item[1][0])}

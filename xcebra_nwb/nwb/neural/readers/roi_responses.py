@@ -1,4 +1,4 @@
-"""Calcium imaging: RoiResponseSeries, alone or in DfOverF and Fluorescence containers."""
+"""Read calcium imaging: RoiResponseSeries, alone or in their containers."""
 
 from __future__ import annotations
 
@@ -23,24 +23,27 @@ NOT_NEURONS = re.compile(r"neuropil|npil|background|surround", re.IGNORECASE)
 
 @reader("roi_responses", rank=1)
 class RoiResponses:
-    """RoiResponseSeries (time, roi); dF/F before fluorescence, never the neuropil."""
+    """RoiResponseSeries (time, roi).
+
+    ``auto`` prefers dF/F to fluorescence, and never takes the neuropil.
+    """
 
     def find(self, file: NwbFile) -> list[Candidate]:
-        """Return every RoiResponseSeries, dF/F first; ``auto`` takes the first container, whose series are planes.
+        """Return every RoiResponseSeries, dF/F first.
 
-        A container of one name in several modules is one: each holds a plane. Two series of the same regions of
-        interest are no planes: the first counts.
+        ``auto`` takes all series of the first container, because they are planes. Containers of one name in several
+        modules count as one. If two series have the same regions of interest, the first is taken.
         """
         series = {p: g for p, g in file.series.items() if neurodata_type(g) == "RoiResponseSeries"}
         ordered = sorted(series, key=lambda path: (not _relative(file, path), path))
         first: dict[tuple[str, str], str] = {}
-        found = []
+        candidates = []
         for path in ordered:
             candidate = _candidate(file, path)
             seen = first.setdefault((candidate.group, _cells(file, path)), path)
             again = f"the same regions of interest as {seen}" if seen != path and not candidate.refused else ""
-            found.append(candidate.model_copy(update={"refused": candidate.refused or again}))
-        return found
+            candidates.append(candidate.model_copy(update={"refused": candidate.refused or again}))
+        return candidates
 
     def accepts(self, file: NwbFile, paths: list[str]) -> bool:
         """Return whether ``paths`` is one RoiResponseSeries."""
@@ -48,7 +51,13 @@ class RoiResponses:
         return len(paths) == 1 and path in file.series and neurodata_type(file.groups[path]) == "RoiResponseSeries"
 
     def read(self, file: NwbFile, paths: list[str], columns: bool) -> Population:
-        """Return the regions of interest as units, with their imaging plane's location and table."""
+        """Return the regions of interest as units.
+
+        Args:
+            file: The open file.
+            paths: Path of the series.
+            columns: Whether to read the columns of the imaging plane's table, too.
+        """
         path = paths[0]
         group = file.groups[path]
         samples = read_samples(group, path)
@@ -79,7 +88,7 @@ def _candidate(file: NwbFile, path: str) -> Candidate:
 
 
 def _cells(file: NwbFile, path: str) -> str:
-    """Which regions of interest a series is of; those of which nothing is known are its own."""
+    """Return a text that is equal for series of the same regions of interest."""
     try:
         rois = file.groups[path]["rois"]
         return f"{file.referred(rois.attrs['table']).name} from {numbers(rois, slice(0, 1))} on, {rois.shape[0]}"
@@ -92,7 +101,10 @@ def _relative(file: NwbFile, path: str) -> bool:
 
 
 def _roi_table(file: NwbFile, group: h5py.Group, units: int, wanted: bool) -> pd.DataFrame:
-    """A row per region of interest; its plane's columns and location only where the references lead somewhere."""
+    """Return a row per region of interest.
+
+    The columns and the location of its plane are there only if the references lead to them.
+    """
     table = pd.DataFrame(index=range(units))
     region = ""
     try:
@@ -103,7 +115,7 @@ def _roi_table(file: NwbFile, group: h5py.Group, units: int, wanted: bool) -> pd
         if wanted:
             table = data_frame(plane).iloc[numbers(rois).astype(np.int64)].reset_index(drop=True).reindex(range(units))
     except (*UNREADABLE, IndexError, Refusal):
-        region = region or ""  # the responses are still there; only their plane is unknown
+        region = region or ""  # only the plane is unknown; the responses can still be used
     table["unit_id"] = [str(index) for index in range(units)]
     table["row"] = np.arange(units)
     table["region"] = region

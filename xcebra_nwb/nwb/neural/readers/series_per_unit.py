@@ -1,4 +1,4 @@
-"""One 1-D series per neuron, side by side in a group under numbered names."""
+"""Read numbered 1-D series that hold one neuron each."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ from xcebra_nwb.nwb.neural.readers.registry import Candidate, reader
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, name_of
 from xcebra_nwb.nwb.reading.series import Samples, columns, read_samples, read_times, unit_of
 
-NUMBER = re.compile(r"(?<!\d)\d+\Z")  # at the end of a name, as a whole: a search takes a step a character
+NUMBER = re.compile(r"(?<!\d)\d+\Z")  # the whole number at the end of a name; the pattern takes one step per character
 NEURON = re.compile(r"neuron|cell|roi\b|\broi|unit", re.IGNORECASE)
-FEWEST = 10  # numbered series: fewer could be anything
+FEWEST = 10  # numbered series; fewer could be anything
 
 
 @reader("series_per_unit", rank=4)
 class SeriesPerUnit:
-    """Series such as /acquisition/Activity_0001; ``auto`` takes ten or more that say that they are neurons."""
+    """Series such as /acquisition/Activity_0001.
+
+    ``auto`` takes ten or more in one group that are described as neurons.
+    """
 
     def find(self, file: NwbFile) -> list[Candidate]:
-        """Return each set of numbered, equally long 1-D series in one group."""
+        """Return each set of numbered 1-D series of equal length in one group."""
         return [self._candidate(file, pattern, paths) for pattern, paths in _sets(file).items()]
 
     def accepts(self, file: NwbFile, paths: list[str]) -> bool:
@@ -36,7 +39,16 @@ class SeriesPerUnit:
         return all(p in series and columns(series[p]) == 1 and series[p]["data"].dtype.kind in "iuf" for p in paths)
 
     def read(self, file: NwbFile, paths: list[str], columns: bool) -> Population:
-        """Return the series as units; they must share their timestamps."""
+        """Return the series as units.
+
+        Args:
+            file: The open file.
+            paths: Paths of the series.
+            columns: Without effect; series have no table.
+
+        Raises:
+            Refusal: The series were sampled at different times.
+        """
         every = [read_samples(file.groups[path], path) for path in paths]
         first = every[0]
         for path, samples in zip(paths, every, strict=True):
@@ -75,7 +87,14 @@ class SeriesPerUnit:
 
 
 def numbered(paths: Iterable[str]) -> dict[str, list[str]]:
-    """Return the sets of at least ten of ``paths`` that differ in their last number only, by their pattern."""
+    """Return the sets of paths that differ only in their last number, by pattern.
+
+    A set has at least ten paths.
+
+    >>> sets = numbered([f"/acquisition/roi_{number}" for number in range(10)])
+    >>> list(sets), len(sets["/acquisition/roi_*"])
+    (['/acquisition/roi_*'], 10)
+    """
     sets: dict[str, list[str]] = defaultdict(list)
     for path in paths:
         if match := NUMBER.search(path):
@@ -84,7 +103,7 @@ def numbered(paths: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _sets(file: NwbFile) -> dict[str, list[str]]:
-    """The sets of numbered series, each of one column, by their pattern; the equally long ones of a pattern."""
+    """Return the sets of numbered series of one column and equal length, by pattern."""
     by_length: dict[int, list[str]] = defaultdict(list)
     for path, group in file.series.items():
         if columns(group) == 1 and group["data"].dtype.kind in "iuf":
@@ -93,7 +112,11 @@ def _sets(file: NwbFile) -> dict[str, list[str]]:
 
 
 def pattern_of(paths: list[str]) -> str:
-    """Return the pattern that stands for numbered ``paths``."""
+    """Return the pattern that stands for numbered paths.
+
+    >>> pattern_of(["/acquisition/roi_1", "/acquisition/roi_2"])
+    '/acquisition/roi_*'
+    """
     match = NUMBER.search(paths[0])
     return paths[0] if len(paths) == 1 or match is None else f"{paths[0][: match.start()]}*"
 

@@ -1,4 +1,4 @@
-"""Spike times in a units table, at the root or in a processing module."""
+"""Read spike times from a units table, at the root or in a processing module."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from xcebra_nwb.nwb.reading.table import length
 
 @reader("units", rank=0)
 class Units:
-    """Units tables: the root's first, then those elsewhere."""
+    """Units tables, that at the root first."""
 
     def find(self, file: NwbFile) -> list[Candidate]:
-        """Return a candidate per units table; one without spike times is not for ``auto``."""
+        """Return a candidate per units table; ``auto`` skips those without spikes."""
         return [
             Candidate(
                 layout="units",
@@ -35,7 +35,16 @@ class Units:
         return len(paths) == 1 and dataset(file.groups[paths[0]], "spike_times") is not None
 
     def read(self, file: NwbFile, paths: list[str], columns: bool) -> Population:
-        """Return the units of a table with their spike times and observation intervals."""
+        """Return the units of a table with spike times and observation intervals.
+
+        Args:
+            file: The open file.
+            paths: Path of the table.
+            columns: Whether to read the scalar columns of the table, too.
+
+        Raises:
+            Refusal: Spike times or observation intervals are not given for every unit.
+        """
         table = file.groups[paths[0]]
         spikes, notes = read_spikes(table)
         observed = read_observed(table)
@@ -44,7 +53,7 @@ class Units:
                 raise Refusal(
                     Code.UNREADABLE_LAYOUT,
                     f"{paths[0]}/{name}: {len(column)} rows for {length(table)} units",
-                    "mend the table",
+                    "correct the table",
                 )
         if observed is not None and not any(map(len, observed)):
             observed = None

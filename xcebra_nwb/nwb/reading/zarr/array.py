@@ -1,4 +1,4 @@
-"""The values of a Zarr array: the chunks that a selection touches, decoded within bounds."""
+"""Read the values of a Zarr array, decoding only the chunks that are needed."""
 
 from __future__ import annotations
 
@@ -18,56 +18,69 @@ from xcebra_nwb.nwb.reading.zarr.layout import Layout
 
 logger = logging.getLogger(__name__)
 
-NOT_STORED = (2**64 - 1, 2**64 - 1)  # where a shard's index has no chunk
+NOT_STORED = (2**64 - 1, 2**64 - 1)  # the entry of a missing chunk in a shard's index
 CRC32C = Codec("crc32c")
 HEADERS = 2**12  # bytes that codecs may add
-GROWTH = 8  # times that filters may make a chunk smaller: a truth value, packed
-Place = tuple[int, ...]
+GROWTH = 8  # most that filters shrink a chunk, by packing truth values into bits
+ChunkIndex = tuple[int, ...]
 Piece = tuple[int, Any, Any]
 """A chunk along one axis; what is taken of it; where that goes."""
 
 
 class ZarrArray:
-    """An array in files; ``path`` leads to it from the root."""
+    """An array in files.
+
+    Args:
+        files: The files of the recording.
+        path: Path of the array from the root.
+        layout: How the array is stored.
+    """
 
     def __init__(self, files: Files, path: str, layout: Layout) -> None:
         self._files, self._path, self._layout = files, path, layout
-        self._said = False
+        self._warned = False
 
     def read(self, selection: Any) -> Any:
-        """Return the values of ``selection``: numbers, slices, and one list of numbers or truth values.
+        """Return the values of a selection.
+
+        Args:
+            selection: Numbers, slices, and up to one list of numbers or truth values.
 
         Raises:
-            OSError: they cannot be read, or expand more than any values do.
-            IndexError, TypeError: there is no such selection.
+            OSError: The values cannot be read, or expand more than real data do.
+            IndexError: The selection lies outside the array.
+            TypeError: The selection has lists along several axes.
         """
         axes = _axes(selection, self._layout.shape)
         pieces = [list(_pieces(wanted, length)) for (wanted, _), length in zip(axes, self._layout.chunks, strict=True)]
         taken = np.empty([len(wanted) for wanted, _ in axes], self._layout.dtype)
         chunks, missing = _Chunks(self._files, self._path, self._layout), 0
         for parts in itertools.product(*pieces):
-            chunk = chunks.at(tuple(place for place, _, _ in parts))
+            chunk = chunks.at(tuple(number for number, _, _ in parts))
             missing += chunk is None
             values = self._layout.fill if chunk is None else chunk[tuple(inside for _, inside, _ in parts)]
             taken[tuple(outside for _, _, outside in parts)] = values
-        self._say(missing, math.prod(map(len, pieces)))
+        self._warn_of_missing(missing, math.prod(map(len, pieces)))
         return taken[tuple(0 if single else slice(None) for _, single in axes)]
 
     def stored(self) -> int | None:
-        """Return how many bytes the chunks take; None where that is not known."""
+        """Return how many bytes the chunks take, None if that is unknown."""
         return self._files.stored(self._path)
 
-    def _say(self, missing: int, number: int) -> None:
-        """Format 3 leaves out chunks that hold nothing but the fill value; a copy that broke off does the same."""
-        if 0 < missing < number and not self._said:
-            self._said = True
+    def _warn_of_missing(self, missing: int, number: int) -> None:
+        """Warn of chunks that are not stored.
+
+        Format 3 leaves out chunks that hold only the fill value, but an interrupted copy looks the same.
+        """
+        if 0 < missing < number and not self._warned:
+            self._warned = True
             logger.warning(
                 "/%s: %d of %d chunks are not stored, and read as %r", self._path, missing, number, self._layout.fill
             )
 
 
 class _Chunks:
-    """The chunks for one selection: what they expand to, all together, is bounded by what is stored."""
+    """The chunks for one selection; their total expansion is bounded."""
 
     def __init__(self, files: Files, path: str, layout: Layout) -> None:
         self._files, self._path, self._layout = files, path, layout
@@ -76,9 +89,9 @@ class _Chunks:
         self._most = min(MOST_CHUNK, longest + HEADERS)  # bytes of a chunk, stored or half decoded
         self._indexes: dict[str, np.ndarray | None] = {}
 
-    def at(self, place: Place) -> np.ndarray | None:
-        """Return a chunk, None where it is not stored and holds the fill value."""
-        raw = self._raw(place)
+    def at(self, index: ChunkIndex) -> np.ndarray | None:
+        """Return a chunk, None if it is not stored and holds the fill value."""
+        raw = self._raw(index)
         self._made += self._layout.chunk_bytes if raw is None or not self._layout.dtype.hasobject else 0
         self._stored += 0 if raw is None else len(raw)
         self._check()
@@ -92,12 +105,12 @@ class _Chunks:
         if self._made > PLAUSIBLE and self._made > MOST_COMPRESSED * self._stored:
             raise OSError(f"it expands from {self._stored:.3g} bytes to more than {self._made:.3g}")
 
-    def _raw(self, place: Place) -> bytes | None:
+    def _raw(self, chunk: ChunkIndex) -> bytes | None:
         shard = self._layout.shard
         if shard is None:
-            return self._file(self._layout.key(place), self._most)
-        outer = tuple(one // count for one, count in zip(place, shard.chunks, strict=True))
-        inner = tuple(one % count for one, count in zip(place, shard.chunks, strict=True))
+            return self._file(self._layout.key(chunk), self._most)
+        outer = tuple(number // count for number, count in zip(chunk, shard.chunks, strict=True))
+        inner = tuple(number % count for number, count in zip(chunk, shard.chunks, strict=True))
         key = self._layout.key(outer)
         if key not in self._indexes:
             self._indexes[key] = self._index(key)
@@ -106,7 +119,7 @@ class _Chunks:
         return None if (start, length) == NOT_STORED else self._file(key, self._most, start, length)
 
     def _index(self, key: str) -> np.ndarray | None:
-        """Where the chunks of a shard begin, and how long they are; None where there is no shard."""
+        """Return start and length of each chunk in a shard, None without a shard."""
         shard = self._layout.shard
         assert shard is not None
         start, length = 0 if shard.index_first else -shard.index_bytes, shard.index_bytes
@@ -128,12 +141,12 @@ class _Chunks:
     def _decoded(self, raw: Any) -> np.ndarray:
         layout = self._layout
         count = math.prod(layout.chunks)
-        for one in layout.codecs:
-            if one.name in OBJECTS:
+        for codec in layout.codecs:
+            if codec.name in OBJECTS:
                 self._made += memoryview(raw).nbytes
-                values = objects(one, raw, count)
+                values = objects(codec, raw, count)
             else:
-                raw = decoded(one, raw, self._most)
+                raw = decoded(codec, raw, self._most)
         if not layout.dtype.hasobject:
             if memoryview(raw).nbytes != layout.chunk_bytes:
                 raise OSError(f"a chunk of {memoryview(raw).nbytes} bytes, not {layout.chunk_bytes}")
@@ -142,7 +155,7 @@ class _Chunks:
 
 
 def _turned(values: np.ndarray, layout: Layout) -> np.ndarray:
-    """Values in the shape of a chunk, with their axes as they were before they were transposed."""
+    """Return the values in the shape of a chunk, before its axes were transposed."""
     shape = list(layout.chunks)
     for turn in reversed(layout.turns):
         shape = [shape[axis] for axis in turn]
@@ -153,13 +166,13 @@ def _turned(values: np.ndarray, layout: Layout) -> np.ndarray:
 
 
 def _axes(selection: Any, shape: Sequence[int]) -> list[tuple[Any, bool]]:
-    """For every axis, which values are wanted, as a range or an array, and whether that is a single one."""
+    """Return the selected positions along each axis, and whether it is a single one."""
     parts = list(selection) if isinstance(selection, tuple) else [selection]
-    places = [index for index, part in enumerate(parts) if part is Ellipsis] or [len(parts)]
+    ellipses = [index for index, part in enumerate(parts) if part is Ellipsis] or [len(parts)]
     rest = len(shape) - len([part for part in parts if part is not Ellipsis])
-    if rest < 0 or len(places) > 1:
+    if rest < 0 or len(ellipses) > 1:
         raise IndexError(f"a selection of {len(parts)} axes from {len(shape)}")
-    parts[places[0] : places[0] + 1] = [slice(None)] * rest
+    parts[ellipses[0] : ellipses[0] + 1] = [slice(None)] * rest
     axes = [_axis(part, length) for part, length in zip(parts, shape, strict=True)]
     if sum(isinstance(wanted, np.ndarray) for wanted, _ in axes) > 1:
         raise TypeError("lists along more than one axis")
@@ -170,13 +183,13 @@ def _axis(part: Any, length: int) -> tuple[Any, bool]:
     if isinstance(part, slice):
         return range(*part.indices(length)), False
     if isinstance(part, list | np.ndarray):
-        found = np.asarray(part)
-        found = np.flatnonzero(found) if found.dtype == bool and len(found) == length else found
-        if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
+        rows = np.asarray(part)
+        rows = np.flatnonzero(rows) if rows.dtype == bool and len(rows) == length else rows
+        if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
             raise TypeError("no list of rows")
-        found = found.astype(np.int64)
-        _check_within(found.min(initial=0), found.max(initial=-1), length)
-        return np.where(found < 0, found + length, found), False
+        rows = rows.astype(np.int64)
+        _check_within(rows.min(initial=0), rows.max(initial=-1), length)
+        return np.where(rows < 0, rows + length, rows), False
     number = int(part.__index__())
     _check_within(number, number, length)
     return range(number % length, number % length + 1), True
@@ -188,7 +201,10 @@ def _check_within(least: int, greatest: int, length: int) -> None:
 
 
 def _pieces(wanted: Any, length: int) -> Iterator[Piece]:
-    """The chunks along one axis that hold what is wanted; ``length`` is a chunk's."""
+    """Yield the chunks along one axis that hold selected positions.
+
+    ``length`` is the length of a chunk.
+    """
     if isinstance(wanted, range) and wanted.step == 1:
         for chunk in range(wanted.start // length, -(-wanted.stop // length)) if len(wanted) else ():
             start, stop = max(wanted.start, chunk * length), min(wanted.stop, (chunk + 1) * length)
@@ -198,5 +214,5 @@ def _pieces(wanted: Any, length: int) -> Iterator[Piece]:
     rows = np.asarray(wanted, dtype=np.int64)
     chunks = rows // length
     for chunk in np.unique(chunks):
-        places = np.flatnonzero(chunks == chunk)
-        yield int(chunk), rows[places] - chunk * length, places
+        positions = np.flatnonzero(chunks == chunk)
+        yield int(chunk), rows[positions] - chunk * length, positions

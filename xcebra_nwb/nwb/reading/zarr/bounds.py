@@ -1,4 +1,7 @@
-"""How much of a Zarr recording is looked at and read: every bound. What lies beyond is refused, or left out by name."""
+"""Limits on what is read of a Zarr recording.
+
+Anything beyond a limit is refused, or left out by name.
+"""
 
 from __future__ import annotations
 
@@ -11,5 +14,5 @@ MOST_CHUNKS = 1_000_000  # of one array
 MOST_CHUNK = 2**31  # bytes of one chunk, stored or decoded
 MOST_TEXTS = 2**26  # bytes of one chunk of texts, decoded
 MOST_CODECS = 16  # of one array
-MOST_LINKS = 64  # followed on the way to one object
-MOST_FILES = 1_000_000  # in a zip file, and below a folder where sizes are added up
+MOST_LINKS = 64  # links that are followed to reach one object
+MOST_FILES = 1_000_000  # files in a zip file, or below a folder whose size is computed

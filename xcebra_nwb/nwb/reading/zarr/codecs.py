@@ -1,7 +1,7 @@
-"""Codecs of Zarr chunks: those in the lists here are decoded, within bounds. No other is looked up, imported or run.
+"""Decode the chunks of Zarr arrays by codecs from fixed lists, within bounds.
 
-What would make objects (pickle, msgpack) is not among them, and numcodecs' registry, which imports whatever is
-installed under a name, is never asked.
+No other codec is looked up, imported or run. Codecs that make objects (pickle, msgpack) are not in the lists, and the
+registry of numcodecs, which imports installed packages by name, is never used.
 """
 
 from __future__ import annotations
@@ -32,17 +32,25 @@ DEFAULT_CHECKSUM = {"initval": 0, "prefix": None}
 
 @dataclass(frozen=True)
 class Codec:
-    """A codec as the metadata name it."""
+    """A codec with its settings, as the metadata state it."""
 
     name: str
     settings: Settings = field(default_factory=dict)
 
 
 def decoded(codec: Codec, raw: Any, most: int) -> Any:
-    """Return the bytes that ``codec``, one of :data:`BYTES`, made ``raw`` of.
+    """Return the bytes that a codec was given.
+
+    Args:
+        codec: A codec that is named in :data:`BYTES`.
+        raw: The encoded bytes.
+        most: Largest number of bytes to return.
 
     Raises:
-        ValueError: they are more than ``most``, or damaged.
+        ValueError: The bytes are damaged, or more than ``most``.
+
+    >>> decoded(Codec("zlib"), zlib.compress(b"spikes"), most=100)
+    b'spikes'
     """
     made = BYTES[codec.name](codec.settings, raw, most)
     if memoryview(made).nbytes > most:
@@ -51,10 +59,19 @@ def decoded(codec: Codec, raw: Any, most: int) -> Any:
 
 
 def objects(codec: Codec, raw: Any, count: int) -> np.ndarray:
-    """Return the ``count`` texts that ``codec``, one of :data:`OBJECTS`, made ``raw`` of.
+    """Return the texts that a codec was given, shape (count,).
+
+    Args:
+        codec: A codec that is named in :data:`OBJECTS`.
+        raw: The encoded bytes.
+        count: Number of texts.
 
     Raises:
-        ValueError: they are of another number, or damaged.
+        ValueError: The texts are damaged, or of another number.
+
+    >>> raw = b"".join(number.to_bytes(4, "little") for number in (1, 3)) + b"CA1"
+    >>> objects(Codec("vlen-utf8"), raw, 1).tolist()
+    ['CA1']
     """
     if memoryview(raw).nbytes > MOST_TEXTS:
         raise _larger(MOST_TEXTS)
@@ -68,7 +85,7 @@ def _larger(most: int) -> ValueError:
 
 
 def _blosc(settings: Settings, raw: bytes, most: int) -> bytes:
-    """C-Blosc believes the lengths in the header, whatever it was given."""
+    """Decode Blosc, checking the sizes in the header, which C-Blosc trusts."""
     if len(raw) < BLOSC_HEADER:
         raise ValueError("a Blosc chunk without its header")
     size, _, stored = struct.unpack_from("<III", raw, 4)
@@ -84,7 +101,7 @@ def _zstd(settings: Settings, raw: bytes, most: int) -> bytes:
 
 
 def _zstd_size(raw: bytes) -> int:
-    """How long the content is by the header of the frame (RFC 8878, 3.1.1.1)."""
+    """Return the content size that the frame header states (RFC 8878, 3.1.1.1)."""
     if len(raw) < 6 or struct.unpack_from("<I", raw)[0] != ZSTD:
         raise ValueError("no Zstandard frame")
     descriptor = raw[4]
@@ -124,7 +141,7 @@ def _lzma(settings: Settings, raw: bytes, most: int) -> bytes:
 
 
 def _streamed(engine: Any, raw: bytes, most: int) -> bytes:
-    """One stream, no further than ``most``."""
+    """Decode one compressed stream, up to ``most`` bytes."""
     made = engine.decompress(raw, most + 1)
     if len(made) > most:
         raise _larger(most)
@@ -153,7 +170,10 @@ def _numeric(
 
 
 def _cast(kept: str, plain: str) -> Callable[[Settings, bytes, int], Any]:
-    """A filter that only changes the type, from what the settings call ``kept`` to what they call ``plain``."""
+    """Return a decoder that only changes the type of numbers.
+
+    ``kept`` and ``plain`` are the settings that name the stored type and the decoded one.
+    """
 
     def decode(settings: Settings, raw: bytes, most: int) -> Any:
         after = number(settings.get(plain))
@@ -186,8 +206,8 @@ def _checksum(kind: Callable[..., Any]) -> Callable[[Settings, bytes, int], Any]
     def decode(settings: Settings, raw: bytes, most: int) -> Any:
         if memoryview(raw).nbytes < 4:
             raise ValueError("no checksum")
-        place = settings.get("location")
-        return kind(**({"location": place} if place in {"start", "end"} else {})).decode(raw)
+        location = settings.get("location")
+        return kind(**({"location": location} if location in {"start", "end"} else {})).decode(raw)
 
     return decode
 
@@ -199,7 +219,7 @@ def _jenkins(settings: Settings, raw: bytes, most: int) -> Any:
 
 
 def _crc32c(settings: Settings, raw: bytes, most: int) -> bytes:
-    """Castagnoli's, of which numcodecs has none unless another package is installed."""
+    """Check and remove a CRC-32C checksum, which numcodecs alone cannot."""
     content = bytes(raw)
     if settings.get("location", "end") == "start":
         stated, content = content[:4], content[4:]
@@ -211,25 +231,25 @@ def _crc32c(settings: Settings, raw: bytes, most: int) -> bytes:
 
 
 def _texts(settings: Settings, raw: bytes, count: int) -> list[str]:
-    """The number of texts, and for each its length and its bytes."""
+    """Decode texts: their number, then the length and the bytes of each."""
     if len(raw) < 4 + 4 * count or int.from_bytes(raw[:4], "little") != count:
         raise ValueError(f"not {count} texts")
-    found, place = [], 4
+    texts, end = [], 4
     for _ in range(count):
-        start = place + 4
-        place = start + int.from_bytes(raw[place:start], "little")
-        if start > len(raw) or place > len(raw):
+        start = end + 4
+        end = start + int.from_bytes(raw[end:start], "little")
+        if start > len(raw) or end > len(raw):
             raise ValueError("texts that are cut off")
-        found.append(raw[start:place].decode("utf-8", "replace"))
-    return found
+        texts.append(raw[start:end].decode("utf-8", "replace"))
+    return texts
 
 
 def _json(settings: Settings, raw: bytes, count: int) -> list[Any]:
-    """The values, their type and their shape, in one list."""
+    """Decode a JSON list of the values, followed by their type and shape."""
     try:
         stored = json.loads(raw)
     except RecursionError:
-        raise ValueError("JSON that is nested without end") from None
+        raise ValueError("JSON that is nested too deeply") from None
     if not isinstance(stored, list) or len(stored) != count + 2:
         raise ValueError(f"not {count} values in JSON")
     return stored[:-2]
@@ -277,11 +297,19 @@ OBJECTS: Mapping[str, Callable[[Settings, bytes, int], list[Any]]] = {
 
 
 def codec(name: Any, settings: Any, known: frozenset[str]) -> Codec:
-    """Return the codec ``name``.
+    """Return the codec that the metadata name.
+
+    Args:
+        name: Name of the codec.
+        settings: Its settings.
+        known: Names of the codecs that may be used.
 
     Raises:
-        Unlisted: it is not in ``known``.
-        ValueError: its settings are no mapping.
+        Unlisted: The name is not in ``known``.
+        ValueError: The settings are no mapping.
+
+    >>> codec("gzip", {"level": 5}, frozenset({"gzip"}))
+    Codec(name='gzip', settings={'level': 5})
     """
     if not isinstance(name, str) or name not in known:
         raise Unlisted(name)
@@ -291,7 +319,7 @@ def codec(name: Any, settings: Any, known: frozenset[str]) -> Codec:
 
 
 class Unlisted(ValueError):
-    """A codec that is not in the lists."""
+    """The error for a codec that is not in the lists."""
 
     def __init__(self, name: Any) -> None:
         shown = f"{name!r:.80}".strip("'")

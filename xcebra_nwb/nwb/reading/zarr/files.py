@@ -1,6 +1,7 @@
-"""The files of a Zarr recording: in a local folder, in a zip file, or at an address; never any other.
+"""Read the files of a Zarr recording from a folder, a zip file or an address.
 
-A key is a path below the recording's root, with ``/``. What is read is bounded by what the caller takes.
+No other files are read. A key is a path below the root of the recording, with ``/``. The caller bounds how much is
+read.
 """
 
 from __future__ import annotations
@@ -24,68 +25,80 @@ TIMEOUT = 30  # s
 GONE = {404, 410}
 BLOCK = 2**20  # bytes
 ENCRYPTED = 1  # a bit of the flags of a member of a zip file
-NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # nor wait for a pipe
+NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # do not follow links, and do not wait for a pipe
 
 
 class Elsewhere(OSError):
-    """Something that leads out of the recording."""
+    """The error for a link that leads out of the recording."""
 
 
 class Files(Protocol):
-    """Where the bytes of a recording come from."""
+    """The source of the bytes of a recording."""
 
     def read(self, key: str, most: int, start: int = 0, length: int | None = None) -> bytes:
-        """Return the bytes of a file, or a part of it.
+        """Return the bytes of a file, or of a part of it.
 
         Args:
-            key: of the file.
-            most: how many bytes are taken.
-            start: where the part begins; negative if from the end.
-            length: of the part; None for all that follows.
+            key: Key of the file.
+            most: Largest number of bytes to return.
+            start: Start of the part; negative if counted from the end.
+            length: Length of the part; None for all that follows.
 
         Raises:
-            KeyError: there is no such file.
-            OSError: it cannot be read, is no file of the recording, or is longer than ``most``.
+            KeyError: There is no such file.
+            OSError: The file cannot be read, is not part of the recording, or is longer than ``most``.
         """
 
     def folders(self, key: str) -> list[str]:
         """Return the names of the folders in the folder ``key``."""
 
     def stored(self, key: str) -> int | None:
-        """Return how many bytes the files below ``key`` take; None where that is not known."""
+        """Return how many bytes the files below ``key`` take, None if unknown."""
 
 
 class Folder:
-    """A local folder. Links are followed no further than ``within``; None follows them anywhere."""
+    """A local folder, whose links are followed only within a folder.
+
+    Args:
+        root: Root of the recording.
+        within: Folder out of which no link is followed; None follows all links.
+    """
 
     def __init__(self, root: Path, within: Path | None) -> None:
         self._root = root.resolve()
         self._within = None if within is None else within.resolve()
 
     def read(self, key: str, most: int, start: int = 0, length: int | None = None) -> bytes:
-        """Return the bytes of a file, or a part of it (see :class:`Files`)."""
+        """Return the bytes of a file, or of a part of it.
+
+        Args:
+            key: Key of the file.
+            most: Largest number of bytes to return.
+            start: Start of the part; negative if counted from the end.
+            length: Length of the part; None for all that follows.
+        """
         path = self._real(key)
         try:
             handle = os.open(path, os.O_RDONLY | NO_LINK | getattr(os, "O_BINARY", 0))
         except (FileNotFoundError, NotADirectoryError):
             raise KeyError(key) from None
         with os.fdopen(handle, "rb") as stream:
-            found = os.fstat(stream.fileno())
-            if not stat.S_ISREG(found.st_mode):
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
                 raise IsADirectoryError(f"{key}: no file")
-            first, count = _part(key, found.st_size, most, start, length)
+            first, count = _part(key, status.st_size, most, start, length)
             stream.seek(first)
             return stream.read(count)
 
     def folders(self, key: str) -> list[str]:
         """Return the names of the folders in the folder ``key``."""
-        found = []
+        names = []
         with os.scandir(self._real(key)) as entries:
             for entry in entries:
-                found += [entry.name] if entry.is_dir() else []
-                if len(found) > MOST_NODES:
+                names += [entry.name] if entry.is_dir() else []
+                if len(names) > MOST_NODES:
                     raise OSError(f"{key or '/'}: more than {MOST_NODES} folders")
-        return sorted(found)
+        return sorted(names)
 
     def stored(self, key: str) -> int | None:
         """Return how many bytes the files below ``key`` take."""
@@ -97,16 +110,16 @@ class Folder:
         return total
 
     def _real(self, key: str) -> str:
-        """The path without links, which are followed as far as they may."""
+        """Return the path with links resolved, if they may be followed."""
         path = os.path.realpath(self._root / key)
         allowed = (self._root, self._within)
-        if self._within is not None and not any(Path(path).is_relative_to(one) for one in allowed if one):
+        if self._within is not None and not any(Path(path).is_relative_to(folder) for folder in allowed if folder):
             raise Elsewhere(f"{key}: a link that leads out of the recording, which is not followed")
         return path
 
 
 class Zipped:
-    """The members of a zip file below the folder that holds the root's metadata."""
+    """A zip file, from the folder in it that holds the metadata of the root."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._file = zipfile.ZipFile(stream)
@@ -124,7 +137,14 @@ class Zipped:
         self._members = {n[len(start) :]: m for n, m in zip(names, members, strict=True) if n.startswith(start)}
 
     def read(self, key: str, most: int, start: int = 0, length: int | None = None) -> bytes:
-        """Return the bytes of a file, or a part of it (see :class:`Files`)."""
+        """Return the bytes of a file, or of a part of it.
+
+        Args:
+            key: Key of the file.
+            most: Largest number of bytes to return.
+            start: Start of the part; negative if counted from the end.
+            length: Length of the part; None for all that follows.
+        """
         member = self._members[key]
         if member.flag_bits & ENCRYPTED:
             raise OSError(f"{key}: encrypted")
@@ -132,12 +152,12 @@ class Zipped:
         try:
             with self._file.open(member) as stream:
                 stream.seek(first)
-                found = stream.read(count)
+                content = stream.read(count)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, LZMAError) as error:
             raise OSError(f"{key}: damaged in the zip file: {error}") from error
-        if len(found) < count:
+        if len(content) < count:
             raise OSError(f"{key}: cut off in the zip file")
-        return found
+        return content
 
     def folders(self, key: str) -> list[str]:
         """Return the names of the folders in the folder ``key``."""
@@ -145,31 +165,38 @@ class Zipped:
 
     def stored(self, key: str) -> int | None:
         """Return how many bytes the files below ``key`` take."""
-        return sum(one.compress_size for name, one in self._members.items() if name.startswith(f"{key}/"))
+        return sum(member.compress_size for name, member in self._members.items() if name.startswith(f"{key}/"))
 
     @cached_property
     def _tree(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
+        tree: dict[str, set[str]] = {}
         for name in self._members:
             folder = name.rpartition("/")[0]
             while folder:
-                above, _, own = folder.rpartition("/")
-                known = found.setdefault(above, set())
-                if own in known:
+                above, _, child = folder.rpartition("/")
+                known = tree.setdefault(above, set())
+                if child in known:
                     break
-                known.add(own)
+                known.add(child)
                 folder = above
-        return found
+        return tree
 
 
 class Web:
-    """Files below an ``http(s)://`` address; folders cannot be listed there."""
+    """Files below an ``http(s)://`` address, which cannot list folders."""
 
     def __init__(self, address: str) -> None:
         self._address, self._session = address.rstrip("/"), requests.Session()
 
     def read(self, key: str, most: int, start: int = 0, length: int | None = None) -> bytes:
-        """Return the bytes of a file, or a part of it (see :class:`Files`)."""
+        """Return the bytes of a file, or of a part of it.
+
+        Args:
+            key: Key of the file.
+            most: Largest number of bytes to return.
+            start: Start of the part; negative if counted from the end.
+            length: Length of the part; None for all that follows.
+        """
         try:
             return self._answer(key, most, self._headers(start, length))
         except requests.RequestException as error:
@@ -187,26 +214,26 @@ class Web:
             if answer.status_code in GONE:
                 raise KeyError(key)
             if answer.status_code != (206 if "Range" in wanted else 200):
-                said = "does not answer ranges of bytes" if answer.ok else f"answers {answer.status_code}"
-                raise ConnectionError(f"{key}: the server {said}")
-            found = bytearray()
+                problem = "does not answer ranges of bytes" if answer.ok else f"answers {answer.status_code}"
+                raise ConnectionError(f"{key}: the server {problem}")
+            content = bytearray()
             for block in answer.iter_content(BLOCK):
-                found += block
-                if len(found) > most:
+                content += block
+                if len(content) > most:
                     raise OSError(f"{key}: longer than {most} bytes")
-            return bytes(found)
+            return bytes(content)
 
     def folders(self, key: str) -> list[str]:
         """Raise :class:`OSError`: a web server does not list folders."""
         raise OSError("at an address, only a recording with consolidated metadata is read")
 
     def stored(self, key: str) -> int | None:
-        """Return None: nobody says."""
+        """Return None, because a web server does not tell the size of a folder."""
         return None
 
 
 def _part(key: str, size: int, most: int, start: int, length: int | None) -> tuple[int, int]:
-    """Where a part of a file of ``size`` bytes begins, and how long it is."""
+    """Return start and length of a part of a file of ``size`` bytes."""
     first = max(0, size + start) if start < 0 else start
     count = size - first if length is None else length
     if first > size or first + count > size:
@@ -217,7 +244,7 @@ def _part(key: str, size: int, most: int, start: int, length: int | None) -> tup
 
 
 def _checked(member: zipfile.ZipInfo) -> str:
-    """The name of a member that can be a file of the recording."""
+    """Return the name of a member of a zip file, if it is a plain file."""
     name = member.orig_filename
     if "\\" in name or "\0" in name or not is_plain(name.rstrip("/")):
         raise zipfile.BadZipFile(f"a file in it is called {name!r:.80}")
@@ -227,5 +254,9 @@ def _checked(member: zipfile.ZipInfo) -> str:
 
 
 def is_plain(path: str) -> bool:
-    """Return whether a path leads down, and only down, from where it begins."""
+    """Return whether a path leads only down from where it begins.
+
+    >>> is_plain("units/spike_times"), is_plain("../secret")
+    (True, False)
+    """
     return not {"", ".", ".."} & set(path.split("/")) and "\\" not in path and "\0" not in path

@@ -1,4 +1,4 @@
-"""How an array is laid out in chunks and shards, from the metadata of Zarr format 2 or 3, checked before it is used."""
+"""Parse and check how a Zarr array of format 2 or 3 is stored."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from xcebra_nwb.nwb.reading.zarr.codecs import BYTES, OBJECTS, Codec, Unlisted, 
 
 LISTED_2 = frozenset(BYTES) | frozenset(OBJECTS)
 SERIALIZED = frozenset({"bytes", "vlen-utf8", "vlen-bytes"})
-PREFIX = "numcodecs."  # of the names in format 3 of what only numcodecs has
-OWN_NAMES = frozenset({"blosc", "zstd", "gzip", "crc32c"})  # of format 3 itself
+PREFIX = "numcodecs."  # prefix that format 3 gives the names of numcodecs' own codecs
+OWN_NAMES = frozenset({"blosc", "zstd", "gzip", "crc32c"})  # names that format 3 defines itself
 ON_NUMBERS = frozenset({"delta", "fixedscaleoffset", "quantize", "astype", "packbits", "bitround"})
 LISTED_3 = frozenset(BYTES) | SERIALIZED | {"transpose", "sharding_indexed"}
 ARRAY_KEYS = {"zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding", "codecs"}
@@ -25,7 +25,13 @@ ARRAY_KEYS |= {"fill_value", "attributes", "storage_transformers", "dimension_na
 
 @dataclass(frozen=True)
 class Shard:
-    """A file that holds several chunks, and an index of where each of them begins."""
+    """A file that holds several chunks and an index of them.
+
+    Attributes:
+        chunks: Number of chunks along each axis.
+        index_first: Whether the index stands at the start of the file.
+        index_checked: Whether the index has a checksum.
+    """
 
     chunks: tuple[int, ...]
     index_first: bool
@@ -33,7 +39,7 @@ class Shard:
 
     @property
     def index_bytes(self) -> int:
-        """How long the index is."""
+        """The length of the index in bytes."""
         return 16 * math.prod(self.chunks) + (4 if self.index_checked else 0)
 
 
@@ -41,9 +47,17 @@ class Shard:
 class Layout:
     """How an array is stored.
 
-    ``codecs`` stand in the order in which chunks are decoded, and so do ``turns``, the orders of axes in which they
-    were transposed. ``fill`` stands in chunks that are not stored; None where every chunk is. ``prefix`` and
-    ``separator`` make the name of a chunk. ``unread`` says why the values cannot be read, "" if they can.
+    Attributes:
+        shape: Shape of the array.
+        chunks: Shape of a chunk.
+        dtype: Type of the values; object for texts.
+        codecs: Codecs in the order of decoding.
+        turns: Orders of axes by which chunks were transposed, in the order of decoding.
+        shard: How chunks are collected in files; None if each has its own.
+        fill: Value of chunks that are not stored; None if every chunk must be.
+        prefix: Start of the name of a chunk.
+        separator: Separator in the name of a chunk.
+        unread: Reason why the values cannot be read, "" if they can.
     """
 
     shape: tuple[int, ...]
@@ -59,34 +73,48 @@ class Layout:
 
     @property
     def chunk_bytes(self) -> int:
-        """How long a chunk is, decoded; of texts, at most."""
+        """The length of a decoded chunk in bytes; the largest allowed for texts."""
         return MOST_TEXTS if self.dtype.hasobject else math.prod(self.chunks) * self.dtype.itemsize
 
-    def key(self, place: Sequence[int]) -> str:
-        """Return the name of the file of the chunk, or shard, at ``place``."""
-        parts = [*([self.prefix] if self.prefix else []), *map(str, place)]
+    def key(self, index: Sequence[int]) -> str:
+        """Return the name of the file of a chunk or shard.
+
+        Args:
+            index: Number of the chunk along each axis.
+
+        >>> Layout((10, 10), (5, 5), np.dtype("f4")).key((1, 0))
+        '1.0'
+        """
+        parts = [*([self.prefix] if self.prefix else []), *map(str, index)]
         return self.separator.join(parts) or "0"
 
 
 def layout(metadata: Mapping[str, Any], format_number: int) -> Layout:
-    """Return how the array is stored that ``metadata`` (``.zarray`` or ``zarr.json``) describe.
+    """Return how the array is stored that the metadata describe.
+
+    Args:
+        metadata: Content of ``.zarray`` or ``zarr.json``.
+        format_number: Zarr format, 2 or 3.
 
     Raises:
-        ValueError: they are nonsense, or of a kind that is not read.
+        ValueError: The metadata make no sense, or describe an array that is not supported.
+
+    >>> layout({"shape": [4], "chunks": [2], "dtype": "<f8", "compressor": None}, 2).chunks
+    (2,)
     """
     try:
-        found = _format_2(metadata) if format_number == 2 else _format_3(metadata)
+        result = _format_2(metadata) if format_number == 2 else _format_3(metadata)
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"its metadata make no sense: {type(error).__name__} {error}") from None
-    return found if found.unread else replace(found, unread=_beyond(found))
+    return result if result.unread else replace(result, unread=_beyond(result))
 
 
-def _beyond(found: Layout) -> str:
-    if found.chunk_bytes > MOST_CHUNK:
-        return f"a chunk of {found.chunk_bytes:.3g} bytes"
-    if found.dtype.hasobject and 4 * math.prod(found.chunks) > MOST_TEXTS:
-        return f"a chunk of {math.prod(found.chunks):.3g} texts"
-    number = math.prod(-(-length // chunk) for length, chunk in zip(found.shape, found.chunks, strict=True))
+def _beyond(result: Layout) -> str:
+    if result.chunk_bytes > MOST_CHUNK:
+        return f"a chunk of {result.chunk_bytes:.3g} bytes"
+    if result.dtype.hasobject and 4 * math.prod(result.chunks) > MOST_TEXTS:
+        return f"a chunk of {math.prod(result.chunks):.3g} texts"
+    number = math.prod(-(-length // chunk) for length, chunk in zip(result.shape, result.chunks, strict=True))
     return f"{number:.3g} chunks" if number > MOST_CHUNKS else ""
 
 
@@ -108,14 +136,14 @@ def _format_2(metadata: Mapping[str, Any]) -> Layout:
 def _codecs_2(metadata: Mapping[str, Any], dtype: np.dtype) -> tuple[Codec, ...]:
     filters, compressor = metadata.get("filters") or [], metadata.get("compressor")
     stated = [*([compressor] if compressor is not None else []), *reversed(_listed(filters))]
-    codecs = tuple(codec(one.get("id"), one, LISTED_2) for one in stated)
+    codecs = tuple(codec(entry.get("id"), entry, LISTED_2) for entry in stated)
     _check_objects(codecs, dtype)
     return codecs
 
 
 def _check_objects(codecs: Sequence[Codec], dtype: np.dtype) -> None:
-    """Exactly the last codec makes texts, and only where the array holds some."""
-    makers = [one.name in OBJECTS for one in codecs]
+    """Check that the last codec, and no other, makes texts if the array has some."""
+    makers = [entry.name in OBJECTS for entry in codecs]
     if makers != [False] * (len(makers) - 1) + [True] if dtype.hasobject else any(makers):
         raise ValueError("codecs that do not fit its type")
 
@@ -130,7 +158,7 @@ def _format_3(metadata: Mapping[str, Any]) -> Layout:
     prefix, separator = _keys(metadata["chunk_key_encoding"])
     plain = Layout(shape, outer, types.of_format_3(metadata["data_type"], "little"))
     try:
-        if [_name(one) for one in stated] == ["sharding_indexed"]:
+        if [_name(entry) for entry in stated] == ["sharding_indexed"]:
             shard, chunks, stated = _shard(stated[0].get("configuration"), outer)
         codecs, turns, byte_order = _codecs_3(stated, len(shape))
     except Unlisted as error:
@@ -146,7 +174,10 @@ def _needed(value: Any) -> bool:
 
 
 def _settings(stated: Any, *names: str) -> Mapping[str, Any]:
-    """The settings of what must have one of ``names``; a bare text is a name without settings."""
+    """Return the settings of an entry that must have one of ``names``.
+
+    A bare text is a name without settings.
+    """
     if isinstance(stated, str):
         stated = {"name": stated}
     if stated["name"] not in names:
@@ -155,7 +186,7 @@ def _settings(stated: Any, *names: str) -> Mapping[str, Any]:
 
 
 def _keys(stated: Any) -> tuple[str, str]:
-    """What the names of chunks begin with, and what stands between their numbers."""
+    """Return the prefix and the separator of the names of chunks."""
     settings = _settings(stated, "default", "v2")
     first = stated == "default" or (isinstance(stated, Mapping) and stated["name"] == "default")
     separator = settings.get("separator", "/" if first else ".")
@@ -165,9 +196,9 @@ def _keys(stated: Any) -> tuple[str, str]:
 
 
 def _name(stated: Any) -> Any:
-    """The name of a codec of format 3, as numcodecs has it."""
+    """Return the name of a codec of format 3 as numcodecs has it."""
     name = stated.get("name")
-    if name == "endian":  # how `bytes` was called first
+    if name == "endian":  # the former name of `bytes`
         return "bytes"
     plain = name.removeprefix(PREFIX) if isinstance(name, str) else name
     return name if plain != name and plain not in BYTES else plain
@@ -176,23 +207,23 @@ def _name(stated: Any) -> Any:
 def _codecs_3(
     stated: Sequence[Mapping[str, Any]], dimensions: int
 ) -> tuple[tuple[Codec, ...], tuple[tuple[int, ...], ...], str]:
-    """The codecs in the order of decoding, the transpositions, and the byte order."""
-    codecs = [codec(_name(one), one.get("configuration") or {}, LISTED_3) for one in stated]
-    places = [index for index, one in enumerate(codecs) if one.name in SERIALIZED]
-    if len(places) != 1:
+    """Return the codecs in decoding order, the transpositions and the byte order."""
+    codecs = [codec(_name(entry), entry.get("configuration") or {}, LISTED_3) for entry in stated]
+    positions = [index for index, entry in enumerate(codecs) if entry.name in SERIALIZED]
+    if len(positions) != 1:
         raise ValueError("codecs that make bytes of numbers not once")
-    before, made, after = codecs[: places[0]], codecs[places[0]], codecs[places[0] + 1 :]
-    turned = [one for one in before if one.name == "transpose"]
-    if before[: len(turned)] != turned or any(one.name not in ON_NUMBERS for one in before[len(turned) :]):
+    before, made, after = codecs[: positions[0]], codecs[positions[0]], codecs[positions[0] + 1 :]
+    turned = [entry for entry in before if entry.name == "transpose"]
+    if before[: len(turned)] != turned or any(entry.name not in ON_NUMBERS for entry in before[len(turned) :]):
         raise ValueError("codecs in an order that is not read")
-    if any(one.name in ON_NUMBERS | SERIALIZED | {"transpose", "sharding_indexed"} for one in after):
+    if any(entry.name in ON_NUMBERS | SERIALIZED | {"transpose", "sharding_indexed"} for entry in after):
         raise ValueError("codecs in an order that is not read")
     byte_order = made.settings.get("endian") or "little"
     if byte_order not in types.BYTE_ORDERS:
         raise ValueError(f"byte order {byte_order!r:.20}")
     makers = [made] if made.name in OBJECTS else []
-    turns = tuple(_turn(one.settings.get("order"), dimensions) for one in reversed(turned))
-    numeric = [one for one in reversed(before) if one.name != "transpose"]
+    turns = tuple(_turn(entry.settings.get("order"), dimensions) for entry in reversed(turned))
+    numeric = [entry for entry in reversed(before) if entry.name != "transpose"]
     return (*reversed(after), *makers, *numeric), turns, byte_order
 
 
@@ -208,13 +239,15 @@ def _shard(settings: Any, outer: tuple[int, ...]) -> tuple[Shard, tuple[int, ...
     inner = _lengths(settings["chunk_shape"])
     if len(inner) != len(outer) or any(chunk < 1 or whole % chunk for whole, chunk in zip(outer, inner, strict=True)):
         raise ValueError(f"shards of {list(outer)} in chunks of {list(inner)}")
-    index = [codec(_name(one), one.get("configuration") or {}, LISTED_3) for one in _listed(settings["index_codecs"])]
-    if [one.name for one in index] not in (["bytes"], ["bytes", "crc32c"]):
+    index = [
+        codec(_name(entry), entry.get("configuration") or {}, LISTED_3) for entry in _listed(settings["index_codecs"])
+    ]
+    if [entry.name for entry in index] not in (["bytes"], ["bytes", "crc32c"]):
         raise ValueError("an index of shards in codecs that are not read")
     if index[0].settings.get("endian", "little") != "little":
         raise ValueError("an index of shards in another byte order")
     stated = _listed(settings["codecs"])
-    if any(_name(one) == "sharding_indexed" for one in stated):
+    if any(_name(entry) == "sharding_indexed" for entry in stated):
         raise ValueError("shards within shards")
     counts = tuple(whole // chunk for whole, chunk in zip(outer, inner, strict=True))
     if math.prod(counts) > MOST_CHUNKS:
@@ -225,19 +258,19 @@ def _shard(settings: Any, outer: tuple[int, ...]) -> tuple[Shard, tuple[int, ...
 def _listed(stated: Any) -> list[Mapping[str, Any]]:
     if not isinstance(stated, list) or len(stated) > MOST_CODECS:
         raise ValueError(f"codecs {stated!r:.80}")
-    return [{"name": one} if isinstance(one, str) else {"name": None} | dict(one) for one in stated]
+    return [{"name": entry} if isinstance(entry, str) else {"name": None} | dict(entry) for entry in stated]
 
 
 def _lengths(stated: Any) -> tuple[int, ...]:
     if not isinstance(stated, list) or len(stated) > MOST_DIMENSIONS:
         raise ValueError(f"shape {stated!r:.80}")
-    if not all(isinstance(one, int) and not isinstance(one, bool) and 0 <= one < 2**63 for one in stated):
+    if not all(isinstance(length, int) and not isinstance(length, bool) and 0 <= length < 2**63 for length in stated):
         raise ValueError(f"shape {stated!r:.80}")
     return tuple(stated)
 
 
 def _chunk_shape(stated: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     chunks = _lengths(stated)
-    if len(chunks) != len(shape) or any(not one and length for one, length in zip(chunks, shape, strict=True)):
+    if len(chunks) != len(shape) or any(length and not chunk for chunk, length in zip(chunks, shape, strict=True)):
         raise ValueError(f"chunks of {list(chunks)} for a shape of {list(shape)}")
-    return tuple(max(1, one) for one in chunks)
+    return tuple(max(1, length) for length in chunks)

@@ -1,7 +1,7 @@
-"""Every group and array of a Zarr recording, from its metadata, which are checked and bounded before they are used.
+"""Read the metadata of all groups and arrays of a Zarr recording, within bounds.
 
-Zarr-python is not asked: it decodes and imports what metadata name, makes arrays as large as they say, and has either
-of two formats by its version. What of Zarr a recording needs is in the modules called ``zarr_*`` here.
+zarr-python is not used. It imports the codecs that metadata name, makes arrays as large as they state, and reads
+either format depending on its version. This folder has the parts of Zarr that a recording needs.
 """
 
 from __future__ import annotations
@@ -20,74 +20,83 @@ from xcebra_nwb.nwb.reading.zarr.tree import Node, Tree, ZarrGroup
 ARRAY, GROUP, ATTRIBUTES = ".zarray", ".zgroup", ".zattrs"
 
 
-def folder(place: Path, within: Path | None) -> Files:
-    """Return the files of a local folder, whose links are followed no further than ``within``."""
-    return Folder(place, within)
+def folder(path: Path, within: Path | None) -> Files:
+    """Return the files of a local folder.
+
+    Args:
+        path: Root of the recording.
+        within: Folder out of which no link is followed; None follows all links.
+    """
+    return Folder(path, within)
 
 
-def address(place: str) -> Files:
+def address(url: str) -> Files:
     """Return the files under an address."""
-    return Web(place)
+    return Web(url)
 
 
 def zipped(stream: BinaryIO) -> Files:
-    """Return the files of a zip file, from the folder that holds the root's metadata."""
+    """Return the files of a zip file."""
     return Zipped(stream)
 
 
-def zarr_root(files: Files, place: str) -> ZarrGroup:
-    """Return the root of the Zarr recording in ``files``.
+def zarr_root(files: Files, name: str) -> ZarrGroup:
+    """Return the root group of a Zarr recording.
+
+    Args:
+        files: The files of the recording.
+        name: Name of the recording in messages.
 
     Raises:
-        Refusal: it is none, damaged, beyond every bound, or of a format that is not read.
-        Failure: an address does not answer.
+        Refusal: It is no Zarr recording, damaged, too large, or of a format that is not supported.
+        Failure: An address does not answer.
     """
     try:
         nodes = _nodes(_Reader(files))
     except ConnectionError as error:
-        raise Failure(f"{place}: cannot be read: {error}", "check the address and the network") from None
+        raise Failure(f"{name}: cannot be read: {error}", "check the address and the network") from None
     except KeyError:
         raise Refusal(
-            Code.NOT_NWB, f"{place}: not an NWB file: no Zarr group", "give an .nwb file or an .nwb.zarr"
+            Code.NOT_NWB, f"{name}: not an NWB file: no Zarr group", "give an .nwb file or an .nwb.zarr"
         ) from None
     except Elsewhere as error:
         raise Refusal(
-            Code.LEADS_ELSEWHERE, f"{place}: {error}", "copy what it leads to, or give --follow-links if you trust it"
+            Code.LEADS_ELSEWHERE, f"{name}: {error}", "copy what it leads to, or give --follow-links if you trust it"
         ) from None
     except Beyond as error:
-        raise Refusal(Code.OUT_OF_BOUNDS, f"{place}: {error}", "ask who made it") from None
+        raise Refusal(Code.OUT_OF_BOUNDS, f"{name}: {error}", "ask the author of the file") from None
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        problem = f"{place}: damaged: its Zarr metadata cannot be read: {error}"
+        problem = f"{name}: damaged: its Zarr metadata cannot be read: {error}"
         raise Refusal(Code.DAMAGED, problem, "copy it again") from None
     return ZarrGroup("", Tree(files, nodes))
 
 
 class Beyond(Exception):
-    """More than any recording holds."""
+    """The error for a recording that is larger than any real one."""
 
 
 class _Reader:
-    """Reads JSON, in all no more than :data:`MOST_METADATA` bytes."""
+    """Reads JSON files, :data:`MOST_METADATA` bytes of them in total."""
 
     def __init__(self, files: Files) -> None:
         self.files, self._left = files, MOST_METADATA
 
     def json(self, key: str) -> dict[str, Any]:
-        """The mapping in a file; KeyError where there is none."""
+        """Return the mapping in a file; raise KeyError if there is no file."""
         raw = self.files.read(key, MOST_METADATA + 1)
         self._left -= len(raw)
         if self._left < 0:
             raise Beyond(f"more than {MOST_METADATA} bytes of metadata")
         try:
-            found = json.loads(raw)
+            content = json.loads(raw)
         except RecursionError:
-            raise ValueError(f"{key}: JSON that is nested without end") from None
-        if not isinstance(found, dict):
+            raise ValueError(f"{key}: JSON that is nested too deeply") from None
+        if not isinstance(content, dict):
             raise ValueError(f"{key}: no mapping")
-        return found
+        return content
 
     def optional(self, key: str) -> dict[str, Any]:
-        """The mapping in a file, empty where there is none."""
+        """Return the mapping in a file, empty if there is no file."""
         try:
             return self.json(key)
         except KeyError:
@@ -97,7 +106,7 @@ class _Reader:
 def _nodes(reader: _Reader) -> dict[str, Node]:
     try:
         root = reader.json("zarr.json")
-    except (KeyError, ConnectionError):  # some servers forbid what does not exist
+    except (KeyError, ConnectionError):  # some servers answer 403 for missing files
         return _format_2(reader)
     return _format_3(reader, root)
 
@@ -126,20 +135,20 @@ def _format_2(reader: _Reader) -> dict[str, Node]:
     for key, metadata in collected.items():
         path, _, name = key.rpartition("/")
         paths.setdefault(path, {})[name] = metadata
-    described = {path: found for path, found in paths.items() if ARRAY in found or GROUP in found}
+    described = {path: entries for path, entries in paths.items() if ARRAY in entries or GROUP in entries}
     return _bounded(described, _node_2)
 
 
 def _read_2(reader: _Reader, path: str) -> Node:
-    found = {name: reader.optional(_under(path, name)) for name in (ARRAY, GROUP, ATTRIBUTES)}
-    if not found[ARRAY] and not found[GROUP]:
+    metadata_by_name = {name: reader.optional(_under(path, name)) for name in (ARRAY, GROUP, ATTRIBUTES)}
+    if not metadata_by_name[ARRAY] and not metadata_by_name[GROUP]:
         raise KeyError(path)
-    return _node_2({name: metadata for name, metadata in found.items() if metadata})
+    return _node_2({name: metadata for name, metadata in metadata_by_name.items() if metadata})
 
 
-def _node_2(found: Mapping[str, Any]) -> Node:
-    _check_format(found.get(ARRAY) or found.get(GROUP), 2)
-    return Node(dict(found.get(ATTRIBUTES) or {}), found.get(ARRAY), 2)
+def _node_2(metadata_by_name: Mapping[str, Any]) -> Node:
+    _check_format(metadata_by_name.get(ARRAY) or metadata_by_name.get(GROUP), 2)
+    return Node(dict(metadata_by_name.get(ATTRIBUTES) or {}), metadata_by_name.get(ARRAY), 2)
 
 
 def _check_format(metadata: Any, wanted: int) -> None:
@@ -149,7 +158,7 @@ def _check_format(metadata: Any, wanted: int) -> None:
 
 
 def _bounded(stated: Mapping[str, Any], node: Callable[[Any], Node]) -> dict[str, Node]:
-    """The nodes of consolidated metadata."""
+    """Return the nodes of consolidated metadata."""
     if "" not in stated:
         raise ValueError("no root group")
     _check_number(len(stated))
@@ -161,26 +170,26 @@ def _bounded(stated: Mapping[str, Any], node: Callable[[Any], Node]) -> dict[str
 
 
 def _walked(reader: _Reader, node: Callable[[str], Node]) -> dict[str, Node]:
-    """The nodes of a recording whose metadata are not consolidated."""
-    found = {"": node("")}
+    """Return the nodes of a recording whose metadata are not consolidated."""
+    nodes = {"": node("")}
     pending = [""]
     while pending:
         above = pending.pop()
         for name in filter(is_plain, reader.files.folders(above)):
             path = _under(above, name)
             try:
-                found[path] = _tried(node, path)
-            except KeyError:  # a folder of something else
+                nodes[path] = _tried(node, path)
+            except KeyError:  # the folder is no node
                 continue
-            _check_number(len(found))
+            _check_number(len(nodes))
             _check_depth(path)
-            if not found[path].problem and found[path].array is None:
+            if not nodes[path].problem and nodes[path].array is None:
                 pending.append(path)
-    return found
+    return nodes
 
 
 def _tried(node: Callable[[Any], Node], stated: Any) -> Node:
-    """A node, with its problem where it has one: the others are read all the same."""
+    """Return a node, with its problem if it has one, so that others are still read."""
     try:
         return node(stated)
     except (OSError, ValueError, TypeError) as error:

@@ -1,9 +1,8 @@
-"""Zarr as hdmf-zarr lays NWB out, behind the same few calls that h5py answers: no reader knows the difference.
+"""Give groups and arrays of Zarr the interface of h5py that the readers use.
 
-Groups and datasets here answer to what this package asks of ``h5py.Group`` and ``h5py.Dataset``. Links and references,
-which Zarr does not have, are JSON attributes. In format 2, ``zarr_link`` lists a group's links, a reference is a
-mapping with ``value``, and columns of references are pickled, which is never read. In format 3 they are called
-``_LINKS`` and ``_REFERENCE``, and columns of references are texts.
+Zarr has no links and references. hdmf-zarr stores them in JSON attributes. In format 2, ``zarr_link`` lists the links
+of a group, a reference is a mapping with ``value``, and columns of references are pickled, which is never read. In
+format 3 they are called ``_LINKS`` and ``_REFERENCE``, and columns of references are texts.
 """
 
 from __future__ import annotations
@@ -33,8 +32,11 @@ OF_REFERENCES = {("zarr_dtype", "object"), ("_DTYPE", "object_reference")}
 class Node:
     """A group or an array as the metadata state it.
 
-    ``array`` is what they say of the array, None for a group; ``zarr_format`` is 2 or 3. ``problem`` says why the
-    object cannot be read, "" if it can.
+    Attributes:
+        attributes: Its attributes.
+        array: Metadata of the array; None for a group.
+        zarr_format: Zarr format, 2 or 3.
+        problem: Reason why it cannot be read, "" if it can.
     """
 
     attributes: Mapping[str, Any]
@@ -56,11 +58,11 @@ class Tree:
                 self.members.setdefault(above, []).append(name)
 
     def at(self, path: str) -> ZarrGroup | ZarrDataset:
-        """Return the object at a path that leads over links, from the root.
+        """Return the object at a path from the root, following links.
 
         Raises:
-            KeyError: there is none, or it lies in another recording.
-            OSError: it cannot be read.
+            KeyError: There is none, or it lies in another recording.
+            OSError: It cannot be read.
         """
         here, parts, links = "", deque(_parts(path)), 0
         while parts:
@@ -71,7 +73,7 @@ class Tree:
             else:
                 links += 1
                 if links > MOST_LINKS:
-                    raise KeyError(f"{path}: links that go round, or one over more than {MOST_LINKS}")
+                    raise KeyError(f"{path}: a circle of links, or more than {MOST_LINKS} of them")
                 here = ""
                 parts.extendleft(reversed(_parts(_inside(link))))
             if here not in self.nodes:
@@ -97,7 +99,7 @@ class Reference(str):
 
 
 class ZarrAttributes(Mapping[str, Any]):
-    """The attributes of an object; references as :class:`Reference`."""
+    """The attributes of an object; a reference is a :class:`Reference`."""
 
     def __init__(self, attributes: Mapping[str, Any]) -> None:
         self._attributes = {name: value for name, value in attributes.items() if name not in HIDDEN}
@@ -113,7 +115,7 @@ class ZarrAttributes(Mapping[str, Any]):
 
 
 class ZarrDataset:
-    """An array, read in the pieces that are asked for; texts come as ``str``."""
+    """An array that reads only the values that are asked for; texts are ``str``."""
 
     def __init__(self, path: str, tree: Tree) -> None:
         node = tree.nodes[path]
@@ -133,15 +135,15 @@ class ZarrDataset:
         with _as_h5py_would(self.name):
             if self._layout.unread:
                 raise OSError(self._layout.unread)
-            found = self._array.read(() if self._scalar else selection)
-            found = self._as_texts(found) if self._layout.dtype.kind in "OSU" else found
-            return found.reshape(-1)[0] if self._scalar else found
+            values = self._array.read(() if self._scalar else selection)
+            values = self._as_texts(values) if self._layout.dtype.kind in "OSU" else values
+            return values.reshape(-1)[0] if self._scalar else values
 
-    def _as_texts(self, found: Any) -> Any:
-        if not isinstance(found, np.ndarray):
-            return self._text(found)
-        texts = np.empty(found.shape, dtype=object)
-        texts.reshape(-1)[:] = [self._text(one) for one in found.reshape(-1)]
+    def _as_texts(self, values: Any) -> Any:
+        if not isinstance(values, np.ndarray):
+            return self._text(values)
+        texts = np.empty(values.shape, dtype=object)
+        texts.reshape(-1)[:] = [self._text(value) for value in values.reshape(-1)]
         return texts
 
     def _text(self, stored: Any) -> Any:
@@ -151,17 +153,17 @@ class ZarrDataset:
 
     @property
     def stored(self) -> int:
-        """How many bytes are stored; as many as are declared where that is not known."""
+        """The number of bytes that are stored, or declared if that is unknown."""
         known = self._array.stored()
         return int(np.prod(self.shape, dtype=np.float64)) * self.dtype.itemsize if known is None else known
 
     def asstr(self, errors: str = "strict") -> ZarrDataset:
-        """Return the dataset itself: its texts are decoded already."""
+        """Return the dataset itself, because its texts are already decoded."""
         return self
 
 
 class ZarrGroup:
-    """A group; its links come after its members."""
+    """A group with its members and links."""
 
     def __init__(self, path: str, tree: Tree) -> None:
         self._path, self._tree = path, tree
@@ -171,7 +173,7 @@ class ZarrGroup:
 
     @property
     def identity(self) -> tuple[int, int]:
-        """The same for the same group of the same store."""
+        """An identifier that is equal for the same group of the same recording."""
         return id(self._tree), hash(self._path)
 
     def __iter__(self) -> Iterator[str]:
@@ -185,7 +187,13 @@ class ZarrGroup:
         return self._tree.at(str(path) if rooted else f"{self._path}/{path}")
 
     def get(self, name: str, default: Any = None, getlink: bool = False) -> Any:
-        """Return the member ``name``, or what kind of link it is."""
+        """Return a member, or the kind of its link.
+
+        Args:
+            name: Name of the member.
+            default: Returned if there is no such member.
+            getlink: Return the kind of link instead of the member.
+        """
         if getlink:
             link = self._links.get(name)
             return h5py.HardLink() if link is None else h5py.SoftLink(str(link.get("path")))
@@ -196,14 +204,14 @@ class ZarrGroup:
 
 
 def _links(attributes: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Links by name; what makes no sense is none."""
+    """Return links by name, without those that make no sense."""
     listed = [attributes[name] for name in LINKS if isinstance(attributes.get(name), list)]
     links = [link for stated in listed for link in stated if isinstance(link, Mapping) and "name" in link]
     return {str(link["name"]): link for link in links}
 
 
 def _value(stated: Any) -> Any:
-    """An attribute; a reference where it is one."""
+    """Return the value of an attribute, which may be a reference."""
     if isinstance(stated, Mapping):
         for name in REFERENCES:
             if isinstance(stated.get(name), Mapping):
@@ -212,7 +220,7 @@ def _value(stated: Any) -> Any:
 
 
 def _inside(link: Mapping[str, Any]) -> str:
-    """Where a link or a reference leads in this recording."""
+    """Return the path in this recording that a link or a reference leads to."""
     if posixpath.normpath(str(link.get("source") or ".")) != ".":
         raise KeyError(f"a link to {link['source']!r:.80}, another file")
     return str(link.get("path") or "/")
@@ -224,7 +232,7 @@ def _parts(path: str) -> list[str]:
 
 @contextmanager
 def _as_h5py_would(name: str) -> Iterator[None]:
-    """Codecs fail in many ways; h5py fails in one."""
+    """Turn all errors of codecs into OSError, as h5py has it."""
     try:
         yield
     except KeyError:

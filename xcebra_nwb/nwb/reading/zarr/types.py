@@ -1,4 +1,7 @@
-"""Data types of Zarr as numpy knows them. Only numbers, texts, raw bytes, times and records of them are read."""
+"""Translate data types of Zarr into those of numpy.
+
+Only numbers, texts, raw bytes, times and records of them are supported.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,13 @@ BYTE_ORDERS = {"little", "big"}
 
 
 def of_format_2(stated: Any) -> np.dtype:
-    """Return the data type that an array of format 2 states; ``object`` for texts.
+    """Return the data type of an array of format 2; ``object`` for texts.
 
     Raises:
-        ValueError: it is none that is read.
+        ValueError: The type is not supported.
+
+    >>> of_format_2("<f4").str
+    '<f4'
     """
     if isinstance(stated, str) and stated in OBJECTS:
         return np.dtype(object)
@@ -36,14 +42,17 @@ def of_format_2(stated: Any) -> np.dtype:
 
 
 def of_format_3(stated: Any, byte_order: str) -> np.dtype:
-    """Return the data type that an array of format 3 states; ``object`` for texts.
+    """Return the data type of an array of format 3; ``object`` for texts.
 
     Args:
-        stated: the data type in the metadata.
-        byte_order: "little" or "big".
+        stated: The data type in the metadata.
+        byte_order: ``little`` or ``big``.
 
     Raises:
-        ValueError: it is none that is read.
+        ValueError: The type is not supported.
+
+    >>> of_format_3("int16", "big").str
+    '>i2'
     """
     if isinstance(stated, str) and stated in TEXTS:
         return np.dtype(object)
@@ -54,7 +63,10 @@ def number(stated: Any) -> np.dtype:
     """Return the type of numbers that a filter states.
 
     Raises:
-        ValueError: it is none.
+        ValueError: It is no type of numbers.
+
+    >>> number("<i2").str
+    '<i2'
     """
     if not isinstance(stated, str) or not (NUMBER.fullmatch(stated) or NAMED.fullmatch(stated)):
         raise ValueError(f"{stated!r:.80} is no type of numbers")
@@ -62,10 +74,18 @@ def number(stated: Any) -> np.dtype:
 
 
 def fill(stated: Any, dtype: np.dtype) -> Any:
-    """Return the value that stands in chunks of format 3 which are not stored.
+    """Return the value of chunks of format 3 that are not stored.
+
+    Args:
+        stated: The fill value in the metadata.
+        dtype: Type of the array.
 
     Raises:
-        ValueError, TypeError: it is none of ``dtype``.
+        ValueError: It is no value of ``dtype``.
+        TypeError: It is no value of ``dtype``.
+
+    >>> float(fill("NaN", np.dtype("f8"))), int(fill(3, np.dtype("i4")))
+    (nan, 3)
     """
     if dtype.kind == "O":
         return "" if stated is None else str(stated)
@@ -81,7 +101,7 @@ def fill(stated: Any, dtype: np.dtype) -> Any:
 
 
 def _raw_fill(stated: Any, dtype: np.dtype) -> Any:
-    """Text in base 64, or nothing for zeros."""
+    """Return raw bytes from base 64, or zeros if there is no text."""
     if not stated or isinstance(stated, Mapping):
         if isinstance(stated, Mapping) and any(stated.values()):
             raise ValueError("its fill value is a record")
@@ -125,10 +145,10 @@ def _configured(name: str, settings: Mapping[str, Any]) -> np.dtype:
 
 
 def _fields(stated: Any) -> list[tuple[Any, Any]]:
-    """The fields of a record: names and types, as lists or as mappings."""
+    """Return names and types of the fields of a record."""
     if not isinstance(stated, list) or not 0 < len(stated) <= MOST_FIELDS:
         raise ValueError(f"values of type {stated!r:.80}")
-    return [_field(one) for one in stated]
+    return [_field(entry) for entry in stated]
 
 
 def _field(stated: Any) -> tuple[Any, Any]:
@@ -140,7 +160,7 @@ def _field(stated: Any) -> tuple[Any, Any]:
 
 
 def _record(fields: list[tuple[Any, Any]], plain: Any) -> np.dtype:
-    """A record of plain values: no record holds another."""
+    """Return the type of a record, which must not hold other records."""
     if not all(isinstance(name, str) and name for name, _ in fields):
         raise ValueError("a record with a field that has no name")
     if any(isinstance(kind, list) or "struct" in str(kind) for _, kind in fields):

@@ -1,0 +1,61 @@
+"""Which sessions one job of the workflow trains: what is trained keeps its company."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xcebra_nwb.core import receipts
+from xcebra_nwb.core.batches import batches, log_path, name, record, recorded
+from xcebra_nwb.core.receipts import Receipt
+
+FIVE = ["a", "b", "c", "d", "e"]
+
+
+def train(results: Path, *sessions: str) -> None:
+    for session in sessions:
+        receipts.save(Receipt(command="train", session=session, state="done"), results / session)
+
+
+def test_sessions_are_taken_in_order_so_many_at_once(tmp_path: Path) -> None:
+    assert batches(FIVE, 2, tmp_path) == [["a", "b"], ["c", "d"], ["e"]]
+    assert batches(FIVE, 1, tmp_path) == [[one] for one in FIVE]
+    assert batches([], 3, tmp_path) == []
+
+
+def test_what_is_trained_keeps_its_company_and_only_what_is_new_is_batched(tmp_path: Path) -> None:
+    record(batches(FIVE, 2, tmp_path), tmp_path)
+    train(tmp_path, "a", "b", "e")
+    for number in (1, 2, 4):
+        assert batches(FIVE, number, tmp_path)[:2] == [["a", "b"], ["e"]]
+    assert batches([*FIVE, "f"], 3, tmp_path)[2:] == [["c", "d", "f"]]
+    assert batches(["b", "c"], 2, tmp_path) == [["b"], ["c"]]
+
+
+def test_sessions_that_were_trained_before_there_were_batches_stay_alone(tmp_path: Path) -> None:
+    train(tmp_path, "b", "c")
+    assert batches(FIVE, 2, tmp_path) == [["b"], ["c"], ["a", "d"], ["e"]]
+
+
+def test_half_a_batch_that_is_to_be_trained_again_is_still_that_batch(tmp_path: Path) -> None:
+    record([["a", "b", "c"], ["d", "e"]], tmp_path)
+    train(tmp_path, "b")
+    assert batches(FIVE, 1, tmp_path) == [["a", "b", "c"], ["d"], ["e"]]
+
+
+@given(st.lists(st.sampled_from(FIVE), unique=True), st.integers(1, 6))
+def test_every_session_is_in_one_batch(sessions: list[str], number: int) -> None:
+    found = batches(sessions, number, Path("nowhere"))
+    assert sorted(one for batch in found for one in batch) == sorted(sessions)
+    assert all(len(batch) <= number for batch in found)
+
+
+def test_the_log_of_a_batch_is_that_of_its_sessions(tmp_path: Path) -> None:
+    record([["a", "b"], ["c"]], tmp_path)
+    shared = tmp_path / "logs" / name(["a", "b"]) / "train.log"
+    shared.parent.mkdir(parents=True)
+    shared.touch()
+    assert log_path(tmp_path, "a", "train") == log_path(tmp_path, "b", "train") == shared
+    assert log_path(tmp_path, "c", "train") == tmp_path / "logs" / "c" / "train.log"
+    assert log_path(tmp_path, "a", "extract") == tmp_path / "logs" / "a" / "extract.log"
+    assert recorded(tmp_path) == [["a", "b"], ["c"]]

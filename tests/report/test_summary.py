@@ -1,0 +1,234 @@
+"""The summary: every session has an ending, and the atlas is what attribution.nc says."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import h5netcdf
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from tests.support.html import EVIL, Page
+from tests.support.make_results import make_results, make_session
+from xcebra_nwb.commands.summarize import summarize
+from xcebra_nwb.core import netcdf
+from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.files import read_json
+from xcebra_nwb.core.receipts import ORDER, Receipt, save
+from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.core.session_table import Session, write
+from xcebra_nwb.report.atlas import COLUMNS
+from xcebra_nwb.report.outcome import print_overview, session_outcome
+from xcebra_nwb.report.pages import summary
+
+
+def done(results: Path, name: str, seed: int = 0) -> Session:
+    directory, rng = results / name, np.random.default_rng(seed)
+    make_results(directory, rng, session=make_session(rng, name=name))
+    (directory / "report.html").write_text("a page")
+    for verb in ORDER:
+        save(Receipt(command=verb, session=name, state="done"), directory)
+    return Session(session=name, include=True, source=f"{name}.nwb", found="12 units")
+
+
+def refused(results: Path, name: str) -> Session:
+    for verb in ORDER[1:]:  # a local file is not fetched
+        said = {"code": Code.NO_LABEL, "reason": f"no behaviour {EVIL}", "remedy": "name [label]"}
+        refusal = Receipt(command=verb, session=name, state="refused", **said)
+        receipt = Receipt(command=verb, session=name, state="done") if verb == "report" else refusal
+        save(receipt, results / name)
+    return Session(session=name, include=True, source=f"{name}.nwb", found="3 units")
+
+
+def failed(results: Path, name: str) -> Session:
+    save(Receipt(command="extract", session=name, state="done"), results / name)
+    log = results / "logs" / name / "train.log"
+    log.parent.mkdir(parents=True)
+    log.write_text(f"10 steps\r20 steps\n{EVIL}\n\n\x1b[31mxcebra-nwb: failed: out of memory\x1b[0m\n\n")
+    return Session(session=name, include=True, source=f"{name}.nwb")
+
+
+def table_of(results: Path, rows: list[Session]) -> Path:
+    path = results / "sessions.tsv"
+    results.mkdir(exist_ok=True)
+    write(rows, path)
+    return path
+
+
+@pytest.mark.slow
+def test_every_session_has_an_ending(tmp_path: Path) -> None:
+    rows = [done(tmp_path, "sub-a"), refused(tmp_path, "sub-b"), failed(tmp_path, "sub-c")]
+    rows.append(Session(session="sub-d", include=False, reason="no units", source="d.nwb"))
+    written = summarize(tmp_path, table_of(tmp_path, rows))
+    names = ["sub-a/status.json", "sub-b/status.json", "sub-c/status.json", "atlas.parquet", "summary.html"]
+    assert written == [tmp_path / name for name in names]
+    assert read_json(written[0]) == {
+        "session": "sub-a", "state": "done", "code": None, "reason": "", "remedy": "", "verb": "", "log": [],
+    }  # fmt: skip
+    assert read_json(written[1]) == {
+        "session": "sub-b", "state": "refused", "code": "no-label",
+        "reason": f"no behaviour {EVIL}", "remedy": "name [label]",
+        "verb": "extract", "log": [],
+    }  # fmt: skip
+    assert read_json(written[2]) == {
+        "session": "sub-c", "state": "failed", "code": None, "reason": "out of memory",
+        "remedy": "read logs/sub-c/train.log in the results, then run train again",
+        "verb": "train", "log": ["10 steps", "20 steps", EVIL, "xcebra-nwb: failed: out of memory"],
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_page_shows_the_sessions_and_only_text(tmp_path: Path) -> None:
+    rows = [done(tmp_path, "sub-a"), refused(tmp_path, "sub-b"), failed(tmp_path, "sub-c")]
+    rows.append(Session(session="sub-d", include=False, reason=f"bad {EVIL}", source="d.nwb"))
+    summarize(tmp_path, table_of(tmp_path, rows))
+    page = Page(tmp_path / "summary.html")
+    assert page.ids == ["overview", "sessions", "failures", "atlas"]
+    for words in (
+        "1 of 3 sessions is done; a code is supported for position in 1. Refused: no-label (1).",
+        "✔ position: supported", "out of memory",
+        "20 steps", "name [label] [no-label]", f"bad {EVIL}", "✖ failed", "⊘ refused", "– left out", "12 units",
+    ):  # fmt: skip
+        assert words in page.text
+    assert EVIL not in page.html
+    assert page.scripts == ["application/json", None]
+    links = [address for address in page.addresses if not address.startswith(("#", "data:image/png"))]
+    assert links == ["sub-a/report.html"]
+
+
+@pytest.mark.slow
+def test_atlas_is_what_attribution_says(tmp_path: Path) -> None:
+    rows = [done(tmp_path, name, seed) for seed, name in enumerate(["sub-a", "sub-b"])]
+    summarize(tmp_path, table_of(tmp_path, rows))
+    atlas = pd.read_parquet(tmp_path / "atlas.parquet")
+    assert tuple(atlas.columns) == COLUMNS
+    assert len(atlas) == 2 * 2 * 3 * 12
+    assert set(atlas["subject"]) == {"a"}
+    attribution = netcdf.load_dataset(tmp_path / "sub-b" / "attribution.nc")
+    for method in attribution["method"].values:
+        for label in attribution["label"].values:
+            part = atlas.query("session == 'sub-b' and method == @method and label == @label")
+            expected = attribution.sel({"method": method, "label": label})
+            assert list(part["unit"]) == list(expected["unit_id"].values)
+            assert list(part["region"]) == list(expected["region"].values)
+            assert np.array_equal(part["attribution"], expected["attribution"])
+            assert np.array_equal(part["sd"], expected["attribution_sd"])
+            tested = method == attribution["method"].values[0]
+            for column, name in (("z", "z"), ("p", "p_value"), ("q", "q_value")):
+                assert np.array_equal(part[column], expected[name]) if tested else part[column].isna().all()
+    verdicts = atlas.groupby("label")["verdict"].unique().map(list).to_dict()
+    assert verdicts == {"position": ["supported"], "head_direction": ["weak"], "choice": ["not encoded"]}
+
+
+@pytest.mark.slow
+def test_page_caps_the_atlas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summary, "MOST_ATLAS_ROWS", 10)
+    summarize(tmp_path, table_of(tmp_path, [done(tmp_path, "sub-a")]))
+    page = Page(tmp_path / "summary.html")
+    assert len(page.stored[0]) == 10
+    assert "the 10 rows with the smallest q of 72; atlas.parquet holds all" in page.text
+    smallest = pd.read_parquet(tmp_path / "atlas.parquet")["q"].min()
+    assert page.stored[0][0][COLUMNS.index("q")] == pytest.approx(smallest, rel=1e-2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("attribution.nc", b"not a netCDF file"),
+        ("attribution.nc", b""),
+        ("attribution.nc", None),
+        ("assessment.json", b'{"labels": []}'),
+        ("assessment.json", b"{"),
+        ("session.nc", b"\x89HDF\r\n\x1a\n" + bytes(100)),
+        ("receipts/train.json", b'{"state": "perhaps"}'),
+        ("receipts/train.json", b"\xff\xfe"),
+        ("receipts/train.json", None),
+    ],
+)
+def test_broken_files_are_failures_with_a_line(tmp_path: Path, name: str, content: bytes | None) -> None:
+    rows = [done(tmp_path, "sub-a"), done(tmp_path, "sub-b")]
+    if content is None:
+        (tmp_path / "sub-a" / name).unlink()
+    else:
+        (tmp_path / "sub-a" / name).write_bytes(content)
+    summarize(tmp_path, table_of(tmp_path, rows))
+    status = read_json(tmp_path / "sub-a" / "status.json")
+    assert status["state"] == "failed"
+    assert status["reason"] and "\n" not in status["reason"]
+    assert read_json(tmp_path / "sub-b" / "status.json")["state"] == "done"
+    assert set(pd.read_parquet(tmp_path / "atlas.parquet")["session"]) == {"sub-b"}
+
+
+@pytest.mark.slow
+def test_a_recording_is_not_read_for_who_it_is_of(tmp_path: Path) -> None:
+    row = done(tmp_path, "a")
+    with h5netcdf.File(tmp_path / "a" / "session.nc", "w") as file:
+        file.dimensions = {"time": 10**7, "unit": 10**6}
+        netcdf.new_variable(file, "activity", ("time", "unit"), np.uint8)  # 10 TB, of which nothing is written
+        file.attrs["subject"] = "Ada"
+    found = session_outcome(tmp_path, row)
+    assert found.atlas is not None
+    assert set(found.atlas["subject"]) == {"Ada"}
+
+
+def test_nothing_at_all_still_gives_a_summary(tmp_path: Path) -> None:
+    rows = [Session(session="sub-a", include=True, source="a.nwb")]
+    summarize(tmp_path, table_of(tmp_path, rows))
+    status = read_json(tmp_path / "sub-a" / "status.json")
+    assert (status["state"], status["verb"]) == ("failed", "extract")
+    assert status["reason"] == "extract did not finish and left no log"
+    assert len(pd.read_parquet(tmp_path / "atlas.parquet")) == 0
+    assert "no session has a verdict yet" not in Page(tmp_path / "summary.html").text  # that is in the figure
+    assert Page(tmp_path / "summary.html").ids == ["overview", "sessions", "failures", "atlas"]
+
+
+@pytest.mark.slow
+def test_many_sessions_are_counted_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xcebra_nwb.report.figures.summary.MOST_ROWS", 1)
+    rows = [done(tmp_path, "sub-a"), done(tmp_path, "sub-b"), failed(tmp_path, "sub-c")]
+    summarize(tmp_path, table_of(tmp_path, rows))
+    assert "position supported in 2" in (tmp_path / "summary.html").read_text()
+
+
+@pytest.mark.slow
+def test_summary_is_the_same_twice(tmp_path: Path) -> None:
+    table = table_of(tmp_path, [done(tmp_path, "sub-a"), failed(tmp_path, "sub-c")])
+    first = [path.read_bytes() for path in summarize(tmp_path, table)]
+    assert [path.read_bytes() for path in summarize(tmp_path, table)] == first
+
+
+def test_missing_table_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such table of sessions"):
+        summarize(tmp_path, tmp_path / "sessions.tsv")
+
+
+@pytest.mark.slow
+def test_terminal_overview_shows_names_as_they_are(tmp_path: Path) -> None:
+    rows = [done(tmp_path, "sub-a"), refused(tmp_path, "sub-b"), failed(tmp_path, "sub-c")]
+    rows.append(Session(session="sub-d", include=False, reason="[bold]no units", source="d.nwb"))
+    table = table_of(tmp_path, rows)
+    before, after = (_printed(tmp_path, table, summarized) for summarized in (False, True))
+    assert before == after
+    for words in (
+        "✔ done",
+        "⊘ refused",
+        "✖ failed",
+        "– left out",
+        "position: ✔ supported",
+        "name [label]",
+        "[bold]no units",
+    ):
+        assert words in after
+
+
+def _printed(results: Path, table: Path, summarized: bool) -> str:
+    if summarized:
+        summarize(results, table)
+    console = Console(file=io.StringIO(), width=200)
+    print_overview(results, table, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()

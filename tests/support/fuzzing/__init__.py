@@ -1,0 +1,1 @@
+"""Small NWB files damaged at random, and commands run on them."""

@@ -1,0 +1,235 @@
+"""The workflow, run for real on tiny sessions, and planned in every way that people start it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.support import nwb_builders
+from tests.support.paths import COMMAND, ROOT
+from tests.support.snakemake_runs import QUICK, call, jobs, snakemake
+from xcebra_nwb.commands.simulate import simulate
+from xcebra_nwb.core import receipts as receipt
+from xcebra_nwb.core.config import schema
+
+SESSION_RULES = ("extract", "train", "attribute", "assess", "write", "check", "report")
+FILES = (
+    "session.nc",
+    "inventory.json",
+    "sizes.json",
+    "model.safetensors",
+    "training.nc",
+    "embedding.nc",
+    "attribution.nc",
+    "assessment.json",
+    "check.json",
+    "report.html",
+    "status.json",
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with a good session, one that is refused, a table and a config."""
+    files = tmp_path / "data"
+    files.mkdir()
+    nwb_builders.tiny(files / "sub-rat_ses-1.nwb", seed=1)
+    nwb_builders.without_behaviour(files / "sub-rat_ses-2.nwb")
+    rows = [f"sub-rat_ses-{n}\ttrue\tdata/sub-rat_ses-{n}.nwb" for n in (1, 2)]
+    (tmp_path / "sessions.tsv").write_text("\n".join(["session\tinclude\tsource", *rows]) + "\n")
+    settings = schema.validate(QUICK | {"sessions": "sessions.tsv"})
+    (tmp_path / "project.yaml").write_text(schema.dump(settings))
+    return tmp_path
+
+
+def start(project: Path) -> list[object]:
+    return ["--directory", project, "--configfile", project / "project.yaml", "--cores", 2]
+
+
+def check_results(results: Path, session: str, refused: str) -> None:
+    present = {path.name for path in (results / session).iterdir()}
+    assert set(FILES) | {f"{session}_desc-xcebra.nwb"} <= present
+    assert json.loads((results / session / "status.json").read_text())["state"] == "done"
+    status = json.loads((results / refused / "status.json").read_text())
+    assert status["state"] == "refused"
+    assert "no behaviour" in status["reason"]
+    assert status["remedy"]
+    assert not (results / refused / "session.nc").exists()
+    atlas = pd.read_parquet(results / "atlas.parquet")
+    assert set(atlas["session"]) == {session}
+    assert (results / "summary.html").stat().st_size > 1000
+    assert not list(results.rglob(".[0-9]*"))  # nothing half-written
+
+
+def test_it_runs_from_the_root_does_nothing_the_second_time_and_keeps_nothing_of_what_is_refused_now(
+    project: Path,
+) -> None:
+    sources = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (project / "data").iterdir()}
+    done = snakemake(*start(project))
+    assert done.returncode == 0, done.stderr
+    check_results(project / "results", "sub-rat_ses-1", "sub-rat_ses-2")
+    assert sources == {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (project / "data").iterdir()}
+    again = snakemake(*start(project), "--dry-run")
+    assert "Nothing to be done" in again.stdout + again.stderr
+    changed = yaml.safe_load((project / "project.yaml").read_text())
+    for section, key, value, first in (
+        ("attribution", "rank_tolerance", 0.1, "attribute"),
+        ("training", "steps", 31, "train"),
+    ):
+        changed[section][key] = value
+        (project / "project.yaml").write_text(yaml.safe_dump(changed))
+        planned = jobs(snakemake(*start(project), "--dry-run"))
+        assert planned[first] == 2
+        assert not planned.keys() & set(receipt.ORDER[: receipt.ORDER.index(first)])
+    changed["neural"]["min_spikes"] = 10**6
+    (project / "project.yaml").write_text(yaml.safe_dump(changed))
+    assert snakemake(*start(project)).returncode == 0
+    left = {path.name for path in (project / "results" / "sub-rat_ses-1").iterdir()}
+    assert left == {"inventory.json", "receipts", "report.html", "status.json"}
+
+
+def test_run_needs_no_config_but_files_and_goes_on_after_it_was_interrupted_or_killed(project: Path) -> None:
+    slow, quick, out = project / "slow.yaml", project / "quick.yaml", project / "out"
+    slow.write_text(yaml.safe_dump(QUICK | {"training": QUICK["training"] | {"steps": 100_000}}))
+    quick.write_text(yaml.safe_dump(QUICK))
+    log = out / "logs" / "sub-rat1_ses-one" / "train.log"
+    command = [COMMAND, "run", project / "data", "-o", out, "--cores", 2]
+    for how, ended in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+        words = [str(word) for word in [*command, "--config", slow]]
+        started = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
+        wait_for(lambda: log.exists() and log.stat().st_size)
+        os.killpg(started.pid, how)
+        _, said = started.communicate(timeout=60)
+        assert started.returncode == ended
+        if how == signal.SIGINT:
+            assert said.splitlines()[-1] == "xcebra-nwb: interrupted; the same command begins or goes on again"
+        wait_for(lambda: not running(out))
+        log.unlink()
+    done = call(*command, "--config", quick, cwd=project)
+    assert done.returncode == 0, done.stderr
+    check_results(out, "sub-rat1_ses-one", "sub-rat_ses-one")
+
+
+def heed() -> None:
+    """Interrupts are not ignored, even where the tests are run in the background of a script."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def wait_for(happened: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def running(out: Path) -> bool:
+    """Whether a process of a run in ``out`` is still there."""
+    found = subprocess.run(["pgrep", "-f", str(out)], capture_output=True, check=False)
+    return found.returncode == 0
+
+
+def test_a_config_of_ones_own_starts_from_the_defaults_not_from_the_demo(project: Path) -> None:
+    (project / "config").mkdir()
+    shutil.copy(ROOT / "config" / "config.yaml", project / "config")
+    (project / "mine.yaml").write_text("sessions: nobody.tsv\nneural: {min_spikes: 7}\n")
+    (project / "nobody.tsv").write_text("session\tinclude\tsource\n")
+    done = snakemake("--directory", project, "--configfile", project / "mine.yaml", "--cores", 1)
+    assert done.returncode == 0, done.stderr
+    written = schema.load(project / "results" / "settings.yaml")
+    assert written.training == schema.Training()
+    assert written.neural.min_spikes == 7
+
+
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "workflow"])
+def test_a_dry_run_lists_the_jobs_of_the_demo(folder: Path, tmp_path: Path) -> None:
+    planned = jobs(snakemake("--dry-run", "--cores", 1, "--config", f"results={tmp_path}", cwd=folder))
+    assert all(planned[rule] == 3 for rule in SESSION_RULES)
+    assert planned["summarize"] == 1
+
+
+@pytest.mark.parametrize("profile", ["default", "slurm"])
+def test_the_profiles_plan_too(profile: str, project: Path) -> None:
+    chosen = ["--workflow-profile", ROOT / "workflow" / "profiles" / profile]
+    planned = jobs(snakemake(*start(project), "--dry-run", *chosen))
+    assert all(planned[rule] == 2 for rule in SESSION_RULES)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("trianing: {steps: 5}\n", "did you mean training?"),
+        ("sessions: nowhere.tsv\n", "no such table of sessions"),
+    ],
+)
+def test_a_wrong_config_ends_the_workflow_in_one_line(change: str, says: str, project: Path) -> None:
+    (project / "wrong.yaml").write_text(change)
+    done = snakemake("--directory", project, "--configfile", project / "wrong.yaml", "--cores", 1, "--dry-run")
+    assert done.returncode != 0
+    assert says in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_sessions_are_trained_together_in_one_job_and_a_refused_one_is_skipped(project: Path) -> None:
+    nwb_builders.tiny(project / "data" / "sub-rat_ses-3.nwb", seed=2)
+    table = project / "sessions.tsv"
+    table.write_text(table.read_text() + "sub-rat_ses-3\ttrue\tdata/sub-rat_ses-3.nwb\n")
+    together = yaml.safe_load((project / "project.yaml").read_text())
+    together["training"]["together"] = True
+    (project / "project.yaml").write_text(yaml.safe_dump(together))
+    planned = jobs(snakemake(*start(project), "--dry-run"))
+    assert planned["train_1"] == 1
+    assert "train" not in planned
+    assert planned["attribute"] == 3
+    slurm = ["--workflow-profile", ROOT / "workflow" / "profiles" / "slurm"]
+    assert jobs(snakemake(*start(project), "--dry-run", *slurm))["train_1"] == 1
+    results, (first, refused, second) = project / "results", [f"sub-rat_ses-{number}" for number in (1, 2, 3)]
+    done = snakemake(*start(project), *[f"results/{name}/receipts/assess.json" for name in (first, refused, second)])
+    assert done.returncode == 0, done.stderr
+    log = (results / "logs" / "together" / "train.log").read_text()
+    assert log.count("2 sessions in one space") == 1
+    receipt = json.loads((results / refused / "receipts" / "train.json").read_text())
+    assert receipt["state"] == "refused"
+    assert "no behaviour" in receipt["reason"]
+    across = json.loads((results / first / "assessment.json").read_text())["across_sessions"]
+    assert (across["sessions"], across["reason"]) == ([second], "")
+    assert set(across["labels"]["position"]["by_session"]) == {second}
+
+
+def test_sessions_are_trained_side_by_side_in_one_job_and_stay_so(tmp_path: Path) -> None:
+    """Three sessions, two at once; what is trained is not trained again by another number or a rerun of the other."""
+    rows = ["session\tinclude\tsource"]
+    for seed in (1, 2, 3):
+        simulate(tmp_path / f"sub-rat{seed}_ses-1.nwb", seed, duration=60, cells=3)
+        rows.append(f"s{seed}\ttrue\tsub-rat{seed}_ses-1.nwb")
+    (tmp_path / "sessions.tsv").write_text("\n".join(rows) + "\n")
+
+    def at_once(number: int, *arguments: object) -> subprocess.CompletedProcess[str]:
+        chosen = QUICK | {"sessions": "sessions.tsv", "training": QUICK["training"] | {"sessions_at_once": number}}
+        (tmp_path / "project.yaml").write_text(schema.dump(schema.validate(chosen)))
+        return snakemake(*start(tmp_path), *arguments)
+
+    receipts = [f"results/s{number}/receipts/train.json" for number in (1, 2, 3)]
+    planned = jobs(at_once(2, "--dry-run"))
+    assert (planned["train_1"], planned["train"], planned["attribute"]) == (1, 1, 3)
+    done = at_once(2, *receipts)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "results" / "batches.json").read_text()) == [["s1", "s2"], ["s3"]]
+    log = tmp_path / "results" / "logs" / "s1~1-more" / "train.log"
+    assert "members of 2 sessions" in log.read_text()
+    assert json.loads((tmp_path / receipts[1]).read_text())["session"] == "s2"
+    again = at_once(3, "--dry-run", *receipts)
+    assert "Nothing to be done" in again.stdout + again.stderr
+    (tmp_path / "results" / "s2" / "embedding.nc").unlink()
+    forced = at_once(1, "--forcerun", receipts[1], "--", receipts[1])
+    assert forced.returncode == 0, forced.stderr
+    said = log.read_text()
+    assert "s1: model.safetensors, training.nc, embedding.nc is current" in said
+    assert "s2: wrote" in said
