@@ -32,10 +32,8 @@ from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 JACOBIAN_METHODS = (INVERSE, PLAIN, FORWARD)
 METHODS = (*JACOBIAN_METHODS, generator_support.METHOD, *baselines.METHODS)
 DEFAULT_METHODS = (INVERSE, FORWARD)
-CHUNK_ELEMENTS = {
-    "cpu": 1_200_000,
-    "cuda": 4_000_000,
-}  # of the Jacobians held at once: the cache of a CPU, the cores of a GPU
+# Elements of the Jacobians held at once: the cache of a CPU holds them, the cores of a GPU are busy with them.
+CHUNK_ELEMENTS = {"cpu": 1_200_000, "cuda": 4_000_000}
 CONDITIONS = 1000  # largest number of bins with a condition number, evenly chosen
 
 
