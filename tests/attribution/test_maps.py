@@ -27,7 +27,7 @@ from xcebra_nwb.xcebra.maps import maps as attribution
 from xcebra_nwb.xcebra.maps.inverse import ROUNDING
 from xcebra_nwb.xcebra.maps.jacobian import jacobian
 from xcebra_nwb.xcebra.maps.model import Model
-from xcebra_nwb.xcebra.maps.workspace import Workspace
+from xcebra_nwb.xcebra.maps.pieces import Workspace
 from xcebra_nwb.xcebra.sampling.samples import Block
 from xcebra_nwb.xcebra.trainers.loss import Contrast
 

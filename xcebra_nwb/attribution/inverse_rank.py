@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb.core.session import labels
-from xcebra_nwb.xcebra.maps.kept_directions import Directions, LabelValues, directions
+from xcebra_nwb.xcebra.maps.kept_directions import KeptDirections, LabelValues, directions_to_keep
 from xcebra_nwb.xcebra.maps.model import Model
 
 
@@ -20,7 +20,7 @@ def inverse_cut(
     bins: NDArray[np.int64],
     seen: Callable[[str, int], NDArray],
     rank_tolerance: float | Literal["auto"],
-) -> float | Directions:
+) -> float | KeptDirections:
     """Return the rank cut: ``rank_tolerance`` if it is a number, for auto the directions that the labels move.
 
     Args:
@@ -37,4 +37,4 @@ def inverse_cut(
         LabelValues(found[block.name].attrs["kind"], [seen(block.name, member) for member in range(model.members)])
         for block in model.labels
     ]
-    return directions(model, bins, values)
+    return directions_to_keep(model, bins, values)

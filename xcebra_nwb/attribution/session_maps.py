@@ -25,11 +25,11 @@ from xcebra_nwb.training.files import load_model
 from xcebra_nwb.training.inputs import recorded_inputs
 from xcebra_nwb.training.trained_ensemble import contrast
 from xcebra_nwb.xcebra.encoder import without_units
-from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.inputs import EncoderInput
 from xcebra_nwb.xcebra.maps import generator_support
 from xcebra_nwb.xcebra.maps.generator import Options
 from xcebra_nwb.xcebra.maps.generator_support import Observed
-from xcebra_nwb.xcebra.maps.kept_directions import Directions
+from xcebra_nwb.xcebra.maps.kept_directions import KeptDirections
 from xcebra_nwb.xcebra.maps.maps import JACOBIAN_METHODS, Maps, OverTime, Sampling, attribute, work
 from xcebra_nwb.xcebra.maps.model import Model
 from xcebra_nwb.xcebra.sampling.samples import Block
@@ -42,7 +42,7 @@ BINS_AT_ONCE = 4096  # compared at once, to find units that never change
 
 
 def session_maps(
-    directory: Path, session: xr.Dataset, training: xr.Dataset, config: Config, inputs: Inputs, file: Path
+    directory: Path, session: xr.Dataset, training: xr.Dataset, config: Config, inputs: EncoderInput, file: Path
 ) -> xr.Dataset:
     """Return the dataset of attribution.nc for a trained session, without the maps of every bin.
 
@@ -103,7 +103,7 @@ def _grouped_maps(
                 return members.seen_label(session, training, label, group[member])[bins]
 
             cut = inverse_cut(session, part, bins, seen, settings.rank_tolerance)
-            free_directions += [cut.new_count] if isinstance(cut, Directions) else []
+            free_directions += [cut.free_count] if isinstance(cut, KeptDirections) else []
             keep = partial(_keep, resolved, len(seeds)) if resolved is not None else None
             over_time = OverTime(task.seeds, keep) if keep is not None else None
             parts.append(attribute(part, bins, cut, task.methods, over_time, advance, task.sampling, task.observed))
@@ -190,7 +190,9 @@ def _over_time_file(
         yield opened
 
 
-def _observed(directory: Path, session: xr.Dataset, training: xr.Dataset, config: Config, inputs: Inputs) -> Observed:
+def _observed(
+    directory: Path, session: xr.Dataset, training: xr.Dataset, config: Config, inputs: EncoderInput
+) -> Observed:
     """The activity that generators explain: as recorded, fitted and tested on the parts of the encoders' split.
 
     In valid bins the encoder input may be the recorded activity; then it is not stored twice.
@@ -217,7 +219,7 @@ def _contrast_of(training: xr.Dataset) -> Contrast:
     return contrast(Training.model_validate(json.loads(training.attrs["config"])["training"]))
 
 
-def _silent_units(inputs: Inputs, bins: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _silent_units(inputs: EncoderInput, bins: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether each unit (unit,) of ``inputs`` (time, unit) never changes over ``bins``: such a unit has no map."""
     silent = torch.ones(inputs.shape[1], dtype=torch.bool, device=inputs.device)
     compared = torch.as_tensor(bins, device=inputs.device)
