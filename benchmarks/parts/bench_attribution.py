@@ -14,7 +14,7 @@ from xcebra_nwb.core.activity import encoder_input
 from xcebra_nwb.core.session import labels
 from xcebra_nwb.training.trained_ensemble import contrast
 from xcebra_nwb.xcebra import encoder
-from xcebra_nwb.xcebra.maps.kept_directions import LabelValues, directions
+from xcebra_nwb.xcebra.maps.kept_directions import LabelValues, directions_to_keep
 from xcebra_nwb.xcebra.maps.maps import maps_of_jacobian
 from xcebra_nwb.xcebra.maps.model import Model
 
@@ -28,7 +28,7 @@ def bench_maps_of_2000_bins(benchmark: BenchmarkFixture, architecture: str, cut:
     work = Work(kind="attribution", architecture=architecture)
     model, label = untrained(work), labels(work.task.session)[LABEL]
     values = LabelValues(label.attrs["kind"], [label.values[BINS].reshape(len(BINS), -1)] * model.members)
-    kept = RANK_TOLERANCE if cut == "tolerance" else directions(model, BINS, [values])
+    kept = RANK_TOLERANCE if cut == "tolerance" else directions_to_keep(model, BINS, [values])
     benchmark(lambda: maps_of_jacobian(model, BINS, kept, METHODS))
 
 

@@ -14,7 +14,7 @@ from xcebra_nwb.core.activity import encoder_input
 from xcebra_nwb.training.design.prepare import prepare
 from xcebra_nwb.training.trained_ensemble import options
 from xcebra_nwb.xcebra.sampling.groups import Groups
-from xcebra_nwb.xcebra.sampling.label_steps import NormalSteps
+from xcebra_nwb.xcebra.sampling.label_increments import NormalIncrements
 from xcebra_nwb.xcebra.sampling.pairs import DiscretePairs, NearPairs
 from xcebra_nwb.xcebra.sampling.windows import TRAIN
 from xcebra_nwb.xcebra.trainers import contrastive
@@ -44,7 +44,7 @@ def bench_contrastive_loss_and_its_gradient(benchmark: BenchmarkFixture) -> None
 def bench_drawing_nearest(benchmark: BenchmarkFixture, axes: int) -> None:
     generator = np.random.default_rng(0)
     walk = np.cumsum(generator.normal(size=(BINS, axes)), axis=0)
-    rule, references = NearPairs.of(walk, NormalSteps(1.0)), generator.integers(BINS, size=(STEPS, BATCH))
+    rule, references = NearPairs.of(walk, NormalIncrements(1.0)), generator.integers(BINS, size=(STEPS, BATCH))
     benchmark(lambda: rule.draw(references, generator))
 
 

@@ -10,7 +10,7 @@ import xarray as xr
 
 from tests.support import nwb_builders
 from tests.support.over_time import collected
-from xcebra_nwb.attribution import member_maps
+from xcebra_nwb.attribution import session_maps
 from xcebra_nwb.attribution.null_test import score_maps
 from xcebra_nwb.attribution.time_resolved import OverTimeFile
 from xcebra_nwb.commands.attribute import attribute
@@ -27,7 +27,7 @@ from xcebra_nwb.xcebra.maps import maps as attribution
 from xcebra_nwb.xcebra.maps.inverse import ROUNDING
 from xcebra_nwb.xcebra.maps.jacobian import jacobian
 from xcebra_nwb.xcebra.maps.model import Model
-from xcebra_nwb.xcebra.maps.workspace import Workspace
+from xcebra_nwb.xcebra.maps.pieces import Workspace
 from xcebra_nwb.xcebra.sampling.samples import Block
 from xcebra_nwb.xcebra.trainers.loss import Contrast
 
@@ -401,7 +401,7 @@ def test_members_in_groups_have_the_maps_of_the_ensemble(trained: Path, monkeypa
     chosen = {"methods": methods, "generator": {"steps": 20}, "time_resolved": True}
     together = attributed(trained, **chosen)
     assert "attribution_over_time" not in netcdf.load_dataset(trained / "attribution.nc")
-    monkeypatch.setattr(member_maps, "BYTES", 1)  # one at a time
+    monkeypatch.setattr(session_maps, "BYTES", 1)  # one at a time
     found = attributed(trained, **chosen)
     xr.testing.assert_allclose(found.drop_attrs(), together.drop_attrs(), rtol=1e-3)
     baselines = {"methods": ["neuron_gradient", "gradient_shap"], "samples": 20}

@@ -17,7 +17,7 @@ from xcebra_nwb.benchmark.speed import work as speed_work
 from xcebra_nwb.benchmark.speed.work import Work
 from xcebra_nwb.commands.benchmark import benchmark
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.xcebra.maps.in_order import one_thread
+from xcebra_nwb.xcebra.maps.pieces import one_thread
 
 pytestmark = pytest.mark.slow
 

@@ -94,13 +94,13 @@ def test_raw_counts_are_kept_as_they_are_stored(
     made = counts("a", stored, **how)
     array, found = input_array(made, tmp_path, most), encoder_inputs(made, CPU, tmp_path, most=most)
     assert isinstance(array, np.memmap) == (most == 0)
-    assert array.dtype == found.kept.numpy().dtype == expected
+    assert array.dtype == found.storage.numpy().dtype == expected
     np.testing.assert_array_equal(array, activity.encoder_input(made))
     rows = found.index_select(0, torch.arange(len(array)))
     assert rows.dtype == torch.float32
     np.testing.assert_array_equal(rows, array)
     recorded = recorded_inputs(made, CPU, tmp_path, most)
-    assert recorded.kept.numpy().dtype == (np.float32 if stored is np.uint16 else stored)
+    assert recorded.storage.numpy().dtype == (np.float32 if stored is np.uint16 else stored)
     np.testing.assert_array_equal(recorded.index_select(0, torch.arange(len(array))), made["activity"])
 
 
@@ -190,11 +190,11 @@ def test_an_ensemble_keeps_the_smallest_type_that_holds_all_of_it(types: tuple[t
     recordings = [np.full((5, 3 - number), np.iinfo(np.uint8).max, own) for number, own in enumerate(types)]
     shapes = [architecture("mlp", own.shape[1], hidden=4, outputs=2) for own in recordings]
     beside = PaddedSessions.of(recordings, shapes, 3, CPU)
-    assert beside.inputs.kept.numpy().dtype == expected
+    assert beside.inputs.storage.numpy().dtype == expected
     for number, own in enumerate(recordings):
         found = beside.recording(number)
         np.testing.assert_array_equal(found.index_select(0, torch.arange(5)), own)
-        assert found.kept.untyped_storage().data_ptr() == beside.inputs.kept.untyped_storage().data_ptr()
+        assert found.storage.untyped_storage().data_ptr() == beside.inputs.storage.untyped_storage().data_ptr()
 
 
 @pytest.mark.parametrize(("stored", "of_a_value"), [(np.uint8, 1), (np.int16, 2), (np.float32, 4)])
@@ -203,7 +203,7 @@ def test_what_recordings_take_is_counted_in_their_own_type(stored: type, of_a_va
     seen = {path: input_array(one.session, tmp_path) for path, one in ready.items()}
     batch = SessionBatch.of(ready, seen, CPU)
     (stack,) = batch.ensembles
-    kept = batch.side_by_side(stack, CPU).inputs.kept
+    kept = batch.side_by_side(stack, CPU).inputs.storage
     assert batch.bytes_of_recordings(stack, CPU) == kept.nbytes == of_a_value * kept.numel()
     windows = [len(one.members) * (2 + len(one.objectives)) * 16 * 10 for one in ready.values()]
     assert [one.bytes_a_step(SETTINGS) for one in ready.values()] == [

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from xcebra_nwb.xcebra.architecture import architecture
-from xcebra_nwb.xcebra.sampling.label_steps import RecordedSteps, label_increments
+from xcebra_nwb.xcebra.sampling.label_increments import RecordedIncrements, label_increments
 from xcebra_nwb.xcebra.sampling.pairs import NearPairs, TimePairs
 from xcebra_nwb.xcebra.sampling.samples import Block, Samples
 from xcebra_nwb.xcebra.sampling.windows import successors
@@ -38,7 +38,7 @@ def samples(position: np.ndarray, shifts: list[int], window: int = 1) -> list[Sa
     for shift in shifts:
         values = np.roll(position[bins], shift, axis=0)
         steps = label_increments(values, run, 1, circular=False)
-        rules.append([TimePairs(following), NearPairs.of(values, RecordedSteps(steps))])
+        rules.append([TimePairs(following), NearPairs.of(values, RecordedIncrements(steps))])
     return [Samples(bins, np.flatnonzero(following >= 0), rule) for rule in rules]
 
 

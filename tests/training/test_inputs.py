@@ -22,7 +22,7 @@ from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import Failure
 from xcebra_nwb.training.inputs import encoder_inputs, recorded_inputs
 from xcebra_nwb.xcebra.encoder import gather_windows
-from xcebra_nwb.xcebra.inputs import At, Recording
+from xcebra_nwb.xcebra.inputs import Recording, Rows
 from xcebra_nwb.xcebra.maps.likelihood import Gaussian, Poisson
 
 CPU = torch.device("cpu")
@@ -94,9 +94,9 @@ def test_all_of_a_run_is_the_same_with_the_recording_on_disk(
 def test_rows_kept_elsewhere_are_fetched_where_they_are_wanted(tmp_path: Path) -> None:
     found = encoder_inputs(made(), CPU, tmp_path)
     bins = torch.tensor([[20, 40], [30, 25]])
-    assert torch.equal(gather_windows(found, bins, 10), gather_windows(found.kept, bins, 10))
-    assert (found.shape, found.device) == (found.kept.shape, CPU)
-    far = Recording(found.kept, torch.device("meta"))
+    assert torch.equal(gather_windows(found, bins, 10), gather_windows(found.storage, bins, 10))
+    assert (found.shape, found.device) == (found.storage.shape, CPU)
+    far = Recording(found.storage, torch.device("meta"))
     assert far.index_select(0, bins[0]).device == far.device == torch.device("meta")
 
 
@@ -104,7 +104,7 @@ def test_rows_kept_elsewhere_are_fetched_where_they_are_wanted(tmp_path: Path) -
 @pytest.mark.parametrize("most", [None, 0])
 def test_a_card_fetches_what_it_does_not_hold(tmp_path: Path, most: float | None) -> None:
     found = encoder_inputs(made(), torch.device("cuda"), tmp_path, most=most)
-    assert (found.kept.device.type == "cpu") == (most == 0)
+    assert (found.storage.device.type == "cpu") == (most == 0)
     rows = found.index_select(0, torch.arange(found.shape[0], device="cuda"))
     np.testing.assert_array_equal(rows.cpu().numpy(), activity.encoder_input(made()))
 
@@ -114,11 +114,11 @@ def test_generators_see_the_recording_as_it_was(tmp_path: Path) -> None:
         found = recorded_inputs(made(), CPU, tmp_path, most=most)
         np.testing.assert_array_equal(found.index_select(0, torch.arange(found.shape[0])), made()["activity"])
     bins = torch.tensor([5, 200, 7])
-    at, some = At(found, bins), torch.tensor([[2, 0], [1, 1]])
-    assert torch.equal(at[some], found.kept[bins][some])
-    assert torch.equal(torch.cat(list(at.split(2))), found.kept[bins])
+    at, some = Rows(found, bins), torch.tensor([[2, 0], [1, 1]])
+    assert torch.equal(at[some], found.storage[bins][some])
+    assert torch.equal(torch.cat(list(at.split(2))), found.storage[bins])
     for likelihood in (Gaussian, Poisson):
-        assert torch.equal(likelihood.of(at).mean, likelihood.of(found.kept[bins]).mean)
+        assert torch.equal(likelihood.of(at).mean, likelihood.of(found.storage[bins]).mean)
 
 
 def test_a_disk_without_room_is_said_before_anything_is_written(

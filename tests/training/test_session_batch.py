@@ -63,7 +63,7 @@ def test_every_member_is_the_one_that_its_session_trains_alone(
     split = iter(seeds)
     for number, (found, own) in enumerate(zip(beside.by_session(stack, members), data, strict=True)):
         inputs = torch.as_tensor(recordings[number])
-        assert torch.equal(beside.recording(number).kept, inputs)
+        assert torch.equal(beside.recording(number).storage, inputs)
         mine = generators(*(next(split) for _ in own))
         alone = contrastive.train(inputs, shapes[number], BLOCKS, own, mine, options(40))
         np.testing.assert_allclose(found.loss, alone.loss, rtol=1e-4)
@@ -76,7 +76,7 @@ def test_every_member_is_the_one_that_its_session_trains_alone(
 def test_a_session_that_is_alone_is_not_copied() -> None:
     own, _ = recording(0, 50, 4)
     shape = architecture("mlp", 4, hidden=8, outputs=2)
-    assert PaddedSessions.of([own], [shape], 4, torch.device("cpu")).inputs.kept.data_ptr() == own.ctypes.data
+    assert PaddedSessions.of([own], [shape], 4, torch.device("cpu")).inputs.storage.data_ptr() == own.ctypes.data
 
 
 def test_an_ensemble_is_closed_before_its_zeros_cost_too_much() -> None:

@@ -20,16 +20,16 @@ from tests.support.small_trainings import BLOCKS, UNITS, options, recording, sam
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.sampling.device import batches
 from xcebra_nwb.xcebra.sampling.device.batches import DEVICE_STEPS_A_DRAW, draws_on
-from xcebra_nwb.xcebra.sampling.device.label_steps import Angles, angle_distribution, device_steps
+from xcebra_nwb.xcebra.sampling.device.label_increments import Angles, angle_distribution, device_increments
 from xcebra_nwb.xcebra.sampling.device.nearest import nearest_in_chunks, proves_itself
 from xcebra_nwb.xcebra.sampling.device.neighbours import device_search
 from xcebra_nwb.xcebra.sampling.groups import Groups
-from xcebra_nwb.xcebra.sampling.label_steps import (
-    NormalSteps,
-    RecordedSteps,
-    Steps,
-    VonMisesFisherSteps,
-    VonMisesSteps,
+from xcebra_nwb.xcebra.sampling.label_increments import (
+    Increments,
+    NormalIncrements,
+    RecordedIncrements,
+    VonMisesFisherIncrements,
+    VonMisesIncrements,
     label_increments,
 )
 from xcebra_nwb.xcebra.sampling.neighbours import TURN, Neighbours
@@ -97,7 +97,7 @@ def test_a_search_in_chunks_finds_what_one_at_once_does(seed: int, places: int, 
 
 def test_labels_far_from_zero_keep_their_digits() -> None:
     values = 1e9 + np.arange(400.0).reshape(200, 2) / 64
-    rule = NearPairs.of(values, RecordedSteps(np.array([[0.03, 0.03]])))
+    rule = NearPairs.of(values, RecordedIncrements(np.array([[0.03, 0.03]])))
     np.testing.assert_array_equal(drawn_by(rule, np.arange(B)), rule.draw(np.arange(B), np.random.default_rng(0)))
 
 
@@ -114,7 +114,7 @@ def drawn_by(rule: PositiveRule, references: np.ndarray, seed: int = 0) -> np.nd
 def test_where_nothing_is_random_both_draw_the_same(seed: int, samples: int, axes: int) -> None:
     rng = np.random.default_rng(seed)
     values, codes = rng.normal(size=(samples, axes)), rng.integers(3, size=samples)
-    rule = NearPairs.of(values, RecordedSteps(rng.normal(size=(1, axes))), classes=codes)
+    rule = NearPairs.of(values, RecordedIncrements(rng.normal(size=(1, axes))), classes=codes)
     everyone = np.arange(samples)
     np.testing.assert_array_equal(drawn_by(rule, everyone), rule.draw(everyone, rng))
     following = TimePairs(successors(np.sort(codes), 1))
@@ -123,13 +123,13 @@ def test_where_nothing_is_random_both_draw_the_same(seed: int, samples: int, axe
 
 def test_angles_are_near_across_the_wrap() -> None:
     values = np.array([[0.05], [np.pi], [-0.05 + 4 * np.pi]])
-    assert drawn_by(NearPairs.of(values, RecordedSteps(np.array([[-0.1]])), circular=True), np.array([0])) == [2]
-    assert drawn_by(NearPairs.of(values, RecordedSteps(np.array([[0.1]])), circular=True), np.array([2])) == [0]
+    assert drawn_by(NearPairs.of(values, RecordedIncrements(np.array([[-0.1]])), circular=True), np.array([0])) == [2]
+    assert drawn_by(NearPairs.of(values, RecordedIncrements(np.array([[0.1]])), circular=True), np.array([2])) == [0]
 
 
 @pytest.mark.parametrize("classes", [None, np.r_[np.zeros(25, int), np.ones(26, int)]], ids=["alone", "mixed"])
 def test_equal_labels_are_drawn_from_alike(classes: np.ndarray | None) -> None:
-    rule = NearPairs.of(np.array([[0.0]] * 50 + [[9.0]]), RecordedSteps(np.array([[0.0]])), classes=classes)
+    rule = NearPairs.of(np.array([[0.0]] * 50 + [[9.0]]), RecordedIncrements(np.array([[0.0]])), classes=classes)
     drawn = np.bincount(drawn_by(rule, np.zeros(5000, dtype=np.int64)), minlength=51)
     near = 50 if classes is None else 25
     assert drawn[near:].sum() == 0
@@ -143,30 +143,34 @@ def test_discrete_positives_are_all_samples_of_the_class_alike() -> None:
     assert stats.chisquare(np.bincount(drawn)[codes == 2]).pvalue > 1e-3
 
 
-STEPS: dict[str, tuple[Steps, np.ndarray]] = {
-    "recorded": (RecordedSteps(np.random.default_rng(0).gamma(2, size=(50, 2))), np.array([5.0, -2.0])),
-    "normal": (NormalSteps(0.3), np.array([5.0, -2.0])),
-    "circle": (VonMisesSteps(2.5), np.array([6.2])),
-    "narrow circle": (VonMisesSteps(1e5), np.array([6.2])),
-    "plane": (VonMisesFisherSteps(0.5), unit(np.array([1.0, -2.0]))),
-    "sphere": (VonMisesFisherSteps(20.0), unit(np.array([1.0, -2.0, 3.0]))),
-    "narrow sphere": (VonMisesFisherSteps(1e6), np.array([1.0, 0.0, 0.0])),
-    "five axes": (VonMisesFisherSteps(3.0), unit(np.array([1.0, -2.0, 3.0, 0.5, 0.0]))),
+STEPS: dict[str, tuple[Increments, np.ndarray]] = {
+    "recorded": (RecordedIncrements(np.random.default_rng(0).gamma(2, size=(50, 2))), np.array([5.0, -2.0])),
+    "normal": (NormalIncrements(0.3), np.array([5.0, -2.0])),
+    "circle": (VonMisesIncrements(2.5), np.array([6.2])),
+    "narrow circle": (VonMisesIncrements(1e5), np.array([6.2])),
+    "plane": (VonMisesFisherIncrements(0.5), unit(np.array([1.0, -2.0]))),
+    "sphere": (VonMisesFisherIncrements(20.0), unit(np.array([1.0, -2.0, 3.0]))),
+    "narrow sphere": (VonMisesFisherIncrements(1e6), np.array([1.0, 0.0, 0.0])),
+    "five axes": (VonMisesFisherIncrements(3.0), unit(np.array([1.0, -2.0, 3.0, 0.5, 0.0]))),
 }
 
 
 @pytest.mark.parametrize("name", STEPS)
 def test_steps_are_distributed_as_on_the_cpu(name: str) -> None:
     steps, label = STEPS[name]
-    there, count, generator = device_steps(steps, [steps], len(label), CPU), 20_000, torch.Generator().manual_seed(0)
+    there, count, generator = (
+        device_increments(steps, [steps], len(label), CPU),
+        20_000,
+        torch.Generator().manual_seed(0),
+    )
     uniform = torch.rand(1, there.uniforms, 1, count, generator=generator, dtype=torch.float64)
     normal = torch.randn(1, there.normals, 1, count, generator=generator)
     moved = there.moved(on(np.tile(label, (1, 1, count, 1))), uniform, normal).numpy()[0, 0]
     expected = steps.moved(np.tile(label, (count, 1)), np.random.default_rng(0))
     directions = np.vstack([np.eye(len(label)), np.ones(len(label))])
-    if isinstance(steps, VonMisesSteps):
+    if isinstance(steps, VonMisesIncrements):
         moved, expected = ((a - label + np.pi) % TURN - np.pi for a in (moved, expected))
-    if isinstance(steps, VonMisesFisherSteps):
+    if isinstance(steps, VonMisesFisherIncrements):
         np.testing.assert_allclose(np.linalg.norm(moved, axis=-1), 1, atol=1e-12)
     for direction in directions:
         assert stats.ks_2samp(moved @ direction, expected @ direction).pvalue > 1e-3
@@ -190,13 +194,13 @@ def mixed_rules(shift: int, rng: np.random.Generator) -> list[PositiveRule]:
     """One rule of every kind, on 200 samples in two runs, with the labels shifted."""
     run, path = np.repeat([0, 1], [120, 80]), np.cumsum(rng.normal(size=(200, 2)), axis=0)
     path, codes = np.roll(path, shift, axis=0), np.roll(np.arange(200) // 10 % 3, shift)
-    recorded = RecordedSteps(label_increments(path, run, 2, circular=False))
+    recorded = RecordedIncrements(label_increments(path, run, 2, circular=False))
     return [
         TimePairs(successors(run, 3)),
         NearPairs.of(path, recorded),
-        NearPairs.of(path[:, :1].round(), NormalSteps(0.5), classes=codes),
-        NearPairs.of(path[:, :1], VonMisesSteps(3.0), circular=True),
-        NearPairs.of(unit(path), VonMisesFisherSteps(5.0)),
+        NearPairs.of(path[:, :1].round(), NormalIncrements(0.5), classes=codes),
+        NearPairs.of(path[:, :1], VonMisesIncrements(3.0), circular=True),
+        NearPairs.of(unit(path), VonMisesFisherIncrements(5.0)),
         DiscretePairs(Groups.of(codes)),
     ]
 
@@ -211,7 +215,7 @@ def draws(rules: list[list[PositiveRule]], device: torch.device = CPU):
 
 def test_batches_keep_every_rule() -> None:
     rules = mixed_rules(0, np.random.default_rng(0))
-    one = replace(rules[1], steps=RecordedSteps(np.array([[0.3, 0.1]])))  # so that the nearest is known
+    one = replace(rules[1], increments=RecordedIncrements(np.array([[0.3, 0.1]])))  # so that the nearest is known
     bins, directions = draws([[rules[0], one, *rules[2:]]])([3])
     assert bins.shape == (S, 1, 2 + len(rules), B)
     assert directions.shape == (S, 1, B, sum(WIDTHS))
@@ -260,7 +264,7 @@ def test_members_together_draw_what_each_draws_alone() -> None:
 
 def test_members_of_different_lengths_are_drawn_together() -> None:
     lines = [np.random.default_rng(n).normal(size=(n, 1)) for n in (30, 50)]
-    rules = [[NearPairs.of(line, NormalSteps(0.1))] for line in lines]
+    rules = [[NearPairs.of(line, NormalIncrements(0.1))] for line in lines]
     bins, everyone = [np.arange(len(line)) for line in lines], np.arange(30)
     found, _ = draws_on(CPU, bins, [everyone, everyone], rules, [1], 400, 2)([1, 2])
     assert found[:, 0].max() == 29
@@ -343,7 +347,7 @@ def test_a_kernel_that_fails_or_finds_others_is_not_used(caplog: pytest.LogCaptu
     assert not caplog.messages
     assert not proves_itself(broken, 2, CPU)
     assert not proves_itself(lambda *tensors: nearest_in_chunks(*tensors[:4]).clamp(max=800), 2, CPU)
-    said = ["cannot be used (no C compiler)", "finds others"]
+    said = ["cannot be used (no C compiler)", "finds other labels"]
     assert all(words in message for words, message in zip(said, caplog.messages, strict=True))
     with pytest.raises(MemoryError):
         proves_itself(out_of_memory, 2, CPU)
@@ -352,13 +356,13 @@ def test_a_kernel_that_fails_or_finds_others_is_not_used(caplog: pytest.LogCaptu
 KERNEL = """
 import numpy as np, torch
 from xcebra_nwb.xcebra.sampling.device.neighbours import SearchInSpace
-from xcebra_nwb.xcebra.sampling.device.points import Places
+from xcebra_nwb.xcebra.sampling.device.points import LabelPoints
 from xcebra_nwb.xcebra.sampling.device.nearest import proves_itself
 from xcebra_nwb.xcebra.sampling.device.nearest_kernel import nearest_fused
 from xcebra_nwb.xcebra.sampling.neighbours import Neighbours
 
 def assert_same(neighbours, targets, classes):
-    places = Places.of(neighbours, torch.device("cpu"))
+    places = LabelPoints.of(neighbours, torch.device("cpu"))
     asked = torch.as_tensor(targets), torch.as_tensor(classes)
     fused, plain = (SearchInSpace.of(places, way).nearest(*asked) for way in (True, False))
     assert torch.equal(fused, plain)

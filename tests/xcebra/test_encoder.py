@@ -7,7 +7,7 @@ import torch
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import Architecture, architecture
 from xcebra_nwb.xcebra.maps.jacobian import identity, jacobian
-from xcebra_nwb.xcebra.maps.workspace import NEAR, Workspace
+from xcebra_nwb.xcebra.maps.pieces import NEAR, Workspace
 
 MEMBERS, BATCH, UNITS = 2, 5, 7
 

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from tests.support.small_trainings import trained
 from xcebra_nwb.xcebra.trainers import contrastive, loss
-from xcebra_nwb.xcebra.trainers.fused import fused
 from xcebra_nwb.xcebra.trainers.loss import Contrast, contrastive_loss
-from xcebra_nwb.xcebra.trainers.precision import products
+from xcebra_nwb.xcebra.trainers.operations import fused, products
 
 
 @pytest.mark.slow

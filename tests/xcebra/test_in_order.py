@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from xcebra_nwb.xcebra.maps.in_order import in_order
+from xcebra_nwb.xcebra.maps.pieces import in_order
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -14,7 +14,7 @@ from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.decoding import decoding_score
 from xcebra_nwb.xcebra.sampling.groups import Groups
-from xcebra_nwb.xcebra.sampling.label_steps import RecordedSteps, label_increments
+from xcebra_nwb.xcebra.sampling.label_increments import RecordedIncrements, label_increments
 from xcebra_nwb.xcebra.sampling.pairs import DiscretePairs, NearPairs, TimePairs
 from xcebra_nwb.xcebra.sampling.samples import Block, Samples
 from xcebra_nwb.xcebra.sampling.windows import successors
@@ -53,7 +53,7 @@ def samples(position: np.ndarray, shifts: Sequence[int] = (0,)) -> list[Samples]
     for shift in shifts:
         values = np.roll(position, shift, axis=0)
         steps = label_increments(values, run, 1, circular=False)
-        rules.append([TimePairs(following), NearPairs.of(values, RecordedSteps(steps))])
+        rules.append([TimePairs(following), NearPairs.of(values, RecordedIncrements(steps))])
     return [Samples(bins, np.flatnonzero(following >= 0), own) for own in rules]
 
 
@@ -168,7 +168,7 @@ def test_a_positive_in_any_session_is_of_the_class_that_the_reference_has(codes:
 
 def test_positives_are_exchanged_among_all_sessions_alike() -> None:
     position = np.random.default_rng(0).uniform(size=(50, 1))
-    rules = [NearPairs.of(position, RecordedSteps(np.zeros((1, 1))))] * 3
+    rules = [NearPairs.of(position, RecordedIncrements(np.zeros((1, 1))))] * 3
     references = np.random.default_rng(1).integers(50, size=(3, 8, 200))
     positives, slot = joint.exchanged(rules, references, np.random.default_rng(2))
     lies_in = slot // 200

@@ -10,10 +10,10 @@ from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import Architecture, architecture
 from xcebra_nwb.xcebra.maps import chunk, kept_directions, maps
 from xcebra_nwb.xcebra.maps.inverse import gram, times
-from xcebra_nwb.xcebra.maps.kept_directions import Directions, LabelValues, new_directions
+from xcebra_nwb.xcebra.maps.kept_directions import KeptDirections, LabelValues, free_directions
 from xcebra_nwb.xcebra.maps.model import Model
+from xcebra_nwb.xcebra.maps.pieces import Workspace
 from xcebra_nwb.xcebra.maps.tangents import Tangents, tangents
-from xcebra_nwb.xcebra.maps.workspace import Workspace
 from xcebra_nwb.xcebra.sampling.samples import Block
 from xcebra_nwb.xcebra.trainers.loss import Contrast
 
@@ -82,7 +82,7 @@ def test_the_step_is_as_long_as_the_label_moves_the_block() -> None:
     values = np.random.default_rng(0).normal(size=(BINS, 2))
     values /= values.std(axis=0)
     latents = values @ np.array([[3.0, 0, 0], [0, 0.5, 0]])
-    step = tangents(latents, values, "continuous").step
+    step = tangents(latents, values, "continuous").displacement
     np.testing.assert_allclose(step, np.broadcast_to(np.diag([3, 0.5, 0]), step.shape), atol=1e-6)
 
 
@@ -97,17 +97,17 @@ def test_of_the_free_latents_only_what_is_new_is_kept(scale: float) -> None:
     known, new = walk(2), walk(1, seed=1)
     repeated = np.tanh(known[:, :1] / 5) * 5
     free = scale * np.hstack([repeated + new, repeated - new])  # an axis of neither is new or repeated
-    projector = new_directions(np.hstack([known, free]), np.array([2, 3]))
+    projector = free_directions(np.hstack([known, free]), np.array([2, 3]))
     np.testing.assert_allclose(np.trace(projector), 1)
     assert projector[0, 1] < -0.4  # the difference of the two
 
 
 def test_free_latents_that_are_all_new_or_that_never_vary() -> None:
     known, free = walk(2), walk(2, seed=1)
-    np.testing.assert_allclose(new_directions(np.hstack([known, free]), np.array([2, 3])), np.eye(2), atol=1e-10)
+    np.testing.assert_allclose(free_directions(np.hstack([known, free]), np.array([2, 3])), np.eye(2), atol=1e-10)
     flat = np.hstack([known, free[:, :1], np.ones((BINS, 1))])
-    np.testing.assert_allclose(new_directions(flat, np.array([2, 3])), np.diag([1, 0]), atol=1e-10)
-    assert new_directions(known, np.zeros(0, dtype=int)).shape == (0, 0)
+    np.testing.assert_allclose(free_directions(flat, np.array([2, 3])), np.diag([1, 0]), atol=1e-10)
+    assert free_directions(known, np.zeros(0, dtype=int)).shape == (0, 0)
 
 
 def linear(weight: np.ndarray, inputs: np.ndarray, labels: list[Block]) -> Model:
@@ -117,7 +117,7 @@ def linear(weight: np.ndarray, inputs: np.ndarray, labels: list[Block]) -> Model
     return Model(torch.as_tensor(inputs), shape, layers, labels, Contrast())
 
 
-def label_map(model: Model, cut: float | Directions) -> np.ndarray:
+def label_map(model: Model, cut: float | KeptDirections) -> np.ndarray:
     bins = np.arange(len(model.inputs))
     found = maps.attribute(model, bins, cut)
     map_of_first: np.ndarray = found.label["inverted_neuron_gradient"][0, 0]
@@ -132,7 +132,7 @@ def test_a_latent_too_many_does_not_drown_the_map() -> None:
     weight = np.zeros((8, 2))
     weight[:4, 0], weight[4:, 1], weight[:4, 1] = inputs[:, :4].T @ label[:, 0] / BINS / 50, 0.02, 0.001
     model = linear(weight, inputs, [Block("label", 0, 2)])
-    kept = kept_directions.directions(model, np.arange(BINS), [LabelValues("continuous", [label])])
+    kept = kept_directions.directions_to_keep(model, np.arange(BINS), [LabelValues("continuous", [label])])
     assert label_map(model, kept)[4:].max() < 0.1 < label_map(model, kept)[:4].min()
     assert label_map(model, 0.0)[4:].min() > 0.3
 
@@ -142,14 +142,14 @@ def test_where_all_latents_are_new_it_is_the_plain_inverse() -> None:
     latents = walk(4) / walk(4).std(axis=0)
     generator = rng.normal(size=(4, 9))
     model = linear(np.linalg.pinv(generator), latents @ generator, [Block("label", 2, 4)])
-    kept = kept_directions.directions(model, np.arange(BINS), [LabelValues("continuous", [latents[:, 2:]])])
-    assert kept.new_count.tolist() == [2]
+    kept = kept_directions.directions_to_keep(model, np.arange(BINS), [LabelValues("continuous", [latents[:, 2:]])])
+    assert kept.free_count.tolist() == [2]
     np.testing.assert_allclose(label_map(model, kept), label_map(model, 0.0), rtol=1e-6)
 
 
-def kept_of(blocks: list[Block], projectors: list[np.ndarray], secants: dict[int, torch.Tensor]) -> Directions:
+def kept_of(blocks: list[Block], projectors: list[np.ndarray], secants: dict[int, torch.Tensor]) -> KeptDirections:
     everywhere = [[Tangents(np.zeros(5, dtype=int), p[None], p[None])] for p in projectors]
-    return Directions(blocks, everywhere, np.zeros(0, dtype=int), [np.zeros((0, 0))], secants)
+    return KeptDirections(blocks, everywhere, np.zeros(0, dtype=int), [np.zeros((0, 0))], secants)
 
 
 def test_a_class_latent_has_its_mean_gradient_and_saturated_bins_stay_without(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +182,7 @@ def test_members_together_have_the_maps_of_each_alone() -> None:
         LabelValues("discrete", [(place[:, 0] > 0).astype(np.int64) for place in shifted]),
     ]
     bins = np.arange(BINS)
-    kept = kept_directions.directions(model, bins, labels)
+    kept = kept_directions.directions_to_keep(model, bins, labels)
     whole = maps.maps_of_jacobian(model, bins, kept)
     for member in range(3):
         alone = maps.maps_of_jacobian(model.only([member]), bins, kept.only([member]))
@@ -226,11 +226,11 @@ def test_shares_are_what_a_step_of_the_label_changes_in_each_unit() -> None:
     inverse = torch.zeros(1, 5, 2, 1, 3, dtype=torch.float64)
     inverse[0, :, 0, 0, 0] = inverse[0, :, 1, 0, 1] = torch.tensor([1.0, 10, 100, 0, 1])
     everywhere = Tangents(np.zeros(5, dtype=int), np.eye(2)[None], np.diag([3.0, 4.0])[None])
-    kept = Directions([Block("choice", 0, 2)], [[everywhere]], np.zeros(0, dtype=int), [np.zeros((0, 0))], {})
+    kept = KeptDirections([Block("choice", 0, 2)], [[everywhere]], np.zeros(0, dtype=int), [np.zeros((0, 0))], {})
     expected = torch.tensor([0.36, 0.64, 0.0], dtype=torch.float64).expand(5, 3).clone()
     expected[3] = 0
     as_it_is = torch.eye(2, dtype=torch.float64).expand(1, 5, 2, 2)
-    squares = times(kept.moved(as_it_is, 0), inverse).square().sum(dim=3)
+    squares = times(kept.label_displacement(as_it_is, 0), inverse).square().sum(dim=3)
     torch.testing.assert_close(kept.shares(squares)[0, 0], expected)
 
 

@@ -11,11 +11,11 @@ from scipy.special import ive
 from tests.support.label_spaces import SPACES, unit
 from xcebra_nwb.training.design.nulls import LEAST_SHIFT, draw_shifts, reversed_order, shifted_order, trial_order
 from xcebra_nwb.xcebra.sampling.groups import Groups, distinct_rows
-from xcebra_nwb.xcebra.sampling.label_steps import (
-    NormalSteps,
-    RecordedSteps,
-    VonMisesFisherSteps,
-    VonMisesSteps,
+from xcebra_nwb.xcebra.sampling.label_increments import (
+    NormalIncrements,
+    RecordedIncrements,
+    VonMisesFisherIncrements,
+    VonMisesIncrements,
     label_increments,
     step_scale,
 )
@@ -124,7 +124,7 @@ def test_distinct_rows_are_in_order_and_know_their_rows(rows: np.ndarray) -> Non
 def test_a_mixed_positive_has_the_class_and_is_nearest_to_the_moved_label(seed: int, samples: int) -> None:
     rng = np.random.default_rng(seed)
     values, codes = rng.normal(size=(samples, 2)), rng.integers(3, size=samples)
-    rule = NearPairs.of(values, RecordedSteps(np.array([[0.5, -0.25]])), classes=codes)
+    rule = NearPairs.of(values, RecordedIncrements(np.array([[0.5, -0.25]])), classes=codes)
     references = np.arange(samples)
     apart = np.linalg.norm(values[:, None] + [0.5, -0.25] - values[None], axis=-1)
     expected = np.where(codes[:, None] == codes, apart, np.inf).argmin(axis=1)
@@ -134,14 +134,14 @@ def test_a_mixed_positive_has_the_class_and_is_nearest_to_the_moved_label(seed: 
 def test_without_classes_a_positive_is_the_nearest_of_all_samples() -> None:
     rng = np.random.default_rng(0)
     values = rng.normal(size=(200, 2))
-    rule = NearPairs.of(values, RecordedSteps(np.array([[0.5, -0.25]])))
+    rule = NearPairs.of(values, RecordedIncrements(np.array([[0.5, -0.25]])))
     expected = np.linalg.norm(values[:, None] + [0.5, -0.25] - values[None], axis=-1).argmin(axis=1)
     np.testing.assert_array_equal(rule.draw(np.arange(200), rng), expected)
 
 
 def test_angles_are_near_across_the_wrap() -> None:
     values = np.array([[0.05], [np.pi], [-0.05 + 4 * np.pi]])
-    rule = NearPairs.of(values, RecordedSteps(np.array([[-0.1]])), circular=True)
+    rule = NearPairs.of(values, RecordedIncrements(np.array([[-0.1]])), circular=True)
     assert rule.draw(np.array([0]), np.random.default_rng(0)).tolist() == [2]
     steps = label_increments(np.array([[3.1], [-3.1]]), np.zeros(2, dtype=np.int64), 1, circular=True)
     np.testing.assert_allclose(steps, [[2 * np.pi - 6.2]])
@@ -150,7 +150,7 @@ def test_angles_are_near_across_the_wrap() -> None:
 @pytest.mark.parametrize("classes", [None, np.r_[np.zeros(25, int), np.ones(26, int)]], ids=["alone", "mixed"])
 def test_equal_labels_are_drawn_from_alike(classes: np.ndarray | None) -> None:
     values = np.array([[0.0]] * 50 + [[9.0]])
-    rule = NearPairs.of(values, RecordedSteps(np.array([[0.0]])), classes=classes)
+    rule = NearPairs.of(values, RecordedIncrements(np.array([[0.0]])), classes=classes)
     drawn = np.bincount(rule.draw(np.zeros(5000, dtype=np.int64), np.random.default_rng(0)), minlength=51)
     near = 50 if classes is None else 25
     assert drawn[near:].sum() == 0
@@ -163,7 +163,7 @@ def test_steps_on_a_sphere_are_von_mises_fisher_around_every_label(axes: int, ka
     rng = np.random.default_rng(0)
     labels = unit(rng.normal(size=(3, axes)))
     labels[0] = np.eye(axes)[0]  # the pole itself
-    drawn = VonMisesFisherSteps(kappa).moved(np.repeat(labels[:, None], 4000, axis=1), rng)
+    drawn = VonMisesFisherIncrements(kappa).moved(np.repeat(labels[:, None], 4000, axis=1), rng)
     np.testing.assert_allclose(np.linalg.norm(drawn, axis=-1), 1, atol=1e-12)
     order = axes / 2 - 1  # Mardia and Jupp, Directional Statistics, 2000, eq. 10.3.20
     length = ive(order + 1, kappa) / ive(order, kappa)
@@ -172,13 +172,13 @@ def test_steps_on_a_sphere_are_von_mises_fisher_around_every_label(axes: int, ka
 
 def test_steps_on_the_circle_are_von_mises_around_the_angle() -> None:
     angles = np.full((20_000, 1), 6.2)
-    moved = VonMisesSteps(4.0).moved(angles, np.random.default_rng(0)) - 6.2
+    moved = VonMisesIncrements(4.0).moved(angles, np.random.default_rng(0)) - 6.2
     assert np.cos(moved).mean() == pytest.approx(ive(1, 4.0) / ive(0, 4.0), abs=0.005)
     assert np.sin(moved).mean() == pytest.approx(0, abs=0.01)
 
 
 def test_normal_steps_are_alike_along_all_axes() -> None:
-    moved = NormalSteps(0.3).moved(np.tile([5.0, -2.0], (20_000, 1)), np.random.default_rng(0))
+    moved = NormalIncrements(0.3).moved(np.tile([5.0, -2.0], (20_000, 1)), np.random.default_rng(0))
     np.testing.assert_allclose(moved.mean(axis=0), [5, -2], atol=0.01)
     np.testing.assert_allclose(np.cov(moved.T), 0.09 * np.eye(2), atol=0.004)
 
@@ -200,7 +200,7 @@ def scaled(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def test_the_unit_of_an_axis_changes_no_positive(units: list[float], seed: int) -> None:
     values = walk(300, [1.0, 1.0], np.random.default_rng(seed))
     plain, other = (
-        NearPairs.of(points, RecordedSteps(steps)).draw(np.arange(300), np.random.default_rng(1))
+        NearPairs.of(points, RecordedIncrements(steps)).draw(np.arange(300), np.random.default_rng(1))
         for points, steps in (scaled(values), scaled(values * units))
     )
     np.testing.assert_array_equal(plain, other)
@@ -210,7 +210,7 @@ def test_a_narrow_axis_is_matched_as_well_as_a_long_one() -> None:
     rng = np.random.default_rng(0)
     values = walk(4000, [0.02, 0.001], rng)  # m: a track of 2 m by 2 cm
     points, steps = scaled(values)
-    wanted = RecordedSteps(steps).moved(points, rng)
+    wanted = RecordedIncrements(steps).moved(points, rng)
     inside = ((wanted > points.min(axis=0)) & (wanted < points.max(axis=0))).all(axis=1)
     matched = points[Neighbours.of(points).draw(wanted, np.zeros(len(wanted), np.int64), rng)]
     x, y = np.sqrt(((matched - wanted)[inside] ** 2).mean(axis=0))  # in steps of the axis

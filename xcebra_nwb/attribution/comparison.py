@@ -1,4 +1,4 @@
-"""What a label's first map is held against: another method's, and those of its nulls."""
+"""Compare the tested map of a label with the map of another method, and maps with each other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ Floats = NDArray[np.float64]
 
 
 def partner(methods: Sequence[str]) -> int | None:
-    """Return which of ``methods`` the first is compared with: the neuron gradient if it is there, else the second."""
+    """Return the index of the method that the first is compared with; None if there is only one.
+
+    It is the neuron gradient if that was computed, else the second method.
+
+    >>> partner(["inverted_neuron_gradient", "feature_ablation", "neuron_gradient"])
+    2
+    """
     if len(methods) < 2:
         return None
     others = list(methods[1:])
@@ -21,7 +27,7 @@ def partner(methods: Sequence[str]) -> int | None:
 
 
 def known_nulls(maps: Floats) -> Floats:
-    """Return the rows of ``maps`` (null, unit) that are the map of a null, and not padding."""
+    """Return the rows of ``maps`` (null, unit) that are not padding."""
     return maps[np.isfinite(maps).any(axis=1)]
 
 

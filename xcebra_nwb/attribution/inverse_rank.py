@@ -1,4 +1,4 @@
-"""What the inverse of a session's Jacobians keeps, from the config and the labels that its encoders were trained on."""
+"""The rank cut of the inverse Jacobians of a session, from the config and the labels that encoders trained on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb.core.session import labels
-from xcebra_nwb.xcebra.maps.kept_directions import Directions, LabelValues, directions
+from xcebra_nwb.xcebra.maps.kept_directions import KeptDirections, LabelValues, directions_to_keep
 from xcebra_nwb.xcebra.maps.model import Model
 
 
@@ -20,15 +20,15 @@ def inverse_cut(
     bins: NDArray[np.int64],
     seen: Callable[[str, int], NDArray],
     rank_tolerance: float | Literal["auto"],
-) -> float | Directions:
-    """Return ``rank_tolerance`` if it is a number; for auto the directions that every member's own labels move.
+) -> float | KeptDirections:
+    """Return the rank cut: ``rank_tolerance`` if it is a number, for auto the directions that the labels move.
 
     Args:
         session: the session dataset.
         model: the encoders of all members.
-        bins: those that maps are made at.
-        seen: a label, by name, at those bins, as a member, by number, was trained on it.
-        rank_tolerance: of the config.
+        bins: time bins at which maps are computed, shape (bin,).
+        seen: returns a label, by name, at those bins as a member, by number, was trained on it.
+        rank_tolerance: that of the config.
     """
     if rank_tolerance != "auto":
         return rank_tolerance
@@ -37,4 +37,4 @@ def inverse_cut(
         LabelValues(found[block.name].attrs["kind"], [seen(block.name, member) for member in range(model.members)])
         for block in model.labels
     ]
-    return directions(model, bins, values)
+    return directions_to_keep(model, bins, values)

@@ -1,4 +1,4 @@
-"""Variances of few values, moderated by those of all units, and what they say of a mean over seeds."""
+"""Variances of few values, moderated by those of all units, and the interval of a mean over seeds."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ CONFIDENCE = 0.95
 
 
 class Moderated(NamedTuple):
-    """Variances (unit,), NaN where unknown, and the degrees of freedom that each is known with."""
+    """Variances (unit,), NaN where unknown, and the degrees of freedom of each."""
 
     variance: Floats
     freedom: float
 
 
 def moderated(variance: Floats, freedom: int) -> Moderated:
-    """Return variances (unit,), known with ``freedom`` degrees of freedom, drawn towards their common value.
+    """Return variances (unit,) of ``freedom`` degrees of freedom, drawn towards their common value.
 
     Empirical Bayes with a scaled inverse chi-squared prior fitted to all units (Smyth 2004, Statistical Applications
     in Genetics and Molecular Biology 3:1, section 6.2). A variance of zero stays unknown: NaN.
@@ -47,10 +47,10 @@ def _inverse_trigamma(value: float) -> float:
 
 
 def half_interval(seeds: Floats) -> Floats:
-    """Return half the width (unit,) of the 95 % interval of the mean over ``seeds`` (seed, unit); NaN for a single one.
+    """Return half the width (unit,) of the 95 % interval of the mean over ``seeds`` (seed, unit).
 
-    Student's t on the moderated variance. It says what other seeds would give on the same recording, and nothing of
-    what another recording would.
+    Student's t on the moderated variance; NaN for a single seed. The interval covers what other seeds would give on the
+    same recording. It does not cover other recordings.
     """
     if len(seeds) < 2:
         return np.full(seeds.shape[1], np.nan)

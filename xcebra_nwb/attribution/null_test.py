@@ -1,12 +1,12 @@
-"""The null-corrected map: every unit's share of a label against its own share when that label is broken.
+"""Test maps against nulls: each unit's share of a label against its share where the label is a null.
 
-Much of a raw map is firing rate and noise structure, the same for every label and for nulls, and the inverse's overall
-size falls as a label is encoded better. So every map is brought to unit norm over units, and its logarithm, counted
-from the middle units', is compared unit by unit with those of the nulls.
+Much of a raw map is firing rate and noise structure, which is the same for every label and for nulls. The overall size
+of the inverse falls as a label is encoded better. So every map is brought to unit norm over units. Its logarithm is
+counted from the units in the middle and compared unit by unit with the logarithms of the null maps.
 
-Seeds are averaged, while a null is a single encoder; encoders of a label that is encoded vary less than those of a
-broken one; and units that carry nothing still move when others carry the label. The docs (statistics.md, "z, p and q")
-say how the test allows for each.
+Three differences need care. Seeds are averaged, while a null is a single encoder. Encoders of an encoded label vary
+less than those of a null label. Units that carry nothing still move when others carry the label. The docs
+(statistics.md, "z, p and q") say how the test allows for each.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LEAST_BULK = 10  # units whose bulk can be told from the rest
 
 
 class NullTest(NamedTuple):
-    """Shapes (label, unit); NaN where a unit's map or null cannot be known."""
+    """The test of every label and unit, shapes (label, unit); NaN where a map or its nulls are not known."""
 
     z: Floats
     z_low: Floats  # 95 % interval over seeds
@@ -39,18 +39,26 @@ class NullTest(NamedTuple):
 
 
 def unit_norm(maps: Floats) -> Floats:
-    """Return ``maps`` (..., unit) at unit norm over the units that are known; a map of zeros becomes NaN."""
+    """Return ``maps`` (..., unit) at unit norm over the units that are known; a map of zeros becomes NaN.
+
+    >>> unit_norm(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+    [[0.6, 0.8], [nan, nan]]
+    """
     norm = np.sqrt(np.nansum(maps**2, axis=-1, keepdims=True))
     return np.divide(maps, norm, out=np.full_like(maps, np.nan), where=norm > 0)
 
 
 def score_maps(seeds: Floats, nulls: Floats) -> NullTest:
-    """Return z, p and q of the maps ``seeds`` (seed, label, unit) against ``nulls`` (null, label, unit).
+    """Return z, p and q of the maps of seeds against those of nulls.
 
-    A null's map of a label is NaN where the label has fewer nulls than others. z compares the mean over seeds with the
+    z compares the mean over seeds with the
     nulls of the same unit. p is the rank of a unit's z among the z of all nulls and units of the label, every null
     scored against the others; q controls the false discovery rate over the units of a label (Benjamini and Hochberg
     1995).
+
+    Args:
+        seeds: maps of the seeds, shape (seed, label, unit).
+        nulls: maps of the nulls of each label, shape (null, label, unit); NaN where a label has fewer nulls.
     """
     tested = [_score_label(seeds[:, label], known_nulls(nulls[:, label])) for label in range(seeds.shape[1])]
     return NullTest(*(np.stack(values) for values in zip(*tested, strict=True)))
@@ -94,7 +102,7 @@ class NullScore(NamedTuple):
 
 
 def null_score(values: Floats, null: Floats) -> NullScore:
-    """Return how far the mean of ``values`` (encoder, unit) lies above that of ``null`` (null, unit), in errors.
+    """Return how many errors the mean of ``values`` (encoder, unit) lies above that of ``null`` (null, unit).
 
     Both are logarithms of shares. The error of the difference is made of the spread between the encoders of ``values``
     and that between nulls, each over its number; a single encoder is taken to vary like a null. z is counted from where
@@ -130,18 +138,30 @@ def bulk(scores: Floats) -> tuple[float, float]:
 
 
 def smallest_p(nulls: int) -> float:
-    """Return the smallest p that one score can have among those of so many ``nulls``: its own rank is counted too."""
+    """Return the smallest p that a score can have among so many ``nulls``; its own rank counts, too.
+
+    >>> smallest_p(19)
+    0.05
+    """
     return 1 / (1 + nulls)
 
 
 def smallest_q(nulls: int, units: int) -> tuple[float, float]:
-    """Return the smallest q that can be reached: by all ``units`` together, and by one that stands out alone."""
+    """Return the smallest q that all ``units`` can reach together, and that a single unit can reach alone.
+
+    >>> [round(q, 4) for q in smallest_q(6, 21)]
+    [0.0079, 0.1654]
+    """
     smallest = smallest_p(nulls * units)
     return smallest, min(1.0, units * smallest)
 
 
 def resolution(nulls: int, units: int) -> str:
-    """Return in words how small q can get with so many ``nulls`` of ``units``."""
+    """Return in words how small q can get with so many ``nulls`` of ``units``.
+
+    >>> resolution(2, 21)
+    'no unit can be tested'
+    """
     if nulls < LEAST_NULLS or not units:
         return "no unit can be tested"
     together, alone = smallest_q(nulls, units)
@@ -152,7 +172,11 @@ def resolution(nulls: int, units: int) -> str:
 
 
 def rank_p_value(scores: Floats, null_scores: Floats) -> Floats:
-    """Return for each of ``scores`` the share of ``null_scores`` at least as large, itself counted among them."""
+    """Return for each of ``scores`` the share of ``null_scores`` at least as large, itself counted among them.
+
+    >>> rank_p_value(np.array([2.5, 0.0]), np.array([1.0, 2.0, 3.0])).tolist()
+    [0.5, 1.0]
+    """
     ordered = np.sort(null_scores[np.isfinite(null_scores)])
     above = len(ordered) - np.searchsorted(ordered, scores, side="left")
     return np.where(np.isfinite(scores), (1 + above) / (1 + len(ordered)), np.nan)

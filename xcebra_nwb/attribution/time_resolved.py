@@ -1,4 +1,4 @@
-"""Maps of every bin: written to their file chunk by chunk as they are computed, since they may not fit the memory."""
+"""The maps of every bin, written chunk by chunk as they are computed: they may not fit the memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,14 @@ class OverTimeFile:
     def __init__(
         self, path: Path, methods: Sequence[str], sizes: tuple[int, int, int], silent: NDArray[np.bool_]
     ) -> None:
-        """Make the file. ``sizes`` are those of label, time and unit; units (unit,) that are ``silent`` stay NaN."""
+        """Create the file.
+
+        Args:
+            path: the new file.
+            methods: names of the methods; the first one is tested.
+            sizes: numbers of labels, bins and units.
+            silent: (unit,) units that stay NaN.
+        """
         check_disk_space(path.parent, len(methods) * FLOAT * prod(sizes))
         self._file, self._silent = h5netcdf.File(path, "w"), silent
         self._file.dimensions = dict(zip(("label", "time", "unit"), sizes, strict=True))
@@ -36,10 +43,16 @@ class OverTimeFile:
             self._variables[method] = variable
 
     def add(self, method: str, first: int, maps: Floats) -> None:
-        """Add ``maps`` (label, bin, unit) to those of a method from bin ``first`` on; at first there are none."""
-        variable, there = self._variables[method], slice(first, first + maps.shape[1])
-        before = np.nan_to_num(variable[:, there])
-        variable[:, there] = np.where(self._silent, np.nan, before + maps).astype(np.float32)
+        """Add ``maps`` (label, bin, unit) to the stored maps of a method, which start at zero.
+
+        Args:
+            method: name of the method.
+            first: first bin of ``maps``, counted from 0.
+            maps: (label, bin, unit) the addend.
+        """
+        variable, stretch = self._variables[method], slice(first, first + maps.shape[1])
+        before = np.nan_to_num(variable[:, stretch])
+        variable[:, stretch] = np.where(self._silent, np.nan, before + maps).astype(np.float32)
 
     def __enter__(self) -> OverTimeFile:
         return self

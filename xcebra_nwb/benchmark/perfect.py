@@ -19,7 +19,7 @@ from xcebra_nwb.core.errors import Failure
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.maps.maps import Maps, maps_of_jacobian
 from xcebra_nwb.xcebra.maps.model import Model
-from xcebra_nwb.xcebra.maps.workspace import Workspace
+from xcebra_nwb.xcebra.maps.pieces import Workspace
 from xcebra_nwb.xcebra.sampling.samples import Block
 from xcebra_nwb.xcebra.trainers.loss import Contrast
 
@@ -69,7 +69,7 @@ def true_maps(data: Synthetic) -> Maps:
         contrast=Contrast(),
         data=data,
     )
-    return maps_of_jacobian(model, np.arange(len(data.latents)), rank_tolerance=0.0)  # no noise, nothing to cut
+    return maps_of_jacobian(model, np.arange(len(data.latents)), rank_cut=0.0)  # no noise, nothing to cut
 
 
 @dataclass(frozen=True)

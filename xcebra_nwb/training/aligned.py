@@ -21,7 +21,7 @@ from xcebra_nwb.training.reference import Reference
 from xcebra_nwb.training.run import SessionPart, bytes_of_a_step
 from xcebra_nwb.training.trained_ensemble import TrainedEnsemble, options, with_chance_level
 from xcebra_nwb.xcebra.encoder import embed
-from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.inputs import EncoderInput
 from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN
 from xcebra_nwb.xcebra.trainers import align
 from xcebra_nwb.xcebra.trainers.joint import Part
@@ -39,7 +39,7 @@ class AlignedTraining:
     session: PreparedSession
     references: Mapping[Path, Reference]
     space: str  # digest of the references' latent space
-    recording: Inputs  # (time, unit)
+    recording: EncoderInput  # (time, unit)
     config: Config
     step_bytes: BytesNeeded
     command: str = "align"

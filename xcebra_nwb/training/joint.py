@@ -20,7 +20,7 @@ from xcebra_nwb.training.memory_groups import BytesNeeded
 from xcebra_nwb.training.run import SessionPart, bytes_of_a_step
 from xcebra_nwb.training.trained_ensemble import TrainedEnsemble, options, space, with_chance_level
 from xcebra_nwb.xcebra.encoder import embed
-from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.inputs import EncoderInput
 from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN
 from xcebra_nwb.xcebra.trainers import joint
 from xcebra_nwb.xcebra.trainers.joint import Part
@@ -34,7 +34,7 @@ class JointTraining:
 
     directories: Sequence[Path]
     sessions: Sequence[PreparedSession]  # all with the same members
-    recordings: Sequence[Inputs]  # by session: (time, unit)
+    recordings: Sequence[EncoderInput]  # by session: (time, unit)
     config: Config
     step_bytes: BytesNeeded
     command: str = "train_together"

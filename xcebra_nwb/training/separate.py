@@ -21,7 +21,7 @@ from xcebra_nwb.training.run import SessionPart, bytes_of_a_step
 from xcebra_nwb.training.session_batch import SessionBatch
 from xcebra_nwb.training.trained_ensemble import TrainedEnsemble, options, space, with_chance_level
 from xcebra_nwb.xcebra.encoder import embed
-from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.inputs import EncoderInput
 from xcebra_nwb.xcebra.sampling.samples import Targets
 from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN
 from xcebra_nwb.xcebra.trainers import contrastive, supervised
@@ -123,7 +123,7 @@ class SeparateTraining:
         own = space([ensembles[session].trained.layers])
         return {"space": own, "made_of": inputs_digest(self.directories[session], self.config)}
 
-    def _ensemble(self, inputs: Inputs, session: PreparedSession, trained: Trained) -> TrainedEnsemble:
+    def _ensemble(self, inputs: EncoderInput, session: PreparedSession, trained: Trained) -> TrainedEnsemble:
         if self.config.training.loss == "supervised":
             return _judged_by_targets(inputs, session, trained)
         chosen, held_out, tests = options(self.config), session.samples(HELD_OUT), session.generators(self.config, TEST)
@@ -138,7 +138,7 @@ def inputs_digest(directory: Path, config: Config) -> str:
     return identity("train", config, [directory / "session.nc"], config.training.device)
 
 
-def _judged_by_targets(inputs: Inputs, session: PreparedSession, trained: Trained) -> TrainedEnsemble:
+def _judged_by_targets(inputs: EncoderInput, session: PreparedSession, trained: Trained) -> TrainedEnsemble:
     """The members of a supervised session with the share of variance that they miss on the held-out part."""
     held_out = _targets(session, HELD_OUT)
     losses = supervised.held_out_losses(inputs, session.shape, trained.layers, session.blocks, held_out)

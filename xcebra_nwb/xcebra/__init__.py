@@ -1,1 +1,1 @@
-"""The method: pairs, encoder, loss, training, Jacobian, maps. numpy, scipy and torch only."""
+"""The method on arrays and tensors: sampling, encoders, training and maps."""

@@ -1,7 +1,7 @@
-"""Held-out decoding: can the label be read from the latents in stretches of the recording that trained nothing?
+"""Held-out decoding: how well can a label be read from the latents?
 
-Nearest neighbours, because a code need not be linear in the latents. Every score is 0 at chance (always the mean, or
-guessing the class) and 1 when perfect.
+The decoder takes the nearest neighbours, because a code need not be linear in the latents. A score of 0 is chance
+(the mean label, or a guessed class) and 1 is perfect.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from xcebra_nwb.xcebra.sampling.groups import Integers
+
 NEIGHBOURS = (5, 25, 125)  # candidates; chosen inside the training part
-MOST_SCORED = 5_000  # samples that a decoder is chosen and scored on, evenly spaced; more hardly change the score
-INNER_SHARE = 0.25  # of the training part, its end, on which the number of neighbours is chosen
+MOST_SCORED = 5_000  # samples on which a decoder is chosen and scored, evenly spaced; more hardly change it
+INNER_SHARE = 0.25  # end of the training part, on which the number of neighbours is chosen
 METRICS = {
     "continuous": "R2",
     "circular": "R2 of the direction",
@@ -23,26 +25,32 @@ METRICS = {
 
 
 class Decoder:
-    """Decoders of labels from the same samples: neighbours are looked for once, whatever is read there."""
+    """Decode several labels from the same latents.
+
+    The neighbours of the samples are searched once and used for every label.
+    """
 
     def __init__(self, latents: NDArray, train: NDArray, test: NDArray) -> None:
-        """Take what decoders are fitted to and tested on.
+        """Set the samples that decoders are fitted to and tested on.
 
         Args:
-            latents: (sample, latent).
-            train: sample numbers, ascending in time.
-            test: sample numbers.
+            latents: Latents, shape (sample, latent).
+            train: Numbers of the training samples, ascending in time.
+            test: Numbers of the test samples.
         """
         self._latents, self._train, self._test = latents, train, evenly(test, MOST_SCORED)
         self._chosen_on: tuple[NDArray, NDArray, NDArray] | None = None
-        self._near: dict[int, NDArray[np.int64]] = {}  # by the number of neighbours
+        self._near: dict[int, Integers] = {}  # by the number of neighbours
 
     def score(self, values: NDArray, kind: str) -> float:
-        """Return the score of the label ``values`` on the test samples, or NaN if nothing can be scored.
+        """Return how well a label is decoded from the test samples.
 
         Args:
-            values: (sample, axis); rad for a circular label; class codes (sample,) for a discrete one.
-            kind: continuous, circular or discrete.
+            values: Label (sample, axis), in rad if it is circular; class codes (sample,) if it is discrete.
+            kind: ``continuous``, ``circular`` or ``discrete``.
+
+        Returns:
+            The score of :data:`METRICS`; NaN if there are too few samples or nothing varies.
         """
         if len(self._test) < 2 or len(self._train) < 2 * min(NEIGHBOURS):
             return float("nan")
@@ -54,45 +62,83 @@ class Decoder:
         return score(targets, self._nearest(best), self._train, self._test)
 
     def _inside_training(self) -> tuple[NDArray, NDArray, NDArray]:
-        """The training part divided, and for each sample of its end the neighbours in its beginning."""
+        """The two parts of the training samples, and the neighbours of the second in the first."""
         if self._chosen_on is None:
             inner = len(self._train) - int(INNER_SHARE * len(self._train))
             fitting, choosing = self._train[:inner], evenly(self._train[inner:], MOST_SCORED)
             self._chosen_on = fitting, choosing, nearest(self._latents, fitting, choosing, max(NEIGHBOURS))
         return self._chosen_on
 
-    def _nearest(self, count: int) -> NDArray[np.int64]:
+    def _nearest(self, count: int) -> Integers:
         if count not in self._near:
             self._near[count] = nearest(self._latents, self._train, self._test, count)
         return self._near[count]
 
 
 def decoding_score(latents: NDArray, values: NDArray, train: NDArray, test: NDArray, kind: str) -> float:
-    """Return the score of a single label: see :class:`Decoder`."""
+    """Return how well one label is decoded from the latents.
+
+    Args:
+        latents: Latents, shape (sample, latent).
+        values: Label (sample, axis), in rad if it is circular; class codes (sample,) if it is discrete.
+        train: Numbers of the training samples, ascending in time.
+        test: Numbers of the test samples.
+        kind: ``continuous``, ``circular`` or ``discrete``.
+
+    Returns:
+        The score of :data:`METRICS`: 0 is chance and 1 is perfect.
+
+    >>> latents = np.linspace(0, 1, 200)[:, None]
+    >>> score = decoding_score(latents, 3 * latents, np.arange(0, 200, 2), np.arange(1, 200, 2), "continuous")
+    >>> round(score, 3)
+    1.0
+    """
     return Decoder(latents, train, test).score(values, kind)
 
 
-def nearest(latents: NDArray, train: NDArray, test: NDArray, count: int) -> NDArray[np.int64]:
-    """Return the ``count`` training samples (all, if there are fewer) nearest to each test sample, nearest first.
+def nearest(latents: NDArray, train: NDArray, test: NDArray, count: int) -> Integers:
+    """Return the training samples that are nearest to each test sample.
 
     Args:
-        latents: (sample, latent).
-        train: sample numbers among which neighbours are looked for.
-        test: sample numbers.
+        latents: Latents, shape (sample, latent).
+        train: Numbers of the samples among which neighbours are searched.
+        test: Numbers of the samples whose neighbours are searched.
+        count: Number of neighbours; all training samples if there are fewer.
+
+    Returns:
+        Sample numbers (test sample, neighbour), the nearest first.
+
+    >>> nearest(np.array([[0.0], [1.0], [5.0], [1.2]]), np.array([0, 1, 2]), np.array([3]), 2).tolist()
+    [[1, 0]]
     """
     count = min(count, len(train))
-    _, found = cKDTree(latents[train]).query(latents[test], count)
-    result: NDArray[np.int64] = train[found.reshape(len(test), count)]
+    _, near = cKDTree(latents[train]).query(latents[test], count)
+    result: Integers = train[near.reshape(len(test), count)]
     return result
 
 
 def evenly(samples: NDArray, most: int) -> NDArray:
-    """Return at most ``most`` of ``samples``, evenly spaced."""
+    """Return at most ``most`` of ``samples``, evenly spaced.
+
+    >>> evenly(np.arange(10), 4).tolist()
+    [0, 3, 6, 9]
+    """
     return samples[:: max(1, math.ceil(len(samples) / most))]
 
 
 def explained(values: NDArray, predicted: NDArray) -> float:
-    """Return R2, over all axes (sample, axis) together; NaN where nothing varies."""
+    """Return the share of variance (R2) that a prediction explains.
+
+    Args:
+        values: Values, shape (sample, axis); axes that do not vary are left out.
+        predicted: Predicted values, same shape.
+
+    Returns:
+        R2 over all axes together; NaN if no axis varies.
+
+    >>> round(explained(np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [1.0], [1.0]])), 2)
+    0.5
+    """
     varying = np.ptp(values, axis=0) > 0
     values, predicted = values[:, varying], predicted[:, varying]
     if not varying.any():
@@ -106,7 +152,7 @@ def _regression_score(targets: NDArray, near: NDArray, train: NDArray, test: NDA
 
 
 def _class_score(targets: NDArray, near: NDArray, train: NDArray, test: NDArray) -> float:
-    """Balanced accuracy over the classes that both parts hold, rescaled so that guessing scores 0."""
+    """Balanced accuracy over the classes that occur in both parts, rescaled so that guessing scores 0."""
     classes = np.intersect1d(targets[test], targets[train])
     if len(classes) < 2:
         return float("nan")

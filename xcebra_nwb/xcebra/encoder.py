@@ -1,9 +1,9 @@
-"""The encoder: valid convolutions over a short window, for all members of a stack at once.
+"""The encoders of an ensemble: valid convolutions over a short window.
 
-``mlp`` sees one bin, ``conv10`` ten; both are the same chain of matrix products, so the vector-Jacobian product is
-written once, in closed form, and no double backward is needed to train on it. In memory a bin of all windows comes
-before the next bin of any, (M, T, B, D): a lag of a kernel is then one product on a stretch of a shared buffer, and no
-window is ever unfolded. What is handed around is a view of that, (M, B, T, D).
+``mlp`` reads one bin and ``conv10`` ten. Both are the same chain of matrix products, so the vector-Jacobian product is
+written once, in closed form, and training needs no double backward pass. In memory the time axis of a window comes
+before the axis of windows, (M, T, B, D): each lag of a kernel is then one product with a stretch of a shared buffer,
+and no window is ever unfolded. Functions take and return a view of it, (M, B, T, D).
 Shapes: M members, B windows, T bins, D units, H hidden, K latents, R rows of a Jacobian.
 """
 
@@ -19,53 +19,75 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.xcebra.architecture import Architecture
-from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.inputs import EncoderInput
+from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 from xcebra_nwb.xcebra.sampling.windows import window_offsets
 
-ELEMENTS = {"cpu": 1_000_000, "cuda": 16_000_000}  # of the largest array of a chunk of bins that are embedded
+ELEMENTS = {"cpu": 1_000_000, "cuda": 16_000_000}  # of the largest array when a chunk of bins is embedded
 Layer = tuple[Tensor, Tensor]  # weight (M, kernel * inputs, outputs), bias (M, 1, outputs)
 
 
 def initialize(
     shape: Architecture, generators: list[np.random.Generator], device: torch.device, units: Sequence[int] = ()
 ) -> list[Layer]:
-    """Return the layers of one member per generator, uniform in +-1 / sqrt(inputs).
+    """Return random first weights of an ensemble, uniform in +-1 / sqrt(inputs).
 
     Args:
-        units: by member, how many of the units, the first ones, it sees, if not all. Its weights are those of an
-            encoder for so many, and 0 for all others; units that are always 0 leave them at 0 in training.
+        shape: Architecture of the encoders.
+        generators: Random generator of each member.
+        device: Device of the layers.
+        units: Number of units that each member reads, the first ones; empty: all. The weights are those of an encoder
+            of that width, and 0 for the other units. Units that are always 0 keep their weights at 0 in training.
+
+    Returns:
+        Weight (M, kernel * inputs, outputs) and bias (M, 1, outputs) of each layer.
     """
-    layers, seen = [], units or [shape.units] * len(generators)
+    layers, inputs = [], units or [shape.units] * len(generators)
     for kernel, width, outputs in zip(shape.kernels, shape.widths[:-1], shape.widths[1:], strict=True):
-        bounds = [1 / math.sqrt(kernel * own) for own in seen]
+        bounds = [1 / math.sqrt(kernel * count) for count in inputs]
         weight = [
-            _widened(g.uniform(-bound, bound, (kernel, own, outputs)), width)
-            for g, bound, own in zip(generators, bounds, seen, strict=True)
+            _widened(g.uniform(-bound, bound, (kernel, count, outputs)), width)
+            for g, bound, count in zip(generators, bounds, inputs, strict=True)
         ]
         bias = [g.uniform(-bound, bound, (1, outputs)) for g, bound in zip(generators, bounds, strict=True)]
         layers.append((_stacked(weight, device), _stacked(bias, device)))
-        seen = [outputs] * len(generators)
+        inputs = [outputs] * len(generators)
     return layers
 
 
-def _widened(weight: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """``weight`` (kernel, inputs, outputs) with zeros for the inputs up to ``width``: (kernel * width, outputs)."""
+def _widened(weight: Floats, width: int) -> Floats:
+    """``weight`` (kernel, inputs, outputs) with zeros up to ``width`` inputs: (kernel * width, outputs)."""
     return np.pad(weight, ((0, 0), (0, width - weight.shape[1]), (0, 0))).reshape(-1, weight.shape[2])
 
 
 def narrowed(shape: Architecture, layers: list[Layer], units: int) -> list[Layer]:
-    """Return the layers of an encoder that sees the first ``units`` alone."""
+    """Return the layers of an encoder that reads only the first units.
+
+    Args:
+        shape: Architecture of the wide encoder.
+        layers: Its layers.
+        units: Number of units to keep.
+    """
     weight, bias = layers[0]
     by_lag = weight.view(weight.shape[0], shape.kernels[0], shape.units, -1)
     return [(by_lag[:, :, :units].flatten(1, 2), bias), *layers[1:]]
 
 
-def _stacked(members: list[NDArray[np.float64]], device: torch.device) -> Tensor:
+def _stacked(members: list[Floats], device: torch.device) -> Tensor:
     return torch.tensor(np.stack(members), dtype=torch.float32, device=device)
 
 
 def forward(shape: Architecture, layers: list[Layer], windows: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Return the latents (M, B, K) of ``windows`` (M, B, T, D) and the pre-activation (M, B, T', C) of every layer."""
+    """Return the latents of windows, and the pre-activation of every layer.
+
+    Args:
+        shape: Architecture of the encoders.
+        layers: Layers of all members.
+        windows: Activity (M, B, T, D).
+
+    Returns:
+        Latents (M, B, K), and the pre-activations (M, B, T', C) by layer.
+    """
     hidden, pre_activations = windows.transpose(1, 2).contiguous(), []  # (M, T, B, D)
     for number, (weight, bias) in enumerate(layers):
         pre = convolve(hidden, weight, bias)
@@ -79,7 +101,15 @@ def forward(shape: Architecture, layers: list[Layer], windows: Tensor) -> tuple[
 
 
 def without_units(shape: Architecture, layers: list[Layer], units: NDArray[np.bool_]) -> list[Layer]:
-    """Return the layers of an encoder that does not see ``units`` (D,): for units that never changed in training."""
+    """Return the layers of an encoder that ignores units.
+
+    It is meant for units whose activity never changed in training.
+
+    Args:
+        shape: Architecture of the encoders.
+        layers: Layers of all members.
+        units: Whether each unit is ignored, shape (D,).
+    """
     weight, bias = layers[0]
     by_lag = weight.clone().view(weight.shape[0], shape.kernels[0], shape.units, -1)
     by_lag[:, :, torch.as_tensor(units, device=weight.device)] = 0.0
@@ -89,11 +119,18 @@ def without_units(shape: Architecture, layers: list[Layer], units: NDArray[np.bo
 def vector_jacobian(
     shape: Architecture, layers: list[Layer], pre_activations: list[Tensor], cotangents: Tensor
 ) -> Tensor:
-    """Return ``cotangents`` (M, B, R, K) times the Jacobian of the latents at the windows: (M, B, R, T, D).
+    """Return vectors times the Jacobian of the latents at the windows.
 
-    Built of ordinary tensor operations: its own gradient with respect to the layers is a single backward pass. The
-    rows of a window share its slopes, which are computed once. In memory all rows of all windows come before the next
-    bin of any: slopes multiply long stretches.
+    It consists of ordinary tensor operations, so its gradient with respect to the layers takes a single backward pass.
+
+    Args:
+        shape: Architecture of the encoders.
+        layers: Layers of all members.
+        pre_activations: Pre-activation of every layer, from :func:`forward`.
+        cotangents: Vectors (M, B, R, K); the rows R of a window share its slopes.
+
+    Returns:
+        The products, shape (M, B, R, T, D).
     """
     slopes = [slope.transpose(1, 2).unsqueeze(2) for slope in slopes_of(shape, pre_activations)]  # (M, T', 1, B, C)
     gradient = cotangents.transpose(1, 2).unsqueeze(1)  # (M, T = 1, R, B, K)
@@ -108,14 +145,32 @@ def vector_jacobian(
 
 
 def slopes_of(shape: Architecture, pre_activations: list[Tensor]) -> list[Tensor]:
-    """Return the slopes of what follows the ``pre_activations`` of every layer; of the last only if it is cut off."""
+    """Return the slopes of the activation functions of every layer.
+
+    Args:
+        shape: Architecture of the encoders.
+        pre_activations: Pre-activation of every layer, from :func:`forward`.
+
+    Returns:
+        Slopes of the shape of the pre-activations; the last layer has slopes only if its outputs are clipped.
+    """
     *hidden, outputs = pre_activations
     inside = [] if shape.clip is None else [(outputs.abs() < shape.clip).to(outputs.dtype)]
     return [*map(gelu_derivative, hidden), *inside]
 
 
-def embed(shape: Architecture, layers: list[Layer], inputs: Inputs, bins: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the latents (M, bin, K) of every member at ``bins`` of ``inputs`` (time, D), in chunks."""
+def embed(shape: Architecture, layers: list[Layer], inputs: EncoderInput, bins: Integers) -> NDArray[np.float32]:
+    """Return the latents of every member at given bins, computed in chunks.
+
+    Args:
+        shape: Architecture of the encoders.
+        layers: Layers of all members.
+        inputs: Encoder input (time, D).
+        bins: Bins (bin,) whose whole windows lie in the recording.
+
+    Returns:
+        Latents (M, bin, K).
+    """
     members = layers[0][0].shape[0]
     size = max(1, ELEMENTS.get(inputs.device.type, ELEMENTS["cuda"]) // (members * shape.window * max(shape.widths)))
     latents = torch.empty(members, len(bins), shape.outputs, dtype=torch.float32)
@@ -126,16 +181,22 @@ def embed(shape: Architecture, layers: list[Layer], inputs: Inputs, bins: NDArra
 
 
 def encoded(
-    shape: Architecture, layers: list[Layer], inputs: Inputs, bins: NDArray[np.int64]
+    shape: Architecture, layers: list[Layer], inputs: EncoderInput, bins: Integers
 ) -> tuple[Tensor, list[Tensor], Tensor]:
-    """Return the latents at ``bins`` of ``inputs`` (time, D), and how every layer came to them.
+    """Return the latents at given bins, and the pre-activations along time.
 
-    What the windows around ``bins`` read is encoded as one stretch of time: neighbours share most of it. Windows that
-    the stretch has beyond those asked for, over gaps between the bins, are encoded too, and not looked up.
+    The windows of neighbouring bins share most of their activity, so it is encoded once, as one stretch of time. The
+    stretch also has windows across gaps between the bins; they are encoded and not used.
+
+    Args:
+        shape: Architecture of the encoders.
+        layers: Layers of all members.
+        inputs: Encoder input (time, D).
+        bins: Bins (B,) in any order.
 
     Returns:
-        The latents (M, B, K); the pre-activation (M, time, C) of every layer along the stretch; and where on it the
-        window of each of ``bins`` begins, (B,).
+        Latents (M, B, K); pre-activation (M, time, C) of every layer along the stretch; first position on the stretch
+        of each bin's window, (B,).
     """
     first = bins + window_offsets(shape.window)[0]
     begins = first - first.min()
@@ -149,15 +210,24 @@ def encoded(
     return latents if shape.clip is None else latents.clamp(-shape.clip, shape.clip), along, starts
 
 
-def gather_windows(inputs: Inputs, bins: Tensor, window: int) -> Tensor:
-    """Return the windows (..., T, D) of ``inputs`` (time, D) around ``bins`` (...)."""
+def gather_windows(inputs: EncoderInput, bins: Tensor, window: int) -> Tensor:
+    """Return the windows around given bins.
+
+    Args:
+        inputs: Encoder input (time, D).
+        bins: Bins, any shape (...).
+        window: Number of bins T of a window.
+
+    Returns:
+        Windows (..., T, D).
+    """
     offsets = torch.arange(window, device=bins.device) + int(window_offsets(window)[0])
     by_lag = bins.unsqueeze(-2) + offsets.unsqueeze(-1)  # (..., T, B)
     return inputs.index_select(0, by_lag.flatten()).view(*by_lag.shape, -1).transpose(-3, -2)
 
 
 def gelu_derivative(x: Tensor) -> Tensor:
-    """Return the derivative of ``x * Phi(x)``, Phi the normal distribution function: ``Phi(x) + x phi(x)``."""
+    """Return the derivative of the GELU ``x Phi(x)``: ``Phi(x) + x phi(x)``."""
     result: Tensor = _GeluDerivative.apply(x)
     return result
 
@@ -178,7 +248,16 @@ class _GeluDerivative(torch.autograd.Function):
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return the valid convolution (M, T', B, H) of ``x`` (M, T, B, C) with ``weight`` (M, kernel * C, H)."""
+    """Return a valid convolution along time.
+
+    Args:
+        x: Input (M, T, B, C).
+        weight: Kernel (M, kernel * C, H).
+        bias: Bias (M, 1, H).
+
+    Returns:
+        Output (M, T', B, H) with T' = T - kernel + 1.
+    """
     if weight.shape[1] == x.shape[-1]:  # one bin: the library's own derivative is the same and costs less
         return torch.baddbmm(bias, x.flatten(1, 2), weight).unflatten(1, x.shape[1:3])
     result: Tensor = _Convolution.apply(x, weight, bias)
@@ -186,13 +265,22 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def convolve_back(gradient: Tensor, weight: Tensor, kernel: int) -> Tensor:
-    """Return the transpose of :func:`convolve` times ``gradient`` (M, T', B, H): (M, T, B, C)."""
+    """Return the transpose of :func:`convolve` times a gradient.
+
+    Args:
+        gradient: Gradient (M, T', B, H).
+        weight: Kernel (M, kernel * C, H).
+        kernel: Width of the kernel.
+
+    Returns:
+        Gradient of the input, shape (M, T, B, C).
+    """
     result: Tensor = _TransposedConvolution.apply(gradient, weight, kernel)
     return result
 
 
 class _Convolution(torch.autograd.Function):
-    """One matrix product a lag, added up in place."""
+    """A convolution as one matrix product for each lag, added up in place."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -209,7 +297,7 @@ class _Convolution(torch.autograd.Function):
 
 
 class _TransposedConvolution(torch.autograd.Function):
-    """The transpose of :class:`_Convolution`, whose derivative is that one in turn."""
+    """The transpose of :class:`_Convolution`; its derivative is :class:`_Convolution` again."""
 
     @staticmethod
     def forward(ctx: Any, gradient: Tensor, weight: Tensor, kernel: int) -> Tensor:
@@ -224,7 +312,7 @@ class _TransposedConvolution(torch.autograd.Function):
 
 
 def _convolved(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """The sum over lags of ``x`` (M, T, B, C) from the lag on times the lag's weight: (M, T', B, H)."""
+    """The sum over lags of ``x`` (M, T, B, C), shifted by the lag, times the lag's weight: (M, T', B, H)."""
     members, bins, batch, inputs = x.shape
     left = bins - weight.shape[1] // inputs + 1
     result = bias
@@ -235,25 +323,34 @@ def _convolved(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def folded(gradient: Tensor, weight: Tensor, result: Tensor) -> Tensor:
-    """Fill ``result`` (M, T, B, C) with what every lag's weight makes of ``gradient`` (M, T', B, H), where it reads."""
+    """Fill ``result`` with the transposed convolution of a gradient.
+
+    Args:
+        gradient: Gradient (M, T', B, H).
+        weight: Kernel (M, kernel * C, H).
+        result: Memory to fill, shape (M, T, B, C).
+
+    Returns:
+        ``result``.
+    """
     members, left, batch, _ = gradient.shape
     kernel = result.shape[1] - left + 1
     result[:, left:] = 0
     for lag, by_lag in enumerate(weight.chunk(kernel, dim=1)):
-        # view, not flatten: a copy would be added to in vain.
+        # A view, not flatten: adding to a copy would be lost.
         stretch = result[:, lag : lag + left].view(members, left * batch, -1)
         stretch.baddbmm_(gradient.flatten(1, 2), by_lag.mT, beta=min(lag, 1))
     return result
 
 
 def _folded(gradient: Tensor, weight: Tensor, kernel: int) -> Tensor:
-    """:func:`folded` in memory of its own."""
+    """:func:`folded` in newly allocated memory."""
     members, left, batch, _ = gradient.shape
     return folded(gradient, weight, gradient.new_empty(members, left + kernel - 1, batch, weight.shape[1] // kernel))
 
 
 def _correlated(x: Tensor, gradient: Tensor) -> Tensor:
-    """The gradient of a weight (M, kernel * C, H): every lag of ``x`` (M, T, B, C) times ``gradient`` (M, T', B, H)."""
+    """The gradient of a weight (M, kernel * C, H): each lag of ``x`` (M, T, B, C) times ``gradient`` (M, T', B, H)."""
     left = gradient.shape[1]
     lags = [x[:, lag : lag + left].flatten(1, 2).mT for lag in range(x.shape[1] - left + 1)]
     return torch.cat([torch.bmm(lag, gradient.flatten(1, 2)) for lag in lags], dim=1)

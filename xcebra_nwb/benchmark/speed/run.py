@@ -30,9 +30,9 @@ from xcebra_nwb.training.design.prepare import prepare
 from xcebra_nwb.training.memory import peak_bytes
 from xcebra_nwb.training.trained_ensemble import contrast, options
 from xcebra_nwb.xcebra.maps.generator_support import METHOD as SUPPORT
-from xcebra_nwb.xcebra.maps.in_order import one_thread
 from xcebra_nwb.xcebra.maps.maps import Sampling, attribute
 from xcebra_nwb.xcebra.maps.model import Model
+from xcebra_nwb.xcebra.maps.pieces import one_thread
 from xcebra_nwb.xcebra.sampling.windows import TRAIN
 from xcebra_nwb.xcebra.trainers import contrastive
 

@@ -14,12 +14,12 @@ from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.core.session import label_values, labels
 from xcebra_nwb.training.design.split import Split
 from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
-from xcebra_nwb.xcebra.sampling.label_steps import (
-    NormalSteps,
-    RecordedSteps,
-    Steps,
-    VonMisesFisherSteps,
-    VonMisesSteps,
+from xcebra_nwb.xcebra.sampling.label_increments import (
+    Increments,
+    NormalIncrements,
+    RecordedIncrements,
+    VonMisesFisherIncrements,
+    VonMisesIncrements,
     label_increments,
     step_scale,
 )
@@ -35,7 +35,7 @@ class LabelSpace:
     """
 
     scale: Floats  # (axis,) what each axis of the label is divided by, in its units
-    steps: Steps
+    steps: Increments
     circular: bool
     directions: bool  # vectors of which only the direction counts
 
@@ -47,8 +47,8 @@ class LabelSpace:
     def measured_by(self, scale: Floats) -> LabelSpace:
         """Return the same space with the label's axes divided by another ``scale`` (axis,)."""
         steps = self.steps
-        if isinstance(steps, RecordedSteps):
-            steps = RecordedSteps(steps.increments * (self.scale / scale))
+        if isinstance(steps, RecordedIncrements):
+            steps = RecordedIncrements(steps.increments * (self.scale / scale))
         return replace(self, scale=scale, steps=steps)
 
     def rule(self, values: Floats, classes: Integers | None) -> NearPairs:
@@ -65,7 +65,7 @@ def label_space(objective: Objective, kind: str, values: Floats, run: NDArray[np
     circular, unscaled = kind == "circular", np.ones(values.shape[1])
     if objective.steps == "delta_vmf":
         assert objective.kappa is not None
-        around = VonMisesSteps(objective.kappa) if circular else VonMisesFisherSteps(objective.kappa)
+        around = VonMisesIncrements(objective.kappa) if circular else VonMisesFisherIncrements(objective.kappa)
         return LabelSpace(unscaled, around, circular, directions=not circular)
     increments = label_increments(values, run, objective.delta, circular)
     if not len(increments):
@@ -76,7 +76,7 @@ def label_space(objective: Objective, kind: str, values: Floats, run: NDArray[np
         )
     scale = unscaled if circular else step_scale(values, increments)
     normal = objective.steps == "delta_normal"
-    steps: Steps = NormalSteps(objective.scale) if normal else RecordedSteps(increments / scale)
+    steps: Increments = NormalIncrements(objective.scale) if normal else RecordedIncrements(increments / scale)
     return LabelSpace(scale, steps, circular, directions=False)
 
 

@@ -1,8 +1,9 @@
-"""The support of a generator as an attribution method: which units' activity depends on which of the learnt latents.
+"""The support of a generator: which units depend on which latents.
 
-The encoders stay as they are; on the latents of each a generator of the activity is fitted (:mod:`.generator`). What a
-unit owes to a latent at a bin is the derivative of the generator's predictor in the whitened latent: the mean in
-standard deviations, or the logarithm of the rate. Shapes: M members, B bins, K latents, D units.
+The encoders stay as they are. A generator of the activity is fitted to the latents of each (:mod:`.generator`). The
+contribution of a latent to a unit at a bin is the derivative of the generator's predictor in the whitened latent: the
+mean in standard deviations, or the logarithm of the rate.
+Shapes: M members, B bins, K latents, D units.
 """
 
 from __future__ import annotations
@@ -12,39 +13,54 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from xcebra_nwb.xcebra.inputs import At, Inputs
+from xcebra_nwb.xcebra.inputs import EncoderInput, Rows
 from xcebra_nwb.xcebra.maps import generator
 from xcebra_nwb.xcebra.maps.generator import Generator, Options
 from xcebra_nwb.xcebra.maps.likelihood import Gaussian, Likelihood, Poisson
 from xcebra_nwb.xcebra.maps.model import Model, partition
+from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 
 METHOD = "generator_support"
 ELEMENTS = 4_000_000  # of the Jacobians held at once
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What the generators explain, where they are fitted and where they are tested."""
+    """The activity that generators explain, and the bins of fit and test.
 
-    activity: Inputs  # (time, D) as it was recorded: not smoothed, not standardised
-    counts: bool  # of spikes, and so Poisson; else Gaussian
-    train: Integers  # bins
-    held_out: Integers  # bins
-    generators: Sequence[np.random.Generator]  # by member of the stack
+    Attributes:
+        activity: Activity (time, D) as it was recorded, neither smoothed nor standardised.
+        counts: Whether it is counts of spikes (Poisson); else it is Gaussian.
+        train: Bins at which generators are fitted.
+        held_out: Bins at which they are tested.
+        generators: Random generator of each member.
+        options: How to fit.
+    """
+
+    activity: EncoderInput
+    counts: bool
+    train: Integers
+    held_out: Integers
+    generators: Sequence[np.random.Generator]
     options: Options
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The generators of a stack."""
+    """The fitted generators of an ensemble.
+
+    Attributes:
+        model: The trained ensemble.
+        generator: Its generators.
+        deviance_explained: Share of the deviance explained at the held-out bins, shape (M, D); 0 is the mean rate and 1
+            is perfect.
+    """
 
     model: Model
     generator: Generator
-    deviance_explained: NDArray[np.float64]  # (M, D) of the held-out bins; 0: no better than the mean rate, 1: perfect
+    deviance_explained: Floats
 
 
 def fit(
@@ -53,9 +69,16 @@ def fit(
     generators: Sequence[np.random.Generator],
     progress: Callable[[int], None] = lambda bins: None,
 ) -> Fitted:
-    """Fit a generator for every member of ``model``; ``progress`` is called with the bins done, :func:`work` in all."""
+    """Fit a generator for every member.
+
+    Args:
+        model: The trained ensemble.
+        observed: Activity to explain.
+        generators: Random generator of each member.
+        progress: Called with the number of bins done since its last call; :func:`work` in all.
+    """
     train = torch.as_tensor(observed.train, device=observed.activity.device)
-    activity, options = At(observed.activity, train), observed.options
+    activity, options = Rows(observed.activity, train), observed.options
     likelihood = Poisson.of(activity) if observed.counts else Gaussian.of(activity)
     fitted = generator.fit(
         model.embed(observed.train),
@@ -70,22 +93,20 @@ def fit(
 
 
 def work(options: Options) -> int:
-    """Return how many bins :func:`fit` goes through."""
+    """Return the number of bins that :func:`fit` goes through."""
     return options.steps * options.batch_size
 
 
 def values(fitted: Fitted, bins: Integers) -> Iterator[Tensor]:
-    """Yield the derivatives (M, B, K, 1, D) of every unit's predictor at ``bins``, chunk by chunk."""
+    """Yield the derivatives (M, B, K, 1, D) of every unit's predictor, chunk by chunk."""
     model = fitted.model
     for chunk in _chunks(bins, model.members * model.shape.outputs * model.shape.units):
         with torch.no_grad():
             yield fitted.generator.jacobian(model.embed(chunk)).unsqueeze(3)
 
 
-def _deviance_explained(
-    model: Model, fitted: Generator, likelihood: Likelihood, observed: Observed
-) -> NDArray[np.float64]:
-    """The share of the mean-rate model's deviance that the generators explain, in bins that fitted nothing."""
+def _deviance_explained(model: Model, fitted: Generator, likelihood: Likelihood, observed: Observed) -> Floats:
+    """The share of the mean-rate model's deviance that the generators explain at held-out bins."""
     left = torch.zeros(model.members, model.shape.units, dtype=torch.float64)
     whole = torch.zeros(model.shape.units, dtype=torch.float64)
     for chunk in _chunks(observed.held_out, model.members * model.shape.units):
@@ -94,7 +115,7 @@ def _deviance_explained(
             predictor = fitted.predictor(model.embed(chunk))
         left += likelihood.deviance(predictor, activity).double().sum(dim=1).cpu()
         whole += likelihood.deviance(torch.zeros_like(activity), activity).double().sum(dim=0).cpu()
-    explained: NDArray[np.float64] = (1 - left / whole.where(whole > 0, torch.nan)).numpy()
+    explained: Floats = (1 - left / whole.where(whole > 0, torch.nan)).numpy()
     return explained
 
 

@@ -1,11 +1,12 @@
-"""Attribution maps of every method: the inverted neuron gradient, the neuron gradient, and the baselines.
+"""Attribution maps of every method: neuron gradients, support and baselines.
 
 For every usable bin the Jacobian of the encoder on its full window, J (K latents x T bins * D units), is inverted
-(Schneider et al., AISTATS 2025, arXiv 2502.12977); a unit's share is the L2 norm over the lags. The label map is the
+(Schneider et al., AISTATS 2025, arXiv 2502.12977). A unit's share is the L2 norm over the lags. The label map is the
 root of the mean over time of the squared entries of the label's block, since latents inside a block are identified
-only up to a linear map; the latent map is the mean of the absolute entries. Running sums over chunks of bins: memory
-does not grow with the recording. The baselines (:mod:`.baselines`) cost more and are read at fewer bins; the support of
-a generator (:mod:`.support`) is fitted first.
+only up to a linear map; the latent map is the mean of the absolute entries. Sums run over chunks of bins, so memory
+does not grow with the recording. The baselines (:mod:`.baselines`) cost more and are computed at fewer bins; the
+generators of :mod:`.generator_support` are fitted first.
+Shapes: M members, L labels, K latents, B bins of a chunk, T bins of a window, D units.
 """
 
 from __future__ import annotations
@@ -22,35 +23,42 @@ from torch import Tensor
 from xcebra_nwb.xcebra.maps import baselines, generator_support
 from xcebra_nwb.xcebra.maps.chunk import FORWARD, INVERSE, PLAIN, BinMaps, Part, Wanted, of_jacobian
 from xcebra_nwb.xcebra.maps.generator_support import Observed
-from xcebra_nwb.xcebra.maps.kept_directions import Directions
+from xcebra_nwb.xcebra.maps.kept_directions import KeptDirections
 from xcebra_nwb.xcebra.maps.model import Model
-from xcebra_nwb.xcebra.maps.workspace import Workspace
+from xcebra_nwb.xcebra.maps.pieces import Workspace
 from xcebra_nwb.xcebra.out_of_memory import Once, halving
+from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 
 JACOBIAN_METHODS = (INVERSE, PLAIN, FORWARD)
 DEFAULT_METHODS = (INVERSE, FORWARD)
-CHUNK_ELEMENTS = {
-    "cpu": 1_200_000,
-    "cuda": 4_000_000,
-}  # of the Jacobians held at once: a processor's cache, a card's cores
-CONDITIONS = 1000  # bins at most whose Gram's eigenvalues are looked at, evenly over all
+# Elements of the Jacobians held at once: the cache of a CPU holds them, the cores of a GPU are busy with them.
+CHUNK_ELEMENTS = {"cpu": 1_200_000, "cuda": 4_000_000}
+CONDITIONS = 1000  # largest number of bins with a condition number, evenly chosen
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """Where, and for which members, the methods that do not come with the Jacobian are computed."""
+    """The bins and members for which costly methods are computed.
 
-    generator: np.random.Generator  # of their draws
-    bins: int = 500  # at most, evenly over the usable ones
-    members: Sequence[int] | None = None  # None: all; the first method of all is computed for all members anyway
+    Attributes:
+        generator: Random generator of the methods.
+        bins: Largest number of bins, evenly chosen of the usable ones.
+        members: Members; None: all. The first method of all is computed for all members in any case.
+    """
+
+    generator: np.random.Generator
+    bins: int = 500
+    members: Sequence[int] | None = None
 
 
 @dataclass(frozen=True)
 class OverTime:
-    """Who takes the label maps of every bin, as they come: they may not fit the memory.
+    """The receiver of the label maps of every bin, which may not fit the memory.
 
-    ``keep`` is called with a method, the first bin, counted from 0, and the sum over ``members`` of their label maps
-    (L, bin, D) there: once for every bin, in their order.
+    Attributes:
+        members: Members whose maps are summed.
+        keep: Called with a method, the number of the first bin, and the sum over ``members`` of their label maps
+            (L, bin, D): once for every bin, in order.
     """
 
     members: Sequence[int]
@@ -59,51 +67,60 @@ class OverTime:
 
 @dataclass
 class Maps:
-    """The maps of a stack; M members, L labels, K latents, D units. NaN for members that were not computed."""
+    """The maps of an ensemble; NaN for members for which a method was not computed.
 
-    label: dict[str, NDArray[np.float64]]  # method: (M, L, D)
-    latent: dict[str, NDArray[np.float64]]  # method: (M, K, D)
-    effective_rank: NDArray[np.float64]  # (M, L) kept directions of each label's block, mean over bins
-    condition: NDArray[np.float64]  # (M,) the Gram's largest over smallest eigenvalue, median over bins evenly chosen
-    usable: NDArray[np.float64]  # (M,) share of the bins whose Jacobian is not zero
-    deviance_explained: NDArray[np.float64] | None = None  # (M, D) by the generators, on held-out bins, if fitted
+    Attributes:
+        label: Label maps (M, L, D) of each method.
+        latent: Latent maps (M, K, D) of each method.
+        effective_rank: Kept directions of each label's block, mean over bins, shape (M, L).
+        condition: Largest over smallest eigenvalue of the Gram matrix, median over evenly chosen bins, shape (M,).
+        usable: Share of the bins whose Jacobian is not zero, shape (M,).
+        deviance_explained: Deviance that the generators explain at held-out bins, shape (M, D); None: not fitted.
+    """
+
+    label: dict[str, Floats]
+    latent: dict[str, Floats]
+    effective_rank: Floats
+    condition: Floats
+    usable: Floats
+    deviance_explained: Floats | None = None
 
 
 def attribute(
     model: Model,
-    bins: NDArray[np.int64],
-    cut: float | Directions,
+    bins: Integers,
+    rank_cut: float | KeptDirections,
     methods: Sequence[str] = DEFAULT_METHODS,
     over_time: OverTime | None = None,
     progress: Callable[[int], None] = lambda bins: None,
     sampling: Sampling | None = None,
     observed: Observed | None = None,
 ) -> Maps:
-    """Compute the attribution maps of every ensemble member.
+    """Compute attribution maps for every member of an ensemble.
 
     Bins with a zero Jacobian (saturated outputs) carry no information and are excluded from the means of the methods
     that are computed from it; ``usable`` is the share that remains.
 
     Args:
-        model: encoders, their input and the latent block of each label (M members, L labels, K latents, D units).
-        bins: time bins at which maps are computed, shape (bin,).
-        cut: rank cut of the Jacobian's pseudo-inverse. A number is a threshold relative to the largest eigenvalue of
-            a bin's Gram matrix. Directions are those to keep at these ``bins``; the label maps are then made of each
-            bin's shares of the units.
-        methods: names as in the config (``attribution.methods``); the first one is computed for all members.
-        over_time: receives the label maps of every bin, of the methods that are computed at every bin.
-        progress: called with the number of bins done; in all they are :func:`work`.
-        sampling: bins and members for the baselines; required if ``methods`` contains one.
-        observed: the activity that generators explain; required if ``methods`` contains their support.
+        model: Encoders, their input, and the latent block of each label.
+        bins: Time bins at which maps are computed, shape (bin,).
+        rank_cut: Rank cut of the Jacobian's pseudo-inverse. A number is a threshold relative to the largest eigenvalue
+            of a bin's Gram matrix. :class:`KeptDirections` are the directions to keep at these ``bins``; the label maps
+            are then made of each bin's shares of the units.
+        methods: Names as in the config (``attribution.methods``); the first one is computed for all members.
+        over_time: Receives the label maps of every bin, of the methods that are computed at every bin.
+        progress: Called with the number of bins done since its last call; :func:`work` in all.
+        sampling: Bins and members for the baselines; required if ``methods`` contains one.
+        observed: Activity that generators explain; required if ``methods`` contains their support.
 
     Returns:
-        Label maps (M, L, D) and latent maps (M, K, D) by method.
+        Label maps (M, L, D) and latent maps (M, K, D) of each method.
 
     Raises:
-        ValueError: a method needs ``sampling`` or ``observed`` and got none.
+        ValueError: A method needs ``sampling`` or ``observed`` and got none.
     """
     of_jacobian = [method for method in methods if method in JACOBIAN_METHODS]
-    maps = maps_of_jacobian(model, bins, cut, of_jacobian, over_time, progress)
+    maps = maps_of_jacobian(model, bins, rank_cut, of_jacobian, over_time, progress)
     costly = [method for method in methods if method in baselines.METHODS]
     if costly and sampling is None:
         raise ValueError(f"{', '.join(costly)}: give a Sampling")
@@ -116,15 +133,15 @@ def attribute(
         generators = dict(zip(baselines.METHODS, sampling.generator.spawn(len(baselines.METHODS)), strict=True))
         for method in costly:
             members = _computed(method, methods, sampling, model)
-            few, where = model.only(members), sampled(bins, sampling.bins)
-            values = baselines.values(method, few, bins, where, generators[method])
-            found = _mean_maps(values, few, len(where), progress)
-            maps.label[method], maps.latent[method] = (_spread(m, members, model.members) for m in found)
+            subset, subset_bins = model.only(members), sampled(bins, sampling.bins)
+            values = baselines.values(method, subset, bins, subset_bins, generators[method])
+            mean_maps = _mean_maps(values, subset, len(subset_bins), progress)
+            maps.label[method], maps.latent[method] = (_spread(m, members, model.members) for m in mean_maps)
     return maps
 
 
 def _computed(method: str, methods: Sequence[str], sampling: Sampling | None, model: Model) -> list[int]:
-    """The members that a method is computed for: all for the first of all, which is tested."""
+    """The members for which a method is computed; the first method is tested and needs all of them."""
     if method == methods[0] or sampling is None or sampling.members is None:
         return list(range(model.members))
     return list(sampling.members)
@@ -133,24 +150,31 @@ def _computed(method: str, methods: Sequence[str], sampling: Sampling | None, mo
 def _add_support(
     maps: Maps,
     model: Model,
-    bins: NDArray[np.int64],
+    bins: Integers,
     observed: Observed,
     members: Sequence[int],
     over_time: OverTime | None,
     progress: Callable[[int], None],
 ) -> None:
     """Fit generators for ``members`` and add the maps of their support."""
-    few, resolved = model.only(members), _Resolved(generator_support.METHOD, over_time, members)
-    fitted = generator_support.fit(few, observed, [observed.generators[m] for m in members], progress)
-    found = _mean_maps(generator_support.values(fitted, bins), few, len(bins), progress, resolved.add)
+    subset, resolved = model.only(members), _Resolved(generator_support.METHOD, over_time, members)
+    fitted = generator_support.fit(subset, observed, [observed.generators[m] for m in members], progress)
+    mean_maps = _mean_maps(generator_support.values(fitted, bins), subset, len(bins), progress, resolved.add)
     maps.label[generator_support.METHOD], maps.latent[generator_support.METHOD] = (
-        _spread(m, members, model.members) for m in found
+        _spread(m, members, model.members) for m in mean_maps
     )
     maps.deviance_explained = _spread(fitted.deviance_explained, members, model.members)
 
 
 def work(bins: int, methods: Sequence[str], sampling: Sampling, observed: Observed | None = None) -> int:
-    """Return how many bins :func:`attribute` goes through, over all methods."""
+    """Return the number of bins that :func:`attribute` goes through, over all methods.
+
+    Args:
+        bins: Number of bins at which maps are computed.
+        methods: Names of the methods.
+        sampling: Bins and members for the baselines.
+        observed: Activity that generators explain.
+    """
     fitted = (
         bins + generator_support.work(observed.options)
         if observed is not None and generator_support.METHOD in methods
@@ -159,8 +183,12 @@ def work(bins: int, methods: Sequence[str], sampling: Sampling, observed: Observ
     return bins + fitted + sum(min(bins, sampling.bins) for method in methods if method in baselines.METHODS)
 
 
-def sampled(bins: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Return at most ``count`` of ``bins``, evenly over them."""
+def sampled(bins: Integers, count: int) -> Integers:
+    """Return at most ``count`` of ``bins``, evenly chosen.
+
+    >>> sampled(np.arange(10), 4).tolist()
+    [0, 3, 6, 9]
+    """
     if len(bins) <= count:
         return bins
     return bins[np.linspace(0, len(bins) - 1, count).round().astype(np.int64)]
@@ -172,10 +200,10 @@ def _mean_maps(
     bins: int,
     progress: Callable[[int], None],
     keep: Callable[[int, Tensor | None], None] = lambda first, squares: None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Floats, Floats]:
     """The label maps (M, L, D) and latent maps (M, K, D) of ``values`` (M, B, K, T, D), chunk by chunk.
 
-    ``keep`` is called with every chunk's first bin, counted from 0, and its squared label maps (M, L, B, D).
+    ``keep`` is called with the number of every chunk's first bin and its squared label maps (M, L, B, D).
     """
     sums, first = _MapSums(model), 0
     for chunk in values:
@@ -187,7 +215,7 @@ def _mean_maps(
     return sums.result(np.full(model.members, bins))
 
 
-def _spread(maps: NDArray[np.float64], members: Sequence[int], count: int) -> NDArray[np.float64]:
+def _spread(maps: Floats, members: Sequence[int], count: int) -> Floats:
     """``maps`` of ``members`` among ``count`` members, NaN for the others."""
     spread = np.full((count, *maps.shape[1:]), np.nan)
     spread[list(members)] = maps
@@ -196,107 +224,115 @@ def _spread(maps: NDArray[np.float64], members: Sequence[int], count: int) -> ND
 
 def maps_of_jacobian(
     model: Model,
-    bins: NDArray[np.int64],
-    rank_tolerance: float | Directions,
+    bins: Integers,
+    rank_cut: float | KeptDirections,
     methods: Sequence[str] = DEFAULT_METHODS,
     over_time: OverTime | None = None,
     progress: Callable[[int], None] = lambda bins: None,
 ) -> Maps:
-    """Return the maps that are made of the Jacobian, and what is known of its rank; see :func:`attribute`.
+    """Return the maps that are computed from the Jacobian, and its rank.
 
-    When memory runs out, all is done again by smaller chunks.
+    If memory runs out, everything is computed again in smaller chunks.
+
+    Args:
+        model: Encoders, their input, and the latent block of each label.
+        bins: Time bins at which maps are computed, shape (bin,).
+        rank_cut: Relative eigenvalue threshold of the inverse, or the directions to keep at these ``bins``.
+        methods: Names of :data:`JACOBIAN_METHODS`.
+        over_time: Receives the label maps of every bin.
+        progress: Called with the number of bins done since its last call.
     """
     resolved = {method: _Resolved(method, over_time, range(model.members)) for method in methods}
-    told = Once()
+    reported = Once()
 
     def keep(first: int, part: Part) -> None:
         for method in methods:
             resolved[method].add(first, part.maps[method].squares)
-        progress(told.new(first, part.bins))
+        progress(reported.new(first, part.bins))
 
-    wanted = Wanted(rank_tolerance, methods, over_time is not None, math.ceil(len(bins) / CONDITIONS))
-    stacks = [(model.only(some), wanted.only(some)) for some in _at_once(model)]
-    of_chunks = partial(_of_chunks, model, stacks, bins, keep)
+    wanted = Wanted(rank_cut, methods, over_time is not None, math.ceil(len(bins) / CONDITIONS))
+    ensembles = [(model.only(members), wanted.only(members)) for members in _at_once(model)]
+    of_chunks = partial(_of_chunks, model, ensembles, bins, keep)
     elements = CHUNK_ELEMENTS.get(model.inputs.device.type, CHUNK_ELEMENTS["cuda"])
-    return halving(of_chunks, elements, least=elements_a_bin(stacks[0][0]))
+    return halving(of_chunks, elements, least=elements_a_bin(ensembles[0][0]))
 
 
 def _at_once(model: Model) -> list[range]:
-    """The members whose Jacobians are made together: all on a card, one on a processor, whose cache holds no more."""
+    """The members whose Jacobians are computed together: all on a GPU, one on a CPU, whose cache holds no more."""
     everyone = range(model.members)
     return [range(m, m + 1) for m in everyone] if model.inputs.device.type == "cpu" else [everyone]
 
 
 def _of_chunks(
     model: Model,
-    stacks: Sequence[tuple[Model, Wanted]],
-    bins: NDArray[np.int64],
+    ensembles: Sequence[tuple[Model, Wanted]],
+    bins: Integers,
     keep: Callable[[int, Part], None],
     elements: int,
 ) -> Maps:
-    """The maps by chunks whose Jacobians have so many ``elements``; ``keep`` is told of each, in their order.
+    """The maps by chunks whose Jacobians have so many ``elements``; ``keep`` receives each chunk, in order.
 
-    ``stacks`` are the members of ``model``, those that are taken together, and what is wanted of them.
+    ``ensembles`` are the members of ``model`` that are computed together, and the results wanted of them.
     """
-    sums, space = _Sums(model, stacks[0][1].methods), Workspace()
-    size = max(1, elements // elements_a_bin(stacks[0][0]))
+    sums, space = _Sums(model, ensembles[0][1].methods), Workspace()
+    size = max(1, elements // elements_a_bin(ensembles[0][0]))
     for first in range(0, len(bins), size):
-        some = bins[first : first + size]
-        found = Part.joined([of_jacobian(few, wanted, first, some, space) for few, wanted in stacks])
-        sums.add(found)
-        keep(first, found)
+        chunk = bins[first : first + size]
+        part = Part.joined([of_jacobian(ensemble, wanted, first, chunk, space) for ensemble, wanted in ensembles])
+        sums.add(part)
+        keep(first, part)
     return sums.result(len(bins))
 
 
 def elements_a_bin(model: Model) -> int:
-    """Return how many elements the Jacobians of all members have at a bin."""
+    """Return the number of elements of all members' Jacobians at a bin."""
     return model.members * model.shape.outputs * model.shape.window * model.shape.units
 
 
-def _median_of_known(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The median over bins (M,) of what is known of ``values`` (M, bin)."""
+def _median_of_known(values: NDArray[np.float32]) -> Floats:
+    """The median over bins (M,) of ``values`` (M, bin) that are not NaN."""
     return np.array([np.median(row[~np.isnan(row)]) if (~np.isnan(row)).any() else np.nan for row in values])
 
 
 class _MapSums:
-    """Running sums over bins of one method's maps."""
+    """Running sums over bins of the maps of one method."""
 
     def __init__(self, model: Model) -> None:
         self.label = np.zeros((model.members, len(model.labels), model.shape.units))
         self.latent = np.zeros((model.members, model.shape.outputs, model.shape.units))
 
     def add(self, maps: BinMaps) -> None:
-        """Add a chunk's."""
+        """Add the maps of a chunk."""
         self.label += maps.label
         self.latent += maps.latent
 
-    def result(self, count: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the label maps (M, L, D) and the latent maps (M, K, D), means over ``count`` (M,) bins."""
+    def result(self, count: NDArray) -> tuple[Floats, Floats]:
+        """Return the label and latent maps, means over ``count`` (M,) bins."""
         bins = np.asarray(count, dtype=np.float64)[:, None, None]
         return np.sqrt(self.label / bins), self.latent / bins
 
 
 class _Resolved:
-    """One method's label maps of every bin on their way to who takes them, if anyone does."""
+    """The label maps of every bin of one method, on their way to the receiver, if there is one."""
 
     def __init__(self, method: str, over_time: OverTime | None, members: Sequence[int]) -> None:
-        """Those wanted are found among ``members``, which the maps are of."""
-        self._method, self._over_time, self._told = method, over_time, Once()
+        """Look up the wanted members among ``members``, the rows of the maps."""
+        self._method, self._over_time, self._passed_on = method, over_time, Once()
         self._rows = [list(members).index(m) for m in over_time.members] if over_time is not None else []
 
     def add(self, first: int, squares: Tensor | None) -> None:
-        """Pass on the squared label maps (M, L, B, D) from bin ``first`` on, unless it was done before or is no use."""
+        """Pass on the label maps that are new, of ``squares`` (M, L, B, D) from bin ``first`` on."""
         if self._over_time is None or squares is None or not self._rows:
             return
         count = squares.shape[2]
-        new = self._told.new(first, count)
-        if new:
-            maps = squares[self._rows, :, count - new :].sqrt().sum(dim=0)
-            self._over_time.keep(self._method, first + count - new, maps.float().cpu().numpy())
+        new_bins = self._passed_on.new(first, count)
+        if new_bins:
+            maps = squares[self._rows, :, count - new_bins :].sqrt().sum(dim=0)
+            self._over_time.keep(self._method, first + count - new_bins, maps.float().cpu().numpy())
 
 
 class _Sums:
-    """Running sums over bins of everything that is made of the Jacobian."""
+    """Running sums over bins of all results from the Jacobian."""
 
     def __init__(self, model: Model, methods: Sequence[str]) -> None:
         self.maps = {method: _MapSums(model) for method in methods}
@@ -305,7 +341,7 @@ class _Sums:
         self.conditions: list[NDArray[np.float32]] = []
 
     def add(self, part: Part) -> None:
-        """Add what was made of a chunk."""
+        """Add the results of a chunk."""
         for method, sums in self.maps.items():
             sums.add(part.maps[method])
         self.rank += part.rank
@@ -313,7 +349,7 @@ class _Sums:
         self.conditions.append(part.conditions)
 
     def result(self, bins: int) -> Maps:
-        count = np.where(self.count > 0, self.count, np.nan)  # no bin with a gradient, no map
+        count = np.where(self.count > 0, self.count, np.nan)  # without a bin with a gradient there is no map
         maps = {method: sums.result(count) for method, sums in self.maps.items()}
         return Maps(
             label={method: label for method, (label, _) in maps.items()},

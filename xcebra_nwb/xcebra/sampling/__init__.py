@@ -1,1 +1,1 @@
-"""TODO."""
+"""The usable time bins, and the rules that pair similar ones."""

@@ -1,6 +1,6 @@
-"""What members are trained on, in numbers alone: samples with rules for positives, targets, and blocks of latents.
+"""The data of an ensemble member: samples, rules, targets and latent blocks.
 
-No torch: what is only about the samples, as assessing is, does without it.
+This module loads no torch, so that code that only looks at samples does without it.
 """
 
 from __future__ import annotations
@@ -17,26 +17,46 @@ from xcebra_nwb.xcebra.sampling.pairs import PositiveRule
 
 @dataclass(frozen=True)
 class Block:
-    """An objective's share of the latents, ``first`` to ``last`` (exclusive), and of what is minimised."""
+    """The latents of one objective.
+
+    Attributes:
+        name: Name of the objective.
+        first: First latent of the block.
+        last: The latent after the last of the block.
+        weight: Factor of the objective's loss; the Jacobian penalty has its own weight.
+    """
 
     name: str
     first: int
     last: int
-    weight: float = 1.0  # factor of its contrastive loss; the penalty has a weight of its own
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
 class Samples:
-    """The samples that a member is trained or tested on; members of one session share its arrays."""
+    """The samples that a member is trained or tested on.
 
-    bins: Integers  # (sample,) the bin of each
-    references: Integers  # sample numbers that may be references: those with a positive in every objective
-    rules: Sequence[PositiveRule]  # by objective
+    Members of one session share the arrays.
+
+    Attributes:
+        bins: Bin of each sample, shape (sample,).
+        references: Numbers of the samples with a positive in every objective, which can be references.
+        rules: Rule of each objective that draws positives.
+    """
+
+    bins: Integers
+    references: Integers
+    rules: Sequence[PositiveRule]
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What a supervised member is to say."""
+    """The values that a supervised member learns to predict.
 
-    bins: Integers  # (sample,) the bin of each
-    values: NDArray[np.float32]  # (sample, target): all blocks side by side
+    Attributes:
+        bins: Bin of each sample, shape (sample,).
+        values: Targets of all blocks side by side, shape (sample, target).
+    """
+
+    bins: Integers
+    values: NDArray[np.float32]

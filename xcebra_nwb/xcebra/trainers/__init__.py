@@ -1,1 +1,1 @@
-"""TODO."""
+"""The losses, and the loop that trains ensembles of encoders to minimise them."""

@@ -1,9 +1,8 @@
-"""Alignment of a session to others whose embedding stays as it is.
+"""Alignment of a session to reference sessions whose latents stay as they are.
 
-The left-out session's encoder is trained so that its references are pulled to the frozen latents of samples with the
-label that is wanted, and pushed from frozen latents drawn from all reference sessions. Time's pairs and negatives are
-the session's own, as in :mod:`xcebra_nwb.xcebra.trainers.joint`. Every member is aligned to the same member of the
-references.
+The encoder of the new session is trained on frozen latents. Its references are pulled to frozen samples with their
+target label, and pushed from frozen samples of all reference sessions. Pairs in time and their negatives stay in the
+session, as in :mod:`xcebra_nwb.xcebra.trainers.joint`. Every member is aligned to the same member of the references.
 Shapes: M members, K objectives, B samples of a batch, R reference sessions.
 """
 
@@ -35,15 +34,20 @@ from xcebra_nwb.xcebra.trainers.optimize import STEPS_A_DRAW, Options, Trained, 
 from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
 from xcebra_nwb.xcebra.trainers.stepper import Batch
 
-AT_HOME = -1  # in place of a frozen sample: no reference session holds the label, the positive is the session's own
+AT_HOME = -1  # instead of a frozen sample: no reference session has the label, so the positive is in the session
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """A reference session's latents and where its labels are found among them."""
+    """The latents of a reference session, and the rules that look up labels in it.
 
-    latents: Tensor  # (M, sample, outputs)
-    rules: Sequence[Sequence[PositiveRule]]  # by member, by objective, as the member saw the labels
+    Attributes:
+        latents: Latents, shape (M, sample, outputs).
+        rules: Rule of each member and objective, with the labels on which the member was trained.
+    """
+
+    latents: Tensor
+    rules: Sequence[Sequence[PositiveRule]]
 
 
 def train_aligned(
@@ -55,7 +59,20 @@ def train_aligned(
     progress: Callable[[int], None] = lambda steps: None,
     resume: ResumePoint | None = None,
 ) -> Trained:
-    """Train one member per generator on the session ``part`` against the latents of ``references``."""
+    """Train an ensemble of one session on the latents of reference sessions.
+
+    Args:
+        part: The session.
+        references: The reference sessions.
+        blocks: Block of latents of each objective.
+        generators: Random generator of each member.
+        options: How to train.
+        progress: Called with the number of steps done since its last call.
+        resume: Where to resume, and the hook that may save a checkpoint.
+
+    Returns:
+        The trained ensemble.
+    """
     layers = encoder.initialize(part.shape, list(generators), part.inputs.device)
     frozen = torch.cat([reference.latents for reference in references], dim=1)
 
@@ -86,7 +103,19 @@ def held_out_losses_aligned(
     generators: Sequence[np.random.Generator],
     options: Options,
 ) -> NDArray[np.float32]:
-    """Return the mean loss (M, K) on samples that trained nothing, in nats."""
+    """Return the mean loss on held-out samples, in nats.
+
+    Args:
+        part: The session, with held-out samples.
+        references: The reference sessions.
+        layers: Layers of all members.
+        blocks: Block of latents of each objective.
+        generators: Random generator of each member.
+        options: How the session was trained.
+
+    Returns:
+        Loss, shape (M, K).
+    """
     frozen = torch.cat([reference.latents for reference in references], dim=1)
     total = torch.zeros(len(generators), len(blocks), device=frozen.device)
     drawn = draw_aligned(part, references, blocks, generators, options.batch_size, TEST_BATCHES)
@@ -106,11 +135,19 @@ def aligned_losses(
     contrast: Contrast,
     penalised: bool,
 ) -> tuple[Tensor, Tensor | None]:
-    """Return the losses (M, K) and, if ``penalised``, the Jacobian penalty (M,) of one batch.
+    """Return the losses of one batch and its Jacobian penalty.
 
     Args:
-        frozen: (M, sample, outputs), the reference sessions one after the other.
-        batch: one step of what :func:`draw_aligned` returns.
+        part: The session.
+        frozen: Latents of all reference sessions one after the other, shape (M, sample, outputs).
+        layers: Layers of all members.
+        blocks: Block of latents of each objective.
+        batch: One step of the arrays of :func:`draw_aligned`.
+        contrast: How latents are compared.
+        penalised: Whether the penalty counts.
+
+    Returns:
+        Losses (M, K), and the penalty (M,) or None.
     """
     bins, directions, positives, negatives = batch
     latents, pre_activations = encode_batch(part.inputs, part.shape, layers, bins)
@@ -118,9 +155,9 @@ def aligned_losses(
     losses = []
     for number, block in enumerate(blocks):
         columns, shared = slice(block.first, block.last), isinstance(part.samples[0].rules[number], LabelRule)
-        place = positives[:, number].unsqueeze(-1)  # (M, B, 1)
-        there = frozen[..., columns].take_along_dim(place.clamp_min(0), dim=1)
-        positive = torch.where(place == AT_HOME, latents[:, 2 + number, :, columns], there)
+        sample = positives[:, number].unsqueeze(-1)  # (M, B, 1)
+        frozen_positive = frozen[..., columns].take_along_dim(sample.clamp_min(0), dim=1)
+        positive = torch.where(sample == AT_HOME, latents[:, 2 + number, :, columns], frozen_positive)
         negative = pooled[..., columns] if shared else latents[:, 1, :, columns]
         reference, positive, negative = map(contrast.prepare, (latents[:, 0, :, columns], positive, negative))
         losses.append(contrastive_loss(reference, positive, negative, contrast))
@@ -137,25 +174,33 @@ def draw_aligned(
     generators: Sequence[np.random.Generator],
     size: int,
     steps: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
-    """Return ``steps`` batches: the session's bins, random directions, and the frozen samples.
+) -> tuple[Integers, NDArray[np.float32], Integers, Integers]:
+    """Return batches of training steps: the session's bins and frozen samples.
+
+    Args:
+        part: The session.
+        references: The reference sessions.
+        blocks: Block of latents of each objective.
+        generators: Random generator of each member.
+        size: Samples B of a batch.
+        steps: Number of steps.
 
     Returns:
-        bins (step, M, 2 + K, B) of references, negatives and the session's own positives; directions (step, M, B, sum
-        of block widths); positives (step, M, K, B), numbers over the reference sessions one after the other, or
-        ``AT_HOME``; negatives (step, M, B), numbers of the same kind.
+        Bins (step, M, 2 + K, B) of references, negatives and the session's own positives; random directions (step, M,
+        B, sum of the widths); positives (step, M, K, B), numbers over all reference sessions, or ``AT_HOME``; negatives
+        (step, M, B), numbers of the same kind.
     """
     sizes = [reference.latents.shape[1] for reference in references]
     first = np.cumsum([0, *sizes[:-1]])
     bins, directions, positives, negatives = [], [], [], []
     for member, (samples, generator) in enumerate(zip(part.samples, generators, strict=True)):
-        own, away = draw_references(samples, size, steps, generator)
-        home = [rule.draw(own, generator) for rule in samples.rules]
-        bins.append(samples.bins[np.stack([own, away, *home], axis=1)])
+        home_references, home_negatives = draw_references(samples, size, steps, generator)
+        home_positives = [rule.draw(home_references, generator) for rule in samples.rules]
+        bins.append(samples.bins[np.stack([home_references, home_negatives, *home_positives], axis=1)])
         directions.append(random_directions(blocks, (steps, size), generator))
-        there = [[reference.rules[member][number] for reference in references] for number in range(len(blocks))]
-        by_rule = zip(samples.rules, there, strict=True)
-        frozen = [_frozen_positives(rule, others, own, first, generator) for rule, others in by_rule]
+        frozen_rules = [[reference.rules[member][number] for reference in references] for number in range(len(blocks))]
+        by_rule = zip(samples.rules, frozen_rules, strict=True)
+        frozen = [_frozen_positives(rule, others, home_references, first, generator) for rule, others in by_rule]
         positives.append(np.stack(frozen, axis=1))
         negatives.append(_frozen_negatives(sizes, first, (steps, size), generator))
     return (
@@ -168,28 +213,30 @@ def draw_aligned(
 
 def _frozen_positives(
     rule: PositiveRule,
-    there: Sequence[PositiveRule],
-    own: Integers,
+    frozen_rules: Sequence[PositiveRule],
+    references: Integers,
     first: Integers,
     generator: np.random.Generator,
 ) -> Integers:
-    """For every reference a sample, (step, B), of a reference session drawn among those that hold its label."""
+    """A frozen sample (step, B) with each reference's target label, or ``AT_HOME``."""
     if not isinstance(rule, LabelRule):
-        return np.full(own.shape, AT_HOME)
-    wanted, found = rule.wanted(own, generator), np.full(own.shape, AT_HOME)
-    by_label = [other for other in there if isinstance(other, LabelRule)]
-    key = np.stack([np.where(other.holds(wanted), generator.random(own.shape), -1.0) for other in by_label])
+        return np.full(references.shape, AT_HOME)
+    targets, positives = rule.target_labels(references, generator), np.full(references.shape, AT_HOME)
+    by_label = [frozen for frozen in frozen_rules if isinstance(frozen, LabelRule)]
+    shape = references.shape
+    key = np.stack([np.where(frozen.has_samples(targets), generator.random(shape), -1.0) for frozen in by_label])
     chosen = np.where(key.max(axis=0) < 0, AT_HOME, key.argmax(axis=0))
-    for number, other in enumerate(by_label):
-        here = chosen == number
-        found[here] = first[number] + other.found(wanted[here], generator)
-    return found
+    for number, frozen in enumerate(by_label):
+        drawn_here = chosen == number
+        positives[drawn_here] = first[number] + frozen.matching_samples(targets[drawn_here], generator)
+    return positives
 
 
 def _frozen_negatives(
     sizes: Sequence[int], first: Integers, shape: tuple[int, int], generator: np.random.Generator
 ) -> Integers:
-    """Samples (step, B) of the reference sessions, as many of each."""
+    """Samples (step, B) of the reference sessions, in equal parts."""
     steps, size = shape
-    drawn = zip(sizes, first, shares(size, len(sizes)), strict=True)
-    return np.concatenate([start + generator.integers(there, size=(steps, n)) for there, start, n in drawn], axis=1)
+    by_session = zip(sizes, first, shares(size, len(sizes)), strict=True)
+    drawn = [start + generator.integers(samples, size=(steps, share)) for samples, start, share in by_session]
+    return np.concatenate(drawn, axis=1)

@@ -1,7 +1,7 @@
-"""Training of a stack of encoders: seeds and nulls are members of one model and share every step.
+"""Contrastive training of an ensemble, whose members share every step.
 
-Members never interact: each has its own weights, its own random generator and its own labels, the optimiser works
-element by element, and the loss is the sum over members. A member comes out as if it had been trained alone.
+Seeds and nulls are members. They never interact: each has its own weights, random generator and labels, the optimiser
+works element by element, and the loss is the sum over members. So a member comes out as if it had been trained alone.
 Shapes: M members, K objectives, B samples of a batch, T bins of a window, D units.
 """
 
@@ -18,20 +18,20 @@ from torch import Tensor
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import Architecture
 from xcebra_nwb.xcebra.encoder import Layer
-from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.inputs import EncoderInput
 from xcebra_nwb.xcebra.sampling.device.batches import DEVICE_STEPS_A_DRAW, draw_seeds, draws_on
 from xcebra_nwb.xcebra.sampling.groups import Integers
 from xcebra_nwb.xcebra.sampling.samples import Block, Samples
 from xcebra_nwb.xcebra.trainers.loss import Contrast, contrastive_loss
-from xcebra_nwb.xcebra.trainers.optimize import STEPS_A_DRAW, Draw, Options, Place, Trained, optimize
+from xcebra_nwb.xcebra.trainers.optimize import STEPS_A_DRAW, Draw, Options, ToDevice, Trained, optimize
 from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
 from xcebra_nwb.xcebra.trainers.stepper import Batch
 
-TEST_BATCHES = 32  # over which a held-out loss is the mean
+TEST_BATCHES = 32  # batches over which a held-out loss is averaged
 
 
 def train(
-    inputs: Inputs,
+    inputs: EncoderInput,
     shape: Architecture,
     blocks: Sequence[Block],
     samples: Sequence[Samples],
@@ -41,10 +41,21 @@ def train(
     resume: ResumePoint | None = None,
     units: Sequence[int] = (),
 ) -> Trained:
-    """Train one member per generator on its own ``samples`` of ``inputs`` (time, D) and return the stack.
+    """Train an ensemble, one member for each generator.
 
-    ``progress`` is called with the number of steps done since its last call. ``units``: by member, how many of the D
-    it sees, the first ones, if not all (see :func:`.encoder.initialize`).
+    Args:
+        inputs: Encoder input (time, D).
+        shape: Architecture of the encoders.
+        blocks: Block of latents of each objective.
+        samples: Samples of each member.
+        generators: Random generator of each member.
+        options: How to train.
+        progress: Called with the number of steps done since its last call.
+        resume: Where to resume, and the hook that may save a checkpoint.
+        units: Number of units that each member reads, the first ones; empty: all (see :func:`.encoder.initialize`).
+
+    Returns:
+        The trained ensemble; its losses are in nats.
     """
     layers = encoder.initialize(shape, list(generators), inputs.device, units)
 
@@ -53,12 +64,15 @@ def train(
         return objective_losses(inputs, shape, layers, blocks, bins, options.contrast, direction, penalised)
 
     weights = [block.weight for block in blocks]
-    draw, steps_a_draw, place = _draws(samples, blocks, generators, options.batch_size, inputs.device)
-    return optimize(layers, draw, losses_of, weights, options, steps_a_draw, progress, generators, resume, place)
+    draw, steps_a_draw, to_device = _draws(samples, blocks, generators, options.batch_size, inputs.device)
+    return optimize(layers, draw, losses_of, weights, options, steps_a_draw, progress, generators, resume, to_device)
 
 
 def draws_itself(device: torch.device) -> bool:
-    """Whether batches are drawn on ``device``: a card takes more of them than a processor can draw."""
+    """Return whether batches are drawn on ``device``.
+
+    A GPU trains on more batches than the CPU can draw.
+    """
     return device.type == "cuda"
 
 
@@ -68,17 +82,17 @@ def _draws(
     generators: Sequence[np.random.Generator],
     size: int,
     device: torch.device,
-) -> tuple[Draw, int, Place | None]:
-    """Return what :func:`.optimize` takes as ``draw``, ``steps_a_draw`` and ``place``."""
+) -> tuple[Draw, int, ToDevice | None]:
+    """What :func:`.optimize` takes as ``draw``, ``steps_a_draw`` and ``to_device``."""
     if not draws_itself(device):
         return partial(draw_batches, samples, blocks, generators, size), STEPS_A_DRAW, None
-    bins, references, rules = zip(*((own.bins, own.references, own.rules) for own in samples), strict=True)
-    there = draws_on(device, bins, references, rules, [block.last - block.first for block in blocks], size)
-    return lambda steps: (draw_seeds(generators),), DEVICE_STEPS_A_DRAW, lambda drawn: there(drawn[0].tolist())
+    bins, references, rules = zip(*((member.bins, member.references, member.rules) for member in samples), strict=True)
+    draw_there = draws_on(device, bins, references, rules, [block.last - block.first for block in blocks], size)
+    return lambda steps: (draw_seeds(generators),), DEVICE_STEPS_A_DRAW, lambda drawn: draw_there(drawn[0].tolist())
 
 
 def objective_losses(
-    inputs: Inputs,
+    inputs: EncoderInput,
     shape: Architecture,
     layers: list[Layer],
     blocks: Sequence[Block],
@@ -87,11 +101,21 @@ def objective_losses(
     direction: Tensor,
     penalised: bool,
 ) -> tuple[Tensor, Tensor | None]:
-    """Return the losses (M, K) and, if ``penalised``, the Jacobian penalty (M,) of one batch.
+    """Return the losses of one batch and its Jacobian penalty.
 
     Args:
-        batch: (M, 2 + K, B) bins of the references, the negatives and each objective's positives; one encoder pass.
-        direction: (M, B, sum of block widths) random directions, a unit vector times the root of its width per block.
+        inputs: Encoder input (time, D).
+        shape: Architecture of the encoders.
+        layers: Layers of all members.
+        blocks: Block of latents of each objective.
+        batch: Bins (M, 2 + K, B) of the references, the negatives and each objective's positives.
+        contrast: How latents are compared.
+        direction: Random directions (M, B, sum of the widths): a unit vector times the root of its width for each
+            block.
+        penalised: Whether the penalty counts.
+
+    Returns:
+        Losses (M, K), and the penalty (M,) or None.
     """
     latents, pre_activations = encode_batch(inputs, shape, layers, batch)
     reference, negative, *positives = latents.unbind(dim=1)
@@ -106,9 +130,19 @@ def objective_losses(
 
 
 def encode_batch(
-    inputs: Inputs, shape: Architecture, layers: list[Layer], batch: Tensor
+    inputs: EncoderInput, shape: Architecture, layers: list[Layer], batch: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
-    """Return the latents (M, roles, B, outputs) of the bins ``batch`` (M, roles, B), and every pre-activation."""
+    """Return the latents of a batch of bins, and the pre-activations.
+
+    Args:
+        inputs: Encoder input (time, D).
+        shape: Architecture of the encoders.
+        layers: Layers of all members.
+        batch: Bins, shape (M, roles, B).
+
+    Returns:
+        Latents (M, roles, B, outputs), and the pre-activations by layer.
+    """
     members, roles, size = batch.shape
     windows = encoder.gather_windows(inputs, batch.reshape(members, roles * size), shape.window)
     latents, pre_activations = encoder.forward(shape, layers, windows)
@@ -124,7 +158,20 @@ def reference_penalty(
     contrast: Contrast,
     direction: Tensor,
 ) -> Tensor:
-    """Return the Jacobian penalty (M,) at the references, the first role of what :func:`encode_batch` returned."""
+    """Return the Jacobian penalty at the references, the first role of a batch.
+
+    Args:
+        shape: Architecture of the encoders.
+        layers: Layers of all members.
+        blocks: Block of latents of each objective.
+        latents: Latents (M, roles, B, outputs) from :func:`encode_batch`.
+        pre_activations: Pre-activations from :func:`encode_batch`.
+        contrast: How latents are compared.
+        direction: Random directions (M, B, sum of the widths).
+
+    Returns:
+        Penalty, shape (M,).
+    """
     references = [p[:, : latents.shape[2]] for p in pre_activations]
     return jacobian_penalty(shape, layers, blocks, latents[:, 0], references, contrast, direction)
 
@@ -138,10 +185,24 @@ def jacobian_penalty(
     contrast: Contrast,
     direction: Tensor,
 ) -> Tensor:
-    """Return an unbiased estimate (M,) of ``sum_k 1/2 mean_b |J_k(x_b)|_F^2`` over the blocks k.
+    """Return the Jacobian penalty of every member.
 
-    One random projection per sample (Hoffman, Roberts, Yaida 2019, arXiv 1908.02729). The projections of the blocks
-    are independent with mean zero, so that their sum goes through the encoder once.
+    It is an unbiased estimate of ``sum_k 1/2 mean_b |J_k(x_b)|_F^2`` over the blocks k.
+
+    Each sample has one random projection (Hoffman, Roberts, Yaida 2019, arXiv 1908.02729). The projections of the
+    blocks are independent with mean zero, so their sum goes through the encoder once.
+
+    Args:
+        shape: Architecture of the encoders.
+        layers: Layers of all members.
+        blocks: Block of latents of each objective.
+        latents: Latents, shape (M, B, outputs).
+        pre_activations: Pre-activation of every layer at the same windows.
+        contrast: How latents are compared.
+        direction: Random directions (M, B, sum of the widths).
+
+    Returns:
+        Penalty, shape (M,).
     """
     cotangent = torch.zeros_like(latents)
     start = 0
@@ -155,7 +216,7 @@ def jacobian_penalty(
 
 
 def held_out_losses(
-    inputs: Inputs,
+    inputs: EncoderInput,
     shape: Architecture,
     layers: list[Layer],
     blocks: Sequence[Block],
@@ -164,7 +225,21 @@ def held_out_losses(
     options: Options,
     batches: int = TEST_BATCHES,
 ) -> NDArray[np.float32]:
-    """Return the mean loss (M, K) of ``batches`` batches drawn from samples that trained nothing, in nats."""
+    """Return the mean loss on held-out samples, in nats.
+
+    Args:
+        inputs: Encoder input (time, D).
+        shape: Architecture of the encoders.
+        layers: Layers of all members.
+        blocks: Block of latents of each objective.
+        samples: Held-out samples of each member.
+        generators: Random generator of each member.
+        options: How the ensemble was trained.
+        batches: Number of batches over which the loss is averaged.
+
+    Returns:
+        Loss, shape (M, K).
+    """
     total = torch.zeros(len(generators), len(blocks), device=inputs.device)
     drawn, directions = draw_batches(samples, blocks, generators, options.batch_size, batches)
     with torch.no_grad():
@@ -181,13 +256,25 @@ def draw_batches(
     generators: Sequence[np.random.Generator],
     size: int,
     steps: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return ``steps`` batches of bins (step, M, 2 + K, B) and of random directions (step, M, B, widths)."""
+) -> tuple[Integers, NDArray[np.float32]]:
+    """Return batches of training steps, drawn on the CPU.
+
+    Args:
+        samples: Samples of each member.
+        blocks: Block of latents of each objective.
+        generators: Random generator of each member.
+        size: Samples B of a batch.
+        steps: Number of steps.
+
+    Returns:
+        Bins (step, M, 2 + K, B) of the references, the negatives and each objective's positives, and random directions
+        (step, M, B, sum of the widths).
+    """
     bins, directions = [], []
-    for own, generator in zip(samples, generators, strict=True):
-        references, negatives = draw_references(own, size, steps, generator)
-        positives = [rule.draw(references, generator) for rule in own.rules]
-        bins.append(own.bins[np.stack([references, negatives, *positives], axis=1)])
+    for member_samples, generator in zip(samples, generators, strict=True):
+        references, negatives = draw_references(member_samples, size, steps, generator)
+        positives = [rule.draw(references, generator) for rule in member_samples.rules]
+        bins.append(member_samples.bins[np.stack([references, negatives, *positives], axis=1)])
         directions.append(random_directions(blocks, (steps, size), generator))
     return np.stack(bins, axis=1), np.stack(directions, axis=1)
 
@@ -195,7 +282,17 @@ def draw_batches(
 def draw_references(
     samples: Samples, size: int, steps: int, generator: np.random.Generator
 ) -> tuple[Integers, Integers]:
-    """Return sample numbers (step, B) of references and of negatives."""
+    """Return random references and negatives.
+
+    Args:
+        samples: Samples of one member.
+        size: Samples B of a batch.
+        steps: Number of steps.
+        generator: Random generator of the member.
+
+    Returns:
+        Sample numbers (step, B) of the references, and of the negatives.
+    """
     references = samples.references[generator.integers(len(samples.references), size=(steps, size))]
     return references, generator.integers(len(samples.bins), size=(steps, size))
 
@@ -203,7 +300,21 @@ def draw_references(
 def random_directions(
     blocks: Sequence[Block], shape: tuple[int, int], generator: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Return a unit vector times the root of its width for every block, side by side: (step, B, widths)."""
+    """Return a random direction for every block, side by side.
+
+    Args:
+        blocks: Block of latents of each objective.
+        shape: Number of steps and samples of a batch, (step, B).
+        generator: Random generator of the member.
+
+    Returns:
+        Unit vectors times the root of their block's width, shape (step, B, sum of the widths).
+
+    >>> blocks = [Block("position", 0, 2), Block("speed", 2, 3)]
+    >>> directions = random_directions(blocks, (4, 5), np.random.default_rng(0))
+    >>> directions.shape, round(float(np.square(directions[0, 0, :2]).sum()), 3)
+    ((4, 5, 3), 2.0)
+    """
     parts = []
     for block in blocks:
         vector = generator.standard_normal((*shape, block.last - block.first), dtype=np.float32)

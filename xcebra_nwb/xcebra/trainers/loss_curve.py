@@ -1,4 +1,4 @@
-"""The curve of the losses over the steps of a training, kept on the device until the end."""
+"""The loss curve of a training, which stays on the device until the end."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
+
 RECORDS = 250  # points of the curve
 
 
 class LossCurve:
-    """The curve of a training of so many ``steps``; ``weights`` (step,) are the penalty's."""
+    """The mean losses between records; ``weights`` (step,) are the penalty's."""
 
     def __init__(self, weights: Sequence[float]) -> None:
         self._weights, self._every = weights, max(1, len(weights) // RECORDS)
@@ -31,14 +33,20 @@ class LossCurve:
             self._sum, self._counted = 0.0, 0
 
     def arrays(self) -> dict[str, NDArray]:
-        """Return what :meth:`restore` needs: the curve so far and the sum since, members first; what there is yet."""
-        found = {"loss_sum": self._sum.cpu().numpy().copy()} if isinstance(self._sum, Tensor) else {}
+        """Return the curve so far and the sum since, for :meth:`restore`."""
+        arrays = {"loss_sum": self._sum.cpu().numpy().copy()} if isinstance(self._sum, Tensor) else {}
         if self._records:
-            found["loss"] = torch.stack([loss for _, loss in self._records], dim=-1).cpu().numpy()
-        return found
+            arrays["loss"] = torch.stack([loss for _, loss in self._records], dim=-1).cpu().numpy()
+        return arrays
 
     def restore(self, done: int, arrays: Mapping[str, NDArray], device: torch.device) -> None:
-        """Go on after ``done`` steps with what :meth:`arrays` returned then."""
+        """Continue a curve.
+
+        Args:
+            done: Number of steps done.
+            arrays: The result of :meth:`arrays` after these steps.
+            device: Device of the losses.
+        """
         steps = [step for step in range(1, done + 1) if self._recorded_at(step)]
         curve = torch.tensor(arrays["loss"], device=device).unbind(-1) if steps else []
         self._records = list(zip(steps, curve, strict=True))
@@ -46,8 +54,13 @@ class LossCurve:
         if self._counted:
             self._sum = torch.tensor(arrays["loss_sum"], device=device)
 
-    def result(self) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float64]]:
-        """Return every record's last step, its mean loss (M, K, record), and the penalty's weight then, (record,)."""
+    def result(self) -> tuple[Integers, NDArray[np.float32], Floats]:
+        """Return the curve.
+
+        Returns:
+            Last step of each record (record,), mean loss (M, K, record), and weight of the penalty at that step
+            (record,).
+        """
         steps, losses = zip(*self._records, strict=True)
         weights = np.array([self._weights[step - 1] for step in steps], dtype=np.float64)
         return np.array(steps), torch.stack(losses, dim=-1).cpu().numpy(), weights

@@ -1,4 +1,4 @@
-"""Training of a stack, whatever its losses: Adam, a schedule, batches drawn ahead, snapshots and the curve.
+"""The training loop: Adam, a schedule, batches drawn ahead, and snapshots.
 
 Shapes: S steps, M members, K losses.
 """
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xcebra_nwb.xcebra.encoder import Layer
-from xcebra_nwb.xcebra.trainers.fused import fused
+from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 from xcebra_nwb.xcebra.trainers.loss import Contrast
 from xcebra_nwb.xcebra.trainers.loss_curve import LossCurve
-from xcebra_nwb.xcebra.trainers.precision import Precision, products
+from xcebra_nwb.xcebra.trainers.operations import Precision, fused, products
 from xcebra_nwb.xcebra.trainers.snapshot import (
     ResumePoint,
     Snapshot,
@@ -33,15 +33,27 @@ from xcebra_nwb.xcebra.trainers.snapshot import (
 )
 from xcebra_nwb.xcebra.trainers.stepper import LossesOf, RecordedStepper, Stepper
 
-STEPS_A_DRAW = 16  # steps whose batches are drawn together, ahead of their use; part of what a seed means
-LEAST_RECORDED = 100  # steps for which it is worth to record one
-Draw = Callable[[int], tuple[NDArray, ...]]  # by a number of steps
-Place = Callable[[tuple[NDArray, ...]], tuple[Tensor, ...]]  # from what was drawn to the batches on the device
+STEPS_A_DRAW = 16  # steps whose batches are drawn together, ahead of their use; other numbers draw other batches
+LEAST_RECORDED = 100  # fewer steps are not worth a recording
+Draw = Callable[[int], tuple[NDArray, ...]]  # called with a number of steps
+ToDevice = Callable[[tuple[NDArray, ...]], tuple[Tensor, ...]]  # from drawn arrays to batches on the device
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to train; see the config for the meaning of each."""
+    """How to train; the config explains each option.
+
+    Attributes:
+        steps: Number of steps.
+        batch_size: Samples of a batch.
+        learning_rate: Learning rate at the start.
+        contrast: How latents are compared.
+        regularizer_weight: Largest weight of the Jacobian penalty.
+        regularizer_ramp: Shares of the steps at which the weight starts to rise and reaches its maximum.
+        decay: Share of the steps after which the learning rate falls.
+        precision: Precision of the encoders' products on a GPU.
+        compiled: Whether a compiler fuses the operations of a step.
+    """
 
     steps: int
     batch_size: int
@@ -49,23 +61,37 @@ class Options:
     contrast: Contrast
     regularizer_weight: float
     regularizer_ramp: tuple[float, float]
-    decay: float = 1.0  # share of the steps after which the learning rate falls
-    precision: Precision = "float32"  # of the encoders' products on a card
-    compiled: bool = False  # whether the operations of a step are fused
+    decay: float = 1.0
+    precision: Precision = "float32"
+    compiled: bool = False
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained stack and its history."""
+    """A trained ensemble and its history.
+
+    Attributes:
+        layers: Layers of all members.
+        step: Last step of each record, shape (record,).
+        loss: Mean loss over the steps since the record before, in nats and not weighted, shape (M, K, record).
+        regularizer_weight: Weight of the penalty at each record, shape (record,).
+    """
 
     layers: list[Layer]
-    step: NDArray[np.int64]  # (record,) last step of each record
-    loss: NDArray[np.float32]  # (M, K, record) mean over the steps since the record before, nats, not weighted
-    regularizer_weight: NDArray[np.float64]  # (record,)
+    step: Integers
+    loss: NDArray[np.float32]
+    regularizer_weight: Floats
 
 
 def regularizer_weight(step: int, options: Options) -> float:
-    """Return the weight of the Jacobian penalty at ``step``: 0, then a linear ramp, then its maximum."""
+    """Return the weight of the Jacobian penalty at a step.
+
+    It is 0 at first, then rises linearly, then stays at its maximum.
+
+    >>> options = Options(100, 512, 3e-4, Contrast(), 0.1, (0.5, 0.75))
+    >>> [round(regularizer_weight(step, options), 3) for step in (0, 50, 60, 80)]
+    [0.0, 0.0, 0.04, 0.1]
+    """
     start, full = (share * options.steps for share in options.regularizer_ramp)
     if step < start:
         return 0.0
@@ -75,7 +101,14 @@ def regularizer_weight(step: int, options: Options) -> float:
 
 
 def learning_rate(step: int, options: Options) -> float:
-    """Return the learning rate at ``step``: constant, then half a cosine down to 0 at the last step."""
+    """Return the learning rate at a step.
+
+    It is constant at first, then falls along half a cosine to 0 at the last step.
+
+    >>> options = Options(100, 512, 0.001, Contrast(), 0.1, (0.5, 0.75), decay=0.5)
+    >>> [round(learning_rate(step, options), 6) for step in (0, 50, 75)]
+    [0.001, 0.001, 0.0005]
+    """
     start = options.decay * options.steps
     if step < start:
         return options.learning_rate
@@ -92,20 +125,28 @@ def optimize(
     progress: Callable[[int], None],
     generators: Sequence[np.random.Generator],
     resume: ResumePoint | None = None,
-    place: Place | None = None,
+    to_device: ToDevice | None = None,
 ) -> Trained:
-    """Take ``options.steps`` steps of Adam on ``layers``, in place, and return them and their history.
+    """Train layers in place by Adam.
 
     Args:
-        draw: returns the batches of that many steps: arrays whose first axis is the step; or what ``place`` takes.
-        losses_of: from one step's arrays, and whether the Jacobian penalty counts, to the losses (M, ..., K) and the
-            penalty (M,).
-        weights: factor of each of the K losses in what is minimised; what is returned is not weighted.
-        steps_a_draw: steps whose batches are drawn together.
-        generators: all that ``draw`` draws from.
-        resume: where to resume, and the hook that may save a checkpoint after every draw; the result has the same bits.
-        place: makes the batches, on the device, of what ``draw`` drew; None: copies of it. It is called between two
-            steps and must not wait for the device.
+        layers: Layers to train, which are changed.
+        draw: Returns the batches of a number of steps: arrays whose first axis is the step, or the input of
+            ``to_device``.
+        losses_of: From the arrays of one step, and whether the Jacobian penalty counts, to the losses (M, ..., K) and
+            the penalty (M,) or None.
+        weights: Factor of each of the K losses in the sum that is minimised; the returned losses are not weighted.
+        options: How to train.
+        steps_a_draw: Number of steps whose batches are drawn together.
+        progress: Called with the number of steps done since its last call.
+        generators: All generators that ``draw`` draws from.
+        resume: Where to resume, and the hook that may save a checkpoint after every draw. A training that is resumed
+            gives the same bits.
+        to_device: Makes batches on the device of what was drawn; None copies them. It is called between two steps and
+            must not wait for the device.
+
+    Returns:
+        The layers and their history.
     """
     leaves = [leaf.requires_grad_() for layer in layers for leaf in layer]
     device = leaves[0].device
@@ -120,16 +161,16 @@ def optimize(
         restore_leaves(leaves, stepper.optimizer, resume.start)
         restore_generators(generators, resume.start)
         curve.restore(step, resume.start.arrays, device)
-    place = place or partial(_copies, device)
+    to_device = to_device or partial(_copies, device)
     for batches, states in _prefetched(
-        draw, generators, range(step, options.steps, steps_a_draw), options.steps, place
+        draw, generators, range(step, options.steps, steps_a_draw), options.steps, to_device
     ):
-        some = slice(step, step + len(batches[0]))
+        chunk = slice(step, step + len(batches[0]))
         with products(options.precision):
-            taken = stepper.take(batches, rates[some], penalties[some])
+            taken = stepper.take(batches, rates[chunk], penalties[chunk])
         for losses in taken:
             curve.add(losses)
-        step = some.stop
+        step = chunk.stop
         progress(len(batches[0]))
         resume.on_checkpoint(step, partial(_snapshot, step, leaves, stepper.optimizer, curve, states))
     return Trained([(weight.detach(), bias.detach()) for weight, bias in layers], *curve.result())
@@ -150,15 +191,15 @@ def _prefetched(
     generators: Sequence[np.random.Generator],
     starts: range,
     steps: int,
-    place: Place,
+    to_device: ToDevice,
 ) -> Iterator[tuple[tuple[Tensor, ...], list[Mapping[str, Any]]]]:
-    """Yield the batches of the steps from each of ``starts`` on, and the state in which they left the generators.
+    """The batches of the steps from each of ``starts`` on, and the states of the generators after their draw.
 
-    Each chunk is drawn one chunk ahead in a thread of its own, and placed on the device when its turn comes.
+    Each chunk is drawn in a thread, one chunk ahead, and moved to the device when its turn comes.
     """
 
     def drawn_chunk() -> tuple[tuple[NDArray, ...], list[Mapping[str, Any]]]:
-        # A whole chunk is always drawn, so that the first steps do not depend on the number of steps asked for.
+        # A whole chunk is always drawn, so that the first steps do not depend on the number of steps.
         return draw(starts.step), generator_states(generators)
 
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -167,7 +208,7 @@ def _prefetched(
             arrays, states = ahead.popleft().result()
             ahead.extend(pool.submit(drawn_chunk) for _ in range(start + starts.step < steps))
             size = min(starts.step, steps - start)
-            yield tuple(part[:size] for part in place(arrays)), states
+            yield tuple(part[:size] for part in to_device(arrays)), states
 
 
 def _copies(device: torch.device, arrays: tuple[NDArray, ...]) -> tuple[Tensor, ...]:

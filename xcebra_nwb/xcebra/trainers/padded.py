@@ -1,8 +1,8 @@
-"""Members of several sessions as one ensemble, each session in a latent space of its own.
+"""Several sessions as one ensemble, each in its own latent space.
 
-The recordings follow each other along time. Units that a session lacks are always 0, and so are the weights that would
-read them, from the first step to the last. A member comes out as if its session had been trained alone, but for
-rounding. The zeros are multiplied all the same, so sessions of similar width share an ensemble (:func:`groups`).
+The recordings follow each other along time. Units that a session lacks are always 0, and so are the weights that read
+them, from the first step to the last. A member comes out as if its session had been trained alone, except for rounding.
+The zeros are multiplied all the same, so sessions of similar width share an ensemble (:func:`groups`).
 """
 
 from __future__ import annotations
@@ -20,17 +20,23 @@ from xcebra_nwb.xcebra.inputs import Recording, Values, torch_type
 from xcebra_nwb.xcebra.sampling.samples import Samples, Targets
 from xcebra_nwb.xcebra.trainers.optimize import Trained
 
-MOST = 1.25  # times the multiplications of its sessions trained alone that an ensemble may take
+MOST = 1.25  # largest number of multiplications, relative to the sessions trained alone
 Data = TypeVar("Data", Samples, Targets)
 
 
 @dataclass(frozen=True)
 class PaddedSessions:
-    """The recordings of an ensemble's sessions, one after the other, padded with zeros to one width."""
+    """The recordings of several sessions, padded with zeros to one width.
 
-    inputs: Recording  # (time of all sessions, D of the widest)
-    shapes: Sequence[Architecture]  # by session
-    first: Sequence[int]  # by session, its first bin; and the end
+    Attributes:
+        inputs: All recordings, shape (time of all sessions, D of the widest).
+        shapes: Architecture of each session.
+        first: First bin of each session, and the end.
+    """
+
+    inputs: Recording
+    shapes: Sequence[Architecture]
+    first: Sequence[int]
 
     @classmethod
     def of(
@@ -41,19 +47,19 @@ class PaddedSessions:
         device: torch.device,
         stays: bool = False,
     ) -> PaddedSessions:
-        """Return ``recordings`` on ``device``, padded to one width.
+        """Return recordings on a device, padded to one width.
 
         Args:
-            recordings: (time, D) of each session, kept in the smallest type that holds all of them.
-            shapes: the encoder of each session.
-            width: units after padding; a single recording of that width is used as it is.
-            device: where the recordings are computed on.
-            stays: the recording, a single one, stays on the host and is read from there.
+            recordings: Recording (time, D) of each session; the result has the smallest type that holds all of them.
+            shapes: Architecture of each session.
+            width: Number of units after padding; a single recording of that width is used as it is.
+            device: Device that computes.
+            stays: Whether the recording, a single one, stays on the host and is read from there.
         """
         first = np.cumsum([0, *(len(recording) for recording in recordings)]).tolist()
         if stays:
-            (only,) = recordings
-            return cls(Recording(torch.as_tensor(only), device), shapes, first)
+            (recording,) = recordings
+            return cls(Recording(torch.as_tensor(recording), device), shapes, first)
         if shares_memory(recordings, width):
             return cls(Recording(torch.as_tensor(recordings[0], device=device)), shapes, first)
         joined = torch.zeros(first[-1], width, dtype=torch_type(common_type(recordings)), device=device)
@@ -63,7 +69,7 @@ class PaddedSessions:
 
     @property
     def shape(self) -> Architecture:
-        """The encoder of the ensemble: that of the sessions, as wide as the padded recordings."""
+        """The architecture of the ensemble: that of the sessions, at the padded width."""
         return replace(self.shapes[0], units=self.inputs.shape[1])
 
     def recording(self, session: int) -> Recording:
@@ -71,54 +77,79 @@ class PaddedSessions:
         return self.inputs.part(slice(*self.first[session : session + 2]), self.shapes[session].units)
 
     def units(self, members: Sequence[int]) -> list[int]:
-        """Return the number of units of each member of the ensemble; ``members``: how many each session has."""
+        """Return the number of units of each member, from the members of each session."""
         return [shape.units for shape, count in zip(self.shapes, members, strict=True) for _ in range(count)]
 
     def data(self, by_session: Sequence[Sequence[Data]]) -> list[Data]:
-        """Return every member's data with bins counted over all recordings; shared arrays stay shared."""
+        """Return the data of each member, with bins counted over all recordings.
+
+        Arrays that members share stay shared.
+        """
         shifted: list[Data] = []
-        for own, start in zip(by_session, self.first[:-1], strict=True):
-            bins = {id(data.bins): data.bins + start for data in own}
-            shifted += [replace(data, bins=bins[id(data.bins)]) for data in own]
+        for session_data, start in zip(by_session, self.first[:-1], strict=True):
+            bins = {id(data.bins): data.bins + start for data in session_data}
+            shifted += [replace(data, bins=bins[id(data.bins)]) for data in session_data]
         return shifted
 
     def by_session(self, trained: Trained, members: Sequence[int]) -> list[Trained]:
-        """Return each session's members of a trained ensemble, with encoders as wide as the session."""
+        """Return the members of each session, with encoders of the session's width.
+
+        Args:
+            trained: The trained ensemble.
+            members: Number of members of each session.
+        """
         parts, ends = [], np.cumsum(members).tolist()
         for shape, count, end in zip(self.shapes, members, ends, strict=True):
-            own = slice(end - count, end)
-            layers = [(weight[own], bias[own]) for weight, bias in trained.layers]
-            parts.append(replace(trained, layers=narrowed(self.shape, layers, shape.units), loss=trained.loss[own]))
+            session = slice(end - count, end)
+            layers = narrowed(
+                self.shape, [(weight[session], bias[session]) for weight, bias in trained.layers], shape.units
+            )
+            parts.append(replace(trained, layers=layers, loss=trained.loss[session]))
         return parts
 
 
 def shares_memory(recordings: Sequence[Values], width: int) -> bool:
-    """Return whether the padded recordings are the array that they come from: on the CPU no copy is made."""
+    """Return whether the padded recordings need no copy on the CPU."""
     return len(recordings) == 1 and recordings[0].shape[1] == width
 
 
 def common_type(recordings: Sequence[Values]) -> np.dtype:
-    """Return the smallest type that holds all ``recordings`` exactly."""
+    """Return the smallest type that holds all ``recordings`` exactly.
+
+    >>> common_type([np.zeros(1, np.uint8), np.zeros(1, np.float32)])
+    dtype('float32')
+    """
     return np.result_type(*(recording.dtype for recording in recordings))
 
 
 def groups(shapes: Sequence[Architecture], members: Sequence[int]) -> list[list[int]]:
-    """Return sessions, by number, that share an ensemble, the widest first in each.
+    """Return which sessions share an ensemble, the widest first in each.
 
-    The sessions' encoders differ in units alone. An ensemble is closed where one session more would make its zeros cost
-    more than :data:`MOST` allows.
+    The encoders of the sessions differ in their number of units alone. An ensemble is complete when the zeros of one
+    session more would cost more than :data:`MOST` allows.
+
+    Args:
+        shapes: Architecture of each session.
+        members: Number of members of each session.
+
+    Returns:
+        Session numbers of each ensemble.
+
+    >>> from xcebra_nwb.xcebra.architecture import architecture
+    >>> groups([architecture("mlp", units, 32, 3) for units in (500, 480, 10)], [4, 4, 4])
+    [[0, 1], [2]]
     """
-    found: list[list[int]] = []
+    ensembles: list[list[int]] = []
     for session in sorted(range(len(shapes)), key=lambda number: -shapes[number].units):
-        if found and _cost(shapes, members, [*found[-1], session]) <= MOST:
-            found[-1].append(session)
+        if ensembles and _cost(shapes, members, [*ensembles[-1], session]) <= MOST:
+            ensembles[-1].append(session)
         else:
-            found.append([session])
-    return found
+            ensembles.append([session])
+    return ensembles
 
 
 def _cost(shapes: Sequence[Architecture], members: Sequence[int], sessions: Sequence[int]) -> float:
-    """The multiplications of an ensemble, in those of its sessions trained alone."""
+    """The multiplications of an ensemble, relative to those of its sessions trained alone."""
     widest = max(shapes[session].products for session in sessions)
     padded = sum(widest * members[session] for session in sessions)
     return padded / sum(shapes[session].products * members[session] for session in sessions)

@@ -19,14 +19,20 @@ MOMENTS = ("exp_avg", "exp_avg_sq")  # Adam's state of every leaf
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state of an ensemble of M members after ``step`` steps."""
+    """The state of an ensemble of M members between two steps.
+
+    Attributes:
+        step: Number of steps done.
+        arrays: Leaves, Adam's moments and the loss curve by name, each (M, ...).
+        generators: State of each member's bit generator.
+    """
 
     step: int
-    arrays: Mapping[str, NDArray]  # (M, ...) each: leaves, Adam's moments, the loss curve
-    generators: Sequence[Mapping[str, Any]]  # by member: the state of its bit generator
+    arrays: Mapping[str, NDArray]
+    generators: Sequence[Mapping[str, Any]]
 
     def only(self, members: slice) -> Snapshot:
-        """Return the state of ``members`` alone."""
+        """Return the state of the members in a slice."""
         return Snapshot(self.step, {n: a[members] for n, a in self.arrays.items()}, self.generators[members])
 
 
@@ -49,12 +55,12 @@ class ResumePoint:
 
 
 def generator_states(generators: Sequence[np.random.Generator]) -> list[Mapping[str, Any]]:
-    """Return the states from which :func:`restore_generators` continues ``generators``."""
+    """Return the states of ``generators``, for :func:`restore_generators`."""
     return [generator.bit_generator.state for generator in generators]
 
 
 def restore_generators(generators: Sequence[np.random.Generator], snapshot: Snapshot) -> None:
-    """Set ``generators`` to the states of the snapshot, so that they continue as they would have."""
+    """Set ``generators`` to the states of the snapshot, so that their draws continue."""
     for generator, state in zip(generators, snapshot.generators, strict=True):
         generator.bit_generator.state = state
 
@@ -63,17 +69,23 @@ def leaf_arrays(leaves: Sequence[Tensor], optimizer: torch.optim.Optimizer) -> d
     """Return copies of the ``leaves`` and of Adam's moments of each, by name."""
     arrays: dict[str, NDArray] = {}
     for number, leaf in enumerate(leaves):
-        kept = {"leaf": leaf.detach(), **{name: optimizer.state[leaf][name] for name in MOMENTS}}
-        arrays |= {f"{name}.{number}": tensor.cpu().numpy().copy() for name, tensor in kept.items()}
+        tensors = {"leaf": leaf.detach(), **{name: optimizer.state[leaf][name] for name in MOMENTS}}
+        arrays |= {f"{name}.{number}": tensor.cpu().numpy().copy() for name, tensor in tensors.items()}
     return arrays
 
 
 def restore_leaves(leaves: Sequence[Tensor], optimizer: torch.optim.Optimizer, snapshot: Snapshot) -> None:
-    """Set the ``leaves``, in place, and Adam's state to those of the snapshot."""
+    """Set leaves and Adam's state to those of a snapshot, in place.
+
+    Args:
+        leaves: Tensors that are trained.
+        optimizer: Adam of these leaves.
+        snapshot: State to set.
+    """
     state = {}
     for number, leaf in enumerate(leaves):
-        found = {name: torch.tensor(snapshot.arrays[f"{name}.{number}"]) for name in ("leaf", *MOMENTS)}
+        tensors = {name: torch.tensor(snapshot.arrays[f"{name}.{number}"]) for name in ("leaf", *MOMENTS)}
         with torch.no_grad():
-            leaf.copy_(found.pop("leaf"))
-        state[number] = {"step": torch.tensor(float(snapshot.step)), **found}
+            leaf.copy_(tensors.pop("leaf"))
+        state[number] = {"step": torch.tensor(float(snapshot.step)), **tensors}
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,8 +1,8 @@
-"""One step of Adam after the other: plainly, or recorded once as a CUDA graph and replayed.
+"""Steps of Adam: plain, or recorded as a CUDA graph and replayed.
 
-A step of a small network is a hundred small kernels, and a card waits for the host to start each one. Those of a graph
-start together. What changes from step to step, the batch, the learning rate and the weight of the penalty, is then read
-from tensors that stay where they are.
+A step of a small network is a hundred small kernels, and a GPU waits for the host to start each of them. The kernels of
+a graph start together. The batch, the learning rate and the weight of the penalty change from step to step, and are
+read from tensors that keep their addresses.
 Shapes: S steps, M members, K objectives.
 """
 
@@ -19,20 +19,20 @@ from xcebra_nwb.xcebra.out_of_memory import ran_out
 Batch = tuple[Tensor, ...]  # the arrays of one step
 LossesOf = Callable[[Batch, bool], tuple[Tensor, Tensor | None]]
 Work = Callable[[], None]
-WARM_UP = 3  # plain steps before a recording, as libraries choose their kernels and ask for memory in the first ones
-CLOSE = 1e-2  # by which share the losses of a recording may differ: kernels may add up in another order
-NEAR = 0.25  # of the way that the leaves move, by which they may miss its end
+WARM_UP = 3  # plain steps before a recording: libraries choose kernels and allocate memory in them
+CLOSE = 1e-2  # relative difference allowed in the losses of a recording: kernels may add up in another order
+NEAR = 0.25  # share of the leaves' way by which they may miss its end
 logger = logging.getLogger("xcebra_nwb")
 
 
 class Stepper:
-    """Takes steps on ``leaves``, in place.
+    """Take steps of Adam on tensors, in place.
 
     Args:
-        leaves: what is learnt.
-        losses_of: from one step's arrays, and whether the penalty counts, to the losses (M, ..., K) and the penalty
-            (M,).
-        factors: (K,) of each of the losses in what is minimised.
+        leaves: Tensors that are trained.
+        losses_of: From the arrays of one step, and whether the penalty counts, to the losses (M, ..., K) and the
+            penalty (M,) or None.
+        factors: Factor of each loss in the sum that is minimised, shape (K,).
     """
 
     def __init__(self, leaves: Sequence[Tensor], losses_of: LossesOf, factors: Tensor) -> None:
@@ -41,12 +41,15 @@ class Stepper:
         self.optimizer = torch.optim.Adam(leaves, fused=kind in {"cpu", "cuda"}, capturable=kind == "cuda")
 
     def take(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> Tensor:
-        """Take a step for each of ``batches`` (arrays whose first axis is the step) and return the losses (S, M, K).
+        """Take a step for each batch and return the losses.
 
         Args:
-            batches: of S steps.
-            rates: (S,) learning rates.
-            weights: (S,) of the penalty.
+            batches: Arrays whose first axis is the step, S steps.
+            rates: Learning rate of each step.
+            weights: Weight of the penalty of each step.
+
+        Returns:
+            Losses, shape (S, M, ..., K).
         """
         losses = []
         for batch, rate, weight in zip(zip(*batches, strict=True), rates, weights, strict=True):
@@ -67,22 +70,29 @@ class Stepper:
 
 
 def cuda_graph(work: Work) -> Work:
-    """Return what replays ``work``, recorded as a CUDA graph."""
+    """Record ``work`` as a CUDA graph and return the function that replays it."""
     graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
     try:
-        # Batches are drawn in another thread meanwhile.
+        # Another thread draws batches at the same time.
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             work()
     finally:
-        torch.cuda.set_stream(stream)  # a recording that fails may leave its own
+        torch.cuda.set_stream(stream)  # a failed recording may leave its stream set
     return graph.replay
 
 
 class RecordedStepper(Stepper):
-    """Takes steps by replaying one that was recorded.
+    """Take steps by replaying a recorded step.
 
-    Before a recording is used, as many steps of it as of the plain way are taken from the same state. If they end
-    elsewhere, or cannot be recorded, all steps are taken the plain way, and the log says so.
+    Before a recording is used, it takes as many steps as the plain way from the same state. If the results differ, or
+    if the step cannot be recorded, all steps are plain, and the log says so.
+
+    Args:
+        leaves: Tensors that are trained.
+        losses_of: From the arrays of one step, and whether the penalty counts, to the losses (M, ..., K) and the
+            penalty (M,) or None.
+        factors: Factor of each loss in the sum that is minimised, shape (K,).
+        record: Records work and returns the function that replays it.
     """
 
     def __init__(
@@ -98,27 +108,38 @@ class RecordedStepper(Stepper):
         self._penalised = False
 
     def take(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> Tensor:
-        """See :meth:`Stepper.take`; the penalty counts from the chunk on in which its weight first does."""
+        """Take a step for each batch and return the losses.
+
+        The penalty counts from the first chunk of steps on in which its weight is positive.
+
+        Args:
+            batches: Arrays whose first axis is the step, S steps.
+            rates: Learning rate of each step.
+            weights: Weight of the penalty of each step.
+
+        Returns:
+            Losses, shape (S, M, ..., K).
+        """
         if not self._ready(batches, rates, weights):
             return super().take(batches, rates, weights)
         self._replayed(batches, rates, weights)
         return self._losses[: len(rates)].clone()
 
     def _ready(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> bool:
-        """Whether there is a recording for these steps; it is made if they are enough."""
+        """Whether there is a recording for these steps; it is made if the steps are enough."""
         if self._replay is not None and self._penalised == any(weights):
             return True
         if self._recordable and len(rates) > WARM_UP:
-            self._replay, self._penalised = None, any(weights)  # what an earlier one holds is given back first
+            self._replay, self._penalised = None, any(weights)  # the memory of an earlier recording is released first
             if not self._recorded(batches, rates, weights):
                 self._replay, self._recordable = None, False
         return self._replay is not None and self._penalised == any(weights)
 
     def _recorded(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> bool:
-        """Record a step and return whether it does what a plain one does; the state is as it was before."""
-        # The penalty's weight only rises: if it counts in some of the steps, then in the last ones.
-        few, before = tuple(array[-WARM_UP:] for array in batches), self._state()
-        losses = super().take(few, rates[-WARM_UP:], weights[-WARM_UP:])
+        """Record a step and return whether it equals a plain step; the state stays as it was."""
+        # The penalty's weight only rises: if it counts in any of the steps, it counts in the last ones.
+        last_batches, before = tuple(array[-WARM_UP:] for array in batches), self._state()
+        losses = super().take(last_batches, rates[-WARM_UP:], weights[-WARM_UP:])
         after = self._state()
         self._prepare(batches, losses)
         try:
@@ -130,7 +151,7 @@ class RecordedStepper(Stepper):
             return False
         finally:
             self._restore(before)
-        self._replayed(few, rates[-WARM_UP:], weights[-WARM_UP:])
+        self._replayed(last_batches, rates[-WARM_UP:], weights[-WARM_UP:])
         same = self._moved(before, after) and torch.allclose(self._losses[:WARM_UP], losses, rtol=CLOSE)
         self._restore(before)
         if not same:
@@ -139,15 +160,15 @@ class RecordedStepper(Stepper):
 
     def _replayed(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> None:
         assert self._replay is not None
-        for place, array in zip((*self._batches, self._rates, self._weights), (*batches, rates, weights), strict=True):
-            source = torch.as_tensor(array, dtype=place.dtype)
-            place[: len(source)].copy_(source, non_blocking=True)
+        for buffer, array in zip((*self._batches, self._rates, self._weights), (*batches, rates, weights), strict=True):
+            source = torch.as_tensor(array, dtype=buffer.dtype)
+            buffer[: len(source)].copy_(source, non_blocking=True)
         self._number.zero_()
         for _ in rates:
             self._replay()
 
     def _prepare(self, batches: Batch, losses: Tensor) -> None:
-        """Make room for a chunk's batches, schedules and losses, at places that stay."""
+        """Allocate the buffers of a chunk's batches, schedules and losses."""
         device, steps = self._factors.device, len(batches[0])
         self._batches = tuple(torch.empty_like(array) for array in batches)
         self._rates, self._weights = (torch.empty(steps, device=device) for _ in range(2))
@@ -158,7 +179,7 @@ class RecordedStepper(Stepper):
             group["lr"] = self._rate
 
     def _body(self) -> None:
-        """The step that is recorded: the next one of the chunk."""
+        """The step that is recorded: the next step of the chunk."""
         batch = tuple(array.index_select(0, self._number).squeeze(0) for array in self._batches)
         self._rate.copy_(self._rates.index_select(0, self._number).squeeze(0))
         losses = self._step(batch, self._weights.index_select(0, self._number), self._penalised)
@@ -166,14 +187,14 @@ class RecordedStepper(Stepper):
         self._number.add_(1)
 
     def _state(self) -> list[Tensor]:
-        """Copies of the leaves and, once there are any, of Adam's numbers."""
+        """Copies of the leaves and of Adam's state, once there is any."""
         return [tensor.detach().clone() for tensor in self._tensors()]
 
     def _tensors(self) -> list[Tensor]:
-        return [*self.leaves, *(own for leaf in self.leaves for own in self.optimizer.state[leaf].values())]
+        return [*self.leaves, *(tensor for leaf in self.leaves for tensor in self.optimizer.state[leaf].values())]
 
     def _restore(self, state: Sequence[Tensor]) -> None:
-        """Set leaves and Adam's numbers to ``state``, in place; before the first step Adam's are zeros."""
+        """Set the leaves and Adam's state in place; before the first step Adam's state is zero."""
         with torch.no_grad():
             for number, tensor in enumerate(self._tensors()):
                 tensor.copy_(state[number]) if number < len(state) else tensor.zero_()
@@ -181,10 +202,10 @@ class RecordedStepper(Stepper):
     def _moved(self, before: Sequence[Tensor], after: Sequence[Tensor]) -> bool:
         """Whether the leaves are where plain steps led them, to :data:`NEAR` of the way there, all together.
 
-        Adam moves what has no gradient but rounding as far as anything else, and not to the same place: a bias of the
-        latents, of which the Euclidean loss knows nothing, has a part of the way to itself.
+        Adam moves a leaf whose gradient is rounding alone as far as any other leaf, and each time differently. An
+        example is a bias of the latents, which the Euclidean loss does not depend on.
         """
         ways = list(zip(self.leaves, before, after, strict=False))
-        missed = sum((leaf - there).square().sum() for leaf, _, there in ways)
-        moved = sum((there - here).square().sum() for _, here, there in ways)
+        missed = sum((leaf - end).square().sum() for leaf, _, end in ways)
+        moved = sum((end - start).square().sum() for _, start, end in ways)
         return bool(missed <= NEAR**2 * moved)

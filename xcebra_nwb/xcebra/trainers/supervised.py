@@ -1,6 +1,7 @@
-"""The supervised baseline: the same encoders, whose blocks are to equal the labels (mean squared error).
+"""The supervised baseline: the same encoders, trained to predict the labels.
 
-As in the paper's comparison (Schneider et al., AISTATS 2025, arXiv 2502.12977), with or without the Jacobian penalty.
+The loss is the mean squared error, with or without the Jacobian penalty, as in the paper's comparison (Schneider et
+al., AISTATS 2025, arXiv 2502.12977).
 Shapes: M members, K objectives, B samples of a batch, S samples, W targets of all blocks side by side, D units.
 """
 
@@ -16,7 +17,8 @@ from torch import Tensor
 from xcebra_nwb.xcebra import encoder
 from xcebra_nwb.xcebra.architecture import Architecture
 from xcebra_nwb.xcebra.encoder import Layer
-from xcebra_nwb.xcebra.inputs import Inputs
+from xcebra_nwb.xcebra.inputs import EncoderInput
+from xcebra_nwb.xcebra.sampling.groups import Integers
 from xcebra_nwb.xcebra.sampling.samples import Block, Targets
 from xcebra_nwb.xcebra.trainers.contrastive import encode_batch, random_directions, reference_penalty
 from xcebra_nwb.xcebra.trainers.loss import Contrast
@@ -24,12 +26,12 @@ from xcebra_nwb.xcebra.trainers.optimize import STEPS_A_DRAW, Options, Trained, 
 from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
 from xcebra_nwb.xcebra.trainers.stepper import Batch
 
-CHANCE = 1.0  # the loss of an encoder that always says the mean: targets have a mean variance of 1
+CHANCE = 1.0  # the loss of an encoder that always predicts the mean: targets have a mean variance of 1
 AS_IT_IS = Contrast()  # blocks are compared with their targets as they are, not at unit length
 
 
 def train(
-    inputs: Inputs,
+    inputs: EncoderInput,
     shape: Architecture,
     blocks: Sequence[Block],
     targets: Sequence[Targets],
@@ -39,9 +41,23 @@ def train(
     resume: ResumePoint | None = None,
     units: Sequence[int] = (),
 ) -> Trained:
-    """Train one member per generator on ``inputs`` (time, D) and return the stack; see :func:`.training.train`.
+    """Train an ensemble to predict targets, one member for each generator.
 
-    The blocks are side by side, each as wide as its targets. Losses are mean squared errors over a block's latents.
+    The blocks are side by side, each as wide as its targets.
+
+    Args:
+        inputs: Encoder input (time, D).
+        shape: Architecture of the encoders.
+        blocks: Block of latents of each objective.
+        targets: Targets of each member.
+        generators: Random generator of each member.
+        options: How to train.
+        progress: Called with the number of steps done since its last call.
+        resume: Where to resume, and the hook that may save a checkpoint.
+        units: Number of units that each member reads, the first ones; empty: all (see :func:`.encoder.initialize`).
+
+    Returns:
+        The trained ensemble; its losses are mean squared errors over a block's latents.
     """
     layers = encoder.initialize(shape, list(generators), inputs.device, units)
 
@@ -70,7 +86,16 @@ def train(
 
 
 def squared_errors(latents: Tensor, wanted: Tensor, blocks: Sequence[Block]) -> Tensor:
-    """Return the mean squared error (M, K) of each block of ``latents`` (M, B, outputs) from ``wanted`` (M, B, W)."""
+    """Return the mean squared error of each block.
+
+    Args:
+        latents: Latents, shape (M, B, outputs).
+        wanted: Targets, shape (M, B, W).
+        blocks: Block of latents of each objective.
+
+    Returns:
+        Mean squared error, shape (M, K).
+    """
     errors, start = [], 0
     for block in blocks:
         width = block.last - block.first
@@ -81,11 +106,22 @@ def squared_errors(latents: Tensor, wanted: Tensor, blocks: Sequence[Block]) -> 
 
 
 def held_out_losses(
-    inputs: Inputs, shape: Architecture, layers: list[Layer], blocks: Sequence[Block], targets: Sequence[Targets]
+    inputs: EncoderInput, shape: Architecture, layers: list[Layer], blocks: Sequence[Block], targets: Sequence[Targets]
 ) -> NDArray[np.float32]:
-    """Return the mean squared error (M, K) over all samples of ``targets``, which trained nothing; in the same bins."""
+    """Return the mean squared error over held-out samples.
+
+    Args:
+        inputs: Encoder input (time, D).
+        shape: Architecture of the encoders.
+        layers: Layers of all members.
+        blocks: Block of latents of each objective.
+        targets: Held-out targets of each member, at the same bins for all members.
+
+    Returns:
+        Mean squared error, shape (M, K).
+    """
     latents = torch.as_tensor(encoder.embed(shape, layers, inputs, targets[0].bins))
-    errors = squared_errors(latents, torch.as_tensor(np.stack([own.values for own in targets])), blocks)
+    errors = squared_errors(latents, torch.as_tensor(np.stack([member.values for member in targets])), blocks)
     return errors.numpy().astype(np.float32)
 
 
@@ -95,12 +131,23 @@ def draw_batches(
     generators: Sequence[np.random.Generator],
     size: int,
     steps: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
-    """Return ``steps`` batches: bins (step, M, 1, B), targets (step, M, B, W), random directions (step, M, B, W)."""
+) -> tuple[Integers, NDArray[np.float32], NDArray[np.float32]]:
+    """Return batches of training steps.
+
+    Args:
+        targets: Targets of each member.
+        blocks: Block of latents of each objective.
+        generators: Random generator of each member.
+        size: Samples B of a batch.
+        steps: Number of steps.
+
+    Returns:
+        Bins (step, M, 1, B), targets (step, M, B, W) and random directions (step, M, B, W).
+    """
     bins, wanted, directions = [], [], []
-    for own, generator in zip(targets, generators, strict=True):
-        numbers = generator.integers(len(own.bins), size=(steps, size))
-        bins.append(own.bins[numbers][:, None])
-        wanted.append(own.values[numbers])
+    for member_targets, generator in zip(targets, generators, strict=True):
+        numbers = generator.integers(len(member_targets.bins), size=(steps, size))
+        bins.append(member_targets.bins[numbers][:, None])
+        wanted.append(member_targets.values[numbers])
         directions.append(random_directions(blocks, (steps, size), generator))
     return np.stack(bins, axis=1), np.stack(wanted, axis=1), np.stack(directions, axis=1)

@@ -1,8 +1,9 @@
-"""Batches drawn on a device: the rules of :mod:`.pairs` for all members together, without a word from the host.
+"""Batches drawn on a GPU, for all members of an ensemble together.
 
-Every draw takes one number from each member's own generator: the seed of all that the device draws for the member. So
-a member does not depend on those beside it, and the state of its generator is all that a snapshot has to keep.
-The draws are others than those on the CPU, from the same distributions.
+The rules are those of :mod:`xcebra_nwb.xcebra.sampling.pairs`; no draw waits for the host. Each draw takes one number
+from each member's generator, as the seed of everything that the device draws for the member. So a member does not
+depend on the members beside it, and the state of its generator is all that a snapshot must hold. The distributions are
+those of the CPU; the random numbers differ.
 Shapes: M members, K objectives, S steps, B samples of a batch.
 """
 
@@ -17,51 +18,75 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xcebra_nwb.xcebra.sampling.device.label_steps import DeviceSteps, FromNumbers, device_steps
+from xcebra_nwb.xcebra.sampling.device.label_increments import DeviceIncrements, FromNumbers, device_increments
 from xcebra_nwb.xcebra.sampling.device.neighbours import DeviceSearch, device_search
 from xcebra_nwb.xcebra.sampling.device.tables import GroupTables, Tables
 from xcebra_nwb.xcebra.sampling.groups import Integers
 from xcebra_nwb.xcebra.sampling.pairs import DiscretePairs, NearPairs, PositiveRule, TimePairs
 
-DEVICE_STEPS_A_DRAW = 64  # steps whose batches a device draws together; part of what a seed means there
+DEVICE_STEPS_A_DRAW = 64  # steps whose batches a device draws together; other numbers draw other batches
 
 
 class DevicePairs(FromNumbers, Protocol):
-    """Draws a positive for every reference of every member."""
+    """A rule that draws a positive for every reference of every member."""
 
     def draw(self, references: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
-        """Return a positive sample number for each of ``references`` (M, S, B)."""
+        """Return the number of a positive for each reference.
+
+        Args:
+            references: Sample numbers, shape (M, S, B).
+            uniform: Numbers in [0, 1), shape (M, uniforms, S, B).
+            normal: Standard normal numbers, shape (M, normals, S, B).
+
+        Returns:
+            Sample numbers, shape (M, S, B).
+        """
         ...
 
 
 @singledispatch
 def device_pairs(kind: PositiveRule, rules: Sequence[PositiveRule], device: torch.device) -> DevicePairs:
-    """Return ``rules``, one a member and all of the kind of ``kind`` (:func:`kind_of`), on ``device``."""
+    """Return the rules of all members on a device.
+
+    Args:
+        kind: One of the rules; its type selects the implementation.
+        rules: Rule of each member, all of the same kind (:func:`kind_of`).
+        device: Device of the tables.
+
+    Raises:
+        TypeError: There is no implementation of the rule on a device.
+    """
     raise TypeError(f"no form of {type(kind).__name__} on a device")
 
 
 @singledispatch
 def kind_of(rule: PositiveRule) -> tuple[Any, ...]:
-    """Return what two rules must have in common to be drawn together."""
+    """Return the properties that rules must share to be drawn together."""
     return (type(rule),)
 
 
 @dataclass(frozen=True)
 class DeviceTimePairs:
-    """See :class:`~xcebra_nwb.xcebra.sampling.pairs.TimePairs`."""
+    """:class:`~xcebra_nwb.xcebra.sampling.pairs.TimePairs` of all members."""
 
     successor: Tables
     uniforms: int = 0
     normals: int = 0
 
     def draw(self, references: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
-        """See :class:`DevicePairs`."""
+        """Return the successor of each reference.
+
+        Args:
+            references: Sample numbers, shape (M, S, B).
+            uniform: Not used.
+            normal: Not used.
+        """
         return self.successor.at(references)
 
 
 @dataclass(frozen=True)
 class DeviceDiscretePairs:
-    """See :class:`~xcebra_nwb.xcebra.sampling.pairs.DiscretePairs`."""
+    """:class:`~xcebra_nwb.xcebra.sampling.pairs.DiscretePairs` of all members."""
 
     group: Tables
     classes: GroupTables
@@ -69,34 +94,46 @@ class DeviceDiscretePairs:
     normals: int = 0
 
     def draw(self, references: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
-        """See :class:`DevicePairs`."""
+        """Return a random sample of each reference's class.
+
+        Args:
+            references: Sample numbers, shape (M, S, B).
+            uniform: Numbers in [0, 1), shape (M, 1, S, B).
+            normal: Not used.
+        """
         return self.classes.member(self.group.at(references), uniform[:, 0])
 
 
 @dataclass(frozen=True)
 class DeviceNearPairs:
-    """See :class:`~xcebra_nwb.xcebra.sampling.pairs.NearPairs`."""
+    """:class:`~xcebra_nwb.xcebra.sampling.pairs.NearPairs` of all members."""
 
     values: Tables
     classes: Tables
-    steps: DeviceSteps
+    increments: DeviceIncrements
     search: DeviceSearch
-    places: GroupTables
+    samples: GroupTables
 
     @property
     def uniforms(self) -> int:
-        """See :class:`DevicePairs`: the last draws among the samples of a place."""
-        return self.steps.uniforms + 1
+        """The uniform numbers of one draw; the last draws among samples of one label."""
+        return self.increments.uniforms + 1
 
     @property
     def normals(self) -> int:
-        """See :class:`DevicePairs`."""
-        return self.steps.normals
+        """The standard normal numbers of one draw."""
+        return self.increments.normals
 
     def draw(self, references: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
-        """See :class:`DevicePairs`."""
-        wanted = self.steps.moved(self.values.at(references), uniform[:, :-1], normal)
-        return self.places.member(self.search.nearest(wanted, self.classes.at(references)), uniform[:, -1])
+        """Return the sample nearest to each reference's label after an increment.
+
+        Args:
+            references: Sample numbers, shape (M, S, B).
+            uniform: Numbers in [0, 1), shape (M, uniforms, S, B).
+            normal: Standard normal numbers, shape (M, normals, S, B).
+        """
+        wanted = self.increments.moved(self.values.at(references), uniform[:, :-1], normal)
+        return self.samples.member(self.search.nearest(wanted, self.classes.at(references)), uniform[:, -1])
 
 
 @device_pairs.register
@@ -107,7 +144,7 @@ def _(kind: TimePairs, rules: Sequence[TimePairs], device: torch.device) -> Devi
 @device_pairs.register
 def _(kind: DiscretePairs, rules: Sequence[DiscretePairs], device: torch.device) -> DevicePairs:
     classes = [rule.classes for rule in rules]
-    return DeviceDiscretePairs(Tables.of([one.group for one in classes], device), GroupTables.of(classes, device))
+    return DeviceDiscretePairs(Tables.of([groups.group for groups in classes], device), GroupTables.of(classes, device))
 
 
 @device_pairs.register
@@ -116,52 +153,68 @@ def _(kind: NearPairs, rules: Sequence[NearPairs], device: torch.device) -> Devi
     return DeviceNearPairs(
         Tables.of([rule.values for rule in rules], device),
         Tables.of([rule.classes for rule in rules], device),
-        device_steps(kind.steps, [rule.steps for rule in rules], kind.values.shape[1], device),
+        device_increments(kind.increments, [rule.increments for rule in rules], kind.values.shape[1], device),
         device_search(neighbours, device),
-        GroupTables.of([one.places for one in neighbours], device),
+        GroupTables.of([member.samples for member in neighbours], device),
     )
 
 
 @kind_of.register
 def _(rule: NearPairs) -> tuple[Any, ...]:
-    return NearPairs, type(rule.steps), rule.values.shape[1], rule.neighbours.circular
+    return NearPairs, type(rule.increments), rule.values.shape[1], rule.neighbours.circular
 
 
 @dataclass(frozen=True)
 class DeviceBatches:
-    """Draws the batches of members whose rules are of the same kinds."""
+    """The batches of members whose rules are of the same kinds.
+
+    Attributes:
+        bins: Bin of each sample, a table for each member.
+        references: Numbers of the samples that can be references, a table for each member.
+        rules: Rule of each objective.
+        widths: Number of latents of each block.
+        size: Samples B of a batch.
+    """
 
     bins: Tables
     references: Tables
-    rules: Sequence[DevicePairs]  # by objective
-    widths: Sequence[int]  # of the blocks
-    size: int  # B
+    rules: Sequence[DevicePairs]
+    widths: Sequence[int]
+    size: int
 
     @property
     def members(self) -> int:
-        """How many members there are."""
+        """The number of members."""
         return len(self.bins.start)
 
     def draw(self, seeds: Sequence[int], steps: int) -> tuple[Tensor, Tensor]:
-        """Return the batches of the members with ``seeds``; see :func:`draws_on`."""
+        """Return the batches of the members.
+
+        Args:
+            seeds: Seed of each member.
+            steps: Number of steps S.
+
+        Returns:
+            Bins (S, M, 2 + K, B) and random directions (S, M, B, sum of the widths), as of :func:`draws_on`.
+        """
         uniform, normal = self._numbers(seeds, steps)
-        chosen, rest = uniform[:, :2], uniform[:, 2:]
-        references = self.references.any(chosen[:, 0])
-        roles = [references, (chosen[:, 1] * self.bins.size).long()]
+        role_uniform, uniform = uniform[:, :2], uniform[:, 2:]
+        references = self.references.any(role_uniform[:, 0])
+        roles = [references, (role_uniform[:, 1] * self.bins.size).long()]
         for rule in self.rules:
-            own, rest = rest[:, : rule.uniforms], rest[:, rule.uniforms :]
-            steps_of, normal = normal[:, : rule.normals], normal[:, rule.normals :]
-            roles.append(rule.draw(references, own, steps_of))
+            rule_uniform, uniform = uniform[:, : rule.uniforms], uniform[:, rule.uniforms :]
+            rule_normal, normal = normal[:, : rule.normals], normal[:, rule.normals :]
+            roles.append(rule.draw(references, rule_uniform, rule_normal))
         bins = self.bins.at(torch.cat(roles, dim=2)).view(self.members, steps, len(roles), self.size)
         directions = random_directions(normal, self.widths)
         return bins.transpose(0, 1).contiguous(), directions.transpose(0, 1).contiguous()
 
     def _numbers(self, seeds: Sequence[int], steps: int) -> tuple[Tensor, Tensor]:
-        """Return numbers in [0, 1), (M, uniforms, S, B), and standard normal ones, (M, normals, S, B)."""
+        """Numbers in [0, 1), (M, uniforms, S, B), and standard normal numbers, (M, normals, S, B)."""
         uniforms = 2 + sum(rule.uniforms for rule in self.rules)
         normals = sum(self.widths) + sum(rule.normals for rule in self.rules)
         device, shape = self.bins.flat.device, (steps, self.size)
-        # Float32 would leave some of 2^24 samples out.
+        # Float32 would skip some of 2^24 samples.
         uniform = torch.empty(self.members, uniforms, *shape, dtype=torch.float64, device=device)
         normal = torch.empty(self.members, normals, *shape, device=device)
         generator = torch.Generator(device)
@@ -173,9 +226,14 @@ class DeviceBatches:
 
 
 def random_directions(normal: Tensor, widths: Sequence[int]) -> Tensor:
-    """Return a unit vector times the root of its width for every block, side by side: (M, S, B, widths).
+    """Return a random direction for every block, side by side.
 
-    ``normal`` (M, widths, S, B) holds standard normal numbers.
+    Args:
+        normal: Standard normal numbers, shape (M, sum of the widths, S, B).
+        widths: Number of latents of each block.
+
+    Returns:
+        Unit vectors times the root of their block's width, shape (M, S, B, sum of the widths).
     """
     parts = [
         part * (width**0.5 / torch.linalg.vector_norm(part, dim=1, keepdim=True).clamp_min(1e-12))
@@ -193,45 +251,51 @@ def draws_on(
     size: int,
     steps: int = DEVICE_STEPS_A_DRAW,
 ) -> Callable[[Sequence[int]], tuple[Tensor, Tensor]]:
-    """Return a function that draws the batches of S = ``steps`` steps on ``device``, never waiting for it.
+    """Return a function that draws batches on a device and never waits for it.
 
-    It takes one seed a member, and returns bins (S, M, 2 + K, B) of the references, the
-    negatives and each objective's positives, and random directions (S, M, B, sum of ``widths``): a unit vector times
-    the root of its width for every block.
+    The function takes one seed for each member. It returns bins (S, M, 2 + K, B) of the references, the negatives and
+    each objective's positives, and random directions (S, M, B, sum of the widths): a unit vector times the root of its
+    width for every block.
 
     Args:
-        bins: by member, (sample,) the bin of each.
-        references: by member, sample numbers that may be references.
-        rules: by member, by objective.
-        widths: of the blocks.
-        size: B.
+        device: Device that draws.
+        bins: Bin of each sample, shape (sample,), for each member.
+        references: Numbers of the samples that can be references, for each member.
+        rules: Rule of each objective, for each member.
+        widths: Number of latents of each block.
+        size: Samples B of a batch.
+        steps: Number of steps S that are drawn together.
     """
     alike: dict[tuple[Any, ...], list[int]] = {}
-    for member, own in enumerate(rules):
-        alike.setdefault(tuple(kind_of(rule) for rule in own), []).append(member)
+    for member, member_rules in enumerate(rules):
+        alike.setdefault(tuple(kind_of(rule) for rule in member_rules), []).append(member)
     parts = [
         DeviceBatches(
             Tables.of([bins[member] for member in members], device),
             Tables.of([references[member] for member in members], device),
-            [device_pairs(own[0], own, device) for own in zip(*(rules[member] for member in members), strict=True)],
+            [
+                device_pairs(objective_rules[0], objective_rules, device)
+                for objective_rules in zip(*(rules[member] for member in members), strict=True)
+            ],
             widths,
             size,
         )
         for members in alike.values()
     ]
-    place = torch.as_tensor(np.argsort(np.concatenate(list(alike.values()))), device=device)
+    permutation = torch.as_tensor(np.argsort(np.concatenate(list(alike.values()))), device=device)
 
     def draw(seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
         drawn = [
             part.draw([seeds[member] for member in members], steps)
             for part, members in zip(parts, alike.values(), strict=True)
         ]
-        bins_drawn, directions = (torch.cat(one, dim=1).index_select(1, place) for one in zip(*drawn, strict=True))
+        parts_drawn = (torch.cat(part, dim=1) for part in zip(*drawn, strict=True))
+        bins_drawn, directions = (part.index_select(1, permutation) for part in parts_drawn)
         return bins_drawn, directions
 
     return draw
 
 
 def draw_seeds(generators: Sequence[np.random.Generator]) -> Integers:
-    """Return a seed for each member's draws on a device, (M,)."""
+    """Return a seed of each member's draws on a device, shape (M,)."""
     return np.array([generator.integers(2**63) for generator in generators])

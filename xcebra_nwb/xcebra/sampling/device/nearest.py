@@ -1,4 +1,4 @@
-"""The nearest of many points: a plain search, and whether the Triton kernel serves in its place."""
+"""The nearest of many points, by plain operations; a test of the Triton kernel."""
 
 from __future__ import annotations
 
@@ -13,25 +13,32 @@ from torch import Tensor
 from xcebra_nwb.xcebra.out_of_memory import ran_out
 
 ELEMENTS = 2**24  # distances held at once
-SLOWER = "nearest places are looked for by plain operations, slower"
+SLOWER = "the search takes plain operations, slower"
 Search = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]  # see nearest_kernel.nearest_fused
 logger = logging.getLogger("xcebra_nwb")
 
 
 def nearest_in_chunks(points: Tensor, targets: Tensor, first: Tensor, last: Tensor, elements: int = ELEMENTS) -> Tensor:
-    """Return for every target the number of the nearest of ``points`` between ``first`` and ``last``, (target,).
+    """Return the nearest point of every target, by plain operations.
 
-    Squares of differences are summed, not products, which lose the digits that tell near places apart.
+    Squares of differences are summed. A sum of products would lose the digits that tell near points apart.
 
     Args:
-        points: (axis, P).
-        targets: (axis, target).
-        first: (target,) the first point that counts.
-        last: (target,) the one after the last that counts.
-        elements: distances held at once.
+        points: Points, shape (axis, P).
+        targets: Targets, shape (axis, target).
+        first: First point that counts for each target, shape (target,).
+        last: The point after the last that counts, shape (target,).
+        elements: Number of distances held at once.
+
+    Returns:
+        Point numbers, shape (target,); the first of equally near points.
+
+    >>> points, targets = torch.tensor([[0.0, 1.0, 4.0]]), torch.tensor([[0.9, 0.9]])
+    >>> nearest_in_chunks(points, targets, torch.tensor([0, 2]), torch.tensor([3, 3])).tolist()
+    [1, 2]
     """
     best = torch.full_like(targets[0], torch.inf)
-    found = first
+    nearest = first
     width = max(1, elements // targets.shape[1])
     for start in range(0, points.shape[1], width):
         chunk = points[:, start : start + width]
@@ -43,13 +50,18 @@ def nearest_in_chunks(points: Tensor, targets: Tensor, first: Tensor, last: Tens
         square.masked_fill_((number < first[:, None]) | (number >= last[:, None]), torch.inf)
         least, where = square.min(dim=1)
         nearer = least < best
-        best, found = torch.where(nearer, least, best), torch.where(nearer, where + start, found)
-    return found
+        best, nearest = torch.where(nearer, least, best), torch.where(nearer, where + start, nearest)
+    return nearest
 
 
 @cache
 def kernel_serves(axes: int, device: torch.device) -> bool:
-    """Return whether :mod:`.nearest_kernel` can be used on ``device`` for so many ``axes``; the log says why not."""
+    """Return whether the Triton kernel can be used; the log says why not.
+
+    Args:
+        axes: Number of axes of the points.
+        device: Device that searches.
+    """
     if device.type != "cuda" or importlib.util.find_spec("triton") is None:
         return False
     from xcebra_nwb.xcebra.sampling.device.nearest_kernel import nearest_fused
@@ -58,32 +70,46 @@ def kernel_serves(axes: int, device: torch.device) -> bool:
 
 
 def proves_itself(search: Search, axes: int, device: torch.device) -> bool:
-    """Return whether ``search`` works and finds what :func:`nearest_in_chunks` finds; if not, the log says so."""
+    """Return whether a search gives the results of :func:`nearest_in_chunks`.
+
+    If not, the log says so.
+
+    Args:
+        search: Search to test, with the arguments of :func:`.nearest_kernel.nearest_fused`.
+        axes: Number of axes of the points.
+        device: Device that searches.
+    """
     points, targets, first, last, after = (tensor.to(device) for tensor in _trial(axes))
     try:
-        found = search(points, targets, first, last, after)
-    except Exception as error:  # of the compiler's many kinds
+        nearest = search(points, targets, first, last, after)
+    except Exception as error:  # the compiler raises many kinds
         if ran_out(error):
             raise
-        logger.warning("the kernel for nearest places cannot be used (%s): %s", error, SLOWER)
+        logger.warning("the kernel for nearest labels cannot be used (%s): %s", error, SLOWER)
         return False
-    if torch.equal(found, nearest_in_chunks(points, targets, first, last)):
+    if torch.equal(nearest, nearest_in_chunks(points, targets, first, last)):
         return True
-    logger.warning("the kernel for nearest places finds others: %s", SLOWER)
+    logger.warning("the kernel for nearest labels finds other labels: %s", SLOWER)
     return False
 
 
 def _trial(axes: int) -> tuple[Tensor, ...]:
-    """What a search takes: 600 points of one class and 300 of another, a target in eight of the other.
+    """The arguments of a test search: 600 points of one class and 300 of another, one target in eight of the other.
 
-    Coordinates are whole numbers, whose distances are exact: the same points must be found, not only such as are as
-    near.
+    Coordinates are whole numbers, whose distances are exact. So the same points must be returned, not only points that
+    are as near.
     """
     generator = torch.Generator().manual_seed(0)
     classes = torch.randint(-20, 21, (axes, 900), generator=generator).float().split([600, 300], dim=1)
-    one, other = (points[:, points[0].argsort()] for points in classes)
+    first_class, other_class = (points[:, points[0].argsort()] for points in classes)
     targets = torch.randint(-25, 26, (axes, 200), generator=generator).float()
     of_other = torch.arange(200) % 8 == 0
-    below, below_of_other = ((points[0] < targets[0, :, None]).sum(dim=1) for points in (one, other))
+    below, below_of_other = ((points[0] < targets[0, :, None]).sum(dim=1) for points in (first_class, other_class))
     first, last = torch.where(of_other, 600, 0), torch.where(of_other, 900, 600)
-    return torch.cat([one, other], dim=1), targets, first, last, torch.where(of_other, 600 + below_of_other, below)
+    return (
+        torch.cat([first_class, other_class], dim=1),
+        targets,
+        first,
+        last,
+        torch.where(of_other, 600 + below_of_other, below),
+    )

@@ -1,11 +1,11 @@
-"""The nearest of many points by one Triton kernel: distances stay in registers, and far points are not looked at.
+"""The nearest of many points by one Triton kernel.
 
-Points are in order along the first axis, and targets are taken in that order too: a program looks at the points from
-the lowest of its few targets upwards, and then downwards, until none can be nearer along the first axis alone. Of
-100,000 points on a plane that leaves some 900.
+Distances stay in registers, and far points are skipped. Points are in order along the first axis, and targets are taken
+in that order too. A program compares the points from the lowest of its few targets upwards, and then downwards, until
+none can be nearer along the first axis alone. Of 100,000 points on a plane that leaves some 900.
 """
 
-# Triton's compiler takes no annotations of parameters but its own.
+# Triton's compiler accepts only its own annotations of parameters.
 # mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 
 # A program is one warp: 32 distances a thread fit its registers, and to compare them takes no shared memory.
 TARGETS, POINTS, WARPS = 8, 128, 1
-LAST_PLACE = tl.constexpr(2**31 - 1)
+LAST_POINT = tl.constexpr(2**31 - 1)
 
 
 @triton.jit
@@ -26,23 +26,23 @@ def _look(
     low,
     high,
     points,
-    places,
+    total,
     targets,
     count,
-    asked,
+    target,
     AXES: tl.constexpr,
     TARGETS: tl.constexpr,
     POINTS: tl.constexpr,
 ):
-    """Return the places from ``start`` on, and their squared distances (target, place); infinite beyond the borders."""
-    place = start + tl.arange(0, POINTS)
+    """The numbers of the points from ``start`` on, and their squared distances; infinite beyond the borders."""
+    number = start + tl.arange(0, POINTS)
     square = tl.zeros((TARGETS, POINTS), tl.float32)
     for axis in tl.static_range(AXES):
-        wanted = tl.load(targets + axis * count + asked)
-        point = tl.load(points + axis * places + place, mask=(place >= low) & (place < high), other=float("inf"))
+        wanted = tl.load(targets + axis * count + target)
+        point = tl.load(points + axis * total + number, mask=(number >= low) & (number < high), other=float("inf"))
         apart = wanted[:, None] - point[None, :]
         square += apart * apart
-    return place[None, :], square
+    return number[None, :], square
 
 
 @triton.jit
@@ -53,70 +53,76 @@ def _nearest(
     lasts,
     afters,
     order,
-    found,
+    result,
     count,
-    places,
+    total,
     AXES: tl.constexpr,
     TARGETS: tl.constexpr,
     POINTS: tl.constexpr,
 ):
     turn = tl.program_id(0) * TARGETS + tl.arange(0, TARGETS)
-    asked = tl.load(order + tl.minimum(turn, count - 1))  # those beyond the last ask for the last again
-    first = tl.load(firsts + asked).to(tl.int32)
-    last = tl.load(lasts + asked).to(tl.int32)
-    after = tl.load(afters + asked).to(tl.int32)
-    along = tl.load(targets + asked)
+    target = tl.load(order + tl.minimum(turn, count - 1))  # programs beyond the last target repeat it
+    first = tl.load(firsts + target).to(tl.int32)
+    last = tl.load(lasts + target).to(tl.int32)
+    after = tl.load(afters + target).to(tl.int32)
+    along = tl.load(targets + target)
     low = tl.min(first)
-    while low < LAST_PLACE:  # class after class, or member after member; nearly all programs have one
-        own = first == low
-        high = tl.max(tl.where(own, last, low))
-        begin = tl.min(tl.where(own, after, high))
+    while low < LAST_POINT:  # class after class, or member after member; nearly all programs have one
+        of_class = first == low
+        high = tl.max(tl.where(of_class, last, low))
+        begin = tl.min(tl.where(of_class, after, high))
         least = tl.full((TARGETS, POINTS), float("inf"), tl.float32)
         nearest = tl.zeros((TARGETS, POINTS), tl.int32)
 
         above = begin
         going = above < high
         while going:
-            place, square = _look(above, low, high, points, places, targets, count, asked, AXES, TARGETS, POINTS)
+            number, square = _look(above, low, high, points, total, targets, count, target, AXES, TARGETS, POINTS)
             nearer = square < least
-            least, nearest = tl.where(nearer, square, least), tl.where(nearer, place, nearest)
+            least, nearest = tl.where(nearer, square, least), tl.where(nearer, number, nearest)
             above += POINTS
-            # Where the next point is still below a target, what was seen for it is farther below.
+            # Where the next point is still below a target, the points so far are farther below it.
             apart = tl.load(points + tl.minimum(above, high - 1)) - along
-            there_may_be = own & (apart * apart <= tl.min(least, axis=1))
+            there_may_be = of_class & (apart * apart <= tl.min(least, axis=1))
             going = (above < high) & (tl.max(there_may_be.to(tl.int32)) > 0)
 
         below = begin
         going = below > low
         while going:
             below -= POINTS
-            place, square = _look(below, low, high, points, places, targets, count, asked, AXES, TARGETS, POINTS)
-            nearer = square <= least  # of the equally near the first
-            least, nearest = tl.where(nearer, square, least), tl.where(nearer, place, nearest)
+            number, square = _look(below, low, high, points, total, targets, count, target, AXES, TARGETS, POINTS)
+            nearer = square <= least  # the first of equally near points
+            least, nearest = tl.where(nearer, square, least), tl.where(nearer, number, nearest)
             apart = tl.load(points + tl.maximum(below - 1, low)) - along
-            there_may_be = own & (apart * apart <= tl.min(least, axis=1))
+            there_may_be = of_class & (apart * apart <= tl.min(least, axis=1))
             going = (below > low) & (tl.max(there_may_be.to(tl.int32)) > 0)
 
         best = tl.min(least, axis=1)
-        first_of_best = tl.min(tl.where(least == best[:, None], nearest, LAST_PLACE), axis=1)
-        tl.store(found + asked, first_of_best.to(tl.int64), mask=own & (turn < count))
-        low = tl.min(tl.where(first > low, first, LAST_PLACE))
+        first_of_best = tl.min(tl.where(least == best[:, None], nearest, LAST_POINT), axis=1)
+        tl.store(result + target, first_of_best.to(tl.int64), mask=of_class & (turn < count))
+        low = tl.min(tl.where(first > low, first, LAST_POINT))
 
 
 def nearest_fused(points: Tensor, targets: Tensor, first: Tensor, last: Tensor, after: Tensor) -> Tensor:
-    """Return what :func:`~xcebra_nwb.xcebra.sampling.device.nearest.nearest_in_chunks` returns, at once.
+    """Return the nearest point of every target, by one kernel.
+
+    The results are those of :func:`xcebra_nwb.xcebra.sampling.device.nearest.nearest_in_chunks`.
 
     Args:
-        points: (axis, P), P less than 2^31, contiguous, in order along the first axis from each ``first`` to ``last``.
-        targets: (axis, target), contiguous.
-        first: (target,), see there.
-        last: (target,), see there.
-        after: (target,) the first point between those that is not below the target along the first axis, or ``last``.
+        points: Points (axis, P), P less than 2^31, contiguous, in order along the first axis from each ``first`` to
+            ``last``.
+        targets: Targets, shape (axis, target), contiguous.
+        first: First point that counts for each target, shape (target,).
+        last: The point after the last that counts, shape (target,).
+        after: First of these points that is not below the target along the first axis, or ``last``, shape (target,).
+
+    Returns:
+        Point numbers, shape (target,).
     """
     axes, count = targets.shape
-    found, order = torch.empty_like(first), after.argsort()
+    result, order = torch.empty_like(first), after.argsort()
     programs = (triton.cdiv(count, TARGETS),)
-    with torch.cuda.device_of(points):  # of several cards the one that holds the points
+    with torch.cuda.device_of(points):  # the GPU that holds the points
         _nearest[programs](
             points,
             targets,
@@ -124,7 +130,7 @@ def nearest_fused(points: Tensor, targets: Tensor, first: Tensor, last: Tensor, 
             last,
             after,
             order,
-            found,
+            result,
             count,
             points.shape[1],
             AXES=axes,
@@ -132,4 +138,4 @@ def nearest_fused(points: Tensor, targets: Tensor, first: Tensor, last: Tensor, 
             POINTS=POINTS,
             num_warps=WARPS,
         )
-    return found
+    return result

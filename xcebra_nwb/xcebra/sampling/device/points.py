@@ -1,6 +1,6 @@
-"""The places of :mod:`.neighbours` on a device, those of all members together, and their order along an axis.
+"""The label points of all members on a device, and their order along an axis.
 
-Shapes: M members, S steps, B samples of a batch, P places of all members.
+Shapes: M members, S steps, B samples of a batch, P label points of all members.
 """
 
 from __future__ import annotations
@@ -19,27 +19,38 @@ from xcebra_nwb.xcebra.sampling.neighbours import Neighbours
 
 
 @dataclass(frozen=True)
-class Places:
-    """The distinct labels of all members, by member and class; members with the same neighbours share them."""
+class LabelPoints:
+    """The label points of all members, by member and class.
 
-    labels: Floats  # (P, axis), those of a class in order of their axes
-    sizes: Integers  # (class of all members,) how many of them each has
-    first: Tables  # by class, which of all places is the class's first
-    last: Tables  # by class, the one after its last
-    start: Tensor  # (M, 1, 1) the member's first place
-    spans: list[tuple[int, int]]  # by member, its first place and the one after its last
+    Members with the same neighbours share their points.
+
+    Attributes:
+        labels: Labels (P, axis), each class in order of its axes.
+        sizes: Number of points of each class of all members.
+        first: First point of each class, a table for each member.
+        last: The point after the last of each class, a table for each member.
+        start: First point of each member, shape (M, 1, 1).
+        spans: First point of each member, and the point after its last.
+    """
+
+    labels: Floats
+    sizes: Integers
+    first: Tables
+    last: Tables
+    start: Tensor
+    spans: list[tuple[int, int]]
 
     @classmethod
-    def of(cls, neighbours: Sequence[Neighbours], device: torch.device) -> Places:
-        """Return the places of ``neighbours``, one a member."""
-        own, owner = distinct(neighbours)
-        ends = np.cumsum([len(one.labels) for one in own])
-        starts = ends - [len(one.labels) for one in own]
-        first = [one.first + start for one, start in zip(own, starts, strict=True)]
-        last = [begins + one.sizes for one, begins in zip(own, first, strict=True)]
+    def of(cls, neighbours: Sequence[Neighbours], device: torch.device) -> LabelPoints:
+        """Return the label points of the ``neighbours`` of each member."""
+        shared, owner = distinct(neighbours)
+        ends = np.cumsum([len(member.labels) for member in shared])
+        starts = ends - [len(member.labels) for member in shared]
+        first = [member.first + start for member, start in zip(shared, starts, strict=True)]
+        last = [begins + member.sizes for member, begins in zip(shared, first, strict=True)]
         return cls(
-            np.concatenate([one.labels for one in own]),
-            np.concatenate([one.sizes for one in own]),
+            np.concatenate([member.labels for member in shared]),
+            np.concatenate([member.sizes for member in shared]),
             Tables.of([first[number] for number in owner], device),
             Tables.of([last[number] for number in owner], device),
             by_member(starts[owner], device),
@@ -49,30 +60,38 @@ class Places:
 
 @dataclass(frozen=True)
 class Order:
-    """The places of every class in order along one axis.
+    """The order of the label points of every class along one axis.
 
-    All members and classes are searched at once: a target's rank among the values of all comes first, and then the
-    whole number made of the class's group and the rank is looked for among the places' own.
+    All members and classes are searched at once. The rank of a target among all values comes first. Then a number made
+    of the class's group and the rank is searched among the keys of the points.
+
+    Attributes:
+        ranked: Distinct values of all members, in order.
+        key: Group of each point times the number of ranks, plus the rank of its value, in order, shape (P,).
+        group: Group of each member's first class, shape (M, 1, 1).
     """
 
-    ranked: Tensor  # (distinct value of all members,) in order
-    key: Tensor  # (P,) group of the place times the number of ranks, plus the rank of its value; in order
-    group: Tensor  # (M, 1, 1) the group of the member's first class
+    ranked: Tensor
+    key: Tensor
+    group: Tensor
 
     @classmethod
-    def of(cls, places: Places, values: NDArray) -> Order:
-        """Return the order of ``places`` by ``values`` (P,), which ascend within every class."""
+    def of(cls, points: LabelPoints, values: NDArray) -> Order:
+        """Return the order of ``points`` by ``values`` (P,) that ascend in each class."""
         ranked, rank = np.unique(values, return_inverse=True)
-        key = np.repeat(np.arange(len(places.sizes)), places.sizes) * (len(ranked) + 1) + rank.reshape(-1)
-        device = places.start.device
-        return cls(torch.as_tensor(ranked, device=device), torch.as_tensor(key, device=device), places.first.start)
+        key = np.repeat(np.arange(len(points.sizes)), points.sizes) * (len(ranked) + 1) + rank.reshape(-1)
+        device = points.start.device
+        return cls(torch.as_tensor(ranked, device=device), torch.as_tensor(key, device=device), points.first.start)
 
     def after(self, targets: Tensor, classes: Tensor) -> Tensor:
-        """Return the first place of each target's class that is not below it, or the one after the class's last.
+        """Return the first point of each target's class that is not below the target.
 
         Args:
-            targets: (M, S, B), contiguous, of the values' type.
-            classes: (M, S, B).
+            targets: Targets, shape (M, S, B), contiguous, of the type of the values.
+            classes: Class of each target, shape (M, S, B).
+
+        Returns:
+            Point numbers (M, S, B); the point after the class's last if all are below the target.
         """
         wanted = (self.group + classes) * (len(self.ranked) + 1) + torch.searchsorted(self.ranked, targets)
         return torch.searchsorted(self.key, wanted)

@@ -1,4 +1,4 @@
-"""Tables of all members side by side on a device, so that one operation reads them for every member.
+"""Tables of all members side by side on a device, read by one operation.
 
 Shapes: M members, S steps, B samples of a batch.
 """
@@ -20,36 +20,52 @@ Thing = TypeVar("Thing")
 
 
 def distinct(things: Sequence[Thing]) -> tuple[list[Thing], list[int]]:
-    """Return ``things`` without those that are the same object again, and which of them each was."""
-    own = {id(thing): thing for thing in things}
-    number = {key: position for position, key in enumerate(own)}
-    return list(own.values()), [number[id(thing)] for thing in things]
+    """Return the distinct objects among ``things``, and which of them each is.
+
+    >>> shared = [1, 2]
+    >>> distinct([shared, [3], shared])
+    ([[1, 2], [3]], [0, 1, 0])
+    """
+    by_identity = {id(thing): thing for thing in things}
+    number = {key: position for position, key in enumerate(by_identity)}
+    return list(by_identity.values()), [number[id(thing)] for thing in things]
 
 
 def by_member(numbers: Sequence[float] | NDArray, device: torch.device) -> Tensor:
-    """Return one number a member, (M, 1, 1)."""
+    """Return one number for each member, shape (M, 1, 1)."""
     return torch.as_tensor(np.asarray(numbers), device=device).view(-1, 1, 1)
 
 
 @dataclass(frozen=True)
 class Tables:
-    """A table a member, one after the other; members that have the same array share it."""
+    """A table of each member, one after the other; one array is stored once.
 
-    flat: Tensor  # (entry of all tables, ...)
-    start: Tensor  # (M, 1, 1) the first entry of each member's
-    size: Tensor  # (M, 1, 1) how many entries it has
+    Attributes:
+        flat: Entries of all tables, shape (entry, ...).
+        start: First entry of each member's table, shape (M, 1, 1).
+        size: Number of entries of each member's table, shape (M, 1, 1).
+    """
+
+    flat: Tensor
+    start: Tensor
+    size: Tensor
 
     @classmethod
     def of(cls, tables: Sequence[NDArray], device: torch.device) -> Tables:
-        """Return ``tables``, one a member, on ``device``."""
-        own, owner = distinct(tables)
-        sizes = np.array([len(table) for table in own])
+        """Return the table of each member on a device.
+
+        >>> table = Tables.of([np.array([5, 6]), np.array([7])], torch.device("cpu"))
+        >>> table.at(torch.tensor([[[1]], [[0]]])).flatten().tolist()
+        [6, 7]
+        """
+        shared, owner = distinct(tables)
+        sizes = np.array([len(table) for table in shared])
         starts = np.cumsum(sizes) - sizes
-        flat = torch.as_tensor(np.concatenate(own), device=device)
+        flat = torch.as_tensor(np.concatenate(shared), device=device)
         return cls(flat, by_member(starts[owner], device), by_member(sizes[owner], device))
 
     def at(self, index: Tensor) -> Tensor:
-        """Return the entries ``index`` (M, S, B) of the members' own tables, (M, S, B, ...)."""
+        """Return the entries ``index`` (M, S, B) of each member's table."""
         return self.flat[self.start + index]
 
     def any(self, uniform: Tensor) -> Tensor:
@@ -59,7 +75,7 @@ class Tables:
 
 @dataclass(frozen=True)
 class GroupTables:
-    """The members' :class:`~xcebra_nwb.xcebra.sampling.groups.Groups`."""
+    """The :class:`~xcebra_nwb.xcebra.sampling.groups.Groups` of all members."""
 
     order: Tables
     start: Tables
@@ -67,10 +83,10 @@ class GroupTables:
 
     @classmethod
     def of(cls, groups: Sequence[Groups], device: torch.device) -> GroupTables:
-        """Return ``groups``, one a member, on ``device``."""
-        orders, starts, sizes = zip(*((one.order, one.start, one.size) for one in groups), strict=True)
+        """Return the groups of each member on a device."""
+        orders, starts, sizes = zip(*((member.order, member.start, member.size) for member in groups), strict=True)
         return cls(Tables.of(orders, device), Tables.of(starts, device), Tables.of(sizes, device))
 
     def member(self, group: Tensor, uniform: Tensor) -> Tensor:
-        """Return a random sample of each of ``group`` (M, S, B) by numbers ``uniform`` in [0, 1)."""
+        """Return a random sample of each of ``group`` (M, S, B) by ``uniform`` in [0, 1)."""
         return self.order.at(self.start.at(group) + (uniform * self.size.at(group)).long())

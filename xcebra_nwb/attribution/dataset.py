@@ -1,0 +1,125 @@
+"""The dataset of attribution.nc: maps, their spread over seeds, and their tests against the nulls."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcebra_nwb.attribution.comparison import map_agreement, partner
+from xcebra_nwb.attribution.moderated_variance import half_interval
+from xcebra_nwb.attribution.null_test import LEAST_NULLS, TOO_FEW, log_share, score_maps
+from xcebra_nwb.core import members
+from xcebra_nwb.core.config.schema import Config
+from xcebra_nwb.core.provenance import software
+from xcebra_nwb.core.session import UNIT_COORDINATES
+from xcebra_nwb.xcebra.maps.baselines import METHODS as BASELINES
+from xcebra_nwb.xcebra.maps.maps import Maps
+from xcebra_nwb.xcebra.maps.maps import sampled as sampled_bins
+from xcebra_nwb.xcebra.sampling.samples import Block
+
+
+def attribution_dataset(
+    session: xr.Dataset,
+    training: xr.Dataset,
+    blocks: list[Block],
+    maps: Maps,
+    bins: NDArray[np.int64],
+    config: Config,
+) -> xr.Dataset:
+    """Return the dataset of attribution.nc (docs/reference/results.md), with its tests against the nulls.
+
+    Args:
+        session: the session dataset.
+        training: training.nc of the session.
+        blocks: the block of latents of each label.
+        maps: the maps of all members.
+        bins: time bins at which they were computed, shape (bin,).
+        config: which methods were computed, and how.
+    """
+    methods = list(config.attribution.methods)
+    seed = np.array(members.seeds(training))
+    label_maps = np.stack([maps.label[method] for method in methods], axis=1)  # (member, method, label, unit)
+    latent_maps = np.stack([maps.latent[method] for method in methods], axis=1)
+    null = _null_maps(label_maps[:, 0], [members.nulls(training, block.name) for block in blocks])
+    tested = score_maps(label_maps[seed, 0], null)
+    several = len(seed) > 1
+    width = _relative_width(label_maps[seed])
+    deviation = label_maps[seed].std(axis=0, ddof=1) if several else np.full(label_maps.shape[1:], np.nan)
+    dataset = xr.Dataset(
+        {
+            "attribution": (("method", "label", "unit"), label_maps[seed].mean(axis=0)),
+            "attribution_sd": (("method", "label", "unit"), deviation),
+            "attribution_low": (("method", "label", "unit"), label_maps[seed].mean(axis=0) / width),
+            "attribution_high": (("method", "label", "unit"), label_maps[seed].mean(axis=0) * width),
+            "attribution_seeds": (("seed", "method", "label", "unit"), label_maps[seed]),
+            "latent_map": (("seed", "method", "latent", "unit"), latent_maps[seed]),
+            "z": (("label", "unit"), tested.z),
+            "z_low": (("label", "unit"), tested.z_low),
+            "z_high": (("label", "unit"), tested.z_high),
+            "p_value": (("label", "unit"), tested.p_value),
+            "q_value": (("label", "unit"), tested.q_value),
+            "effective_rank": (("seed", "label"), maps.effective_rank[seed]),
+            "condition": ("seed", maps.condition[seed]),
+            "usable": ("seed", maps.usable[seed]),
+            "agreement": ("label", _agreement(label_maps[seed].mean(axis=0), methods)),
+            "first_latent": ("label", [block.first for block in blocks]),
+            "last_latent": ("label", [block.last for block in blocks]),
+        },
+        coords={
+            "method": methods,
+            "label": [block.name for block in blocks],
+            "latent": np.arange(latent_maps.shape[2]),
+            "seed": training["number"].values[seed],
+            # Named like its own dimension, so xarray keeps it among the coordinates.
+            "null": (("null", "label", "unit"), null),
+            **{name: session[name] for name in UNIT_COORDINATES},
+        },
+        attrs={
+            "session": session.attrs["session"],
+            "tested_method": methods[0],
+            "config": json.dumps(config.model_dump(mode="json", include={"attribution", "training", "random_seed"})),
+            "software": json.dumps(software()),
+        },
+    )
+    dataset.attrs |= _reasons(len(null), several)
+    if maps.deviance_explained is not None:
+        dataset["generator_deviance_explained"] = (("seed", "unit"), maps.deviance_explained[seed])
+    if set(methods) & set(BASELINES):
+        dataset["sampled_time"] = ("sample", session["time"].values[sampled_bins(bins, config.attribution.samples)])
+    if config.attribution.time_resolved:
+        dataset = dataset.assign_coords(time=session["time"].values[bins])
+    return dataset
+
+
+def _relative_width(maps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The factor by which the 95 % interval over seeds of ``maps`` (seed, method, label, unit) exceeds their mean."""
+    shares = log_share(maps)
+    widths = [[half_interval(shares[:, m, k]) for k in range(maps.shape[2])] for m in range(maps.shape[1])]
+    return np.exp(np.array(widths))
+
+
+def _reasons(nulls: int, several: bool) -> dict[str, str]:
+    """The reasons for variables that are NaN, as attributes."""
+    untested = {} if nulls >= LEAST_NULLS else dict.fromkeys(("z", "z_low", "z_high", "p_value", "q_value"), TOO_FEW)
+    spread = ("attribution_sd", "attribution_low", "attribution_high", "z_low", "z_high")
+    single = {} if several else dict.fromkeys(spread, "a single seed has no spread")
+    return {f"{name}_reason": reason for name, reason in (single | untested).items()}
+
+
+def _null_maps(maps: NDArray[np.float64], nulls: list[list[int]]) -> NDArray[np.float64]:
+    """The null maps of each label (null, label, unit) of ``maps`` (member, label, unit); NaN where it has fewer."""
+    padded = np.full((max(map(len, nulls)), *maps.shape[1:]), np.nan)
+    for label, own in enumerate(nulls):
+        padded[: len(own), label] = maps[own, label]
+    return padded
+
+
+def _agreement(maps: NDArray[np.float64], methods: list) -> NDArray[np.float64]:
+    """Spearman's correlation (label,) over units of the tested map with that of its partner method."""
+    other = partner(methods)
+    if other is None:
+        return np.full(maps.shape[1], np.nan)
+    return np.array([map_agreement(pair) for pair in maps[[0, other]].swapaxes(0, 1)])
