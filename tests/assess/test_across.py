@@ -1,4 +1,4 @@
-"""Decoding across sessions: high in one space, not where each session has latents of its own."""
+"""Decoding across sessions: high in a shared latent space, not where each session has its own."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def files(directory: Path) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
 
 @pytest.fixture
 def two(tmp_path: Path) -> list[Path]:
-    """Two sessions with the same labels in one space."""
+    """Two sessions with the same labels in a shared latent space."""
     directories, common = [tmp_path / name for name in ("a", "b")], make_session(np.random.default_rng(0))
     quick = np.where(common["valid"], np.arange(common.sizes["time"]) // 20 % 2, -1)  # both classes are held out
     common = common.assign(choice=common["choice"].copy(data=quick))

@@ -22,7 +22,9 @@ def write_log(results: Path, who: str, command: str, text: str, time: int = 1) -
 
 def test_the_log_of_a_job_for_all_sessions_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     monitor = RunMonitor(tmp_path, ["a", "b"])
-    write_log(tmp_path, ALL_SESSIONS, "train", "2 sessions in one space\ntraining: 5 of 9 steps, 4.0/s, 1 s left\n")
+    write_log(
+        tmp_path, ALL_SESSIONS, "train", "2 sessions in one latent space\ntraining: 5 of 9 steps, 4.0/s, 1 s left\n"
+    )
     for session in ("a", "b"):
         write_log(tmp_path, session, "extract", "12 units\n")
         for command in ("extract", "train"):
@@ -30,7 +32,7 @@ def test_the_log_of_a_job_for_all_sessions_is_said_once(tmp_path: Path, caplog: 
     with caplog.at_level(logging.INFO, logger="xcebra_nwb"):
         monitor.poll()
         monitor.poll()
-    said = ["a: extract: 12 units", "b: extract: 12 units", "together: train: 2 sessions in one space"]
+    said = ["a: extract: 12 units", "b: extract: 12 units", "together: train: 2 sessions in one latent space"]
     assert caplog.messages == said
 
 

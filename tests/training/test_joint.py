@@ -1,4 +1,4 @@
-"""Sessions in one space, from session.nc on: what they must have in common, what is written, who may be aligned."""
+"""Joint training from session.nc on: what sessions must have in common, what is written, who may be aligned."""
 
 import json
 from collections.abc import Callable

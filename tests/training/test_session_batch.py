@@ -1,4 +1,4 @@
-"""Sessions side by side: members of several sessions in one ensemble come out as if each session had been alone."""
+"""Sessions trained in one process: each comes out as if it had been trained alone."""
 
 import math
 import resource

@@ -194,7 +194,7 @@ def test_sessions_are_trained_together_in_one_job_and_a_refused_one_is_skipped(p
     done = snakemake(*start(project), *[f"results/{name}/receipts/assess.json" for name in (first, refused, second)])
     assert done.returncode == 0, done.stderr
     log = (results / "logs" / "together" / "train.log").read_text()
-    assert log.count("2 sessions in one space") == 1
+    assert log.count("2 sessions in one latent space") == 1
     receipt = json.loads((results / refused / "receipts" / "train.json").read_text())
     assert receipt["state"] == "refused"
     assert "no behaviour" in receipt["reason"]

@@ -1,4 +1,4 @@
-"""Sessions trained together: one space of latents for different units, and a session that is aligned later."""
+"""Joint training: a shared latent space for different units, and a session that is aligned later."""
 
 from collections.abc import Sequence
 

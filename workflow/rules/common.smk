@@ -1,11 +1,11 @@
-# What they all share.
+# Functions that all rules share.
 
 
 def section(*names):
-    """A part of the config: what makes a job run again when it changes."""
-    found = CONFIG.model_dump(mode="json", include=set(names))
-    found.get("training", {}).pop("sessions_at_once", None)
-    return found
+    """The sections of the config that a job reads; the job runs again when they change."""
+    sections = CONFIG.model_dump(mode="json", include=set(names))
+    sections.get("training", {}).pop("sessions_at_once", None)
+    return sections
 
 
 def row_of(wildcards):
@@ -15,7 +15,7 @@ def row_of(wildcards):
 
 
 def source(wildcards):
-    """The session's file if it is there or can be made; a missing one is the command's business, in one line."""
+    """The session's file if it exists or can be made; the command reports a missing one in one line."""
     row = row_of(wildcards)
     if row.asset_id:
         return [str(receipt("fetch")).format(session=row.session)]
@@ -24,7 +24,7 @@ def source(wildcards):
 
 
 def source_path(wildcards):
-    """The session's file, or what says which asset of an archive it is."""
+    """The session's file, or the source.json that names its asset."""
     row = row_of(wildcards)
     return str(RESULTS / row.session / "source.json") if row.asset_id else row.source
 
@@ -46,8 +46,8 @@ def benchmark_of(command):
     return RESULTS / "benchmarks" / "{session}" / f"{command}.tsv"
 
 
-def held_memory(session):
-    """MB: a few copies of what the session holds."""
+def data_memory(session):
+    """MB: a few copies of the session's data."""
     row = TABLE[session]
     path = Path(row.source)
     size = (
@@ -58,59 +58,65 @@ def held_memory(session):
 
 
 def session_memory(wildcards, attempt):
-    """MB: the package itself and the session, guessed from its file; more at every attempt."""
-    return (2000 + held_memory(wildcards.session)) * attempt
+    """MB: the program and the session, estimated from the size of its file; more at every attempt."""
+    return (2000 + data_memory(wildcards.session)) * attempt
 
 
 def results_memory(wildcards, attempt):
-    """MB: the package itself, and the recording and all latents, by their sizes; more at every attempt."""
+    """MB: the program, the recording and all latents, by their sizes; more at every attempt."""
     measured = sizes.load(RESULTS / wildcards.session)
     if measured is None:
         return session_memory(wildcards, attempt)
-    return int(sizes.PROGRAM_MEGABYTES + sizes.session_megabytes(measured, CONFIG)) * attempt
+    return (
+        int(sizes.PROGRAM_MEGABYTES + sizes.session_megabytes(measured, CONFIG))
+        * attempt
+    )
 
 
 def training_memory(wildcards, attempt):
-    """MB: what the results take, and a step of training."""
+    """MB: the results, and a step of training."""
     measured = sizes.load(RESULTS / wildcards.session)
     step = 0 if measured is None else int(sizes.step_megabytes(measured, CONFIG))
     return results_memory(wildcards, attempt) + step * attempt
 
 
 def batch_memory(batch):
-    """MB: the package itself, the sessions, and what a step of training holds of each; more at every attempt."""
+    """MB: the program, the sessions, and a training step of each; more at every attempt."""
 
-    def asked(wildcards, attempt):
+    def memory(wildcards, attempt):
         return (2000 + sum(batch_part(session) for session in batch)) * attempt
 
-    return asked
+    return memory
 
 
 def batch_part(session):
-    """MB: what one session takes of a training with others."""
+    """MB: the part of one session in the training of a batch."""
     measured = sizes.load(RESULTS / session)
     if measured is None:
-        return 500 + held_memory(session)
-    return int(sizes.session_megabytes(measured, CONFIG) + sizes.step_megabytes(measured, CONFIG))
+        return 500 + data_memory(session)
+    return int(
+        sizes.session_megabytes(measured, CONFIG)
+        + sizes.step_megabytes(measured, CONFIG)
+    )
 
 
 def batch_runtime(batch):
-    """Minutes: as many as the sessions take one after the other; more at every attempt."""
+    """Minutes: the time of the sessions one after the other; more at every attempt."""
     return lambda wildcards, attempt: 240 * len(batch) * attempt
 
 
 def batch_name(batch):
-    """Of the log of a job that trains several sessions."""
+    """The name of a batch in the path of its log."""
     return ALL_SESSIONS if CONFIG.training.together else batches.log_name(batch)
 
 
 def receipt_folders(wildcards, output):
     """The results folders of the sessions whose receipts are written."""
-    return [Path(one).parents[1] for one in output]
+    return [Path(path).parents[1] for path in output]
 
 
 def threads_of_each(jobs):
-    """Cores are shared by the jobs that can run side by side."""
+    """The cores for each of ``jobs`` jobs that can run at the same time."""
     return max(1, (workflow.cores or 1) // max(1, jobs))
 
 

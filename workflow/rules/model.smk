@@ -34,7 +34,7 @@ rule train:
         TRAIN
 
 
-# Sessions that one job trains, side by side or in one space.
+# Sessions that one job trains: in one process, or jointly in a shared latent space.
 for number, batch in enumerate(batch for batch in BATCHES if len(batch) > 1):
 
     rule:

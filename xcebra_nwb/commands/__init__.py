@@ -1,1 +1,1 @@
-"""One module a command: files in, files out."""
+"""The commands, one module each: each reads files and writes files."""

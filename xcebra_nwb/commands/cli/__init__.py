@@ -1,4 +1,4 @@
-"""The command line, which alone knows all commands; each is a function of its name in one of the modules."""
+"""The command line: every command is a function of its name in one of the modules."""
 
 from xcebra_nwb.commands.cli.app import main
 

@@ -1,6 +1,6 @@
-"""The command line: the commands in the order of the help, and what holds for all of them.
+"""The command line: all commands in the order of the help, and the global options.
 
-Nothing heavy is imported here; each command imports what it needs when it runs.
+Nothing heavy is imported here. Each command imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ COMMANDS = (
     *(discover, fetch, inspect, simulate, extract, train, align, attribute, assess, write, check, verify, report),
     *(summarize, run, publish, tune, benchmark),
 )
-JOBS = (benchmark_case, benchmark_table)  # of a benchmark: called by its workflow
+JOBS = (benchmark_case, benchmark_table)  # called by the workflow of a benchmark
 SETTINGS_OF_MATPLOTLIB = "matplotlibrc"
 GLOBAL_FLAGS = {"-v", "--verbose", "-q", "--quiet", "--debug"}
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Which neurons carry the population's code of which behaviour, and how sure are we: attribution maps for NWB.",
+    help="Attribution maps for NWB recordings: which neurons carry which behaviour, tested against shuffled labels.",
     epilog="Exit codes: 0 done, 1 failed, 2 usage or config, 3 refused (the data cannot answer).",
 )
 for command in COMMANDS:
@@ -46,10 +46,13 @@ for job in JOBS:
 
 
 def main() -> None:
-    """Run the command line; end with one line, and an exit code of :class:`xcebra_nwb.core.errors.Exit`."""
-    _pass_over_drawing_settings()
+    """Run the command line; an error ends it with one line and an exit code.
+
+    The exit codes are those of :class:`xcebra_nwb.core.errors.Exit`.
+    """
+    _ignore_plot_settings()
     arguments = sys.argv[1:]
-    end = arguments.index("--") if "--" in arguments else len(arguments)  # what follows are names
+    end = arguments.index("--") if "--" in arguments else len(arguments)  # names follow
     flags = [a for a in arguments[:end] if a in GLOBAL_FLAGS]  # accepted before and after the command
     rest = [a for a in arguments[:end] if a not in GLOBAL_FLAGS] + arguments[end:]
     try:
@@ -66,10 +69,11 @@ def main() -> None:
         sys.exit(Exit.INTERRUPTED)
 
 
-def _pass_over_drawing_settings() -> None:
-    """Import matplotlib elsewhere if the working folder holds settings for it, which may be a stranger's.
+def _ignore_plot_settings() -> None:
+    """Ignore settings of matplotlib in the working folder, which may be another person's.
 
-    They choose programs and modules to run, and matplotlib before 3.11 evaluates them. It reads them once.
+    Such settings choose programs and modules to run, and matplotlib before 3.11 evaluates them. Matplotlib reads them
+    once, on import, so it is imported from another folder.
     """
     if os.path.lexists(SETTINGS_OF_MATPLOTLIB):
         with contextlib.chdir(Path(__file__).parent):
@@ -84,10 +88,12 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _options(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log details.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log only warnings and errors.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     level = logging.WARNING if quiet else logging.DEBUG if verbose or debug else logging.INFO
     handler = logging.StreamHandler()

@@ -1,4 +1,4 @@
-"""Commands that measure the method."""
+"""Commands that benchmark the method."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from xcebra_nwb.core.installation import require_package
 
 def benchmark(
     name: Annotated[str, typer.Argument(help="synthetic, ratinabox, conditions, ablation, speed or file")],
-    file: Annotated[str | None, typer.Argument(help="For `file`: an NWB file of your own.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of everything that it makes.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A small form, in seconds: does it run?")] = False,
-    full: Annotated[bool, typer.Option("--full", help="The paper's schedule, for a graphics card.")] = False,
+    file: Annotated[str | None, typer.Argument(help="NWB file of the benchmark `file`.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for all files of the benchmark.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A tiny version that only checks that it runs.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="The schedule of the paper, for a graphics card.")] = False,
     cores: Cores = 1,
-    device: Annotated[str, typer.Option(help="For `speed`: cpu, or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Device of the benchmark `speed`: cpu or cuda.")] = "cpu",
 ) -> None:
-    """Measure the method: against simulated truth, or its agreement with itself on a file; a table and a figure."""
+    """Measure the method on simulated data with known truth, or its consistency on a file."""
     require_package("ratinabox", "benchmark")
     from xcebra_nwb.commands.benchmark import benchmark as work
 
     if quick and full:
-        raise UsageError("--quick and --full", "one of them; without either, a form that takes about an hour")
+        raise UsageError("--quick and --full exclude each other", "without either, the benchmark takes about an hour")
     size = "quick" if quick else "full" if full else "reduced"
     folder = RESULTS / "benchmarks" / f"{name}-{size}" if output is None else output
     code = work(name, size, folder, cores, None if file is None else local_file(file), device)
@@ -38,25 +40,25 @@ def benchmark(
 
 
 def benchmark_case(
-    name: Annotated[str, typer.Argument(help="The benchmark.")],
-    job: Annotated[str, typer.Argument(help="One of its jobs.")],
-    scores: Annotated[Path, typer.Option(help="The CSV file to write.")],
+    name: Annotated[str, typer.Argument(help="Name of the benchmark.")],
+    job: Annotated[str, typer.Argument(help="Name of the job.")],
+    scores: Annotated[Path, typer.Option(help="CSV file to write.")],
     size: Annotated[str, typer.Option(help="quick, reduced or full")] = "reduced",
-    file: Annotated[Path | None, typer.Option(help="What the benchmark is about, if it is about a file.")] = None,
+    file: Annotated[Path | None, typer.Option(help="NWB file of the benchmark `file`.")] = None,
     threads: Threads = 1,
 ) -> None:
-    """Do one job of a benchmark."""
+    """Run one job of a benchmark."""
     from xcebra_nwb.commands.benchmark_case import benchmark_case as work
 
     info("wrote %s", work(name, job, size, scores, threads, file))
 
 
 def benchmark_table(
-    name: Annotated[str, typer.Argument(help="The benchmark.")],
-    files: Annotated[list[Path], typer.Argument(help="The scores of its jobs.")],
+    name: Annotated[str, typer.Argument(help="Name of the benchmark.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV files of the jobs.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the tables and the figure.")],
 ) -> None:
-    """Make the tables and the figure of a benchmark whose jobs are done."""
+    """Write the tables and the figure of a benchmark from the scores of its jobs."""
     from xcebra_nwb.commands.benchmark_table import benchmark_table as work
 
     for file in work(name, files, output):

@@ -13,13 +13,13 @@ from xcebra_nwb.core.safe_text import printable, printable_lines
 
 
 def report_error(error: Exception) -> int:
-    """Print one line on an error and return its exit code."""
+    """Print an error as one line and return its exit code."""
     if isinstance(error, XcebraError):
         word = {Exit.REFUSED: "refused", Exit.USAGE: "error", Exit.FAILED: "failed"}.get(error.exit_code, "failed")
         code = f" [{error.code}]" if isinstance(error, Refusal) else ""
         _print_error(f"{word}: {error}{code}")
         return int(error.exit_code)
-    explain = getattr(error, "format_message", None)  # the parser's own errors; where typer keeps them is its secret
+    explain = getattr(error, "format_message", None)  # an error of the parser: typer has no public name for its class
     if explain is not None:
         _print_error(f"error: {explain()} (see xcebra-nwb --help)")
         return int(Exit.USAGE)
@@ -32,7 +32,7 @@ def report_error(error: Exception) -> int:
         hint = (
             "make room there, and run it again"
             if error.errno in NO_ROOM
-            else "check its name, its place and its rights"
+            else "check its name, its folder and its permissions"
         )
         _print_error(f"failed: {where}{error.strerror} ({hint})")
         return int(Exit.FAILED)
@@ -49,12 +49,12 @@ def _print_error(text: str) -> None:
 
 
 def print_text(text: object, stream: TextIO | None = None) -> None:
-    """Print lines; by default on the standard output stream."""
+    """Print text without control characters, by default on standard output."""
     print(printable_lines(str(text)), file=stream or sys.stdout)
 
 
 class OneLineFormatter(logging.Formatter):
-    """A message is one line, whatever it quotes: nobody writes a line that looks like another's."""
+    """Format each log record as one line, so that a quoted text cannot look like another record."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
@@ -64,5 +64,13 @@ class OneLineFormatter(logging.Formatter):
 def format_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
-    """Return a warning of a library, which may quote a file, in one line."""
+    """Return a warning of a library as one line.
+
+    Args:
+        message: the warning, which may quote a file.
+        category: class of the warning.
+        filename: file of the code that warned.
+        lineno: its line.
+        line: text of that line, which is not shown.
+    """
     return printable(f"{filename}:{lineno}: {category.__name__}: {' '.join(str(message).split())}") + "\n"

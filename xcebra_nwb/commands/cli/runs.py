@@ -1,4 +1,4 @@
-"""Commands that work on several sessions, or on finished results."""
+"""Commands that work on several sessions or on finished results."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ from xcebra_nwb.core.installation import require_package
 def summarize(
     results: Results = RESULTS,
     sessions: Table = TABLE,
-    score: Annotated[bool, typer.Option("--score", help="Score simulated sessions against their true cells.")] = False,
+    score: Annotated[
+        bool, typer.Option("--score", help="Score simulated sessions against their true cell types.")
+    ] = False,
 ) -> None:
-    """Make the page and the atlas over all sessions, and every session's status.json."""
+    """Write the summary page and the atlas of all sessions, and each session's status.json."""
     from xcebra_nwb.commands.summarize import summarize as work
     from xcebra_nwb.report.outcome import print_overview
 
@@ -52,10 +54,12 @@ def summarize(
 
 def run(
     inputs: Annotated[list[str], typer.Argument(help=INPUTS)],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of everything that the run makes.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for all files of the run.")],
     config: ConfigFile = None,
     cores: Cores = 1,
-    draft: Annotated[bool, typer.Option("--draft", help="Take a draft of a dandiset too, pinned by digest.")] = False,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Also take the draft of a dandiset, pinned by digest.")
+    ] = False,
     follow_links: FollowLinks = False,
 ) -> None:
     """Discover the sessions and run the whole workflow on them."""
@@ -66,44 +70,47 @@ def run(
 
 def publish(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the dandiset.")],
-    contact: Annotated[str, typer.Option(help='Who answers for it: "Family, Given <address>".')],
+    contact: Annotated[str, typer.Option(help='Contact person of the dandiset: "Family, Given <address>".')],
     results: Results = RESULTS,
     sessions: Table = TABLE,
     name: Annotated[str, typer.Option(help="Name of the dandiset.")] = "xCEBRA attribution maps",
-    license: Annotated[str | None, typer.Option(help="spdx:CC0-1.0 or spdx:CC-BY-4.0; else the sources' own.")] = None,
-    upload: Annotated[bool, typer.Option("--upload", help="Send it to an archive, too.")] = False,
-    dandiset: Annotated[str | None, typer.Option(help="Identifier of the dandiset to send it to.")] = None,
+    license: Annotated[
+        str | None, typer.Option(help="spdx:CC0-1.0 or spdx:CC-BY-4.0; by default the licence of the sources.")
+    ] = None,
+    upload: Annotated[bool, typer.Option("--upload", help="Also upload the dandiset to an archive.")] = False,
+    dandiset: Annotated[str | None, typer.Option(help="Identifier of the dandiset on the archive.")] = None,
     instance: Annotated[str, typer.Option(help="Name or address of the archive.")] = "dandi-sandbox",
     public: Annotated[
-        bool, typer.Option("--make-embargoed-data-public", help="Send results of embargoed data into an open dandiset.")
+        bool,
+        typer.Option("--make-embargoed-data-public", help="Upload results of embargoed data into an open dandiset."),
     ] = False,
 ) -> None:
-    """Prepare a dandiset of the results; with --upload, send it to the draft of --dandiset (in the sandbox)."""
+    """Prepare a dandiset of the results; with --upload, upload it to the draft of --dandiset (in the sandbox)."""
     require_package("dandi", "publish")
     from xcebra_nwb.archive.publication import UNNAMED
     from xcebra_nwb.commands.publish import publish as work
 
     if upload and dandiset is None:
         raise UsageError("--upload needs a dandiset", "make one on the archive's site and give its --dandiset ID")
-    made = work(results, sessions, output, contact, name, license, dandiset or UNNAMED)
-    for session, reason in made.left_out.items():
+    prepared = work(results, sessions, output, contact, name, license, dandiset or UNNAMED)
+    for session, reason in prepared.left_out.items():
         info("left out: %s: %s", session, reason)
-    info("%d files in %s, which dandi validate finds no error in", len(made.files), output)
+    info("%d files in %s, which dandi validate finds no error in", len(prepared.files), output)
     if upload and dandiset is not None:
         from xcebra_nwb.archive.upload import upload as send
 
-        for what, paths in send(output, made.files, dandiset, instance, made.origins, public).items():
-            info("%s: %d", what, len(paths))
+        for action, paths in send(output, prepared.files, dandiset, instance, prepared.origins, public).items():
+            info("%s: %d", action, len(paths))
 
 
 def tune(
     directories: Annotated[list[Path], typer.Argument(help="Results folders of sessions after `extract`.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the study and its page.")],
     config: ConfigFile = None,
-    trials: Annotated[int, typer.Option(min=1, help="Settings to try; the whole grid has 30.")] = 30,
+    trials: Annotated[int, typer.Option(min=1, help="Number of settings to try; the whole grid has 30.")] = 30,
     threads: Threads = 1,
 ) -> None:
-    """Choose the number of latents and the regulariser's weight without looking at the answer."""
+    """Choose the number of latents and the regulariser's weight by held-out loss, leak and consistency."""
     require_package("optuna", "tune")
     from xcebra_nwb.commands.tune import tune as work
 
@@ -112,26 +119,26 @@ def tune(
 
 
 def verify(
-    result: Annotated[str, typer.Argument(help="A file *_desc-xcebra.nwb that this package wrote.")],
-    source: Annotated[str | None, typer.Option(help="The recording, where it was a local file.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Keep what is made in this folder.")] = None,
-    archive: Annotated[str | None, typer.Option(help="Trust this archive, too: http(s)://its.host.")] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done.")] = False,
+    result: Annotated[str, typer.Argument(help="An exported file *_desc-xcebra.nwb.")],
+    source: Annotated[str | None, typer.Option(help="The recording, if it was a local file.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Keep the new results in this folder.")] = None,
+    archive: Annotated[str | None, typer.Option(help="Also trust this archive: http(s)://its.host.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only print what would be done.")] = False,
     threads: Threads = 1,
 ) -> None:
-    """Fetch the source that a result names, make its maps again, and say how closely they agree."""
+    """Compute the maps of an exported result again from its source and compare them."""
     from xcebra_nwb.commands import verify as command
 
-    asked = command.planned(local_file(result), None if source is None else local_file(source), output, archive)
-    print_text(asked)
+    task = command.planned(local_file(result), None if source is None else local_file(source), output, archive)
+    print_text(task)
     if plan:
         return
-    agreements, changed = command.verify(asked, threads)
+    agreements, changed = command.verify(task, threads)
     for line in changed:
         print_text(f"not as it was: {line}")
-    for one in agreements:
-        print_text(one)
-    wrong = [one for one in agreements if not one.agrees]
+    for agreement in agreements:
+        print_text(agreement)
+    wrong = [agreement for agreement in agreements if not agreement.agrees]
     if wrong:
         raise Failure(f"{result}: {len(wrong)} of {len(agreements)} maps do not come out again", "see the lines above")
     print_text(f"verified: {len(agreements)} maps come out again")

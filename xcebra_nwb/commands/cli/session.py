@@ -1,4 +1,4 @@
-"""Commands that work on a session in its results folder, and leave a receipt there."""
+"""Commands that work on one session in its results folder and write a receipt there."""
 
 from __future__ import annotations
 
@@ -26,10 +26,15 @@ from xcebra_nwb.commands.cli.options import (
 def fetch(
     directory: Directory,
     sessions: Table = TABLE,
-    stream: Annotated[bool, typer.Option("--stream", help="Do not download: read what is needed when it is.")] = False,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream", help="Do not download the asset; read the parts that are needed, when they are needed."
+        ),
+    ] = False,
     batch: Batch = False,
 ) -> None:
-    """Bring the asset of a session into the cache, or see that it can be streamed: source.json."""
+    """Download the asset of a session into the cache, or check that it can be streamed: source.json."""
 
     def work() -> list[Path]:
         from xcebra_nwb.commands.fetch import fetch
@@ -46,7 +51,7 @@ def extract(
     batch: Batch = False,
     follow_links: FollowLinks = False,
 ) -> None:
-    """Bring neural activity and behaviour to one bin grid: session.nc."""
+    """Extract neural activity and behaviour in common time bins: session.nc."""
 
     def work() -> list[Path]:
         from xcebra_nwb.commands.extract import extract
@@ -59,14 +64,16 @@ def extract(
 
 def train(
     directories: Annotated[
-        list[Path], typer.Argument(help="Results folder of the session; or of several, side by side.")
+        list[Path], typer.Argument(help="Results folder of the session, or of several to train in one process.")
     ],
     config: ConfigFile = None,
-    together: Annotated[bool, typer.Option("--together", help="One space of latents for all sessions named.")] = False,
+    together: Annotated[
+        bool, typer.Option("--together", help="Joint training: all sessions share one latent space.")
+    ] = False,
     threads: Threads = 1,
     batch: Batch = False,
 ) -> None:
-    """Train the encoders, seeds and nulls as one stack: model.safetensors, training.nc, embedding.nc."""
+    """Train the encoders, seeds and nulls as one ensemble: model.safetensors, training.nc, embedding.nc."""
     from xcebra_nwb.core.receipts import Outcome, run_on_several
 
     def work() -> list[Path]:
@@ -74,36 +81,38 @@ def train(
 
         return train(directories[0], settings, threads)
 
-    def work_apart(left: Sequence[Path]) -> Mapping[Path, Outcome]:
+    def train_separately(folders: Sequence[Path]) -> Mapping[Path, Outcome]:
         from xcebra_nwb.commands.train import train_each
 
-        return train_each(left, settings, threads)
+        return train_each(folders, settings, threads)
 
     def current(directory: Path) -> list[Path]:
         from xcebra_nwb.commands.train import current
 
         return current(directory, settings)
 
-    def work_together(left: Sequence[Path]) -> Mapping[Path, Outcome]:
+    def train_jointly(folders: Sequence[Path]) -> Mapping[Path, Outcome]:
         from xcebra_nwb.commands.train_together import train_together
 
-        return train_together(left, settings, threads, strict=not batch)
+        return train_together(folders, settings, threads, strict=not batch)
 
     settings = config_of(config)
     if together or settings.training.together:
-        run_on_several("train", directories, work_together, batch=batch)
+        run_on_several("train", directories, train_jointly, batch=batch)
     elif len(directories) > 1:
-        run_on_several("train", directories, work_apart, batch=batch, independent=True, current=current)
+        run_on_several("train", directories, train_separately, batch=batch, independent=True, current=current)
     else:
         _run("train", directories[0], work, batch)
 
 
 def align(
     directory: Directory,
-    to: Annotated[list[Path], typer.Option("--to", help="Results folder of a trained session; again for another.")],
+    to: Annotated[
+        list[Path], typer.Option("--to", help="Results folder of a trained session; repeat the option for several.")
+    ],
     threads: Threads = 1,
 ) -> None:
-    """Train the encoders of a left-out session in the space of others, which stays as it is: the files of train."""
+    """Train a left-out session into the latent space of others, which does not change; write the files of train."""
 
     def work() -> list[Path]:
         from xcebra_nwb.commands.align import align
@@ -126,7 +135,7 @@ def attribute(directory: Directory, config: ConfigFile = None, threads: Threads 
 
 
 def assess(directory: Directory, batch: Batch = False) -> None:
-    """Judge every label: decoding, consistency, leak, and a verdict in words: assessment.json."""
+    """Judge every label by decoding, consistency and leak, and give a verdict: assessment.json."""
 
     def work() -> list[Path]:
         from xcebra_nwb.commands.assess import assess
@@ -148,7 +157,7 @@ def write(source: Source, directory: Directory, batch: Batch = False, follow_lin
 
 
 def check(source: Source, directory: Directory, batch: Batch = False, follow_links: FollowLinks = False) -> None:
-    """Validate and inspect the results file; fail on findings that the source did not have."""
+    """Validate and inspect the results file; fail on findings that the source does not have."""
 
     def work() -> list[Path]:
         from xcebra_nwb.commands.check import check

@@ -1,4 +1,4 @@
-"""Commands that find recordings, look into them, or make them up."""
+"""Commands that find, inspect or simulate recordings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from xcebra_nwb.commands.cli.options import INPUTS, ONE, TABLE, FollowLinks, follow, info, source_of
+from xcebra_nwb.commands.cli.options import INPUTS, RECORDING, TABLE, FollowLinks, follow, info, source_of
 from xcebra_nwb.commands.cli.output import print_text
 from xcebra_nwb.core.files import json_text
 from xcebra_nwb.core.installation import require_package
@@ -16,16 +16,19 @@ from xcebra_nwb.core.safe_text import printable
 
 def discover(
     inputs: Annotated[list[str] | None, typer.Argument(help=INPUTS)] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The table to write.")] = TABLE,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Table of sessions to write.")] = TABLE,
     species: Annotated[str, typer.Option(help="Take assets of this species only (part of its name).")] = "",
     region: Annotated[str, typer.Option(help="Take assets of this brain region only (part of its name).")] = "",
     variable: Annotated[list[str] | None, typer.Option(help="Take assets with this NWB type only.")] = None,
-    max_size: Annotated[float | None, typer.Option(min=0, help="Take assets of at most so many GB.")] = None,
-    draft: Annotated[bool, typer.Option("--draft", help="Take a draft too, pinned by digest.")] = False,
-    update: Annotated[bool, typer.Option("--update", help="Show what changed since, and pin it anew.")] = False,
+    max_size: Annotated[float | None, typer.Option(min=0, help="Take assets of at most this size, GB.")] = None,
+    draft: Annotated[bool, typer.Option("--draft", help="Also take drafts, pinned by digest.")] = False,
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="Pin the assets of the table to their newest version and print the changes."),
+    ] = False,
     follow_links: FollowLinks = False,
 ) -> None:
-    """List the sessions that a run is made of in a table to review."""
+    """Find recordings and write the table of sessions, to be reviewed before a run."""
     from xcebra_nwb.archive.remote import Screen
     from xcebra_nwb.commands import discover as command
 
@@ -42,12 +45,12 @@ def discover(
 
 
 def inspect(
-    file: Annotated[str, typer.Argument(help="An " + ONE)],
-    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-    config: Annotated[bool, typer.Option("--config", help="Only a config to start from, in YAML.")] = False,
+    file: Annotated[str, typer.Argument(help="An " + RECORDING)],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: Annotated[bool, typer.Option("--config", help="Print only a config to start from (YAML).")] = False,
     follow_links: FollowLinks = False,
 ) -> None:
-    """Print what a file holds, what would be extracted from it, and what is wrong with it."""
+    """Print the contents of a file, the data that would be extracted, and suspicious values."""
     from xcebra_nwb.commands.inspect import config_of, render
     from xcebra_nwb.commands.inspect import inspect as work
 
@@ -62,13 +65,15 @@ def inspect(
 
 def simulate(
     file: Annotated[Path, typer.Argument(help="sub-<subject>_ses-<session>.nwb")],
-    seed: Annotated[int, typer.Option(min=0, help="Other seed, other cells and another walk.")] = 0,
-    duration: Annotated[float, typer.Option(help="s")] = 600.0,
-    cells: Annotated[int, typer.Option(help="Units of each of the four types.")] = 20,
-    rates: Annotated[float, typer.Option(help="Factor on every unit's rate.")] = 1.0,
-    mixed: Annotated[bool, typer.Option("--mixed", help="Three types, each tuned to two of the labels.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the cells and of the walk.")] = 0,
+    duration: Annotated[float, typer.Option(help="Duration, s.")] = 600.0,
+    cells: Annotated[int, typer.Option(help="Number of units of each type.")] = 20,
+    rates: Annotated[float, typer.Option(help="Factor on the firing rate of every unit.")] = 1.0,
+    mixed: Annotated[
+        bool, typer.Option("--mixed", help="Simulate three other types, each tuned to two labels.")
+    ] = False,
 ) -> None:
-    """Write a recording whose true tuning is known: place, grid, head-direction and speed cells."""
+    """Simulate a recording with known tuning: place, grid, head-direction and speed cells."""
     require_package("ratinabox", "simulate")
     from xcebra_nwb.commands.simulate import simulate as work
 

@@ -48,7 +48,7 @@ def summary_page(results: Path, outcomes: list[Outcome], atlas: pd.DataFrame) ->
 
 
 def _space(outcomes: list[Outcome]) -> Picture | None:
-    """How sessions of one space read each other; None where no session shares one, or too many do to be drawn."""
+    """How sessions of a shared latent space read each other; None without such sessions, or with too many."""
     by_label: dict[str, dict[tuple[str, str], float]] = {}
     for outcome in outcomes:
         for label, scores in outcome.across.items():

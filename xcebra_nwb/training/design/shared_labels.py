@@ -24,7 +24,7 @@ ABSENT = "absent"
 
 
 def meaning(session: xr.Dataset, objectives: Sequence[Objective], outputs: int) -> dict[str, str]:
-    """Return everything that sessions of one space have in common, in words, by what it is about."""
+    """Return everything that sessions of a shared latent space have in common, in words, by what it is about."""
     found = {"bin width": f"{float(session.attrs['bin_width']):g} s", "number of latents": str(outputs)}
     for objective in objectives:
         for name in objective.labels:
