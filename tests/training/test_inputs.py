@@ -134,7 +134,7 @@ def test_a_disk_that_fills_up_meanwhile_is_said_too(tmp_path: Path) -> None:
     def fill(rows: scratch.Rows) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(Failure, match=r"others filled the disk of .*make room"):
+    with pytest.raises(Failure, match=r"other programs filled the disk of .*free some space"):
         scratch.filled_array("it", (2, 2), np.float32, fill, tmp_path, most=0)
     assert not list(tmp_path.iterdir())
 

@@ -1,4 +1,4 @@
-"""The ways a command can end other than well: each is one line that says what, where, and what would help."""
+"""The errors of all commands; each is one line: the problem, its location, and what would help."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xcebra_nwb.core.safe_text import LONGEST, printable, shorten
 
 
 class Exit(IntEnum):
-    """Exit codes of every command."""
+    """Exit codes of all commands."""
 
     DONE = 0
     FAILED = 1
@@ -23,8 +23,8 @@ class XcebraError(Exception):
     """An error that a user can read.
 
     Args:
-        message: what is wrong and where, in one line.
-        remedy: what would help, in one line.
+        message: The problem and its location, in one line.
+        remedy: What would help, in one line.
     """
 
     exit_code = Exit.FAILED
@@ -38,12 +38,19 @@ class XcebraError(Exception):
 
 
 def one_line(text: object) -> str:
-    """Return a text of a file or a library as one line that is not endless and steers no terminal."""
+    r"""Return a text of a file or a library as one short line without controls.
+
+    >>> one_line("two\nlines")
+    'two lines'
+    """
     return shorten(printable(" ".join(str(text).split())), LONGEST)
 
 
 class Failure(XcebraError):
-    """Our fault or the machine's: the same command may succeed elsewhere or later."""
+    """A fault of the software or the machine.
+
+    The command may succeed elsewhere or later.
+    """
 
 
 class UsageError(XcebraError):
@@ -53,18 +60,24 @@ class UsageError(XcebraError):
 
 
 class NotInFile(UsageError):
-    """The config names what a file does not hold: a mistake when it is the only file, a refusal among many."""
+    """The config names an object that a file does not have.
+
+    It is a usage error for a single file, and a refusal of that session among several.
+    """
 
     code = Code.CONFIG_DOES_NOT_FIT
 
 
 class Refusal(XcebraError):
-    """The data cannot answer the question that was asked; ``files`` are whole and part of the answer.
+    """The data cannot answer the question.
 
     Args:
-        code: which of the reasons in ``docs/reference/refusals.md`` it is.
-        message: what is wrong and where, in one line.
-        remedy: what would help, in one line.
+        code: Reason, one of those in ``docs/reference/refusals.md``.
+        message: The problem and its location, in one line.
+        remedy: What would help, in one line.
+
+    Attributes:
+        files: Files that were written nevertheless and belong to the answer.
     """
 
     exit_code = Exit.REFUSED
@@ -76,6 +89,6 @@ class Refusal(XcebraError):
 
 
 def as_refusal(error: Refusal | UsageError) -> Refusal:
-    """Return what keeps one session of several from being worked on as a refusal of that session."""
+    """Return an error of one session among several as a refusal of that session."""
     code = error.code if isinstance(error, Refusal) else Code.CONFIG_DOES_NOT_FIT
     return Refusal(code, error.message, error.remedy)

@@ -18,22 +18,22 @@ from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.outputs import command_writing
 from xcebra_nwb.core.safe_text import printable_lines
 
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what a system says when there is none for more bytes
-HDF5_OVERHEAD = 1_000_000  # bytes that HDF5 takes beside values
-LARGEST_JSON = 200_000_000  # bytes: far more than any command writes
-LARGEST_RESERVATION = 64_000_000  # bytes that are set aside to see; some systems write them out
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # errors of a full disk
+HDF5_OVERHEAD = 1_000_000  # bytes of a file beside its values
+LARGEST_JSON = 200_000_000  # bytes, far more than any command writes
+LARGEST_RESERVATION = 64_000_000  # bytes reserved as a test; some systems write them
 
 
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary name beside ``path``; rename it to ``path`` on success, remove it on any error.
+    """Yield a temporary path beside ``path`` and rename it to ``path`` on success.
 
-    What was written is on the disk before it gets its name: no power cut leaves the name with half of the content.
-    The temporary name keeps the ending of ``path``, which libraries read the format from. Nobody can foresee it: in a
-    folder that others write to, too, a link of that name would lead what is written elsewhere.
+    On an error the temporary file is removed. The content is on the disk before the file gets its name, so a power cut
+    never leaves half a file. The temporary name keeps the suffix of ``path``, from which libraries read the format. It
+    is random: in a folder that others can write to, a link of a known name would redirect the output.
 
     Raises:
-        OSError: as it came; where there is no room (:data:`NO_ROOM`) it names ``path``.
+        OSError: As it came; if there is no space (:data:`NO_ROOM`) it names ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
         yield temporary
         _to_disk(temporary)
         temporary.replace(path)
-        with suppress(OSError):  # of a system that does so by files only
+        with suppress(OSError):  # some systems sync files only
             _to_disk(path.parent)
     except OSError as error:
         if error.errno not in NO_ROOM:
@@ -56,9 +56,9 @@ def atomic(path: Path | str) -> Iterator[Path]:
 
 
 def _to_disk(path: Path) -> None:
-    """Have the system write out what it still holds of a file, or of the names in a folder.
+    """Make the system write a file, or the names in a folder, to the disk.
 
-    Windows does so for who may write the file, and for no folder.
+    Windows needs write access to the file, and offers no such call for folders.
     """
     windows = os.name == "nt"
     if windows and path.is_dir():
@@ -71,10 +71,13 @@ def _to_disk(path: Path) -> None:
 
 
 def check_disk_space(directory: Path, size: int) -> None:
-    """Raise :class:`OSError` if ``directory`` has no room for ``size`` bytes of values: a full disk, a quota used up.
+    """Check that ``directory`` has space for ``size`` bytes of values.
 
-    HDF5 is not to find out: where a disk fills up under a file that it writes it may end the process, and with it all
-    that other files were to hold. Systems that cannot set bytes aside are believed to have them.
+    HDF5 must not meet a full disk while it writes: it may end the process. A system that cannot reserve bytes is
+    assumed to have them.
+
+    Raises:
+        OSError: The disk is full, or the quota is used up.
     """
     size += HDF5_OVERHEAD
     if shutil.disk_usage(directory).free < size:
@@ -85,23 +88,41 @@ def check_disk_space(directory: Path, size: int) -> None:
 
 
 def temporary_pattern(name: str) -> str:
-    """Return a pattern for the temporary names of :func:`atomic` for files called ``name``, which a kill leaves."""
+    """Return a glob pattern of the temporary files of :func:`atomic` for ``name``.
+
+    A kill leaves such files behind.
+
+    >>> temporary_pattern("training.nc")
+    '.[0-9]*-training.nc'
+    """
     return f".[0-9]*-{name}"
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write ``text`` (UTF-8; what that cannot hold, as its escape) to ``path``, whole or not at all."""
+    """Write ``text`` to ``path`` in UTF-8, whole or not at all.
+
+    Characters that UTF-8 cannot encode are written as escapes.
+    """
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path | str, content: Any) -> None:
-    """Write ``content`` as indented, strict JSON (NaN is refused: say ``None`` and why)."""
+    """Write ``content`` as indented JSON; NaN is refused, use None instead."""
     write_text(path, json_text(content) + "\n")
 
 
 def json_text(content: Any) -> str:
-    """Return ``content`` as indented, strict JSON that can be shown on a terminal as it stands."""
+    """Return ``content`` as indented JSON that is safe to show in a terminal.
+
+    >>> print(json_text({"a": [1, None]}))
+    {
+      "a": [
+        1,
+        null
+      ]
+    }
+    """
     return printable_lines(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False))
 
 
@@ -109,7 +130,7 @@ def read_json(path: Path | str) -> Any:
     """Return the content of a JSON file.
 
     Raises:
-        UsageError: the file is missing, not JSON, or larger than any that is written here.
+        UsageError: The file is missing, not JSON, or larger than any file that a command writes.
     """
     check_file(path)
     try:
@@ -123,14 +144,23 @@ def read_json(path: Path | str) -> Any:
 
 
 def check_file(path: Path | str) -> None:
-    """Raise :class:`UsageError` for what is no file: a pipe or a device in results would be read for ever."""
+    """Check that a path is a file, if it exists.
+
+    Reading a pipe or a device in a results folder would never end.
+
+    Raises:
+        UsageError: The path is not a file.
+    """
     path = Path(path)
     if path.exists() and not path.is_file():
         raise UsageError(f"{path}: not a file", f"delete it and run {command_writing(path)} again")
 
 
 def sha256(path: Path | str) -> str:
-    """Return the SHA-256 digest of a file, in hexadecimal; of a folder, that of its files' names and digests."""
+    """Return the SHA-256 of a file in hexadecimal.
+
+    For a folder it is the digest of the names and digests of its files.
+    """
     path = Path(path)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())

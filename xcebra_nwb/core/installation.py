@@ -13,10 +13,10 @@ EXAMPLES = "config/examples"
 
 
 def require_package(package: str, purpose: str) -> None:
-    """Do nothing where ``package`` is installed.
+    """Check that an optional package is installed.
 
     Raises:
-        UsageError: it is not; the line names what needs it, and the extra that brings it.
+        UsageError: It is not; the line names the purpose and the extra that installs the package.
     """
     if not is_installed(package):
         problem = f"{purpose} needs {package}, which is not installed"
@@ -29,14 +29,16 @@ def is_installed(package: str) -> bool:
 
 
 def packaged_path(path: str) -> Path:
-    """Return where ``path`` of the repository is: inside the package when installed, beside it in a checkout.
+    """Return the path of a file or folder of the repository.
+
+    An installed package holds it inside, a checkout beside the package.
 
     Raises:
-        Failure: it is in neither place.
+        Failure: Neither holds it.
     """
-    for place in (PACKAGE / f"_{path}", PACKAGE.parent / path):
-        if place.exists():
-            return place
+    for candidate in (PACKAGE / f"_{path}", PACKAGE.parent / path):
+        if candidate.exists():
+            return candidate
     raise Failure(f"{path} is not installed with the package", "install xcebra-nwb again")
 
 

@@ -34,16 +34,16 @@ def acquire(lock: Path, busy: str, remedy: str) -> AcquireReturnProxy:
 
 @contextmanager
 def exclusive(folders: Sequence[Path]) -> Iterator[None]:
-    """Hold exclusive locks on ``folders``; a folder that does not exist yet needs none.
+    """Hold exclusive locks on ``folders``; folders that do not exist are skipped.
 
     The system releases a lock when its process ends, also by a kill.
 
     Raises:
-        UsageError: another process is in one of them.
+        UsageError: Another process works in one of them.
     """
-    with ExitStack() as held:
+    with ExitStack() as locks:
         for folder in sorted({folder.resolve() for folder in folders if folder.is_dir()}):
-            held.enter_context(_locked(folder))
+            locks.enter_context(_locked(folder))
         yield
 
 
@@ -53,7 +53,7 @@ def _locked(folder: Path) -> Iterator[None]:
         lock = FileLock(folder / NAME, timeout=0).acquire()
     except Timeout:
         raise UsageError(f"{folder}: another process is working there", "wait for it, or stop it") from None
-    # A file system without locks; or a folder that cannot be written to, as who writes will say.
+    # A file system without locks, or a read-only folder: writing reports it.
     except (OSError, NotImplementedError):
         yield
         return
@@ -61,5 +61,5 @@ def _locked(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            with suppress(OSError):  # Windows removes no file that is open
+            with suppress(OSError):  # Windows does not remove open files
                 (folder / NAME).unlink()

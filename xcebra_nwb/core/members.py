@@ -1,4 +1,4 @@
-"""Who is who in a stack: the members' coordinates in training.nc and embedding.nc, and the labels that they saw."""
+"""Members of an ensemble: their coordinates in training.nc and embedding.nc, and the labels that they were given."""
 
 from __future__ import annotations
 
@@ -6,27 +6,38 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-Key = tuple[str, str, int]  # role, broken label, number: what makes a member the same in another session's stack
+Key = tuple[
+    str, str, int
+]  # role, broken label, number: what makes a member the same in the ensemble of another session
 
 
-def keys(stack: xr.Dataset) -> list[Key]:
-    """Return what each member is, (member,)."""
-    roles, broken = (stack[name].values.astype(str).tolist() for name in ("role", "broken"))
-    return list(zip(roles, broken, stack["number"].values.tolist(), strict=True))
+def keys(ensemble: xr.Dataset) -> list[Key]:
+    """Return the role, null label and number of every member, (member,)."""
+    roles, null_labels = (ensemble[name].values.astype(str).tolist() for name in ("role", "broken"))
+    return list(zip(roles, null_labels, ensemble["number"].values.tolist(), strict=True))
 
 
-def seeds(stack: xr.Dataset) -> list[int]:
+def seeds(ensemble: xr.Dataset) -> list[int]:
     """Return the members that were trained on the true labels."""
-    return [int(member) for member in np.flatnonzero(stack["role"].values.astype(str) == "seed")]
+    return [int(member) for member in np.flatnonzero(ensemble["role"].values.astype(str) == "seed")]
 
 
-def nulls(stack: xr.Dataset, label: str) -> list[int]:
-    """Return the members for which ``label`` was broken, all others being true."""
-    return [int(member) for member in np.flatnonzero(stack["broken"].values.astype(str) == label)]
+def nulls(ensemble: xr.Dataset, label: str) -> list[int]:
+    """Return the members for which ``label``, and no other, was shuffled."""
+    return [int(member) for member in np.flatnonzero(ensemble["broken"].values.astype(str) == label)]
 
 
 def seen_label(session: xr.Dataset, training: xr.Dataset, label: str, member: int) -> NDArray:
-    """Return ``label`` (time,) or (time, axis) as ``member`` saw it; as recorded in bins that were not usable."""
+    """Return a label as a member was given it, (time,) or (time, axis).
+
+    In bins that are not usable it is as recorded.
+
+    Args:
+        session: The session dataset.
+        training: The content of training.nc.
+        label: Name of the label.
+        member: Index of the member in the ensemble.
+    """
     values: NDArray = session[label].values.copy()
     if str(training["broken"].values[member]) == label:
         source = training["null_bin"].values[member]

@@ -19,7 +19,7 @@ FILES: dict[str, tuple[str, ...]] = {
 
 
 def command_writing(path: Path | str) -> str:
-    """Return the command that writes a file or a receipt, as words of an error message.
+    """Return the command that writes a file or a receipt, for an error message.
 
     >>> command_writing("results/a/training.nc")
     'xcebra-nwb train'

@@ -1,4 +1,4 @@
-"""The files of one session's results, opened."""
+"""The result files of one session, opened."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xcebra_nwb.core.files import read_json
 
 @dataclass(frozen=True)
 class Results:
-    """What the commands from extract to check left of a session."""
+    """Results of a session, written by the commands from extract to check."""
 
     session: xr.Dataset
     training: xr.Dataset
@@ -28,16 +28,20 @@ class Results:
 
     @property
     def labels(self) -> list[str]:
-        """The labels that have a map, in its order."""
+        """The labels that have a map, in the order of the maps."""
         return [str(label) for label in self.attribution["label"].values]
 
     def assessed(self, label: str) -> dict[str, Any]:
-        """What assess says of ``label``; empty where it says nothing."""
+        """Return the assessment of ``label``; empty if there is none."""
         return dict(self.assessment.get("labels", {}).get(label) or {})
 
 
 def load(directory: Path) -> Results:
-    """Return the results in a session's ``directory``; raise :class:`UsageError` naming the file that is missing."""
+    """Return the results in the ``directory`` of a session.
+
+    Raises:
+        UsageError: A file is missing; the line names it.
+    """
     return Results(
         session=contract.load(directory / "session.nc"),
         training=netcdf.load_dataset(directory / "training.nc"),
@@ -50,12 +54,16 @@ def load(directory: Path) -> Results:
 
 
 def read_optional_json(path: Path) -> Any:
-    """Return the content of a JSON file, None where there is no such file."""
+    """Return the content of a JSON file; None if there is no such file."""
     return read_json(path) if path.exists() else None
 
 
 def from_json(text: Any) -> Any:
-    """Return what an attr holds as JSON; the attr itself where it is none."""
+    """Return the decoded content of an attr; the attr itself if it is not JSON.
+
+    >>> from_json('{"a": 1}'), from_json("spikes")
+    ({'a': 1}, 'spikes')
+    """
     try:
         return json.loads(text)
     except (TypeError, ValueError):

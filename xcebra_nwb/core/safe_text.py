@@ -26,12 +26,22 @@ LONGEST = 2000  # characters of a line that says what is wrong
 
 
 def is_web(text: str) -> bool:
-    """Return whether ``text`` is an ``http://`` or ``https://`` address."""
+    """Return whether ``text`` is an ``http://`` or ``https://`` address.
+
+    >>> is_web("HTTPS://host/a.nwb"), is_web("dandi://dandi/000207")
+    (True, False)
+    """
     return WEB.match(text) is not None
 
 
 def redact(address: str) -> str:
-    """Return an address without user, password, query and fragment: results, logs and pages are read by others."""
+    """Return an address without user, password, query and fragment.
+
+    Results, logs and pages show addresses in this form, since other people read them.
+
+    >>> redact("https://me:key@host/a.nwb?signature=1#x")
+    'https://host/a.nwb'
+    """
     try:
         parts = urlsplit(address)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
@@ -40,14 +50,21 @@ def redact(address: str) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """Return a text, such as an error's, without what the addresses in it must not show."""
+    """Return a text, such as an error message, with all its addresses redacted.
+
+    >>> without_secrets("no answer from https://me:key@host/a.nwb?signature=1 today")
+    'no answer from https://host/a.nwb today'
+    """
     return SECRET.sub("", text)
 
 
 def path_problem(path: str) -> str:
-    """Return why a path can be neither listed nor planned; empty where it can.
+    """Return why a path can be neither listed nor planned; empty if it can.
 
-    Snakemake would read wildcards into ``{ } < >``. Nobody could tell what a name with control characters is.
+    Snakemake reads ``{ } < >`` as wildcards. Control characters make a name unreadable.
+
+    >>> path_problem("data/a.nwb"), path_problem(" a.nwb")
+    ('', 'a path that begins or ends with a blank: rename the file or its folder')
     """
     if not is_printable(path):
         return UNPRINTABLE
@@ -57,7 +74,11 @@ def path_problem(path: str) -> str:
 
 
 def printable(text: object) -> str:
-    r"""Return ``text`` as one line that steers nothing: a control character becomes its escape, such as ``\n``."""
+    """Return ``text`` as one line in which control characters are escaped.
+
+    >>> printable(f"a{chr(9)}b") == "a" + chr(92) + "tb"
+    True
+    """
     line = str(text)
     if line.isprintable():
         return line
@@ -65,17 +86,25 @@ def printable(text: object) -> str:
 
 
 def printable_lines(text: str) -> str:
-    """Return ``text`` as :func:`printable` does, but with its line breaks."""
+    """Return ``text`` with its line breaks; other control characters are escaped."""
     return "\n".join(map(printable, text.split("\n")))
 
 
 def is_printable(text: str) -> bool:
-    """Return whether ``text`` is one line that steers nothing, and can be written as UTF-8."""
+    r"""Return whether ``text`` is one line of UTF-8 without control characters.
+
+    >>> is_printable("Grüße"), is_printable("two\nlines")
+    (True, False)
+    """
     return text.isprintable() or not any(map(_is_control, text))
 
 
 def shorten(text: str, longest: int) -> str:
-    """Return ``text``, without its middle where it has more than ``longest`` characters."""
+    """Return ``text`` in at most ``longest`` characters, without its middle.
+
+    >>> shorten("processing/behavior/position", 15)
+    'processin…ition'
+    """
     if len(text) <= longest:
         return text
     tail = longest // 3
@@ -83,4 +112,5 @@ def shorten(text: str, longest: int) -> str:
 
 
 def _is_control(letter: str) -> bool:
+    """Return whether a character controls a terminal or the direction of text."""
     return unicodedata.category(letter) in CONTROLS and letter not in JOINERS

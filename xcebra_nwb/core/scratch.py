@@ -1,7 +1,7 @@
 """Arrays that may not fit the memory: they are then in a file without a name, which goes when the process does.
 
-The file is opened and unlinked at once (on Windows: deleted on closing): its room is free again when the array is gone,
-and however the process ends. A kill leaves nothing behind.
+The file is opened and unlinked at once (on Windows it is deleted on closing). Its space is free again when the array is
+gone, and however the process ends, also by a kill.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from numpy.typing import DTypeLike, NDArray
 from xcebra_nwb.core.errors import Failure
 
 VARIABLE = "TMPDIR"  # the variable that says where scratch files go
-IN_MEMORY = {"tmpfs", "ramfs"}  # file systems whose files take the memory that they are to save
+IN_MEMORY = {"tmpfs", "ramfs"}  # file systems whose files are in memory
 GIGABYTE = 1e9
-REMEDY = f"make room, or let {VARIABLE} name a folder on a disk that has some"
+REMEDY = f"free some space, or let {VARIABLE} name a folder on a disk that has some"
 logger = logging.getLogger("xcebra_nwb")
 
 
 class Rows(Protocol):
-    """What is filled by slices of rows, and can be read back by them: an array, or a file."""
+    """An array or a file that is read and written by slices of rows."""
 
     def __getitem__(self, rows: slice, /) -> NDArray: ...
 
@@ -37,55 +37,63 @@ class Rows(Protocol):
 
 
 def filled_array(
-    what: str, shape: tuple[int, int], dtype: DTypeLike, fill: Callable[[Rows], None], folder: Path, most: float
+    title: str, shape: tuple[int, int], dtype: DTypeLike, fill: Callable[[Rows], None], folder: Path, most: float
 ) -> NDArray:
-    """Return an array (row, column) that ``fill`` has filled: in memory, or on disk where it takes over ``most`` bytes.
+    """Return an array that ``fill`` writes, in memory or as a map of a scratch file.
 
-    The file is in the folder that the environment names in ``TMPDIR``, else in ``folder``. It is written as a file and
-    only read as a map, since a disk that fills up under a map kills the process.
+    The file is in the folder that ``TMPDIR`` names, else in ``folder``. It is written as a file and only read as a map,
+    since a disk that fills up under a map kills the process.
+
+    Args:
+        title: Name of the array in messages.
+        shape: Numbers of rows and columns.
+        dtype: Type of the array.
+        fill: Writes the array by slices of rows.
+        folder: For the scratch file, unless ``TMPDIR`` names a folder.
+        most: Bytes that the array may take in memory.
 
     Raises:
-        Failure: no disk has room for it.
+        Failure: The array fits neither the memory nor a disk.
     """
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     if size <= most:
         array: NDArray = np.empty(shape, dtype)
         fill(array)
         return array
-    place = _scratch_folder(what, size, folder, most)
-    logger.info("%s: %.2f GB in a scratch file in %s", what, size / GIGABYTE, place)
+    scratch = _scratch_folder(title, size, folder, most)
+    logger.info("%s: %.2f GB in a scratch file in %s", title, size / GIGABYTE, scratch)
     try:
-        with tempfile.TemporaryFile(dir=place) as file:
+        with tempfile.TemporaryFile(dir=scratch) as file:
             fill(_FileRows(file, shape, np.dtype(dtype)))
             file.flush()
-            return np.memmap(file, dtype, "r+", shape=shape)  # writable: torch warns of what is not
+            return np.memmap(file, dtype, "r+", shape=shape)  # writable, since torch warns of read-only arrays
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        raise Failure(f"{what}: others filled the disk of {place} meanwhile", REMEDY) from error
+        raise Failure(f"{title}: other programs filled the disk of {scratch} meanwhile", REMEDY) from error
 
 
-def _scratch_folder(what: str, size: int, folder: Path, most: float) -> Path:
-    """The folder for a scratch file of ``size`` bytes."""
+def _scratch_folder(title: str, size: int, folder: Path, most: float) -> Path:
+    """Return the folder for a scratch file of ``size`` bytes."""
     named = os.environ.get(VARIABLE)
     folders = [Path(named)] if named and not _in_memory(Path(named)) else []
     folder.mkdir(parents=True, exist_ok=True)
-    free = {place: shutil.disk_usage(place).free for place in [*folders, folder] if os.access(place, os.W_OK)}
-    for place, room in free.items():
-        if room >= size:
-            return place
-    left = ", ".join(f"{room / GIGABYTE:.1f} GB in {place}" for place, room in free.items())
+    free = {path: shutil.disk_usage(path).free for path in [*folders, folder] if os.access(path, os.W_OK)}
+    for path, free_bytes in free.items():
+        if free_bytes >= size:
+            return path
+    left = ", ".join(f"{free_bytes / GIGABYTE:.1f} GB in {path}" for path, free_bytes in free.items())
     raise Failure(
-        f"{what}: {size / GIGABYTE:.1f} GB fit neither the memory ({most / GIGABYTE:.1f} GB) nor the disk ({left})",
+        f"{title}: {size / GIGABYTE:.1f} GB fit neither the memory ({most / GIGABYTE:.1f} GB) nor the disk ({left})",
         REMEDY,
     )
 
 
-def _in_memory(place: Path) -> bool:
-    """Whether what is written to ``place`` stays in memory."""
-    above = {place.resolve(), *place.resolve().parents}
-    mounted = {Path(one.mountpoint): one.fstype for one in psutil.disk_partitions(all=True)}
-    nearest = max(above & mounted.keys(), key=lambda path: len(path.parts), default=None)
+def _in_memory(folder: Path) -> bool:
+    """Return whether files in ``folder`` are kept in memory."""
+    parents = {folder.resolve(), *folder.resolve().parents}
+    mounted = {Path(disk.mountpoint): disk.fstype for disk in psutil.disk_partitions(all=True)}
+    nearest = max(parents & mounted.keys(), key=lambda path: len(path.parts), default=None)
     return nearest is not None and mounted[nearest] in IN_MEMORY
 
 

@@ -1,7 +1,7 @@
-"""What a session takes of memory, from its sizes: what a workflow asks a cluster for. Imports nothing heavy.
+"""Memory that a session takes, estimated from its sizes: the request of a workflow to a cluster.
 
-The factors are rounded up from measurements; too little costs a second attempt, or smaller groups of members, too much
-a longer queue.
+The factors are rounded up from measurements. Too little memory costs a second attempt or smaller groups of members, too
+much a longer queue. This module imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TYPICAL_LATENTS = 10  # assumed for encoder.outputs: auto
 
 
 class Sizes(BaseModel):
-    """How large a session is."""
+    """Sizes of a session."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,13 +42,16 @@ def save(sizes: Sizes, directory: Path) -> Path:
 
 
 def load(directory: Path) -> Sizes | None:
-    """Return the sizes of a session; None before it was extracted, and if it was refused."""
+    """Return the sizes of a session; None if it was refused or is not extracted yet."""
     path = directory / FILE
     return Sizes.model_validate(read_json(path)) if path.exists() else None
 
 
 def session_megabytes(sizes: Sizes, config: Config) -> float:
-    """Return MB of what every command after extraction holds at most: the recording and all members' latents."""
+    """Return the memory (MB) that any command after extraction takes for a session.
+
+    It holds the recording and the latents of all encoders.
+    """
     latents = TYPICAL_LATENTS if config.encoder.outputs == "auto" else config.encoder.outputs
     bytes_per_unit = sizes.seen_bytes + (sizes.recorded_bytes if GENERATOR in config.attribution.methods else 0)
     recording = COPIES * bytes_per_unit * sizes.units
@@ -57,7 +60,10 @@ def session_megabytes(sizes: Sizes, config: Config) -> float:
 
 
 def step_megabytes(sizes: Sizes, config: Config) -> float:
-    """Return MB of a step of training of all members: layers of every window, and every pair of a batch."""
+    """Return the memory (MB) of a training step of all encoders.
+
+    It holds the layers of all windows and all pairs of a batch.
+    """
     batch, encoder = config.training.batch_size, config.encoder
     windows = (2 + sizes.labels + 1) * batch * WINDOWS[encoder.architecture]
     values = windows * (2 * sizes.units + 8 * encoder.hidden) + 3 * (sizes.labels + 1) * batch**2
@@ -65,5 +71,5 @@ def step_megabytes(sizes: Sizes, config: Config) -> float:
 
 
 def encoder_count(sizes: Sizes, config: Config) -> int:
-    """Return how many encoders are trained: the seeds, and the nulls of every label."""
+    """Return the number of encoders: the seeds, and the nulls of every label."""
     return config.training.seeds + config.training.nulls * sizes.labels
