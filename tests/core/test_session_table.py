@@ -55,7 +55,7 @@ def test_columns_other_than_the_first_few_may_be_missing(tmp_path: Path) -> None
     [
         ("session\tsource\n", "no column include"),
         (HEADER.replace("dandiset", "dandyset"), "unknown column 'dandyset' (did you mean dandiset?)"),
-        (f"{HEADER}\n{row()}\n{row(session='A')}", "session A is there twice"),
+        (f"{HEADER}\n{row()}\n{row(session='A')}", "two rows have the session A"),
         (f"{HEADER}\n{row(include='yes')}", "line 2: include is 'yes'"),
         (f"{HEADER}\n{row(session='../up')}", "line 2: session is '../up'"),
         (f"{HEADER}\n{row(session='.hidden')}", "line 2: session is '.hidden'"),

@@ -19,15 +19,22 @@ from xcebra_nwb.core.hdf5.scan import check_self_contained
 from xcebra_nwb.core.outputs import command_writing
 
 ON_DISK = "on disk"  # the role of a variable that may not fit the memory
-VALUES_PER_CHUNK = 2**17  # values that are compressed together: less than what HDF5 keeps open
+VALUES_PER_CHUNK = 2**17  # values that are compressed together; HDF5 keeps more open
 
 
 def new_variable(
     file: h5netcdf.File, name: str, dims: tuple[str, ...], dtype: np.dtype | type, fill: float | None = None
 ) -> h5netcdf.Variable:
-    """Return a new, compressed variable of an open netCDF4 file, written in stretches of its last dimension but one.
+    """Return a new, compressed variable of an open netCDF4 file.
 
-    What was never written is ``fill``.
+    It is written in stretches of its last dimension but one.
+
+    Args:
+        file: The open file, which has the dimensions.
+        name: Name of the variable.
+        dims: Names of its dimensions, two or more.
+        dtype: Type of its values.
+        fill: Value of what is never written.
     """
     rows, columns = (file.dimensions[dim].size for dim in dims[-2:])
     chunks = (*[1] * (len(dims) - 2), max(1, min(rows, VALUES_PER_CHUNK // columns)), columns)
@@ -37,13 +44,19 @@ def new_variable(
 
 
 def save_dataset(dataset: xr.Dataset, path: Path | str) -> None:
-    """Write any dataset to ``path`` (netCDF4, numeric variables compressed), whole or not at all."""
+    """Write a dataset to ``path``, whole or not at all.
+
+    The file is netCDF4; numeric variables are compressed.
+    """
     with atomic(path) as temporary:
         add_dataset(dataset, temporary)
 
 
 def add_dataset(dataset: xr.Dataset, path: Path) -> None:
-    """Write any dataset to ``path`` (netCDF4, numeric variables compressed), beside what the file holds already."""
+    """Write a dataset to ``path``, in addition to the file's earlier content.
+
+    The file is netCDF4; numeric variables are compressed.
+    """
     encoding: dict[Any, dict[str, Any]] = {
         name: {"zlib": True, "complevel": 4}
         for name, variable in dataset.variables.items()
@@ -54,37 +67,41 @@ def add_dataset(dataset: xr.Dataset, path: Path) -> None:
 
 
 def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
-    """Return any dataset of ``path``, in memory, without the variables whose ``role`` is :data:`ON_DISK`.
+    """Return the dataset of ``path`` in memory.
 
-    Variables named in ``lazily`` are read when they are asked for, slice by slice; ``.values`` would keep the whole.
-    The file stays open as long as they are there.
+    Variables whose ``role`` is :data:`ON_DISK` are left out. Variables named in ``lazily`` are read on demand, slice by
+    slice (``.values`` would keep the whole); the file stays open as long as they exist.
 
     Raises:
-        UsageError: there is no such file, or it is not netCDF4.
-        Refusal: something in it leads into another file, or declares more than it holds.
+        UsageError: There is no such file, or it is not netCDF4.
+        Refusal: A link in it leads to another file, or it declares more data than it holds.
     """
     if not Path(path).exists():
         raise UsageError(f"{path}: no such file", f"run {command_writing(path)} first")
     check_file(path)
     try:
-        with h5py.File(path) as h5:  # what is no HDF5 file at all h5netcdf says in many lines
-            check_self_contained(h5, str(path))  # results may be a stranger's
+        with h5py.File(path) as h5:  # h5netcdf reports other files in many lines
+            check_self_contained(h5, str(path))  # results may come from somebody else
             for name, item in h5.items():
                 if isinstance(item, h5py.Dataset) and name not in lazily and item.attrs.get("role") != ON_DISK:
                     check_size(item)
         stored = xr.open_dataset(path, engine="h5netcdf")
-        found = stored.drop_vars([n for n, v in stored.data_vars.items() if v.attrs.get("role") == ON_DISK])
-        for name, variable in found.variables.items():
+        dataset = stored.drop_vars([n for n, v in stored.data_vars.items() if v.attrs.get("role") == ON_DISK])
+        for name, variable in dataset.variables.items():
             if name not in lazily:
                 variable.load()
         if not lazily:
             stored.close()
-        return found
-    except (OSError, KeyError, RuntimeError, ValueError) as error:  # HDF5's, by where the damage is
+        return dataset
+    except (OSError, KeyError, RuntimeError, ValueError) as error:  # errors of HDF5, by the kind of damage
         remedy = f"delete it and run {command_writing(path)} again"
         raise UsageError(f"{path}: not a netCDF4 file: {error}", remedy) from None
 
 
 def decode_list(text: str) -> list[str]:
-    """Return the list of strings kept as JSON in an attr."""
+    """Return the list of strings that an attr holds as JSON.
+
+    >>> decode_list('["place", "speed"]')
+    ['place', 'speed']
+    """
     return [str(item) for item in json.loads(text)]

@@ -21,7 +21,7 @@ Advance = Callable[[int], None]  # called with the amount of work done since its
 
 
 class _Rate(ProgressColumn):
-    """Units of work a second."""
+    """Units of work per second."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:,.1f}/s" if task.speed else "-/s")
@@ -29,14 +29,14 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
-    """Show the progress of some work; yield the function to call with the amount done since its last call.
+    """Show the progress of long work and yield a function that reports it.
 
-    Nothing is shown below the log level INFO.
+    Call the function with the amount of work done since its last call. Nothing is shown below the log level INFO.
 
     Args:
-        title: name of the work.
-        total: amount of work in all.
-        unit: unit of the amount, one word in the plural.
+        title: Name of the work.
+        total: Total amount of work.
+        unit: Unit of the amount, one word in the plural.
     """
     if not logger.isEnabledFor(logging.INFO):
         yield lambda done: None
@@ -51,7 +51,7 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
 
 @dataclass(frozen=True)
 class ProgressLine:
-    """How far a piece of work is: written into a log as a line, and read back from there by who follows a run.
+    """The progress of a piece of work, written as a line of a log and read back.
 
     >>> line = ProgressLine("training 6 members", 500, 2000, "steps", 25.0)
     >>> str(line)
@@ -75,7 +75,7 @@ class ProgressLine:
 
     @classmethod
     def read(cls, line: str) -> ProgressLine | None:
-        """Return the progress that ``line`` tells, None for any other line."""
+        """Return the progress that a line of a log reports, None for any other line."""
         fields = PATTERN.fullmatch(line)
         if fields is None:
             return None
@@ -86,7 +86,7 @@ PATTERN = re.compile(r"(.+): (\d+) of (\d+) (\S+), (\d+\.\d)/s, \d+ s left")
 
 
 class _Lines:
-    """Plain lines: the first, one every few seconds, the last."""
+    """Progress as lines of a log: the first, one every few seconds, and the last."""
 
     def __init__(self, title: str, total: int, unit: str) -> None:
         self._title, self._total, self._unit = title, total, unit

@@ -1,4 +1,4 @@
-"""What made an output: software versions and a digest of the config."""
+"""Provenance of an output: software versions, and digests of the config and of the code."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 PACKAGES = ("xcebra-nwb", "torch", "numpy", "scipy", "scikit-learn", "xarray", "h5py", "pynwb", "nwbinspector")
-
-
 PACKAGE = Path(__file__).parents[1]
 NAME = PACKAGE.name
 
@@ -30,13 +28,20 @@ def software() -> dict[str, str]:
 
 
 def digest(content: Any) -> str:
-    """Return the SHA-256 of JSON-able content, independent of the order of its keys."""
+    """Return the SHA-256 of JSON-able content, independent of the order of its keys.
+
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    True
+    """
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @cache
 def fingerprint(command: str) -> str:
-    """Return the digest of the command's code, 16 hexadecimal digits."""
+    """Return a digest of the code of a command, 16 hexadecimal digits.
+
+    It covers all modules of the package that the command imports, without docstrings and comments.
+    """
     digest = hashlib.sha256()
     for module in sorted(_closure(f"{NAME}.commands.{command}")):
         digest.update(module.encode() + _read(module).digest)
@@ -44,17 +49,21 @@ def fingerprint(command: str) -> str:
 
 
 def _closure(start: str) -> set[str]:
-    found, waiting = set(), [start]
+    """Return a module and all modules of the package that it imports."""
+    modules, waiting = set[str](), [start]
     while waiting:
         module = waiting.pop()
-        if module not in found:
-            found.add(module)
+        if module not in modules:
+            modules.add(module)
             waiting.extend(_read(module).imports)
-    return found
+    return modules
 
 
 class _Module(NamedTuple):
-    """What counts of a module; a workflow asks for several commands, which share most of theirs."""
+    """The parts of a module that count for a fingerprint.
+
+    Results are cached, since a workflow asks for several commands that share most modules.
+    """
 
     imports: frozenset[str]  # the package's own modules that it imports, anywhere in its text
     digest: bytes  # of its syntax tree without docstrings
@@ -64,7 +73,7 @@ class _Module(NamedTuple):
 def _read(module: str) -> _Module:
     file = _file(module)
     assert file is not None, module
-    tree, named = ast.parse(file.read_text(encoding="utf-8")), set[str]()
+    tree, imported = ast.parse(file.read_text(encoding="utf-8")), set[str]()
     for node in ast.walk(tree):
         match node:
             case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -72,10 +81,10 @@ def _read(module: str) -> _Module:
                     case [ast.Expr(value=ast.Constant()), *rest]:
                         node.body = rest
             case ast.Import():
-                named |= {alias.name for alias in node.names}
+                imported |= {alias.name for alias in node.names}
             case ast.ImportFrom(module=str(start)):
-                named |= {start} | {f"{start}.{alias.name}" for alias in node.names}
-    imports = frozenset(name for name in named if name.startswith(NAME) and _file(name) is not None)
+                imported |= {start} | {f"{start}.{alias.name}" for alias in node.names}
+    imports = frozenset(name for name in imported if name.startswith(NAME) and _file(name) is not None)
     return _Module(imports, hashlib.sha256(ast.dump(tree).encode()).digest())
 
 

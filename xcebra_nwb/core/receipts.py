@@ -1,8 +1,8 @@
-"""Receipts: the outcome of a command on one session, from which the next command learns that there is nothing to do.
+"""Receipts: the outcome of a command on one session, which tells the next command whether there is anything to do.
 
-A refused session is an answer and no error. Its commands succeed and pass the refusal on, so one run of the workflow
-ends well with done and refused sessions. A receipt lists the digests of the files that the command wrote, so a command
-that gives the same result again does not make the later ones run again.
+A refused session is a result, not an error. Its later commands succeed and pass the refusal on, so one run of the
+workflow ends well with done and refused sessions. A receipt lists the digests of the files that the command wrote, so a
+command that gives the same result again does not make later commands run again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from xcebra_nwb.core.refusals import Code
 ORDER = tuple(FILES)
 FOLDER = "receipts"
 State = Literal["done", "refused"]
-Outcome = list[Path] | Refusal | Failure  # of a session: the files written, or why there are none
+Outcome = list[Path] | Refusal | Failure  # of a session: its new files, or the reason for none
 logger = logging.getLogger("xcebra_nwb")
 
 
@@ -50,7 +50,7 @@ class Receipt(BaseModel):
 
 
 def path(directory: Path, command: str) -> Path:
-    """Return the path of the receipt of ``command`` in a session's results ``directory``.
+    """Return the path of the receipt of ``command`` in a session's results folder.
 
     >>> path(Path("results/a"), "train").as_posix()
     'results/a/receipts/train.json'
@@ -59,42 +59,43 @@ def path(directory: Path, command: str) -> Path:
 
 
 def save(receipt: Receipt, directory: Path) -> None:
-    """Write the receipt of a command into a session's results ``directory``."""
+    """Write the receipt of a command into a session's results folder."""
     write_json(path(directory, receipt.command), receipt.model_dump(by_alias=True))
 
 
 def load(directory: Path, command: str) -> Receipt:
-    """Return the receipt of ``command`` on the session of ``directory``.
+    """Return the receipt of ``command`` in a session's results folder.
 
     Raises:
-        UsageError: the command has not run, or its receipt is broken.
+        UsageError: The command has not run, or its receipt cannot be read.
     """
-    where = path(directory, command)
+    file = path(directory, command)
     try:
-        return Receipt.model_validate(read_json(where))
+        return Receipt.model_validate(read_json(file))
     except ValidationError as error:
-        raise UsageError(
-            f"{where}: not a receipt: {error.error_count()} wrong fields", f"run {command} again"
-        ) from None
+        raise UsageError(f"{file}: not a receipt: {error.error_count()} wrong fields", f"run {command} again") from None
 
 
 def run_command(command: str, directory: Path, work: Callable[[], list[Path]], *, batch: bool = False) -> list[Path]:
-    """Do the ``work`` of a command on one session, leave its receipt, and return the files it wrote.
+    """Do the ``work`` of a command on one session and write its receipt.
 
-    Files of an earlier run of the command are removed first, and those of later commands when it does not end well: no
-    old result stands beside a refusal or a failure. A session that an earlier command refused is refused again; only
-    ``report`` works on it, to say so.
+    Files of an earlier run of the command are removed first. Those of later commands are removed too if the command
+    fails or is refused, so no old result stands beside a refusal. A session that an earlier command refused is refused
+    again; only ``report`` works on it.
 
     Args:
-        command: name of the command.
-        directory: the session's results folder.
-        work: writes the files and returns them.
-        batch: a refusal is written into the receipt and is no error. A config that names what this file does not hold
-            is then a refusal, too.
+        command: Name of the command.
+        directory: The session's results folder.
+        work: Writes the files and returns them.
+        batch: A refusal is written into the receipt and is no error. A config that names an object that this file does
+            not have is then a refusal, too.
+
+    Returns:
+        The files that ``work`` wrote; none if the session was refused.
 
     Raises:
-        Refusal: the data cannot answer, unless ``batch``.
-        UsageError: another process is working on the session, or its receipts lie elsewhere.
+        Refusal: The data cannot answer, unless ``batch``.
+        UsageError: Another process is working on the session, or a link leads its receipts elsewhere.
     """
     check_inside(directory, [FOLDER])
     with exclusive([directory]):
@@ -130,24 +131,25 @@ def run_on_several(
     independent: bool = False,
     current: Callable[[Path], list[Path]] = lambda directory: [],
 ) -> None:
-    """Do the ``work`` of a command on several sessions in one process and leave each one's receipt.
+    """Do the ``work`` of a command on several sessions in one process; write receipts.
 
     Files are removed as by :func:`run_command`.
 
     Args:
-        command: name of the command.
-        directories: results folders of the sessions.
-        work: gets the directories that no earlier command refused, and returns the outcome of each. An error that it
-            raises concerns all of them.
-        batch: a refusal is written into the receipt and is no error.
-        independent: the sessions do not depend on each other, so a refused one stops no other.
-        current: returns the files of an earlier run that ``work`` would write again, or none; they are left alone.
+        command: Name of the command.
+        directories: Results folders of the sessions.
+        work: Takes the folders that no earlier command refused, and returns the outcome of each. An error that it
+            raises
+            concerns all of them.
+        batch: A refusal is written into the receipt and is no error.
+        independent: The sessions do not depend on each other, so a refused session stops no other.
+        current: Returns the files of an earlier run that ``work`` would write again, or none; they are kept.
 
     Raises:
-        Refusal: a session is refused, unless ``batch``. Where an earlier command refused it, no session is begun unless
+        Refusal: A session is refused, unless ``batch``. If an earlier command refused it, no session is begun unless
             the sessions are ``independent``.
-        Failure: a session could not be written; the others are whole and have their receipts.
-        UsageError: another process is working on one of the sessions, or its receipts lie elsewhere.
+        Failure: A session could not be written; the others are whole and have their receipts.
+        UsageError: Another process is working on a session, or a link leads its receipts elsewhere.
     """
     for directory in directories:
         check_inside(directory, [FOLDER])
@@ -159,13 +161,13 @@ def run_on_several(
         for directory in waiting:
             _remove(command, directory)
         outcomes = _outcomes(command, waiting, refused, work)
-        ends = [_end(command, directory, one, directory in refused) for directory, one in outcomes.items()]
-    failures = [end for end in ends if isinstance(end, Failure)]
+        outcomes = {folder: _end(command, folder, outcome, folder in refused) for folder, outcome in outcomes.items()}
+    failures = [outcome for outcome in outcomes.values() if isinstance(outcome, Failure)]
     for failure in failures[1:]:
         logger.error("failed: %s", failure)
-    wrong = [*failures, *(end for end in ends if isinstance(end, Refusal) and not batch)]
-    if wrong:
-        raise wrong[0]
+    refusals = [outcome for outcome in outcomes.values() if isinstance(outcome, Refusal) and not batch]
+    for error in (*failures, *refusals):
+        raise error
 
 
 def _without_current(
@@ -174,7 +176,7 @@ def _without_current(
     refused: Mapping[Path, Refusal],
     current: Callable[[Path], list[Path]],
 ) -> list[Path]:
-    """The directories whose files are not current; the others get their receipts here."""
+    """Return the folders whose files are not current; write the receipts of the others."""
     waiting = []
     for directory in directories:
         files = [] if directory in refused else current(directory)
@@ -192,12 +194,12 @@ def _outcomes(
     refused: Mapping[Path, Refusal],
     work: Callable[[Sequence[Path]], Mapping[Path, Outcome]],
 ) -> dict[Path, Outcome]:
-    """The outcome of every session: the earlier refusal, or what ``work`` returns."""
-    left = [directory for directory in directories if directory not in refused]
+    """Return the outcome of every session: an earlier refusal, or the result of ``work``."""
+    accepted = [directory for directory in directories if directory not in refused]
     try:
-        return {**refused, **(work(left) if left else {})}
+        return {**refused, **(work(accepted) if accepted else {})}
     except Refusal as refusal:
-        return {**refused, **dict.fromkeys(left, refusal)}
+        return {**refused, **dict.fromkeys(accepted, refusal)}
     except Exception:
         for directory in directories:
             _remove_later(command, directory)
@@ -205,10 +207,15 @@ def _outcomes(
 
 
 def _end(command: str, directory: Path, outcome: Outcome, known: bool) -> Outcome:
-    """Leave the receipt of one session of several; return its outcome, a failure where the receipt cannot be written.
+    """Write the receipt of one session of several and return its outcome.
+
+    The outcome is a failure if the receipt cannot be written.
 
     Args:
-        known: it was an earlier command that refused the session, and said so.
+        command: Name of the command.
+        directory: The session's results folder.
+        outcome: Outcome of the work on the session.
+        known: An earlier command refused the session and logged it.
     """
     session = directory.resolve().name
     try:
@@ -235,9 +242,9 @@ def _save_done(command: str, directory: Path, files: list[Path]) -> None:
 
 def _save_refusal(command: str, directory: Path, refusal: Refusal | NotInFile) -> None:
     files = _digests(getattr(refusal, "files", []), directory)
-    said = {"code": refusal.code, "reason": refusal.message, "remedy": refusal.remedy}
+    fields = {"code": refusal.code, "reason": refusal.message, "remedy": refusal.remedy}
     session = directory.resolve().name
-    save(Receipt(command=command, session=session, state="refused", files=files, **said), directory)
+    save(Receipt(command=command, session=session, state="refused", files=files, **fields), directory)
 
 
 def _digests(files: list[Path], directory: Path) -> dict[str, str]:
@@ -245,9 +252,9 @@ def _digests(files: list[Path], directory: Path) -> dict[str, str]:
 
 
 def _remove(command: str, directory: Path) -> None:
-    """Remove the receipt and the files of a command, whether or not the workflow has taken the receipt already.
+    """Remove the receipt and the files of a command, also files that a kill left half-written.
 
-    What a kill left of them half-written goes too: nobody else is writing there.
+    The workflow may have removed the receipt already. Nobody else writes there, since the folder is locked.
     """
     path(directory, command).unlink(missing_ok=True)
     for pattern in FILES[command]:
@@ -261,7 +268,7 @@ def _remove_later(command: str, directory: Path) -> None:
 
 
 def _upstream_refusal(command: str, directory: Path) -> Refusal | None:
-    """The first refusal among the commands before ``command``."""
+    """Return the first refusal among the commands before ``command``."""
     for earlier in ORDER[: ORDER.index(command)]:
         if path(directory, earlier).exists():
             receipt = load(directory, earlier)

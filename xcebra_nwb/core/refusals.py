@@ -1,6 +1,6 @@
-"""The catalogue of refusals: a stable code for every reason for which data cannot answer, and what would help.
+"""The catalogue of refusals: a stable code for each reason, its meaning, and what would help.
 
-``docs/reference/refusals.md`` is generated from it (``make docs``); receipts, status.json and the summary carry the
+``docs/reference/refusals.md`` is generated from it (``make docs``). Receipts, status.json and the summary carry the
 codes.
 """
 
@@ -26,9 +26,13 @@ This page is generated from `xcebra_nwb/core/refusals.py` by `make docs`.
 
 
 class Code(StrEnum):
-    """Why a session was refused; ``means`` and ``helps`` are the lines of the catalogue.
+    """The reason of a refusal.
 
     A code that has been released keeps its name and its meaning.
+
+    Attributes:
+        means: The reason in words, for the catalogue.
+        helps: What would help, for the catalogue.
     """
 
     means: str

@@ -57,18 +57,25 @@ def labels(session: xr.Dataset) -> dict[str, xr.DataArray]:
 
 
 def trial_numbers(session: xr.Dataset, label: str) -> np.ndarray | None:
-    """Return the trial that ``label`` belongs to in every bin, (time,), -1 outside; None if it has no trials."""
+    """Return the trial of every bin, (time,); None for a label without trials.
+
+    Bins outside of trials have the number -1.
+    """
     name = f"{label}_trial"
     return session[name].values.astype(np.int64) if name in session else None
 
 
 def label_axes(label: xr.DataArray) -> int:
-    """Return the label's intrinsic dimension: 1 for a scalar, an angle or a class, the number of axes of a vector."""
+    """Return the dimension of a label: the axes of a vector, else 1."""
     return int(label.shape[1]) if label.ndim == 2 else 1
 
 
 def check(session: xr.Dataset) -> None:
-    """Raise :class:`Failure` naming the first point on which ``session`` breaks the contract of this module."""
+    """Check that a session dataset keeps the contract of this module.
+
+    Raises:
+        Failure: It breaks the contract; the line names the first problem.
+    """
     _check(_problems(session))
     _check(_problems_of_activity(session))
 
@@ -103,7 +110,7 @@ def _problems(session: xr.Dataset) -> Iterator[str]:
 
 
 def _problems_of_activity(session: xr.Dataset) -> Iterator[str]:
-    """Those that only reading all of it shows."""
+    """Yield the problems that only reading the whole activity shows."""
     activity, valid = session["activity"], session["valid"].values
     if activity.dtype.kind == "f" and not all(is_finite(activity[r].values[valid[r]]) for r in blocks(session)):
         yield NOT_FINITE
@@ -133,7 +140,13 @@ def _trial_problems(session: xr.Dataset, name: str) -> Iterator[str]:
 
 
 def save(session: xr.Dataset, path: Path | str) -> None:
-    """Check ``session`` and write it to ``path`` (netCDF4, compressed), whole or not at all."""
+    """Check ``session`` and write it to ``path``, whole or not at all.
+
+    The file is netCDF4, compressed.
+
+    Raises:
+        Failure: The session breaks the contract.
+    """
     check(session)
     with atomic(path) as temporary:
         _write_activity(session, temporary)
@@ -141,20 +154,27 @@ def save(session: xr.Dataset, path: Path | str) -> None:
 
 
 def _write_activity(session: xr.Dataset, path: Path) -> None:
-    """Write the activity to the new file ``path`` block by block: it may not fit the memory."""
+    """Write the activity to the new file ``path`` block by block; it may not fit the memory."""
     activity = session["activity"]
-    rows, units = activity.shape
+    bins, units = activity.shape
     check_disk_space(path.parent, activity.nbytes)
     with h5netcdf.File(path, "w") as file:
-        file.dimensions = {"time": rows, "unit": units}
+        file.dimensions = {"time": bins, "unit": units}
         stored = new_variable(file, "activity", ("time", "unit"), activity.dtype)
         stored.attrs.update(activity.attrs)
-        for some in blocks(session):
-            stored[some] = activity[some].values
+        for rows in blocks(session):
+            stored[rows] = activity[rows].values
 
 
 def load(path: Path | str) -> xr.Dataset:
-    """Return the session of ``path``, checked; its activity stays in the file until some of it is asked for."""
+    """Return the session dataset of ``path``, checked.
+
+    Its activity stays in the file and is read on demand.
+
+    Raises:
+        UsageError: There is no such file, or it is not netCDF4.
+        Failure: The session breaks the contract.
+    """
     session = load_dataset(path, ("activity",))
     _check(_problems(session))
     return session
@@ -163,7 +183,17 @@ def load(path: Path | str) -> xr.Dataset:
 def label_values(
     session: xr.Dataset, name: str, bins: NDArray[np.int64], order: NDArray[np.int64] | None = None
 ) -> NDArray:
-    """Return a label at ``bins``, (sample, axis) or class codes (sample,), read in ``order`` (sample,)."""
+    """Return the values of a label at some bins.
+
+    Args:
+        session: The session dataset.
+        name: Name of the label.
+        bins: Time bins, (sample,).
+        order: Permutation of the samples in which the label is read, (sample,); None: unchanged.
+
+    Returns:
+        Values (sample, axis), or class codes (sample,) of a discrete label.
+    """
     values = labels(session)[name].values[bins if order is None else bins[order]]
     if values.dtype.kind in "iu":
         return values.astype(np.int64)
@@ -171,16 +201,26 @@ def label_values(
 
 
 def class_codes(label: xr.DataArray) -> NDArray:
-    """Return the codes of the classes that a discrete label has anywhere, (class,), ascending."""
+    """Return the codes of the classes of a discrete label, (class,), ascending.
+
+    >>> class_codes(xr.DataArray([2, -1, 0, 2])).tolist()
+    [0, 2]
+    """
     return np.unique(label.values[label.values >= 0])
 
 
 def label_features(values: NDArray, kind: str) -> NDArray[np.float64]:
-    """Return a label's values as features (sample, feature) of like size: what another label is predicted from.
+    """Return the values of a label as features of similar size, for a decoder.
 
     Args:
-        values: (sample,) or (sample, axis); rad for a circular label; codes for a discrete one.
-        kind: continuous, circular or discrete.
+        values: Label (sample,) or (sample, axis); rad for a circular label; codes for a discrete one.
+        kind: Continuous, circular or discrete.
+
+    Returns:
+        Features (sample, feature): one per class, cosine and sine, or z-scored columns.
+
+    >>> label_features(np.array([0, 2, 2]), "discrete").tolist()
+    [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
     """
     if kind == "discrete":
         return (values[:, None] == np.unique(values)).astype(np.float64)

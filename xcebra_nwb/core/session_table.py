@@ -1,4 +1,4 @@
-"""The table of sessions that a run is made of: one row a session, tab separated, kept in git by the user.
+"""The table of sessions of a run: one row per session, tab separated, kept in git by the user.
 
 The workflow reads it while it is parsed, so this module imports nothing heavy.
 """
@@ -19,18 +19,18 @@ from xcebra_nwb.core.files import atomic
 from xcebra_nwb.core.safe_text import is_web, path_problem, printable, redact, shorten
 
 SESSION_NAME = r"^[A-Za-z0-9]([A-Za-z0-9_.+-]*[A-Za-z0-9_+-])?$"  # no dot at the end: Windows drops it
-LONGEST_NAME = 200  # with what files of a session are called beside it, a system's longest name is 255
+LONGEST_NAME = 200  # longer names of files begin with it, and 255 is the limit of file systems
 LONGEST_CELL = 50_000  # characters; readers of tables give up at 131,072
 LARGEST_TABLE = 100_000_000  # bytes; a hundred thousand sessions take a third of it
 WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names of no file
 FORMULA = re.compile(r"'*[=+@-]")  # a cell that a spreadsheet would compute, or one that we wrote so that it does not
 CELL_BREAKS = re.compile(r"[\t\n\r\v\f]+")
-RESERVED = frozenset({"logs", "benchmarks", "summary.html", "atlas.parquet"})  # what a results folder holds itself
+RESERVED = frozenset({"logs", "benchmarks", "summary.html", "atlas.parquet"})  # names that a results folder uses itself
 REQUIRED = ("session", "include", "source")
 
 
 def _as_bool(value: object) -> object:
-    """Only ``true`` and ``false``, in any case: a typo must not switch a session on or off."""
+    """Accept only ``true`` and ``false``: a typo must not include or exclude a session."""
     return {"true": True, "false": False}.get(str(value).strip().lower(), value)
 
 
@@ -58,16 +58,16 @@ class Session(BaseModel):
     etag: str = Field(
         default="", pattern=r"^[0-9A-Za-z-]*$", description="dandi-etag of the asset, or tree checksum of a Zarr"
     )
-    found: str = Field(default="", description="what the file holds, in one line")
-    source_access: str = Field(default="", description="whether everybody may see it: open or embargoed")
+    found: str = Field(default="", description="the contents of the file, in one line")
+    source_access: str = Field(default="", description="open or embargoed")
 
     @field_validator("session")
     @classmethod
     def _not_reserved(cls, name: str) -> str:
         if name.lower() in RESERVED:
-            raise ValueError(f"{name} is what the results folder calls something else")
+            raise ValueError(f"{name} is a name that the results folder uses itself")
         if is_windows_device(name):
-            raise ValueError(f"{name} is a name that Windows keeps for a device")
+            raise ValueError(f"{name} is a name that Windows reserves for a device")
         return name
 
     @model_validator(mode="after")
@@ -85,11 +85,15 @@ UNPINNED = "download the file, and give its path"
 
 
 def is_windows_device(name: str) -> bool:
-    """Return whether no folder can have a name on Windows, whatever its ending."""
+    """Return whether Windows reserves a name, whatever its extension.
+
+    >>> is_windows_device("aux.nwb"), is_windows_device("auxiliary")
+    (True, False)
+    """
     return WINDOWS_DEVICE.fullmatch(name) is not None
 
 
-ARCHIVE_COLUMNS = ("source_access",)  # columns of a table with rows that have something there
+ARCHIVE_COLUMNS = ("source_access",)  # columns that are left out of a table if no row has a value
 COLUMNS = tuple(name for name in Session.model_fields if name not in ARCHIVE_COLUMNS)
 
 
@@ -97,8 +101,9 @@ def read(path: Path | str) -> list[Session]:
     """Return the rows of a table of sessions.
 
     Raises:
-        UsageError: the file is missing or not text, a column is missing or unknown, a value is wrong, or two rows
-            have the same name (upper and lower case do not tell folders apart everywhere).
+        UsageError: The file is missing or not text, a column is missing or unknown, a value is wrong, or two rows have
+            the
+            same name (some systems do not distinguish upper and lower case).
     """
     try:
         _check_size(Path(path))
@@ -115,9 +120,13 @@ def read(path: Path | str) -> list[Session]:
 
 
 def write(rows: Iterable[Session], path: Path | str) -> None:
-    """Write ``rows`` to ``path``, whole or not at all; tabs and line breaks in text become spaces.
+    """Write ``rows`` to ``path``, whole or not at all.
 
-    What a spreadsheet would take for a formula gets an apostrophe before it, which :func:`read` takes away.
+    Tabs and line breaks in text become spaces. A cell that a spreadsheet would take for a formula gets an apostrophe
+    before it, which :func:`read` removes.
+
+    Raises:
+        UsageError: Two rows have the same name.
     """
     rows = list(rows)
     _check_names(path, rows)
@@ -140,7 +149,7 @@ def _read_cell(text: str) -> str:
 
 
 def _check_size(path: Path) -> None:
-    """Raise :class:`UsageError` for what would be read for ever, or fill the memory."""
+    """Refuse a path that is not a file or too large: reading it would not end or fill the memory."""
     size = path.stat().st_size
     if not path.is_file():
         raise UsageError(f"{path}: not a file", "make it with `xcebra-nwb discover`")
@@ -186,5 +195,5 @@ def _check_names(path: Path | str, rows: list[Session]) -> None:
     seen: set[str] = set()
     for row in rows:
         if row.session.lower() in seen:
-            raise UsageError(f"{path}: session {row.session} is there twice", "give every row a name of its own")
+            raise UsageError(f"{path}: two rows have the session {row.session}", "give every row another name")
         seen.add(row.session.lower())

@@ -1,7 +1,7 @@
-"""What is generated from the code: the config's JSON schema, default YAML and table of keys, the list of refusals.
+"""Files generated from the code: JSON schema, default YAML and table of the config, and the list of refusals.
 
-``python -m xcebra_nwb.core.config.docs [ROOT]`` (``make docs``) writes them into the repository; a test fails when they
-differ from what the models say.
+``python -m xcebra_nwb.core.config.docs [ROOT]`` (``make docs``) writes them into the repository. A test fails when they
+differ from the models.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class Key(NamedTuple):
     """One key of the config.
 
     Attributes:
-        path: names from the top, such as ``("training", "seeds")``.
-        default: the value when the key is absent.
-        required: there is no default.
-        meaning: one line.
-        section: the key holds other keys and no value of its own.
+        path: Names from the top, such as ``("training", "seeds")``.
+        default: Value when the key is absent.
+        required: The key has no default.
+        meaning: Description in one line.
+        section: The key holds other keys and no value of its own.
     """
 
     path: tuple[str, ...]
@@ -62,15 +62,15 @@ class _WithoutTitles(GenerateJsonSchema):
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON schema (draft 2020-12) of the config; unknown keys are not allowed."""
+    """Return the JSON schema (draft 2020-12) of the config; it forbids unknown keys."""
     dialect = {"$schema": GenerateJsonSchema.schema_dialect}
     return dialect | Config.model_json_schema(schema_generator=_WithoutTitles)
 
 
 def default_yaml() -> str:
-    """Return a YAML document with every key at its default, each under a comment that says what it means.
+    """Return a YAML document of all keys with their defaults and meanings.
 
-    Keys of named labels and of listed objectives have no place in the defaults: they follow as comments.
+    The keys of labels and objectives follow as comments, since no label or objective exists by default.
     """
     lines = [YAML_HEADER]
     for parent, group in groupby(_keys(Config), key=_parent_of_item):
@@ -80,7 +80,7 @@ def default_yaml() -> str:
 
 
 def table() -> str:
-    """Return a Markdown table of every key: its name, default and meaning."""
+    """Return a Markdown table of all keys with their defaults and meanings."""
     rows = "".join(
         f"| `{_dotted(key.path)}` | {_shown_default(key)} | {_escaped(key.meaning)} |\n"
         for key in _keys(Config)
@@ -90,10 +90,13 @@ def table() -> str:
 
 
 def rendered(root: Path) -> dict[Path, str]:
-    """Return the whole text of every generated file under the repository's ``root``, by path.
+    """Return the text of every generated file of the repository, by path.
+
+    Args:
+        root: Folder of the repository.
 
     Raises:
-        ValueError: ``config/README.md`` has lost the marks between which the table stands.
+        ValueError: ``config/README.md`` has lost the marks around the table.
     """
     before, start, rest = (root / README).read_text(encoding="utf-8").partition(TABLE_START)
     _, end, after = rest.partition(TABLE_END)
@@ -108,7 +111,7 @@ def rendered(root: Path) -> dict[Path, str]:
 
 
 def _keys(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Key]:
-    """Every key of ``model`` in its order, a section before the keys in it."""
+    """Yield the keys of ``model`` in order, a section before its keys."""
     for name, field in model.model_fields.items():
         path = (*above, name)
         default = None if field.is_required() else field.get_default(call_default_factory=True)
@@ -121,7 +124,7 @@ def _keys(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Key]:
 
 
 def _keys_of_items(field: FieldInfo, path: tuple[str, ...]) -> Iterator[Key]:
-    """The keys that the items of a mapping or list of sections have (labels, objectives)."""
+    """Yield the keys of the items of a mapping or list of sections (labels, objectives)."""
     for branch in get_args(field.annotation):
         for item in get_args(branch):
             if isinstance(item, type) and issubclass(item, BaseModel):
@@ -129,12 +132,12 @@ def _keys_of_items(field: FieldInfo, path: tuple[str, ...]) -> Iterator[Key]:
 
 
 def _parent_of_item(key: Key) -> tuple[str, ...]:
-    """The path of the mapping or list that ``key`` is in an item of; empty for the other keys."""
+    """Return the path of the mapping or list whose items have ``key``; empty for other keys."""
     return key.path[:-1] if key.path[-2:-1] in {(LIST,), (MAPPING,)} else ()
 
 
 def _commented_key(key: Key) -> str:
-    """The YAML lines of a key with a place in the defaults."""
+    """Return the YAML lines of a key that has a default."""
     depth = len(key.path) - 1
     gap, indent = ("", "  " * depth) if depth else ("\n", "")
     value = "" if key.section else f" {_flow(key.default)}"
@@ -142,7 +145,7 @@ def _commented_key(key: Key) -> str:
 
 
 def _commented_item(parent: tuple[str, ...], keys: list[Key]) -> list[str]:
-    """The lines that show, in comments, what an item of a mapping or list holds."""
+    """Return comments that show the keys of an item of a mapping or list."""
     head = [f"# {parent[0]}:\n"] + ([f"#   {MAPPING}:\n"] if parent[-1] == MAPPING else [])
     marks = ["    "] * len(keys) if parent[-1] == MAPPING else ["  - ", *["    "] * (len(keys) - 1)]
     values = ["" if key.required else f" {_flow(key.default)}" for key in keys]
@@ -162,7 +165,7 @@ def _shown_default(key: Key) -> str:
 
 
 def _flow(value: Any) -> str:
-    """A value on one line of YAML."""
+    """Return a value as one line of YAML."""
     plain = list(value) if isinstance(value, tuple) else value
     return yaml.safe_dump(plain, default_flow_style=True, width=1000).removesuffix("\n").removesuffix("\n...")
 

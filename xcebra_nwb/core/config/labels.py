@@ -1,4 +1,4 @@
-"""The part of the config that says what one behavioural variable is."""
+"""The section of the config for one behavioural variable."""
 
 from __future__ import annotations
 

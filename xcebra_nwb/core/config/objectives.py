@@ -1,4 +1,4 @@
-"""An objective in the config: a block of latents, a rule for its positive pairs, and the keys that each rule reads."""
+"""An objective in the config: a block of latents, a rule for its positive pairs, and the keys of each rule."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Objective(Section):
 
     @property
     def steps(self) -> Rule:
-        """The rule by which the label is moved: the objective's own, or that of the step of ``mixed``."""
+        """The rule that changes the label: the objective's own, or the step of ``mixed``."""
         return self.step if self.positive == "mixed" else self.positive
 
     @property

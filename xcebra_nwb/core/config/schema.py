@@ -19,7 +19,7 @@ from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.safe_text import path_problem
 
 LARGEST = 1_000_000  # bytes of a config
-MOST_VALUES = 100_000  # in a config, each as often as it is referred to
+MOST_VALUES = 100_000  # in a config; a YAML alias counts each time it is used
 LONGEST_NUMBER = 1_000  # bits
 NullKind = Literal["auto", "shift", "reverse", "permute"]
 Method = Literal[
@@ -35,10 +35,10 @@ Method = Literal[
 ]
 JACOBIAN_METHODS = ("inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient")
 WINDOWS = {"mlp": 1, "conv10": 10}  # bins that an encoder sees at once
-EXTRACTION: dict[str, set[str] | bool] = {  # what extraction reads: sections, or keys of them
+EXTRACTION: dict[str, set[str] | bool] = {  # sections, or keys of them, that extraction reads
     **dict.fromkeys(("neural", "time", "labels"), True),
-    "encoder": {"architecture"},  # for smoothing, and windows
-    "training": {"batch_size", "held_out", "held_out_blocks"},  # for whether there is enough to train on
+    "encoder": {"architecture"},  # decides on smoothing and windows
+    "training": {"batch_size", "held_out", "held_out_blocks"},  # decide whether the data suffice
 }
 AT_EVERY_BIN = (*JACOBIAN_METHODS, "generator_support")
 
@@ -196,7 +196,7 @@ class Training(Section):
 
 
 class Generator(Section):
-    """The generator of the activity from the latents, whose sparse Jacobian is the map of generator_support."""
+    """Model of the activity given the latents; generator_support is its Jacobian."""
 
     weight: float = Field(0.03, ge=0, description="weight of the sparsity; docs/background/method.md gives its unit")
     steps: int = Field(600, ge=1, description="optimiser steps")
@@ -311,35 +311,48 @@ def load(path: Path | str) -> Config:
     """Return the config of a YAML file.
 
     Raises:
-        UsageError: no such file, not YAML, or a key or value is wrong; one line, with the nearest valid key.
+        UsageError: There is no such file, it is not YAML, or a key or value is wrong. The line names the nearest valid
+            key.
     """
     return validate(read(path), where=str(path))
 
 
 def read(path: Path | str) -> dict[str, Any]:
-    """Return what a YAML file says, unchecked but for its size; nothing in it is evaluated.
+    """Return the content of a YAML file; only its size and form are checked.
+
+    Nothing in the file is evaluated.
 
     Raises:
-        UsageError: no such file, not YAML, or too large.
+        UsageError: There is no such file, it is not YAML, or it is too large.
     """
     path = Path(path)
     try:
         if path.stat().st_size > LARGEST or not path.is_file():
-            raise UsageError(f"{path}: no config is a file like this", f"give a YAML file of at most {LARGEST:,} bytes")
+            raise UsageError(
+                f"{path}: not a file, or too large for a config", f"give a YAML file of at most {LARGEST:,} bytes"
+            )
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such config file", "give the path of a YAML file") from None
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", "give the path of a YAML file that can be read") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date such as 2024-99-99 is a ValueError
-        raise UsageError(f"{path}: not YAML: {error}", "mend the line it names") from None
+        raise UsageError(f"{path}: not YAML: {error}", "correct the line that it names") from None
     if not isinstance(content or {}, dict):
         raise UsageError(f"{path}: no keys at its top level", "such as `results: results`")
     return content or {}
 
 
 def validate(content: Any, where: str = "config") -> Config:
-    """Return ``content`` as a :class:`Config`; raise :class:`UsageError` in one line."""
+    """Return ``content`` as a :class:`Config`.
+
+    Args:
+        content: Keys and values of the config.
+        where: Name of the config in messages.
+
+    Raises:
+        UsageError: A key or value is wrong; in one line.
+    """
     _check_size(content, where)
     try:
         return Config.model_validate(content)
@@ -348,13 +361,13 @@ def validate(content: Any, where: str = "config") -> Config:
 
 
 def _check_size(content: Any, where: str) -> None:
-    """Raise :class:`UsageError` for lists of lists that YAML's aliases make endless, or too many to be shown."""
+    """Refuse a content whose YAML aliases make it endless, or too large to be shown."""
     left, seen = [content], 0
     while left:
         value = left.pop()
         seen += 1
         if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
-            raise UsageError(f"{where}: a number of {value.bit_length():,} bits", "give one that can be counted with")
+            raise UsageError(f"{where}: a number of {value.bit_length():,} bits", "give a smaller one")
         if seen > MOST_VALUES:
             raise UsageError(
                 f"{where}: over {MOST_VALUES:,} values", "leave out the aliases (*name) that repeat others"

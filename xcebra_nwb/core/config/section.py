@@ -11,18 +11,25 @@ LABEL_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 
 
 class Section(BaseModel):
-    """A part of the config: unknown keys are refused, values are frozen."""
+    """A section of the config: unknown keys are refused, values are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def first_problem(error: ValidationError, config: type[BaseModel]) -> str:
-    """Return the most telling of pydantic's findings on a ``config`` in one line, with the nearest valid key."""
+    """Return the most telling problem with a config in one line.
+
+    An unknown key comes with the nearest valid one.
+
+    Args:
+        error: Problems that pydantic found.
+        config: Model of the whole config.
+    """
     problems = error.errors(include_url=False)
     problem = max(problems, key=lambda p: (p["type"] == "extra_forbidden", len(p["loc"])))
-    unknown = problem["type"] == "extra_forbidden"  # then the last part is a key that the user wrote, whatever it is
-    parts, own = problem["loc"], len(problem["loc"]) - unknown
-    location = [str(part) for number, part in enumerate(parts) if number >= own or not _is_branch_tag(part)]
+    unknown = problem["type"] == "extra_forbidden"  # the last part of the location is then a key of the user
+    parts, known_parts = problem["loc"], len(problem["loc"]) - unknown
+    location = [str(part) for number, part in enumerate(parts) if number >= known_parts or not _is_branch_tag(part)]
     key = ".".join(location)
     if unknown:
         known = _keys_at(tuple(location[:-1]), config)
@@ -36,7 +43,7 @@ def first_problem(error: ValidationError, config: type[BaseModel]) -> str:
 
 
 def _is_branch_tag(part: object) -> bool:
-    """Pydantic names the branch of a union in the location; users never wrote it."""
+    """Return whether a part of a location names the branch of a union, not a key."""
     text = str(part)
     return "[" in text or text in {"float", "str", "function-after", "constrained-str", "dict", "list"}
 
