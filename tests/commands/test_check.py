@@ -91,7 +91,7 @@ def test_an_invalid_export_fails(tmp_path: Path) -> None:
     source = make_export(tmp_path)
     with h5py.File(export_of(tmp_path), "a") as file:
         del file["processing/misc/xcebra_embedding/data"].attrs["unit"]
-    with pytest.raises(Failure, match="a finding that the source has not"):
+    with pytest.raises(Failure, match="a finding that the source does not have"):
         check(source, tmp_path, NAME)
     assert any(finding["check"] == "validation" for finding in read_json(tmp_path / "check.json")["new"])
 

@@ -58,7 +58,7 @@ def test_a_result_names_its_source_and_comes_out_again(
     said = capsys.readouterr()
     assert ended.value.code == 0, said.err
     assert said.out.count("identical") == len(read_export(result).maps)
-    assert "verified: " in said.out and "not as it was" not in said.out
+    assert "verified: " in said.out and "changed since" not in said.out
     with nwb_builders.edited(result) as h5:
         h5["processing/misc/xcebra_attribution/attribution"][:] *= -1
     agreements, _ = verify(planned(result, archive=archive.site))

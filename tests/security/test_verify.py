@@ -144,7 +144,7 @@ def test_a_config_of_any_content_is_one_line(pairs: object, forge: Forge) -> Non
 
 def test_only_the_code_of_this_package_is_compared() -> None:
     hostile = {"code.../../../x": "1", "code.os.path": "2", "code.train": "0", "software.numpy": "0"}
-    assert changes(hostile)[-1] == "the code of train is another"
+    assert changes(hostile)[-1] == "the code of train has changed"
     assert len(changes(hostile)) == 2
 
 

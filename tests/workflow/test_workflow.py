@@ -110,7 +110,7 @@ def test_run_needs_no_config_but_files_and_goes_on_after_it_was_interrupted_or_k
         _, said = started.communicate(timeout=60)
         assert started.returncode == ended
         if how == signal.SIGINT:
-            assert said.splitlines()[-1] == "xcebra-nwb: interrupted; the same command begins or goes on again"
+            assert said.splitlines()[-1] == "xcebra-nwb: interrupted; the same command starts again or resumes"
         wait_for(lambda: not running(out))
         log.unlink()
     done = call(*command, "--config", quick, cwd=project)

@@ -30,7 +30,14 @@ logger = logging.getLogger("xcebra_nwb")
 
 
 def assess(directory: Path) -> list[Path]:
-    """Judge every label of the session in ``directory`` and write assessment.json there."""
+    """Judge every label of a session and write assessment.json.
+
+    Args:
+        directory: The session's results folder.
+
+    Raises:
+        UsageError: A result is missing or cannot be read.
+    """
     session = load(directory / "session.nc")
     training, attribution = (load_dataset(directory / f"{name}.nc") for name in ("training", "attribution"))
     embedding = load_dataset(directory / "embedding.nc", ("embedding",))
@@ -38,16 +45,16 @@ def assess(directory: Path) -> list[Path]:
     names = [str(name) for name in attribution["label"].values]
     measurements = Measurements(session, training, attribution, latents, input_array(session, directory))
     predicted = predicted_by_others(session, latents.bins, latents.train, latents.test)
-    found = {n: _label(n, session, training, attribution, latents, measurements, predicted[n]) for n in names}
+    entries = {n: _label(n, session, training, attribution, latents, measurements, predicted[n]) for n in names}
     assessment = {
         "session": session.attrs["session"],
-        "labels": found,
+        "labels": entries,
         "across_sessions": _without_nan(across_sessions(directory, (session, training, embedding))),
         "usable_bins": len(latents.bins) / max(int(session["valid"].sum()), 1),
         "held_out_bins": len(latents.test),
         "software": software(),
     }
-    for name, result in found.items():
+    for name, result in entries.items():
         logger.info("%s: %s: %s", name, result["verdict"], result["because"])
         logger.info("%s: %s", name, result["resolution"])
     path = directory / "assessment.json"
@@ -64,7 +71,7 @@ def _label(
     measurements: Measurements,
     predicted: dict[str, float],
 ) -> dict[str, Any]:
-    """Everything that assessment.json says of one label."""
+    """Return the entry of a label in assessment.json."""
     label, maps = labels(session)[name], attribution.sel(label=name)
     block = int(maps["first_latent"]), int(maps["last_latent"])
     decoding = evidence_of.decoding(name, label.attrs["kind"], block, latents)
@@ -111,7 +118,7 @@ def _label(
 
 
 def _without_nan(content: Any) -> Any:
-    """JSON knows no NaN: what cannot be known is null."""
+    """Return ``content`` with null for NaN and infinities, which JSON does not have."""
     if isinstance(content, dict):
         return {key: _without_nan(value) for key, value in content.items()}
     if isinstance(content, list | tuple):

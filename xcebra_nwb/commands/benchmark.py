@@ -1,4 +1,4 @@
-"""benchmark: all jobs of a benchmark, its table and its figure."""
+"""benchmark: run all jobs of a benchmark and write its tables and figure."""
 
 from __future__ import annotations
 
@@ -14,24 +14,31 @@ from xcebra_nwb.core.files import write_text
 from xcebra_nwb.core.installation import packaged_path
 
 logger = logging.getLogger("xcebra_nwb")
-SHORT = ". Measured by `--quick`: it runs; rates of a moment and scores of a hardly trained encoder say nothing more"
+SHORT = ". Measured by `--quick`, which only shows that it runs: the runs are too short for rates and scores"
 
 
 def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None = None, device: str = "cpu") -> int:
-    """Run the benchmark called ``name``, of ``file`` if it is about one; everything goes into the folder ``output``.
+    """Run a benchmark; all its files go into the folder ``output``.
 
-    The benchmark ``speed`` is no workflow: it runs by itself, on ``cores`` threads or on a card, the ``device``
-    (:mod:`xcebra_nwb.benchmark.speed.run`).
-    ``output`` of the others then holds scores.csv (one row for each dataset, training, label and method), table.csv and
-    table.md (means with intervals), rivals.csv and figure.png. Run again, it does what is missing, also after an
-    interruption.
+    The benchmark ``speed`` measures by itself, on ``cores`` threads or on a GPU
+    (:mod:`xcebra_nwb.benchmark.speed.run`). The others run as a workflow. Their folder then holds scores.csv (a row for
+    each dataset, training, label and method), table.csv and table.md (means with intervals), rivals.csv and figure.png.
+    The same command does only the missing jobs when it is run again, also after an interruption.
+
+    Args:
+        name: Name of the benchmark.
+        size: ``quick``, ``reduced`` or ``full``.
+        output: Folder of its files.
+        cores: CPU cores.
+        file: NWB file, for the benchmark of a file.
+        device: ``cpu`` or ``cuda``, for the benchmark ``speed``.
 
     Returns:
-        0 when every job is done, 130 when interrupted.
+        0 if every job is done, 130 if interrupted.
 
     Raises:
-        UsageError: no such benchmark, size or file, or another run is using ``output``.
-        Failure: a job failed, the known-perfect encoder's check among them.
+        UsageError: There is no such benchmark, size or file, or another run uses ``output``.
+        Failure: A job failed; the check of the known-perfect encoder is one of them.
     """
     if name == SPEED:
         if file is not None:
@@ -43,30 +50,30 @@ def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None 
     settings, log = output / "benchmark.yaml", output / "logs" / "workflow.log"
     write_text(settings, yaml.safe_dump({"benchmark": name, "size": size, "file": str(file) if file else None}))
     logger.info("%d jobs in %s; the workflow's own log is %s", len(jobs), output, log)
-    said: set[str] = set()
+    reported: set[str] = set()
 
     def poll() -> None:
         for job in jobs:
-            if job not in said and _scores(output, job).exists():
-                said.add(job)
-                logger.info("%d of %d: %s", len(said), len(jobs), job)
+            if job not in reported and _scores(output, job).exists():
+                reported.add(job)
+                logger.info("%d of %d: %s", len(reported), len(jobs), job)
 
     code = launch(packaged_path("benchmarks/Snakefile"), settings, cores, log, poll)
     if code == Exit.INTERRUPTED:
         return code
     if code != 0:
-        raise Failure(_what_failed(output, list(jobs), log), "the same command goes on from here")
+        raise Failure(_what_failed(output, list(jobs), log), "the same command resumes the benchmark")
     return int(Exit.DONE)
 
 
 def _speed(size: str, output: Path, threads: int, name: str) -> int:
-    """Measure here and now, nothing beside it: speed.csv, methods.csv, table.md and figure.png in ``output``."""
+    """Measure the speed, with nothing beside it, and write the tables and the figure."""
     from xcebra_nwb.benchmark.speed import page, run
     from xcebra_nwb.training.device import device
 
-    with device(name, threads) as place:
-        rows, methods, top = run.measure(size, place)
-        machine = run.machine(place, top) + (SHORT if size == "quick" else "")
+    with device(name, threads) as torch_device:
+        rows, methods, top = run.measure(size, torch_device)
+        machine = run.machine(torch_device, top) + (SHORT if size == "quick" else "")
     for table, name in ((rows, "speed.csv"), (methods, "methods.csv")):
         write_text(output / name, table.to_csv(index=False))
     write_text(output / "table.md", page.markdown(rows, methods, machine))
@@ -79,9 +86,9 @@ def _scores(output: Path, job: str) -> Path:
 
 
 def _what_failed(output: Path, jobs: list[str], log: Path) -> str:
-    """The last words of the first job that began and did not end; those of the workflow if there is none."""
+    """Return the last line of the first job that began and did not end, else of the workflow."""
     for job in jobs:
-        own = output / "logs" / f"{job}.log"
-        if own.exists() and not _scores(output, job).exists():
-            return f"{job}: {last_line(own)}"
+        job_log = output / "logs" / f"{job}.log"
+        if job_log.exists() and not _scores(output, job).exists():
+            return f"{job}: {last_line(job_log)}"
     return last_line(log)

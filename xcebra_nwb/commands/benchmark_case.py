@@ -1,4 +1,4 @@
-"""benchmark_case: one job of a benchmark -> its scores."""
+"""benchmark_case: run one job of a benchmark and write its scores."""
 
 from __future__ import annotations
 
@@ -19,13 +19,19 @@ from xcebra_nwb.core.files import atomic
 
 
 def benchmark_case(name: str, job: str, size: str, scores: Path, threads: int = 1, file: Path | None = None) -> Path:
-    """Do one ``job`` of the benchmark called ``name`` and write its scores to the CSV file ``scores``.
+    """Run one job of a benchmark and write its scores.
 
-    ``file`` is what the benchmark is about, where it is about a file.
+    Args:
+        name: Name of the benchmark.
+        job: Name of the job.
+        size: ``quick``, ``reduced`` or ``full``.
+        scores: CSV file to write.
+        threads: CPU threads.
+        file: NWB file, for the benchmark of a file.
 
     Raises:
-        UsageError: no such benchmark, size, file or job.
-        Failure: the job is the check of the known-perfect encoder, and it fails.
+        UsageError: There is no such benchmark, size, file or job.
+        Failure: The job checks the known-perfect encoder, and the check fails.
     """
     jobs = cases(name, size, file)
     if job not in jobs:
@@ -33,8 +39,8 @@ def benchmark_case(name: str, job: str, size: str, scores: Path, threads: int = 
     case = jobs[job]
     commands = Commands(simulate, extract, train, attribute, assess)
     with tempfile.TemporaryDirectory() as folder:
-        found = case.work(JobContext(commands, Path(folder), threads))
-    table = pd.DataFrame([{**case.columns, **score} for score in found])
+        rows = case.work(JobContext(commands, Path(folder), threads))
+    table = pd.DataFrame([{**case.columns, **score} for score in rows])
     with atomic(scores) as temporary:
         table.to_csv(temporary, index=False, na_rep="nan")
     return scores

@@ -1,4 +1,4 @@
-"""benchmark_table: the scores of all jobs -> tables and a figure."""
+"""benchmark_table: write the tables and the figure of a benchmark from the scores of its jobs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ WIDE = 400  # columns of a terminal: a line of a Markdown table is never broken
 
 
 def benchmark_table(name: str, files: Sequence[Path], output: Path) -> list[Path]:
-    """Write scores.csv, table.csv, table.md, rivals.csv and figure.png of the scores in ``files`` into ``output``."""
+    """Write the tables and the figure of a benchmark and return their paths.
+
+    They are scores.csv, table.csv, table.md, rivals.csv and figure.png.
+
+    Args:
+        name: Name of the benchmark.
+        files: CSV files with the scores of its jobs.
+        output: Folder of the tables and the figure.
+    """
     scores = read_scores(files)
     table = summary(scores)
     tables = {"scores.csv": scores, "table.csv": table, "rivals.csv": rivals(scores, BEST, COMPARED)}
@@ -32,7 +40,12 @@ def benchmark_table(name: str, files: Sequence[Path], output: Path) -> list[Path
 
 
 def markdown(table: pd.DataFrame, title: str) -> str:
-    """Return the table as Markdown text."""
+    """Return a table as Markdown text.
+
+    Args:
+        table: The table.
+        title: Heading above it.
+    """
     text = io.StringIO()
     Console(file=text, width=WIDE).print(render(table))
     lines = [line.strip() for line in text.getvalue().splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""check: have the exported file no fault that its source has not?"""
+"""check: compare the findings of pynwb and nwbinspector on the exported file and on its source."""
 
 from __future__ import annotations
 
@@ -18,13 +18,19 @@ from xcebra_nwb.nwb.reading.source import source_name
 
 
 def check(source: Given, directory: Path, session: str, follow: Follow = Follow.FOLDER) -> list[Path]:
-    """Compare pynwb's and nwbinspector's findings on ``source`` and on the export in the results ``directory``.
+    """Validate and inspect the export of a session; write check.json.
 
-    Writes check.json, whatever comes out, and returns its path in a list.
+    The file check.json is written even if the export has new findings.
+
+    Args:
+        source: The recording: a file, an address, an asset or its source.json.
+        directory: The session's results folder.
+        session: Name of the session.
+        follow: Rule for links of a local file to other files.
 
     Raises:
-        UsageError: the source or the export is missing.
-        Failure: the export has findings that the source has not.
+        UsageError: The source or the export is missing.
+        Failure: The export has findings that the source does not have.
     """
     result = Path(directory) / f"{session}_desc-xcebra.nwb"
     for path, remedy in ((source, "give the NWB file that the session was made from"), (result, "run write first")):
@@ -38,12 +44,15 @@ def check(source: Given, directory: Path, session: str, follow: Follow = Follow.
     write_json(target, _content(session, name, result.name, before, after, new))
     if new:
         more = f"; {len(new) - 1} more in {target}" if len(new) > 1 else ""
-        raise Failure(f"{result}: a finding that the source has not: {new[0]}{more}", "please report this")
+        raise Failure(f"{result}: a finding that the source does not have: {new[0]}{more}", "please report this")
     return [target]
 
 
 def _report_of_export(result: Path) -> Report:
-    """Return the findings on our own export: one that cannot be read is a fault of ours, and no answer of the data."""
+    """Return the findings on our own export.
+
+    An export that cannot be read is a fault of this package, so it is a finding and no refusal.
+    """
     try:
         return report(result)
     except Refusal as refusal:
@@ -65,8 +74,8 @@ def _content(
     }
 
 
-def _summary(name: str, found: Report) -> dict[str, Any]:
-    return {"file": name, "validation": found.validation or "done", "findings": _counted(found.findings)}
+def _summary(name: str, report: Report) -> dict[str, Any]:
+    return {"file": name, "validation": report.validation or "done", "findings": _counted(report.findings)}
 
 
 def _counted(findings: Counter[Finding]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""discover: look for recordings in folders and archives, and write the table of sessions."""
+"""discover: find recordings in folders and archives, and write the table of sessions."""
 
 from __future__ import annotations
 
@@ -19,43 +19,52 @@ def discover(
     screen: Screen | None = None,
     follow: Follow = Follow.FOLDER,
 ) -> list[Session]:
-    """Write a row for every recording of ``inputs`` to ``table``; return the rows.
+    """Write a row for every recording of ``inputs`` to a table; return the rows.
 
-    ``inputs`` are files, folders, and what archives hold: dandisets, folders, globs and assets by their addresses, and
-    asset ids beside them. Every asset gets a row, pinned by version, id and digests, with the reason if ``screen``
-    leaves it out. What the user decided about a recording that the table lists already stays: its name, ``include``
-    and ``reason``. Local files under ``base`` (default: the working folder) are written relative to it,
-    and looked into as far as ``follow`` lets them lead to other files (:mod:`xcebra_nwb.nwb.reading.foreign`).
+    Every asset of an archive gets a row, pinned by version, id and digests, with the reason if ``screen`` leaves it
+    out. The user's decisions on a recording that the table lists already are kept: its name, ``include`` and
+    ``reason``.
+
+    Args:
+        inputs: Files, folders, and addresses of dandisets, folders, globs and assets, or asset ids.
+        table: The table of sessions.
+        base: Folder whose files are written relative to it; None: the working folder.
+        screen: Species, region, type and size of the assets to take.
+        follow: Rule for links of local files to other files.
 
     Raises:
-        UsageError: an input is missing, nothing was found, a key is missing, or ``table`` is no such table.
-        Failure: an archive is out of reach.
+        UsageError: An input is missing, nothing was found, a key is missing, or ``table`` is no table of sessions.
+        Failure: An archive does not answer.
     """
     before = session_table.read(table) if Path(table).exists() else []
     screen = screen or Screen()
-    named = [given.checked(one) for one in inputs]
-    addresses = [one for one in named if isinstance(one, str)]
+    checked = [given.checked(text) for text in inputs]
+    addresses = [source for source in checked if isinstance(source, str)]
     for address in addresses:
         given.check_pinnable(address)
     rows = remote.rows(remote.find(addresses, draft=screen.draft), before, screen) if addresses else []
-    here = [one for one in named if isinstance(one, Path)]
-    if here or not addresses:
+    paths = [source for source in checked if isinstance(source, Path)]
+    if paths or not addresses:
         known, taken = {row.source: row for row in before}, {row.session for row in rows}
-        rows += local.rows(local.find(here), (base or Path.cwd()).absolute(), known, taken, follow)
+        rows += local.rows(local.find(paths), (base or Path.cwd()).absolute(), known, taken, follow)
     session_table.write(rows, table)
     return rows
 
 
 def update(table: Path, draft: bool = False) -> dict[str, list[Session]]:
-    """Bring the assets of ``table`` to the newest version of their dandisets; return what differs, by kind.
+    """Pin the assets of ``table`` to the newest version; return the changes by kind.
 
-    ``changed`` assets are pinned anew. ``gone`` ones stay pinned to the version that held them, but those of a draft
-    are left out. ``new`` ones are added, left out until the user takes them.
+    ``changed`` assets are pinned anew. ``gone`` assets stay pinned to the version that has them, but those of a draft
+    are left out. ``new`` assets are added, left out until the user includes them.
+
+    Args:
+        table: The table of sessions.
+        draft: Whether a draft counts as the newest version.
 
     Raises:
-        UsageError: there is no such table, it names no asset, or only a draft is newer and ``draft`` is not set.
-        Failure: an archive is out of reach.
+        UsageError: There is no such table, it names no asset, or only a draft is newer and ``draft`` is not set.
+        Failure: An archive does not answer.
     """
-    rows, differ = newer.updated(session_table.read(table), draft=draft)
+    rows, changes = newer.updated(session_table.read(table), draft=draft)
     session_table.write(rows, table)
-    return differ
+    return changes

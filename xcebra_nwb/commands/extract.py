@@ -27,14 +27,23 @@ logger = logging.getLogger("xcebra_nwb")
 
 
 def extract(source: Given, directory: Path, config: Config, session: str, follow: Follow = Follow.FOLDER) -> list[Path]:
-    """Write the session dataset, the inventory of an NWB file and its sizes into ``directory``; return the files.
+    """Write the session dataset, the inventory and the sizes of an NWB file.
 
-    ``source`` is the file, its address, an asset or its source.json; what it was is then in the dataset's attributes.
-    ``follow`` says where a local file may lead to other files (:mod:`xcebra_nwb.nwb.reading.foreign`).
+    The attributes of the dataset name the source.
+
+    Args:
+        source: The recording: a file, an address, an asset or its source.json.
+        directory: The session's results folder.
+        config: The config.
+        session: Name of the session.
+        follow: Rule for links of a local file to other files.
+
+    Returns:
+        The files: session.nc, inventory.json and sizes.json.
 
     Raises:
-        UsageError: no such file, or the config names what it does not hold.
-        Refusal: it is no NWB 2 file, or it cannot answer: no neural data, no behaviour, too little of it.
+        UsageError: There is no such file, or the config names an object that it does not have.
+        Refusal: The file is not NWB 2, or its data do not suffice: no neural data, no behaviour, or too little of it.
     """
     lineage, allowed = pinned.lineage_of(source), pinned.followed(source, follow)
     with pinned.opened(source) as file:
@@ -45,15 +54,15 @@ def _extract(
     source: Source, directory: Path, config: Config, session: str, lineage: dict[str, str], follow: Follow
 ) -> list[Path]:
     dataset, report = directory / "session.nc", directory / "inventory.json"
-    seen = inventory(source, follow).model_dump(mode="json")
-    seen["file"]["path"] = lineage.get("source", seen["file"]["path"])
-    write_json(report, seen)
+    content = inventory(source, follow).model_dump(mode="json")
+    content["file"]["path"] = lineage.get("source", content["file"]["path"])
+    write_json(report, content)
     try:
         extracted = extract_session(source, config, session, directory, follow=follow)
         trainable_split(extracted, config)
         _check_writable(source, follow)
     except Refusal as refusal:
-        refusal.files = [report]  # what the file does hold belongs to the answer
+        refusal.files = [report]  # the contents of the file belong to the answer
         raise
     except BaseException:
         report.unlink()
@@ -84,7 +93,7 @@ def _sizes(session: xr.Dataset) -> Sizes:
 
 
 def _check_writable(source: Source, follow: Follow) -> None:
-    """Refuse results that could not be written now, not after the training."""
+    """Refuse a source that could not be exported now, not after the training."""
     if is_zarr(source) or followed(source, follow):
         from xcebra_nwb.nwb.reading.in_hdf5 import (
             in_hdf5,  # pynwb is slow to import, and most recordings are one HDF5 file

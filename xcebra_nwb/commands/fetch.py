@@ -1,4 +1,4 @@
-"""fetch: an asset of an archive -> source.json, and the asset in the cache."""
+"""fetch: download an asset of an archive into the cache, or check that it can be streamed -> source.json."""
 
 from __future__ import annotations
 
@@ -16,19 +16,27 @@ logger = logging.getLogger("xcebra_nwb")
 
 
 def fetch(table: Path, directory: Path, access: Access) -> list[Path]:
-    """Make the asset of a session ready, and pin it in source.json in the results ``directory``; return that file.
+    """Prepare the asset of a session and pin it in source.json.
 
-    With ``access`` download the asset is brought to the cache and its digests are verified; with stream it is only
-    looked up. The session is the row of ``table`` with the name of ``directory``.
+    The session is the row of ``table`` with the name of ``directory``.
+
+    Args:
+        table: The table of sessions.
+        directory: The session's results folder.
+        access: With download, the asset is brought to the cache and its digests are verified; with stream, it is only
+            looked up.
+
+    Returns:
+        The file source.json.
 
     Raises:
-        UsageError: the table has no such session, or it is no asset of an archive; the asset is gone; no key.
-        Failure: the archive is out of reach, the disk is full, or what arrives is not what the table says.
+        UsageError: The table has no such session, its source is no asset, the asset is gone, or a key is missing.
+        Failure: The archive does not answer, the disk is full, or the digests differ from the table.
     """
     name = directory.resolve().name
-    row = next((one for one in session_table.read(table) if one.session == name), None)
+    row = next((row for row in session_table.read(table) if row.session == name), None)
     if row is None:
-        raise UsageError(f"{table}: no session {name}", "the folder of results has the name of its session")
+        raise UsageError(f"{table}: no session {name}", "a results folder has the name of its session")
     if not row.asset_id:
         raise UsageError(f"{name}: {row.source} is no asset of an archive", "give its path to `xcebra-nwb extract`")
     if access == "download":

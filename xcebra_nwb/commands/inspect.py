@@ -1,4 +1,4 @@
-"""inspect: say what an NWB file holds and what ``auto`` would take of it."""
+"""inspect: list the contents of an NWB file and the data that ``auto`` would take."""
 
 from __future__ import annotations
 
@@ -17,25 +17,29 @@ LONGEST_LINE = 4000  # characters; a table of a hundred columns takes half of it
 
 
 def inspect(source: Given, follow: Follow = Follow.FOLDER) -> Inventory:
-    """Return what the file holds: a local one, one at an address, or an asset.
+    """Return the inventory of a local file, of a file at an address, or of an asset.
+
+    Args:
+        source: The recording.
+        follow: Rule for links of a local file to other files.
 
     Raises:
-        UsageError: there is no such file.
-        Failure: it cannot be reached.
-        Refusal: it cannot be opened as NWB 2.
+        UsageError: There is no such file.
+        Failure: Its server does not answer.
+        Refusal: It cannot be opened as NWB 2.
     """
     with pinned.opened(source) as file:
-        seen = nwb_inventory.inventory(file, pinned.followed(source, follow))
+        content = nwb_inventory.inventory(file, pinned.followed(source, follow))
     if isinstance(source, Pinned):
-        seen.file.path = source.session.source
-    return seen
+        content.file.path = source.session.source
+    return content
 
 
 def config_of(inventory: Inventory) -> str:
     """Return the config to start from.
 
     Raises:
-        Refusal: nothing in the file would work.
+        Refusal: ``auto`` would find nothing in the file.
     """
     if not inventory.config:
         refusal = inventory.refusal
@@ -45,20 +49,22 @@ def config_of(inventory: Inventory) -> str:
 
 
 def render(inventory: Inventory) -> str:
-    """Return the inventory as text for a terminal or a log; ``*`` marks what ``auto`` takes."""
+    """Return the inventory as text; ``*`` marks the data that ``auto`` takes."""
     return "\n".join(shorten(printable(line), LONGEST_LINE) for line in _lines(inventory))
 
 
 def _lines(inventory: Inventory) -> Iterator[str]:
     yield from _identity(inventory)
     picked = {label.source.split("#")[0] for label in inventory.automatic.labels}
-    yield from _section("Neural data", [_neural(one) for one in inventory.neural], "none found")
-    yield from _section("Series that could be labels", [_series(one, picked) for one in inventory.series], "none found")
-    yield from _section("Intervals", [_intervals(one, picked) for one in inventory.intervals], "none found")
-    yield from _section("Gaps", [_gap(one) for one in inventory.gaps], "none over three sample periods")
-    yield from _section("Suspicious", [f"  {one.path}: {one.what}" for one in inventory.suspicious], "nothing")
+    yield from _section("Neural data", [_neural(source) for source in inventory.neural], "none found")
+    yield from _section(
+        "Series that could be labels", [_series(series, picked) for series in inventory.series], "none found"
+    )
+    yield from _section("Intervals", [_intervals(table, picked) for table in inventory.intervals], "none found")
+    yield from _section("Gaps", [_gap(gap) for gap in inventory.gaps], "none over three sample periods")
+    yield from _section("Suspicious", [f"  {remark.path}: {remark.what}" for remark in inventory.suspicious], "nothing")
     if inventory.problems:
-        yield from _section("Not readable", [f"  {one.path}: {one.what}" for one in inventory.problems], "")
+        yield from _section("Not readable", [f"  {problem.path}: {problem.what}" for problem in inventory.problems], "")
     yield from _section("What auto takes", [f"  {line}" for line in inventory.automatic.choices], "nothing")
     if inventory.refusal:
         refusal, code = inventory.refusal, f" [{inventory.refusal.code}]" if inventory.refusal.code else ""
@@ -70,14 +76,14 @@ def _lines(inventory: Inventory) -> Iterator[str]:
 def _identity(inventory: Inventory) -> Iterator[str]:
     file = inventory.file
     yield f"{file.path}  (NWB {file.nwb_version[:160]})"
-    told = {
+    fields = {
         "identifier": file.identifier,
         "session": file.session_id,
         "subject": file.subject,
         "species": file.species,
         "start": file.session_start_time,
     }
-    yield "  " + ", ".join(f"{name} {value[:160]}" for name, value in told.items() if value)
+    yield "  " + ", ".join(f"{name} {value[:160]}" for name, value in fields.items() if value)
     if file.description:
         yield f"  {file.description[:160]}"
 
@@ -107,7 +113,7 @@ def _series(series: LabelSeries, picked: set[str]) -> str:
 
 
 def _becomes(kind: str) -> str:
-    """What a series becomes as a label."""
+    """Return the kind of label that a series becomes."""
     return {"": "cannot be a label", "events": "a label with derive: time_from"}.get(kind, kind)
 
 

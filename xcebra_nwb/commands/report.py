@@ -1,4 +1,4 @@
-"""``xcebra-nwb report``: the page of one session."""
+"""report: results of a session -> report.html."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from xcebra_nwb.report.status import refusal
 
 
 def report(directory: Path) -> list[Path]:
-    """Write ``report.html``, one self-contained page, into a session's results ``directory`` and return its path.
+    """Write the page of a session and return its path.
 
-    A session that an earlier command refused gets a page that says why and what would help.
+    A session that an earlier command refused gets a page with the reason and what would help.
+
+    Args:
+        directory: The session's results folder.
 
     Raises:
-        UsageError: results of an earlier command are missing or cannot be read.
+        UsageError: Results of an earlier command are missing or cannot be read.
     """
     refused = refusal(directory)
     if refused is not None:

@@ -1,4 +1,4 @@
-"""run: discover the sessions, then the whole workflow on them."""
+"""run: find the sessions and run the whole workflow on them."""
 
 from __future__ import annotations
 
@@ -27,36 +27,44 @@ def run(
     draft: bool = False,
     follow: Follow = Follow.FOLDER,
 ) -> int:
-    """Run the workflow on ``inputs``, files, folders and dandisets; everything goes into the folder ``output``.
+    """Run the workflow on recordings; all files go into the folder ``output``.
 
-    ``output`` then holds sessions.tsv, config.yaml, a folder a session, summary.html and atlas.parquet. Run again, it
-    does what is missing or out of date, also after an interruption. ``follow`` says where local files may lead to
-    other files (:mod:`xcebra_nwb.nwb.reading.foreign`).
+    The folder then holds sessions.tsv, config.yaml, a folder for each session, summary.html and atlas.parquet. The same
+    command does only what is missing or out of date when it is run again, also after an interruption.
+
+    Args:
+        inputs: Files, folders and dandisets.
+        output: Folder of the files.
+        config: The config.
+        cores: CPU cores.
+        draft: Whether drafts of dandisets are taken.
+        follow: Rule for links of local files to other files.
 
     Returns:
-        0 when every session is done or refused, 130 when interrupted, else 1.
+        0 if every session is done or refused, 130 if interrupted, else 1.
 
     Raises:
-        UsageError: nothing to run on, another run is using ``output``, or a graphics card is not there.
+        UsageError: There is no input, another run uses ``output``, or there is no such GPU.
+        Failure: The workflow did not start.
     """
     output = Path(output).absolute()
     _check_device(config)
     rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft), follow)
-    chosen = config.model_copy(update={"sessions": "sessions.tsv", "results": "."})
+    run_config = config.model_copy(update={"sessions": "sessions.tsv", "results": "."})
     settings, log = output / "config.yaml", output / "logs" / "workflow.log"
-    write_text(settings, dump(chosen))
+    write_text(settings, dump(run_config))
     count = "1 session" if len(rows) == 1 else f"{len(rows)} sessions"
     logger.info("%s in %s; the workflow's own log is %s", count, output / "sessions.tsv", log)
     monitor = RunMonitor(output, [row.session for row in rows if row.include])
-    told = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # to the jobs
-    code = launch(packaged_path("workflow/Snakefile"), settings, cores, log, monitor.poll, told)
+    variables = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # for the jobs
+    code = launch(packaged_path("workflow/Snakefile"), settings, cores, log, monitor.poll, variables)
     if code not in (Exit.DONE, Exit.INTERRUPTED) and not (output / "summary.html").exists():
         raise Failure(f"the workflow did not start: {last_line(log)}", f"read {log}")
-    return code if code == Exit.INTERRUPTED else _say_how_it_ended(output, code)
+    return code if code == Exit.INTERRUPTED else _log_outcomes(output, code)
 
 
 def _check_device(config: Config) -> None:
-    """A card that is not there would fail every session, one after the other."""
+    """Check the GPU now: without one, every session would fail, one after the other."""
     if config.training.device.startswith("cuda"):
         from xcebra_nwb.training.device import device
 
@@ -64,7 +72,7 @@ def _check_device(config: Config) -> None:
             pass
 
 
-def _say_how_it_ended(output: Path, code: int) -> int:
+def _log_outcomes(output: Path, code: int) -> int:
     from xcebra_nwb.report.outcome import print_overview
 
     if logger.isEnabledFor(logging.INFO):

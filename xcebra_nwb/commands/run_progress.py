@@ -1,4 +1,4 @@
-"""Follow a run: print what the commands of its sessions log, with the session's name before it."""
+"""Follow a run: log the lines of its commands, each with the name of its session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snakemake, started from Python: in which folder, alone there, and how it is waited for."""
+"""Run Snakemake in a folder that no other run uses, and follow it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,25 @@ def launch(
     poll: Callable[[], None],
     variables: Mapping[str, str] | None = None,
 ) -> int:
-    """Run ``snakefile`` in the folder of ``config`` and return its exit code, 130 when interrupted.
+    """Run a workflow in the folder of its config and return the exit code.
 
-    ``poll`` is called about every second, and once at the end. What a killed run left locked is unlocked. ``variables``
-    are added to the environment.
+    A lock that a killed run left is removed.
+
+    Args:
+        snakefile: The workflow.
+        config: The config file; its folder is the working folder.
+        cores: CPU cores.
+        log: File for the output of Snakemake.
+        poll: Called about every second, and once at the end.
+        variables: Added to the environment.
+
+    Returns:
+        The exit code of the workflow; 130 if interrupted.
 
     Raises:
-        UsageError: another run is using the folder, it is another user's, its name has control characters, or something
-            in it leads elsewhere.
+        UsageError: Another run uses the folder, it belongs to another user, its name has control characters, or a link
+            in
+            it leads elsewhere.
     """
     output = config.parent
     if not is_printable(str(output)):  # Snakemake writes it into its log
@@ -45,21 +56,24 @@ def launch(
     log.parent.mkdir(parents=True, exist_ok=True)
     busy = f"{output}: another run is using this folder"
     with acquire(output / ".run.lock", busy, "wait for it, or name another"), log.open("w") as stream:
-        if any((output / ".snakemake" / "locks").glob("*")):  # nobody else is here, so a run before was killed
+        if any((output / ".snakemake" / "locks").glob("*")):  # the lock is ours, so an earlier run was killed
             subprocess.run([*command, "--unlock"], cwd=output, stdout=stream, stderr=stream, check=True)
         return _run_and_follow(command, _environment() | dict(variables or {}), output, stream, poll)
 
 
 def last_line(log: Path) -> str:
-    """Return the last line of a log that says something."""
+    """Return the last line of a log that is not empty."""
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "the log is empty"
 
 
 def _run_and_follow(
     command: list[str], environment: dict[str, str], output: Path, log: IO[str], poll: Callable[[], None]
 ) -> int:
-    """Return the exit code of the workflow; Ctrl-C reaches it too, and it is given the time to end well."""
+    """Return the exit code of the workflow.
+
+    Ctrl-C reaches the workflow too; it gets the time to end well.
+    """
     process = subprocess.Popen(command, cwd=output, env=environment, stdout=log, stderr=log)
     interrupted = False
     while True:
@@ -71,7 +85,7 @@ def _run_and_follow(
             poll()
         except KeyboardInterrupt:
             interrupted = True
-            logger.warning("stopping; the same command goes on from here")
+            logger.warning("stopping; the same command resumes the run")
 
 
 def _command(snakefile: Path, config: Path, cores: int) -> list[str]:
@@ -82,14 +96,18 @@ def _command(snakefile: Path, config: Path, cores: int) -> list[str]:
         *("--directory", str(config.parent)),
         *("--cores", str(cores)),
         *("--keep-going", "--rerun-incomplete", "--printshellcmds"),
-        *("--workflow-profile", "none"),  # a profile can run code, and a folder of results may hold a stranger's
+        *(
+            "--workflow-profile",
+            "none",
+        ),  # a profile can run code, and the folder of results may come from somebody else
     ]
 
 
 def _environment() -> dict[str, str]:
-    """The rules call the command that is installed beside this Python, whether or not its environment is active.
+    """Return the environment of the workflow.
 
-    Snakemake starts Python in the folder of results, which may hold a stranger's modules: none is imported from there.
+    The rules call the command that is installed beside this Python, even if its environment is not active. Python does
+    not import modules from the folder of results, which may come from somebody else.
     """
-    here = str(Path(sys.executable).parent)
-    return os.environ | {"PATH": os.pathsep.join([here, os.environ.get("PATH", "")]), "PYTHONSAFEPATH": "1"}
+    programs = str(Path(sys.executable).parent)
+    return os.environ | {"PATH": os.pathsep.join([programs, os.environ.get("PATH", "")]), "PYTHONSAFEPATH": "1"}

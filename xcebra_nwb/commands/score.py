@@ -1,4 +1,4 @@
-"""score: the maps of simulated sessions against the true cell types, which no other command reads."""
+"""score: compare the maps of simulated sessions with the true cell types, which no other command reads."""
 
 from __future__ import annotations
 
@@ -19,8 +19,12 @@ from xcebra_nwb.core.safe_text import printable
 def score(results: Path, table: Path) -> dict[str, dict[str, float]]:
     """Return the auROC of every label's map against the true cell types, by session.
 
+    Args:
+        results: Folder of the results.
+        table: The table of sessions.
+
     Raises:
-        Refusal: no session of the table is done and simulated.
+        Refusal: No session of the table is both done and simulated.
     """
     scores = {}
     for row in session_table.read(table):
@@ -36,7 +40,7 @@ def score(results: Path, table: Path) -> dict[str, dict[str, float]]:
 
 
 def render(scores: dict[str, dict[str, float]]) -> Table:
-    """Return ``scores`` for a terminal, with the mean over sessions."""
+    """Return ``scores`` as a table for a terminal, with the mean over sessions."""
     labels = list(dict.fromkeys(label for by_label in scores.values() for label in by_label))
     columns = [escape(printable(label)) for label in labels]
     table = Table("session", *columns, title="auROC of the label map against the true cell types (chance 0.5)")

@@ -1,4 +1,4 @@
-"""``xcebra-nwb simulate``: write an NWB file whose units' tuning is known."""
+"""simulate: write an NWB file of units with known tuning."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def simulate(
     cell type is a column of the units table. The same arguments give the same spikes and positions.
 
     Args:
-        path: the file to write, ``sub-<subject>_ses-<session>.nwb``; both names go into the file.
-        seed: another seed gives other cells and another stretch of the walk.
-        duration: s.
-        cells: units of each of the four types.
-        rates: factor on every unit's rate, to see what few spikes do.
-        mixed: instead of those four types, three that are each tuned to two of position, head direction and speed.
+        path: File to write, ``sub-<subject>_ses-<session>.nwb``; both names go into the file.
+        seed: Random seed of the cells and of the stretch of the walk.
+        duration: Duration of the recording, s.
+        cells: Number of units of each of the four types.
+        rates: Factor on the firing rate of every unit.
+        mixed: Whether to simulate three other types, each tuned to two of position, head direction and speed.
 
     Raises:
-        UsageError: the name is not of that form, the session is shorter than a second, or there are no cells or spikes.
+        UsageError: The name has another form, the session is shorter than a second, or there are no cells or spikes.
     """
-    named = re.fullmatch(r"sub-([A-Za-z0-9]+)_ses-([A-Za-z0-9]+)\.nwb", path.name)
-    if named is None:
+    name = re.fullmatch(r"sub-([A-Za-z0-9]+)_ses-([A-Za-z0-9]+)\.nwb", path.name)
+    if name is None:
         raise UsageError(f"{path}: not a name for a simulated session", "call it sub-<subject>_ses-<session>.nwb")
     if duration < SHORTEST or cells < 1 or seed < 0 or not rates > 0:
         raise UsageError(
@@ -50,5 +50,5 @@ def simulate(
         trajectory = walk(agent, duration, generator)
         units = population(agent, trajectory, cells, generator, rates, mixed)
     with atomic(path) as temporary, NWBHDF5IO(temporary, "w") as io:
-        io.write(nwb_file(trajectory, units, subject=named[1], session=named[2], seed=seed))
+        io.write(nwb_file(trajectory, units, subject=name[1], session=name[2], seed=seed))
     return path

@@ -1,4 +1,4 @@
-"""``xcebra-nwb summarize``: how every session ended, and the atlas over all of them."""
+"""summarize: results of all sessions -> summary.html, atlas.parquet and a status.json for each session."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from xcebra_nwb.report.pages.summary import summary_page
 
 
 def summarize(results: Path, table: Path) -> list[Path]:
-    """Write a status.json per session, atlas.parquet and summary.html under ``results``; return their paths.
+    """Write the summary, the atlas and each session's status; return their paths.
 
-    A session whose files are missing or broken is reported as failed; it never stops the summary.
+    A session whose files are missing or damaged is reported as failed; it never stops the summary.
 
     Args:
-        results: folder of the results, a folder a session in it.
-        table: the table of sessions that the run is made of.
+        results: Folder of the results.
+        table: The table of sessions.
 
     Raises:
-        UsageError: the table cannot be read, or a session's folder leads elsewhere.
+        UsageError: The table cannot be read, or a link leads a session's folder elsewhere.
     """
     rows = session_table.read(table)
     check_run(results, (row.session for row in rows))

@@ -1,4 +1,4 @@
-"""tune: session.nc of one or more sessions -> tune.json, tuned.yaml, tune.html, and the study, which can go on."""
+"""tune: session.nc of one or more sessions -> tune.json, tuned.yaml, tune.html, and the study, which can be resumed."""
 
 from __future__ import annotations
 
@@ -28,100 +28,111 @@ LEAST_SEEDS = 2
 
 
 def tune(directories: Sequence[Path], config: Config, trials: int, output: Path, threads: int = 1) -> list[Path]:
-    """Try settings on the sessions of ``directories`` and write which to take, and why, into ``output``.
+    """Try settings on sessions, choose one, and write the choice and its reasons.
 
-    Every setting is trained, attributed and assessed as a run would do it. Called again it goes on where it stopped.
+    Every setting is trained, attributed and assessed as in a run. The same command resumes the study.
+
+    Args:
+        directories: Results folders of the sessions, with session.nc.
+        config: The config.
+        trials: Number of settings to try.
+        output: Folder of the study.
+        threads: CPU threads.
+
+    Returns:
+        The files: tune.json, tuned.yaml and tune.html.
 
     Raises:
-        UsageError: a folder without session.nc, a session named twice, fewer than two seeds, ``output`` holds the study
-            of something else, or another process is tuning there.
-        Refusal: a session cannot be trained on.
+        UsageError: A folder has no session.nc, a session is named twice, there are fewer than two seeds, ``output``
+            holds
+            another study, or another process is tuning there.
+        Refusal: A session cannot be trained on.
     """
-    places, output = [Path(directory).resolve() for directory in directories], Path(output).absolute()
-    settings = _settings(places, config)
+    folders, output = [Path(directory).resolve() for directory in directories], Path(output).absolute()
+    settings = _settings(folders, config)
 
     def attempt(outputs: int, weight: float) -> Trial:
-        chosen = tuned(config, outputs, weight)
-        measured = [one for place in places for one in _measure(place, output / "trial", chosen, threads)]
+        setting = tuned(config, outputs, weight)
+        measured = [label for folder in folders for label in _measure(folder, output / "trial", setting, threads)]
         return Trial(outputs, weight, tuple(measured))
 
-    tried = explore(output, settings, _question(places, config), config.random_seed, trials, attempt)
-    return _write(output, [place.name for place in places], config, tried)
+    trials_done = explore(output, settings, _question(folders, config), config.random_seed, trials, attempt)
+    return _write(output, [folder.name for folder in folders], config, trials_done)
 
 
-def _settings(places: list[Path], config: Config) -> Grid:
-    """The settings to try, once it is known that they can be."""
-    for place in places:
-        if not (place / "session.nc").exists():
-            raise UsageError(f"{place}: no session.nc", "name the results folder of a session after `extract`")
-        if [other.name for other in places].count(place.name) > 1:
-            raise UsageError(f"session {place.name} is named twice", "every session once")
+def _settings(folders: list[Path], config: Config) -> Grid:
+    """Return the settings to try, after a check of the sessions and the config."""
+    for folder in folders:
+        if not (folder / "session.nc").exists():
+            raise UsageError(f"{folder}: no session.nc", "name the results folder of a session after `extract`")
+        if [other.name for other in folders].count(folder.name) > 1:
+            raise UsageError(f"session {folder.name} is named twice", "every session once")
     if config.training.seeds < LEAST_SEEDS:
         raise UsageError("training.seeds: 1; a single seed has nothing to agree with", "seeds: 2 or more")
-    return grid(config, [load(place / "session.nc") for place in places])
+    return grid(config, [load(folder / "session.nc") for folder in folders])
 
 
-def _question(places: list[Path], config: Config) -> dict[str, str]:
-    """What a study is about, by its digests."""
+def _question(folders: list[Path], config: Config) -> dict[str, str]:
+    """Return the digests that identify a study."""
     settings = dump(config.model_copy(update={"sessions": "", "results": ""}))
     return {
         "config": hashlib.sha256(settings.encode()).hexdigest(),
         "code": fingerprint("tune"),
-        **{place.name: sha256(place / "session.nc") for place in places},
+        **{folder.name: sha256(folder / "session.nc") for folder in folders},
     }
 
 
-def _measure(place: Path, scratch: Path, config: Config, threads: int) -> list[Measured]:
-    """What a setting gives on one session, label by label; the trained files are not kept."""
-    directory = scratch / place.name
+def _measure(folder: Path, scratch: Path, config: Config, threads: int) -> list[Measured]:
+    """Return the measurements of a setting on one session, by label; trained files are removed."""
+    directory = scratch / folder.name
     shutil.rmtree(scratch, ignore_errors=True)
     directory.mkdir(parents=True)
-    (directory / "session.nc").symlink_to(place / "session.nc")
+    (directory / "session.nc").symlink_to(folder / "session.nc")
     train(directory, config, threads)
     attribute(directory, config, threads)
     assess(directory)
-    losses, said = _held_out_losses(directory), read_json(directory / "assessment.json")["labels"]
+    losses, labels = _held_out_losses(directory), read_json(directory / "assessment.json")["labels"]
     shutil.rmtree(scratch)
     return [
         Measured(
-            session=place.name,
+            session=folder.name,
             label=label,
             losses=losses[label],
-            leak=found["leak"]["score"],
-            consistency=found["consistency"]["null_corrected_maps"],
-            decoding=found["decoding"]["score"],
-            verdict=found["verdict"],
+            leak=result["leak"]["score"],
+            consistency=result["consistency"]["null_corrected_maps"],
+            decoding=result["decoding"]["score"],
+            verdict=result["verdict"],
         )
-        for label, found in said.items()
+        for label, result in labels.items()
     ]
 
 
 def _held_out_losses(directory: Path) -> dict[str, tuple[float, ...]]:
-    """Every label's held-out losses of the seeds, as shares of chance."""
+    """Return the held-out losses of the seeds, relative to chance, by label."""
     training = load_dataset(directory / "training.nc")
     seeds = np.flatnonzero(training["role"].values == "seed")
     share = (training["held_out_loss"] / training["chance"]).transpose("objective", "member").values[:, seeds]
     return {str(label): tuple(row.tolist()) for label, row in zip(training["label"].values, share, strict=True)}
 
 
-def _write(output: Path, sessions: list[str], config: Config, tried: list[Trial]) -> list[Path]:
-    """Write what was tried, what to take and why."""
-    choice = choose(tried)
-    chosen = {
+def _write(output: Path, sessions: list[str], config: Config, trials: list[Trial]) -> list[Path]:
+    """Write the trials, the choice and its reasons."""
+    choice = choose(trials)
+    chosen_keys = {
         "encoder": {"outputs": choice.trial.outputs},
         "training": {"regularizer": {"weight": choice.trial.weight}},
     }
-    snippet = yaml.safe_dump(chosen, sort_keys=False)
+    snippet = yaml.safe_dump(chosen_keys, sort_keys=False)
     record = {
         "sessions": sessions,
-        "chosen": chosen,
+        "chosen": chosen_keys,
         "because": choice.because,
-        "trials": [as_record(trial) for trial in tried],
+        "trials": [as_record(trial) for trial in trials],
         "config": config.model_dump(mode="json"),
         "software": software(),
     }
     paths = [output / name for name in ("tune.json", "tuned.yaml", "tune.html")]
     write_json(paths[0], record)
     write_text(paths[1], snippet)
-    write_text(paths[2], tune_page(sessions, tried, choice, snippet))
+    write_text(paths[2], tune_page(sessions, trials, choice, snippet))
     return paths

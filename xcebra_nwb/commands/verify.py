@@ -1,4 +1,4 @@
-"""verify: do the maps of an exported session come out again from the source that it names?"""
+"""verify: compute the maps of an exported session again from the source that it names, and compare them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,14 @@ CLOSE = 0.95  # rank correlation over units from which on two maps agree
 
 @dataclass(frozen=True)
 class Agreement:
-    """How two maps of a label agree: rank correlation over units, and the largest difference by the largest value."""
+    """Agreement of two maps of a label.
+
+    Attributes:
+        method: Method of the maps.
+        label: Name of the label.
+        correlation: Rank correlation over units.
+        difference: Largest difference, relative to the largest value.
+    """
 
     method: str
     label: str
@@ -38,11 +45,11 @@ class Agreement:
 
     @property
     def agrees(self) -> bool:
-        """Whether they say the same."""
+        """Whether the maps agree."""
         return self.difference == 0 or self.correlation >= CLOSE
 
     def __str__(self) -> str:
-        """Return it as one line."""
+        """Return the agreement as one line."""
         how = "identical" if self.difference == 0 else f"rank correlation {self.correlation:.3f}"
         far = "" if self.difference == 0 else f", largest difference {self.difference:.2g} of the largest value"
         return f"{self.label}, {self.method}: {how}{far}"
@@ -50,7 +57,16 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a result asks for, checked: the row of its session, its config, and where its maps are made again."""
+    """The checked task of verifying a result.
+
+    Attributes:
+        result: The exported file.
+        exported: Its content.
+        row: Its session, as a row of a table.
+        config: Its config.
+        source: The recording, if it is a local file.
+        output: Folder for the new results; None: a temporary one.
+    """
 
     result: Path
     exported: Exported
@@ -60,7 +76,7 @@ class Plan:
     output: Path | None
 
     def __str__(self) -> str:
-        """Return it as lines for whoever has to agree with it."""
+        """Return the plan as lines, for a user to agree to."""
         training = self.config.training
         lines = {
             "session": self.row.session,
@@ -73,25 +89,30 @@ class Plan:
 
 
 def planned(result: Path, source: Path | None = None, output: Path | None = None, archive: str | None = None) -> Plan:
-    """Return what verifying ``result`` will do, before anything is done or any server is asked.
+    """Return the plan of verifying ``result``.
+
+    No file is written and no server is asked.
 
     Args:
-        result: an exported NWB file, which may be a stranger's.
-        source: the recording, if it was a local file.
-        output: the folder to keep what is made in; None for none.
-        archive: an archive that the source may be fetched from, beside the public ones.
+        result: An exported NWB file, which may come from somebody else.
+        source: The recording, if it was a local file.
+        output: Folder for the new results; None: a temporary one.
+        archive: An archive that is trusted in addition to the public ones.
 
     Raises:
-        UsageError: ``result`` is no export, its lineage or config is not what this package writes, its source is not
-            named or not this one, lies in an archive that is not trusted, or it was trained with others.
+        UsageError: ``result`` is no export of this package, its source is not named or is another file, the archive of
+            its
+            source is not trusted, or it was trained with other sessions.
     """
     exported = read_export(result)
     row = row_of(exported.lineage, result)
     if others := exported.lineage.get("trained_with") or exported.lineage.get("aligned_to"):
-        raise UsageError(f"{result}: its encoders share a space with {others}", "verify sessions that stand alone")
+        raise UsageError(
+            f"{result}: its encoders share a latent space with {others}", "verify sessions that were trained separately"
+        )
     if source is not None:
         if sha256(source) != row.sha256:
-            raise UsageError(f"{source}: not the file that the results were made from", "its SHA-256 is another one")
+            raise UsageError(f"{source}: not the file that the results were made from", "its SHA-256 differs")
     elif row.source == LOCAL:
         problem = f"the results were made from a local file, {exported.lineage.get('source_file', 'not named')}"
         raise UsageError(problem, "name it with --source")
@@ -101,17 +122,24 @@ def planned(result: Path, source: Path | None = None, output: Path | None = None
 
 
 def _config(exported: Exported, result: Path) -> Config:
-    """The config of the result, without what is the user's own to say: files, folders, and how assets are read."""
-    asked = {name: value for name, value in exported.config.items() if name in SECTIONS}
-    return validate(asked, where=str(result))
+    """Return the config of the result without the keys for files, folders and access."""
+    keys = {name: value for name, value in exported.config.items() if name in SECTIONS}
+    return validate(keys, where=str(result))
 
 
 def verify(plan: Plan, threads: int = 1) -> tuple[list[Agreement], list[str]]:
-    """Make the maps of a result again from its source; return how they agree, and what is not as it was then.
+    """Compute the maps of a result again and compare them.
+
+    Args:
+        plan: The checked task.
+        threads: CPU threads.
+
+    Returns:
+        The agreement of each map, and the changes of software and code since the result was made.
 
     Raises:
-        UsageError: the source is not in its archive any more, or a key is missing.
-        Failure: the archive is out of reach, or holds something else than it did.
+        UsageError: The archive no longer has the source, or a key is missing.
+        Failure: The archive does not answer, or its file has changed.
     """
     with tempfile.TemporaryDirectory() as temporary:
         directory = plan.output or Path(temporary) / plan.row.session
@@ -129,19 +157,19 @@ def _make(source: Path, directory: Path, config: Config, session: str, threads: 
 
 
 def _maps(file: Path) -> dict[tuple[str, str], np.ndarray]:
-    found = load_dataset(file)["attribution"]  # (method, label, unit)
+    maps = load_dataset(file)["attribution"]  # (method, label, unit)
     return {
-        (str(method), str(label)): found.sel({"method": method, "label": label}).values
-        for method in found["method"].values
-        for label in found["label"].values
+        (str(method), str(label)): maps.sel({"method": method, "label": label}).values
+        for method in maps["method"].values
+        for label in maps["label"].values
     }
 
 
 def _compared(
     result: Path, then: Mapping[tuple[str, str], np.ndarray], now: Mapping[tuple[str, str], np.ndarray]
 ) -> list[Agreement]:
-    if {key: len(one) for key, one in then.items()} != {key: len(one) for key, one in now.items()}:
-        raise UsageError(f"{result}: other labels, methods or units come out", "was it changed, or is the code newer?")
+    if {key: len(units) for key, units in then.items()} != {key: len(units) for key, units in now.items()}:
+        raise UsageError(f"{result}: the new maps have other labels, methods or units", "the file was changed, or the code is newer")
     return [_agreement(*key, then[key], now[key]) for key in then]
 
 
@@ -157,7 +185,14 @@ def _agreement(method: str, label: str, then: np.ndarray, now: np.ndarray) -> Ag
 
 
 def changes(lineage: Mapping[str, str]) -> list[str]:
-    """Return what is another than when the results were made: software and code, a line each."""
+    """Return the software and code that changed since the results were made.
+
+    Args:
+        lineage: Lineage of the exported file.
+
+    Returns:
+        A line for each change.
+    """
     lines = []
     for name, version in software().items():
         then = lineage.get(f"software.{name}")
@@ -165,7 +200,7 @@ def changes(lineage: Mapping[str, str]) -> list[str]:
             lines.append(f"{name} {version}, then {then}")
     codes = {command: lineage.get(f"code.{command}") for command in MAKERS}
     return lines + [
-        f"the code of {command} is another"
+        f"the code of {command} has changed"
         for command, then in codes.items()
         if then not in (None, fingerprint(command))
     ]

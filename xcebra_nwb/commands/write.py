@@ -1,4 +1,4 @@
-"""write: put a session's results into an NWB file that others can open."""
+"""write: results of a session -> an NWB file."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ from xcebra_nwb.nwb.reading.foreign import Follow
 
 
 def write(source: Given, directory: Path, session: str, follow: Follow = Follow.FOLDER) -> list[Path]:
-    """Write ``<session>_desc-xcebra.nwb`` into the session's results ``directory``; return its path in a list.
+    """Write the results of a session into an NWB file and return its path.
 
-    The file, HDF5 also where ``source`` is Zarr, holds what ``source`` says of itself, without its series, and the
-    results, and nothing that ``source`` reads from other files. ``source`` is never changed.
+    The file is ``<session>_desc-xcebra.nwb``, HDF5 also if ``source`` is Zarr. It holds the metadata of ``source``
+    without its series, the results, and nothing that ``source`` reads from other files. ``source`` is never changed.
+
+    Args:
+        source: The recording: a file, an address, an asset or its source.json.
+        directory: The session's results folder.
+        session: Name of the session.
+        follow: Rule for links of a local file to other files.
 
     Raises:
-        UsageError: there is no source, or a result is missing.
-        Failure: the source is not the file that the results were made from, or pynwb cannot export it.
+        UsageError: The source or a result is missing.
+        Failure: The results were made from another file, or pynwb cannot export the source.
     """
     directory = Path(directory)
     if isinstance(source, Path) and not source.exists():

@@ -135,10 +135,10 @@ def verify(
         return
     agreements, changed = command.verify(task, threads)
     for line in changed:
-        print_text(f"not as it was: {line}")
+        print_text(f"changed since: {line}")
     for agreement in agreements:
         print_text(agreement)
     wrong = [agreement for agreement in agreements if not agreement.agrees]
     if wrong:
-        raise Failure(f"{result}: {len(wrong)} of {len(agreements)} maps do not come out again", "see the lines above")
-    print_text(f"verified: {len(agreements)} maps come out again")
+        raise Failure(f"{result}: {len(wrong)} of {len(agreements)} maps differ from the result", "see the lines above")
+    print_text(f"verified: {len(agreements)} maps agree with the result")
