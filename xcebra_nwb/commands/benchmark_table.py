@@ -40,11 +40,11 @@ def benchmark_table(name: str, files: Sequence[Path], output: Path) -> list[Path
 
 
 def markdown(table: pd.DataFrame, title: str) -> str:
-    """Return a table as Markdown text.
+    """Return a table of scores as Markdown text.
 
     Args:
-        table: The table.
-        title: Heading above it.
+        table: The scores, as :func:`xcebra_nwb.benchmark.table.summary` returns them.
+        title: Heading above the table.
     """
     text = io.StringIO()
     Console(file=text, width=WIDE).print(render(table))

@@ -36,6 +36,9 @@ class Agreement:
         label: Name of the label.
         correlation: Rank correlation over units.
         difference: Largest difference, relative to the largest value.
+
+    >>> print(Agreement("neuron_gradient", "speed", 0.998, 0.031))
+    speed, neuron_gradient: rank correlation 0.998, largest difference 0.031 of the largest value
     """
 
     method: str
@@ -169,7 +172,9 @@ def _compared(
     result: Path, then: Mapping[tuple[str, str], np.ndarray], now: Mapping[tuple[str, str], np.ndarray]
 ) -> list[Agreement]:
     if {key: len(units) for key, units in then.items()} != {key: len(units) for key, units in now.items()}:
-        raise UsageError(f"{result}: the new maps have other labels, methods or units", "the file was changed, or the code is newer")
+        raise UsageError(
+            f"{result}: the new maps have other labels, methods or units", "the file was changed, or the code is newer"
+        )
     return [_agreement(*key, then[key], now[key]) for key in then]
 
 

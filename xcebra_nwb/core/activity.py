@@ -33,7 +33,11 @@ def contract_failure(problem: str) -> Failure:
 
 
 def is_finite(values: np.ndarray) -> bool:
-    """Return whether no value is NaN or infinite."""
+    """Return whether no value is NaN or infinite.
+
+    >>> is_finite(np.array([0.0, 1.0])), is_finite(np.array([0.0, np.nan]))
+    (True, False)
+    """
     return bool(np.isfinite(values).all())
 
 
@@ -165,9 +169,17 @@ def smoothing_reach(session: xr.Dataset) -> int:
 class Moments:
     """Mean and variance of the columns of an array that comes block by block.
 
+    scikit-learn's StandardScaler.partial_fit makes the same update, but loading it costs more than these lines.
+
     Attributes:
         count: Number of rows so far.
         mean: Mean of the rows, (column,).
+
+    >>> moments = Moments(1)
+    >>> moments.add(np.array([[1.0], [2.0]]))
+    >>> moments.add(np.array([[3.0]]))
+    >>> moments.mean.tolist(), round(float(moments.deviation[0]), 4)
+    ([2.0], 0.8165)
     """
 
     def __init__(self, columns: int) -> None:

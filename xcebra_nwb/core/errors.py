@@ -89,6 +89,10 @@ class Refusal(XcebraError):
 
 
 def as_refusal(error: Refusal | UsageError) -> Refusal:
-    """Return an error of one session among several as a refusal of that session."""
+    """Return an error of one session among several as a refusal of that session.
+
+    >>> as_refusal(UsageError("a.nwb: no /units", "name another source")).code.value
+    'config-does-not-fit'
+    """
     code = error.code if isinstance(error, Refusal) else Code.CONFIG_DOES_NOT_FIT
     return Refusal(code, error.message, error.remedy)

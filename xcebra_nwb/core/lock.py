@@ -17,12 +17,12 @@ def acquire(lock: Path, busy: str, remedy: str) -> AcquireReturnProxy:
     """Acquire a lock and return it, to be used in a ``with`` statement.
 
     Args:
-        lock: a file in the folder that is worked on.
-        busy: message where another process holds the lock.
-        remedy: what would help then.
+        lock: A file in the folder that is worked on.
+        busy: Message where another process holds the lock.
+        remedy: What would help then.
 
     Raises:
-        UsageError: another process holds the lock, or this user may not acquire it.
+        UsageError: Another process holds the lock, or this user may not acquire it.
     """
     try:
         return FileLock(lock, timeout=0).acquire()

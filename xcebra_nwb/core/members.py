@@ -12,18 +12,31 @@ Key = tuple[
 
 
 def keys(ensemble: xr.Dataset) -> list[Key]:
-    """Return the role, null label and number of every member, (member,)."""
+    """Return the role, null label and number of every member, (member,).
+
+    >>> columns = {"role": ["seed", "null"], "broken": ["", "speed"], "number": [0, 3]}
+    >>> keys(xr.Dataset({name: ("member", values) for name, values in columns.items()}))
+    [('seed', '', 0), ('null', 'speed', 3)]
+    """
     roles, null_labels = (ensemble[name].values.astype(str).tolist() for name in ("role", "broken"))
     return list(zip(roles, null_labels, ensemble["number"].values.tolist(), strict=True))
 
 
 def seeds(ensemble: xr.Dataset) -> list[int]:
-    """Return the members that were trained on the true labels."""
+    """Return the members that were trained on the true labels.
+
+    >>> seeds(xr.Dataset({"role": ("member", ["seed", "null", "seed"])}))
+    [0, 2]
+    """
     return [int(member) for member in np.flatnonzero(ensemble["role"].values.astype(str) == "seed")]
 
 
 def nulls(ensemble: xr.Dataset, label: str) -> list[int]:
-    """Return the members for which ``label``, and no other, was shuffled."""
+    """Return the members for which ``label``, and no other, was shuffled.
+
+    >>> nulls(xr.Dataset({"broken": ("member", ["", "speed", "place"])}), "speed")
+    [1]
+    """
     return [int(member) for member in np.flatnonzero(ensemble["broken"].values.astype(str) == label)]
 
 

@@ -66,7 +66,11 @@ def trial_numbers(session: xr.Dataset, label: str) -> np.ndarray | None:
 
 
 def label_axes(label: xr.DataArray) -> int:
-    """Return the dimension of a label: the axes of a vector, else 1."""
+    """Return the dimension of a label: the axes of a vector, else 1.
+
+    >>> label_axes(xr.DataArray(np.zeros((100, 2)))), label_axes(xr.DataArray(np.zeros(100)))
+    (2, 1)
+    """
     return int(label.shape[1]) if label.ndim == 2 else 1
 
 

@@ -51,6 +51,9 @@ def session_megabytes(sizes: Sizes, config: Config) -> float:
     """Return the memory (MB) that any command after extraction takes for a session.
 
     It holds the recording and the latents of all encoders.
+
+    >>> round(session_megabytes(Sizes(bins=36000, units=60, labels=2), Config()))
+    96
     """
     latents = TYPICAL_LATENTS if config.encoder.outputs == "auto" else config.encoder.outputs
     bytes_per_unit = sizes.seen_bytes + (sizes.recorded_bytes if GENERATOR in config.attribution.methods else 0)
@@ -63,6 +66,9 @@ def step_megabytes(sizes: Sizes, config: Config) -> float:
     """Return the memory (MB) of a training step of all encoders.
 
     It holds the layers of all windows and all pairs of a batch.
+
+    >>> round(step_megabytes(Sizes(bins=36000, units=60, labels=2), Config()))
+    318
     """
     batch, encoder = config.training.batch_size, config.encoder
     windows = (2 + sizes.labels + 1) * batch * WINDOWS[encoder.architecture]
@@ -71,5 +77,9 @@ def step_megabytes(sizes: Sizes, config: Config) -> float:
 
 
 def encoder_count(sizes: Sizes, config: Config) -> int:
-    """Return the number of encoders: the seeds, and the nulls of every label."""
+    """Return the number of encoders: the seeds, and the nulls of every label.
+
+    >>> encoder_count(Sizes(bins=36000, units=60, labels=2), Config())
+    20
+    """
     return config.training.seeds + config.training.nulls * sizes.labels

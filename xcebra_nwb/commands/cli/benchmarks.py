@@ -24,7 +24,7 @@ def benchmark(
     cores: Cores = 1,
     device: Annotated[str, typer.Option(help="Device of the benchmark `speed`: cpu or cuda.")] = "cpu",
 ) -> None:
-    """Measure the method on simulated data with known truth, or its consistency on a file."""
+    """Benchmark the method on simulated data, or its consistency on a file."""
     require_package("ratinabox", "benchmark")
     from xcebra_nwb.commands.benchmark import benchmark as work
 
@@ -58,7 +58,7 @@ def benchmark_table(
     files: Annotated[list[Path], typer.Argument(help="CSV files of the jobs.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the tables and the figure.")],
 ) -> None:
-    """Write the tables and the figure of a benchmark from the scores of its jobs."""
+    """Write the tables and the figure of a benchmark whose jobs are done."""
     from xcebra_nwb.commands.benchmark_table import benchmark_table as work
 
     for file in work(name, files, output):

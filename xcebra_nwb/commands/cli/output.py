@@ -54,7 +54,10 @@ def print_text(text: object, stream: TextIO | None = None) -> None:
 
 
 class OneLineFormatter(logging.Formatter):
-    """Format each log record as one line, so that a quoted text cannot look like another record."""
+    """Formats each log record as one line.
+
+    A quoted text of a file can then not look like another record.
+    """
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
@@ -67,10 +70,10 @@ def format_warning(
     """Return a warning of a library as one line.
 
     Args:
-        message: the warning, which may quote a file.
-        category: class of the warning.
-        filename: file of the code that warned.
-        lineno: its line.
-        line: text of that line, which is not shown.
+        message: The warning, which may quote a file.
+        category: Class of the warning.
+        filename: File of the code that warned.
+        lineno: Its line.
+        line: Text of that line, which is not shown.
     """
     return printable(f"{filename}:{lineno}: {category.__name__}: {' '.join(str(message).split())}") + "\n"

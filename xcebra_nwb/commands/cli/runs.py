@@ -35,7 +35,7 @@ def summarize(
         bool, typer.Option("--score", help="Score simulated sessions against their true cell types.")
     ] = False,
 ) -> None:
-    """Write the summary page and the atlas of all sessions, and each session's status.json."""
+    """Write the summary page, the atlas of all sessions, and the status of each."""
     from xcebra_nwb.commands.summarize import summarize as work
     from xcebra_nwb.report.outcome import print_overview
 
@@ -62,7 +62,7 @@ def run(
     ] = False,
     follow_links: FollowLinks = False,
 ) -> None:
-    """Discover the sessions and run the whole workflow on them."""
+    """Find the sessions and run the whole workflow on them."""
     from xcebra_nwb.commands.run import run as work
 
     raise typer.Exit(work(inputs, output, config_of(config), cores, draft, follow(follow_links)))
@@ -85,7 +85,10 @@ def publish(
         typer.Option("--make-embargoed-data-public", help="Upload results of embargoed data into an open dandiset."),
     ] = False,
 ) -> None:
-    """Prepare a dandiset of the results; with --upload, upload it to the draft of --dandiset (in the sandbox)."""
+    """Prepare a dandiset of the results, and upload it with --upload.
+
+    It goes to the draft of --dandiset, in the sandbox unless --instance names another archive.
+    """
     require_package("dandi", "publish")
     from xcebra_nwb.archive.publication import UNNAMED
     from xcebra_nwb.commands.publish import publish as work
@@ -110,7 +113,10 @@ def tune(
     trials: Annotated[int, typer.Option(min=1, help="Number of settings to try; the whole grid has 30.")] = 30,
     threads: Threads = 1,
 ) -> None:
-    """Choose the number of latents and the regulariser's weight by held-out loss, leak and consistency."""
+    """Choose the number of latents and the weight of the regulariser.
+
+    The choice is made by held-out loss, leak and consistency.
+    """
     require_package("optuna", "tune")
     from xcebra_nwb.commands.tune import tune as work
 
@@ -126,7 +132,7 @@ def verify(
     plan: Annotated[bool, typer.Option("--plan", help="Only print what would be done.")] = False,
     threads: Threads = 1,
 ) -> None:
-    """Compute the maps of an exported result again from its source and compare them."""
+    """Compute the maps of an exported result again from its source, and compare them."""
     from xcebra_nwb.commands import verify as command
 
     task = command.planned(local_file(result), None if source is None else local_file(source), output, archive)

@@ -34,7 +34,10 @@ def fetch(
     ] = False,
     batch: Batch = False,
 ) -> None:
-    """Download the asset of a session into the cache, or check that it can be streamed: source.json."""
+    """Download the asset of a session into the cache, or check its streaming.
+
+    Writes source.json.
+    """
 
     def work() -> list[Path]:
         from xcebra_nwb.commands.fetch import fetch
@@ -51,7 +54,10 @@ def extract(
     batch: Batch = False,
     follow_links: FollowLinks = False,
 ) -> None:
-    """Extract neural activity and behaviour in common time bins: session.nc."""
+    """Extract neural activity and behaviour in common time bins.
+
+    Writes session.nc.
+    """
 
     def work() -> list[Path]:
         from xcebra_nwb.commands.extract import extract
@@ -73,7 +79,10 @@ def train(
     threads: Threads = 1,
     batch: Batch = False,
 ) -> None:
-    """Train the encoders, seeds and nulls as one ensemble: model.safetensors, training.nc, embedding.nc."""
+    """Train the encoders of a session, seeds and nulls, as one ensemble.
+
+    Writes model.safetensors, training.nc and embedding.nc.
+    """
     from xcebra_nwb.core.receipts import Outcome, run_on_several
 
     def work() -> list[Path]:
@@ -112,7 +121,10 @@ def align(
     ],
     threads: Threads = 1,
 ) -> None:
-    """Train a left-out session into the latent space of others, which does not change; write the files of train."""
+    """Train a left-out session into the latent space of others, which does not change.
+
+    Writes the files of train.
+    """
 
     def work() -> list[Path]:
         from xcebra_nwb.commands.align import align
@@ -123,7 +135,10 @@ def align(
 
 
 def attribute(directory: Directory, config: ConfigFile = None, threads: Threads = 1, batch: Batch = False) -> None:
-    """Compute the attribution maps and test them against the nulls: attribution.nc."""
+    """Compute the attribution maps and test them against the nulls.
+
+    Writes attribution.nc.
+    """
 
     def work() -> list[Path]:
         from xcebra_nwb.commands.attribute import attribute
@@ -135,7 +150,10 @@ def attribute(directory: Directory, config: ConfigFile = None, threads: Threads 
 
 
 def assess(directory: Directory, batch: Batch = False) -> None:
-    """Judge every label by decoding, consistency and leak, and give a verdict: assessment.json."""
+    """Judge every label by decoding, consistency and leak, and give a verdict.
+
+    Writes assessment.json.
+    """
 
     def work() -> list[Path]:
         from xcebra_nwb.commands.assess import assess
@@ -146,7 +164,7 @@ def assess(directory: Directory, batch: Batch = False) -> None:
 
 
 def write(source: Source, directory: Directory, batch: Batch = False, follow_links: FollowLinks = False) -> None:
-    """Write the results into a slim, self-contained NWB file."""
+    """Write the results of a session into a slim, self-contained NWB file."""
 
     def work() -> list[Path]:
         from xcebra_nwb.commands.write import write
@@ -157,7 +175,10 @@ def write(source: Source, directory: Directory, batch: Batch = False, follow_lin
 
 
 def check(source: Source, directory: Directory, batch: Batch = False, follow_links: FollowLinks = False) -> None:
-    """Validate and inspect the results file; fail on findings that the source does not have."""
+    """Validate the exported file; fail on findings that the source does not have.
+
+    Writes check.json.
+    """
 
     def work() -> list[Path]:
         from xcebra_nwb.commands.check import check
@@ -168,7 +189,7 @@ def check(source: Source, directory: Directory, batch: Batch = False, follow_lin
 
 
 def report(directory: Directory, batch: Batch = False) -> None:
-    """Make the session's page: report.html."""
+    """Write the page of a session, report.html."""
 
     def work() -> list[Path]:
         from xcebra_nwb.commands.report import report

@@ -50,7 +50,7 @@ def inspect(
     config: Annotated[bool, typer.Option("--config", help="Print only a config to start from (YAML).")] = False,
     follow_links: FollowLinks = False,
 ) -> None:
-    """Print the contents of a file, the data that would be extracted, and suspicious values."""
+    """Print the contents of a file, the data that auto would take, and its problems."""
     from xcebra_nwb.commands.inspect import config_of, render
     from xcebra_nwb.commands.inspect import inspect as work
 
@@ -73,7 +73,7 @@ def simulate(
         bool, typer.Option("--mixed", help="Simulate three other types, each tuned to two labels.")
     ] = False,
 ) -> None:
-    """Simulate a recording with known tuning: place, grid, head-direction and speed cells."""
+    """Simulate place, grid, head-direction and speed cells: known tuning, in NWB."""
     require_package("ratinabox", "simulate")
     from xcebra_nwb.commands.simulate import simulate as work
 

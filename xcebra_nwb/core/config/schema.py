@@ -352,6 +352,12 @@ def validate(content: Any, where: str = "config") -> Config:
 
     Raises:
         UsageError: A key or value is wrong; in one line.
+
+    >>> validate({"training": {"seeds": 2}}).training.seeds
+    2
+    >>> validate({"training": {"seed": 2}})
+    Traceback (most recent call last):
+    xcebra_nwb.core.errors.UsageError: config: unknown key training.seed (did you mean seeds?)
     """
     _check_size(content, where)
     try:
