@@ -95,9 +95,8 @@ def _sizes(session: xr.Dataset) -> Sizes:
 def _check_writable(source: Source, follow: Follow) -> None:
     """Refuse a source that could not be exported now, not after the training."""
     if is_zarr(source) or followed(source, follow):
-        from xcebra_nwb.nwb.reading.in_hdf5 import (
-            in_hdf5,  # pynwb is slow to import, and most recordings are one HDF5 file
-        )
+        # Imported here: pynwb is slow to import, and most recordings are a single HDF5 file.
+        from xcebra_nwb.nwb.reading.in_hdf5 import in_hdf5
 
         with in_hdf5(source, follow):
             pass

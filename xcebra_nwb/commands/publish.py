@@ -84,8 +84,8 @@ def publish(
     return Published(files, left_out, sources)
 
 
-def _check_any(left: Sequence[object], left_out: Mapping[str, str]) -> None:
-    if not left:
+def _check_any(publishable: Sequence[object], left_out: Mapping[str, str]) -> None:
+    if not publishable:
         raise UsageError("no session can be published", next(iter(left_out.values()), "run the workflow first"))
 
 

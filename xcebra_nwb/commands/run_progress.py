@@ -27,7 +27,7 @@ class RunMonitor:
         self._progress_logged = time.monotonic()
 
     def poll(self) -> None:
-        """Log what has happened since the last poll."""
+        """Log the lines that are new since the last poll."""
         for session, command in sorted((step for step in self._waiting if self._is_new(*step)), key=_order):
             self._waiting.discard((session, command))
             log = log_path(self._results, session, command)

@@ -6,9 +6,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-Key = tuple[
-    str, str, int
-]  # role, broken label, number: what makes a member the same in the ensemble of another session
+# Role, null label and number: equal for matching members of two sessions.
+Key = tuple[str, str, int]
 
 
 def keys(ensemble: xr.Dataset) -> list[Key]:

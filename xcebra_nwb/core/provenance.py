@@ -65,7 +65,7 @@ class _Module(NamedTuple):
     Results are cached, since a workflow asks for several commands that share most modules.
     """
 
-    imports: frozenset[str]  # the package's own modules that it imports, anywhere in its text
+    imports: frozenset[str]  # modules of the package that it imports, anywhere in its text
     digest: bytes  # of its syntax tree without docstrings
 
 

@@ -112,7 +112,7 @@ class Code(StrEnum):
     LABEL_EMPTY = ("label-empty", "A label has no value that can be used.", "Name another source in `labels`.")
     LABEL_CONSTANT = (
         "label-constant",
-        "A label has one and the same value throughout, or in all usable bins.",
+        "A label has the same value throughout, or in all usable bins.",
         "Name another label, or widen `time.within`.",
     )
     LABEL_TOO_SLOW = (

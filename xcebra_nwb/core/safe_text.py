@@ -22,7 +22,7 @@ CONTROLS = {
     "Zp",
 }  # controls, directions, lone surrogates, line and paragraph separators
 JOINERS = {"\u200c", "\u200d"}  # Persian, Indian scripts and emoji are spelled with them
-LONGEST = 2000  # characters of a line that says what is wrong
+LONGEST = 2000  # characters of an error message
 
 
 def is_web(text: str) -> bool:

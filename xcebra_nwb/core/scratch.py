@@ -21,7 +21,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from xcebra_nwb.core.errors import Failure
 
-VARIABLE = "TMPDIR"  # the variable that says where scratch files go
+VARIABLE = "TMPDIR"  # environment variable: folder of scratch files
 IN_MEMORY = {"tmpfs", "ramfs"}  # file systems whose files are in memory
 GIGABYTE = 1e9
 REMEDY = f"free some space, or let {VARIABLE} name a folder on a disk that has some"

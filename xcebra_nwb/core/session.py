@@ -1,9 +1,9 @@
-"""The session dataset: neural activity and labels on one bin grid, the contract between extraction and the rest.
+"""The session dataset: neural activity and labels on one bin grid, the contract of extraction with later commands.
 
 Dimensions: ``time`` (bin centres, s from the session's start), ``unit``, and ``<label>_axis`` for a vector label.
 
 - ``activity(time, unit)``, counts in the smallest type that holds them: attrs ``units`` (count, Hz, dF/F, ...),
-  ``kind`` (spikes, rates or calcium), and how the encoder is to see it: ``smoothing`` (s, standard
+  ``kind`` (spikes, rates or calcium), and its treatment for the encoder: ``smoothing`` (s, standard
   deviation of a Gaussian) and ``standardize`` (0 or 1).
 - one variable per label, attrs ``role="label"``, ``kind``, ``units``, ``source``, ``reference_frame``:
   continuous ``(time)`` or ``(time, <label>_axis)``, NaN where missing; circular ``(time)`` in rad, NaN where missing;
@@ -14,8 +14,8 @@ Dimensions: ``time`` (bin centres, s from the session's start), ``unit``, and ``
 - ``masked_by(time)``: the number of the reason, among those of ``masks``, that took a bin out; -1 where valid.
 - coordinates on unit: ``unit_id``, ``row`` (row in the NWB table, or column of the series), ``region``, ``n_spikes``.
 - attrs: ``session``, ``subject``, ``species``, ``bin_width`` (s), ``source``, ``neural_source``, ``asset_id``,
-  ``sha256``, ``nwb_identifier``, ``session_start_time``, ``software`` (JSON), ``choices`` (JSON list: what was picked
-  and why) and ``masks`` (JSON: bins taken out, by reason).
+  ``sha256``, ``nwb_identifier``, ``session_start_time``, ``software`` (JSON), ``choices`` (JSON list: the choices
+  and their reasons) and ``masks`` (JSON: bins taken out, by reason).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ LONGEST_NAME = 200  # longer names of files begin with it, and 255 is the limit 
 LONGEST_CELL = 50_000  # characters; readers of tables give up at 131,072
 LARGEST_TABLE = 100_000_000  # bytes; a hundred thousand sessions take a third of it
 WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names of no file
-FORMULA = re.compile(r"'*[=+@-]")  # a cell that a spreadsheet would compute, or one that we wrote so that it does not
+FORMULA = re.compile(r"'*[=+@-]")  # a cell that a spreadsheet would compute, or an escaped one
 CELL_BREAKS = re.compile(r"[\t\n\r\v\f]+")
 RESERVED = frozenset({"logs", "benchmarks", "summary.html", "atlas.parquet"})  # names that a results folder uses itself
 REQUIRED = ("session", "include", "source")
@@ -72,8 +72,8 @@ class Session(BaseModel):
 
     @model_validator(mode="after")
     def _plain(self) -> Session:
-        if self.include and (why := path_problem(self.source)):
-            raise ValueError(f"source is {self.source!r}: {why}")
+        if self.include and (problem := path_problem(self.source)):
+            raise ValueError(f"source is {self.source!r}: {problem}")
         if self.include and is_web(self.source) and not self.asset_id:
             raise ValueError(f"{redact(self.source)} is an address without asset_id and digest: {UNPINNED}")
         if "@" in self.source.partition("://")[2].partition("/")[0]:
@@ -172,7 +172,7 @@ def _check_columns(path: Path | str, columns: list[str]) -> None:
 
 def _row(where: str, content: dict[str | None, str | list[str] | None]) -> Session:
     if None in content:
-        raise UsageError(f"{where}: more values than columns", "is there a tab inside a text?")
+        raise UsageError(f"{where}: more values than columns", "remove tabs from its texts")
     try:
         return Session.model_validate({n: _read_cell(v) for n, v in content.items() if isinstance(v, str)})
     except ValidationError as error:

@@ -14,9 +14,9 @@ from xcebra_nwb.core.config.schema import WINDOWS, Config
 from xcebra_nwb.core.files import read_json, write_json
 
 FILE = "sizes.json"
-PROGRAM_MEGABYTES = 1000.0  # MB: the program, its libraries, and what is done in chunks
+PROGRAM_MEGABYTES = 1000.0  # MB of the program, its libraries, and chunks of work
 MEGABYTE = 1e6
-COPIES = 2.5  # of a recording in memory; one over half of the free memory goes to disk
+COPIES = 2.5  # of a recording in memory; over half of the free memory, it goes to disk
 BYTES_PER_BIN = 300  # times, labels, segments and label bins
 BYTES_PER_LATENT = 8  # of an encoder in a bin: the value, and the bin whose label the encoder was given
 GENERATOR = "generator_support"

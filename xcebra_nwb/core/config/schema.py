@@ -216,7 +216,7 @@ class Attribution(Section):
 
     @property
     def costly(self) -> list[str]:
-        """The methods that are computed at some bins only: captum's."""
+        """The methods of captum, which are computed at a few bins only."""
         return [method for method in self.methods if method not in AT_EVERY_BIN]
 
     @model_validator(mode="after")
@@ -240,12 +240,14 @@ class Attribution(Section):
     samples: int = Field(
         500, ge=1, description="number of bins, evenly over the usable ones, at which the other methods are computed"
     )
-    generator: Generator = Field(default_factory=Generator, description="what generator_support is the support of")
+    generator: Generator = Field(
+        default_factory=Generator, description="the model of the activity, for generator_support"
+    )
 
 
 def _fit(path: str) -> str:
-    if why := path_problem(path):
-        raise ValueError(why)
+    if problem := path_problem(path):
+        raise ValueError(problem)
     return path
 
 
@@ -368,17 +370,17 @@ def validate(content: Any, where: str = "config") -> Config:
 
 def _check_size(content: Any, where: str) -> None:
     """Refuse a content whose YAML aliases make it endless, or too large to be shown."""
-    left, seen = [content], 0
-    while left:
-        value = left.pop()
-        seen += 1
+    waiting, count = [content], 0
+    while waiting:
+        value = waiting.pop()
+        count += 1
         if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
             raise UsageError(f"{where}: a number of {value.bit_length():,} bits", "give a smaller one")
-        if seen > MOST_VALUES:
+        if count > MOST_VALUES:
             raise UsageError(
                 f"{where}: over {MOST_VALUES:,} values", "leave out the aliases (*name) that repeat others"
             )
-        left.extend(value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ())
+        waiting.extend(value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ())
 
 
 def dump(config: Config) -> str:
