@@ -50,7 +50,7 @@ def test_on_disk_the_encoders_see_the_same_to_the_bit(tmp_path: Path, smoothing:
 def test_blocks_are_smoothed_like_the_whole(monkeypatch: pytest.MonkeyPatch, smoothing: float) -> None:
     one = made(smoothing, 0)
     whole = activity.encoder_input(one)
-    monkeypatch.setattr(session, "BLOCK", 50 * one.sizes["unit"])
+    monkeypatch.setattr(activity, "BLOCK", 50 * one.sizes["unit"])
     assert len(list(activity.blocks(one))) > 2
     np.testing.assert_array_equal(activity.encoder_input(one), whole)
 
@@ -155,9 +155,9 @@ def test_scratch_files_go_where_the_environment_says_unless_that_is_memory(
 def test_what_is_no_number_is_said_when_it_is_read(tmp_path: Path) -> None:
     session.save(made(), tmp_path / "session.nc")
     opened = session.load(tmp_path / "session.nc")
-    activity = opened["activity"].astype("float32").copy()
-    activity[np.flatnonzero(opened["valid"])[3], 1] = np.nan
-    opened["activity"] = activity
+    counts = opened["activity"].astype("float32").copy()
+    counts[np.flatnonzero(opened["valid"])[3], 1] = np.nan
+    opened["activity"] = counts
     with pytest.raises(Failure, match="not finite in valid bins"):
         session.check(opened)
     with pytest.raises(Failure, match="not finite in valid bins"):
