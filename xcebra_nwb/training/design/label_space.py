@@ -41,7 +41,7 @@ class LabelSpace:
     directions: bool  # labels are vectors, and only their direction counts
 
     def coordinates(self, values: Floats) -> Floats:
-        """Return label values (sample, axis) as points of this space, shape (sample, axis)."""
+        """Return label values as points of this space, both (sample, axis)."""
         scaled = values / self.scale
         return scaled / np.linalg.norm(scaled, axis=1, keepdims=True) if self.directions else scaled
 

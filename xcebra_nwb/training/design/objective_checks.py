@@ -145,7 +145,7 @@ def check_values(objective: Objective, session: xr.Dataset, bins: NDArray[np.int
 
 
 def rare_classes(label: xr.DataArray, bins: NDArray[np.int64]) -> list[str]:
-    """Return the classes of a discrete label that are rare in ``bins``, with their counts.
+    """Return the rare classes of a discrete label, with their counts in ``bins``.
 
     A class is rare if it has fewer than ``LEAST_CLASS_BINS`` bins.
 

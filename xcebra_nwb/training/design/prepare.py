@@ -56,7 +56,7 @@ class PreparedSession:
         return samples(self.session, self.split, self.objectives, self.members, part, self.spaces)
 
     def generators(self, config: Config, *purpose: int) -> list[np.random.Generator]:
-        """Return the random generator of every member, for training or another ``purpose``."""
+        """Return the random generator of every member, for training or a ``purpose``."""
         return [member.generator(config.random_seed, *purpose) for member in self.members]
 
     def nulls(self, label: str) -> int:
@@ -64,7 +64,7 @@ class PreparedSession:
         return sum(member.null_label is not None and member.null_label.label == label for member in self.members)
 
     def log_remarks(self) -> None:
-        """Log the remarks on the objectives, and the number of nulls of each label with the reason."""
+        """Log the remarks on the objectives, and the nulls of each label with the reason."""
         for remark in self.remarks:
             logger.warning("%s", remark)
         for design in self.designs:

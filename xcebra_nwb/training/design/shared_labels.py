@@ -24,7 +24,7 @@ ABSENT = "absent"
 
 
 def meaning(session: xr.Dataset, objectives: Sequence[Objective], outputs: int) -> dict[str, str]:
-    """Return the properties that sessions of a shared latent space must have in common.
+    """Return the properties that must be equal in sessions of a shared latent space.
 
     Args:
         session: session dataset with the labels.
@@ -51,7 +51,7 @@ def _meaning_of_label(name: str, label: xr.DataArray) -> dict[str, str]:
 
 
 def largest_group(meanings: Mapping[str, dict[str, str]]) -> tuple[list[str], dict[str, str]]:
-    """Return the largest group of sessions with equal labels, and how the others differ.
+    """Return the largest group of sessions with equal labels, and the differences.
 
     Of equally large groups, the group with the first name is taken.
 
@@ -129,7 +129,7 @@ def in_one_space(sessions: Sequence[PreparedSession]) -> list[PreparedSession]:
 
 
 def with_members(session: PreparedSession, ensembles: Sequence[Set[Key]]) -> PreparedSession:
-    """Return ``session`` with only those members whose keys are in all of ``ensembles``."""
+    """Return ``session`` with the members whose keys are in all of ``ensembles``."""
     shared = [member for member in session.members if all(member.key in keys for keys in ensembles)]
     return replace(session, members=shared)
 

@@ -17,7 +17,7 @@ from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN, split_bins, usab
 
 @dataclass(frozen=True)
 class Split:
-    """The usable bins of a session, and the part of the split that each bin belongs to."""
+    """The usable bins of a session, and the part of the split of each bin."""
 
     bins: NDArray[np.int64]  # (sample,) the usable bins, ascending
     part: NDArray[np.int8]  # (time,) 0 train, 1 held out, -1 neither

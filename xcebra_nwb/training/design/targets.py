@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scale:
-    """The scale that turns one label into targets: (value - mean) / deviation, by axis.
+    """The scale that turns a label into targets, by axis: (value - mean) / deviation.
 
     >>> Scale(np.array([1.0]), np.array([2.0]))(np.array([[5.0], [1.0]])).tolist()
     [[2.0], [0.0]]
