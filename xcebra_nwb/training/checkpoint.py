@@ -87,7 +87,7 @@ class Checkpoint:
         groups = self._load()
         if groups:
             step = max((group.state.step for group in groups if group.state is not None), default=0)
-            logger.info("going on from %s, where step %d was reached", NAME, step)
+            logger.info("resuming from %s at step %d", NAME, step)
         self._on_disk, self._refused, self._written = bool(groups), False, time.monotonic()
         self.groups = groups or [Group(members) for members in ensembles]
 
@@ -135,14 +135,14 @@ class Checkpoint:
             with safe_open(self._path, framework="np") as stored:
                 about = stored.metadata()
                 if about["identity"] != self._identity:
-                    logger.info("%s is of other settings, code or data: training begins anew", NAME)
+                    logger.info("%s has other settings, code or data: training starts again from step 0", NAME)
                     return []
                 arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - no mapping
             return [_group(number, fields, arrays) for number, fields in enumerate(json.loads(about["groups"]))]
         except FileNotFoundError:
             return []
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
-            logger.warning("%s cannot be read (%s): training begins anew", NAME, error)
+            logger.warning("%s cannot be read (%s): training starts again from step 0", NAME, error)
             return []
 
 

@@ -59,7 +59,7 @@ def train_in_groups(
                 "lower training.batch_size or encoder.hidden, or wait until others have left the device",
             )
         halves = _halves(members, needed, SHARE * free)
-        logger.warning("out of memory with %d encoders at once, going on with %d", len(members), _most(halves))
+        logger.warning("out of memory with %d encoders at once, continuing with %d", len(members), _most(halves))
         checkpoint.split(len(results), halves)
     _log_duration(checkpoint, device, time.monotonic() - started)
     return results
@@ -115,7 +115,7 @@ def _fit(checkpoint: Checkpoint, device: torch.device, needed: BytesNeeded) -> N
         fitting = pieces(members, lambda stretch: needed(stretch) <= SHARE * free)
         if len(fitting) > 1:
             logger.info(
-                "%d encoders at once of %d, which take %.2f GB: %.1f GB are free on %s",
+                "training %d of %d encoders at once: all of them would take %.2f GB, and %.1f GB are free on %s",
                 *(_most(fitting), len(members), needed(members) / GIGABYTE, free / GIGABYTE, device),
             )
             checkpoint.split(number, fitting)

@@ -87,8 +87,8 @@ def _shortage(label: str, wanted: int, kept: int, rejected: int) -> str:
     """Return how many candidates were rejected, as the end of a sentence; "" if none was."""
     if kept < wanted:
         left = "none is left" if not kept else f"{kept} of {wanted} are left"
-        return f"; {label} repeats itself in time or drifts: {rejected} tries were still a function of it, {left}"
-    return f"; {rejected} tries that were still a function of it were dropped" if rejected else ""
+        return f"; {label} repeats itself in time or drifts: it still predicted {rejected} of the nulls drawn, {left}"
+    return f"; {rejected} nulls were discarded, because the label still predicted them" if rejected else ""
 
 
 def _kinds(session: xr.Dataset, split: Split, label: str, config: Config) -> tuple[list[NullKind], str]:
@@ -104,10 +104,10 @@ def _kinds(session: xr.Dataset, split: Split, label: str, config: Config) -> tup
         return ["shift", "reverse"], "shift: it moves in time"
     numbers = _trials(session, split, label)
     if len(np.unique(numbers)) < LEAST_TRIALS:
-        return ["shift"], "shift: too few trials to deal out anew"
+        return ["shift"], "shift: too few trials to permute"
     if _neighbours_alike(_features(session, split, label), numbers):
         return ["shift"], "shift by whole trials: neighbouring trials are alike"
-    return ["permute"], "permute: it belongs to trials, and neighbouring trials are not alike"
+    return ["permute"], "permute: its values belong to trials, and neighbouring trials are not alike"
 
 
 def _check_trials(label: str, trials: int) -> None:
