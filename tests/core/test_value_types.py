@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.support.make_results import make_session
-from xcebra_nwb.commands import attribute as command
 from xcebra_nwb.commands.align import align
 from xcebra_nwb.commands.assess import assess
 from xcebra_nwb.commands.attribute import attribute
@@ -143,7 +142,7 @@ def test_what_generators_explain_is_not_kept_twice(
         attribute(tmp_path, SETTINGS)
         return netcdf.load_dataset(tmp_path / "attribution.nc")
 
-    monkeypatch.setattr(command, "recorded_inputs", spy)
+    monkeypatch.setattr("xcebra_nwb.attribution.session_maps.recorded_inputs", spy)
     once = found()
     assert len(asked) == int(smoothing > 0 or standardize)
     monkeypatch.setattr(activity, "is_raw", lambda session: False)  # as if there were more to it
@@ -203,7 +202,7 @@ def test_what_recordings_take_is_counted_in_their_own_type(stored: type, of_a_va
     seen = {path: input_array(one.session, tmp_path) for path, one in ready.items()}
     batch = SessionBatch.of(ready, seen, CPU)
     (stack,) = batch.ensembles
-    kept = batch.side_by_side(stack, CPU).inputs.storage
+    kept = batch.padded(stack, CPU).inputs.storage
     assert batch.bytes_of_recordings(stack, CPU) == kept.nbytes == of_a_value * kept.numel()
     windows = [len(one.members) * (2 + len(one.objectives)) * 16 * 10 for one in ready.values()]
     assert [one.bytes_a_step(SETTINGS) for one in ready.values()] == [

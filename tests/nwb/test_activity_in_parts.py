@@ -98,7 +98,7 @@ def recording(bins: int, units: int) -> tuple[xr.Dataset, Activity]:
 def test_counts_go_to_the_file_part_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, activity = recording(bins=60_000, units=200)
     assert made["activity"].dtype == np.uint8
-    monkeypatch.setattr(session, "BLOCK", 2**18)
+    monkeypatch.setattr("xcebra_nwb.core.activity.BLOCK", 2**18)
     tracemalloc.start()
     session.save(made, tmp_path / "session.nc")
     taken = tracemalloc.get_traced_memory()[1]

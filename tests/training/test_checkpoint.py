@@ -170,7 +170,7 @@ def test_a_killed_command_goes_on_and_leaves_what_one_never_killed_leaves(
     assert {file.name for file in place.iterdir()} == {"session.nc", NAME}
     assert_equal(trained(place), never_killed)
     assert [step for _, step in begun] == [0, 32]
-    assert f"going on from {NAME}, where step 32 was reached" in caplog.text
+    assert f"resuming from {NAME} at step 32" in caplog.text
     assert {file.name for file in place.iterdir()} == {"session.nc", *FILES}
 
 
@@ -286,7 +286,7 @@ def test_out_of_memory_halves_the_group_and_goes_on_from_its_snapshot(
     begun = starts(monkeypatch)
     found = trained(place)
     assert begun == [(5, 0), (2, 16), (2, 16), (1, 16)]
-    assert "out of memory with 5 encoders at once, going on with 2" in caplog.text
+    assert "out of memory with 5 encoders at once, continuing with 2" in caplog.text
     for name in set(never_killed["layers"]) - {"layers.3.bias"}:  # which the loss does not see: rounding
         np.testing.assert_allclose(found["layers"][name], never_killed["layers"][name], rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(found["training.nc"]["loss"], never_killed["training.nc"]["loss"], rtol=1e-4)

@@ -155,9 +155,9 @@ def test_scratch_files_go_where_the_environment_says_unless_that_is_memory(
 def test_what_is_no_number_is_said_when_it_is_read(tmp_path: Path) -> None:
     session.save(made(), tmp_path / "session.nc")
     opened = session.load(tmp_path / "session.nc")
-    values = opened["activity"].astype("float32").copy()
-    values[np.flatnonzero(opened["valid"])[3], 1] = np.nan
-    opened["activity"] = values
+    counts = opened["activity"].astype("float32").copy()
+    counts[np.flatnonzero(opened["valid"])[3], 1] = np.nan
+    opened["activity"] = counts
     with pytest.raises(Failure, match="not finite in valid bins"):
         session.check(opened)
     with pytest.raises(Failure, match="not finite in valid bins"):

@@ -14,7 +14,7 @@ from xcebra_nwb.commands.train import train
 from xcebra_nwb.commands.train_together import prepared_sessions, train_together
 from xcebra_nwb.core import session
 from xcebra_nwb.core.config import schema
-from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.core.errors import Failure, Refusal, UsageError
 from xcebra_nwb.core.files import sha256
 from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.core.session import load
@@ -230,6 +230,35 @@ def test_members_are_those_that_all_sessions_have(three: list[Path]) -> None:
     stacks = [load_dataset(directory / "training.nc") for directory in three]
     for name in ("role", "broken", "number"):
         assert len({tuple(stack[name].values.tolist()) for stack in stacks}) == 1
+
+
+def test_a_session_that_cannot_be_read_stops_no_other_unless_all_are_asked_for(three: list[Path]) -> None:
+    (three[1] / "session.nc").write_bytes(b"damaged")
+    with pytest.raises(Failure, match=r"b/session\.nc: not a netCDF4 file"):
+        train_together(three, SETTINGS)
+    outcomes = train_together(three, SETTINGS, strict=False)
+    assert isinstance(outcomes[three[1]], Failure)
+    assert outcomes[three[0]] == [three[0] / name for name in NAMES]
+    assert set(json.loads(load_dataset(three[0] / "training.nc").attrs["trained_with"])) == {"c"}
+
+
+def test_a_session_that_cannot_be_written_stops_no_other_and_the_checkpoint_is_kept(
+    three: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    (three[1] / "embedding.nc").mkdir()  # no file can take its name
+    outcomes = train_together(three, SETTINGS)
+    assert isinstance(outcomes[three[1]], Failure)
+    assert not (three[1] / "training.nc").exists()
+    for directory in (three[0], three[2]):
+        assert outcomes[directory] == [directory / name for name in NAMES]
+    assert (three[0] / checkpoint.NAME).exists()  # the others are trained again with it, from there
+    expected = digests([three[0], three[2]])
+    (three[1] / "embedding.nc").rmdir()
+    outcomes = train_together(three, SETTINGS)
+    assert outcomes == {directory: [directory / name for name in NAMES] for directory in three}
+    assert digests([three[0], three[2]]) == expected
+    assert not (three[0] / checkpoint.NAME).exists()
 
 
 class Killed(BaseException):

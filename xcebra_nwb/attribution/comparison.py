@@ -13,9 +13,9 @@ Floats = NDArray[np.float64]
 
 
 def partner(methods: Sequence[str]) -> int | None:
-    """Return the index of the method that the first is compared with; None if there is only one.
+    """Return the index of the method that the first method is compared with.
 
-    It is the neuron gradient if that was computed, else the second method.
+    It is the neuron gradient if that was computed, else the second method; None if there is only one method.
 
     >>> partner(["inverted_neuron_gradient", "feature_ablation", "neuron_gradient"])
     2
@@ -27,15 +27,19 @@ def partner(methods: Sequence[str]) -> int | None:
 
 
 def known_nulls(maps: Floats) -> Floats:
-    """Return the rows of ``maps`` (null, unit) that are not padding."""
+    """Return the rows of ``maps`` (null, unit) that are not padding.
+
+    >>> known_nulls(np.array([[1.0, 2.0], [np.nan, np.nan]])).tolist()
+    [[1.0, 2.0]]
+    """
     return maps[np.isfinite(maps).any(axis=1)]
 
 
 def map_agreement(maps: Floats) -> float:
-    """Return Spearman's correlation over units, mean over the pairs of maps.
+    """Return the mean Spearman correlation over units of all pairs of maps.
 
     Args:
-        maps: (map, unit).
+        maps: maps to compare, shape (map, unit).
 
     Returns:
         The mean correlation; NaN for fewer than two maps or three units.

@@ -1,4 +1,4 @@
-"""The dataset of attribution.nc: maps, their spread over seeds, and their tests against the nulls."""
+"""Build the dataset of attribution.nc: maps, their spread over seeds, and their test against the nulls."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ def attribution_dataset(
     bins: NDArray[np.int64],
     config: Config,
 ) -> xr.Dataset:
-    """Return the dataset of attribution.nc (docs/reference/results.md), with its tests against the nulls.
+    """Return the dataset of attribution.nc, with the maps and their tests.
+
+    The variables are described in docs/reference/results.md.
 
     Args:
         session: the session dataset.
         training: training.nc of the session.
-        blocks: the block of latents of each label.
-        maps: the maps of all members.
-        bins: time bins at which they were computed, shape (bin,).
-        config: which methods were computed, and how.
+        blocks: block of latents of each label.
+        maps: maps of all members.
+        bins: time bins at which the maps were computed, shape (bin,).
+        config: methods, and the settings that they were computed with.
     """
     methods = list(config.attribution.methods)
     seed = np.array(members.seeds(training))
@@ -45,9 +47,9 @@ def attribution_dataset(
     latent_maps = np.stack([maps.latent[method] for method in methods], axis=1)
     null = _null_maps(label_maps[:, 0], [members.nulls(training, block.name) for block in blocks])
     tested = score_maps(label_maps[seed, 0], null)
-    several = len(seed) > 1
+    several_seeds = len(seed) > 1
     width = _relative_width(label_maps[seed])
-    deviation = label_maps[seed].std(axis=0, ddof=1) if several else np.full(label_maps.shape[1:], np.nan)
+    deviation = label_maps[seed].std(axis=0, ddof=1) if several_seeds else np.full(label_maps.shape[1:], np.nan)
     dataset = xr.Dataset(
         {
             "attribution": (("method", "label", "unit"), label_maps[seed].mean(axis=0)),
@@ -84,7 +86,7 @@ def attribution_dataset(
             "software": json.dumps(software()),
         },
     )
-    dataset.attrs |= _reasons(len(null), several)
+    dataset.attrs |= _reasons(len(null), several_seeds)
     if maps.deviance_explained is not None:
         dataset["generator_deviance_explained"] = (("seed", "unit"), maps.deviance_explained[seed])
     if set(methods) & set(BASELINES):
@@ -95,30 +97,45 @@ def attribution_dataset(
 
 
 def _relative_width(maps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The factor by which the 95 % interval over seeds of ``maps`` (seed, method, label, unit) exceeds their mean."""
+    """Return the half width of the 95 % interval over seeds, as a factor of the mean map.
+
+    Args:
+        maps: maps of the seeds, shape (seed, method, label, unit).
+
+    Returns:
+        Factors, shape (method, label, unit): the interval is mean / factor to mean * factor.
+    """
     shares = log_share(maps)
     widths = [[half_interval(shares[:, m, k]) for k in range(maps.shape[2])] for m in range(maps.shape[1])]
     return np.exp(np.array(widths))
 
 
-def _reasons(nulls: int, several: bool) -> dict[str, str]:
-    """The reasons for variables that are NaN, as attributes."""
+def _reasons(nulls: int, several_seeds: bool) -> dict[str, str]:
+    """Return the reasons for variables that are NaN, as attributes."""
     untested = {} if nulls >= LEAST_NULLS else dict.fromkeys(("z", "z_low", "z_high", "p_value", "q_value"), TOO_FEW)
     spread = ("attribution_sd", "attribution_low", "attribution_high", "z_low", "z_high")
-    single = {} if several else dict.fromkeys(spread, "a single seed has no spread")
+    single = {} if several_seeds else dict.fromkeys(spread, "a single seed has no spread")
     return {f"{name}_reason": reason for name, reason in (single | untested).items()}
 
 
 def _null_maps(maps: NDArray[np.float64], nulls: list[list[int]]) -> NDArray[np.float64]:
-    """The null maps of each label (null, label, unit) of ``maps`` (member, label, unit); NaN where it has fewer."""
+    """Return the maps of the nulls of each label, padded with NaN to the largest number of nulls.
+
+    Args:
+        maps: maps of all members, shape (member, label, unit).
+        nulls: numbers of the members that are nulls of each label.
+
+    Returns:
+        Null maps, shape (null, label, unit).
+    """
     padded = np.full((max(map(len, nulls)), *maps.shape[1:]), np.nan)
-    for label, own in enumerate(nulls):
-        padded[: len(own), label] = maps[own, label]
+    for label, null_members in enumerate(nulls):
+        padded[: len(null_members), label] = maps[null_members, label]
     return padded
 
 
 def _agreement(maps: NDArray[np.float64], methods: list) -> NDArray[np.float64]:
-    """Spearman's correlation (label,) over units of the tested map with that of its partner method."""
+    """Return the correlation (label,) over units of the tested map with the map of its partner method."""
     other = partner(methods)
     if other is None:
         return np.full(maps.shape[1], np.nan)

@@ -1,4 +1,4 @@
-"""The rank cut of the inverse Jacobians of a session, from the config and the labels that encoders trained on."""
+"""Choose the rank cut of the inverse Jacobians, from the config and the labels that encoders trained on."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ def inverse_cut(
     seen: Callable[[str, int], NDArray],
     rank_tolerance: float | Literal["auto"],
 ) -> float | KeptDirections:
-    """Return the rank cut: ``rank_tolerance`` if it is a number, for auto the directions that the labels move.
+    """Return the rank cut of the inverse Jacobians of a session.
+
+    It is ``rank_tolerance`` if that is a number. For "auto" it is the set of latent directions that the labels move.
 
     Args:
         session: the session dataset.
-        model: the encoders of all members.
+        model: encoders of the members.
         bins: time bins at which maps are computed, shape (bin,).
-        seen: returns a label, by name, at those bins as a member, by number, was trained on it.
-        rank_tolerance: that of the config.
+        seen: returns the label of a name at those bins, as the member of a number was trained on it.
+        rank_tolerance: ``attribution.rank_tolerance`` of the config.
     """
     if rank_tolerance != "auto":
         return rank_tolerance
-    found = labels(session)
+    by_name = labels(session)
     values = [
-        LabelValues(found[block.name].attrs["kind"], [seen(block.name, member) for member in range(model.members)])
+        LabelValues(by_name[block.name].attrs["kind"], [seen(block.name, member) for member in range(model.members)])
         for block in model.labels
     ]
     return directions_to_keep(model, bins, values)

@@ -1,4 +1,4 @@
-"""Variances of few values, moderated by those of all units, and the interval of a mean over seeds."""
+"""Moderate the variances of units, and compute the confidence interval of a mean over seeds."""
 
 from __future__ import annotations
 
@@ -15,17 +15,29 @@ CONFIDENCE = 0.95
 
 
 class Moderated(NamedTuple):
-    """Variances (unit,), NaN where unknown, and the degrees of freedom of each."""
+    """Moderated variances (unit,), NaN where unknown, and their degrees of freedom."""
 
     variance: Floats
     freedom: float
 
 
 def moderated(variance: Floats, freedom: int) -> Moderated:
-    """Return variances (unit,) of ``freedom`` degrees of freedom, drawn towards their common value.
+    """Return the variances of units, shrunk towards their common value.
 
     Empirical Bayes with a scaled inverse chi-squared prior fitted to all units (Smyth 2004, Statistical Applications
-    in Genetics and Molecular Biology 3:1, section 6.2). A variance of zero stays unknown: NaN.
+    in Genetics and Molecular Biology 3:1, section 6.2).
+
+    Args:
+        variance: sample variances, shape (unit,).
+        freedom: degrees of freedom of each sample variance.
+
+    Returns:
+        Moderated variances, NaN where the sample variance is 0, and their degrees of freedom (infinite if the sample
+        variances differ by no more than chance, so that all units share one variance).
+
+    >>> result = moderated(np.array([0.1, 1.0, 20.0, 0.0]), 4)
+    >>> result.variance.round(2).tolist(), round(result.freedom, 2)
+    ([0.15, 0.89, 16.53, nan], 4.86)
     """
     known = variance > 0
     result = np.full_like(variance, np.nan)
@@ -47,10 +59,18 @@ def _inverse_trigamma(value: float) -> float:
 
 
 def half_interval(seeds: Floats) -> Floats:
-    """Return half the width (unit,) of the 95 % interval of the mean over ``seeds`` (seed, unit).
+    """Return half the width of the 95 % interval of the mean over seeds.
 
-    Student's t on the moderated variance; NaN for a single seed. The interval covers what other seeds would give on the
-    same recording. It does not cover other recordings.
+    Student's t on the moderated variance. The interval covers other seeds on the same recording, not other recordings.
+
+    Args:
+        seeds: values of every seed, shape (seed, unit).
+
+    Returns:
+        Half widths, shape (unit,); NaN for a single seed.
+
+    >>> half_interval(np.array([[0.0, 0.0], [1.0, 2.0], [2.0, 4.0]])).round(2).tolist()
+    [2.14, 2.14]
     """
     if len(seeds) < 2:
         return np.full(seeds.shape[1], np.nan)

@@ -1,12 +1,12 @@
-"""Test maps against nulls: each unit's share of a label against its share where the label is a null.
+"""Test maps against nulls: the share of a unit in a label's map against its share in the maps of null labels.
 
 Much of a raw map is firing rate and noise structure, which is the same for every label and for nulls. The overall size
-of the inverse falls as a label is encoded better. So every map is brought to unit norm over units. Its logarithm is
-counted from the units in the middle and compared unit by unit with the logarithms of the null maps.
+of the inverse falls as a label is encoded better. So every map is scaled to unit norm over units. Its logarithm is
+centred on the middle half of the units and compared, unit by unit, with the logarithms of the null maps.
 
-Three differences need care. Seeds are averaged, while a null is a single encoder. Encoders of an encoded label vary
-less than those of a null label. Units that carry nothing still move when others carry the label. The docs
-(statistics.md, "z, p and q") say how the test allows for each.
+The test corrects for three differences (statistics.md, "z, p and q"). Seeds are averaged, while a null is a single
+encoder. The encoders of an encoded label vary less than the encoders of a null label. The share of a unit without
+information changes when other units carry the label.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from xcebra_nwb.attribution.moderated_variance import half_interval, moderated
 Floats = NDArray[np.float64]
 LEAST_NULLS = 3
 TOO_FEW = f"fewer than {LEAST_NULLS} nulls: the spread of a unit's null cannot be known"
-SMALLEST_SHARE = 1e-6  # of a map's norm; below it a unit's share is rounding, and its logarithm says nothing
-MIDDLE = 0.25  # of the units are left out at either end, for the middle half
-LEAST_BULK = 10  # units whose bulk can be told from the rest
+SMALLEST_SHARE = 1e-6  # of a map's norm; smaller shares are rounding errors
+MIDDLE = 0.25  # share of the units left out at each end, which leaves the middle half
+LEAST_BULK = 10  # fewest distinct scores for an estimate of the bulk
 
 
 class NullTest(NamedTuple):
-    """The test of every label and unit, shapes (label, unit); NaN where a map or its nulls are not known."""
+    """The test of every label and unit, (label, unit); NaN without a map or nulls."""
 
     z: Floats
     z_low: Floats  # 95 % interval over seeds
@@ -39,7 +39,9 @@ class NullTest(NamedTuple):
 
 
 def unit_norm(maps: Floats) -> Floats:
-    """Return ``maps`` (..., unit) at unit norm over the units that are known; a map of zeros becomes NaN.
+    """Return ``maps`` (..., unit) scaled to unit norm over the units with a value.
+
+    A map of zeros becomes NaN.
 
     >>> unit_norm(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
     [[0.6, 0.8], [nan, nan]]
@@ -49,12 +51,11 @@ def unit_norm(maps: Floats) -> Floats:
 
 
 def score_maps(seeds: Floats, nulls: Floats) -> NullTest:
-    """Return z, p and q of the maps of seeds against those of nulls.
+    """Return z, p and q of the maps of seeds against the maps of nulls.
 
-    z compares the mean over seeds with the
-    nulls of the same unit. p is the rank of a unit's z among the z of all nulls and units of the label, every null
-    scored against the others; q controls the false discovery rate over the units of a label (Benjamini and Hochberg
-    1995).
+    z compares the mean over seeds with the nulls of the same unit. p is the rank of a unit's z among the z of all nulls
+    and units of the label, where every null is scored against the other nulls. q controls the false discovery rate
+    over the units of a label (Benjamini and Hochberg 1995).
 
     Args:
         seeds: maps of the seeds, shape (seed, label, unit).
@@ -65,7 +66,7 @@ def score_maps(seeds: Floats, nulls: Floats) -> NullTest:
 
 
 def _score_label(seeds: Floats, nulls: Floats) -> NullTest:
-    """The test (unit,) of one label's maps ``seeds`` (seed, unit) against ``nulls`` (null, unit)."""
+    """Return the test (unit,) of a label's maps ``seeds`` (seed, unit) against ``nulls`` (null, unit)."""
     if len(nulls) < LEAST_NULLS:
         return NullTest(*np.full((5, seeds.shape[1]), np.nan))
     true, null = log_share(seeds), log_share(nulls)
@@ -76,18 +77,27 @@ def _score_label(seeds: Floats, nulls: Floats) -> NullTest:
 
 
 def log_share(maps: Floats) -> Floats:
-    """Return the logarithm of ``maps`` (..., unit) at unit norm, less its mean over the middle half of the units.
+    """Return the logarithm of maps at unit norm, centred on the middle units.
 
-    At unit norm alone a label that half of the units carry leaves each of them a share hardly above that of a null; the
-    units in the middle stay where they are, whatever the others do.
+    Args:
+        maps: maps, shape (..., unit).
+
+    Returns:
+        Logarithms minus their mean over the middle half of the units, same shape.
+
+    >>> log_share(np.array([1.0, 1.0, 1.0, np.e])).round(6).tolist()
+    [0.0, 0.0, 0.0, 1.0]
     """
+    # At unit norm, a label that half of the units carry gives each of them a share hardly above that of a null. The
+    # units in the middle are a stable reference.
     logarithm = np.log(np.maximum(unit_norm(maps), SMALLEST_SHARE))
     known = np.where(np.isnan(logarithm).all(axis=-1, keepdims=True), 0.0, logarithm)
     return logarithm - np.apply_along_axis(_middle_mean, -1, known)[..., None]
 
 
 def _middle_mean(values: Floats) -> float:
-    """The mean of the middle half of the ``values`` (unit,) that are known: scipy leaves NaN out only from 1.17 on."""
+    """Return the mean of the middle half of ``values`` (unit,), without NaN."""
+    # scipy.stats.trim_mean leaves NaN out only from version 1.17 on.
     known = values[~np.isnan(values)]
     cut = int(MIDDLE * len(known))
     ordered = np.partition(known, (cut, len(known) - cut - 1))
@@ -95,20 +105,32 @@ def _middle_mean(values: Floats) -> float:
 
 
 class NullScore(NamedTuple):
-    """z (unit,), and the error (unit,) in units of the logarithm that it is counted in."""
+    """z (unit,), and the standard error (unit,) of the difference of logarithms."""
 
     z: Floats
     error: Floats
 
 
 def null_score(values: Floats, null: Floats) -> NullScore:
-    """Return how many errors the mean of ``values`` (encoder, unit) lies above that of ``null`` (null, unit).
+    """Return the z score of encoders against nulls, unit by unit.
 
-    Both are logarithms of shares. The error of the difference is made of the spread between the encoders of ``values``
-    and that between nulls, each over its number; a single encoder is taken to vary like a null. z is counted from where
-    the bulk of the units lies. Where the bulk is spread more widely than encoders explain, the recording or the units
-    that do carry the label move it, and the error grows with it; but by no more than what a null's spread exceeds that
-    of encoders of one and the same label.
+    z is the difference between the mean of ``values`` and the mean of ``null``, divided by its standard error, minus
+    the centre of the bulk of the units. The squared error is the variance over encoders divided by their number, plus
+    the variance over nulls divided by theirs. A single encoder is assumed to vary like a null.
+
+    If the bulk of the units is spread more widely than this error explains, the error is inflated. The inflation is
+    limited to the amount by which the variance over nulls exceeds the variance over encoders.
+
+    Args:
+        values: logarithms of shares of the encoders, shape (encoder, unit).
+        null: logarithms of shares of the nulls, shape (null, unit).
+
+    Returns:
+        z and the inflated standard error, both of shape (unit,).
+
+    >>> null = np.array([[0.0, 0.1], [0.2, 0.0], [0.1, 0.2]])
+    >>> null_score(np.array([[1.0, 0.1]]), null).z.round(2).tolist()
+    [2.92, -2.92]
     """
     between = moderated(null.var(axis=0, ddof=1), len(null) - 1).variance
     within = moderated(values.var(axis=0, ddof=1), len(values) - 1).variance if len(values) > 1 else between
@@ -118,27 +140,31 @@ def null_score(values: Floats, null: Floats) -> NullScore:
     if not known.any():
         return NullScore(raw, np.sqrt(variance))
     centre, spread = bulk(raw[known])
+    # The recording, or the units that carry the label, can move all other units; then the bulk is spread more widely.
     excess = max(0.0, float(np.mean((between - within)[known]) / np.mean(variance[known])))
     inflation = np.sqrt(1 + min(excess, max(0.0, spread - 1)))
     return NullScore((raw - centre) / inflation, np.sqrt(variance) * inflation)
 
 
 def bulk(scores: Floats) -> tuple[float, float]:
-    """Return the centre and the variance of the bulk of ``scores`` (unit,), whatever stands out from it.
+    """Return the centre and the variance of the bulk of ``scores`` (unit,).
 
-    The minimum covariance determinant, reweighted (Rousseeuw and Van Driessen 1999, Technometrics 41:212): up to nearly
-    half of the units may stand out. The median, and no variance, of fewer than ten.
+    The reweighted minimum covariance determinant (Rousseeuw and Van Driessen 1999, Technometrics 41:212), which
+    tolerates outliers in nearly half of the units. For fewer than ten distinct scores, the median and 0.
+
+    >>> bulk(np.array([0.0, 1.0, 5.0]))
+    (1.0, 0.0)
     """
     if len(np.unique(scores)) < LEAST_BULK:
         return float(np.median(scores)), 0.0
-    from sklearn.covariance import MinCovDet  # not at the top: pages and summaries would wait for it in vain
+    from sklearn.covariance import MinCovDet  # slow to import, and reports do not need it
 
     fitted = MinCovDet().fit(scores[:, None])
     return float(fitted.location_[0]), float(fitted.covariance_[0, 0])
 
 
 def smallest_p(nulls: int) -> float:
-    """Return the smallest p that a score can have among so many ``nulls``; its own rank counts, too.
+    """Return the smallest p that a score can have among ``nulls`` null scores.
 
     >>> smallest_p(19)
     0.05
@@ -147,7 +173,7 @@ def smallest_p(nulls: int) -> float:
 
 
 def smallest_q(nulls: int, units: int) -> tuple[float, float]:
-    """Return the smallest q that all ``units`` can reach together, and that a single unit can reach alone.
+    """Return the smallest q of all units together, and of a single unit alone.
 
     >>> [round(q, 4) for q in smallest_q(6, 21)]
     [0.0079, 0.1654]
@@ -157,7 +183,7 @@ def smallest_q(nulls: int, units: int) -> tuple[float, float]:
 
 
 def resolution(nulls: int, units: int) -> str:
-    """Return in words how small q can get with so many ``nulls`` of ``units``.
+    """Return a sentence with the smallest q for a number of nulls and units.
 
     >>> resolution(2, 21)
     'no unit can be tested'
@@ -172,7 +198,9 @@ def resolution(nulls: int, units: int) -> str:
 
 
 def rank_p_value(scores: Floats, null_scores: Floats) -> Floats:
-    """Return for each of ``scores`` the share of ``null_scores`` at least as large, itself counted among them.
+    """Return the p-value of each score: its rank among the null scores.
+
+    It is the share of null scores that are at least as large, where the score itself is counted as one of them.
 
     >>> rank_p_value(np.array([2.5, 0.0]), np.array([1.0, 2.0, 3.0])).tolist()
     [0.5, 1.0]

@@ -1,4 +1,4 @@
-"""Compute the maps of one session, a few members at a time, so that memory grows with neither nulls nor bins."""
+"""Compute the maps of a session in groups of members, so that memory grows with neither nulls nor bins."""
 
 from __future__ import annotations
 
@@ -36,29 +36,31 @@ from xcebra_nwb.xcebra.sampling.samples import Block
 from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN, usable_bins
 from xcebra_nwb.xcebra.trainers.loss import Contrast
 
-BYTES = 100_000_000  # that the latents of the members of a group take
-BYTES_A_LATENT = 16  # of a member at a bin: with copies, and the label bins
-BINS_AT_ONCE = 4096  # compared at once, to find units that never change
+BYTES = 100_000_000  # for the latents of a group of members
+BYTES_A_LATENT = 16  # of a member at a bin, with copies and the label bins
+BINS_AT_ONCE = 4096  # bins compared at once, to find units that never change
 
 
 def session_maps(
     directory: Path, session: xr.Dataset, training: xr.Dataset, config: Config, inputs: EncoderInput, file: Path
 ) -> xr.Dataset:
-    """Return the dataset of attribution.nc for a trained session, without the maps of every bin.
+    """Return the dataset of attribution.nc for a trained session.
+
+    The maps of every bin are not in the dataset. They are written to ``file`` while they are computed.
 
     Args:
         directory: the session's results folder, which holds model.safetensors.
         session: the session dataset.
         training: training.nc of the session.
-        config: which methods to compute, and how.
-        inputs: (time, unit) the encoder input.
-        file: new file for the maps of every bin, which are written as they come, if the config asks for them.
+        config: methods to compute, and their settings.
+        inputs: encoder input, shape (time, unit).
+        file: new file for the maps of every bin, if ``attribution.time_resolved`` is set.
     """
     blocks, seeds, methods = label_blocks(training), members.seeds(training), config.attribution.methods
     shape, layers = load_model(directory / "model.safetensors", inputs.device)
     bins = np.flatnonzero(usable_bins(session["segment"].values.astype(np.int64), shape.window))
     silent = _silent_units(inputs, bins)
-    layers = without_units(shape, layers, silent)  # weights of units that never change were never trained
+    layers = without_units(shape, layers, silent)  # their weights were never trained
     model = Model(inputs, shape, layers, blocks, _contrast_of(training))
     observed = _observed(directory, session, training, config, inputs) if generator_support.METHOD in methods else None
     with _over_time_file(file, config, (len(blocks), len(bins), shape.units), silent) as resolved:
@@ -75,7 +77,13 @@ def session_maps(
 
 
 def label_blocks(training: xr.Dataset) -> list[Block]:
-    """Return the block of latents of every label that an objective of training.nc reads."""
+    """Return the block of latents of every label in training.nc.
+
+    >>> columns = {"label": ["", "speed"], "first_latent": [0, 0], "last_latent": [4, 2]}
+    >>> training = xr.Dataset({name: ("objective", values) for name, values in columns.items()})
+    >>> [(block.name, block.first, block.last) for block in label_blocks(training)]
+    [('speed', 0, 2)]
+    """
     rows = zip(*(training[name].values for name in ("label", "first_latent", "last_latent")), strict=True)
     return [Block(str(label), int(first), int(last)) for label, first, last in rows if label]
 
@@ -89,7 +97,7 @@ def _grouped_maps(
     observed: Observed | None,
     resolved: OverTimeFile | None,
 ) -> tuple[Maps, NDArray[np.int64] | None]:
-    """The maps of all members, and how many free directions each keeps where the cut finds them; group by group."""
+    """Return the maps of all members, and the number of free directions of each if ``rank_tolerance`` is auto."""
     settings, seeds = config.attribution, members.seeds(training)
     groups = _groups(model.members, len(bins), model.shape.outputs)
     tasks = [_Group.of(group, settings, seeds, config.random_seed, observed) for group in groups]
@@ -97,12 +105,8 @@ def _grouped_maps(
     parts, free_directions = [], []
     with progress("attribution", total, "bins") as advance:
         for group, task in zip(groups, tasks, strict=True):
-            part = model.only(group)
-
-            def seen(label: str, member: int, group: Sequence[int] = group) -> NDArray:
-                return members.seen_label(session, training, label, group[member])[bins]
-
-            cut = inverse_cut(session, part, bins, seen, settings.rank_tolerance)
+            part, trained_label = model.only(group), partial(_trained_label, session, training, bins, group)
+            cut = inverse_cut(session, part, bins, trained_label, settings.rank_tolerance)
             free_directions += [cut.free_count] if isinstance(cut, KeptDirections) else []
             keep = partial(_keep, resolved, len(seeds)) if resolved is not None else None
             over_time = OverTime(task.seeds, keep) if keep is not None else None
@@ -110,11 +114,18 @@ def _grouped_maps(
     return _concatenate(parts, settings.methods), np.concatenate(free_directions) if free_directions else None
 
 
+def _trained_label(
+    session: xr.Dataset, training: xr.Dataset, bins: NDArray[np.int64], group: Sequence[int], label: str, member: int
+) -> NDArray:
+    """Return a label at ``bins`` as a member of a group, by index, was trained on it."""
+    return members.seen_label(session, training, label, group[member])[bins]
+
+
 @dataclass(frozen=True)
 class _Group:
-    """The computation for members that are taken together."""
+    """The computation of a group of members."""
 
-    seeds: list[int]  # numbers within the group
+    seeds: list[int]  # indices within the group
     methods: list[str]
     sampling: Sampling
     observed: Observed | None
@@ -128,28 +139,40 @@ class _Group:
         random_seed: int,
         observed: Observed | None,
     ) -> _Group:
-        own = [number for number, member in enumerate(group) if member in seeds]
-        # Every group draws the same, as if all members were one group.
-        sampling = Sampling(np.random.default_rng([random_seed, ATTRIBUTION]), settings.samples, own)
-        methods = _computed(settings.methods, own)
+        """Return the computation of a group.
+
+        Args:
+            group: numbers of the members.
+            settings: the config's section ``attribution``.
+            seeds: numbers of all members that are seeds.
+            random_seed: ``random_seed`` of the config.
+            observed: recorded activity for the generators; None if no generator is asked for.
+        """
+        group_seeds = [number for number, member in enumerate(group) if member in seeds]
+        # Every group starts with the same generator, so the grouping does not change the drawn bins.
+        sampling = Sampling(np.random.default_rng([random_seed, ATTRIBUTION]), settings.samples, group_seeds)
+        methods = _computed(settings.methods, group_seeds)
         if observed is not None:
             observed = replace(observed, generators=[observed.generators[member] for member in group])
-        return cls(own, methods, sampling, observed if generator_support.METHOD in methods else None)
+        return cls(group_seeds, methods, sampling, observed if generator_support.METHOD in methods else None)
 
 
 def _groups(count: int, bins: int, latents: int) -> list[range]:
-    """The members whose maps are computed together, by number: as many as their latents at all bins allow."""
+    """Return groups of members, by number, whose latents at all bins take at most ``BYTES``."""
     size = max(1, BYTES // (bins * latents * BYTES_A_LATENT))
     return [range(count)[first : first + size] for first in range(0, count, size)]
 
 
 def _computed(methods: Sequence[str], seeds: Sequence[int]) -> list[str]:
-    """The methods of a group with these ``seeds``; without seeds, the tested one and those that cost nothing more."""
+    """Return the methods to compute for a group.
+
+    A group without seeds needs only the tested method, and gets the methods that come with the same Jacobian.
+    """
     return [m for m in methods if seeds or m == methods[0] or m in JACOBIAN_METHODS]
 
 
 def _concatenate(parts: Sequence[Maps], methods: Sequence[str]) -> Maps:
-    """The maps of the members of all ``parts``, in their order; NaN for methods that a part has not computed."""
+    """Return the maps of the members of all parts, in order; NaN for methods that a part has not computed."""
     return Maps(
         label={method: _of_method([part.label for part in parts], method) for method in methods},
         latent={method: _of_method([part.latent for part in parts], method) for method in methods},
@@ -165,7 +188,7 @@ def _of_method(parts: Sequence[Mapping[str, NDArray[np.float64]]], method: str) 
 
 
 def _deviance_explained(parts: Sequence[Maps]) -> NDArray[np.float64] | None:
-    """The deviance that generators explain (member, unit), if any part has fitted some; NaN for the other parts."""
+    """Return the deviance that generators explain (member, unit), NaN without a generator; None if there is none."""
     fitted = [part.deviance_explained for part in parts if part.deviance_explained is not None]
     if not fitted:
         return None
@@ -182,7 +205,7 @@ def _keep(file: OverTimeFile, seeds: int, method: str, first: int, maps: NDArray
 def _over_time_file(
     file: Path, config: Config, sizes: tuple[int, int, int], silent: NDArray[np.bool_]
 ) -> Iterator[OverTimeFile | None]:
-    """The file for the maps of every bin, if the config asks for them."""
+    """Yield the file for the maps of every bin, or None if the config does not ask for them."""
     if not config.attribution.time_resolved:
         yield None
         return
@@ -193,10 +216,8 @@ def _over_time_file(
 def _observed(
     directory: Path, session: xr.Dataset, training: xr.Dataset, config: Config, inputs: EncoderInput
 ) -> Observed:
-    """The activity that generators explain: as recorded, fitted and tested on the parts of the encoders' split.
-
-    In valid bins the encoder input may be the recorded activity; then it is not stored twice.
-    """
+    """Return the recorded activity that generators explain, with the training and held-out bins of the encoders."""
+    # If the encoder input equals the recorded activity in valid bins, the activity is not stored twice.
     part, recorded = training["split"].values, inputs
     if not activity.is_raw(session):
         recorded = recorded_inputs(session, inputs.device, directory)
@@ -215,12 +236,12 @@ def _observed(
 
 
 def _contrast_of(training: xr.Dataset) -> Contrast:
-    """The similarity that the model was trained with, whatever the config says today."""
+    """Return the similarity that the model was trained with, from training.nc."""
     return contrast(Training.model_validate(json.loads(training.attrs["config"])["training"]))
 
 
 def _silent_units(inputs: EncoderInput, bins: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each unit (unit,) of ``inputs`` (time, unit) never changes over ``bins``: such a unit has no map."""
+    """Return which units (unit,) of ``inputs`` (time, unit) are constant over ``bins``; they have no map."""
     silent = torch.ones(inputs.shape[1], dtype=torch.bool, device=inputs.device)
     compared = torch.as_tensor(bins, device=inputs.device)
     first = inputs.index_select(0, compared[:1])

@@ -1,4 +1,4 @@
-"""The maps of every bin, written chunk by chunk as they are computed: they may not fit the memory."""
+"""Write the maps of every bin chunk by chunk while they are computed, because they may not fit the memory."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from xcebra_nwb.core.files import check_disk_space
 from xcebra_nwb.core.netcdf import ON_DISK, new_variable
 
-FLOAT = 4  # bytes
+FLOAT = 4  # bytes of a float32
 Floats = NDArray[np.floating]
 
 
 class OverTimeFile:
-    """A new netCDF4 file with the variables ``attribution_over_time`` (label, time, unit), a variable a method."""
+    """A new netCDF4 file for the maps of every bin.
+
+    It has one variable (label, time, unit) per method (:func:`name_of`).
+    """
 
     def __init__(
         self, path: Path, methods: Sequence[str], sizes: tuple[int, int, int], silent: NDArray[np.bool_]
@@ -30,7 +33,7 @@ class OverTimeFile:
             path: the new file.
             methods: names of the methods; the first one is tested.
             sizes: numbers of labels, bins and units.
-            silent: (unit,) units that stay NaN.
+            silent: units that stay NaN, shape (unit,).
         """
         check_disk_space(path.parent, len(methods) * FLOAT * prod(sizes))
         self._file, self._silent = h5netcdf.File(path, "w"), silent
@@ -43,12 +46,12 @@ class OverTimeFile:
             self._variables[method] = variable
 
     def add(self, method: str, first: int, maps: Floats) -> None:
-        """Add ``maps`` (label, bin, unit) to the stored maps of a method, which start at zero.
+        """Add maps to the stored maps of a method, which start at zero.
 
         Args:
             method: name of the method.
-            first: first bin of ``maps``, counted from 0.
-            maps: (label, bin, unit) the addend.
+            first: index of the first bin of ``maps``.
+            maps: maps to add, shape (label, bin, unit).
         """
         variable, stretch = self._variables[method], slice(first, first + maps.shape[1])
         before = np.nan_to_num(variable[:, stretch])
@@ -64,5 +67,9 @@ class OverTimeFile:
 
 
 def name_of(method: str, methods: Sequence[str]) -> str:
-    """Return the variable of a method: the first of all is the one that is tested."""
+    """Return the name of a method's variable; the first method is the tested one.
+
+    >>> [name_of(method, ["jacobian", "ablation"]) for method in ("jacobian", "ablation")]
+    ['attribution_over_time', 'attribution_over_time_ablation']
+    """
     return "attribution_over_time" if method == methods[0] else f"attribution_over_time_{method}"

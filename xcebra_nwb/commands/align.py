@@ -1,4 +1,4 @@
-"""align: session.nc, and the results of reference sessions -> model.safetensors, training.nc, embedding.nc."""
+"""align: session.nc and the results of reference sessions -> model.safetensors, training.nc, embedding.nc."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ REMEDY = "align it to sessions whose labels mean the same"
 
 
 def align(directory: Path, references: Sequence[Path], threads: int = 1) -> list[Path]:
-    """Train a session into the latent space of ``references`` and return the files that are written.
+    """Train a session into the latent space of others and return the files written.
 
-    References are taken in the order of their names. Their settings are used.
+    The session is trained with the settings of the references. References are sorted by name.
 
     Args:
         directory: the session's results folder, which holds session.nc.
@@ -31,7 +31,7 @@ def align(directory: Path, references: Sequence[Path], threads: int = 1) -> list
 
     Raises:
         UsageError: the references do not share a latent space, or the session is one of them.
-        Refusal: the session's labels mean something else than those of the references.
+        Refusal: the session's labels differ from those of the references in kind, units, axes or classes.
         Failure: the memory does not hold a single member, or the disk does not hold the files.
     """
     references = sorted(references, key=lambda folder: folder.resolve().name)
@@ -39,14 +39,15 @@ def align(directory: Path, references: Sequence[Path], threads: int = 1) -> list
     first = histories[0]
     _check_space(directory, references, [history.attrs["space"] for history in histories])
     config, order = settings(first), [str(label) for label in first["label"].values if label]
-    own, *others = comparable([load(folder / "session.nc") for folder in (directory, *references)], order)
-    prepared = prepare(own, config)
+    sessions = [load(folder / "session.nc") for folder in (directory, *references)]
+    session, *reference_sessions = comparable(sessions, order)
+    prepared = prepare(session, config)
     opened = {
-        folder: reference(folder, session, history, config)
-        for folder, session, history in zip(references, others, histories, strict=True)
+        folder: reference(folder, dataset, history, config)
+        for folder, dataset, history in zip(references, reference_sessions, histories, strict=True)
     }
     _check_meaning(prepared, opened.values())
-    prepared = with_members(prepared, [{member.key for member in one.members} for one in opened.values()])
+    prepared = with_members(prepared, [{member.key for member in other.members} for other in opened.values()])
     prepared = measured_by(prepared, recorded_scales(first))
     prepared.log_remarks()
     strategy = partial(AlignedTraining.on, directory, prepared, opened, first.attrs["space"], config)
@@ -57,12 +58,12 @@ def align(directory: Path, references: Sequence[Path], threads: int = 1) -> list
 
 
 def _check_space(directory: Path, references: Sequence[Path], spaces: Sequence[str]) -> None:
-    if directory.resolve() in {where.resolve() for where in references}:
+    if directory.resolve() in {folder.resolve() for folder in references}:
         raise UsageError(f"{directory}: a session cannot be aligned to itself", "name other sessions after --to")
-    for where, space in zip(references, spaces, strict=True):
+    for folder, space in zip(references, spaces, strict=True):
         if space != spaces[0]:
             raise UsageError(
-                f"{references[0]} and {where} were not trained together, so they share no space to align to",
+                f"{references[0]} and {folder} were not trained together, so they share no space to align to",
                 "train them together, or align to one of them",
             )
 

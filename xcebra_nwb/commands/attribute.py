@@ -14,11 +14,13 @@ from xcebra_nwb.training.inputs import encoder_inputs
 
 
 def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
-    """Compute the maps of every member over all usable bins and return the file that is written, attribution.nc.
+    """Compute the attribution maps of a session and return attribution.nc.
+
+    Maps are computed for every member, over all usable bins.
 
     Args:
         directory: the session's results folder, which holds session.nc, model.safetensors and training.nc.
-        config: which methods to compute, and how.
+        config: methods to compute, and their settings.
         threads: CPU threads.
 
     Raises:

@@ -1,4 +1,4 @@
-"""train: session.nc -> model.safetensors, training.nc, embedding.nc; of one session, or of several in one process."""
+"""train: session.nc -> model.safetensors, training.nc, embedding.nc; for a session, or several in one process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger("xcebra_nwb")
 
 
 def train(directory: Path, config: Config, threads: int = 1) -> list[Path]:
-    """Train the ensemble of one session and return the model, history and embedding files that are written.
+    """Train the ensemble of a session and return the files that are written.
 
     A training that was killed is resumed.
 
@@ -44,7 +44,7 @@ def train(directory: Path, config: Config, threads: int = 1) -> list[Path]:
 def train_each(
     directories: Sequence[Path], config: Config, threads: int = 1
 ) -> Mapping[Path, list[Path] | Refusal | Failure]:
-    """Train several sessions in one process, each in a latent space of its own.
+    """Train several sessions in one process, each in its own latent space.
 
     Args:
         directories: results folders of the sessions.
@@ -52,7 +52,7 @@ def train_each(
         threads: CPU threads.
 
     Returns:
-        The files written for each session, or why there are none, which stops no other session.
+        The files written for each session, or the reason why there are none. A failed session does not stop the others.
 
     Raises:
         Failure: the memory does not hold a single member.
@@ -65,17 +65,17 @@ def train_each(
             prepared[directory] = prepare(session, config)
         except (Refusal, UsageError) as error:
             refused[directory] = as_refusal(error)
-    for directory, one in prepared.items():
+    for directory, prepared_session in prepared.items():
         logger.info("%s:", directory.resolve().name)
-        one.log_remarks()
+        prepared_session.log_remarks()
     trained = _train(prepared, config, threads) if prepared else {}
     return {**trained, **refused, **failures}
 
 
 def current(directory: Path, config: Config) -> list[Path]:
-    """Return the files of an earlier training if :func:`train` would write the same again, else none.
+    """Return the files of an earlier training if they are up to date, else none.
 
-    It would if settings, code, session and versions are the same (``made_of`` in training.nc).
+    They are if settings, code, session and versions are unchanged (``made_of`` in training.nc).
     """
     paths = [directory / name for name in files.NAMES]
     if not all(path.exists() for path in (directory / "session.nc", *paths)):

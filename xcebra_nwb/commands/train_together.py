@@ -26,19 +26,19 @@ def train_together(
 ) -> dict[Path, list[Path] | Refusal | Failure]:
     """Train several sessions in one shared latent space.
 
-    Sessions are taken in the order of their names, so the order in which they are given changes nothing.
+    Sessions are sorted by name, so the order of ``directories`` does not change the results.
 
     Args:
         directories: results folders of the sessions.
         config: settings of the training.
         threads: CPU threads.
-        strict: train all sessions or none. Otherwise the largest group whose labels mean the same is trained.
+        strict: train all sessions or none. Otherwise the largest group of sessions with equal labels is trained.
 
     Returns:
-        The files written for each session, or why there are none, which stops no other session.
+        The files written for each session, or the reason why there are none. A failed session does not stop the others.
 
     Raises:
-        UsageError: two folders have one name, or there are more sessions than samples in a batch.
+        UsageError: two folders have the same name, or there are more sessions than samples in a batch.
         Refusal: a session cannot be trained with the others (strict), or none can be trained at all.
         Failure: a session cannot be read (strict), or the memory does not hold a single member.
     """
@@ -68,7 +68,15 @@ def train_together(
 def prepared_sessions(
     sessions: Mapping[str, xr.Dataset], config: Config
 ) -> tuple[dict[str, PreparedSession], dict[str, Refusal | UsageError]]:
-    """Return the sessions that can be trained together, by name, and why each of the others cannot."""
+    """Return the sessions that can share a latent space, and errors of the others.
+
+    Args:
+        sessions: session datasets by name.
+        config: settings of the training.
+
+    Returns:
+        Prepared sessions by name, with the same members and label scales, and errors by name.
+    """
     prepared: dict[str, PreparedSession] = {}
     refused: dict[str, Refusal | UsageError] = {}
     for name, session in zip(sessions, comparable(list(sessions.values())), strict=True):
@@ -88,7 +96,7 @@ def prepared_sessions(
 
 
 def _named(name: str, error: Refusal | UsageError) -> Refusal | UsageError:
-    """The same error with the session's name before it."""
+    """Return the same error with the session's name before its message."""
     message = f"{name}: {error.message}"
     if isinstance(error, Refusal):
         return Refusal(error.code, message, error.remedy)

@@ -1,4 +1,4 @@
-"""Aligned training: a session is trained into the latent space of reference sessions, which stays as it is."""
+"""Aligned training: a session is trained into the latent space of reference sessions, which stays fixed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ REFERENCE_FILES = ("session.nc", "training.nc", "embedding.nc")
 
 @dataclass(frozen=True)
 class AlignedTraining:
-    """The :class:`~xcebra_nwb.training.run.Strategy` of one session in the latent space of others."""
+    """Train one session in the latent space of reference sessions.
+
+    Implements :class:`~xcebra_nwb.training.run.Strategy`.
+    """
 
     directory: Path
     session: PreparedSession
@@ -55,10 +58,19 @@ class AlignedTraining:
         config: Config,
         device: torch.device,
     ) -> AlignedTraining:
-        """Return the training of ``session`` in the latent space of ``references`` on ``device``."""
+        """Return the aligned training of a session on a device.
+
+        Args:
+            directory: the session's results folder.
+            session: the prepared session, with the members of the references.
+            references: reference sessions by results folder.
+            space: digest of the references' latent space.
+            config: settings that the references were trained with.
+            device: device that computes.
+        """
         recording = encoder_inputs(session.session, device, directory, session.bytes_a_step(config))
-        opened = cls(directory, session, references, space, recording, config, lambda members: 0)
-        return replace(opened, step_bytes=bytes_of_a_step(opened, range(1), device))
+        unmeasured = cls(directory, session, references, space, recording, config, lambda members: 0)
+        return replace(unmeasured, step_bytes=bytes_of_a_step(unmeasured, range(1), device))
 
     @property
     def directories(self) -> list[Path]:
@@ -73,43 +85,54 @@ class AlignedTraining:
     @property
     def inputs(self) -> list[Path]:
         """The session dataset, and the files of the references."""
-        return [self.directory / "session.nc", *(where / name for where in self.references for name in REFERENCE_FILES)]
+        files_of_references = [folder / name for folder in self.references for name in REFERENCE_FILES]
+        return [self.directory / "session.nc", *files_of_references]
 
     @property
     def ensembles(self) -> list[range]:
-        """All members, in one."""
+        """One ensemble of all members."""
         return [range(len(self.session.members))]
 
     def title(self, members: range) -> str:
-        """Return the words for training ``members``."""
+        """Return the title of training ``members``."""
         return f"aligning {len(members)} members"
 
     def data(self, members: range) -> PreparedSession:
-        """Return the session with ``members`` alone."""
+        """Return the session with only ``members``."""
         return self.session.only(members)
 
     def learn(self, data: PreparedSession, chosen: Options, advance: Advance, resume: ResumePoint) -> list[Trained]:
-        """Return the trained members."""
+        """Return the trained members, in a list of one session.
+
+        Args:
+            data: the session with the members to train.
+            chosen: options of the training.
+            advance: called with the number of steps that are done.
+            resume: state to resume from, and the checkpoint hook.
+        """
         part, generators = self._part(data, TRAIN), data.generators(self.config)
         frozen = self._frozen(data, TRAIN)
         return [align.train_aligned(part, frozen, data.blocks, generators, chosen, advance, resume)]
 
     def judge(self, data: PreparedSession, trained: list[Trained]) -> list[SessionPart]:
         """Return the members with their held-out losses and latents."""
-        (own,), chosen = trained, options(self.config)
+        (members,), chosen = trained, options(self.config)
         part, tests = self._part(data, HELD_OUT), data.generators(self.config, TEST)
         frozen = self._frozen(data, HELD_OUT)
-        losses = align.held_out_losses_aligned(part, frozen, own.layers, data.blocks, tests, chosen)
-        latents = embed(data.shape, own.layers, self.recording, data.split.bins)
-        return [SessionPart(0, with_chance_level(own, losses, data, chosen), latents)]
+        losses = align.held_out_losses_aligned(part, frozen, members.layers, data.blocks, tests, chosen)
+        latents = embed(data.shape, members.layers, self.recording, data.split.bins)
+        return [SessionPart(0, with_chance_level(members, losses, data, chosen), latents)]
 
     def bytes_needed(self, members: range) -> int:
-        """Return the bytes that a step of ``members`` takes; the recording lies on the device already."""
+        """Return the bytes of device memory that a step of ``members`` takes."""
+        # The recording lies on the device already.
         return self.step_bytes(members)
 
     def attrs(self, session: int, ensembles: Sequence[TrainedEnsemble]) -> dict[str, Any]:
         """Return the digest of the references' latent space, and their folders by name."""
-        names = {one.name: os.path.relpath(where, self.directory) for where, one in self.references.items()}
+        names = {
+            reference.name: os.path.relpath(folder, self.directory) for folder, reference in self.references.items()
+        }
         return {"space": self.space, "aligned_to": json.dumps(names)}
 
     def _part(self, data: PreparedSession, part: int) -> Part:

@@ -1,7 +1,7 @@
-"""checkpoint.safetensors: an unfinished training, from which a killed command resumes; never pickled.
+"""Save an unfinished training to checkpoint.safetensors, so that a killed command can resume.
 
-It says what it is a checkpoint of (settings, code, data, versions, kind of device) and is taken up by the very same
-training only. Between two of them lie :data:`SECONDS`; when the training is done the file is removed.
+The file holds a digest of the settings, code, data, versions and kind of device. Only a training with the same digest
+resumes from it. It is written every :data:`SECONDS`, without pickle, and removed when the training is done.
 """
 
 from __future__ import annotations
@@ -26,19 +26,23 @@ from xcebra_nwb.training.files import TRAINING_SECTIONS
 from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint, Snapshot
 
 NAME = "checkpoint.safetensors"
-SECONDS = 20.0  # what a kill costs at most, and a draw of batches
+SECONDS = 20.0  # between two checkpoints
 logger = logging.getLogger("xcebra_nwb")
 
 
 @dataclass(frozen=True)
 class Group:
-    """Members, by number, that train at once, and their state; None: not begun."""
+    """Members, by number, that train at once, and their state; None: not started."""
 
     members: range
     state: Snapshot | None = None
 
     def parts(self, pieces: Sequence[range]) -> list[Group]:
-        """Return it as groups of these stretches of its members, each as far as the whole."""
+        """Return the group split into smaller groups, which keep its state.
+
+        >>> [group.members for group in Group(range(4)).parts([range(3), range(3, 4)])]
+        [range(0, 3), range(3, 4)]
+        """
         return [Group(piece, self._only(piece)) for piece in pieces]
 
     def _only(self, members: range) -> Snapshot | None:
@@ -47,40 +51,56 @@ class Group:
 
 
 def identity(command: str, config: Config, data: Sequence[Path], device: str) -> str:
-    """Return the digest of all that a training depends on: of its settings, code, files and software, and the device.
+    """Return the digest of everything that a training depends on.
 
-    With which other sessions it is done is no part of it: they change nothing but rounding.
+    Args:
+        command: name of the command, whose code counts.
+        config: settings of the training.
+        data: files whose content counts.
+        device: kind of device, such as "cuda".
+
+    Returns:
+        Digest of the settings, the code, the files, the versions of the software and the device.
     """
     settings = config.model_dump(mode="json", include=TRAINING_SECTIONS)
-    for where in ("device", "sessions_at_once"):
-        del settings["training"][where]
+    # The other sessions that train in the same process change only rounding.
+    for setting in ("device", "sessions_at_once"):
+        del settings["training"][setting]
     return digest([command, fingerprint(command), settings, [sha256(file) for file in data], software(), device])
 
 
 class Checkpoint:
-    """How far the groups of members of one training are, in memory and now and then on disk."""
+    """The state of the groups of one training, in memory and at intervals on disk."""
 
     def __init__(self, directory: Path, identity: str, ensembles: Sequence[range], steps: int) -> None:
-        """Take up what an unfinished run of the very same training left, or begin with each ensemble as one group."""
+        """Load the state of an unfinished run of the same training, or start with one group per ensemble.
+
+        Args:
+            directory: folder of the checkpoint.
+            identity: digest of everything that the training depends on (:func:`identity`).
+            ensembles: numbers of the members of each ensemble.
+            steps: steps of the training.
+        """
         self._path, self._steps = directory / NAME, steps
-        # There may have been room for other recordings than now, and so there were other ensembles.
+        # With other free memory, other recordings fit the device, and so the ensembles differ.
         self._identity = digest([identity, [[members.start, members.stop] for members in ensembles]])
-        found = self._load()
-        if found:
-            step = max((group.state.step for group in found if group.state is not None), default=0)
-            logger.info("going on from %s, where step %d was reached", NAME, step)
-        self._on_disk, self._refused, self._written = bool(found), False, time.monotonic()
-        self.groups = found or [Group(members) for members in ensembles]
+        groups = self._load()
+        if groups:
+            step = max((group.state.step for group in groups if group.state is not None), default=0)
+            logger.info("resuming from %s at step %d", NAME, step)
+        self._on_disk, self._refused, self._written = bool(groups), False, time.monotonic()
+        self.groups = groups or [Group(members) for members in ensembles]
 
     def resume_point(self, number: int) -> ResumePoint:
         """Return where group ``number`` resumes.
 
-        Its state is saved every :data:`SECONDS`, and at the end if training took that long.
+        Its state is saved every :data:`SECONDS`. The last step is saved as well if there are other groups or the
+        checkpoint exists already.
         """
         return ResumePoint(self.groups[number].state, partial(self._offer, number))
 
     def split(self, number: int, pieces: Sequence[range]) -> None:
-        """Put groups of these stretches of its members in place of group ``number``."""
+        """Replace group ``number`` by smaller groups with these members."""
         self.groups[number : number + 1] = self.groups[number].parts(pieces)
 
     def _offer(self, number: int, step: int, take: Callable[[], Snapshot]) -> None:
@@ -90,7 +110,8 @@ class Checkpoint:
             self._try_to_save()
 
     def _try_to_save(self) -> None:
-        """Write the file; a disk without room for it is no reason to lose what was learnt."""
+        """Write the file; warn if that fails."""
+        # A full disk must not end the training.
         try:
             self._save()
         except OSError as error:
@@ -109,30 +130,30 @@ class Checkpoint:
         self._on_disk, self._refused, self._written = True, False, time.monotonic()
 
     def _load(self) -> list[Group]:
-        """The groups of the file; none if there is none, or none that can be taken up."""
+        """Return the groups of the file; none if the file is missing, damaged or of another training."""
         try:
             with safe_open(self._path, framework="np") as stored:
                 about = stored.metadata()
                 if about["identity"] != self._identity:
-                    logger.info("%s is of other settings, code or data: training begins anew", NAME)
+                    logger.info("%s has other settings, code or data: training starts again from step 0", NAME)
                     return []
                 arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - no mapping
             return [_group(number, fields, arrays) for number, fields in enumerate(json.loads(about["groups"]))]
         except FileNotFoundError:
             return []
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
-            logger.warning("%s cannot be read (%s): training begins anew", NAME, error)
+            logger.warning("%s cannot be read (%s): training starts again from step 0", NAME, error)
             return []
 
 
 def remove(directory: Path) -> None:
-    """Remove the checkpoint of ``directory``, and what a kill left of one half-written."""
+    """Remove the checkpoint of a folder, and parts of one that a kill left."""
     for file in (directory / NAME, *directory.glob(temporary_pattern(NAME))):
         file.unlink(missing_ok=True)
 
 
 def _fields(group: Group) -> dict[str, Any]:
-    """What is said of a group beside its arrays."""
+    """Return the fields of a group that are stored beside its arrays."""
     members = [group.members.start, group.members.stop]
     if group.state is None:
         return {"members": members}
@@ -140,8 +161,8 @@ def _fields(group: Group) -> dict[str, Any]:
 
 
 def _group(number: int, fields: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> Group:
-    members, own = range(*fields["members"]), f"{number}."
+    members, prefix = range(*fields["members"]), f"{number}."
     if "step" not in fields:
         return Group(members)
-    found = {name.removeprefix(own): array for name, array in arrays.items() if name.startswith(own)}
-    return Group(members, Snapshot(fields["step"], found, fields["generators"]))
+    state = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    return Group(members, Snapshot(fields["step"], state, fields["generators"]))

@@ -1,4 +1,4 @@
-"""The device that the method computes on: the CPU, or a CUDA card that no other session uses."""
+"""Select the device that computes: the CPU, or a CUDA card that is locked for one command at a time."""
 
 from __future__ import annotations
 
@@ -20,61 +20,68 @@ logger = logging.getLogger("xcebra_nwb")
 
 @contextmanager
 def device(name: str, threads: int) -> Iterator[torch.device]:
-    """Yield the device called ``name`` (auto: a CUDA card if there is one, else the CPU) and use ``threads`` threads.
+    """Yield the device that computes, with exclusive use of a CUDA card.
 
-    A CUDA card is held under a file lock, so that a user's sessions running side by side on one machine take turns.
+    A file lock makes the commands of one user take turns on a card.
+
+    Args:
+        name: name of the device; "auto" is a CUDA card if there is one, else the CPU.
+        threads: CPU threads that torch may use.
 
     Raises:
-        UsageError: there is no such kind of device, the card asked for is not there, or it cannot be locked.
+        UsageError: the kind of device is unknown, the card does not exist, or it cannot be locked.
     """
     torch.set_num_threads(threads)
     keep_freed()
     keep_compiled_apart()
-    chosen = _chosen(name)
-    if chosen.type != "cuda":
-        yield chosen
+    target = _existing_device(name)
+    if target.type != "cuda":
+        yield target
         return
-    index = chosen.index if chosen.index is not None else torch.cuda.current_device()
+    index = target.index if target.index is not None else torch.cuda.current_device()
     with card_lock(index), torch.cuda.device(index):
-        yield chosen
+        yield target
 
 
 def keep_compiled_apart() -> None:
-    """Have torch keep what it compiles in the user's own folder for caches, where the environment names no other.
+    """Let torch store compiled code in the user's cache folder.
 
-    By itself torch takes a folder of TMPDIR whose name anybody can foresee, and it loads the code that lies there.
+    A folder that the environment names is kept.
     """
+    # The default of torch is a folder in TMPDIR with a predictable name. Other users could put code there.
     if COMPILED not in os.environ:
         with suppress(UsageError):
             os.environ[COMPILED] = str(base_folder("XDG_CACHE_HOME", ".cache") / PROGRAM / "compiled")
 
 
 def card_lock(index: int) -> FileLock:
-    """Return the lock of a card. It is the user's own: a shared one could be kept by anybody for ever.
+    """Return the exclusive lock of a CUDA card for this user's commands.
 
     Raises:
-        UsageError: there is no folder to put it into.
+        UsageError: there is no folder for the lock.
     """
+    # Users do not share the lock, because any of them could hold it for ever.
     return FileLock(runtime_folder() / f"gpu-{index}.lock")
 
 
 def warn_of_precision(precision: str, target: torch.device) -> None:
-    """Warn the user where ``target`` computes more exactly than the config asks for."""
+    """Warn the user if ``target`` computes in float32 whatever the config says."""
     if precision != "float32" and target.type != "cuda":
         logger.warning("training.precision: %s is for CUDA cards: %s computes in float32", precision, target)
 
 
-def _chosen(name: str) -> torch.device:
+def _existing_device(name: str) -> torch.device:
+    """Return the device of a name, or refuse one that this machine does not have."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        chosen = torch.device(name)
+        target = torch.device(name)
     except RuntimeError:
         raise UsageError(f"device {name!r}: no such kind of device", "cpu, cuda or cuda:1") from None
-    if chosen.type == "cuda":
+    if target.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if (chosen.index or 0) >= count:
+        if (target.index or 0) >= count:
             raise UsageError(
-                f"training.device: {chosen} is not there ({count} CUDA devices found)", "training.device: auto or cpu"
+                f"training.device: {target} is not there ({count} CUDA devices found)", "training.device: auto or cpu"
             )
-    return chosen
+    return target

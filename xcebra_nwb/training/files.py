@@ -1,4 +1,7 @@
-"""The files of a trained session: model.safetensors, training.nc and embedding.nc (docs/reference/results.md)."""
+"""Write and read the files of a trained session: model.safetensors, training.nc and embedding.nc.
+
+Their format is described in docs/reference/results.md.
+"""
 
 from __future__ import annotations
 
@@ -42,17 +45,17 @@ def save(
     latents: Sequence[NDArray[np.float32]],
     config: Config,
 ) -> list[Path]:
-    """Write the three files of a trained session into ``directory`` and return them.
+    """Write the three files of a trained session and return their paths.
 
     Args:
         directory: the session's results folder.
         prepared: the session, its split and its members.
         ensemble: encoders and losses of all members.
-        latents: of every group of members, (member, sample, latent) at the usable bins.
-        config: settings that are recorded with the results.
+        latents: latents of every group of members at the usable bins, shape (member, sample, latent).
+        config: settings that are stored with the results.
 
     Raises:
-        Failure: the disk is full or does not let the files be written; then none of the three is left.
+        Failure: the disk is full, or the folder cannot be written to; none of the three files is left.
     """
     paths, history = [directory / name for name in NAMES], _history(prepared, ensemble, config)
     members, bins, outputs = len(prepared.members), prepared.session.sizes["time"], latents[0].shape[-1]
@@ -65,20 +68,24 @@ def save(
         for path in paths:
             with suppress(OSError):
                 path.unlink()
-        what = f"{directory.resolve().name}: {', '.join(NAMES)} cannot be written: {error}"
-        raise Failure(what, "make room there, or give the right to write") from error
+        problem = f"{directory.resolve().name}: {', '.join(NAMES)} cannot be written: {error}"
+        raise Failure(problem, "make room there, or give the right to write") from error
     return paths
 
 
 def settings(training: xr.Dataset) -> Config:
-    """Return the config that a training.nc was made with; the device is chosen anew."""
+    """Return the config that a training.nc was made with, for any device."""
     config = Config.model_validate(json.loads(training.attrs["config"]))
-    anywhere = config.training.model_copy(update={"device": "auto", "together": False})
-    return config.model_copy(update={"training": anywhere})
+    training_section = config.training.model_copy(update={"device": "auto", "together": False})
+    return config.model_copy(update={"training": training_section})
 
 
 def made_of(directory: Path) -> str:
-    """Return the digest of what the training.nc of ``directory`` was made of; "" where it cannot be read."""
+    """Return the digest of the inputs of a training.nc; "" if it cannot be read.
+
+    Args:
+        directory: results folder of the session.
+    """
     try:
         with xr.open_dataset(directory / "training.nc", engine="h5netcdf") as stored:
             return str(stored.attrs.get("made_of", ""))
@@ -87,17 +94,23 @@ def made_of(directory: Path) -> str:
 
 
 def recorded_members(training: xr.Dataset, split: Split) -> list[Member]:
-    """Return the members of a training.nc, as they were trained, in its order."""
+    """Return the members of a training.nc, in the order of the file."""
     columns = (training[name].values.tolist() for name in ("role", "number", "broken", "null_kind", "shift"))
-    seen = np.searchsorted(split.bins, training["null_bin"].values[:, split.bins])
+    orders = np.searchsorted(split.bins, training["null_bin"].values[:, split.bins])
     return [
         Member(role, number, NullLabel(label, kind, shift, order) if label else None)
-        for role, number, label, kind, shift, order in zip(*columns, seen, strict=True)
+        for role, number, label, kind, shift, order in zip(*columns, orders, strict=True)
     ]
 
 
 def recorded_scales(training: xr.Dataset) -> dict[str, NDArray[np.float64]]:
-    """Return what the axes of each objective's label were divided by (axis,), for those that move a label."""
+    """Return the label scale (axis,) of every objective that draws label steps.
+
+    >>> scale = ("objective", "axis"), [[np.nan], [2.0]]
+    >>> training = xr.Dataset({"label_scale": scale}, {"objective": ["time", "speed"]})
+    >>> {name: values.tolist() for name, values in recorded_scales(training).items()}
+    {'speed': [2.0]}
+    """
     rows = zip(training["objective"].values.astype(str).tolist(), training["label_scale"].values, strict=True)
     return {name: row[np.isfinite(row)] for name, row in rows if np.isfinite(row).any()}
 
@@ -114,23 +127,23 @@ def _member_coordinates(members: list[Member]) -> dict[str, tuple[str, list]]:
 
 
 def _null_bins(prepared: PreparedSession) -> NDArray[np.int32]:
-    """The bin whose value of its broken label each member saw, (member, time); -1 in bins that are not usable."""
+    """Return the source bin of each member's null label, (member, time); -1 in bins that are not usable."""
     bins = prepared.split.bins
-    seen = np.full((len(prepared.members), prepared.session.sizes["time"]), -1, dtype=np.int32)
-    for row, member in zip(seen, prepared.members, strict=True):
+    sources = np.full((len(prepared.members), prepared.session.sizes["time"]), -1, dtype=np.int32)
+    for row, member in zip(sources, prepared.members, strict=True):
         row[bins] = bins if member.null_label is None else bins[member.null_label.order]
-    return seen
+    return sources
 
 
 def _nulls(prepared: PreparedSession, wanted: int) -> str:
-    """How many nulls each label has, of how many that were wanted, and why, as JSON."""
+    """Return as JSON the number of nulls of each label, the number asked for, and the reason."""
     counts = {design.label: prepared.nulls(design.label) for design in prepared.designs}
     reasons = {design.label: design.reason for design in prepared.designs}
     return json.dumps({name: {"wanted": wanted, "count": counts[name], "reason": reasons[name]} for name in counts})
 
 
 def _label_scale(prepared: PreparedSession) -> xr.Variable:
-    """What the axes of each objective's label were divided by (objective, axis), NaN where it moves no label."""
+    """Return the label scales (objective, axis); NaN for an objective that draws no label steps."""
     scales = [prepared.spaces[o.name].scale if o.name in prepared.spaces else np.empty(0) for o in prepared.objectives]
     padded = np.full((len(scales), max(1, *(len(scale) for scale in scales))), np.nan)
     for row, scale in zip(padded, scales, strict=True):
@@ -139,7 +152,7 @@ def _label_scale(prepared: PreparedSession) -> xr.Variable:
 
 
 def _history(prepared: PreparedSession, ensemble: TrainedEnsemble, config: Config) -> xr.Dataset:
-    """training.nc: see docs/reference/results.md."""
+    """Return the dataset of training.nc."""
     objectives, trained, units = prepared.objectives, ensemble.trained, {"units": ensemble.units}
     return xr.Dataset(
         {
@@ -174,16 +187,16 @@ def _history(prepared: PreparedSession, ensemble: TrainedEnsemble, config: Confi
 
 
 def _save_embedding(prepared: PreparedSession, latents: Sequence[NDArray[np.float32]], path: Path) -> None:
-    """embedding.nc: every member's latents at the usable bins, NaN elsewhere; written member by member."""
+    """Write embedding.nc member by member: the latents at the usable bins, NaN in other bins."""
     session, bins, outputs = prepared.session, prepared.split.bins, latents[0].shape[-1]
-    one = np.full((session.sizes["time"], outputs), np.nan, dtype=np.float32)
+    row = np.full((session.sizes["time"], outputs), np.nan, dtype=np.float32)
     with atomic(path) as temporary:
         with h5netcdf.File(temporary, "w") as file:
-            file.dimensions = {"member": len(prepared.members), "time": len(one), "latent": outputs}
+            file.dimensions = {"member": len(prepared.members), "time": len(row), "latent": outputs}
             stored = new_variable(file, "embedding", ("member", "time", "latent"), np.float32, fill=np.nan)
-            for member, own in enumerate(chain.from_iterable(latents)):
-                one[bins] = own
-                stored[member] = one
+            for member, values in enumerate(chain.from_iterable(latents)):
+                row[bins] = values
+                stored[member] = row
         coordinates = {
             **_member_coordinates(prepared.members),
             "time": session["time"],
@@ -194,7 +207,13 @@ def _save_embedding(prepared: PreparedSession, latents: Sequence[NDArray[np.floa
 
 
 def save_model(layers: list[Layer], shape: Architecture, path: Path) -> None:
-    """Write weights (member, kernel * inputs, outputs) and biases (member, 1, outputs) of every layer."""
+    """Write the layers of all members to a model file.
+
+    Args:
+        layers: weights (member, kernel * inputs, outputs) and biases (member, 1, outputs) of every layer.
+        shape: architecture of the encoders.
+        path: the new file.
+    """
     tensors = {}
     for number, (weight, bias) in enumerate(layers):
         tensors[f"layers.{number}.weight"] = weight.cpu().contiguous()
@@ -207,7 +226,7 @@ def load_model(path: Path, device: torch.device) -> tuple[Architecture, list[Lay
     """Return the architecture and the layers of a model file.
 
     Raises:
-        UsageError: no such file, or not one that :func:`save_model` wrote.
+        UsageError: the file does not exist, or :func:`save_model` did not write it.
     """
     check_file(path)
     try:

@@ -30,7 +30,10 @@ from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
 
 @dataclass(frozen=True)
 class JointTraining:
-    """The :class:`~xcebra_nwb.training.run.Strategy` of sessions that share a latent space."""
+    """Train sessions that share one latent space.
+
+    Implements :class:`~xcebra_nwb.training.run.Strategy`.
+    """
 
     directories: Sequence[Path]
     sessions: Sequence[PreparedSession]  # all with the same members
@@ -42,15 +45,21 @@ class JointTraining:
 
     @classmethod
     def on(cls, prepared: Mapping[Path, PreparedSession], config: Config, device: torch.device) -> JointTraining:
-        """Return the joint training of ``prepared`` sessions, which have the same members, on ``device``."""
+        """Return the joint training of sessions on a device.
+
+        Args:
+            prepared: prepared sessions by results folder, all with the same members.
+            config: settings of the training.
+            device: device that computes.
+        """
         recordings = [
             encoder_inputs(session.session, device, directory, session.bytes_a_step(config))
             for directory, session in prepared.items()
         ]
         together = config.training.model_copy(update={"together": True})
         recorded = config.model_copy(update={"training": together})
-        opened = cls(list(prepared), list(prepared.values()), recordings, recorded, lambda members: 0)
-        return replace(opened, step_bytes=bytes_of_a_step(opened, range(1), device))
+        unmeasured = cls(list(prepared), list(prepared.values()), recordings, recorded, lambda members: 0)
+        return replace(unmeasured, step_bytes=bytes_of_a_step(unmeasured, range(1), device))
 
     @property
     def inputs(self) -> list[Path]:
@@ -59,42 +68,50 @@ class JointTraining:
 
     @property
     def ensembles(self) -> list[range]:
-        """All members, in one."""
+        """One ensemble of all members."""
         return [range(len(self.sessions[0].members))]
 
     def title(self, members: range) -> str:
-        """Return the words for training ``members``."""
+        """Return the title of training ``members``."""
         return f"training {len(members)} members of {len(self.sessions)} sessions"
 
     def data(self, members: range) -> list[PreparedSession]:
-        """Return every session with ``members`` alone."""
+        """Return every session with only ``members``."""
         return [session.only(members) for session in self.sessions]
 
     def learn(
         self, data: list[PreparedSession], chosen: Options, advance: Advance, resume: ResumePoint
     ) -> list[Trained]:
-        """Return every session's trained members."""
+        """Return the trained members of every session.
+
+        Args:
+            data: the sessions with the members to train.
+            chosen: options of the training.
+            advance: called with the number of steps that are done.
+            resume: state to resume from, and the checkpoint hook.
+        """
         parts, generators = self._parts(data, TRAIN), data[0].generators(self.config)
         return joint.train_together(parts, data[0].blocks, generators, chosen, advance, resume)
 
     def judge(self, data: list[PreparedSession], trained: list[Trained]) -> list[SessionPart]:
-        """Return every session's members with their held-out losses and latents."""
-        chosen, layers = options(self.config), [own.layers for own in trained]
+        """Return the members of every session with their held-out losses and latents."""
+        chosen, layers = options(self.config), [ensemble.layers for ensemble in trained]
         tests = data[0].generators(self.config, TEST)
         losses = joint.held_out_losses_together(self._parts(data, HELD_OUT), layers, data[0].blocks, tests, chosen)
         ensembles = map(with_chance_level, trained, losses, data, [chosen] * len(data))
         latents = [
-            embed(session.shape, own, recording, session.split.bins)
-            for session, own, recording in zip(data, layers, self.recordings, strict=True)
+            embed(session.shape, encoders, recording, session.split.bins)
+            for session, encoders, recording in zip(data, layers, self.recordings, strict=True)
         ]
         return [SessionPart(*part) for part in zip(range(len(data)), ensembles, latents, strict=True)]
 
     def bytes_needed(self, members: range) -> int:
-        """Return the bytes that a step of ``members`` takes; the recordings lie on the device already."""
+        """Return the bytes of device memory that a step of ``members`` takes."""
+        # The recordings lie on the device already.
         return self.step_bytes(members)
 
     def attrs(self, session: int, ensembles: Sequence[TrainedEnsemble]) -> dict[str, Any]:
-        """Return the digest of the shared latent space, and the folders of the other sessions by name."""
+        """Return the digest of the shared latent space, and the other sessions' folders."""
         directory = self.directories[session]
         others = {other.resolve().name: os.path.relpath(other, directory) for other in self.directories}
         del others[directory.resolve().name]

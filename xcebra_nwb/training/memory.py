@@ -1,4 +1,4 @@
-"""Memory: how much is free on a device, and how much a piece of work takes at its peak."""
+"""Measure memory: the bytes that are free on a device, and the peak bytes of a computation."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from torch.utils._pytree import tree_leaves
 
 from xcebra_nwb.core import host_memory
 
-LARGEST_KEPT, TRIM, MAPPED = 32 << 20, -1, -3  # bytes, the most that glibc allows; its names of two settings
+LARGEST_KEPT = 32 << 20  # bytes; the largest value that glibc allows
+TRIM, MAPPED = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc
 
 
 def keep_freed() -> None:
-    """Let the C library keep the memory that is freed for what is asked for next, where it knows how to (glibc).
+    """Let the C library (glibc) reuse freed memory instead of returning it.
 
-    A step of training asks for what the step before has freed. Given back and mapped anew, page by page, that memory
-    cost 10 to 25 s of a minute of training (measured, 14 members, one core).
+    Other C libraries are left unchanged.
     """
+    # Every training step allocates the memory that the step before has freed. Mapping it again page by page took 10 to
+    # 25 s of each minute of training (measured, 14 members, one core).
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, TypeError, OSError):  # another C library, another system
@@ -32,7 +34,10 @@ def keep_freed() -> None:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Return how many bytes can be had on ``device`` now, whoever else uses it; what torch holds unused counts."""
+    """Return the bytes that are free on a device now.
+
+    Memory that torch has reserved but does not use counts as free.
+    """
     if device.type == "cuda":
         gc.collect()
         torch.cuda.empty_cache()
@@ -41,7 +46,10 @@ def free_bytes(device: torch.device) -> int:
 
 
 def peak_bytes(work: Callable[[], object], device: torch.device) -> int:
-    """Do ``work`` and return how many bytes of tensors it held at most on ``device``, beyond what was there before."""
+    """Run ``work`` and return the peak bytes of its tensors on a device.
+
+    Tensors that existed before are not counted.
+    """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
@@ -53,7 +61,7 @@ def peak_bytes(work: Callable[[], object], device: torch.device) -> int:
 
 
 class _Held(TorchDispatchMode):
-    """Counts the bytes of the tensors that come out of torch's operations and are still there."""
+    """Counts the bytes of the tensors that torch operations return and that still exist."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,11 +69,11 @@ class _Held(TorchDispatchMode):
         self._known: weakref.WeakSet = weakref.WeakSet()
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        found = function(*args, **(kwargs or {}))
-        for leaf in tree_leaves(found):
+        result = function(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
             if isinstance(leaf, torch.Tensor):
                 self._add(leaf.untyped_storage())
-        return found
+        return result
 
     def _add(self, storage: torch.UntypedStorage) -> None:
         if storage not in self._known:

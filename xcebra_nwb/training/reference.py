@@ -1,4 +1,4 @@
-"""A trained session that other sessions are aligned to; its embedding stays as it is."""
+"""Open trained sessions as references for aligned training; their embeddings stay fixed."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ class Reference:
     split: Split
     objectives: list[Objective]
     meaning: dict[str, str]
-    spaces: Mapping[str, LabelSpace]  # as they were in training
+    spaces: Mapping[str, LabelSpace]  # those of the training
     members: list[Member]
     latents: NDArray[np.float32]  # (member, time, latent)
 
     def frozen(self, members: Sequence[Member], part: int, device: torch.device) -> Frozen:
-        """Return the latents and rules of the same members as ``members`` of another session, at one part of the split.
+        """Return the latents and rules of this session for aligned training.
 
         Args:
-            members: those of the session that is aligned.
+            members: members of the session that is aligned; the same members of this session are taken.
             part: part of the split, training or held out.
-            device: where the latents are wanted.
+            device: device of the latents.
         """
         keys = [member.key for member in self.members]
         rows = [keys.index(member.key) for member in members]
-        own = [self.members[row] for row in rows]
-        data = samples(self.session, self.split, self.objectives, own, part, self.spaces)
+        same = [self.members[row] for row in rows]
+        data = samples(self.session, self.split, self.objectives, same, part, self.spaces)
         latents = self.latents[np.array(rows)[:, None], data[0].bins]
-        return Frozen(torch.as_tensor(latents, device=device), [one.rules for one in data])
+        return Frozen(torch.as_tensor(latents, device=device), [member.rules for member in data])
 
 
 def trained(directory: Path) -> xr.Dataset:
     """Return the training.nc of a reference session.
 
     Raises:
-        UsageError: it does not name its latent space, since an earlier version made it.
+        UsageError: an earlier version made the file, and its latent space is not recorded.
     """
     training = load_dataset(directory / "training.nc")
     if "space" not in training.attrs:
@@ -70,10 +70,10 @@ def reference(directory: Path, session: xr.Dataset, training: xr.Dataset, config
     """Return a trained session as a reference.
 
     Args:
-        directory: its results folder, which holds embedding.nc.
-        session: its session dataset.
-        training: its training.nc.
-        config: the settings that it was trained with.
+        directory: the session's results folder, which holds embedding.nc.
+        session: the session dataset.
+        training: training.nc of the session.
+        config: settings that the session was trained with.
     """
     split = split_session(session, config)
     objectives, outputs = resolve(config, session, split)

@@ -1,6 +1,6 @@
-"""Train sessions: device, memory groups, checkpoint and files, done once for every way of training.
+"""Train sessions: select the device, form memory groups, resume from a checkpoint and write the files.
 
-Separate, joint and aligned training differ only in what they learn and how they judge it: their :class:`Strategy`.
+Separate, joint and aligned training each supply a :class:`Strategy`, which trains and judges the encoders.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ Data = TypeVar("Data")
 
 
 class SessionPart(NamedTuple):
-    """Some members of one session, trained and judged."""
+    """Members of one session, trained and judged."""
 
-    session: int  # number of the session
+    session: int  # index of the session
     ensemble: TrainedEnsemble
     latents: NDArray[np.float32]  # (member, sample, latent) at the usable bins
 
 
 class Strategy(Protocol[Data]):
-    """A way of training: the sessions, what their encoders learn, and how they are judged."""
+    """A way of training: the sessions, and how their encoders are trained and judged."""
 
     @property
     def command(self) -> str:
@@ -47,7 +47,7 @@ class Strategy(Protocol[Data]):
 
     @property
     def config(self) -> Config:
-        """The settings, as they are written into the results."""
+        """The settings that are written into the results."""
 
     @property
     def directories(self) -> Sequence[Path]:
@@ -70,16 +70,23 @@ class Strategy(Protocol[Data]):
         """Whether a session can be trained again without the others."""
 
     def title(self, members: range) -> str:
-        """Return the words for training ``members``, for the progress bar and the log."""
+        """Return the title of training ``members``, for the progress bar and the log."""
 
     def data(self, members: range) -> Data:
-        """Return what ``members`` learn from, with the recordings on the device."""
+        """Return the training data of ``members``, with the recordings on the device."""
 
     def learn(self, data: Data, chosen: Options, advance: Advance, resume: ResumePoint) -> list[Trained]:
-        """Return the trained members of every session of ``data``."""
+        """Return the trained members of every session.
+
+        Args:
+            data: training data of the members.
+            chosen: options of the training.
+            advance: called with the number of steps that are done.
+            resume: state to resume from, and the checkpoint hook.
+        """
 
     def judge(self, data: Data, trained: list[Trained]) -> list[SessionPart]:
-        """Return the members of every session of ``data`` with held-out losses and latents."""
+        """Return the members of every session with held-out losses and latents."""
 
     def bytes_needed(self, members: range) -> int:
         """Return the bytes of device memory that training ``members`` takes at most."""
@@ -91,15 +98,17 @@ class Strategy(Protocol[Data]):
 def train_sessions(
     strategy_on: Callable[[torch.device], Strategy[Any]], config: Config, threads: int
 ) -> dict[Path, list[Path] | Failure]:
-    """Train the sessions of a strategy and write the files of each; a training that was killed is resumed.
+    """Train the sessions of a strategy and write their files.
+
+    A training that was killed is resumed.
 
     Args:
-        strategy_on: opens the strategy on the device that is found.
+        strategy_on: returns the strategy on a device.
         config: device, precision and options of the training.
         threads: CPU threads.
 
     Returns:
-        The files written for each session, or why they could not be written, which stops no other session.
+        The files written for each session, or the failure to write them. A failure does not stop other sessions.
 
     Raises:
         Failure: the memory does not hold a single member.
@@ -123,9 +132,14 @@ def train_sessions(
 
 
 def bytes_of_a_step(strategy: Strategy[Any], members: range, target: torch.device) -> Callable[[range], int]:
-    """Return a function from members to the bytes that a step of them takes, measured on the first of ``members``.
+    """Return a function that gives the bytes of a training step of members.
 
-    The recordings lie on the device before and are not counted.
+    The recordings are not counted, because they lie on the device before the step.
+
+    Args:
+        strategy: trains the members.
+        members: the step of the first of these members is measured.
+        target: device that computes.
     """
     data = strategy.data(members[:1])
     chosen = one_step(options(strategy.config))
@@ -133,9 +147,13 @@ def bytes_of_a_step(strategy: Strategy[Any], members: range, target: torch.devic
 
 
 def load_each(directories: Iterable[Path]) -> tuple[dict[Path, xr.Dataset], dict[Path, Failure]]:
-    """Return the sessions of ``directories`` by directory, and why each of the others cannot be read.
+    """Load session datasets, and return those that can be read and the failures.
 
-    A file that cannot be read is a failure and no refusal: it says nothing about the data.
+    Args:
+        directories: results folders of the sessions.
+
+    Returns:
+        Sessions by folder, and failures by folder.
     """
     sessions: dict[Path, xr.Dataset] = {}
     failures: dict[Path, Failure] = {}
@@ -145,13 +163,14 @@ def load_each(directories: Iterable[Path]) -> tuple[dict[Path, xr.Dataset], dict
         except Failure as failure:
             failures[directory] = failure
         except UsageError as error:
+            # A damaged file is a failure, not a refusal: it says nothing about the data.
             failures[directory] = Failure(error.message, error.remedy)
     return sessions, failures
 
 
 def _save(strategy: Strategy[Any], parts: Sequence[SessionPart], device_name: str) -> dict[Path, list[Path] | Failure]:
     by_session = [[part for part in parts if part.session == number] for number in range(len(strategy.sessions))]
-    ensembles = [concatenate([part.ensemble for part in own]) for own in by_session]
+    ensembles = [concatenate([part.ensemble for part in session_parts]) for session_parts in by_session]
     written: dict[Path, list[Path] | Failure] = {}
     for number, (directory, session) in enumerate(zip(strategy.directories, strategy.sessions, strict=True)):
         ensembles[number].attrs.update(device=device_name, **strategy.attrs(number, ensembles))
@@ -165,7 +184,7 @@ def _save(strategy: Strategy[Any], parts: Sequence[SessionPart], device_name: st
 
 
 def _remove_checkpoints(strategy: Strategy[Any], written: dict[Path, list[Path] | Failure]) -> None:
-    """Remove the checkpoint, unless a session could not be written and needs the others to be trained again."""
+    """Remove the checkpoint, unless a failed session must be trained again with the others."""
     failed = {directory for directory, outcome in written.items() if isinstance(outcome, Failure)}
     if strategy.independent or not failed:
         for directory in written.keys() - failed:

@@ -1,4 +1,4 @@
-"""Separate training: every session keeps a latent space of its own; several may train in one process."""
+"""Separate training: every session has its own latent space; several sessions may train in one process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint
 
 
 class _Data(NamedTuple):
-    """Some members: their sessions by number, each with those of its members, and the recordings on the device."""
+    """The training data of a group of members: their sessions by index, and the recordings on the device."""
 
     sessions: Mapping[int, PreparedSession]
     padded: PaddedSessions
@@ -39,28 +39,37 @@ class _Data(NamedTuple):
 
 @dataclass(frozen=True)
 class SeparateTraining:
-    """The :class:`~xcebra_nwb.training.run.Strategy` of sessions with latent spaces of their own."""
+    """Train sessions that each have their own latent space.
+
+    Implements :class:`~xcebra_nwb.training.run.Strategy`.
+    """
 
     batch: SessionBatch
     config: Config
     device: torch.device
-    step_bytes: Callable[[range], int]  # of members of one ensemble
+    step_bytes: Callable[[range], int]  # by members of one ensemble
     command: str = "train"
     independent: bool = True
 
     @classmethod
     def on(cls, prepared: Mapping[Path, PreparedSession], config: Config, device: torch.device) -> SeparateTraining:
-        """Return the training of ``prepared`` sessions on ``device``, batched where that is faster."""
+        """Return the training of sessions on a device, batched where that is faster.
+
+        Args:
+            prepared: prepared sessions by results folder.
+            config: settings of the training.
+            device: device that computes.
+        """
         recordings = {directory: input_array(session.session, directory) for directory, session in prepared.items()}
         batch = SessionBatch.of(prepared, recordings, device)
         batch.log_reading_cost(config, device)
-        whole = cls(batch, config, device, lambda members: 0)
-        by_ensemble = {ensemble: bytes_of_a_step(whole, ensemble, device) for ensemble in batch.ensembles}
+        unmeasured = cls(batch, config, device, lambda members: 0)
+        by_ensemble = {ensemble: bytes_of_a_step(unmeasured, ensemble, device) for ensemble in batch.ensembles}
 
         def step_bytes(members: range) -> int:
             return by_ensemble[batch.ensemble_of(members)](members)
 
-        return replace(whole, batch=batch.near(step_bytes, device), step_bytes=step_bytes)
+        return replace(unmeasured, batch=batch.near(step_bytes, device), step_bytes=step_bytes)
 
     @property
     def directories(self) -> Sequence[Path]:
@@ -83,45 +92,53 @@ class SeparateTraining:
         return self.batch.ensembles
 
     def title(self, members: range) -> str:
-        """Return the words for training ``members``."""
-        several = f" of {len(self.batch.sessions_of(members))} sessions" if len(self.sessions) > 1 else ""
-        return f"training {len(members)} members{several}"
+        """Return the title of training ``members``."""
+        of_sessions = f" of {len(self.batch.sessions_of(members))} sessions" if len(self.sessions) > 1 else ""
+        return f"training {len(members)} members{of_sessions}"
 
     def data(self, members: range) -> _Data:
         """Return the sessions of ``members`` and their recordings on the device."""
         return _Data(self.batch.sessions_of(members), self.batch.padded(members, self.device))
 
     def learn(self, data: _Data, chosen: Options, advance: Advance, resume: ResumePoint) -> list[Trained]:
-        """Return every session's trained members."""
+        """Return the trained members of every session.
+
+        Args:
+            data: the sessions with the members to train, and their recordings.
+            chosen: options of the training.
+            advance: called with the number of steps that are done.
+            resume: state to resume from, and the checkpoint hook.
+        """
         sessions, padded = list(data.sessions.values()), data.padded
         generators = [generator for session in sessions for generator in session.generators(self.config)]
         members = [len(session.members) for session in sessions]
         inputs, shape, blocks, units = padded.inputs, padded.shape, sessions[0].blocks, padded.units(members)
         if self.config.training.loss == "supervised":
-            learnt = padded.data([_targets(session, TRAIN) for session in sessions])
-            trained = supervised.train(inputs, shape, blocks, learnt, generators, chosen, advance, resume, units)
+            target_values = padded.data([_targets(session, TRAIN) for session in sessions])
+            trained = supervised.train(inputs, shape, blocks, target_values, generators, chosen, advance, resume, units)
         else:
             samples = padded.data([session.samples(TRAIN) for session in sessions])
             trained = contrastive.train(inputs, shape, blocks, samples, generators, chosen, advance, resume, units)
         return padded.by_session(trained, members)
 
     def judge(self, data: _Data, trained: list[Trained]) -> list[SessionPart]:
-        """Return every session's members with their held-out losses and latents."""
+        """Return the members of every session with their held-out losses and latents."""
         judged = []
-        for index, ((number, session), own) in enumerate(zip(data.sessions.items(), trained, strict=True)):
+        for index, ((number, session), members) in enumerate(zip(data.sessions.items(), trained, strict=True)):
             inputs = data.padded.recording(index)
-            latents = embed(session.shape, own.layers, inputs, session.split.bins)
-            judged.append(SessionPart(number, self._ensemble(inputs, session, own), latents))
+            latents = embed(session.shape, members.layers, inputs, session.split.bins)
+            judged.append(SessionPart(number, self._ensemble(inputs, session, members), latents))
         return judged
 
     def bytes_needed(self, members: range) -> int:
-        """Return the bytes that a step of ``members`` and their recordings take on the device."""
+        """Return the bytes of device memory that a step of ``members`` takes."""
+        # Recordings are padded for every group, so they count.
         return self.step_bytes(members) + self.batch.bytes_of_recordings(members, self.device)
 
     def attrs(self, session: int, ensembles: Sequence[TrainedEnsemble]) -> dict[str, Any]:
-        """Return the digests of the session's latent space and of all that its training depends on."""
-        own = space([ensembles[session].trained.layers])
-        return {"space": own, "made_of": inputs_digest(self.directories[session], self.config)}
+        """Return the digests of the latent space and of the inputs of the training."""
+        latent_space = space([ensembles[session].trained.layers])
+        return {"space": latent_space, "made_of": inputs_digest(self.directories[session], self.config)}
 
     def _ensemble(self, inputs: EncoderInput, session: PreparedSession, trained: Trained) -> TrainedEnsemble:
         if self.config.training.loss == "supervised":
@@ -134,12 +151,17 @@ class SeparateTraining:
 
 
 def inputs_digest(directory: Path, config: Config) -> str:
-    """Return the digest of all that a separate training of one session depends on: settings, code, data, versions."""
+    """Return the digest of everything that separate training depends on.
+
+    Args:
+        directory: the session's results folder, which holds session.nc.
+        config: settings of the training.
+    """
     return identity("train", config, [directory / "session.nc"], config.training.device)
 
 
 def _judged_by_targets(inputs: EncoderInput, session: PreparedSession, trained: Trained) -> TrainedEnsemble:
-    """The members of a supervised session with the share of variance that they miss on the held-out part."""
+    """Return the members of a supervised session with the unexplained share of held-out variance."""
     held_out = _targets(session, HELD_OUT)
     losses = supervised.held_out_losses(inputs, session.shape, trained.layers, session.blocks, held_out)
     scales = targets.scales(session.session, session.split, session.objectives)
@@ -150,6 +172,6 @@ def _judged_by_targets(inputs: EncoderInput, session: PreparedSession, trained: 
 
 
 def _targets(session: PreparedSession, part: int) -> list[Targets]:
-    """The targets of every member on one part of the split."""
+    """Return the targets of every member in one part of the split."""
     scales = targets.scales(session.session, session.split, session.objectives)
     return targets.targets(session.session, session.split, session.objectives, scales, session.members, part)

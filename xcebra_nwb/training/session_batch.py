@@ -1,7 +1,7 @@
-"""Sessions that train in one process, each in a latent space of its own: which of them train as one ensemble.
+"""Choose which sessions of one process train as one ensemble; each keeps its own latent space.
 
-Members are numbered over all sessions: those of an ensemble in a row, and within it those of a session. So a group of
-members is always a range.
+Members are numbered over all sessions. The members of an ensemble have successive numbers, and so have the members of a
+session. So a group of members is always a range.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from xcebra_nwb.xcebra.inputs import Values
 from xcebra_nwb.xcebra.trainers import padded
 from xcebra_nwb.xcebra.trainers.padded import PaddedSessions
 
-NEAR = 32_000_000  # bytes of a step that a processor's caches hold: beyond, more members at once make it slower
+NEAR = 32_000_000  # bytes of a step; larger steps do not fit the processor's caches, and more members make them slower
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,22 @@ class SessionBatch:
 
     directories: Sequence[Path]  # by session
     sessions: Sequence[PreparedSession]
-    recordings: Sequence[Values]  # by session: (time, unit) the encoder input
+    recordings: Sequence[Values]  # by session: encoder input (time, unit)
     ensembles: Sequence[range]  # of members
-    on_host: Set[Path]  # sessions whose recording the device has no room for: each is an ensemble of its own
+    on_host: Set[Path]  # sessions whose recordings do not fit the device; each is a separate ensemble
 
     @classmethod
     def of(
         cls, prepared: Mapping[Path, PreparedSession], recordings: Mapping[Path, Values], device: torch.device
     ) -> SessionBatch:
-        """Return the batch of ``prepared`` sessions; sessions whose encoders differ in units alone share ensembles.
+        """Return a batch of sessions; equal encoders share an ensemble.
+
+        Encoders count as equal if they differ only in the number of units.
 
         Args:
-            prepared: the sessions by directory.
-            recordings: (time, unit) the encoder input of each; one that ``device`` has no room for stays on the host.
-            device: where the encoders train.
+            prepared: prepared sessions by results folder.
+            recordings: encoder input (time, unit) of each; recordings that do not fit ``device`` stay on the host.
+            device: device that computes.
         """
         on_host = {directory for directory, recording in recordings.items() if stays_on_host(recording, device)}
         ensembles = [ensemble for alike in _alike(prepared, on_host) for ensemble in _ensembles(alike, prepared)]
@@ -59,10 +61,14 @@ class SessionBatch:
         )
 
     def near(self, step_bytes: Callable[[range], int], device: torch.device) -> SessionBatch:
-        """Return the same with ensembles of no more sessions than train faster together on ``device``.
+        """Return the batch with ensembles as large as is fastest on a device.
 
-        On a card more members are always faster. On a processor sessions gain from each other while a step of all of
-        them takes at most :data:`NEAR` bytes.
+        On a CUDA card, larger ensembles are always faster. On a CPU, an ensemble is faster than its sessions one by one
+        as long as a step takes at most :data:`NEAR` bytes.
+
+        Args:
+            step_bytes: returns the bytes that a step of members takes.
+            device: device that computes.
         """
         if device.type != "cpu":
             return self
@@ -82,16 +88,19 @@ class SessionBatch:
                 log_reading_cost(recording, device, session.bytes_a_step(config))
 
     def sessions_of(self, members: range) -> dict[int, PreparedSession]:
-        """Return the sessions that ``members`` belong to, by number, each with those of its members."""
-        found = {}
-        for number, (session, own) in enumerate(zip(self.sessions, self._members_of_sessions(), strict=True)):
-            shared = range(max(members.start, own.start), min(members.stop, own.stop))
+        """Return the sessions of ``members`` by index, with only those members."""
+        sessions = {}
+        for number, (session, of_session) in enumerate(zip(self.sessions, self._members_of_sessions(), strict=True)):
+            shared = range(max(members.start, of_session.start), min(members.stop, of_session.stop))
             if shared:
-                found[number] = session.only([member - own.start for member in shared])
-        return found
+                sessions[number] = session.only([member - of_session.start for member in shared])
+        return sessions
 
     def padded(self, members: range, device: torch.device) -> PaddedSessions:
-        """Return the recordings of the sessions of ``members`` on ``device``, as wide as their whole ensemble."""
+        """Return the recordings of the sessions of ``members`` on a device.
+
+        They are padded to the largest number of units of the whole ensemble.
+        """
         sessions = self.sessions_of(members)
         shapes = [session.shape for session in sessions.values()]
         recordings, width = [self.recordings[number] for number in sessions], self._width(members)
@@ -105,7 +114,7 @@ class SessionBatch:
         return padded.common_type(recordings).itemsize * width * sum(len(recording) for recording in recordings)
 
     def ensemble_of(self, members: range) -> range:
-        """Return the whole ensemble that ``members`` are part of."""
+        """Return the members of the ensemble that ``members`` are part of."""
         return next(ensemble for ensemble in self.ensembles if members.start in ensemble)
 
     def _members_of_sessions(self) -> list[range]:
@@ -120,7 +129,7 @@ class SessionBatch:
 
 
 def _alike(prepared: Mapping[Path, PreparedSession], on_host: Set[Path]) -> list[list[Path]]:
-    """The sessions in groups of equal blocks of latents and equal encoders, but for the number of units."""
+    """Return groups of sessions whose blocks and encoders are equal except for the number of units."""
     groups: dict[object, list[Path]] = {}
     for directory, session in prepared.items():
         blocks = tuple((block.first, block.last, block.weight) for block in session.blocks)

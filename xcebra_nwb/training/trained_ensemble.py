@@ -1,4 +1,4 @@
-"""The options that an ensemble is trained with, and what training returns of it."""
+"""Set the options of a training, and hold the trained members of a session with their losses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ from xcebra_nwb.xcebra.trainers.optimize import Options, Trained
 
 
 def options(config: Config) -> Options:
-    """Return the options of the numeric core that a config asks for."""
+    """Return the training options that a config asks for.
+
+    >>> options(Config(training={"steps": 200})).steps
+    200
+    """
     t = config.training
     return Options(
         steps=t.steps,
@@ -35,23 +39,28 @@ def options(config: Config) -> Options:
 
 
 def contrast(training: Training) -> Contrast:
-    """Return how latents are compared; supervised encoders compare them as they are."""
+    """Return how the loss compares latents; supervised training uses the defaults."""
     if training.loss == "supervised":
         return Contrast()
     return Contrast(training.similarity, training.temperature, training.denominator)
 
 
 def one_step(chosen: Options) -> Options:
-    """Return the same options with a single step that includes the penalty, the step that takes the most memory."""
+    """Return the options with a single step, the one that takes most memory.
+
+    >>> one_step(options(Config())).steps
+    1
+    """
+    # The step includes the Jacobian penalty, because its gradient takes the most memory.
     return replace(chosen, steps=1, regularizer_ramp=(0.0, 0.0), compiled=False)
 
 
 @dataclass(frozen=True)
 class TrainedEnsemble:
-    """The trained members of one session, with their held-out losses and the loss at chance."""
+    """The trained members of a session, with held-out losses and the chance level."""
 
     trained: Trained
-    held_out: NDArray[np.float32]  # (member, objective) losses on the held-out part
+    held_out: NDArray[np.float32]  # losses on the held-out part (member, objective)
     chance: float  # the loss of an encoder that carries no information
     units: str  # of the losses
     positive: list[str]  # by objective: the rule for pairs
@@ -61,20 +70,20 @@ class TrainedEnsemble:
 def with_chance_level(
     trained: Trained, held_out: NDArray[np.float32], prepared: PreparedSession, chosen: Options
 ) -> TrainedEnsemble:
-    """Return a contrastively trained ensemble with the loss that it would have at chance.
+    """Return a contrastively trained ensemble with its loss at chance.
 
     Args:
         trained: encoders and loss curves of the members.
-        held_out: (member, objective) losses on the held-out part, nats.
+        held_out: losses on the held-out part in nats, shape (member, objective).
         prepared: the session, whose objectives name the rules for pairs.
-        chosen: batch size and similarity, which set the loss at chance.
+        chosen: options of the training; batch size and similarity set the loss at chance.
     """
     chance = chance_loss(chosen.batch_size, chosen.contrast)
     return TrainedEnsemble(trained, held_out, chance, "nat", [objective.positive for objective in prepared.objectives])
 
 
 def concatenate(parts: Sequence[TrainedEnsemble]) -> TrainedEnsemble:
-    """Return one ensemble of the members of ``parts``, in their order."""
+    """Return one ensemble of the members of all parts, in order."""
     trained = [part.trained for part in parts]
     layers = [
         (torch.cat([weight for weight, _ in same]), torch.cat([bias for _, bias in same]))
@@ -86,7 +95,14 @@ def concatenate(parts: Sequence[TrainedEnsemble]) -> TrainedEnsemble:
 
 
 def space(ensembles: Sequence[list[Layer]]) -> str:
-    """Return the digest (SHA-256) of the encoders that share a latent space, in the order of their sessions."""
+    """Return the SHA-256 digest of the encoders that share a latent space.
+
+    Args:
+        ensembles: layers of the encoders of every session.
+
+    >>> space([[(torch.zeros(1, 2, 3), torch.zeros(1, 1, 3))]])[:12]
+    '6db65fd59fd3'
+    """
     digest = hashlib.sha256()
     for layers in ensembles:
         for weight, bias in layers:

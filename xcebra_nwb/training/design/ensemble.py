@@ -1,4 +1,4 @@
-"""From a session dataset to the arrays that the method works on: bins, split, members and their pairs."""
+"""List the members of an ensemble (seeds and nulls) and give each its random generators."""
 
 from __future__ import annotations
 
@@ -15,52 +15,85 @@ from xcebra_nwb.core.members import Key
 from xcebra_nwb.training.design.nulls import NullDesign, NullLabel, null_design
 from xcebra_nwb.training.design.split import Split
 
-SEED, NULL, ORDERS, TEST, ATTRIBUTION, GENERATOR = range(6)  # what a generator is for: part of its seed
+SEED, NULL, ORDERS, TEST, ATTRIBUTION, GENERATOR = range(6)  # purposes of random generators; part of their seeds
 
 
 @dataclass(frozen=True)
 class Member:
-    """One encoder of the stack: a seed, trained on the true labels, or a null, for which one label was ``broken``."""
+    """One encoder of the ensemble: a seed or a null.
+
+    A seed is trained on the true labels. A null is trained with one label replaced by ``null_label``.
+    """
 
     role: str
-    number: int  # among the seeds, or among the nulls of the label
+    number: int  # index among the seeds, or among the nulls of the label
     null_label: NullLabel | None = None
 
     @property
     def key(self) -> Key:
-        """What makes it the same member in another session's stack."""
+        """The identity of the member, equal for the same member of another session."""
         return self.role, self.null_label.label if self.null_label else "", self.number
 
     def generator(self, random_seed: int, *purpose: int) -> np.random.Generator:
-        """Return the member's own generator; it does not depend on which members are trained beside it."""
+        """Return the member's random generator for a purpose.
+
+        The generator does not depend on the other members of the ensemble.
+
+        >>> Member("seed", 3).generator(0).random() == member_generator(0, 3, "").random()
+        True
+        """
         return member_generator(random_seed, self.number, self.null_label.label if self.null_label else "", *purpose)
 
     def order(self, label: str) -> NDArray[np.int64] | None:
-        """Return the order in which the member reads the usable bins of ``label``; None: as it was recorded."""
+        """Return the order in which the member reads the usable bins of ``label``.
+
+        Returns:
+            Source bin of each usable bin, shape (usable bin,); None if the member reads the label as recorded.
+        """
         return self.null_label.order if self.null_label is not None and self.null_label.label == label else None
 
 
 def member_generator(random_seed: int, number: int, null_label: str, *purpose: int) -> np.random.Generator:
-    """Return the generator of one member for one purpose; no other member or purpose draws from it.
+    """Return the random generator of one member for one purpose.
+
+    No other member and no other purpose draws from it.
 
     Args:
-        random_seed: that of the config.
-        number: of the member among the seeds, or among the nulls of its label.
-        null_label: name of the label that is a null for the member; "" for a seed.
-        purpose: numbers that set generators of the same member apart.
+        random_seed: ``random_seed`` of the config.
+        number: index of the member among the seeds, or among the nulls of its label.
+        null_label: name of the label that is shuffled for the member; "" for a seed.
+        purpose: integers that distinguish the generators of one member.
+
+    >>> [round(member_generator(0, number, "").random(), 3) for number in (0, 0, 1)]
+    [0.637, 0.637, 0.449]
     """
-    own = [NULL, _key(null_label)] if null_label else [SEED]
-    return np.random.default_rng([random_seed, *own, number, *purpose])
+    role = [NULL, _key(null_label)] if null_label else [SEED]
+    return np.random.default_rng([random_seed, *role, number, *purpose])
 
 
 def members(designs: list[NullDesign], config: Config) -> list[Member]:
-    """Return the seeds, and after them the nulls of every label."""
+    """Return the members of an ensemble: the seeds, then the nulls of every label."""
     seeds = [Member("seed", number) for number in range(config.training.seeds)]
-    return seeds + [Member("null", number, broken) for d in designs for number, broken in enumerate(d.nulls)]
+    return seeds + [Member("null", number, null) for d in designs for number, null in enumerate(d.nulls)]
 
 
 def null_designs(session: xr.Dataset, split: Split, objectives: list[Objective], config: Config) -> list[NullDesign]:
-    """Return the nulls of every label that an objective reads, in orders that each recording has of its own."""
+    """Return the null labels of every label that has an objective.
+
+    Each recording gets its own random orders, because they are seeded with its digest.
+
+    Args:
+        session: session dataset.
+        split: usable bins of the session.
+        objectives: objectives of the session.
+        config: ``training.nulls``, ``training.null_kind`` and ``random_seed``.
+
+    Returns:
+        One design per label, in the order of ``objectives``.
+
+    Raises:
+        UsageError: ``training.null_kind`` asks for a permutation, and the label has too few trials.
+    """
     names = [o.label for o in objectives if o.label is not None]
     recording = _key(str(session.attrs["sha256"]))
     generators = [np.random.default_rng([config.random_seed, ORDERS, _key(name), recording]) for name in names]
@@ -68,5 +101,5 @@ def null_designs(session: xr.Dataset, split: Split, objectives: list[Objective],
 
 
 def _key(name: str) -> int:
-    """A number for the name of a label or the digest of a recording: part of a seed, whatever others there are."""
+    """Return an integer for the name of a label or the digest of a recording, as part of a random seed."""
     return zlib.crc32(name.encode())

@@ -1,7 +1,7 @@
-"""Which nulls a label gets: the kind that suits it, and only such as are unlike the label itself.
+"""Draw the null labels of a label: shifted, reversed or permuted copies that the true label does not predict.
 
-A shift at which a label is still a function of itself (laps at a steady pace, a drift) breaks nothing. Every null is
-therefore predicted from the true label, in held-out stretches, and dropped where that succeeds.
+A shift does not break the link with the activity if the label repeats itself (laps at a steady pace) or drifts. So
+every null label is predicted from the true label, scored on held-out stretches, and discarded if the score is high.
 """
 
 from __future__ import annotations
@@ -20,32 +20,31 @@ from xcebra_nwb.core.session import label_features, labels, trial_numbers
 from xcebra_nwb.training.design.split import Split
 from xcebra_nwb.xcebra.decoding import decoding_score
 
-MOST_ALIKE = 0.25  # held-out score of a null predicted from the true label, above which it is no null
-TRIES = 4  # draws for every null wanted, before there are fewer
-LEAST_TRIALS = 8  # to deal out anew
-STEP = 0.5  # s, over which the label's own movement is told to the predictor
-MOST_SAMPLES = 4000  # on which nulls are predicted
-STRETCHES = 20  # every other one is held out
-
+MOST_ALIKE = 0.25  # largest held-out score at which the true label may predict a null
+TRIES = 4  # draws for every null that is asked for
+LEAST_TRIALS = 8  # fewest trials that can be permuted
+STEP = 0.5  # s, over which the change of the label is given to the predictor
+MOST_SAMPLES = 4000  # samples on which nulls are predicted
+STRETCHES = 20  # of the recording; every other stretch is held out
 
 NullKind = Literal["shift", "reverse", "permute"]
 Integers = NDArray[np.int64]
-LEAST_SHIFT = 0.1  # share of the recording
+LEAST_SHIFT = 0.1  # as a fraction of the recording
 
 
 @dataclass(frozen=True, eq=False)
 class NullLabel:
-    """A label as a null sees it: usable bin ``i`` has the value of usable bin ``order[i]``."""
+    """A shuffled label: usable bin ``i`` has the value of usable bin ``order[i]``."""
 
     label: str
     kind: NullKind
-    shift: int  # usable bins, or trials where whole trials move; 0 for a permutation
+    shift: int  # in usable bins, or in trials if whole trials are shifted; 0 for a permutation
     order: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class NullDesign:
-    """The nulls of one label, and why they are as they are, in words."""
+    """The null labels of one label, and the reason for their kind and number."""
 
     label: str
     nulls: list[NullLabel]
@@ -55,37 +54,45 @@ class NullDesign:
 def null_design(
     session: xr.Dataset, split: Split, label: str, config: Config, generator: np.random.Generator
 ) -> NullDesign:
-    """Return the nulls of ``label``, at most ``training.nulls``.
+    """Return the null labels of ``label``, at most ``training.nulls``.
+
+    Args:
+        session: session dataset.
+        split: usable bins, whose label values are shuffled.
+        label: name of the label.
+        config: ``training.nulls`` and ``training.null_kind``.
+        generator: random generator that draws shifts and permutations.
 
     Raises:
-        UsageError: ``training.null_kind`` asks for a permutation where there are too few trials.
+        UsageError: ``training.null_kind`` asks for a permutation, and the label has too few trials.
     """
     wanted = config.training.nulls
     if not wanted:
         return NullDesign(label, [], "none were asked for")
-    found: list[NullLabel] = []
+    nulls: list[NullLabel] = []
     kinds, reason = _kinds(session, split, label, config)
     rejected = 0
     for kind in kinds:
-        for broken in _candidates(session, split, label, kind, wanted - len(found), generator):
-            if len(found) == wanted:
+        for candidate in _candidates(session, split, label, kind, wanted - len(nulls), generator):
+            if len(nulls) == wanted:
                 break
-            if predictability(session, split, label, broken.order) > MOST_ALIKE:
+            if predictability(session, split, label, candidate.order) > MOST_ALIKE:
                 rejected += 1
             else:
-                found.append(broken)
-    return NullDesign(label, found, reason + _shortage(label, wanted, len(found), rejected))
+                nulls.append(candidate)
+    return NullDesign(label, nulls, reason + _shortage(label, wanted, len(nulls), rejected))
 
 
-def _shortage(label: str, wanted: int, found: int, rejected: int) -> str:
-    if found < wanted:
-        left = "none is left" if not found else f"{found} of {wanted} are left"
-        return f"; {label} repeats itself in time or drifts: {rejected} tries were still a function of it, {left}"
-    return f"; {rejected} tries that were still a function of it were dropped" if rejected else ""
+def _shortage(label: str, wanted: int, kept: int, rejected: int) -> str:
+    """Return how many candidates were rejected, as the end of a sentence; "" if none was."""
+    if kept < wanted:
+        left = "none is left" if not kept else f"{kept} of {wanted} are left"
+        return f"; {label} repeats itself in time or drifts: it still predicted {rejected} of the nulls drawn, {left}"
+    return f"; {rejected} nulls were discarded, because the label still predicted them" if rejected else ""
 
 
 def _kinds(session: xr.Dataset, split: Split, label: str, config: Config) -> tuple[list[NullKind], str]:
-    """The kinds to try, in order, and why."""
+    """Return the kinds of null to try, in order, and the reason."""
     asked = config.training.null_kind
     kind = asked.get(label, "auto") if isinstance(asked, dict) else asked
     trial = trial_numbers(session, label)
@@ -97,10 +104,10 @@ def _kinds(session: xr.Dataset, split: Split, label: str, config: Config) -> tup
         return ["shift", "reverse"], "shift: it moves in time"
     numbers = _trials(session, split, label)
     if len(np.unique(numbers)) < LEAST_TRIALS:
-        return ["shift"], "shift: too few trials to deal out anew"
+        return ["shift"], "shift: too few trials to permute"
     if _neighbours_alike(_features(session, split, label), numbers):
         return ["shift"], "shift by whole trials: neighbouring trials are alike"
-    return ["permute"], "permute: it belongs to trials, and neighbouring trials are not alike"
+    return ["permute"], "permute: its values belong to trials, and neighbouring trials are not alike"
 
 
 def _check_trials(label: str, trials: int) -> None:
@@ -112,14 +119,14 @@ def _check_trials(label: str, trials: int) -> None:
 
 
 def _trials(session: xr.Dataset, split: Split, label: str) -> NDArray[np.int64]:
-    """The trial of every usable bin (sample,), from 0 on; a segment where the label has no trials of its own."""
+    """Return the trial of every usable bin (sample,), from 0; the segment if the label has no trials."""
     trial = trial_numbers(session, label)
     numbers = (split.segment if trial is None else trial)[split.bins]
     return np.unique(numbers, return_inverse=True)[1].reshape(-1)
 
 
 def _neighbours_alike(features: NDArray[np.float64], trial: NDArray[np.int64]) -> bool:
-    """Whether the correlation of successive trials' labels is beyond two standard errors of none."""
+    """Return whether the labels of successive trials correlate by more than two standard errors."""
     first = np.unique(trial, return_index=True)[1]
     values = features[first] - features[first].mean(axis=0)
     correlation = (values[1:] * values[:-1]).sum() / max((values**2).sum(), 1e-30)
@@ -129,11 +136,11 @@ def _neighbours_alike(features: NDArray[np.float64], trial: NDArray[np.int64]) -
 def _candidates(
     session: xr.Dataset, split: Split, label: str, kind: NullKind, wanted: int, generator: np.random.Generator
 ) -> Iterator[NullLabel]:
-    """Up to ``TRIES`` draws for every null wanted."""
+    """Yield up to ``TRIES`` candidates for every null that is wanted."""
     samples = len(split.bins)
     if kind == "permute" or trial_numbers(session, label) is not None:
         trial = _trials(session, split, label)
-        for source, shift in _dealt(int(trial.max()) + 1, kind, wanted, generator):
+        for source, shift in _trial_sources(int(trial.max()) + 1, kind, wanted, generator):
             yield NullLabel(label, kind, shift, trial_order(trial, source))
         return
     order = shifted_order if kind == "shift" else reversed_order
@@ -142,10 +149,10 @@ def _candidates(
             yield NullLabel(label, kind, int(shift), order(samples, int(shift)))
 
 
-def _dealt(
+def _trial_sources(
     trials: int, kind: NullKind, wanted: int, generator: np.random.Generator
 ) -> Iterator[tuple[NDArray[np.int64], int]]:
-    """Permutations of trials, or the trials shifted in a circle or turned round, and by how many."""
+    """Yield the source trial of every trial (permuted, shifted in a circle, or reversed), and the shift in trials."""
     for _ in range(TRIES):
         if kind == "permute":
             yield from ((generator.permutation(trials), 0) for _ in range(wanted))
@@ -155,23 +162,37 @@ def _dealt(
 
 
 def predictability(session: xr.Dataset, split: Split, label: str, order: NDArray[np.int64]) -> float:
-    """Return how well a broken label follows from the true one and its movement: held-out score, 0 at chance."""
+    """Return how well the true label predicts a shuffled copy of it.
+
+    A nearest-neighbour decoder reads the true label and its change over ``STEP``. It is trained on every other stretch
+    of the recording and scored on the stretches between. A score near 0 means that the shuffle broke the link.
+
+    Args:
+        session: session dataset.
+        split: usable bins of the session.
+        label: name of the label.
+        order: source bin of each usable bin, shape (usable bin,).
+
+    Returns:
+        Held-out score; 0 is chance.
+    """
     features = _features(session, split, label)
     lag = max(1, round(STEP / float(session.attrs["bin_width"])))
-    moved = features - features[np.maximum(np.arange(len(features)) - lag, 0)]
-    moved /= np.maximum(moved.std(axis=0), 1e-12)
+    change = features - features[np.maximum(np.arange(len(features)) - lag, 0)]
+    change /= np.maximum(change.std(axis=0), 1e-12)
     values = labels(session)[label].values[split.bins][order]
     kind = str(labels(session)[label].attrs["kind"])
     thin = max(1, len(split.bins) // MOST_SAMPLES)
     samples = np.arange(0, len(values), thin)
     train, test = samples[_stretch(samples) % 2 == 0], samples[_stretch(samples) % 2 == 1]
     targets = values if kind == "discrete" else values.reshape(len(values), -1)
-    score = decoding_score(np.hstack([features, moved]), targets, train, test, kind)
+    score = decoding_score(np.hstack([features, change]), targets, train, test, kind)
     return float(np.nan_to_num(score))
 
 
 def _stretch(samples: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The number of each sample's stretch; they are short, so that a drift's wrap falls into one of them only."""
+    """Return the number of the stretch that each sample lies in, shape (sample,)."""
+    # Stretches are short, so the jump of a shifted drift, where its end meets its start, falls into one of them only.
     return np.arange(len(samples)) * STRETCHES // len(samples)
 
 
@@ -181,10 +202,21 @@ def _features(session: xr.Dataset, split: Split, label: str) -> NDArray[np.float
 
 
 def draw_shifts(samples: int, count: int, generator: np.random.Generator) -> Integers:
-    """Return ``count`` shifts, in samples, none nearer to no shift than a tenth of the recording either way round.
+    """Return random shifts of at least a tenth of the recording in both directions.
 
-    One shift is drawn from each of ``count`` equal parts of the range, in random order: no two nulls are nearly the
-    same.
+    The range of shifts is divided into ``count`` equal parts, and one shift is drawn from each part. So no two nulls
+    are nearly the same.
+
+    Args:
+        samples: length of the recording in samples.
+        count: number of shifts.
+        generator: random generator that draws them.
+
+    Returns:
+        Shifts in samples, shape (count,), in random order.
+
+    >>> sorted(draw_shifts(1000, 4, np.random.default_rng(0)).tolist())
+    [227, 353, 508, 703]
     """
     least = int(np.ceil(LEAST_SHIFT * samples))
     width = (samples - 2 * least) / max(count, 1)
@@ -193,27 +225,45 @@ def draw_shifts(samples: int, count: int, generator: np.random.Generator) -> Int
 
 
 def shifted_order(samples: int, shift: int) -> Integers:
-    """Return the order (sample,) in which every sample gets the value ``shift`` samples earlier, in a circle."""
+    """Return the order of a circular shift, shape (sample,).
+
+    Every sample gets the value ``shift`` samples before it.
+
+    >>> shifted_order(5, 2).tolist()
+    [3, 4, 0, 1, 2]
+    """
     return np.roll(np.arange(samples), shift)
 
 
 def reversed_order(samples: int, shift: int) -> Integers:
-    """Return the order (sample,) that runs backwards, shifted in a circle."""
+    """Return the order of a reversal and a circular shift, shape (sample,).
+
+    >>> reversed_order(5, 2).tolist()
+    [1, 0, 4, 3, 2]
+    """
     return np.roll(np.arange(samples)[::-1], shift)
 
 
 def trial_order(trial: Integers, source: Integers) -> Integers:
-    """Return the order (sample,) in which trial ``t`` gets the course of trial ``source[t]``, stretched to its length.
+    """Return the order in which trial ``t`` gets the values of trial ``source[t]``.
+
+    The values are repeated or left out evenly, so that they fill the length of trial ``t``.
 
     Args:
-        trial: (sample,) number of each sample's trial, 0 to the number of trials less one, each at least once.
-        source: (trial,) a permutation of the trials.
+        trial: trial of each sample, shape (sample,); 0 to the number of trials less one, each at least once.
+        source: permutation of the trials, shape (trial,).
+
+    Returns:
+        Source sample of each sample, shape (sample,).
+
+    >>> trial_order(np.array([0, 0, 1, 1, 1, 1]), np.array([1, 0])).tolist()
+    [2, 4, 0, 0, 1, 1]
     """
     samples = np.argsort(trial, kind="stable")
     length = np.bincount(trial)
     first = np.r_[0, np.cumsum(length)[:-1]]
-    place = np.arange(len(trial)) - np.repeat(first, length)  # within the trial, from 0
-    given = np.repeat(source, length)
+    position = np.arange(len(trial)) - np.repeat(first, length)  # within the trial, from 0
+    source_trial = np.repeat(source, length)
     order = np.empty(len(trial), dtype=np.int64)
-    order[samples] = samples[first[given] + place * length[given] // np.repeat(length, length)]
+    order[samples] = samples[first[source_trial] + position * length[source_trial] // np.repeat(length, length)]
     return order

@@ -1,4 +1,4 @@
-"""What an objective asks of its label and of the session: a kind that its rule can read, and values that vary."""
+"""Check that the objectives of a session fit its labels: kinds, values and blocks of latents."""
 
 from __future__ import annotations
 
@@ -13,34 +13,37 @@ from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.core.session import class_codes, label_axes, labels
 
-KINDS: dict[Rule, tuple[str, ...]] = {  # that a rule can read
+KINDS: dict[Rule, tuple[str, ...]] = {  # kinds of label that a rule can read
     "time_delta": ("continuous", "circular"),
     "delta_normal": ("continuous",),
     "delta_vmf": ("circular", "continuous"),
     "discrete": ("discrete",),
     "mixed": ("continuous", "circular"),
 }
-UNIT_LENGTH = 0.1  # most that a direction's length may differ from 1: the mean over a bin is a little shorter
-LEAST_VALUES = 3  # distinct values of a continuous or circular label; two are classes
-LEAST_CLASS_BINS = 5  # of a class, to count as one
+UNIT_LENGTH = 0.1  # tolerance of a unit vector's length: the mean over a bin is a little shorter than 1
+LEAST_VALUES = 3  # fewest distinct values of a continuous or circular label; a label of two values is discrete
+LEAST_CLASS_BINS = 5  # fewest bins of a class that can be trained on
 
 
 def check_rule(objective: Objective, session: xr.Dataset) -> None:
-    """Raise :class:`UsageError` when the session lacks a label of ``objective``, or its rule cannot read that label."""
-    found = labels(session)
+    """Raise :class:`UsageError` unless an objective's rule can read its labels.
+
+    Also raised if the session lacks one of the labels.
+    """
+    by_name = labels(session)
     for name in objective.labels:
-        if name not in found:
-            raise UsageError(f"objective {objective.name}: no label {name}", f"labels: {', '.join(found)}")
+        if name not in by_name:
+            raise UsageError(f"objective {objective.name}: no label {name}", f"labels: {', '.join(by_name)}")
     if objective.label is not None:
-        label = found[objective.label]
+        label = by_name[objective.label]
         for rule in (objective.positive, objective.steps):
             _check_kind(objective, rule, str(label.attrs["kind"]))
         if objective.steps == "delta_vmf" and label.attrs["kind"] == "continuous":
             _check_directions(objective, label, session["valid"].values)
-    if objective.within is not None and found[objective.within].attrs["kind"] != "discrete":
+    if objective.within is not None and by_name[objective.within].attrs["kind"] != "discrete":
         raise UsageError(
             f"objective {objective.name}: `within` names classes, and {objective.within} is "
-            f"{found[objective.within].attrs['kind']}",
+            f"{by_name[objective.within].attrs['kind']}",
             "within: a discrete label",
         )
 
@@ -72,10 +75,8 @@ def _check_directions(objective: Objective, label: xr.DataArray, valid: NDArray[
 
 
 def check_cosine(objectives: list[Objective]) -> None:
-    """Raise :class:`UsageError` for blocks of labels that cannot be brought to unit length.
-
-    One latent would be +-1 and without a gradient, and shared latents have no one length.
-    """
+    """Raise :class:`UsageError` for blocks that cosine similarity cannot train."""
+    # A block of one latent at unit length is +-1 and has no gradient. Latents of two blocks cannot have both lengths.
     for number, objective in enumerate(objectives):
         first, last = objective.outputs
         if last - first < 2:
@@ -92,7 +93,7 @@ def check_cosine(objectives: list[Objective]) -> None:
 
 
 def check_outputs(outputs: int, units: int) -> None:
-    """Raise :class:`Refusal` for more latents than units, which no function of the units can tell apart."""
+    """Raise :class:`Refusal` for more latents than units."""
     if outputs > units:
         raise Refusal(
             Code.TOO_MANY_LATENTS,
@@ -102,19 +103,36 @@ def check_outputs(outputs: int, units: int) -> None:
 
 
 def too_few_values(label: xr.DataArray, bins: NDArray[np.int64]) -> str:
-    """Return why the label's values at ``bins``, those to train on, are too few for an objective, or ""."""
+    """Return why a label has too few distinct values to train on; "" if it has enough.
+
+    Args:
+        label: label of every bin.
+        bins: training bins, shape (bin,).
+
+    >>> too_few_values(xr.DataArray([1.0, 1.0, 2.0], attrs={"kind": "continuous"}), np.arange(3))
+    '2 distinct values in the 3 bins to train on'
+    """
     values = label.values[bins]
     if label.attrs["kind"] != "discrete":
         distinct = len(np.unique(values, axis=0))
-        few = distinct < LEAST_VALUES
-        return f"{distinct} distinct value{'s' * (distinct != 1)} in the {len(bins)} bins to train on" if few else ""
+        if distinct >= LEAST_VALUES:
+            return ""
+        return f"{distinct} distinct value{'s' * (distinct != 1)} in the {len(bins)} bins to train on"
     classes = int((np.bincount(values) >= LEAST_CLASS_BINS).sum())
-    seen = "no class has" if not classes else "only one class has"
-    return f"{seen} {LEAST_CLASS_BINS} or more of the {len(bins)} bins to train on" if classes < 2 else ""
+    if classes >= 2:
+        return ""
+    subject = "no class has" if not classes else "only one class has"
+    return f"{subject} {LEAST_CLASS_BINS} or more of the {len(bins)} bins to train on"
 
 
 def check_values(objective: Objective, session: xr.Dataset, bins: NDArray[np.int64]) -> None:
-    """Raise :class:`Refusal` when a label of ``objective`` has too few distinct values at ``bins``."""
+    """Raise :class:`Refusal` if a label of an objective has too few distinct values.
+
+    Args:
+        objective: objective that reads the label.
+        session: session dataset.
+        bins: training bins, shape (bin,).
+    """
     for name in objective.labels:
         label = labels(session)[name]
         if reason := too_few_values(label, bins):
@@ -127,7 +145,14 @@ def check_values(objective: Objective, session: xr.Dataset, bins: NDArray[np.int
 
 
 def rare_classes(label: xr.DataArray, bins: NDArray[np.int64]) -> list[str]:
-    """Return the classes of a discrete label that only a handful of ``bins`` have, in words."""
+    """Return the rare classes of a discrete label, with their counts in ``bins``.
+
+    A class is rare if it has fewer than ``LEAST_CLASS_BINS`` bins.
+
+    >>> label = xr.DataArray([0, 0, 0, 0, 0, 1], attrs={"kind": "discrete", "classes": '["left", "right"]'})
+    >>> rare_classes(label, np.arange(6))
+    ['right (1)']
+    """
     if label.attrs["kind"] != "discrete":
         return []
     names, counts = json.loads(label.attrs["classes"]), np.bincount(label.values[bins])
@@ -135,13 +160,22 @@ def rare_classes(label: xr.DataArray, bins: NDArray[np.int64]) -> list[str]:
 
 
 def target_width(label: xr.DataArray) -> int:
-    """Return how many numbers a label is: its axes, 2 for an angle (cosine, sine), one for each class."""
+    """Return the number of supervised targets of a label.
+
+    A continuous label has one target per axis, an angle two (cosine and sine), a discrete label one per class.
+
+    >>> target_width(xr.DataArray([0.0, 3.1], attrs={"kind": "circular"}))
+    2
+    """
     kind = label.attrs["kind"]
     return len(class_codes(label)) if kind == "discrete" else 2 if kind == "circular" else label_axes(label)
 
 
 def check_supervised(objectives: list[Objective], session: xr.Dataset) -> None:
-    """Raise :class:`UsageError` for an objective for time, a block of the wrong width, or blocks that share latents."""
+    """Raise :class:`UsageError` for objectives that cannot be trained supervised.
+
+    Every objective must read a label, with a block as wide as the label's targets that shares no latent.
+    """
     end = 0
     for objective in sorted(objectives, key=lambda objective: objective.outputs):
         if objective.label is None:

@@ -1,4 +1,4 @@
-"""From the config and the labels of a session to the blocks of latents and their rules."""
+"""Choose the objectives of a session and their blocks of latents, from the config and the labels."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from xcebra_nwb.training.design.split import Split
 from xcebra_nwb.xcebra.sampling.windows import TRAIN
 
 LARGEST_CLASS_BLOCK = 4  # latents for a discrete label with many classes
-MOST_LATENTS = 8  # unless the labels' blocks need more
-FREE_LATENTS = 2  # for what no label explains; more of them learn the labels again, and the blocks leak
+MOST_LATENTS = 8  # chosen automatically, unless the labels' blocks need more
+FREE_LATENTS = 2  # outside the labels' blocks; more of them would learn the labels again
 
 
 def resolve(config: Config, session: xr.Dataset, split: Split) -> tuple[list[Objective], int]:
     """Return the objectives of a session and the number of latents.
 
     Args:
-        config: ``objectives`` names them, or is ``auto``: then :func:`automatic` chooses.
-        session: the labels that objectives read.
-        split: the training bins, in which labels must vary.
+        config: ``objectives`` lists the objectives; for ``auto``, :func:`automatic` chooses them.
+        session: session dataset with the labels.
+        split: training bins, in which labels must vary.
 
     Raises:
-        UsageError: an objective names a label that the session does not have, whose kind its rule cannot read, or that
-            its block cannot equal (supervised).
+        UsageError: an objective names a label that the session does not have or whose kind its rule cannot read, or a
+            supervised block is not as wide as its label.
         Refusal: a label has too few distinct values, or there are more latents than units.
     """
     bins = split.bins_of(TRAIN)
@@ -53,19 +53,21 @@ def resolve(config: Config, session: xr.Dataset, split: Split) -> tuple[list[Obj
 
 
 def remarks(config: Config, session: xr.Dataset, split: Split, objectives: list[Objective], outputs: int) -> list[str]:
-    """Return remarks on the objectives of a session, one sentence each; none of them is an error.
+    """Return remarks on the objectives of a session, one sentence each.
+
+    None of them is an error.
 
     Args:
         config: whether objectives were chosen automatically.
-        session: its labels, some of which may have no objective.
-        split: the training bins, in which classes may be rare.
-        objectives: those of the session.
-        outputs: number of latents.
+        session: session dataset; a label without an objective gets a remark.
+        split: training bins; a class that is rare in them gets a remark.
+        objectives: objectives of the session.
+        outputs: number of latents; a latent without an objective gets a remark.
     """
-    bins, found = split.bins_of(TRAIN), labels(session)
+    bins, by_name = split.bins_of(TRAIN), labels(session)
     read = dict.fromkeys(name for objective in objectives for name in objective.labels)
-    left_out = {name: too_few_values(found[name], bins) for name in found if config.objectives == "auto"}
-    rare = {name: ", ".join(rare_classes(found[name], bins)) for name in read}
+    left_out = {name: too_few_values(by_name[name], bins) for name in by_name if config.objectives == "auto"}
+    rare = {name: ", ".join(rare_classes(by_name[name], bins)) for name in read}
     unowned = ", ".join(str(latent) for latent in unowned_latents(objectives, outputs))
     return [
         *(f"label {name} has no objective: {reason}" for name, reason in left_out.items() if reason),
@@ -79,7 +81,11 @@ def remarks(config: Config, session: xr.Dataset, split: Split, objectives: list[
 
 
 def unowned_latents(objectives: list[Objective], outputs: int) -> list[int]:
-    """Return the latents that are in no objective's block."""
+    """Return the latents that are in no objective's block.
+
+    >>> unowned_latents([Objective(name="speed", outputs=(0, 2), positive="time_delta", label="speed")], 4)
+    [2, 3]
+    """
     owned = {latent for objective in objectives for latent in range(*objective.outputs)}
     return [latent for latent in range(outputs) if latent not in owned]
 
@@ -102,13 +108,22 @@ def _configured(config: Config, session: xr.Dataset, bins: NDArray[np.int64]) ->
 
 
 def automatic(config: Config, session: xr.Dataset, bins: NDArray[np.int64]) -> tuple[list[Objective], int]:
-    """Return the objectives and the number of latents; ``bins`` are those to train on.
+    """Return automatically chosen objectives and the number of latents.
 
-    Time gets all latents and every label that varies a block of its own: one latent more than its intrinsic dimension
-    (position 3, an angle 3, a scalar 2), or none more where there are too few units for that; for a discrete label one
-    fewer than its classes, at most 4. Beside the blocks there are ``encoder.outputs`` less what the blocks need, or by
-    itself two more latents, up to eight in all and no more than there are units, for what no label explains. A
-    supervised encoder has a block for every label, as wide as its targets, and nothing else.
+    Time gets all latents. Every label that varies gets its own block:
+
+    - continuous or circular: one latent more than the intrinsic dimension (position 3, angle 3, scalar 2), or exactly
+      as many if there are too few units;
+    - discrete: one latent fewer than there are classes, at most 4.
+
+    The latents outside the blocks are free for activity that no label explains. With ``encoder.outputs: auto`` there
+    are two of them, as long as there are at most eight latents in all and no more than units. A supervised encoder has
+    one block per label, as wide as its targets, and no other latent.
+
+    Args:
+        config: ``encoder.outputs``, ``training.loss`` and ``training.similarity``.
+        session: session dataset with the labels.
+        bins: training bins, shape (bin,), in which labels must vary.
 
     Raises:
         Refusal: no label varies.
@@ -130,19 +145,28 @@ def automatic(config: Config, session: xr.Dataset, bins: NDArray[np.int64]) -> t
 
 
 def number_of_latents(config: Config, needed: int, free: int = 0) -> int:
-    """Return what the config asks for, or by itself ``free`` more than ``needed``; never fewer than needed."""
+    """Return the number of latents: ``encoder.outputs``, but at least ``needed``.
+
+    Args:
+        config: ``encoder.outputs``; for ``auto``, up to ``free`` latents are added to those needed.
+        needed: latents that the blocks of the labels take.
+        free: latents outside the blocks.
+
+    >>> number_of_latents(Config(), 3, free=2)
+    5
+    """
     asked = config.encoder.outputs
     return max(needed, min(needed + free, MOST_LATENTS) if asked == "auto" else asked)
 
 
 def _varying(session: xr.Dataset, bins: NDArray[np.int64]) -> xr.Dataset:
-    """The session without the labels that have too few values."""
+    """Return the session without the labels that have too few values."""
     reasons = {name: too_few_values(label, bins) for name, label in labels(session).items()}
     if all(reasons.values()):
-        found = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        details = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         raise Refusal(
             Code.LABEL_TOO_FEW_VALUES,
-            f"no label varies enough to train on: {found}",
+            f"no label varies enough to train on: {details}",
             "name other labels, or widen time.within",
         )
     return session.drop_vars([name for name, reason in reasons.items() if reason])
@@ -153,7 +177,7 @@ def _widths(session: xr.Dataset, spare: int, least: int) -> dict[str, int]:
 
 
 def _block_width(label: xr.DataArray, spare: int) -> int:
-    """How many latents a label gets: what it takes to hold it, and ``spare`` more unless it is discrete."""
+    """Return the number of latents of a label: its intrinsic dimension, and ``spare`` more unless it is discrete."""
     kind = label.attrs["kind"]
     if kind == "discrete":
         classes = len(np.unique(label.values[label.values >= 0]))
@@ -162,11 +186,18 @@ def _block_width(label: xr.DataArray, spare: int) -> int:
 
 
 def supervised_objectives(session: xr.Dataset) -> tuple[list[Objective], int]:
-    """Return an objective for every label, its block as wide as its targets, and the number of latents."""
+    """Return one supervised objective per label, and the number of latents.
+
+    Each block is as wide as the targets of its label.
+
+    >>> angle = xr.DataArray([0.0, 3.1], dims="time", attrs={"kind": "circular", "role": "label"})
+    >>> supervised_objectives(xr.Dataset({"heading": angle}))[1]
+    2
+    """
     objectives, first = [], 0
     for name, label in labels(session).items():
         last = first + target_width(label)
-        rule = "discrete" if label.attrs["kind"] == "discrete" else "time_delta"  # says the kind; no pairs are drawn
+        rule = "discrete" if label.attrs["kind"] == "discrete" else "time_delta"  # only the kind matters
         objectives.append(Objective(name=name, outputs=(first, last), positive=rule, label=name))
         first = last
     return objectives, first

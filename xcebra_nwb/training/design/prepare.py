@@ -1,4 +1,4 @@
-"""A session made ready for training: its split, objectives, null labels and ensemble members."""
+"""Prepare a session for training: its split, objectives, null labels and ensemble members."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ logger = logging.getLogger("xcebra_nwb")
 
 @dataclass(frozen=True)
 class PreparedSession:
-    """A session, its split, the blocks of its latents, and the members of its ensemble."""
+    """A session with its split, objectives, null labels and ensemble members."""
 
     session: xr.Dataset
     split: Split
     objectives: list[Objective]
     remarks: list[str]  # on the objectives, for the user
-    spaces: Mapping[str, LabelSpace]  # in which labels are compared, by objective; empty if no pairs are drawn
+    spaces: Mapping[str, LabelSpace]  # by objective; empty if training is supervised
     shape: Architecture
     designs: list[NullDesign]
-    members: list[Member]  # of the ensemble
+    members: list[Member]
 
     @property
     def blocks(self) -> list[Block]:
@@ -43,12 +43,12 @@ class PreparedSession:
         return [Block(o.name, *o.outputs, o.weight) for o in self.objectives]
 
     def bytes_a_step(self, config: Config) -> int:
-        """Return how many bytes of what the encoders see a step of training reads, at random."""
+        """Return how many bytes of encoder input one training step reads, at random."""
         windows = len(self.members) * (2 + len(self.objectives)) * config.training.batch_size
         return windows * self.shape.window * self.shape.units * activity.input_type(self.session).itemsize
 
     def only(self, members: Sequence[int]) -> PreparedSession:
-        """Return the same with some of the members, by number."""
+        """Return the session with a subset of its members, by number."""
         return replace(self, members=[self.members[number] for number in members])
 
     def samples(self, part: int) -> list[Samples]:
@@ -56,15 +56,15 @@ class PreparedSession:
         return samples(self.session, self.split, self.objectives, self.members, part, self.spaces)
 
     def generators(self, config: Config, *purpose: int) -> list[np.random.Generator]:
-        """Return every member's own generator, for training or another ``purpose``."""
+        """Return the random generator of every member, for training or a ``purpose``."""
         return [member.generator(config.random_seed, *purpose) for member in self.members]
 
     def nulls(self, label: str) -> int:
-        """Return how many members are nulls of ``label``."""
+        """Return the number of members that are nulls of ``label``."""
         return sum(member.null_label is not None and member.null_label.label == label for member in self.members)
 
     def log_remarks(self) -> None:
-        """Log the remarks on the objectives, and how many nulls each label has and why."""
+        """Log the remarks on the objectives, and the nulls of each label with the reason."""
         for remark in self.remarks:
             logger.warning("%s", remark)
         for design in self.designs:
@@ -72,7 +72,7 @@ class PreparedSession:
 
 
 def prepare(session: xr.Dataset, config: Config) -> PreparedSession:
-    """Return ``session`` with its split, objectives, null labels and ensemble members, as ``config`` asks for.
+    """Return a session with its split, objectives, null labels and members.
 
     Raises:
         UsageError: an objective does not fit the session's labels.

@@ -1,4 +1,4 @@
-"""The samples that each member trains on and is judged by, with its rules for positives."""
+"""Build the samples of every member, with the rules that draw their positives."""
 
 from __future__ import annotations
 
@@ -29,10 +29,15 @@ def samples(
     part: int = TRAIN,
     spaces: Mapping[str, LabelSpace] | None = None,
 ) -> list[Samples]:
-    """Return every member's samples: those of one part of the split, with the member's rules for positives.
+    """Return the samples of every member in one part of the split.
 
     Args:
-        spaces: by objective, in which its label is compared; None: the session's own (:func:`label_spaces`).
+        session: session dataset.
+        split: usable bins and their parts.
+        objectives: objectives of the session, each with a rule that draws positives.
+        members: members of the ensemble; a null reads one label shuffled.
+        part: part of the split, training or held out.
+        spaces: label space of every objective; None: computed from the session (:func:`label_spaces`).
 
     Raises:
         Refusal: no bin has a positive for every objective.
@@ -68,7 +73,7 @@ def _label_rules(
     numbers: NDArray[np.int64],
     members: list[Member],
 ) -> list[PositiveRule]:
-    """Every member's rule; those that see its labels as they were recorded share one."""
+    """Return the rule of every member; members that read the true labels share one rule."""
 
     def rule(member: Member) -> PositiveRule:
         values = {n: label_values(session, n, split.bins, member.order(n))[numbers] for n in objective.labels}

@@ -1,7 +1,7 @@
-"""Sessions that are trained together: whether their labels mean the same, and classes that are numbered alike.
+"""Compare the labels of sessions that share a latent space, and number their classes alike.
 
-A positive is looked for in another session by the value of a label, so a metre must be a metre and a class the class of
-that name. Nothing is guessed: a session that differs is told in what.
+In joint training, positives are drawn from other sessions by the value of a label. So labels must agree in kind, units,
+axes and classes. A session whose labels differ is refused, and the message names the difference.
 """
 
 from __future__ import annotations
@@ -24,13 +24,22 @@ ABSENT = "absent"
 
 
 def meaning(session: xr.Dataset, objectives: Sequence[Objective], outputs: int) -> dict[str, str]:
-    """Return everything that sessions of a shared latent space have in common, in words, by what it is about."""
-    found = {"bin width": f"{float(session.attrs['bin_width']):g} s", "number of latents": str(outputs)}
+    """Return the properties that must be equal in sessions of a shared latent space.
+
+    Args:
+        session: session dataset with the labels.
+        objectives: objectives of the session.
+        outputs: number of latents.
+
+    Returns:
+        Values by the names of the properties, such as "bin width" or "label speed, units".
+    """
+    properties = {"bin width": f"{float(session.attrs['bin_width']):g} s", "number of latents": str(outputs)}
     for objective in objectives:
         for name in objective.labels:
-            found |= _meaning_of_label(name, labels(session)[name])
-        found[f"objective {objective.name}"] = json.dumps(objective.model_dump(mode="json", exclude_defaults=True))
-    return found
+            properties |= _meaning_of_label(name, labels(session)[name])
+        properties[f"objective {objective.name}"] = json.dumps(objective.model_dump(mode="json", exclude_defaults=True))
+    return properties
 
 
 def _meaning_of_label(name: str, label: xr.DataArray) -> dict[str, str]:
@@ -42,9 +51,18 @@ def _meaning_of_label(name: str, label: xr.DataArray) -> dict[str, str]:
 
 
 def largest_group(meanings: Mapping[str, dict[str, str]]) -> tuple[list[str], dict[str, str]]:
-    """Return the names of the sessions that mean the same, and of every other session in what it differs from them.
+    """Return the largest group of sessions with equal labels, and the differences.
 
-    The largest group it is; of equally large ones that of the session that comes first by name.
+    Of equally large groups, the group with the first name is taken.
+
+    Args:
+        meanings: properties of every session (:func:`meaning`), by its name.
+
+    Returns:
+        Names of the sessions of the group, and one line for every other session.
+
+    >>> largest_group({"a": {"bin width": "0.02 s"}, "b": {"bin width": "0.05 s"}, "c": {"bin width": "0.05 s"}})
+    (['b', 'c'], {'a': 'bin width: 0.02 s here, 0.05 s in b'})
     """
     names = sorted(meanings)
     groups = [[other for other in names if meanings[other] == meanings[name]] for name in names]
@@ -54,39 +72,54 @@ def largest_group(meanings: Mapping[str, dict[str, str]]) -> tuple[list[str], di
 
 
 def difference(own: dict[str, str], other: dict[str, str], name: str) -> str:
-    """Return in one line the first point in which a session's ``own`` meaning differs from that of session ``name``."""
-    about = next(part for part in sorted(own | other) if own.get(part) != other.get(part))
-    return f"{about}: {own.get(about, ABSENT)} here, {other.get(about, ABSENT)} in {name}"
+    """Return, in one line, the first property in which two sessions differ.
+
+    Args:
+        own: properties of the session (:func:`meaning`).
+        other: properties of the session that it is compared with.
+        name: name of that session.
+
+    >>> difference({"label speed, units": "m/s"}, {"label speed, units": "cm/s"}, "rat2")
+    'label speed, units: m/s here, cm/s in rat2'
+    """
+    differing = next(part for part in sorted(own | other) if own.get(part) != other.get(part))
+    return f"{differing}: {own.get(differing, ABSENT)} here, {other.get(differing, ABSENT)} in {name}"
 
 
 def comparable(sessions: Sequence[xr.Dataset], order: Sequence[str] = ()) -> list[xr.Dataset]:
-    """Return ``sessions`` with labels in the same order and classes numbered alike, whatever order the files had.
+    """Return sessions with labels in the same order and classes numbered alike.
 
-    Labels stand in ``order``, those it does not name as in the first session; classes in the order of their names.
+    Args:
+        sessions: session datasets.
+        order: names of labels that come first; the others follow as in the first session.
+
+    Returns:
+        The sessions, with classes sorted by name.
     """
     names = list(dict.fromkeys([*order, *labels(sessions[0])]))
     return [_in_order(session, names) for session in sessions]
 
 
 def _in_order(session: xr.Dataset, order: Sequence[str]) -> xr.Dataset:
-    found = labels(session)
-    names = [name for name in order if name in found] + [name for name in found if name not in order]
-    renumbered = {n: _renumbered(found[n]) if found[n].attrs["kind"] == "discrete" else found[n] for n in names}
+    by_name = labels(session)
+    names = [name for name in order if name in by_name] + [name for name in by_name if name not in order]
+    renumbered = {n: _renumbered(by_name[n]) if by_name[n].attrs["kind"] == "discrete" else by_name[n] for n in names}
     return session.drop_vars(names).assign(renumbered)
 
 
 def _renumbered(label: xr.DataArray) -> xr.DataArray:
     classes = decode_list(label.attrs["classes"])
     order = sorted(range(len(classes)), key=classes.__getitem__)
-    number = np.append(np.argsort(order), -1)  # -1, a missing value, stays what it is
+    number = np.append(np.argsort(order), -1)  # -1, a missing value, stays -1
     renumbered = label.copy(data=number[label.values].astype(label.dtype))
     return renumbered.assign_attrs(classes=json.dumps([classes[code] for code in order]))
 
 
 def in_one_space(sessions: Sequence[PreparedSession]) -> list[PreparedSession]:
-    """Return ``sessions`` with the members that all of them have, and their labels measured by one scale.
+    """Return sessions with the same members and the same label scales.
 
-    A label may have fewer nulls in one of the sessions. The scale of an axis is the mean over the sessions' own scales.
+    Only members that all sessions have are kept, because a label may have fewer nulls in one session. The scale of a
+    label axis is the mean over sessions.
     """
     keys = [{member.key for member in session.members} for session in sessions]
     scales = {
@@ -96,12 +129,12 @@ def in_one_space(sessions: Sequence[PreparedSession]) -> list[PreparedSession]:
 
 
 def with_members(session: PreparedSession, ensembles: Sequence[Set[Key]]) -> PreparedSession:
-    """Return ``session`` with those of its members that all of ``ensembles`` have."""
+    """Return ``session`` with the members whose keys are in all of ``ensembles``."""
     shared = [member for member in session.members if all(member.key in keys for keys in ensembles)]
     return replace(session, members=shared)
 
 
 def measured_by(session: PreparedSession, scales: Mapping[str, NDArray[np.float64]]) -> PreparedSession:
-    """Return ``session`` with its labels divided by ``scales`` (axis,), by objective."""
+    """Return ``session`` with the label scales (axis,) given for every objective."""
     spaces = {name: space.measured_by(scales[name]) for name, space in session.spaces.items()}
     return replace(session, spaces=spaces)

@@ -1,4 +1,4 @@
-"""The usable bins of a session, and their split into training and held-out stretches."""
+"""Split the usable bins of a session into training and held-out stretches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN, split_bins, usab
 
 @dataclass(frozen=True)
 class Split:
-    """The usable bins, and the part of the split that each bin belongs to."""
+    """The usable bins of a session, and the part of the split of each bin."""
 
     bins: NDArray[np.int64]  # (sample,) the usable bins, ascending
     part: NDArray[np.int8]  # (time,) 0 train, 1 held out, -1 neither
@@ -25,18 +25,25 @@ class Split:
     guard: int  # bins between training and held-out stretches
 
     def numbers(self, part: int) -> NDArray[np.int64]:
-        """Return the numbers of the samples, indices into ``bins``, that belong to a part of the split."""
+        """Return the samples of a part of the split, as indices into ``bins``.
+
+        >>> part = np.array([-1, TRAIN, TRAIN, HELD_OUT, HELD_OUT], dtype=np.int8)
+        >>> split = Split(np.array([1, 2, 3, 4]), part, np.zeros(5, dtype=np.int64), guard=0)
+        >>> split.numbers(HELD_OUT).tolist(), split.bins_of(HELD_OUT).tolist()
+        ([2, 3], [3, 4])
+        """
         return np.flatnonzero(self.part[self.bins] == part)
 
     def bins_of(self, part: int) -> NDArray[np.int64]:
-        """Return the bins that belong to a part of the split, ascending."""
+        """Return the bins of a part of the split, in ascending order."""
         return self.bins[self.numbers(part)]
 
 
 def split_session(session: xr.Dataset, config: Config) -> Split:
-    """Return the usable bins of a session and their split into training and held-out stretches.
+    """Return the usable bins of a session and their split.
 
-    The parts lie a window and twice the reach of the smoothing apart, so that no spike is seen by both.
+    Training and held-out stretches are separated by the encoder's window and twice the reach of the smoothing, so no
+    spike enters both parts.
 
     Raises:
         Refusal: no window of the encoder fits into a segment.
@@ -51,7 +58,11 @@ def split_session(session: xr.Dataset, config: Config) -> Split:
 
 
 def segment_lengths(session: xr.Dataset) -> np.ndarray:
-    """Return the number of bins of every segment, (segment,)."""
+    """Return the number of bins of every segment, shape (segment,).
+
+    >>> segment_lengths(xr.Dataset({"segment": ("time", [0, 0, 0, -1, 1])})).tolist()
+    [3, 1]
+    """
     segment = session["segment"].values
     return np.bincount(segment[segment >= 0])
 
@@ -67,7 +78,7 @@ def _check_windows(session: xr.Dataset, window: int) -> None:
 
 
 def trainable_split(session: xr.Dataset, config: Config) -> Split:
-    """Return the split of a session that is long enough to train on.
+    """Return the split of a session, or refuse one that is too short to train on.
 
     Raises:
         Refusal: no window of the encoder fits into a segment, or the training part has fewer bins than a batch.

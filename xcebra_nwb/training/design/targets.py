@@ -1,4 +1,4 @@
-"""What a supervised encoder is to say: every label as numbers whose mean is 0 and whose mean variance is 1."""
+"""Turn labels into the targets of a supervised encoder: numbers with mean 0 and mean variance 1."""
 
 from __future__ import annotations
 
@@ -22,21 +22,33 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scale:
-    """How one label became targets: (value - mean) / deviation, by axis."""
+    """The scale that turns a label into targets, by axis: (value - mean) / deviation.
+
+    >>> Scale(np.array([1.0]), np.array([2.0]))(np.array([[5.0], [1.0]])).tolist()
+    [[2.0], [0.0]]
+    """
 
     mean: Floats  # (target,)
     deviation: Floats  # (target,)
 
     def __call__(self, values: Floats) -> NDArray[np.float32]:
-        """Return ``values`` (sample, target) as targets."""
+        """Return ``values`` as targets, both of shape (sample, target)."""
         return ((values - self.mean) / self.deviation).astype(np.float32)
 
 
 def scales(session: xr.Dataset, split: Split, objectives: list[Objective]) -> dict[str, Scale]:
-    """Return how each objective's label is scaled, from the bins that train.
+    """Return the scale of each objective's label, measured in the training bins.
 
-    Axes of a continuous label get a variance of 1 each. Cosine and sine of an angle, and the classes of a discrete
-    label, are centred and share one scale, so that no direction or class counts more: their mean variance is 1.
+    Every axis of a continuous label gets a variance of 1. The cosine and sine of an angle share one scale, and so do
+    the classes of a discrete label, so that no direction or class counts more; their mean variance is 1.
+
+    Args:
+        session: session dataset.
+        split: training bins of the session.
+        objectives: supervised objectives, one per label.
+
+    Returns:
+        Scales by the names of the objectives.
 
     Raises:
         Refusal: a label is the same in all training bins.
@@ -67,7 +79,16 @@ def targets(
     members: list[Member],
     part: int = TRAIN,
 ) -> list[Targets]:
-    """Return every member's targets at one part of the split, with one label broken for a null."""
+    """Return the targets of every member in one part of the split.
+
+    Args:
+        session: session dataset.
+        split: usable bins and their parts.
+        objectives: supervised objectives, one per label.
+        scaled: scale of every objective (:func:`scales`).
+        members: members of the ensemble; a null gets one label shuffled.
+        part: part of the split, training or held out.
+    """
     numbers, by_objective = split.numbers(part), []
     for objective in objectives:
         name = str(objective.label)
@@ -75,11 +96,11 @@ def targets(
         orders = [member.order(name) for member in members]
         by_objective.append([(true if order is None else true[order])[numbers] for order in orders])
     bins = split.bins[numbers]
-    return [Targets(bins, np.concatenate(own, axis=1)) for own in zip(*by_objective, strict=True)]
+    return [Targets(bins, np.concatenate(columns, axis=1)) for columns in zip(*by_objective, strict=True)]
 
 
 def _numbers(session: xr.Dataset, name: str, bins: NDArray[np.int64]) -> Floats:
-    """A label at ``bins`` as numbers (sample, target), not scaled."""
+    """Return a label at ``bins`` as numbers (sample, target) before scaling."""
     label, values = labels(session)[name], label_values(session, name, bins)
     if label.attrs["kind"] == "discrete":
         return (values[:, None] == class_codes(label)).astype(np.float64)
