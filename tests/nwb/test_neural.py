@@ -320,7 +320,7 @@ def test_a_clock_that_starts_again_is_not_sorted_away(tmp_path: Path) -> None:
         if units == 1:  # two clusters put together
             assert "1 units were not in order" in read(path)[0][0].notes[0]
         else:
-            with pytest.raises(Refusal, match="3 of 4 units start again") as caught:
+            with pytest.raises(Refusal, match="3 of 4 units restart") as caught:
                 read(path)
             assert caught.value.code is Code.TIMES_NOT_TRUSTED
 

@@ -164,7 +164,7 @@ def test_the_steps_of_a_label_are_those_of_the_training_part(session: xr.Dataset
     stack = stack_of(session, chosen)
     number = [o.name for o in objectives].index("position")
     for own in samples(session, split, objectives, stack, part):
-        steps = own.rules[number].steps.increments
+        steps = own.rules[number].increments.increments
         assert len(steps) > 100
         np.testing.assert_array_equal(steps, np.ones_like(steps))
 
@@ -280,7 +280,9 @@ def test_no_rule_reads_time_across_the_borders_of_trials(session: xr.Dataset) ->
     np.testing.assert_array_equal(following, data.bins[data.references] + 1)
     np.testing.assert_array_equal(trial[following], trial[data.bins[data.references]])
     within = np.diff(session["position"].values, axis=0)[np.diff(trial) == 0]
-    assert (np.abs(position.steps.increments) <= np.nanmax(np.abs(within)) / objective_scale(session, chosen)).all()
+    assert (
+        np.abs(position.increments.increments) <= np.nanmax(np.abs(within)) / objective_scale(session, chosen)
+    ).all()
     drawn = data.bins[position.draw(data.references, np.random.default_rng(0))]
     np.testing.assert_array_equal(trial[drawn], trial[data.bins[data.references]])  # no step leads to another place
 
