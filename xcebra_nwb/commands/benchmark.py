@@ -59,7 +59,7 @@ def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None 
                 logger.info("%d of %d: %s", len(reported), len(jobs), job)
 
     code = launch(packaged_path("benchmarks/Snakefile"), settings, cores, log, poll)
-    if code == Exit.Exit.INTERRUPTED:
+    if code == Exit.INTERRUPTED:
         return code
     if code != 0:
         raise Failure(_what_failed(output, list(jobs), log), "the same command resumes the benchmark")

@@ -58,9 +58,9 @@ def run(
     monitor = RunMonitor(output, [row.session for row in rows if row.include])
     variables = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # for the jobs
     code = launch(packaged_path("workflow/Snakefile"), settings, cores, log, monitor.poll, variables)
-    if code not in (Exit.DONE, Exit.Exit.INTERRUPTED) and not (output / "summary.html").exists():
+    if code not in (Exit.DONE, Exit.INTERRUPTED) and not (output / "summary.html").exists():
         raise Failure(f"the workflow did not start: {last_line(log)}", f"read {log}")
-    return code if code == Exit.Exit.INTERRUPTED else _log_outcomes(output, code)
+    return code if code == Exit.INTERRUPTED else _log_outcomes(output, code)
 
 
 def _check_device(config: Config) -> None:

@@ -57,7 +57,7 @@ def main() -> None:
     rest = [a for a in arguments[:end] if a not in GLOBAL_FLAGS] + arguments[end:]
     try:
         code = int(app(args=flags + rest, prog_name="xcebra-nwb", standalone_mode=False) or 0)
-        if code == Exit.Exit.INTERRUPTED:
+        if code == Exit.INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(code)
     except Exception as error:
@@ -66,7 +66,7 @@ def main() -> None:
         sys.exit(report_error(error))
     except KeyboardInterrupt:
         print("xcebra-nwb: interrupted; the same command starts again or resumes", file=sys.stderr)
-        sys.exit(Exit.Exit.INTERRUPTED)
+        sys.exit(Exit.INTERRUPTED)
 
 
 def _ignore_plot_settings() -> None:
