@@ -203,7 +203,7 @@ def test_sessions_are_trained_together_in_one_job_and_a_refused_one_is_skipped(p
     assert set(across["labels"]["position"]["by_session"]) == {second}
 
 
-def test_sessions_are_trained_side_by_side_in_one_job_and_stay_so(tmp_path: Path) -> None:
+def test_sessions_are_trained_in_one_process_of_one_job_and_stay_so(tmp_path: Path) -> None:
     """Three sessions, two at once; what is trained is not trained again by another number or a rerun of the other."""
     rows = ["session\tinclude\tsource"]
     for seed in (1, 2, 3):
