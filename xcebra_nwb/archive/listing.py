@@ -81,7 +81,7 @@ class Listed:
 
     @property
     def sha256(self) -> str:
-        """The SHA-256, "" until the archive has computed it."""
+        """Return the SHA-256 of the asset, "" until the archive has computed it."""
         return self._digest("dandi:sha2-256", SHA256)
 
     def _digest(self, name: str, form: re.Pattern[str]) -> str:

@@ -45,7 +45,7 @@ Given = Path | str | Pinned
 
 
 def lineage_of(source: Given) -> dict[str, str]:
-    """Return the lineage of a source for results, empty for a local file."""
+    """Return where a source came from, to be stored in results; empty for a local file."""
     pinned = load(source)
     if pinned is not None:
         return pinned.lineage

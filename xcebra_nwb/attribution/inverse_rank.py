@@ -29,7 +29,7 @@ def inverse_cut(
         session: the session dataset.
         model: encoders of the members.
         bins: time bins at which maps are computed, shape (bin,).
-        seen: returns the label of a name at those bins, as the member of a number was trained on it.
+        seen: ``seen(name, member)`` returns the label at those bins, as that member was trained on it.
         rank_tolerance: ``attribution.rank_tolerance`` of the config.
     """
     if rank_tolerance != "auto":

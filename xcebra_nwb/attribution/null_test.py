@@ -105,7 +105,7 @@ def _middle_mean(values: Floats) -> float:
 
 
 class NullScore(NamedTuple):
-    """z (unit,), and the standard error (unit,) of the difference of logarithms."""
+    """The z of every unit (unit,), and the error (unit,) by which it was divided."""
 
     z: Floats
     error: Floats

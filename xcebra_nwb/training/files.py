@@ -57,7 +57,7 @@ def save(
     Raises:
         Failure: the disk is full, or the folder cannot be written to; none of the three files is left.
     """
-    paths, history = [directory / name for name in NAMES], _history(prepared, ensemble, config)
+    paths, history = [directory / name for name in NAMES], _training_dataset(prepared, ensemble, config)
     members, bins, outputs = len(prepared.members), prepared.session.sizes["time"], latents[0].shape[-1]
     try:
         save_model(ensemble.trained.layers, prepared.shape, paths[0])
@@ -151,7 +151,7 @@ def _label_scale(prepared: PreparedSession) -> xr.Variable:
     return xr.Variable(("objective", "axis"), padded, {"units": "those of the label"})
 
 
-def _history(prepared: PreparedSession, ensemble: TrainedEnsemble, config: Config) -> xr.Dataset:
+def _training_dataset(prepared: PreparedSession, ensemble: TrainedEnsemble, config: Config) -> xr.Dataset:
     """Return the dataset of training.nc."""
     objectives, trained, units = prepared.objectives, ensemble.trained, {"units": ensemble.units}
     return xr.Dataset(

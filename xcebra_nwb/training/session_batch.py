@@ -114,7 +114,7 @@ class SessionBatch:
         return padded.common_type(recordings).itemsize * width * sum(len(recording) for recording in recordings)
 
     def ensemble_of(self, members: range) -> range:
-        """Return the members of the ensemble that ``members`` are part of."""
+        """Return the range of all members that are trained together with ``members``."""
         return next(ensemble for ensemble in self.ensembles if members.start in ensemble)
 
     def _members_of_sessions(self) -> list[range]:

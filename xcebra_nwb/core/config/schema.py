@@ -335,7 +335,7 @@ def read(path: Path | str) -> dict[str, Any]:
             )
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"{path}: no such config file", "give the path of a YAML file") from None
+        raise UsageError(f"{path}: no such config file", "give the path of a YAML file, or an example: tiny") from None
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", "give the path of a YAML file that can be read") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date such as 2024-99-99 is a ValueError

@@ -46,6 +46,8 @@ def read_export(path: Path) -> Exported:
         UsageError: There is no such file, this package did not write it, or it leads into other files.
     """
     check_file(path)
+    if not path.exists():
+        raise UsageError(f"{path}: no such file", "give a file *_desc-xcebra*.nwb")
     try:
         with h5py.File(path, "r") as h5:
             check_self_contained(h5, path.as_posix())

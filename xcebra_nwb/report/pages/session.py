@@ -181,7 +181,7 @@ def _extraction(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[s
 
 
 def _correlations(session: xr.Dataset, assessed: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
-    """How much labels go along with each other; None where there is only one."""
+    """Return the figure and text on how strongly the labels correlate; None for one label."""
     names, matrix = correlations(session)
     if len(names) < 2:
         return None
