@@ -12,6 +12,7 @@ from typing import Literal
 
 Verdict = Literal["supported", "weak", "not encoded", "not identifiable"]
 Measure = Literal["fit", "block", "activity", "map", "course", "steps", "classes", "training"]
+MOST_LEAK = 0.9  # held-out R2 of a block from the other latents, by neighbours or linearly
 NOTED = "noted"  # the cost of a condition on which no verdict depends
 
 
@@ -87,7 +88,7 @@ RULES = (
     Rule(
         name="leak",
         question="Do the other latents carry anything but the block?",
-        at_most=0.9,
+        at_most=MOST_LEAK,
         otherwise="weak",
         violated="the other latents carry the same as the block (leak {value:.2f})",
         measured_by="block",
@@ -95,7 +96,7 @@ RULES = (
     Rule(
         name="linear_leak",
         question="Is the block no linear copy of other latents?",
-        at_most=0.9,
+        at_most=MOST_LEAK,
         otherwise="weak",
         violated="the block is a linear copy of other latents (leak {value:.2f})",
         measured_by="block",

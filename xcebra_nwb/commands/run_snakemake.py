@@ -45,8 +45,7 @@ def launch(
 
     Raises:
         UsageError: Another run uses the folder, it belongs to another user, its name has control characters, or a link
-            in
-            it leads elsewhere.
+            in it leads elsewhere.
     """
     output = config.parent
     if not is_printable(str(output)):  # Snakemake writes it into its log
@@ -96,10 +95,8 @@ def _command(snakefile: Path, config: Path, cores: int) -> list[str]:
         *("--directory", str(config.parent)),
         *("--cores", str(cores)),
         *("--keep-going", "--rerun-incomplete", "--printshellcmds"),
-        *(
-            "--workflow-profile",
-            "none",
-        ),  # a profile can run code, and the folder of results may come from somebody else
+        # A profile can run code, and the folder of results may come from somebody else.
+        *("--workflow-profile", "none"),
     ]
 
 

@@ -40,15 +40,14 @@ def train_together(
     Raises:
         UsageError: two folders have the same name, or there are more sessions than samples in a batch.
         Refusal: a session cannot be trained with the others (strict), or none can be trained at all.
-        Failure: a session cannot be read (strict), or the memory does not hold a single member.
+        Failure: a session cannot be read, or the memory does not hold a single member.
     """
     folders = {directory.resolve().name: directory for directory in directories}
     if len(folders) < len(directories):
         raise UsageError("sessions to train together: two folders have the same name", "rename one")
     sessions, failures = load_each(folders[name] for name in sorted(folders))
-    for failure in failures.values():
-        if strict or not sessions:
-            raise failure
+    for failure in failures.values():  # before training: the space would be another without the session
+        raise failure
     prepared, refused = prepared_sessions({path.resolve().name: session for path, session in sessions.items()}, config)
     for name, error in refused.items():
         if strict or not prepared:
@@ -62,7 +61,7 @@ def train_together(
         session.log_remarks()
     by_folder = {folders[name]: session for name, session in prepared.items()}
     trained = train_sessions(partial(JointTraining.on, by_folder, config), config, threads)
-    return {**trained, **{folders[name]: as_refusal(error) for name, error in refused.items()}, **failures}
+    return {**trained, **{folders[name]: as_refusal(error) for name, error in refused.items()}}
 
 
 def prepared_sessions(

@@ -44,8 +44,7 @@ def tune(directories: Sequence[Path], config: Config, trials: int, output: Path,
 
     Raises:
         UsageError: A folder has no session.nc, a session is named twice, there are fewer than two seeds, ``output``
-            holds
-            another study, or another process is tuning there.
+            holds another study, or another process is tuning there.
         Refusal: A session cannot be trained on.
     """
     folders, output = [Path(directory).resolve() for directory in directories], Path(output).absolute()

@@ -104,8 +104,7 @@ def planned(result: Path, source: Path | None = None, output: Path | None = None
 
     Raises:
         UsageError: ``result`` is no export of this package, its source is not named or is another file, the archive of
-            its
-            source is not trusted, or it was trained with other sessions.
+            its source is not trusted, or it was trained with other sessions.
     """
     exported = read_export(result)
     row = row_of(exported.lineage, result)

@@ -53,7 +53,7 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
 class ProgressLine:
     """The progress of a piece of work, written as a line of a log and read back.
 
-    >>> line = ProgressLine("training 6 members", 500, 2000, "steps", 25.0)
+    >>> line = ProgressLine("training 6 members", 500, 2000, "steps", 25.0, 60)
     >>> str(line)
     'training 6 members: 500 of 2000 steps, 25.0/s, 60 s left'
     >>> ProgressLine.read(str(line)) == line
@@ -67,11 +67,12 @@ class ProgressLine:
     total: int
     unit: str
     per_second: float
+    seconds_left: float
 
     def __str__(self) -> str:
         """Return the line."""
-        left = (self.total - self.done) / max(self.per_second, LEAST_RATE)
-        return f"{self.title}: {self.done} of {self.total} {self.unit}, {self.per_second:.1f}/s, {left:.0f} s left"
+        rate, left = f"{self.per_second:.1f}/s", f"{self.seconds_left:.0f} s left"
+        return f"{self.title}: {self.done} of {self.total} {self.unit}, {rate}, {left}"
 
     @classmethod
     def read(cls, line: str) -> ProgressLine | None:
@@ -79,10 +80,10 @@ class ProgressLine:
         fields = PATTERN.fullmatch(line)
         if fields is None:
             return None
-        return cls(fields[1], int(fields[2]), int(fields[3]), fields[4], float(fields[5]))
+        return cls(fields[1], int(fields[2]), int(fields[3]), fields[4], float(fields[5]), float(fields[6]))
 
 
-PATTERN = re.compile(r"(.+): (\d+) of (\d+) (\S+), (\d+\.\d)/s, \d+ s left")
+PATTERN = re.compile(r"(.+): (\d+) of (\d+) (\S+), (\d+\.\d)/s, (\d+) s left")
 
 
 class _Lines:
@@ -100,4 +101,5 @@ class _Lines:
             return
         self._logged = now
         per_second = self._done / max(now - self._start, LEAST_RATE)
-        logger.info("%s", ProgressLine(self._title, self._done, self._total, self._unit, per_second))
+        seconds_left = (self._total - self._done) / max(per_second, LEAST_RATE)
+        logger.info("%s", ProgressLine(self._title, self._done, self._total, self._unit, per_second, seconds_left))

@@ -11,8 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from xcebra_nwb.core.installation import PACKAGE
+
 PACKAGES = ("xcebra-nwb", "torch", "numpy", "scipy", "scikit-learn", "xarray", "h5py", "pynwb", "nwbinspector")
-PACKAGE = Path(__file__).parents[1]
 NAME = PACKAGE.name
 
 

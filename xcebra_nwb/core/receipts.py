@@ -139,8 +139,7 @@ def run_on_several(
         command: Name of the command.
         directories: Results folders of the sessions.
         work: Takes the folders that no earlier command refused, and returns the outcome of each. An error that it
-            raises
-            concerns all of them.
+            raises concerns all of them.
         batch: A refusal is written into the receipt and is no error.
         independent: The sessions do not depend on each other, so a refused session stops no other.
         current: Returns the files of an earlier run that ``work`` would write again, or none; they are kept.

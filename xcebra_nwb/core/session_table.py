@@ -102,8 +102,7 @@ def read(path: Path | str) -> list[Session]:
 
     Raises:
         UsageError: The file is missing or not text, a column is missing or unknown, a value is wrong, or two rows have
-            the
-            same name (some systems do not distinguish upper and lower case).
+            the same name (some systems do not distinguish upper and lower case).
     """
     try:
         _check_size(Path(path))

@@ -128,12 +128,10 @@ class AlignedTraining:
         # The recording lies on the device already.
         return self.step_bytes(members)
 
-    def attrs(self, session: int, ensembles: Sequence[TrainedEnsemble]) -> dict[str, Any]:
-        """Return the digest of the references' latent space, and their folders by name."""
-        names = {
-            reference.name: os.path.relpath(folder, self.directory) for folder, reference in self.references.items()
-        }
-        return {"space": self.space, "aligned_to": json.dumps(names)}
+    def attrs(self, parts: Sequence[Sequence[TrainedEnsemble]]) -> list[dict[str, Any]]:
+        """Return the digest of the latent space of the references, and their folders by name."""
+        names = {one.name: os.path.relpath(folder, self.directory) for folder, one in self.references.items()}
+        return [{"space": self.space, "aligned_to": json.dumps(names)}]
 
     def _part(self, data: PreparedSession, part: int) -> Part:
         return Part(self.recording, data.shape, data.samples(part))

@@ -110,13 +110,13 @@ class JointTraining:
         # The recordings lie on the device already.
         return self.step_bytes(members)
 
-    def attrs(self, session: int, ensembles: Sequence[TrainedEnsemble]) -> dict[str, Any]:
-        """Return the digest of the shared latent space, and the other sessions' folders."""
-        directory = self.directories[session]
-        others = {other.resolve().name: os.path.relpath(other, directory) for other in self.directories}
-        del others[directory.resolve().name]
-        shared = space([ensemble.trained.layers for ensemble in ensembles])
-        return {"space": shared, "trained_with": json.dumps(others)}
+    def attrs(self, parts: Sequence[Sequence[TrainedEnsemble]]) -> list[dict[str, Any]]:
+        """Return, by session, the digest of the shared latent space and the folders of the other sessions by name."""
+        shared = space(parts)
+        return [{"space": shared, "trained_with": json.dumps(self._others(own))} for own in self.directories]
+
+    def _others(self, own: Path) -> dict[str, str]:
+        return {other.resolve().name: os.path.relpath(other, own) for other in self.directories if other != own}
 
     def _parts(self, data: Sequence[PreparedSession], part: int) -> list[Part]:
         return [Part(x, s.shape, s.samples(part)) for x, s in zip(self.recordings, data, strict=True)]

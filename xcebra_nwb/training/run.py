@@ -91,8 +91,12 @@ class Strategy(Protocol[Data]):
     def bytes_needed(self, members: range) -> int:
         """Return the bytes of device memory that training ``members`` takes at most."""
 
-    def attrs(self, session: int, ensembles: Sequence[TrainedEnsemble]) -> dict[str, Any]:
-        """Return the attributes of training.nc that only this way of training has."""
+    def attrs(self, parts: Sequence[Sequence[TrainedEnsemble]]) -> list[dict[str, Any]]:
+        """Return, by session, the attributes of training.nc that only this way of training has.
+
+        Args:
+            parts: by session, its ensemble in parts, in the order of the members.
+        """
 
 
 def train_sessions(
@@ -170,13 +174,14 @@ def load_each(directories: Iterable[Path]) -> tuple[dict[Path, xr.Dataset], dict
 
 def _save(strategy: Strategy[Any], parts: Sequence[SessionPart], device_name: str) -> dict[Path, list[Path] | Failure]:
     by_session = [[part for part in parts if part.session == number] for number in range(len(strategy.sessions))]
-    ensembles = [concatenate([part.ensemble for part in session_parts]) for session_parts in by_session]
+    attrs = strategy.attrs([[part.ensemble for part in session_parts] for session_parts in by_session])
     written: dict[Path, list[Path] | Failure] = {}
     for number, (directory, session) in enumerate(zip(strategy.directories, strategy.sessions, strict=True)):
-        ensembles[number].attrs.update(device=device_name, **strategy.attrs(number, ensembles))
+        ensemble = concatenate([part.ensemble for part in by_session[number]])
+        ensemble.attrs.update(device=device_name, **attrs[number])
         latents = [part.latents for part in by_session[number]]
         try:
-            written[directory] = files.save(directory, session, ensembles[number], latents, strategy.config)
+            written[directory] = files.save(directory, session, ensemble, latents, strategy.config)
         except Failure as failure:
             written[directory] = failure
     _remove_checkpoints(strategy, written)

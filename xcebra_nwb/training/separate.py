@@ -135,10 +135,12 @@ class SeparateTraining:
         # Recordings are padded for every group, so they count.
         return self.step_bytes(members) + self.batch.bytes_of_recordings(members, self.device)
 
-    def attrs(self, session: int, ensembles: Sequence[TrainedEnsemble]) -> dict[str, Any]:
-        """Return the digests of the latent space and of the inputs of the training."""
-        latent_space = space([ensembles[session].trained.layers])
-        return {"space": latent_space, "made_of": inputs_digest(self.directories[session], self.config)}
+    def attrs(self, parts: Sequence[Sequence[TrainedEnsemble]]) -> list[dict[str, Any]]:
+        """Return, by session, the digests of its latent space and of the inputs of the training."""
+        return [
+            {"space": space([own]), "made_of": inputs_digest(directory, self.config)}
+            for directory, own in zip(self.directories, parts, strict=True)
+        ]
 
     def _ensemble(self, inputs: EncoderInput, session: PreparedSession, trained: Trained) -> TrainedEnsemble:
         if self.config.training.loss == "supervised":

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from xcebra_nwb.core.config.schema import Config, Training
 from xcebra_nwb.training.design.prepare import PreparedSession
-from xcebra_nwb.xcebra.encoder import Layer
 from xcebra_nwb.xcebra.trainers.loss import Contrast, chance_loss
 from xcebra_nwb.xcebra.trainers.optimize import Options, Trained
 
@@ -94,17 +93,16 @@ def concatenate(parts: Sequence[TrainedEnsemble]) -> TrainedEnsemble:
     return replace(parts[0], trained=replace(trained[0], layers=layers, loss=loss), held_out=held_out)
 
 
-def space(ensembles: Sequence[list[Layer]]) -> str:
+def space(sessions: Sequence[Sequence[TrainedEnsemble]]) -> str:
     """Return the SHA-256 digest of the encoders that share a latent space.
 
     Args:
-        ensembles: layers of the encoders of every session.
-
-    >>> space([[(torch.zeros(1, 2, 3), torch.zeros(1, 1, 3))]])[:12]
-    '6db65fd59fd3'
+        sessions: by session, its ensemble in parts, in the order of the members.
     """
     digest = hashlib.sha256()
-    for layers in ensembles:
-        for weight, bias in layers:
-            digest.update(weight.cpu().numpy().tobytes() + bias.cpu().numpy().tobytes())
+    for parts in sessions:
+        for layer in zip(*(part.trained.layers for part in parts), strict=True):
+            for tensors in zip(*layer, strict=True):  # the weights of all parts, then their biases
+                for tensor in tensors:
+                    digest.update(tensor.cpu().numpy().tobytes())
     return digest.hexdigest()

@@ -37,7 +37,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Attribution maps for NWB recordings: which neurons carry which behaviour, tested against shuffled labels.",
-    epilog="Exit codes: 0 done, 1 failed, 2 usage or config, 3 refused (the data cannot answer).",
+    epilog="Exit codes: 0 done, 1 failed, 2 usage or config, 3 refused (the data cannot answer), 130 interrupted.",
 )
 for command in COMMANDS:
     app.command()(command)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 MOST_METADATA = 2**26  # bytes of JSON, of all groups and arrays together
 MOST_NODES = 100_000  # groups and arrays
-MOST_DEPTH = 64  # groups inside one another
 MOST_DIMENSIONS = 32  # of an array, as many as numpy has
 MOST_FIELDS = 1_000  # of a compound type
 MOST_CHUNKS = 1_000_000  # of one array

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from xcebra_nwb.core.errors import Failure, Refusal
+from xcebra_nwb.core.hdf5.bounds import MOST_DEPTH
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.nwb.reading.zarr.bounds import MOST_DEPTH, MOST_METADATA, MOST_NODES
+from xcebra_nwb.nwb.reading.zarr.bounds import MOST_METADATA, MOST_NODES
 from xcebra_nwb.nwb.reading.zarr.files import Elsewhere, Files, Folder, Web, Zipped, is_plain
 from xcebra_nwb.nwb.reading.zarr.tree import Node, Tree, ZarrGroup
 
