@@ -46,8 +46,8 @@ def train_together(
     if len(folders) < len(directories):
         raise UsageError("sessions to train together: two folders have the same name", "rename one")
     sessions, failures = load_each(folders[name] for name in sorted(folders))
-    for failure in failures.values():  # before training: the space would be another without the session
-        raise failure
+    if failures:  # without the session the shared space would be another
+        raise next(iter(failures.values()))
     prepared, refused = prepared_sessions({path.resolve().name: session for path, session in sessions.items()}, config)
     for name, error in refused.items():
         if strict or not prepared:
