@@ -78,8 +78,8 @@ def test_the_report_of_snakemake_shows_text(tmp_path: Path) -> None:
     """As if all had run: what is reported is the page, its caption, and how it was made."""
     command = project(tmp_path / UGLY, UGLY)
     results = tmp_path / UGLY / UGLY
-    for command in ORDER[1:]:
-        save(Receipt(command=command, session="s", state="done"), results / "s")
+    for name in ORDER[1:]:
+        save(Receipt(command=name, session="s", state="done"), results / "s")
     (results / "summary.html").write_text(EVIL)
     (results / "atlas.parquet").touch()
     done = snakemake(*command, "--touch")
@@ -169,7 +169,7 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("pathvars: {results: x}\n", "unknown key pathvars"),
         ("results: &x\n", "results"),
         ("x\0: y", "not YAML"),
-        ("#" * 1_100_000, "no config"),
+        ("#" * 1_100_000, "too large for a config"),
     ],
 )
 def test_a_config_only_says_what_it_says(text: str, says: str, tmp_path: Path) -> None:
