@@ -158,13 +158,18 @@ def extracted(tmp_path: Path) -> Path:
 def test_tuning_a_session_writes_what_to_take_and_why(extracted: Path, tmp_path: Path) -> None:
     from xcebra_nwb.commands.tune import tune
 
-    files = tune([extracted], schema.validate({"training": SHORT}), 2, tmp_path / "study")
+    study = tmp_path / "study"
+    (study / "trial").mkdir(parents=True)
+    (study / "trial" / "mine.txt").write_text("mine")
+    (study / ".tune-trial-killed").mkdir()
+    files = tune([extracted], schema.validate({"training": SHORT}), 2, study)
     assert [file.name for file in files] == ["tune.json", "tuned.yaml", "tune.html"]
     record = read_json(files[0])
     assert len(record["trials"]) == 2
     assert schema.load(files[1]).encoder.outputs == record["chosen"]["encoder"]["outputs"]
     assert {one["label"] for one in record["trials"][0]["measured"]} == {"position", "head_direction", "choice"}
-    assert not (tmp_path / "study" / "trial").exists()
+    assert (study / "trial" / "mine.txt").read_text() == "mine"
+    assert not list(study.glob(".tune-trial-*"))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from xcebra_nwb.core.session import load
 from xcebra_nwb.report.pages.tuning import tune_page
 
 LEAST_SEEDS = 2
+TRIAL = ".tune-trial-"  # how the name of the folder of a setting begins
 
 
 def tune(directories: Sequence[Path], config: Config, trials: int, output: Path, threads: int = 1) -> list[Path]:
@@ -52,7 +54,7 @@ def tune(directories: Sequence[Path], config: Config, trials: int, output: Path,
 
     def attempt(outputs: int, weight: float) -> Trial:
         setting = tuned(config, outputs, weight)
-        measured = [label for folder in folders for label in _measure(folder, output / "trial", setting, threads)]
+        measured = [label for folder in folders for label in _measure(folder, output, setting, threads)]
         return Trial(outputs, weight, tuple(measured))
 
     trials_done = explore(output, settings, _question(folders, config), config.random_seed, trials, attempt)
@@ -81,17 +83,18 @@ def _question(folders: list[Path], config: Config) -> dict[str, str]:
     }
 
 
-def _measure(folder: Path, scratch: Path, config: Config, threads: int) -> list[Measured]:
+def _measure(folder: Path, output: Path, config: Config, threads: int) -> list[Measured]:
     """Return the measurements of a setting on one session, by label; trained files are removed."""
-    directory = scratch / folder.name
-    shutil.rmtree(scratch, ignore_errors=True)
-    directory.mkdir(parents=True)
-    (directory / "session.nc").symlink_to(folder / "session.nc")
-    train(directory, config, threads)
-    attribute(directory, config, threads)
-    assess(directory)
-    losses, labels = _held_out_losses(directory), read_json(directory / "assessment.json")["labels"]
-    shutil.rmtree(scratch)
+    for killed in output.glob(f"{TRIAL}*"):
+        shutil.rmtree(killed)
+    with tempfile.TemporaryDirectory(prefix=TRIAL, dir=output) as scratch:
+        directory = Path(scratch) / folder.name
+        directory.mkdir()
+        (directory / "session.nc").symlink_to(folder / "session.nc")
+        train(directory, config, threads)
+        attribute(directory, config, threads)
+        assess(directory)
+        losses, labels = _held_out_losses(directory), read_json(directory / "assessment.json")["labels"]
     return [
         Measured(
             session=folder.name,
