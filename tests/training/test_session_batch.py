@@ -5,6 +5,7 @@ import resource
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -21,6 +22,7 @@ from xcebra_nwb.core.errors import Failure, Refusal
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.training import checkpoint, memory, memory_groups, session_batch
 from xcebra_nwb.training.checkpoint import Checkpoint
+from xcebra_nwb.training.files import made_of
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.trainers import contrastive, padded
 from xcebra_nwb.xcebra.trainers.padded import PaddedSessions
@@ -290,6 +292,22 @@ def test_what_is_current_is_known_by_all_that_it_was_made_of(three: list[Path]) 
     assert not current(three[0], SETTINGS)
     (three[1] / FILES[2]).unlink()
     assert not current(three[1], SETTINGS)
+
+
+@pytest.mark.parametrize("damage", ["a link to another file", "no file of this kind", "damage inside"])
+def test_a_training_file_that_cannot_be_trusted_is_not_current(damage: str, tmp_path: Path) -> None:
+    path = tmp_path / "training.nc"
+    if damage == "no file of this kind":
+        path.write_bytes(b"x")
+    else:
+        xr.Dataset({"loss": ("step", [1.0, 2.0])}, attrs={"made_of": "abc"}).to_netcdf(path, engine="h5netcdf")
+        assert made_of(tmp_path) == "abc"
+        with h5py.File(path, "a") as file:
+            if damage == "damage inside":
+                del file["step"]
+            else:
+                file["away"] = h5py.ExternalLink(str(tmp_path / "other.nc"), "/loss")
+    assert made_of(tmp_path) == ""
 
 
 def test_a_recording_without_room_is_an_ensemble_of_its_own_and_leaves_the_same(

@@ -93,7 +93,7 @@ def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
         if not lazily:
             stored.close()
         return dataset
-    except (OSError, KeyError, RuntimeError, ValueError) as error:  # errors of HDF5, by the kind of damage
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:  # by the kind of damage
         remedy = f"delete it and run {command_writing(path)} again"
         raise UsageError(f"{path}: not a netCDF4 file: {error}", remedy) from None
 

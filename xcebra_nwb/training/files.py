@@ -21,9 +21,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 
 from xcebra_nwb.core.config.schema import Config
-from xcebra_nwb.core.errors import Failure, UsageError
+from xcebra_nwb.core.errors import Failure, Refusal, UsageError
 from xcebra_nwb.core.files import atomic, check_disk_space, check_file
-from xcebra_nwb.core.netcdf import add_dataset, new_variable, save_dataset
+from xcebra_nwb.core.netcdf import add_dataset, load_dataset, new_variable, save_dataset
 from xcebra_nwb.core.provenance import software
 from xcebra_nwb.training.design.ensemble import Member
 from xcebra_nwb.training.design.nulls import NullLabel
@@ -87,9 +87,8 @@ def made_of(directory: Path) -> str:
         directory: results folder of the session.
     """
     try:
-        with xr.open_dataset(directory / "training.nc", engine="h5netcdf") as stored:
-            return str(stored.attrs.get("made_of", ""))
-    except OSError:
+        return str(load_dataset(directory / "training.nc").attrs.get("made_of", ""))
+    except (UsageError, Refusal):
         return ""
 
 
