@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from xcebra_nwb.core import folders
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import atomic
 from xcebra_nwb.core.lock import acquire
-from xcebra_nwb.training.device import card_lock
+from xcebra_nwb.training.device import card_lock, exclusive_card
 
 OTHER = 54321
 as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be two users")
@@ -74,6 +75,23 @@ def test_a_user_has_one_lock_for_a_card(shared: Path) -> None:
     assert Path(card_lock(0).lock_file) == Path(card_lock(0).lock_file)
     assert Path(card_lock(0).lock_file).is_relative_to(shared)
     assert card_lock(0).lock_file != card_lock(1).lock_file
+
+
+def test_a_command_that_waits_for_a_card_says_so(shared: Path, caplog: pytest.LogCaptureFixture) -> None:
+    taken, may_end = threading.Event(), threading.Event()
+
+    def other_command() -> None:
+        with card_lock(0):
+            taken.set()
+            may_end.wait(timeout=5)
+
+    threading.Thread(target=other_command).start()
+    assert taken.wait(timeout=5)
+    threading.Timer(0.2, may_end.set).start()
+    with caplog.at_level("INFO"), exclusive_card(0):
+        assert "cuda:0 is in use by another command: waiting for it" in caplog.text
+    with exclusive_card(0):
+        assert caplog.text.count("waiting") == 1
 
 
 @as_root

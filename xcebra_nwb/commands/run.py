@@ -66,10 +66,9 @@ def run(
 def _check_device(config: Config) -> None:
     """Check the GPU now: without one, every session would fail, one after the other."""
     if config.training.device.startswith("cuda"):
-        from xcebra_nwb.training.device import device
+        from xcebra_nwb.training.device import find_device
 
-        with device(config.training.device, threads=1):
-            pass
+        find_device(config.training.device)
 
 
 def _log_outcomes(output: Path, code: int) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.folders import PROGRAM, base_folder, runtime_folder
@@ -34,13 +34,27 @@ def device(name: str, threads: int) -> Iterator[torch.device]:
     torch.set_num_threads(threads)
     keep_freed()
     keep_compiled_apart()
-    target = _existing_device(name)
+    target = find_device(name)
     if target.type != "cuda":
         yield target
         return
     index = target.index if target.index is not None else torch.cuda.current_device()
-    with card_lock(index), torch.cuda.device(index):
+    with exclusive_card(index), torch.cuda.device(index):
         yield target
+
+
+def exclusive_card(index: int) -> AbstractContextManager[FileLock]:
+    """Return the lock of a CUDA card, taken; the log says if another command has to end first.
+
+    Raises:
+        UsageError: there is no folder for the lock.
+    """
+    lock = card_lock(index)
+    try:
+        return lock.acquire(blocking=False)
+    except Timeout:
+        logger.info("cuda:%d is in use by another command: waiting for it", index)
+        return lock.acquire()
 
 
 def keep_compiled_apart() -> None:
@@ -70,8 +84,15 @@ def warn_of_precision(precision: str, target: torch.device) -> None:
         logger.warning("training.precision: %s is for CUDA cards: %s computes in float32", precision, target)
 
 
-def _existing_device(name: str) -> torch.device:
-    """Return the device of a name, or refuse one that this machine does not have."""
+def find_device(name: str) -> torch.device:
+    """Return the device of a name.
+
+    Args:
+        name: name of the device; "auto" is a CUDA card if there is one, else the CPU.
+
+    Raises:
+        UsageError: the kind of device is unknown, or this machine does not have it.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
