@@ -18,6 +18,7 @@ from tests.support.paths import COMMAND, ROOT
 from tests.support.snakemake_runs import QUICK, call, jobs, snakemake
 from xcebra_nwb.commands.simulate import simulate
 from xcebra_nwb.core import receipts as receipt
+from xcebra_nwb.core.batches import ALL_SESSIONS
 from xcebra_nwb.core.config import schema
 
 SESSION_RULES = ("extract", "train", "attribute", "assess", "write", "check", "report")
@@ -193,7 +194,7 @@ def test_sessions_are_trained_together_in_one_job_and_a_refused_one_is_skipped(p
     results, (first, refused, second) = project / "results", [f"sub-rat_ses-{number}" for number in (1, 2, 3)]
     done = snakemake(*start(project), *[f"results/{name}/receipts/assess.json" for name in (first, refused, second)])
     assert done.returncode == 0, done.stderr
-    log = (results / "logs" / "together" / "train.log").read_text()
+    log = (results / "logs" / ALL_SESSIONS / "train.log").read_text()
     assert log.count("2 sessions in one latent space") == 1
     receipt = json.loads((results / refused / "receipts" / "train.json").read_text())
     assert receipt["state"] == "refused"
