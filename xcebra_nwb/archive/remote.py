@@ -8,9 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from xcebra_nwb.archive.listing import ASSET_ID, Listed, listed
 from xcebra_nwb.archive.names import is_plain, session_names
-from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.safe_text import printable
-from xcebra_nwb.core.session_table import Session
+from xcebra_nwb.core.errors import UsageError, one_line
+from xcebra_nwb.core.session_table import LONGEST_CELL, Session
 
 SCREENED = "screened: "  # start of a reason that is checked anew at every discovery
 ENDINGS = (".nwb", ".nwb.zarr")
@@ -117,7 +116,7 @@ def _before(assets: Sequence[Listed], known: Iterable[Session]) -> list[Session 
     by_asset, listed_ids = {row.asset_id: row for row in rows}, {asset.asset_id for asset in assets}
     others = {(row.dandiset, row.path): row for row in rows if row.asset_id not in listed_ids}
     return [
-        by_asset.get(asset.asset_id) or others.pop((asset.source.dandiset, _one_line(asset.path)), None)
+        by_asset.get(asset.asset_id) or others.pop((asset.source.dandiset, one_line(asset.path, LONGEST_CELL)), None)
         for asset in assets
     ]
 
@@ -138,17 +137,13 @@ def row(asset: Listed, name: str, reason: str = "") -> Session:
         dandiset=asset.source.dandiset,
         version=asset.source.version,
         asset_id=asset.asset_id,
-        path=_one_line(asset.path),
+        path=one_line(asset.path, LONGEST_CELL),
         size=asset.size,
         sha256=asset.sha256,
         etag=asset.etag,
         source_access=asset.source.access,
-        found=_one_line("; ".join(filter(None, [", ".join(asset.variables), ", ".join(asset.species)]))),
+        found=one_line("; ".join(filter(None, [", ".join(asset.variables), ", ".join(asset.species)]))),
     )
-
-
-def _one_line(text: str) -> str:
-    return printable(" ".join(text.split()))
 
 
 def _kept(new: Session, old: Session | None) -> Session:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from xcebra_nwb.core.files import write_text
+from xcebra_nwb.core.receipts import first_refusal
 from xcebra_nwb.core.results import load, read_optional_json
 from xcebra_nwb.report.pages.session import refused_page, session_page
-from xcebra_nwb.report.status import refusal
 
 
 def report(directory: Path) -> list[Path]:
@@ -21,7 +21,7 @@ def report(directory: Path) -> list[Path]:
     Raises:
         UsageError: Results of an earlier command are missing or cannot be read.
     """
-    refused = refusal(directory)
+    refused = first_refusal(directory)
     if refused is not None:
         page = refused_page(refused, read_optional_json(directory / "inventory.json"))
     else:

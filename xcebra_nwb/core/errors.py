@@ -37,13 +37,17 @@ class XcebraError(Exception):
         return f"{self.message} ({self.remedy})" if self.remedy else self.message
 
 
-def one_line(text: object) -> str:
+def one_line(text: object, longest: int = LONGEST) -> str:
     r"""Return a text of a file or a library as one short line without controls.
+
+    Args:
+        text: The text.
+        longest: Number of characters above which the middle is left out.
 
     >>> one_line("two\nlines")
     'two lines'
     """
-    return shorten(printable(" ".join(str(text).split())), LONGEST)
+    return shorten(printable(" ".join(str(text).split())), longest)
 
 
 class Failure(XcebraError):

@@ -76,6 +76,29 @@ def load(directory: Path, command: str) -> Receipt:
         raise UsageError(f"{file}: not a receipt: {error.error_count()} wrong fields", f"run {command} again") from None
 
 
+def load_written(directory: Path, command: str) -> Receipt | None:
+    """Return the receipt of ``command``; None if it has written none.
+
+    Raises:
+        UsageError: The receipt cannot be read.
+    """
+    return load(directory, command) if path(directory, command).exists() else None
+
+
+def first_refusal(directory: Path, commands: Sequence[str] = ORDER) -> Receipt | None:
+    """Return the first receipt that refuses a session; None without one.
+
+    Args:
+        directory: The session's results folder.
+        commands: Names of the commands whose receipts are read, in order.
+
+    Raises:
+        UsageError: A receipt cannot be read.
+    """
+    written = (load_written(directory, command) for command in commands)
+    return next((receipt for receipt in written if receipt is not None and receipt.state == "refused"), None)
+
+
 def run_command(command: str, directory: Path, work: Callable[[], list[Path]], *, batch: bool = False) -> list[Path]:
     """Do the ``work`` of a command on one session and write its receipt.
 
@@ -268,9 +291,7 @@ def _remove_later(command: str, directory: Path) -> None:
 
 def _upstream_refusal(command: str, directory: Path) -> Refusal | None:
     """Return the first refusal among the commands before ``command``."""
-    for earlier in ORDER[: ORDER.index(command)]:
-        if path(directory, earlier).exists():
-            receipt = load(directory, earlier)
-            if receipt.code is not None:
-                return Refusal(receipt.code, receipt.reason, receipt.remedy)
-    return None
+    receipt = first_refusal(directory, ORDER[: ORDER.index(command)])
+    if receipt is None or receipt.code is None:
+        return None
+    return Refusal(receipt.code, receipt.reason, receipt.remedy)

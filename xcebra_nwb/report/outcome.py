@@ -11,13 +11,13 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from xcebra_nwb.core import session_table
-from xcebra_nwb.core.errors import XcebraError
+from xcebra_nwb.core.errors import XcebraError, one_line
 from xcebra_nwb.core.files import read_json
 from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.core.safe_text import printable, printable_lines
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.report.atlas import session_atlas
-from xcebra_nwb.report.status import Status, failed, one_line, session_status
+from xcebra_nwb.report.status import Status, failed, session_status
 from xcebra_nwb.report.style import STATES, UNKNOWN, verdict_style
 
 TERMINAL = {"done": "green", "refused": "magenta", "failed": "red", "left out": "dim"}

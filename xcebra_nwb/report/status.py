@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from xcebra_nwb.core import receipts
 from xcebra_nwb.core.batches import log_path
-from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.errors import UsageError, one_line
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.core.safe_text import printable
 
@@ -46,7 +46,7 @@ def session_status(results: Path, session: str) -> Status:
     directory = results / session
     for command in receipts.ORDER:
         try:
-            receipt = receipt_of(directory, command)
+            receipt = receipts.load_written(directory, command)
         except (UsageError, OSError) as error:
             return failed(results, session, command, f"the receipt of {command} cannot be read: {one_line(error)}")
         if receipt is None and command == "fetch" and not log_path(results, session, command).exists():
@@ -57,29 +57,6 @@ def session_status(results: Path, session: str) -> Status:
             said = {"code": receipt.code, "reason": receipt.reason, "remedy": receipt.remedy}
             return Status(session=session, state="refused", command=receipt.command, **said)
     return Status(session=session, state="done")
-
-
-def receipt_of(directory: Path, command: str) -> receipts.Receipt | None:
-    """Return the receipt of a command; None where it left none.
-
-    Args:
-        directory: folder of the session.
-        command: name of the command.
-
-    Raises:
-        UsageError: the receipt cannot be read.
-    """
-    path = receipts.path(directory, command)
-    try:
-        return receipts.load(directory, command) if path.exists() else None
-    except ValueError as error:
-        raise UsageError(f"{path}: not a receipt: {one_line(error)}", f"run {command} again") from None
-
-
-def refusal(directory: Path) -> receipts.Receipt | None:
-    """Return the first receipt that refuses the session; None without one."""
-    left = (receipt_of(directory, command) for command in receipts.ORDER)
-    return next((receipt for receipt in left if receipt is not None and receipt.state == "refused"), None)
 
 
 def failed(results: Path, session: str, command: str, reason: str) -> Status:
@@ -107,15 +84,6 @@ def log_excerpt(path: Path) -> list[str]:
         return []
     lines = [printable(line.rstrip()) for line in COLOR_CODE.sub("", text).replace("\r", "\n").splitlines()]
     return [line for line in lines if line][-EXCERPT:]
-
-
-def one_line(error: Any) -> str:
-    r"""Return an error as one short line.
-
-    >>> one_line(ValueError("two\n  lines"))
-    'two lines'
-    """
-    return printable(" ".join(str(error).split()))[:300] or type(error).__name__
 
 
 def _no_receipt(results: Path, session: str, command: str) -> str:

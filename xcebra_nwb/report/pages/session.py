@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 
 from xcebra_nwb.core import session as contract
-from xcebra_nwb.core.receipts import ORDER, Receipt
+from xcebra_nwb.core.receipts import ORDER, Receipt, load_written
 from xcebra_nwb.core.results import Results, from_json
 from xcebra_nwb.report import wording
 from xcebra_nwb.report.figures.across import across_figure
@@ -19,7 +19,6 @@ from xcebra_nwb.report.figures.extraction import coverage_figure, label_figure, 
 from xcebra_nwb.report.figures.quality import correlation_figure, correlation_words, correlations, masks_figure
 from xcebra_nwb.report.figures.training import training_figure
 from xcebra_nwb.report.pages.render import render
-from xcebra_nwb.report.status import receipt_of
 from xcebra_nwb.report.style import number, picture, verdict_style
 from xcebra_nwb.report.unit_map import unit_columns, unit_map, unit_rows
 
@@ -118,7 +117,6 @@ def _decoding(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str
         "columns": wording.ASSESSMENT_COLUMNS,
         "rows": rows,
         "reasons": wording.reasons(assessed),
-        "note": results.assessment.get("consistency_note", ""),
     }
 
 
@@ -219,7 +217,7 @@ def _provenance(results: Results, directory: Path) -> dict[str, Any]:
     files = [
         {"command": command, "file": name, "SHA-256": digest}
         for command in ORDER[:-1]  # a page cannot name its own digest
-        if (receipt := receipt_of(directory, command)) is not None
+        if (receipt := load_written(directory, command)) is not None
         for name, digest in receipt.files.items()
     ]
     return {
