@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -86,14 +86,22 @@ def pieces(members: range, fits: Callable[[range], bool]) -> list[range]:
     >>> pieces(range(5), lambda members: len(members) <= 2)
     [range(0, 2), range(2, 4), range(4, 5)]
     """
-    stretches = [members[:1]]
-    for number in members[1:]:
-        longer = range(stretches[-1].start, number + 1)
-        if fits(longer):
-            stretches[-1] = longer
+    return joined((range(number, number + 1) for number in members), fits)
+
+
+def joined(ranges: Iterable[range], fits: Callable[[range], bool]) -> list[range]:
+    """Return successive ranges, each joined to the one before it as long as both together fit.
+
+    >>> joined([range(0, 2), range(2, 3), range(3, 6)], lambda members: len(members) <= 3)
+    [range(0, 3), range(3, 6)]
+    """
+    result: list[range] = []
+    for piece in ranges:
+        if result and fits(longer := range(result[-1].start, piece.stop)):
+            result[-1] = longer
         else:
-            stretches.append(range(number, number + 1))
-    return stretches
+            result.append(piece)
+    return result
 
 
 def _log_duration(checkpoint: Checkpoint, device: torch.device, seconds: float) -> None:

@@ -17,6 +17,7 @@ import torch
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.training.design.prepare import PreparedSession
 from xcebra_nwb.training.inputs import log_reading_cost, stays_on_host
+from xcebra_nwb.training.memory_groups import joined
 from xcebra_nwb.xcebra.inputs import Values
 from xcebra_nwb.xcebra.trainers import padded
 from xcebra_nwb.xcebra.trainers.padded import PaddedSessions
@@ -63,7 +64,7 @@ class SessionBatch:
     def near(self, step_bytes: Callable[[range], int], device: torch.device) -> SessionBatch:
         """Return the batch with ensembles as large as is fastest on a device.
 
-        On a CUDA card, larger ensembles are always faster. On a CPU, an ensemble is faster than its sessions one by one
+        On a CUDA card, ensembles stay as they are. On a CPU, an ensemble is faster than its sessions one by one
         as long as a step takes at most :data:`NEAR` bytes.
 
         Args:
@@ -72,14 +73,11 @@ class SessionBatch:
         """
         if device.type != "cpu":
             return self
-        ensembles: list[range] = []
-        for members in self._members_of_sessions():
-            longer = range(ensembles[-1].start, members.stop) if ensembles else members
-            if ensembles and members.start in self.ensemble_of(longer) and step_bytes(longer) <= NEAR:
-                ensembles[-1] = longer
-            else:
-                ensembles.append(members)
-        return replace(self, ensembles=ensembles)
+
+        def near(members: range) -> bool:
+            return members.stop <= self.ensemble_of(members).stop and step_bytes(members) <= NEAR
+
+        return replace(self, ensembles=joined(self._members_of_sessions(), near))
 
     def log_reading_cost(self, config: Config, device: torch.device) -> None:
         """Log the cost of reading recordings that stay on the host."""
