@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,6 @@ class AlignedTraining:
     space: str  # digest of the references' latent space
     recording: EncoderInput  # (time, unit)
     config: Config
-    step_bytes: BytesNeeded
     command: str = "align"
     independent: bool = True
 
@@ -69,8 +69,7 @@ class AlignedTraining:
             device: device that computes.
         """
         recording = encoder_inputs(session.session, device, directory, session.bytes_a_step(config))
-        unmeasured = cls(directory, session, references, space, recording, config, lambda members: 0)
-        return replace(unmeasured, step_bytes=bytes_of_a_step(unmeasured, range(1), device))
+        return cls(directory, session, references, space, recording, config)
 
     @property
     def directories(self) -> list[Path]:
@@ -126,11 +125,15 @@ class AlignedTraining:
     def bytes_needed(self, members: range) -> int:
         """Return the bytes of device memory that a step of ``members`` takes."""
         # The recording lies on the device already.
-        return self.step_bytes(members)
+        return self._step_bytes(members)
+
+    @cached_property
+    def _step_bytes(self) -> BytesNeeded:
+        return bytes_of_a_step(self, range(1), self.recording.device)
 
     def attrs(self, parts: Sequence[Sequence[TrainedEnsemble]]) -> list[dict[str, Any]]:
         """Return the digest of the latent space of the references, and their folders by name."""
-        names = {one.name: os.path.relpath(folder, self.directory) for folder, one in self.references.items()}
+        names = {opened.name: os.path.relpath(folder, self.directory) for folder, opened in self.references.items()}
         return [{"space": self.space, "aligned_to": json.dumps(names)}]
 
     def _part(self, data: PreparedSession, part: int) -> Part:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,6 @@ class JointTraining:
     sessions: Sequence[PreparedSession]  # all with the same members
     recordings: Sequence[EncoderInput]  # by session: (time, unit)
     config: Config
-    step_bytes: BytesNeeded
     command: str = "train_together"
     independent: bool = False
 
@@ -58,8 +58,7 @@ class JointTraining:
         ]
         together = config.training.model_copy(update={"together": True})
         recorded = config.model_copy(update={"training": together})
-        unmeasured = cls(list(prepared), list(prepared.values()), recordings, recorded, lambda members: 0)
-        return replace(unmeasured, step_bytes=bytes_of_a_step(unmeasured, range(1), device))
+        return cls(list(prepared), list(prepared.values()), recordings, recorded)
 
     @property
     def inputs(self) -> list[Path]:
@@ -108,7 +107,11 @@ class JointTraining:
     def bytes_needed(self, members: range) -> int:
         """Return the bytes of device memory that a step of ``members`` takes."""
         # The recordings lie on the device already.
-        return self.step_bytes(members)
+        return self._step_bytes(members)
+
+    @cached_property
+    def _step_bytes(self) -> BytesNeeded:
+        return bytes_of_a_step(self, range(1), self.recordings[0].device)
 
     def attrs(self, parts: Sequence[Sequence[TrainedEnsemble]]) -> list[dict[str, Any]]:
         """Return, by session, the digest of the shared latent space and the folders of the other sessions by name."""
