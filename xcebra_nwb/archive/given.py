@@ -130,10 +130,10 @@ def _in_archive(address: str) -> bool:
     return bool(DANDISET.search(inside) or ASSET.search(inside) or REDIRECTING.fullmatch(parts.hostname or ""))
 
 
-def in_archive(address: str) -> bool:
+def names_dandiset(address: str) -> bool:
     """Return whether an address in a result names a dandiset of an archive.
 
-    >>> in_archive("dandi://dandi/000207@0.220216.0323/sub-4/a.nwb"), in_archive("a.nwb")
+    >>> names_dandiset("dandi://dandi/000207@0.220216.0323/sub-4/a.nwb"), names_dandiset("a.nwb")
     (True, False)
     """
     return DANDI.fullmatch(address) is not None or (is_web(address) and DANDISET.search(address) is not None)

@@ -14,7 +14,7 @@ import yaml
 
 from xcebra_nwb.archive.access import UNKNOWN, access_of
 from xcebra_nwb.archive.connection import connected, explained, parsed
-from xcebra_nwb.archive.given import in_archive
+from xcebra_nwb.archive.given import names_dandiset
 from xcebra_nwb.archive.listing import DRAFT
 from xcebra_nwb.archive.names import clean_identifier
 from xcebra_nwb.core.errors import UsageError
@@ -64,7 +64,7 @@ def origins(addresses: Iterable[str]) -> list[Origin]:
     """
     by_version: dict[str, Origin] = {}
     for address in addresses:
-        if not in_archive(address):  # nobody knows this server, and who may see the address
+        if not names_dandiset(address):  # nobody knows this server, and who may see the address
             by_version[address] = Origin(redact(address), redact(address), "", "", ())
             continue
         url = parsed(address)

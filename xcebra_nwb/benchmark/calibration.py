@@ -60,7 +60,7 @@ def tests(session: xr.Dataset, config: Config) -> dict[str, NullTest]:
         return label_values(session, label, bins, members[member].order(label))[::EVERY]
 
     attributed = maps.attribute(
-        Model(inputs, prepared.shape, layers, model.labels, model.contrast),
+        model,
         bins[::EVERY],
         inverse_cut(session, model, bins[::EVERY], seen, config.attribution.rank_tolerance),
         config.attribution.methods,

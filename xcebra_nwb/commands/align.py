@@ -11,7 +11,7 @@ from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.core.session import load
 from xcebra_nwb.training.aligned import AlignedTraining
 from xcebra_nwb.training.design.prepare import PreparedSession, prepare
-from xcebra_nwb.training.design.shared_labels import comparable, difference, meaning, measured_by, with_members
+from xcebra_nwb.training.design.shared_labels import comparable, difference, meaning, with_label_scales, with_members
 from xcebra_nwb.training.files import recorded_scales, settings
 from xcebra_nwb.training.reference import Reference, reference, trained
 from xcebra_nwb.training.run import train_sessions
@@ -48,7 +48,7 @@ def align(directory: Path, references: Sequence[Path], threads: int = 1) -> list
     }
     _check_meaning(prepared, opened.values())
     prepared = with_members(prepared, [{member.key for member in other.members} for other in opened.values()])
-    prepared = measured_by(prepared, recorded_scales(first))
+    prepared = with_label_scales(prepared, recorded_scales(first))
     prepared.log_remarks()
     strategy = partial(AlignedTraining.on, directory, prepared, opened, first.attrs["space"], config)
     outcome = train_sessions(strategy, config, threads)[directory]

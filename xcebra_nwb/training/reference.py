@@ -84,7 +84,7 @@ def reference(directory: Path, session: xr.Dataset, training: xr.Dataset, config
         split=split,
         objectives=objectives,
         meaning=meaning(session, objectives, outputs),
-        spaces={n: s.measured_by(scales[n]) for n, s in label_spaces(session, split, objectives).items()},
+        spaces={n: s.with_scale(scales[n]) for n, s in label_spaces(session, split, objectives).items()},
         members=recorded_members(training, split),
         latents=latents,
     )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 LEAST_SHARE = 0.8  # of what the best setting's held-out loss falls short of chance
-MOST_LEAK = 0.5  # R2: from here on the other latents know most of the block
+SEPARATE_LEAK = 0.5  # R2: from here on the other latents know most of the block
 TIE = 0.05  # agreements of maps, of Spearman's correlation, that are taken for equal
 
 
@@ -103,11 +103,11 @@ def near_enough(best: float) -> float:
 
 def _separate(near: list[Trial]) -> tuple[list[Trial], str]:
     """The settings whose blocks stay apart, or the one that comes nearest, and a sentence about it."""
-    separate = [trial for trial in near if trial.leak < MOST_LEAK]
+    separate = [trial for trial in near if trial.leak < SEPARATE_LEAK]
     if separate:
-        return separate, f"{len(separate)} of them keep the blocks separate (leak under {MOST_LEAK})"
+        return separate, f"{len(separate)} of them keep the blocks separate (leak under {SEPARATE_LEAK})"
     least = min(near, key=lambda trial: trial.leak)
-    why = f"none of them keeps the blocks separate (leak under {MOST_LEAK}); the least leak is {least.leak:.2f}"
+    why = f"none of them keeps the blocks separate (leak under {SEPARATE_LEAK}); the least leak is {least.leak:.2f}"
     return [least], why
 
 

@@ -51,9 +51,9 @@ def grid(config: Config, sessions: Sequence[xr.Dataset]) -> Grid:
         config: the config of the study.
         sessions: session.nc of every session.
     """
-    needed = _latents(tuned(config, 1, 0.0), sessions)
     if config.objectives != "auto":
         return Grid((_latents(config, sessions),))
+    needed = _latents(tuned(config, 1, 0.0), sessions)
     return Grid(tuple(needed + free for free in FREE))
 
 
@@ -71,11 +71,6 @@ def tuned(config: Config, outputs: int, weight: float) -> Config:
         weight: weight of the regulariser.
     """
     content = config.model_dump(mode="json")
-    content["encoder"]["outputs"] = max(outputs, _explicit(config))
+    content["encoder"]["outputs"] = outputs
     content["training"]["regularizer"]["weight"] = weight
     return schema.validate(content)
-
-
-def _explicit(config: Config) -> int:
-    """The latents that objectives which are given need; 0 for automatic ones."""
-    return 0 if isinstance(config.objectives, str) else max(o.outputs[1] for o in config.objectives)

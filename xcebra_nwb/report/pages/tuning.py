@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from xcebra_nwb.assess.tuning.choice import MOST_LEAK, Choice, Measured, Trial, near_enough, standard_error
+from xcebra_nwb.assess.tuning.choice import SEPARATE_LEAK, Choice, Measured, Trial, near_enough, standard_error
 from xcebra_nwb.report.pages.render import render
 from xcebra_nwb.report.style import FORWARD, INK, SEQUENCE, figure, picture
 
@@ -68,7 +68,7 @@ def _figure(trials: Sequence[Trial], chosen: Trial) -> Figure:
         axes.set_xlabel("latents")
     best = min(trial.loss for trial in trials)
     panels[0].axhspan(best, near_enough(best) + standard_error(list(trials)), color=INK, alpha=0.12, lw=0)
-    panels[1].axhline(MOST_LEAK, color=FORWARD, ls="--", lw=1)
+    panels[1].axhline(SEPARATE_LEAK, color=FORWARD, ls="--", lw=1)
     handles, names = panels[0].get_legend_handles_labels()
     drawn.legend(handles, names, loc="outside upper center", ncols=len(names), title="weight of the regulariser")
     return drawn

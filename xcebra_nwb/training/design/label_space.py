@@ -45,7 +45,7 @@ class LabelSpace:
         scaled = values / self.scale
         return scaled / np.linalg.norm(scaled, axis=1, keepdims=True) if self.directions else scaled
 
-    def measured_by(self, scale: Floats) -> LabelSpace:
+    def with_scale(self, scale: Floats) -> LabelSpace:
         """Return the same space with another ``scale``, shape (axis,)."""
         steps = self.steps
         if isinstance(steps, RecordedIncrements):

@@ -125,7 +125,7 @@ def in_one_space(sessions: Sequence[PreparedSession]) -> list[PreparedSession]:
     scales = {
         name: np.mean([session.spaces[name].scale for session in sessions], axis=0) for name in sessions[0].spaces
     }
-    return [measured_by(with_members(session, keys), scales) for session in sessions]
+    return [with_label_scales(with_members(session, keys), scales) for session in sessions]
 
 
 def with_members(session: PreparedSession, ensembles: Sequence[Set[Key]]) -> PreparedSession:
@@ -134,7 +134,7 @@ def with_members(session: PreparedSession, ensembles: Sequence[Set[Key]]) -> Pre
     return replace(session, members=shared)
 
 
-def measured_by(session: PreparedSession, scales: Mapping[str, NDArray[np.float64]]) -> PreparedSession:
+def with_label_scales(session: PreparedSession, scales: Mapping[str, NDArray[np.float64]]) -> PreparedSession:
     """Return ``session`` with the label scales (axis,) given for every objective."""
-    spaces = {name: space.measured_by(scales[name]) for name, space in session.spaces.items()}
+    spaces = {name: space.with_scale(scales[name]) for name, space in session.spaces.items()}
     return replace(session, spaces=spaces)
