@@ -1,4 +1,4 @@
-"""Which sessions one job of the workflow trains: what is trained keeps its company."""
+"""One job of the workflow trains sessions that stay together from run to run."""
 
 from pathlib import Path
 

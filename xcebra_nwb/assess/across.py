@@ -114,7 +114,10 @@ def _label(
 
 
 def _score(name: str, kind: str, block: tuple[int, int], member: Key, tested: View, fitted: Sequence[View]) -> float:
-    """The score on the held-out part of ``own`` of a decoder of all of ``fitted``, with as many samples as of one."""
+    """Return the score on the held-out part of ``tested`` of a decoder of all of ``fitted``.
+
+    It is fitted to as many samples as one of them has.
+    """
     every = [*fitted, tested]
     latents = np.concatenate([view.block(member, block) for view in every])
     values = np.concatenate([view.label(name, member) for view in every])

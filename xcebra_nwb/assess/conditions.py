@@ -87,7 +87,7 @@ RULES = (
     ),
     Rule(
         name="leak",
-        question="Do the other latents carry anything but the block?",
+        question="Is the block no copy of other latents?",
         at_most=MOST_LEAK,
         otherwise="weak",
         violated="the other latents carry the same as the block (leak {value:.2f})",

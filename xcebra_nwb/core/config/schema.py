@@ -33,14 +33,13 @@ Method = Literal[
     "kernel_shap",
     "feature_ablation",
 ]
-JACOBIAN_METHODS = ("inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient")
 WINDOWS = {"mlp": 1, "conv10": 10}  # bins that an encoder sees at once
 EXTRACTION: dict[str, set[str] | bool] = {  # sections, or keys of them, that extraction reads
     **dict.fromkeys(("neural", "time", "labels"), True),
     "encoder": {"architecture"},  # decides on smoothing and windows
     "training": {"batch_size", "held_out", "held_out_blocks"},  # decide whether the data suffice
 }
-AT_EVERY_BIN = (*JACOBIAN_METHODS, "generator_support")
+AT_EVERY_BIN = ("inverted_neuron_gradient", "inverted_neuron_gradient_plain", "neuron_gradient", "generator_support")
 
 
 class Neural(Section):
@@ -155,7 +154,7 @@ class Training(Section):
         1,
         ge=1,
         description="number of small sessions that one job trains, each in its own latent space "
-        "(docs/how-to/several-sessions.md); faster on a graphics card",
+        "(docs/how-to/several-sessions.md)",
     )
     held_out: float = Field(
         0.2, gt=0, lt=0.6, description="share of the bins that are held out from training, in contiguous stretches"

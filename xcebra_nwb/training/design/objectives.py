@@ -112,8 +112,8 @@ def automatic(config: Config, session: xr.Dataset, bins: NDArray[np.int64]) -> t
 
     Time gets all latents. Every label that varies gets its own block:
 
-    - continuous or circular: one latent more than the intrinsic dimension (position 3, angle 3, scalar 2), or exactly
-      as many if there are too few units;
+    - continuous or circular: one latent more than the label has axes, two for an angle (position 3, angle 3, scalar 2),
+      or exactly as many if there are too few units;
     - discrete: one latent fewer than there are classes, at most 4.
 
     The latents outside the blocks are free for activity that no label explains. With ``encoder.outputs: auto`` there
@@ -177,7 +177,10 @@ def _widths(session: xr.Dataset, spare: int, least: int) -> dict[str, int]:
 
 
 def _block_width(label: xr.DataArray, spare: int) -> int:
-    """Return the number of latents of a label: its intrinsic dimension, and ``spare`` more unless it is discrete."""
+    """Return the number of latents of a label.
+
+    They are as many as its axes (two for an angle), and ``spare`` more unless the label is discrete.
+    """
     kind = label.attrs["kind"]
     if kind == "discrete":
         classes = len(np.unique(label.values[label.values >= 0]))
