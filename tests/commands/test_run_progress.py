@@ -32,7 +32,7 @@ def test_the_log_of_a_job_for_all_sessions_is_said_once(tmp_path: Path, caplog: 
     with caplog.at_level(logging.INFO, logger="xcebra_nwb"):
         monitor.poll()
         monitor.poll()
-    said = ["a: extract: 12 units", "b: extract: 12 units", "together: train: 2 sessions in one latent space"]
+    said = ["a: extract: 12 units", "b: extract: 12 units", f"{ALL_SESSIONS}: train: 2 sessions in one latent space"]
     assert caplog.messages == said
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from xcebra_nwb.assess.evidence import mean_of_known
 from xcebra_nwb.assess.latents import Latents
-from xcebra_nwb.core.members import Key, keys
+from xcebra_nwb.core.members import Key, blocks, keys
 from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.core.session import labels, load
 from xcebra_nwb.training.design.shared_labels import comparable
@@ -63,10 +63,9 @@ def across_sessions(directory: Path, session_files: Files) -> dict[str, Any]:
     opened = [session_files, *others.values()]
     sessions = comparable([session for session, _, _ in opened])
     views = [View(Latents(s, t, e), keys(t)) for s, (_, t, e) in zip(sessions, opened, strict=True)]
-    named = zip(*(training[name].values for name in ("label", "first_latent", "last_latent")), strict=True)
-    blocks = {str(label): (int(first), int(last)) for label, first, last in named if label}
     kinds = {name: str(label.attrs["kind"]) for name, label in labels(sessions[0]).items()}
-    scored = {name: _label(name, kinds[name], block, views, list(others)) for name, block in blocks.items() if others}
+    judged = blocks(training) if others else {}
+    scored = {name: _label(name, kinds[name], block, views, list(others)) for name, block in judged.items()}
     return {"sessions": list(others), "reason": "; ".join(missing) if others or missing else ALONE, "labels": scored}
 
 

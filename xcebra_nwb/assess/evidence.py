@@ -13,6 +13,7 @@ from xcebra_nwb.assess.identifiability import NO_OTHERS
 from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.attribution.comparison import known_nulls, map_agreement
 from xcebra_nwb.attribution.null_test import LEAST_NULLS, TOO_FEW
+from xcebra_nwb.core.members import objective_of
 from xcebra_nwb.xcebra.decoding import METRICS, decoding_score
 
 
@@ -80,7 +81,7 @@ def loss(name: str, training: xr.Dataset, latents: Latents) -> dict[str, Any]:
         training: training.nc.
         latents: the embedding at the usable bins, and its split.
     """
-    objective = int(np.flatnonzero(training["label"].values == name)[0])
+    objective = objective_of(training, name)
     held_out = training["held_out_loss"].values[:, objective]
     return {
         "held_out": mean_of_known(list(held_out[latents.seeds])),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 
@@ -27,6 +26,7 @@ from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.attribution.comparison import partner
 from xcebra_nwb.core.config.objectives import Objective
 from xcebra_nwb.core.config.schema import Config
+from xcebra_nwb.core.members import objective_of, recorded_config
 from xcebra_nwb.core.session import label_axes, label_features, labels
 from xcebra_nwb.training.design.label_space import objective_space
 from xcebra_nwb.training.design.objectives import resolve
@@ -62,7 +62,7 @@ class Measurements:
             inputs: the encoder's input (time, unit); it may be mapped from a file, and is read in parts.
         """
         self._session, self._training, self._attribution, self._latents = session, training, attribution, latents
-        settings = Config.model_validate(json.loads(training.attrs["config"]))
+        settings = recorded_config(training)
         self._clip = settings.encoder.clip
         train, test = evenly(latents.train, MOST_TRAIN), evenly(latents.test, MOST_TEST)
         self._decoded, parts = np.r_[train, test], np.split(np.arange(len(train) + len(test)), [len(train)])
@@ -105,7 +105,7 @@ class Measurements:
         return mean_of_known([measure(self._latents.values[seed]) for seed in self._latents.seeds])
 
     def _fit(self, name: str) -> dict[str, float]:
-        latents, objective = self._latents, self._objective(name)
+        latents, objective = self._latents, objective_of(self._training, name)
         held_out = self._training["held_out_loss"].values[:, objective]
         fit = fit_of(
             self._training["loss"].values[latents.seeds, objective],
@@ -191,9 +191,6 @@ class Measurements:
     def _true(self, name: str) -> tuple[NDArray, str]:
         """The label as the seeds saw it, (sample, axis) or codes (sample,), and its kind."""
         return self._latents.label(name, self._latents.seeds[0]), str(labels(self._session)[name].attrs["kind"])
-
-    def _objective(self, name: str) -> int:
-        return int(np.flatnonzero(self._training["label"].values == name)[0])
 
 
 def moving_objectives(config: Config, session: xr.Dataset, split: Split) -> dict[str, Objective]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from xcebra_nwb.attribution.dataset import attribution_dataset
 from xcebra_nwb.attribution.inverse_rank import inverse_cut
 from xcebra_nwb.attribution.time_resolved import OverTimeFile
 from xcebra_nwb.core import activity, members
-from xcebra_nwb.core.config.schema import Attribution, Config, Training
+from xcebra_nwb.core.config.schema import Attribution, Config
 from xcebra_nwb.core.progress import progress
 from xcebra_nwb.training.design.ensemble import ATTRIBUTION, GENERATOR, member_generator
 from xcebra_nwb.training.files import load_model
@@ -56,7 +55,8 @@ def session_maps(
         inputs: encoder input, shape (time, unit).
         file: new file for the maps of every bin, if ``attribution.time_resolved`` is set.
     """
-    blocks, seeds, methods = label_blocks(training), members.seeds(training), config.attribution.methods
+    blocks = [Block(label, first, last) for label, (first, last) in members.blocks(training).items()]
+    seeds, methods = members.seeds(training), config.attribution.methods
     shape, layers = load_model(directory / "model.safetensors", inputs.device)
     bins = np.flatnonzero(usable_bins(session["segment"].values.astype(np.int64), shape.window))
     silent = _silent_units(inputs, bins)
@@ -74,18 +74,6 @@ def session_maps(
     if free_directions is not None:
         dataset["free_directions"] = ("seed", free_directions[seeds])
     return dataset
-
-
-def label_blocks(training: xr.Dataset) -> list[Block]:
-    """Return the block of latents of every label in training.nc.
-
-    >>> columns = {"label": ["", "speed"], "first_latent": [0, 0], "last_latent": [4, 2]}
-    >>> training = xr.Dataset({name: ("objective", values) for name, values in columns.items()})
-    >>> [(block.name, block.first, block.last) for block in label_blocks(training)]
-    [('speed', 0, 2)]
-    """
-    rows = zip(*(training[name].values for name in ("label", "first_latent", "last_latent")), strict=True)
-    return [Block(str(label), int(first), int(last)) for label, first, last in rows if label]
 
 
 def _grouped_maps(
@@ -237,7 +225,7 @@ def _observed(
 
 def _contrast_of(training: xr.Dataset) -> Contrast:
     """Return the similarity that the model was trained with, from training.nc."""
-    return contrast(Training.model_validate(json.loads(training.attrs["config"])["training"]))
+    return contrast(members.recorded_config(training).training)
 
 
 def _silent_units(inputs: EncoderInput, bins: NDArray[np.int64]) -> NDArray[np.bool_]:

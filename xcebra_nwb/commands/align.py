@@ -69,7 +69,9 @@ def _check_space(directory: Path, references: Sequence[Path], spaces: Sequence[s
 
 
 def _check_meaning(prepared: PreparedSession, references: Iterable[Reference]) -> None:
-    own = meaning(prepared.session, prepared.objectives, prepared.shape.outputs)
+    properties = meaning(prepared.session, prepared.objectives, prepared.shape.outputs)
     for other in references:
-        if own != other.meaning:
-            raise Refusal(Code.NOT_IN_ONE_SPACE, f"not aligned: {difference(own, other.meaning, other.name)}", REMEDY)
+        if properties != other.meaning:
+            raise Refusal(
+                Code.NOT_IN_ONE_SPACE, f"not aligned: {difference(properties, other.meaning, other.name)}", REMEDY
+            )

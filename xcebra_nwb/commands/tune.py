@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import yaml
 
 from xcebra_nwb.assess.tuning.choice import Measured, Trial, as_record, choose
@@ -20,6 +19,7 @@ from xcebra_nwb.commands.train import train
 from xcebra_nwb.core.config.schema import Config, dump
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import read_json, sha256, write_json, write_text
+from xcebra_nwb.core.members import seeds
 from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.core.provenance import fingerprint, software
 from xcebra_nwb.core.session import load
@@ -112,8 +112,7 @@ def _measure(folder: Path, output: Path, config: Config, threads: int) -> list[M
 def _held_out_losses(directory: Path) -> dict[str, tuple[float, ...]]:
     """Return the held-out losses of the seeds, relative to chance, by label."""
     training = load_dataset(directory / "training.nc")
-    seeds = np.flatnonzero(training["role"].values == "seed")
-    share = (training["held_out_loss"] / training["chance"]).transpose("objective", "member").values[:, seeds]
+    share = (training["held_out_loss"] / training["chance"]).transpose("objective", "member").values[:, seeds(training)]
     return {str(label): tuple(row.tolist()) for label, row in zip(training["label"].values, share, strict=True)}
 
 

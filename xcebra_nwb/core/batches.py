@@ -20,7 +20,9 @@ from xcebra_nwb.core.session_table import SESSION_NAME
 FILE = "batches.json"
 Batch = Annotated[list[Annotated[str, Field(pattern=SESSION_NAME)]], Field(min_length=1)]  # sessions
 BATCHES = TypeAdapter(list[Batch])
-ALL_SESSIONS = "~all"  # stands for a session in the path of the log of a job for all; no session has such a name
+ALL_SESSIONS = (
+    "all~sessions"  # stands for a session in the path of the log of a job for all; no session has such a name
+)
 
 
 def assign_batches(sessions: Sequence[str], at_once: int, results: Path) -> list[Batch]:

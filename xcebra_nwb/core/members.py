@@ -1,10 +1,12 @@
-"""Members of an ensemble: their coordinates in training.nc and embedding.nc, and the labels that they were given."""
+"""Members and objectives of an ensemble: how training.nc and embedding.nc name them, and the labels they were given."""
 
 from __future__ import annotations
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+
+from xcebra_nwb.core.config.schema import Config
 
 # Role, null label and number: equal for matching members of two sessions.
 Key = tuple[str, str, int]
@@ -37,6 +39,31 @@ def nulls(ensemble: xr.Dataset, label: str) -> list[int]:
     [1]
     """
     return [int(member) for member in np.flatnonzero(ensemble["broken"].values.astype(str) == label)]
+
+
+def blocks(training: xr.Dataset) -> dict[str, tuple[int, int]]:
+    """Return the first latent of every label's block and the latent after it, by label.
+
+    >>> columns = {"label": ["", "speed"], "first_latent": [0, 0], "last_latent": [4, 2]}
+    >>> blocks(xr.Dataset({name: ("objective", values) for name, values in columns.items()}))
+    {'speed': (0, 2)}
+    """
+    rows = zip(*(training[name].values.tolist() for name in ("label", "first_latent", "last_latent")), strict=True)
+    return {str(label): (first, last) for label, first, last in rows if label}
+
+
+def objective_of(training: xr.Dataset, label: str) -> int:
+    """Return the index of the objective of a label.
+
+    >>> objective_of(xr.Dataset({"label": ("objective", ["", "speed"])}), "speed")
+    1
+    """
+    return int(np.flatnonzero(training["label"].values == label)[0])
+
+
+def recorded_config(training: xr.Dataset) -> Config:
+    """Return the config that training.nc was made with; sections that training does not read have their defaults."""
+    return Config.model_validate_json(training.attrs["config"])
 
 
 def seen_label(session: xr.Dataset, training: xr.Dataset, label: str, member: int) -> NDArray:

@@ -23,6 +23,7 @@ from safetensors.torch import save as serialize
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.errors import Failure, Refusal, UsageError
 from xcebra_nwb.core.files import atomic, check_disk_space, check_file
+from xcebra_nwb.core.members import recorded_config
 from xcebra_nwb.core.netcdf import add_dataset, load_dataset, new_variable, save_dataset
 from xcebra_nwb.core.provenance import software
 from xcebra_nwb.training.design.ensemble import Member
@@ -75,7 +76,7 @@ def save(
 
 def settings(training: xr.Dataset) -> Config:
     """Return the config that a training.nc was made with, for any device."""
-    config = Config.model_validate(json.loads(training.attrs["config"]))
+    config = recorded_config(training)
     training_section = config.training.model_copy(update={"device": "auto", "together": False})
     return config.model_copy(update={"training": training_section})
 

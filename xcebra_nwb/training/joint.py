@@ -116,10 +116,13 @@ class JointTraining:
     def attrs(self, parts: Sequence[Sequence[TrainedEnsemble]]) -> list[dict[str, Any]]:
         """Return, by session, the digest of the shared latent space and the folders of the other sessions by name."""
         shared = space(parts)
-        return [{"space": shared, "trained_with": json.dumps(self._others(own))} for own in self.directories]
+        return [
+            {"space": shared, "trained_with": json.dumps(self._others(directory))} for directory in self.directories
+        ]
 
-    def _others(self, own: Path) -> dict[str, str]:
-        return {other.resolve().name: os.path.relpath(other, own) for other in self.directories if other != own}
+    def _others(self, directory: Path) -> dict[str, str]:
+        others = [other for other in self.directories if other != directory]
+        return {other.resolve().name: os.path.relpath(other, directory) for other in others}
 
     def _parts(self, data: Sequence[PreparedSession], part: int) -> list[Part]:
         return [Part(x, s.shape, s.samples(part)) for x, s in zip(self.recordings, data, strict=True)]

@@ -138,8 +138,8 @@ class SeparateTraining:
     def attrs(self, parts: Sequence[Sequence[TrainedEnsemble]]) -> list[dict[str, Any]]:
         """Return, by session, the digests of its latent space and of the inputs of the training."""
         return [
-            {"space": space([own]), "made_of": inputs_digest(directory, self.config)}
-            for directory, own in zip(self.directories, parts, strict=True)
+            {"space": space([session_parts]), "made_of": inputs_digest(directory, self.config)}
+            for directory, session_parts in zip(self.directories, parts, strict=True)
         ]
 
     def _ensemble(self, inputs: EncoderInput, session: PreparedSession, trained: Trained) -> TrainedEnsemble:

@@ -156,5 +156,5 @@ def quality(size: str, device: torch.device) -> list[dict[str, Any]]:
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
     started = perf_counter()
-    found = work()
-    return perf_counter() - started, found
+    result = work()
+    return perf_counter() - started, result

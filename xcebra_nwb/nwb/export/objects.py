@@ -12,6 +12,7 @@ from hdmf.backends.hdf5 import H5DataIO
 from hdmf.common import DynamicTable, DynamicTableRegion, VectorData
 from pynwb import TimeSeries
 
+from xcebra_nwb.core import members
 from xcebra_nwb.core.errors import Failure
 
 # Columns of the table, and the variables of attribution.nc that they hold.
@@ -77,7 +78,7 @@ def embedding_series(embedding: xr.Dataset, training: xr.Dataset, bin_width: flo
     Raises:
         Failure: No bin has a latent.
     """
-    seeds = np.flatnonzero(embedding["role"].values == "seed")
+    seeds = members.seeds(embedding)
     values = embedding["embedding"][seeds[0]].values  # (time, latent)
     kept = np.isfinite(values).all(axis=1)
     if not kept.any():

@@ -8,6 +8,7 @@ from typing import Any
 import xarray as xr
 
 from xcebra_nwb.core import session as contract
+from xcebra_nwb.core.members import seeds
 from xcebra_nwb.core.receipts import ORDER, Receipt, load_written
 from xcebra_nwb.core.results import Results, from_json
 from xcebra_nwb.report import wording
@@ -139,7 +140,7 @@ def _embedding(results: Results, label: str) -> dict[str, Any]:
 
 def _training(results: Results) -> dict[str, Any]:
     training = results.training
-    held_out = training["held_out_loss"].values[training["role"].values.astype(str) == "seed"].mean(0)
+    held_out = training["held_out_loss"].values[seeds(training)].mean(0)
     names, units = [str(name) for name in training["objective"].values], training["loss"].attrs["units"]
     pairs = zip(names, held_out, training["chance"].values, strict=True)
     alt = "; ".join(f"{name}: held out {number(loss)}, chance {number(chance)} {units}" for name, loss, chance in pairs)

@@ -71,19 +71,19 @@ def largest_group(meanings: Mapping[str, dict[str, str]]) -> tuple[list[str], di
     return kept, differing
 
 
-def difference(own: dict[str, str], other: dict[str, str], name: str) -> str:
+def difference(here: dict[str, str], other: dict[str, str], name: str) -> str:
     """Return, in one line, the first property in which two sessions differ.
 
     Args:
-        own: properties of the session (:func:`meaning`).
+        here: properties of the session (:func:`meaning`).
         other: properties of the session that it is compared with.
         name: name of that session.
 
     >>> difference({"label speed, units": "m/s"}, {"label speed, units": "cm/s"}, "rat2")
     'label speed, units: m/s here, cm/s in rat2'
     """
-    differing = next(part for part in sorted(own | other) if own.get(part) != other.get(part))
-    return f"{differing}: {own.get(differing, ABSENT)} here, {other.get(differing, ABSENT)} in {name}"
+    differing = next(part for part in sorted(here | other) if here.get(part) != other.get(part))
+    return f"{differing}: {here.get(differing, ABSENT)} here, {other.get(differing, ABSENT)} in {name}"
 
 
 def comparable(sessions: Sequence[xr.Dataset], order: Sequence[str] = ()) -> list[xr.Dataset]:
