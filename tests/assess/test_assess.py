@@ -80,7 +80,7 @@ def test_what_all_maps_share_is_no_consistency_once_corrected() -> None:
     assert abs(map_agreement(corrected_maps(seeds, nulls))) < 0.3
 
 
-GOOD = Evidence(score=0.4, null_scores=(-0.2, -0.1, 0.02), consistency=0.8, significant=12, units=31)
+GOOD = Evidence(score=0.4, null_scores=(-0.2, -0.1, 0.02), consistency=0.8, carriers=12, units=31)
 
 
 @pytest.mark.parametrize(

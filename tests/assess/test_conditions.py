@@ -26,7 +26,7 @@ from xcebra_nwb.assess.label_course import (
 from xcebra_nwb.assess.verdict import Evidence, verdict
 from xcebra_nwb.core.session import label_features
 
-GOOD = Evidence(score=0.4, null_scores=(-0.2, -0.1, 0.02), consistency=0.8, significant=12, units=31)
+GOOD = Evidence(score=0.4, null_scores=(-0.2, -0.1, 0.02), consistency=0.8, carriers=12, units=31)
 DOCUMENT = (DOCS / "reference" / "verdicts.md").read_text(encoding="utf-8")
 SAMPLES = np.arange(2000)
 TRAIN, TEST = SAMPLES[SAMPLES % 500 < 400], SAMPLES[SAMPLES % 500 >= 420]
@@ -68,7 +68,7 @@ def test_more_that_is_broken_never_makes_a_better_verdict(names: set[str]) -> No
 
 
 def test_a_label_at_chance_that_the_loss_sees_is_not_called_not_encoded() -> None:
-    chance = Evidence(score=-0.1, null_scores=(-0.2, -0.1, 0.02), consistency=0.8, significant=0, units=31)
+    chance = Evidence(score=-0.1, null_scores=(-0.2, -0.1, 0.02), consistency=0.8, carriers=0, units=31)
     assert verdict(chance, conditions())[0] == "not encoded"
     folded = conditions(aliasing=0.8, loss_gain_over_nulls=0.2)
     found, because = verdict(chance, folded)

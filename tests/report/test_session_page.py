@@ -16,6 +16,7 @@ from tests.support.make_results import REMARK, make_results, make_session
 from xcebra_nwb.benchmark.simulate.truth import auroc_against_cell_types
 from xcebra_nwb.commands.report import report
 from xcebra_nwb.core import netcdf
+from xcebra_nwb.core.carriers import DRAWS, INFORMATION
 from xcebra_nwb.core.config.schema import Method
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import read_json, write_json
@@ -108,7 +109,8 @@ def test_table_holds_every_unit_in_order_of_attribution(made: Path) -> None:
     rows = Page(made / "report.html").stored[0]
     assert rows == unit_rows(shown)
     assert len(rows) == attribution.sizes["unit"]
-    assert [row[2] for row in rows] == sorted((float(str(row[2])) for row in rows), reverse=True)
+    share = unit_columns(shown).index("attribution")
+    assert [row[share] for row in rows] == sorted((float(str(row[share])) for row in rows), reverse=True)
     column = unit_columns(shown).index("z")
     by_unit = dict(zip(shown.units, attribution["z"].sel(label="position").values, strict=True))
     assert all(row[column] == pytest.approx(by_unit[str(row[0])], abs=0.006, rel=1e-2) for row in rows)
@@ -187,7 +189,7 @@ def test_page_without_enough_nulls_says_so(tmp_path: Path, seeds: int, nulls: in
     make_results(tmp_path, session=small(), seeds=seeds, nulls=nulls)
     report(tmp_path)
     text = Page(tmp_path / "report.html").text
-    assert ("No unit was tested" in text) == (nulls < 2)
+    assert ("The shares could not be compared with nulls" in text) == (nulls < 2)
 
 
 @pytest.mark.slow
@@ -213,13 +215,15 @@ def test_only_the_foremost_of_many_units_are_drawn(tmp_path: Path) -> None:
     report(tmp_path)
     page = Page(tmp_path / "report.html")
     assert (
-        "The figure shows the 60 of 100 units with the largest z, in order of attribution; the table holds all."
-        in page.text
+        "The figure shows the 60 of 100 units, carriers and the largest z first, in order of attribution; the table "
+        "holds all." in page.text
     )
     assert len(page.stored[0]) == 100
     shown = unit_map(netcdf.load_dataset(tmp_path / "attribution.nc"), "position", "supported")
     drawn = shown.foremost(60)
-    assert set(drawn) == set(np.argsort(-shown.z)[:60])
+    assert set(np.flatnonzero(shown.carries)) < set(drawn)
+    left_out = np.setdiff1d(np.arange(100), drawn)
+    assert shown.z[left_out].max() <= shown.z[np.setdiff1d(drawn, np.flatnonzero(shown.carries))].min()
     assert np.all(np.diff(shown.mean[0, drawn]) <= 0)
 
 
@@ -232,7 +236,7 @@ def test_eight_methods_stay_readable(tmp_path: Path) -> None:
     assert set(names[1:]) <= set(unit_columns(shown))
     assert not any("_" in name for name in names)
     drawn = map_figure(shown)
-    assert drawn.get_figheight() < 11  # a row of bars each would be twice that
+    assert drawn.get_figheight() < 13  # a row of bars each would be twice that
     assert set(names) <= {text.get_text() for axes in drawn.axes for text in axes.get_yticklabels()}
 
 
@@ -274,14 +278,13 @@ def test_a_held_out_loss_at_chance_is_a_warning() -> None:
     assert above_chance(["time"], np.array([5.0]), np.array([5.55]), "nat") == ""
 
 
-def test_units_that_are_not_counted_are_told_from_units_that_were_not_tested() -> None:
-    def said(verdict: str, significant: int | None) -> str:
-        result = {"verdict": verdict, "significant_units": significant, "tested_units": 30}
-        return dict(card_facts(result))["units that stand out"]
+def test_no_carrier_is_told_from_units_that_were_not_tested() -> None:
+    def said(carrying: int | None) -> str:
+        return dict(card_facts({"carrying_units": carrying, "tested_units": 30}))["units that carry it"]
 
-    assert said("weak", 3) == "3 of 30 (q ≤ 0.05)"
-    assert said("weak", None) == "not tested"
-    assert said("not encoded", None) == "not counted: the verdict speaks against a map"
+    assert said(3) == "3 of 30 (q ≤ 0.05)"
+    assert said(0) == "0 of 30 (q ≤ 0.05)"
+    assert said(None) == "not tested"
 
 
 def test_a_label_that_another_predicts_is_named_where_labels_are_compared() -> None:
@@ -341,13 +344,13 @@ def test_z_and_p_of_a_score_hide_no_dot(score: float) -> None:
 
 
 @pytest.mark.slow
-def test_shares_of_regions_are_shown_only_where_units_are_counted(tmp_path: Path) -> None:
+def test_shares_of_regions_are_shown_only_where_units_are_tested(tmp_path: Path) -> None:
     make_results(tmp_path, session=small(["position"]))
     attribution = netcdf.load_dataset(tmp_path / "attribution.nc")
-    title = "share of units that stand out"
-    for verdict, counted in (("supported", True), ("not encoded", False)):
-        titles = [axes.get_title() for axes in map_figure(unit_map(attribution, "position", verdict)).axes]
-        assert (title in titles) == counted
+    old = attribution.drop_vars([*INFORMATION, DRAWS])
+    for dataset, tested in ((attribution, True), (old, False)):
+        titles = [axes.get_title() for axes in map_figure(unit_map(dataset, "position", "supported")).axes]
+        assert ("share of units that carry it" in titles) == tested
 
 
 def test_long_names_that_begin_and_end_alike_are_told_apart() -> None:

@@ -15,6 +15,7 @@ from tests.support.html import EVIL, Page
 from tests.support.make_results import make_results, make_session
 from xcebra_nwb.commands.summarize import summarize
 from xcebra_nwb.core import netcdf
+from xcebra_nwb.core.carriers import carriers
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import read_json
 from xcebra_nwb.core.receipts import ORDER, Receipt, save
@@ -119,6 +120,8 @@ def test_atlas_is_what_attribution_says(tmp_path: Path) -> None:
             tested = method == attribution["method"].values[0]
             for column, name in (("z", "z"), ("p", "p_value"), ("q", "q_value")):
                 assert np.array_equal(part[column], expected[name]) if tested else part[column].isna().all()
+            assert np.array_equal(part["information"], expected["information"])
+            assert np.array_equal(part["carries"], carriers(expected))
     verdicts = atlas.groupby("label")["verdict"].unique().map(list).to_dict()
     assert verdicts == {"position": ["supported"], "head_direction": ["weak"], "choice": ["not encoded"]}
 
@@ -129,9 +132,10 @@ def test_page_caps_the_atlas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     summarize(tmp_path, table_of(tmp_path, [done(tmp_path, "sub-a")]))
     page = Page(tmp_path / "summary.html")
     assert len(page.stored[0]) == 10
-    assert "the 10 rows with the smallest q of 72; atlas.parquet holds all" in page.text
-    smallest = pd.read_parquet(tmp_path / "atlas.parquet")["q"].min()
-    assert page.stored[0][0][COLUMNS.index("q")] == pytest.approx(smallest, rel=1e-2)
+    assert "the 10 rows with most information, carriers first, of 72; atlas.parquet holds all" in page.text
+    atlas = pd.read_parquet(tmp_path / "atlas.parquet")
+    most = atlas.loc[atlas["carries"], "information"].max()
+    assert page.stored[0][0][COLUMNS.index("information")] == pytest.approx(most, rel=1e-2)
 
 
 @pytest.mark.slow

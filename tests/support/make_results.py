@@ -17,7 +17,7 @@ from scipy.special import ndtr
 from scipy.stats import false_discovery_control
 
 from tests.support.conditions import conditions
-from xcebra_nwb.core import netcdf
+from xcebra_nwb.core import carriers, netcdf
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.files import sha256, write_json
@@ -259,6 +259,10 @@ def make_attribution(
     by_seed = size * rng.lognormal(0, 0.1, (seeds, len(methods), len(labels), units))
     null = rng.lognormal(-1, 0.1, (nulls, len(labels), units))
     z, p, q = _test(by_seed[:, 0].mean(0), null)
+    information = np.where(tuned, 0.5, -0.01) * rng.lognormal(0, 0.2, (len(labels), units))
+    draws = np.full(information.shape, 400.0)
+    beaten = rng.uniform(0.2, 1, information.shape)  # by shuffled labels
+    information_p = np.where(tuned, 1 / 401, beaten)
     width = np.full(by_seed.shape[1:], 1.2 if seeds > 1 else np.nan)
     deviation = by_seed.std(0, ddof=1) if seeds > 1 else np.full(by_seed.shape[1:], np.nan)
     reasons = {} if nulls > 1 else dict.fromkeys((f"{name}_reason" for name in TESTED), "fewer than two nulls")
@@ -279,6 +283,12 @@ def make_attribution(
             "z_high": (("label", "unit"), z + width[0]),
             "p_value": (("label", "unit"), p),
             "q_value": (("label", "unit"), q),
+            "information": (("label", "unit"), information, {"units": "bit/spike"}),
+            "information_low": (("label", "unit"), information - 0.05, {"units": "bit/spike"}),
+            "information_high": (("label", "unit"), information + 0.05, {"units": "bit/spike"}),
+            "information_p": (("label", "unit"), information_p),
+            "information_q": (("label", "unit"), false_discovery_control(information_p, axis=-1)),
+            "information_nulls": (("label", "unit"), draws),
             "effective_rank": (("seed", "label"), rng.uniform(1.5, 2.5, (seeds, len(labels)))),
             "condition": ("seed", rng.uniform(5, 20, seeds)),
             "usable": ("seed", np.full(seeds, 0.98)),
@@ -332,7 +342,6 @@ def _assess(label: str, array: xr.DataArray, attribution: xr.Dataset, rng: np.ra
     score = {"supported": 0.6, "weak": 0.2, "not encoded": 0.02}[verdict]
     discrete = array.attrs["kind"] == "discrete"
     metric = "balanced accuracy above chance" if discrete else "R2"
-    tested = bool(np.isfinite(attribution["z"].values).all())
     return {
         "kind": array.attrs["kind"],
         "dimensions": contract.label_axes(array),
@@ -352,7 +361,7 @@ def _assess(label: str, array: xr.DataArray, attribution: xr.Dataset, rng: np.ra
         "predicted_by": {},
         "confounded_with": [],
         "nulls": {"wanted": nulls, "count": nulls, "reason": "shift: it moves in time"},
-        "resolution": f"with {nulls} nulls the smallest q is 0.03",
+        "resolution": carriers.resolution(attribution),
         "consistency": {"maps": 0.93, "null_corrected_maps": 0.7, "null_maps": 0.8, "embedding_r2": 0.9},
         "leak": {"score": None, "reason": "no leak score for classes"} if discrete else {"score": 0.1, "reason": ""},
         "loss": {"held_out": 5.1, "chance": 6.24, "nulls": [6.1] * nulls},
@@ -360,6 +369,6 @@ def _assess(label: str, array: xr.DataArray, attribution: xr.Dataset, rng: np.ra
         "condition": float(attribution["condition"].mean()),
         "usable_bins": 0.98,
         "methods_agree": float(attribution["agreement"]),
-        "significant_units": int((attribution["q_value"] < 0.05).sum()) if tested else None,
+        "carrying_units": int(carriers.carriers(attribution).sum()),
         "tested_units": attribution.sizes["unit"],
     }

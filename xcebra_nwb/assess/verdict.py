@@ -9,9 +9,9 @@ import numpy as np
 
 from xcebra_nwb.assess.conditions import Condition, Verdict, violations
 from xcebra_nwb.attribution.null_test import LEAST_NULLS
+from xcebra_nwb.core.carriers import LEVEL
 
-READABLE = frozenset({"supported", "weak"})  # verdicts under which single units may be said to carry the label
-SIGNIFICANT = 0.05  # q, the false discovery rate at which units are said to stand out
+READABLE = frozenset({"supported", "weak"})  # verdicts under which the shares of units may be read
 
 LEAST_SCORE = 0.05  # held-out decoding below this is no code worth mapping
 LEAST_EXCESS = 0.1  # by which it must beat the best null (or chance); a null's score below 0 is worth 0
@@ -27,7 +27,7 @@ class Evidence:
         score: held-out decoding, mean over seeds.
         null_scores: the same of every null.
         consistency: agreement of the seeds' null-corrected maps.
-        significant: number of units that stand out.
+        carriers: number of units that carry the label.
         units: number of units that were tested.
         confounded: labels that predict this one, and how well.
         without_null: the reason why no null is left, where nulls were asked for.
@@ -36,7 +36,7 @@ class Evidence:
     score: float
     null_scores: tuple[float, ...]
     consistency: float
-    significant: int
+    carriers: int
     units: int
     confounded: tuple[tuple[str, float], ...] = ()
     without_null: str = ""
@@ -72,7 +72,7 @@ def verdict(evidence: Evidence, conditions: Sequence[Condition]) -> tuple[Verdic
         return "weak", f"{score}, but {'; '.join(doubts)}"
     return "supported", (
         f"{score} against at most {max(nulls):.2f} for its nulls; seeds agree "
-        f"({evidence.consistency:.2f}); {evidence.significant} of {evidence.units} units at q <= {SIGNIFICANT}"
+        f"({evidence.consistency:.2f}); {evidence.carriers} of {evidence.units} units carry it (q <= {LEVEL})"
     )
 
 

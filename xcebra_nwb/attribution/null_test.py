@@ -73,7 +73,7 @@ def _score_label(seeds: Floats, nulls: Floats) -> NullTest:
     z, error = null_score(true, null)
     each = np.stack([null_score(null[n : n + 1], np.delete(null, n, axis=0)).z for n in range(len(null))])
     half, p_value = half_interval(true) / error, rank_p_value(z, each.ravel())
-    return NullTest(z, z - half, z + half, p_value, _false_discovery_rate(p_value))
+    return NullTest(z, z - half, z + half, p_value, false_discovery_rate(p_value))
 
 
 def log_share(maps: Floats) -> Floats:
@@ -172,31 +172,6 @@ def smallest_p(nulls: int) -> float:
     return 1 / (1 + nulls)
 
 
-def smallest_q(nulls: int, units: int) -> tuple[float, float]:
-    """Return the smallest q of all units together, and of a single unit alone.
-
-    >>> [round(q, 4) for q in smallest_q(6, 21)]
-    [0.0079, 0.1654]
-    """
-    smallest = smallest_p(nulls * units)
-    return smallest, min(1.0, units * smallest)
-
-
-def resolution(nulls: int, units: int) -> str:
-    """Return a sentence with the smallest q for a number of nulls and units.
-
-    >>> resolution(2, 21)
-    'no unit can be tested'
-    """
-    if nulls < LEAST_NULLS or not units:
-        return "no unit can be tested"
-    together, alone = smallest_q(nulls, units)
-    return (
-        f"with {nulls} nulls of {units} units the smallest q is {together:.2g}, and {alone:.2g} for a unit that "
-        "stands out alone"
-    )
-
-
 def rank_p_value(scores: Floats, null_scores: Floats) -> Floats:
     """Return the p-value of each score: its rank among the null scores.
 
@@ -210,7 +185,12 @@ def rank_p_value(scores: Floats, null_scores: Floats) -> Floats:
     return np.where(np.isfinite(scores), (1 + above) / (1 + len(ordered)), np.nan)
 
 
-def _false_discovery_rate(p_value: Floats) -> Floats:
+def false_discovery_rate(p_value: Floats) -> Floats:
+    """Return q of every unit (unit,) by the method of Benjamini and Hochberg (1995); NaN where p is NaN.
+
+    >>> false_discovery_rate(np.array([0.01, np.nan, 0.02])).round(3).tolist()
+    [0.02, nan, 0.02]
+    """
     q_value = np.full_like(p_value, np.nan)
     known = np.isfinite(p_value)
     if known.any():

@@ -1,7 +1,8 @@
-"""Calibration of p and q: simulated sessions are tested, and the units that stand out are compared with the truth.
+"""Calibration of p and q: units of simulated sessions are tested, and those that are found are compared with the truth.
 
 ``python -m xcebra_nwb.benchmark.calibration FOLDER --sessions 20`` writes ``calibration.csv``, a row for each session,
-method and label, into the folder, and prints the summary. Run again, it does what is missing.
+measure and label, into the folder, and prints the summary. Run again, it does what is missing. The measures are the
+information and, with ``--encoders``, the share in the map of every attribution method.
 """
 
 from __future__ import annotations
@@ -16,22 +17,24 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcebra_nwb.attribution.information import information
 from xcebra_nwb.attribution.inverse_rank import inverse_cut
 from xcebra_nwb.attribution.null_test import NullTest, score_maps
 from xcebra_nwb.benchmark.null_population import LABELS, SCENARIOS, population
 from xcebra_nwb.core.activity import encoder_input
+from xcebra_nwb.core.carriers import LEVEL, carriers
 from xcebra_nwb.core.config.schema import Config, validate
 from xcebra_nwb.core.files import atomic
 from xcebra_nwb.core.session import label_values
 from xcebra_nwb.training.design.ensemble import Member
 from xcebra_nwb.training.design.prepare import prepare
+from xcebra_nwb.training.design.split import split_session
 from xcebra_nwb.training.trained_ensemble import options
 from xcebra_nwb.xcebra.maps import maps
 from xcebra_nwb.xcebra.maps.model import Model
 from xcebra_nwb.xcebra.sampling.windows import TRAIN
 from xcebra_nwb.xcebra.trainers import contrastive
 
-LEVEL = 0.05
 UNITS, SECONDS = 130, 300.0
 EVERY = 5  # bins between those that the maps are averaged over
 SETTINGS = {
@@ -77,41 +80,47 @@ def _tested(values: NDArray[np.float64], members: list[Member], labels: list[str
     return score_maps(values[seeds], np.stack(null_maps, axis=1))
 
 
-def counted(test: NullTest, carries: NDArray[np.bool_]) -> pd.DataFrame:
+def counted(found: NDArray[np.bool_], p_value: NDArray[np.float64], carries: NDArray[np.bool_]) -> pd.DataFrame:
     """Return for every label the counts of true and false discoveries.
 
     Args:
-        test: the test of the label maps.
+        found: which units are said to carry which label, (label, unit).
+        p_value: p of the test, (label, unit).
         carries: which unit carries which label, (label, unit).
 
     Returns:
-        A row for each label: tests of units that carry nothing, how many of them have p <= 0.05, the discoveries at
-        q <= 0.05, and the false ones.
+        A row for each label: tests of units that carry nothing, how many of them have p <= 0.05, the discoveries, and
+        the false ones.
     """
-    discovered, small = test.q_value <= LEVEL, test.p_value <= LEVEL
+    small = p_value <= LEVEL
     return pd.DataFrame(
         {
             "label": LABELS,
             "null_tests": (~carries).sum(axis=1),
             "small_p": (small & ~carries).sum(axis=1),
-            "found": discovered.sum(axis=1),
-            "false": (discovered & ~carries).sum(axis=1),
+            "found": found.sum(axis=1),
+            "false": (found & ~carries).sum(axis=1),
             "carriers": carries.sum(axis=1),
         }
     )
 
 
-def case(scenario: str, number: int) -> pd.DataFrame:
-    """Return the rows of one simulated session, one for each method and label.
+def case(scenario: str, number: int, encoders: bool) -> pd.DataFrame:
+    """Return the rows of one simulated session, one for each measure and label.
 
     Args:
         scenario: name of the scenario.
         number: number of the session, its seed.
+        encoders: whether to train encoders, and test the shares.
     """
     key = list(SCENARIOS).index(scenario)
     session = population(scenario, UNITS, SECONDS, np.random.default_rng([number, key]))
-    by_method = tests(session, validate(SETTINGS | {"random_seed": number}))
-    rows = [counted(test, session["carries"].values).assign(method=method) for method, test in by_method.items()]
+    carries, config = session["carries"].values, validate(SETTINGS | {"random_seed": number})
+    told = information(session, split_session(session, config), LABELS, config)
+    found = {"information": (carriers(told).values, told["information_p"].values)}
+    if encoders:
+        found |= {name: (test.q_value <= LEVEL, test.p_value) for name, test in tests(session, config).items()}
+    rows = [counted(*values, carries).assign(method=name) for name, values in found.items()]
     return pd.concat(rows).assign(scenario=scenario, session=number)
 
 
@@ -143,7 +152,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def run(folder: Path, sessions: Sequence[int], scenarios: Sequence[str]) -> pd.DataFrame:
+def run(folder: Path, sessions: Sequence[int], scenarios: Sequence[str], encoders: bool) -> pd.DataFrame:
     """Do the cases that are missing and return the rows of all.
 
     ``calibration.csv`` is written after every case.
@@ -152,9 +161,10 @@ def run(folder: Path, sessions: Sequence[int], scenarios: Sequence[str]) -> pd.D
         folder: folder of ``calibration.csv``.
         sessions: numbers of the sessions.
         scenarios: names of the scenarios.
+        encoders: whether to train encoders, and test the shares.
 
     Returns:
-        A row for each scenario, session, method and label.
+        A row for each scenario, session, measure and label.
     """
     path = folder / "calibration.csv"
     rows = pd.read_csv(path) if path.exists() else pd.DataFrame()
@@ -162,7 +172,7 @@ def run(folder: Path, sessions: Sequence[int], scenarios: Sequence[str]) -> pd.D
     for number in sessions:
         for scenario in scenarios:
             if (scenario, number) not in done:
-                rows = pd.concat([rows, case(scenario, number)], ignore_index=True)
+                rows = pd.concat([rows, case(scenario, number, encoders)], ignore_index=True)
                 with atomic(path) as temporary:
                     rows.to_csv(temporary, index=False)
     return rows
@@ -175,10 +185,11 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--first", type=int, default=0, help="number of the first session")
     parser.add_argument("--scenarios", nargs="+", choices=list(SCENARIOS), default=list(SCENARIOS))
+    parser.add_argument("--encoders", action="store_true", help="also train encoders, and test the shares")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     numbers = range(arguments.first, arguments.first + arguments.sessions)
-    print(summary(run(arguments.folder, numbers, arguments.scenarios)).round(3).to_string())
+    print(summary(run(arguments.folder, numbers, arguments.scenarios, arguments.encoders)).round(3).to_string())
 
 
 if __name__ == "__main__":

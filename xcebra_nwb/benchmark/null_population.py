@@ -25,18 +25,35 @@ LABELS = ("direction", "place")
 
 @dataclass(frozen=True)
 class Scenario:
-    """The share of units that carry each label, and whether rates and labels drift."""
+    """The share of units that carry each label, and how labels and rates change in time.
+
+    Attributes:
+        direction: share of the units that carry the direction.
+        place: share of the units that carry the place.
+        labels: ``walk``; ``slow``: few independent values; ``trend``: the place drifts; ``confounded``: the direction
+            follows from the place, but for noise.
+        rates: ``steady``; ``slow``: common walks over 40 s; ``trend``: they rise or fall over the session; ``bursts``:
+            each unit by itself over 0.2 s; ``shared``: common walks over 0.5 s.
+    """
 
     direction: float = 0.0
     place: float = 0.0
-    slow: bool = False
+    labels: str = "walk"
+    rates: str = "steady"
 
 
 SCENARIOS = {
     "nothing": Scenario(),  # no unit carries a label
     "effects": Scenario(0.2, 0.2),  # each label is carried by some: the others must not be found
     "leak": Scenario(0.4, 0.0),  # one label is carried by many, the other by none
-    "slow": Scenario(slow=True),  # nothing is carried, but labels and rates are slow: they agree by chance
+    "slow": Scenario(labels="slow", rates="slow"),  # nothing is carried, but slow labels and rates agree by chance
+    "many": Scenario(0.45, 0.45),  # nearly every unit carries a label
+    "slow effects": Scenario(0.2, 0.2, labels="slow", rates="slow"),
+    "drift": Scenario(labels="trend", rates="trend"),
+    "drift effects": Scenario(0.2, 0.2, labels="trend", rates="trend"),
+    "bursts": Scenario(0.2, 0.2, rates="bursts"),
+    "shared noise": Scenario(0.2, 0.2, rates="shared"),
+    "confounded": Scenario(0.2, 0.2, labels="confounded"),
 }
 
 
@@ -63,20 +80,40 @@ def population(scenario: str, units: int, seconds: float, generator: np.random.G
     modulation[:, carries[0]] = _tuned(_directional(direction, int(carries[0].sum()), generator), generator)
     modulation[:, carries[1]] = _tuned(_placed(place, int(carries[1].sum()), generator), generator)
     modulation[:, elsewhere] = _tuned(_directional(hidden, int(elsewhere.sum()), generator), generator)
-    if wanted.slow:
-        modulation *= _drift(bins, units, generator)
+    modulation *= _gain(wanted.rates, bins, units, generator)
     rate = np.exp(generator.normal(np.log(4), 0.7, units)).clip(0.5, 25)  # Hz
     counts = generator.poisson(modulation * rate * BIN_WIDTH)
-    return _session(f"{scenario}", counts, {"direction": direction, "place": place}, carries)
+    return _session(scenario, counts, {"direction": direction, "place": place}, carries)
 
 
 def _labels(wanted: Scenario, bins: int, generator: np.random.Generator) -> tuple[Floats, Floats, Floats]:
     """A direction (rad) and a place in [0, 1] or beyond, and a direction that is no label, each (time,)."""
     hidden = _direction(bins, 1.0, generator)
-    if wanted.slow:
+    if wanted.labels == "slow":
         return _direction(bins, 5.0, generator), _walk(bins, 15.0, generator), hidden
     along = np.cumsum(_walk(bins, 1.0, generator)) * 0.08
-    return _direction(bins, 1.0, generator), np.abs(np.mod(along, 2) - 1), hidden
+    place = np.abs(np.mod(along, 2) - 1)
+    if wanted.labels == "confounded":
+        return np.mod(2 * np.pi * place + 0.7 * _walk(bins, 1.0, generator), 2 * np.pi), place, hidden
+    if wanted.labels == "trend":
+        time = np.linspace(-1, 1, bins) * generator.choice([-1, 1])
+        return _direction(bins, 1.0, generator), 0.5 + 0.3 * time + 0.3 * _walk(bins, 2.0, generator), hidden
+    return _direction(bins, 1.0, generator), place, hidden
+
+
+def _gain(kind: str, bins: int, units: int, generator: np.random.Generator) -> Floats:
+    """Changes of the rates that have nothing to do with a label, as factors (time, unit)."""
+    if kind == "slow":
+        return _common(bins, units, 5, 40.0, 0.75, generator)
+    if kind == "trend":
+        rise: Floats = np.exp(0.7 * np.linspace(-1, 1, bins)[:, None] * generator.normal(size=units))
+        return rise * _common(bins, units, 5, 40.0, 0.225, generator)
+    if kind == "bursts":
+        each = np.stack([_walk(bins, 0.2, generator) for _ in range(units)], axis=1)
+        return np.exp(1.2 * each - 0.72)
+    if kind == "shared":
+        return _common(bins, units, 3, 0.5, 0.6, generator)
+    return np.ones((bins, units))
 
 
 def _direction(bins: int, persistence: float, generator: np.random.Generator) -> Floats:
@@ -110,12 +147,14 @@ def _tuned(tuning: Floats, generator: np.random.Generator) -> Floats:
     return height / height.mean(axis=0)
 
 
-def _drift(bins: int, units: int, generator: np.random.Generator) -> Floats:
-    """Rates that five common walks with a correlation time of 40 s raise and lower, (time, unit)."""
-    walks = np.stack([_walk(bins, 40.0, generator) for _ in range(5)], axis=1)
+def _common(
+    bins: int, units: int, count: int, persistence: float, size: float, generator: np.random.Generator
+) -> Floats:
+    """Factors (time, unit) by which ``count`` common walks with a correlation time in s raise and lower the rates."""
+    walks = np.stack([_walk(bins, persistence, generator) for _ in range(count)], axis=1)
     walks /= walks.std(axis=0)
-    drift: Floats = np.exp(0.75 * walks @ generator.normal(size=(5, units)) / np.sqrt(5))
-    return drift
+    factors: Floats = np.exp(size * walks @ generator.normal(size=(count, units)) / np.sqrt(count))
+    return factors
 
 
 def _session(name: str, counts: NDArray[np.int64], labels: dict[str, Floats], carries: NDArray[np.bool_]) -> xr.Dataset:

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from xcebra_nwb.assess import evidence as evidence_of
@@ -18,9 +17,9 @@ from xcebra_nwb.assess.conditions import RULES, judge
 from xcebra_nwb.assess.label_course import predicted_by_others
 from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.assess.measurements import Measurements
-from xcebra_nwb.assess.verdict import MOST_PREDICTED, READABLE, SIGNIFICANT, Evidence, verdict
-from xcebra_nwb.attribution.null_test import resolution
+from xcebra_nwb.assess.verdict import MOST_PREDICTED, Evidence, verdict
 from xcebra_nwb.core.activity import input_array
+from xcebra_nwb.core.carriers import carriers, resolution, tested
 from xcebra_nwb.core.files import write_json
 from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.core.provenance import software
@@ -78,15 +77,14 @@ def _label(
     consistency = evidence_of.consistency(maps, latents, block)
     measured = measurements.of(name, decoding["score"])
     conditions = judge(RULES, measured)
-    q_value = maps["q_value"].values
     confounded = tuple((other, score) for other, score in predicted.items() if score > MOST_PREDICTED)
     designed = json.loads(training.attrs["nulls"])[name]
     evidence = Evidence(
         score=decoding["score"],
         null_scores=tuple(decoding["nulls"]),
         consistency=consistency["null_corrected_maps"],
-        significant=int((q_value <= SIGNIFICANT).sum()),
-        units=int(np.isfinite(q_value).sum()),
+        carriers=int(carriers(maps).sum()),
+        units=int(tested(maps).sum()),
         confounded=confounded,
         without_null=designed["reason"] if designed["wanted"] and not designed["count"] else "",
     )
@@ -105,13 +103,13 @@ def _label(
             "predicted_by": predicted,
             "confounded_with": [other for other, _ in confounded],
             "nulls": designed,
-            "resolution": resolution(len(decoding["nulls"]), evidence.units),
+            "resolution": resolution(maps),
             "loss": evidence_of.loss(name, training, latents),
             "effective_rank": float(maps["effective_rank"].mean()),
             "condition": float(maps["condition"].mean()),
             "usable_bins": measured["usable_bins"],
             "methods_agree": float(maps["agreement"]),
-            "significant_units": evidence.significant if word in READABLE else None,
+            "carrying_units": evidence.carriers if evidence.units else None,
             "tested_units": evidence.units,
         }
     )

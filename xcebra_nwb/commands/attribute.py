@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from xcebra_nwb.attribution.information import information
 from xcebra_nwb.attribution.session_maps import session_maps
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.files import atomic
+from xcebra_nwb.core.members import blocks, recorded_config
 from xcebra_nwb.core.netcdf import add_dataset, load_dataset
 from xcebra_nwb.core.session import load
+from xcebra_nwb.training.design.split import split_session
 from xcebra_nwb.training.device import device
 from xcebra_nwb.training.inputs import encoder_inputs
 
@@ -16,7 +19,8 @@ from xcebra_nwb.training.inputs import encoder_inputs
 def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
     """Compute the attribution maps of a session and return attribution.nc.
 
-    Maps are computed for every member, over all usable bins.
+    Maps are computed for every member, over all usable bins. What each label tells about each unit is measured and
+    tested beside them, without the encoders.
 
     Args:
         directory: the session's results folder, which holds session.nc, model.safetensors and training.nc.
@@ -33,5 +37,7 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
         with device(config.training.device, threads) as target:
             inputs = encoder_inputs(session, target, directory)
             dataset = session_maps(directory, session, training, config, inputs, temporary)
-        add_dataset(dataset, temporary)
+        settings = recorded_config(training)
+        told = information(session, split_session(session, settings), list(blocks(training)), settings)
+        add_dataset(dataset.merge(told, combine_attrs="no_conflicts"), temporary)
     return [path]

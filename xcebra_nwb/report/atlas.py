@@ -11,18 +11,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
 
+from xcebra_nwb.core.carriers import INFORMATION, carriers, information_of
 from xcebra_nwb.core.files import atomic
 
 TEXT = ("session", "subject", "region", "unit", "label", "method", "verdict")
-COLUMNS = ("session", "subject", "region", "unit", "label", "method", "attribution", "sd", "z", "p", "q", "verdict")
-SCHEMA = pa.schema([(name, pa.string() if name in TEXT else pa.float64()) for name in COLUMNS])
+TESTED = {"z": "z", "p": "p_value", "q": "q_value"}  # of the first method
+COLUMNS = (
+    *("session", "subject", "region", "unit", "label", "method", "attribution", "sd", *TESTED, *INFORMATION),
+    *("carries", "verdict"),
+)
+TYPES = {"carries": pa.bool_(), **dict.fromkeys(TEXT, pa.string())}
+DTYPES = {"carries": bool, **dict.fromkeys(TEXT, str)}
+SCHEMA = pa.schema([(name, TYPES.get(name, pa.float64())) for name in COLUMNS])
 
 
 def session_atlas(attribution: xr.Dataset, session: str, subject: str, verdicts: dict[str, str]) -> pd.DataFrame:
     """Return the rows of one session, with the columns :data:`COLUMNS`.
 
     Values are those of attribution.nc. z, p and q exist for the first method only, the one that was tested; they are
-    NaN for the others.
+    NaN for the others. Information does not depend on the method.
 
     Args:
         attribution: attribution.nc.
@@ -43,10 +50,14 @@ def session_atlas(attribution: xr.Dataset, session: str, subject: str, verdicts:
         "attribution": ordered["attribution"].values.astype(float).ravel(),
         "sd": ordered["attribution_sd"].values.astype(float).ravel(),
     }
-    for column, variable in (("z", "z"), ("p", "p_value"), ("q", "q_value")):
+    for column, variable in TESTED.items():
         tested = np.full((len(methods), len(labels) * units), np.nan)
         tested[0] = ordered[variable].values.ravel()
         rows[column] = tested.ravel()
+    told = information_of(ordered).transpose("label", "unit", ...)
+    for name in INFORMATION:
+        rows[name] = np.tile(told[name].values.astype(float).ravel(), len(methods))
+    rows["carries"] = np.tile(carriers(ordered).transpose("label", "unit").values.ravel(), len(methods))
     rows["verdict"] = np.tile(np.repeat([verdicts.get(label, "") for label in labels], units), len(methods))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -61,7 +72,7 @@ def join(parts: list[pd.DataFrame]) -> pd.DataFrame:
     (0, True)
     """
     if not parts:
-        return pd.DataFrame({name: pd.Series(dtype=str if name in TEXT else float) for name in COLUMNS})
+        return pd.DataFrame({name: pd.Series(dtype=DTYPES.get(name, float)) for name in COLUMNS})
     return pd.concat(parts, ignore_index=True)
 
 

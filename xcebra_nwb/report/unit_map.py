@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcebra_nwb.assess.verdict import READABLE, SIGNIFICANT
+from xcebra_nwb.assess.verdict import READABLE
 from xcebra_nwb.attribution.comparison import known_nulls, partner
+from xcebra_nwb.core.carriers import INFORMATION, carriers, information_of
 from xcebra_nwb.report.style import of_median_unit
 
 NULL_PERCENTILES = (5, 95)  # percentiles of the nulls that figures show
@@ -42,23 +43,23 @@ class UnitMap:
     z: Values
     z_low: Values
     z_high: Values
-    p: Values
-    q: Values
+    information: Values  # what the label tells about the unit, in ``information_units``
+    information_low: Values
+    information_high: Values
+    information_p: Values
+    information_q: Values
+    carries: NDArray[np.bool_]  # whether the unit carries the label
+    information_units: str
     agreement: float  # Spearman correlation between the first method and its partner
-    readable: bool  # whether the label's verdict lets single units be said to carry it
+    readable: bool  # whether the label's verdict lets the shares of units be read
 
     @property
     def partner(self) -> int | None:
         """The method that the first is compared with; None where it is the only one."""
         return partner(self.methods)
 
-    @property
-    def significant(self) -> NDArray[np.bool_]:
-        """The units that carry the label at a false discovery rate of 5 %."""
-        return (self.q <= SIGNIFICANT) & self.readable  # NaN is not
-
     def foremost(self, most: int) -> NDArray[np.int64]:
-        """Return the units that stand out most from their nulls.
+        """Return the units that carry the label, and then those that stand out most from their nulls.
 
         Args:
             most: the largest number of units.
@@ -67,7 +68,7 @@ class UnitMap:
             The numbers of the units, in order of attribution.
         """
         rank = np.where(np.isfinite(self.z), self.z, -np.inf) if np.isfinite(self.z).any() else self.mean[0]
-        chosen = np.argsort(-rank, kind="stable")[:most]
+        chosen = np.lexsort((-rank, ~self.carries))[:most]
         return chosen[np.argsort(-self.mean[0, chosen], kind="stable")]
 
 
@@ -77,9 +78,10 @@ def unit_map(attribution: xr.Dataset, label: str, verdict: str) -> UnitMap:
     Args:
         attribution: attribution.nc.
         label: name of the label.
-        verdict: on the label; no unit is marked where it speaks against a map.
+        verdict: on the label; it can speak against reading the shares.
     """
     chosen = attribution.sel(label=label)
+    told = information_of(chosen)
     by_seed = of_median_unit(chosen["attribution_seeds"].transpose("seed", "method", "unit").values)
     mean = by_seed.mean(0)
     width = (chosen["attribution_high"] / chosen["attribution"]).transpose("method", "unit").values
@@ -98,8 +100,9 @@ def unit_map(attribution: xr.Dataset, label: str, verdict: str) -> UnitMap:
         z=chosen["z"].values.astype(float),
         z_low=chosen["z_low"].values.astype(float),
         z_high=chosen["z_high"].values.astype(float),
-        p=chosen["p_value"].values.astype(float),
-        q=chosen["q_value"].values.astype(float),
+        **{str(name): values.values.astype(float) for name, values in told[list(INFORMATION)].items()},
+        carries=carriers(chosen).values,
+        information_units=str(told["information"].attrs.get("units", "")),
         agreement=float(chosen["agreement"]),
         readable=verdict in READABLE,
     )
@@ -108,8 +111,8 @@ def unit_map(attribution: xr.Dataset, label: str, verdict: str) -> UnitMap:
 def unit_columns(shown: UnitMap) -> list[str]:
     """Return the names of the columns of :func:`unit_rows`."""
     others = [method_name(method) for method in shown.methods[1:]]
-    tested = ["z", "z low", "z high", "p", "q", "stands out"]
-    return ["unit", "region", "attribution", "low", "high", *others, *tested]
+    told = ["information", "info low", "info high", "p", "q"]
+    return ["unit", "region", "carries", *told, "attribution", "low", "high", *others, "z", "z low", "z high"]
 
 
 def unit_rows(shown: UnitMap) -> list[list[Any]]:
@@ -117,13 +120,13 @@ def unit_rows(shown: UnitMap) -> list[list[Any]]:
 
     A number that is not known is None.
     """
-    first = [shown.mean[0], shown.low[0], shown.high[0]]
+    told = [shown.information, shown.information_low, shown.information_high, shown.information_p, shown.information_q]
     scores = [values.round(2) for values in (shown.z, shown.z_low, shown.z_high)]
-    columns = [*first, *shown.mean[1:], *scores, shown.p, shown.q]
+    columns = [*told, shown.mean[0], shown.low[0], shown.high[0], *shown.mean[1:], *scores]
     rows: list[list[Any]] = []
     for unit in np.argsort(-shown.mean[0], kind="stable"):
         values = [rounded(column[unit]) for column in columns]
-        rows.append([shown.units[unit], shown.regions[unit], *values, "yes" if shown.significant[unit] else ""])
+        rows.append([shown.units[unit], shown.regions[unit], "yes" if shown.carries[unit] else "", *values])
     return rows
 
 

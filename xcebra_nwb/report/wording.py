@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcebra_nwb.assess.conditions import NOTED
-from xcebra_nwb.assess.verdict import READABLE, SIGNIFICANT
 from xcebra_nwb.attribution.null_test import smallest_p
+from xcebra_nwb.core.carriers import LEVEL
 from xcebra_nwb.report.style import VERDICTS, latents, number
 from xcebra_nwb.report.unit_map import UnitMap, method_name
 
@@ -107,17 +107,17 @@ def card_facts(result: dict[str, Any]) -> list[tuple[str, str]]:
     best = f" (nulls up to {number(max(nulls), 2)})" if nulls else " (no nulls)"
     return [
         ("held-out score", number(decoding.get("score"), 2) + best),
-        ("units that stand out", _standing_out(result)),
+        ("units that carry it", _carrying(result)),
         ("null-corrected maps agree", number(consistency.get("null_corrected_maps"), 2)),
         ("other labels that predict it", listed(_predictors(result)) or "none"),
         ("kind", _kind(result)),
     ]
 
 
-def _standing_out(result: dict[str, Any]) -> str:
-    if result.get("significant_units") is not None:
-        return f"{number(result['significant_units'])} of {number(result.get('tested_units'))} (q ≤ {SIGNIFICANT})"
-    return "not tested" if result.get("verdict") in READABLE else "not counted: the verdict speaks against a map"
+def _carrying(result: dict[str, Any]) -> str:
+    if result.get("carrying_units") is None:
+        return "not tested"
+    return f"{number(result['carrying_units'])} of {number(result.get('tested_units'))} (q ≤ {LEVEL})"
 
 
 def prediction_words(assessed: dict[str, dict[str, Any]]) -> str:
@@ -149,30 +149,46 @@ def _kind(result: dict[str, Any]) -> str:
     return f"{result.get('kind', 'not known')}, {number(result.get('dimensions'))}-D{where}"
 
 
-def map_words(shown: UnitMap, reason: str, resolution: str) -> str:
-    """Return in a few sentences which units carry the label.
+def map_words(shown: UnitMap, resolution: str) -> str:
+    """Return in a few sentences which units carry the label, and which contribute most to its code.
 
     Args:
         shown: the maps of the label.
-        reason: the reason why no unit was tested, where none was.
         resolution: a sentence on how small q can get.
     """
-    if not np.isfinite(shown.z).any():
-        return f"No unit was tested: {reason or 'the nulls do not allow a z'}."
-    if not shown.readable:
-        return "The verdict on the label speaks against a map, so no unit is marked, whatever its q."
-    carriers = np.flatnonzero(shown.significant)
-    if not len(carriers):
-        none = f"None of the {len(shown.units):,} units stands out from its own nulls at a false discovery rate of 5 %."
-        return f"{none} {_sentence(resolution)}".rstrip()
-    first = carriers[np.argsort(-shown.z[carriers])][:5]
+    if not np.isfinite(shown.information_q).any():
+        return f"No unit was tested. {_sentence(resolution)}".rstrip()
+    return " ".join(part for part in (_carrier_words(shown), _sentence(resolution), _share_words(shown)) if part)
+
+
+def _carrier_words(shown: UnitMap) -> str:
+    carrying = np.flatnonzero(shown.carries)
+    label, units = _readable(shown.label), len(shown.units)
+    if not len(carrying):
+        return f"None of the {units:,} units carries {label} at a false discovery rate of 5 %."
+    first = carrying[np.argsort(-shown.information[carrying])][:5]
     names = listed([shown.units[unit] for unit in first])
-    which = f"foremost {names}" if len(carriers) > len(first) else names
-    plural = "unit stands out for" if len(carriers) == 1 else "units stand out for"
+    which = f"most of all {names}" if len(carrying) > len(first) else names
+    verb = "unit carries" if len(carrying) == 1 else "units carry"
+    most = f"{number(float(shown.information[first[0]]), 2)} {information_units(shown)}"
+    return f"{len(carrying):,} of {units:,} {verb} {label} at a false discovery rate of 5 %: {which} (up to {most})."
+
+
+def _share_words(shown: UnitMap) -> str:
+    """Return whether the shares may be read, and whose are the largest."""
+    if not np.isfinite(shown.z).any():
+        return "The shares could not be compared with nulls."
+    if not shown.readable:
+        return "The verdict on the label speaks against reading the shares of the population's code."
+    first = np.argsort(-np.nan_to_num(shown.z, nan=-np.inf))[:5]
     return (
-        f"{len(carriers):,} of {len(shown.units):,} {plural} {_readable(shown.label)} at a false discovery rate of "
-        f"5 %: {which} (largest z {number(float(np.nanmax(shown.z)))}). {_sentence(resolution)}"
-    ).rstrip()
+        f"The largest shares of the population's code, against their nulls: {listed([shown.units[u] for u in first])}."
+    )
+
+
+def information_units(shown: UnitMap) -> str:
+    """Return the units of the information, for people."""
+    return "bits a spike" if shown.information_units == "bit/spike" else "of the variance"
 
 
 def map_caption(shown: UnitMap, seeds: int) -> str:

@@ -13,6 +13,7 @@ from hdmf.common import DynamicTable, DynamicTableRegion, VectorData
 from pynwb import TimeSeries
 
 from xcebra_nwb.core import members
+from xcebra_nwb.core.carriers import INFORMATION, carriers, information_of
 from xcebra_nwb.core.errors import Failure
 
 # Columns of the table, and the variables of attribution.nc that they hold.
@@ -30,6 +31,13 @@ ATTRIBUTION = {
     "z_high": "upper end of that interval; NaN for methods that are not tested",
     "p": "p-value of z; NaN for methods that are not tested",
     "q": "p after Benjamini-Hochberg over units; NaN for methods that are not tested",
+    "information": "what the label tells about the unit's activity beyond all other labels, on held-out stretches; "
+    "bits a spike, or share of the variance of rates; the same for every method",
+    "information_low": "lower end of the 95 % interval of information over stretches of the recording",
+    "information_high": "upper end of that interval",
+    "information_p": "p-value of information against shuffled labels",
+    "information_q": "information_p after Benjamini-Hochberg over units",
+    "carries": "whether the unit carries the label: information above 0 and information_q at most 0.05",
     "latent_map": "the unit's map to every latent in the first seed (a mean over seeds has no meaning)",
 }
 RUNS = {
@@ -159,8 +167,17 @@ def _attribution_columns(
         "attribution": attribution["attribution"].values.reshape(-1),
         **{name: attribution[variable].values.reshape(-1) for name, variable in SPREAD.items()},
         **tested,
+        **_told_columns(attribution, labels, units),
         "latent_map": attribution["latent_map"].values[0, methods, :, units],  # (row, latent)
     }
+
+
+def _told_columns(attribution: xr.Dataset, labels: np.ndarray, units: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the columns of the information, (row,) each."""
+    told = information_of(attribution)
+    columns = {name: told[name].values[labels, units] for name in INFORMATION}
+    measured = bool(np.isfinite(columns["information_q"]).any())
+    return columns | ({"carries": carriers(attribution).values[labels, units]} if measured else {})
 
 
 def _reason(attribution: xr.Dataset, column: str) -> str:

@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from xcebra_nwb.assess.verdict import SIGNIFICANT
+from xcebra_nwb.core.carriers import LEVEL
 from xcebra_nwb.report.style import (
     BAND,
     FORWARD,
@@ -36,33 +36,34 @@ Units = NDArray[np.int64]
 def map_figure(shown: UnitMap) -> Figure:
     """Return the figure of a label's maps.
 
-    Below each other: the tested map, the map of the method that it is compared with, all methods as colours where there
-    are more than two, and z. Beside them: the two methods against each other, the methods' correlations, and the
-    regions.
+    Below each other: the information, the map that was compared with nulls, the map of the method that it is compared
+    with, all methods as colours where there are more than two, and z. Beside them: the regions, the two methods against
+    each other, and the methods' correlations.
 
     Args:
         shown: the maps of the label.
     """
     units = shown.foremost(MOST_BARS)
     partner, many = shown.partner, len(shown.methods) > 2
-    heights = [1.9, *([1.9] if partner else []), *([0.9 + 0.22 * len(shown.methods)] if many else []), 1.9]
+    heights = [1.9, 1.9, *([1.9] if partner else []), *([0.9 + 0.22 * len(shown.methods)] if many else []), 1.9]
     drawn = figure(11, 1.6 + sum(heights))
     grid = drawn.add_gridspec(len(heights), 2, width_ratios=[4.2, 1.25], height_ratios=heights)
     axes = [drawn.add_subplot(grid[0, 0])]
     axes += [drawn.add_subplot(grid[row, 0], sharex=axes[0]) for row in range(1, len(heights))]
-    _draw_tested(axes[0], shown, units)
+    _draw_information(axes[0], shown, units)
+    _draw_shares(axes[1], shown, units)
     if partner:
-        _draw_bars(axes[1], shown, units, partner, FORWARD)
-        axes[1].set_title(f"{method_name(shown.methods[partner])}, same units")
+        _draw_bars(axes[2], shown, units, partner, FORWARD)
+        axes[2].set_title(f"share: {method_name(shown.methods[partner])}, same units")
     if many:
-        _draw_maps(axes[2], shown, units)
-        _draw_correlations(drawn.add_subplot(grid[2, 1]), shown)
+        _draw_maps(axes[3], shown, units)
+        _draw_correlations(drawn.add_subplot(grid[3, 1]), shown)
     _draw_z(axes[-1], shown, units)
     for panel in axes[:-1]:
         panel.tick_params(labelbottom=False)
     _name_units(axes[-1], [shown.units[unit] for unit in units])
-    _draw_agreement(drawn.add_subplot(grid[: 2 if partner else 1, 1]), shown)
-    _draw_regions(drawn.add_subplot(grid[len(heights) - 1, 1]), shown)
+    _draw_regions(drawn.add_subplot(grid[0, 1]), shown)
+    _draw_agreement(drawn.add_subplot(grid[1 : 3 if partner else 2, 1]), shown)
     return drawn
 
 
@@ -72,24 +73,44 @@ def _name_units(axes: Axes, names: list[str]) -> None:
     axes.set_xlabel("unit")
 
 
-def _draw_tested(axes: Axes, shown: UnitMap, units: Units) -> None:
+def _draw_information(axes: Axes, shown: UnitMap, units: Units) -> None:
+    """Draw what the label tells about each unit; carriers are filled and have a star."""
+    x, told, carries = np.arange(len(units)), shown.information[units], shown.carries[units]
+    if not np.isfinite(told).any():
+        axes.text(0.5, 0.5, "not measured", ha="center", va="center", color=MUTED, transform=axes.transAxes)
+        axes.set_yticks([])
+        return
+    low, high = shown.information_low[units], shown.information_high[units]
+    axes.axhline(0, color=MUTED, lw=0.8)
+    axes.bar(x, told, 0.62, color=np.where(carries, SEED, "#ffffff").tolist(), edgecolor=SEED, lw=0.9, zorder=2)
+    axes.vlines(x, low, high, color=INK, lw=0.8, zorder=4)
+    top, bottom = float(np.nanmax(np.r_[told, high])), float(np.nanmin(np.r_[told, low, 0.0]))
+    for star in x[carries]:
+        axes.text(star, top + 0.03 * (top - bottom), "★", ha="center", va="bottom", color=SEED, fontsize=8)
+    axes.plot([], [], "*", color=SEED, ms=7, label=f"carries the label (q ≤ {LEVEL})")
+    axes.set_ylim(bottom, top + 0.18 * (top - bottom))
+    axes.set_ylabel("bit a spike" if shown.information_units == "bit/spike" else "share of variance")
+    axes.set_title("information: what the label tells about each unit beyond the other labels, and 95 % interval")
+    axes.legend(loc="upper right", bbox_to_anchor=(1, 1.22), handlelength=1.2)
+
+
+def _draw_shares(axes: Axes, shown: UnitMap, units: Units) -> None:
+    """Draw the map that was compared with nulls, beside the band of each unit's nulls."""
     _draw_bars(axes, shown, units, 0, SEED)
     x, low, high = np.arange(len(units)), shown.null_low[units], shown.null_high[units]
     if np.isfinite(low).any():
         axes.bar(x, high - low, 0.96, low, color=BAND, edgecolor=NULL, lw=0.7, alpha=0.75, zorder=3)
         axes.plot([], [], lw=7, color=BAND, label="5–95 % of the unit's own nulls")
     top = np.nanmax(np.r_[shown.mean[0, units], shown.high[0, units], high, 1e-9])
-    for star in x[shown.significant[units]]:
-        axes.text(star, 1.03 * top, "★", ha="center", va="bottom", color=SEED, fontsize=8)
-    axes.plot([], [], "*", color=SEED, ms=7, label=f"stands out (q ≤ {SIGNIFICANT})")
-    axes.set_ylim(0, 1.18 * top)
-    axes.set_title(f"{method_name(shown.methods[0])}, mean and 95 % interval over seeds")
-    axes.legend(loc="upper right", bbox_to_anchor=(1, 1.16), ncols=2, handlelength=1.2)
+    axes.set_ylim(0, 1.08 * top)
+    axes.set_title(f"share of the code: {method_name(shown.methods[0])}, mean and 95 % interval over seeds")
+    if np.isfinite(low).any():
+        axes.legend(loc="upper right", bbox_to_anchor=(1, 1.22), handlelength=1.2)
 
 
 def _draw_bars(axes: Axes, shown: UnitMap, units: Units, method: int, color: str) -> None:
-    """Filled bars for significant units, outlines for the others: never colour alone."""
-    sure = shown.significant[units]
+    """Filled bars for units that carry the label, outlines for the others: never colour alone."""
+    sure = shown.carries[units]
     faces = np.where(sure, color, "#ffffff")
     x, mean = np.arange(len(units)), shown.mean[method, units]
     axes.bar(x, mean, 0.62, color=faces.tolist(), edgecolor=color, lw=0.9, zorder=2)
@@ -105,20 +126,20 @@ def _draw_z(axes: Axes, shown: UnitMap, units: Units) -> None:
         axes.text(0.5, 0.5, "no z: too few nulls", ha="center", va="center", color=MUTED, transform=axes.transAxes)
         axes.set_yticks([])
         return
-    x, sure = np.arange(len(units)), shown.significant[units]
+    x, sure = np.arange(len(units)), shown.carries[units]
     axes.axhline(0, color=MUTED, lw=0.8)
     axes.vlines(x, 0, z, color=np.where(sure, SEED, NULL).tolist(), lw=1.4)
     axes.vlines(x, shown.z_low[units], shown.z_high[units], color=INK, lw=0.8, zorder=4)
     axes.plot(x[sure], z[sure], "o", color=SEED, ms=4.5)
     axes.plot(x[~sure], z[~sure], "o", mfc="white", mec=NULL, ms=4.5)
     axes.set_ylabel("z over nulls")
-    axes.set_title("how far each unit stands out from its own nulls, and 95 % interval over seeds")
+    axes.set_title("share against the unit's own nulls, and 95 % interval over seeds")
 
 
 def _draw_agreement(axes: Axes, shown: UnitMap) -> None:
     if shown.partner is None:
         return write_message(axes, "one method only")
-    sure = shown.significant
+    sure = shown.carries
     for chosen, face, edge in ((~sure, "white", NULL), (sure, SEED, "white")):
         axes.plot(
             shown.mean[0, chosen], shown.mean[shown.partner, chosen], "o", ms=5, mew=0.8, ls="none", mfc=face, mec=edge
@@ -133,16 +154,16 @@ def _draw_agreement(axes: Axes, shown: UnitMap) -> None:
 
 
 def _draw_regions(axes: Axes, shown: UnitMap) -> None:
-    """Share of the units that stand out for the label, by region."""
+    """Share of the units that carry the label, by region."""
     regions = np.asarray(shown.regions)
     names, counts = np.unique(regions, return_counts=True)
-    if len(names) < 2 or not shown.readable or not np.isfinite(shown.q).any():
+    if len(names) < 2 or not np.isfinite(shown.information_q).any():
         axes.set_axis_off()  # 0 of so many units would be said of units that nobody counted
         return
     if len(names) > MOST_REGIONS:
         axes.set_xlabel(f"the {MOST_REGIONS} regions with most units, of {len(names)}", fontsize=7.5)
     names = names[np.argsort(-counts, kind="stable")][:MOST_REGIONS]
-    shares = [shown.significant[regions == name].mean() for name in names]
+    shares = [shown.carries[regions == name].mean() for name in names]
     axes.barh(range(len(names)), shares, 0.6, color=SEED)
     for row, (name, share) in enumerate(zip(names, shares, strict=True)):
         total = int((regions == name).sum())
@@ -151,7 +172,7 @@ def _draw_regions(axes: Axes, shown: UnitMap) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0, 1.25)
     axes.set_xticks([0, 0.5, 1])
-    axes.set_title("share of units that stand out", fontsize=8.5)
+    axes.set_title("share of units that carry it", fontsize=8.5)
 
 
 def _draw_maps(axes: Axes, shown: UnitMap, units: Units) -> None:

@@ -9,7 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from xcebra_nwb.assess.verdict import READABLE, SIGNIFICANT
+from xcebra_nwb.core.carriers import LEVEL
 from xcebra_nwb.report.outcome import Outcome
 from xcebra_nwb.report.style import (
     INK,
@@ -29,7 +29,7 @@ SHARES = LinearSegmentedColormap.from_list("shares", ["#f1f5f9", SEED])
 
 
 def summary_figure(outcomes: list[Outcome], atlas: pd.DataFrame) -> Figure:
-    """Return the verdicts of all sessions, and the units that stand out by region.
+    """Return the verdicts of all sessions, and the units that carry each label, by region.
 
     Args:
         outcomes: the outcome of every session.
@@ -86,12 +86,10 @@ def _draw_counts(axes: Axes, shown: list[Outcome], labels: list[str]) -> None:
 
 
 def _draw_shares(axes: Axes, atlas: pd.DataFrame) -> None:
-    tested = atlas[atlas["q"].notna()]
+    tested = atlas[atlas["information_q"].notna()].drop_duplicates(["session", "unit", "label"])
     if tested.empty:
         return write_message(axes, "no unit was tested")
-    carried = tested.assign(carries=(tested["q"] <= SIGNIFICANT) & tested["verdict"].isin(READABLE)).groupby(
-        ["region", "label"], sort=False
-    )["carries"]
+    carried = tested.groupby(["region", "label"], sort=False)["carries"]
     share, count = carried.mean().unstack(), carried.agg(["sum", "size"])
     share = share.loc[tested["region"].value_counts().index.intersection(share.index, sort=False)[:MOST_ROWS]]
     axes.imshow(share.to_numpy(), cmap=SHARES, vmin=0, vmax=1, aspect="auto")
@@ -104,7 +102,7 @@ def _draw_shares(axes: Axes, atlas: pd.DataFrame) -> None:
     many = share.shape[1] > 4
     label_ticks(axes, list(share.columns), rotation=30 if many else 0, ha="right" if many else "center")
     label_ticks(axes, [region or "unknown" for region in share.index], axis="y")
-    axes.set_title(f"units that stand out (q ≤ {SIGNIFICANT}), by region")
+    axes.set_title(f"units that carry the label (q ≤ {LEVEL}), by region")
     _bare(axes)
     return None
 

@@ -92,9 +92,8 @@ def _card(label: str, result: dict[str, Any]) -> dict[str, Any]:
 def _map(results: Results, label: str, result: dict[str, Any]) -> dict[str, Any]:
     shown = unit_map(results.attribution, label, str(result.get("verdict")))
     columns = unit_columns(shown)
-    alt = f"Bars of the attribution of {label} per unit, with the band of its nulls, the second method and z."
-    untested = str(results.attribution.attrs.get("z_reason") or (result.get("nulls") or {}).get("reason") or "")
-    words = wording.map_words(shown, untested, str(result.get("resolution") or ""))
+    alt = f"Bars of the information and the attribution of {label} per unit, with the band of its nulls, and z."
+    words = wording.map_words(shown, str(result.get("resolution") or ""))
     return {
         "label": label,
         "words": words,
@@ -102,7 +101,7 @@ def _map(results: Results, label: str, result: dict[str, Any]) -> dict[str, Any]
         "picture": picture(lambda: map_figure(shown), f"{alt} {words}"),
         "caption": wording.map_caption(shown, results.attribution.sizes["seed"]),
         "columns": columns,
-        "numbers": columns[2:-1],
+        "numbers": columns[3:],
         "rows": unit_rows(shown),
         "units": len(shown.units),
     }

@@ -94,7 +94,8 @@ def _session(results: Path, outcome: Outcome) -> dict[str, Any]:
 
 
 def _atlas_rows(atlas: pd.DataFrame) -> list[list[Any]]:
-    """The rows that stand out most, for the page."""
-    first = atlas.sort_values(["q", "z"], ascending=[True, False], na_position="last", kind="stable")
-    rows = first.head(MOST_ATLAS_ROWS).itertuples(index=False, name=None)
+    """The units that carry a label first, and those with most information among them, for the page."""
+    first = atlas.sort_values(["carries", "information"], ascending=False, na_position="last", kind="stable")
+    shown = first.head(MOST_ATLAS_ROWS).assign(carries=first["carries"].map({True: "yes", False: ""}))
+    rows = shown.itertuples(index=False, name=None)
     return [[value if isinstance(value, str) else rounded(value) for value in row] for row in rows]

@@ -15,7 +15,8 @@ from xcebra_nwb.core.members import Key
 from xcebra_nwb.training.design.nulls import NullDesign, NullLabel, null_design
 from xcebra_nwb.training.design.split import Split
 
-SEED, NULL, ORDERS, TEST, ATTRIBUTION, GENERATOR = range(6)  # purposes of random generators; part of their seeds
+# Purposes of random generators; part of their seeds.
+SEED, NULL, ORDERS, TEST, ATTRIBUTION, GENERATOR, INFORMATION = range(7)
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,20 @@ def null_designs(session: xr.Dataset, split: Split, objectives: list[Objective],
         UsageError: ``training.null_kind`` asks for a permutation, and the label has too few trials.
     """
     names = [o.label for o in objectives if o.label is not None]
-    recording = _key(str(session.attrs["sha256"]))
-    generators = [np.random.default_rng([config.random_seed, ORDERS, _key(name), recording]) for name in names]
+    generators = [label_generator(session, name, config.random_seed, ORDERS) for name in names]
     return [null_design(session, split, name, config, g) for name, g in zip(names, generators, strict=True)]
+
+
+def label_generator(session: xr.Dataset, label: str, random_seed: int, purpose: int) -> np.random.Generator:
+    """Return the random generator of one label of one recording for one purpose.
+
+    Args:
+        session: session dataset; its digest is part of the seed.
+        label: name of the label.
+        random_seed: ``random_seed`` of the config.
+        purpose: integer that distinguishes the generators of a label.
+    """
+    return np.random.default_rng([random_seed, purpose, _key(label), _key(str(session.attrs["sha256"]))])
 
 
 def _key(name: str) -> int:

@@ -6,7 +6,7 @@ every null label is predicted from the true label, scored on held-out stretches,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -147,6 +147,51 @@ def _candidates(
     for _ in range(TRIES):
         for shift in draw_shifts(samples, wanted, generator):
             yield NullLabel(label, kind, int(shift), order(samples, int(shift)))
+
+
+def shuffled_orders(
+    session: xr.Dataset,
+    split: Split,
+    label: str,
+    config: Config,
+    samples: Integers,
+    generator: np.random.Generator,
+) -> Iterator[Integers]:
+    """Yield the orders of as many shuffled labels as there are, in random order.
+
+    Shifts are drawn from the whole circle. For a test without training they need not be distant: a shift that leaves
+    much of the link only makes the test more careful.
+
+    Args:
+        session: session dataset.
+        split: usable bins of the session.
+        label: name of the label.
+        config: ``training.null_kind``.
+        samples: indices of some usable bins, ascending, at least one in every trial, shape (sample,).
+        generator: random generator that draws the orders.
+
+    Yields:
+        Source sample of each sample, shape (sample,).
+
+    Raises:
+        UsageError: ``training.null_kind`` asks for a permutation, and the label has too few trials.
+    """
+    kinds, _ = _kinds(session, split, label, config)
+    whole_trials = "permute" in kinds or trial_numbers(session, label) is not None
+    trial = np.unique(_trials(session, split, label)[samples], return_inverse=True)[1].reshape(-1)
+    count = int(trial.max()) + 1 if whole_trials else len(samples)
+    for order in _all_orders(kinds, count, generator):
+        yield trial_order(trial, order) if whole_trials else order
+
+
+def _all_orders(kinds: Sequence[NullKind], count: int, generator: np.random.Generator) -> Iterator[Integers]:
+    """Yield orders of ``count`` samples or trials: permutations without end, or every shift once, by kind."""
+    for kind in kinds:
+        while kind == "permute":
+            yield generator.permutation(count)
+        order = shifted_order if kind == "shift" else reversed_order
+        for shift in 1 + generator.permutation(count - 1):
+            yield order(count, int(shift))
 
 
 def _trial_sources(

@@ -1,0 +1,186 @@
+"""The activity that is expected without a label: from the other labels and from the slow drift of each unit.
+
+Counts are a product of factors, one for every other label, one for all of them together, and one for the drift. Rates
+and fluorescence are a sum of such terms. Terms are fitted in turn, a few times (backfitting; Hastie and Tibshirani
+1990, Generalized Additive Models). Those of labels are cross-fitted: in a fold they come from the other folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import dct, idct
+
+from xcebra_nwb.attribution.label_cells import Cells, cell_sums, smoothed
+from xcebra_nwb.attribution.observed_activity import BLOCKS_A_FOLD, FOLDS, Observed
+
+Floats = NDArray[np.float64]
+PRIORS = (3.0, 30.0, 300.0)  # weights of the expectation, in expected spikes, or in samples of rates
+DRIFT = 1 / 12  # standard deviation of the Gaussian that follows the drift, as a share of the recording
+ROUNDS = 3
+LEAST_EXPECTED = 1e-6  # spikes in a sample
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What a curve is estimated from, in every part of the recording and cell, (part, cell, unit).
+
+    ``excess`` is the activity beyond the expected, ``exposure`` the expected count, or the weight of samples of rates.
+    """
+
+    excess: NDArray[Any]
+    exposure: NDArray[Any]
+    counts: bool
+
+    def elsewhere(self) -> Sums:
+        """Return the sums over all other parts."""
+        excess, exposure = (values.sum(axis=0) - values for values in (self.excess, self.exposure))
+        return Sums(excess, exposure, self.counts)
+
+    def folds(self) -> Sums:
+        """Return the sums of folds from the sums of their blocks."""
+        cells = self.excess.shape[1]
+        excess, exposure = (
+            values.reshape(FOLDS, BLOCKS_A_FOLD, cells, -1).sum(axis=1) for values in (self.excess, self.exposure)
+        )
+        return Sums(excess, exposure, self.counts)
+
+    def gain(self, change: Floats) -> Floats:
+        """Return the gain in log likelihood, (part, unit), when activity is expected to change by ``change``.
+
+        In nats for counts (Poisson); half the squared error that is explained for standardised rates.
+
+        Args:
+            change: (part, cell, unit), as a share of the expected counts, or in standard deviations of rates.
+        """
+        if self.counts:
+            observed = self.excess + self.exposure
+            return (observed * np.log1p(change) - self.exposure * change).sum(axis=1)
+        return (change * self.excess - 0.5 * self.exposure * np.square(change)).sum(axis=1)
+
+
+def summed(observed: Observed, expected: Floats, cell: NDArray[np.int64], count: int) -> Sums:
+    """Return the sums in the blocks of the recording.
+
+    Args:
+        observed: activity of the units.
+        expected: expected activity, shape (sample, unit).
+        cell: cell of every sample, shape (sample,).
+        count: number of cells.
+    """
+    sums = cell_sums(cell, count, observed.block, FOLDS * BLOCKS_A_FOLD, sum_columns(observed, expected))
+    return sums_of(sums.astype(np.float64), observed.counts)
+
+
+def sum_columns(observed: Observed, expected: Floats) -> NDArray[np.float32]:
+    """Return the columns whose sums make :class:`Sums`: the excess of every unit, then the exposures."""
+    if observed.counts:
+        return np.hstack([observed.activity - expected, expected]).astype(np.float32)
+    weight = observed.weight[:, None]
+    return np.hstack([weight * (observed.activity - expected), weight]).astype(np.float32)
+
+
+def sums_of(columns: NDArray[Any], counts: bool) -> Sums:
+    """Return sums (part, cell, column) of :func:`sum_columns` as :class:`Sums`."""
+    if counts:
+        units = columns.shape[-1] // 2
+        return Sums(columns[..., :units], columns[..., units:], counts)
+    return Sums(columns[..., :-1], columns[..., -1:], counts)
+
+
+def changes(training: Sums, smoother: Sequence[NDArray[Any]]) -> list[Floats]:
+    """Return the estimated change of activity in every cell, one array (part, cell, unit) for each prior.
+
+    The mean of the excess in and around a cell, shrunk towards 0 by a prior weight of the expectation.
+
+    Args:
+        training: sums of the samples that the change is estimated from.
+        smoother: of the cells, shape (cell, cell); two where the cells are pairs of cells.
+    """
+    excess, exposure = smoothed(smoother, training.excess), smoothed(smoother, training.exposure)
+    return [excess / (exposure + prior) for prior in PRIORS]
+
+
+def expected_activity(observed: Observed, others: Sequence[Cells]) -> Floats:
+    """Return the activity that is expected from the drift of each unit and from other labels, (sample, unit).
+
+    Args:
+        observed: activity of the units.
+        others: cells of every other label, and of all of them together.
+    """
+    terms = [_constant(observed), *(_no_term(observed) for _ in others), _no_term(observed)]
+    for _ in range(ROUNDS if others else 1):
+        for number, cells in enumerate(others, start=1):
+            terms[number] = _label_term(observed, _joined(terms[:number] + terms[number + 1 :], observed), cells)
+        terms[-1] = _drift_term(observed, _joined(terms[:-1], observed))
+    return _joined(terms, observed)
+
+
+def _constant(observed: Observed) -> Floats:
+    """Return the mean activity as a term, (sample, unit)."""
+    weight = observed.weight[:, None]
+    if observed.counts:
+        return weight * observed.activity.sum(axis=0) / weight.sum()
+    return np.zeros_like(observed.activity)
+
+
+def _no_term(observed: Observed) -> Floats:
+    return np.ones((1, 1)) if observed.counts else np.zeros((1, 1))
+
+
+def _joined(terms: Sequence[Floats], observed: Observed) -> Floats:
+    """Return the product of the terms of counts, or the sum of those of rates."""
+    joined = terms[0]
+    for term in terms[1:]:
+        joined = joined * term if observed.counts else joined + term
+    return np.maximum(joined, LEAST_EXPECTED) if observed.counts else joined
+
+
+def _label_term(observed: Observed, expected: Floats, cells: Cells) -> Floats:
+    """Return the term of a label, (sample, unit): what it adds to ``expected``, from the other folds.
+
+    The smoother and the prior of each unit and fold are those that predict best in the other folds; none is chosen if
+    the label does not help there.
+    """
+    sums = summed(observed, expected, cells.of_sample, cells.count).folds()
+    candidates = [np.zeros_like(sums.excess)]
+    for smoother in cells.smoothers:
+        candidates += changes(sums.elsewhere(), (smoother,))
+    gains = np.stack([sums.gain(change) for change in candidates])  # (candidate, fold, unit)
+    chosen = np.take_along_axis(np.stack(candidates), best_elsewhere(gains)[None, :, None], axis=0)[0]
+    samples = len(observed.block)
+    fold = np.arange(samples) * FOLDS // samples
+    change = chosen[fold, cells.of_sample]
+    return 1 + change if observed.counts else change
+
+
+def best_elsewhere(gains: Floats) -> NDArray[np.int64]:
+    """Return for every fold the candidate with the largest gain in the other folds, (fold, unit).
+
+    Args:
+        gains: shape (candidate, fold, unit).
+
+    >>> best_elsewhere(np.array([[[0.0], [0.0], [0.0]], [[9.0], [-1.0], [-1.0]]])).ravel().tolist()
+    [0, 1, 1]
+    """
+    return (gains.sum(axis=1, keepdims=True) - gains).argmax(axis=0)
+
+
+def _drift_term(observed: Observed, expected: Floats) -> Floats:
+    """Return the term of slow drift, (sample, unit): activity against ``expected``, both smoothed."""
+    weight = observed.weight[:, None]
+    if observed.counts:
+        return _slow(observed.activity) / np.maximum(_slow(expected), LEAST_EXPECTED)
+    return _slow(weight * (observed.activity - expected)) / _slow(weight)
+
+
+def _slow(values: Floats) -> Floats:
+    """Return ``values`` (sample, column) smoothed by a wide Gaussian, mirrored at both ends."""
+    # The cosine transform of the Gaussian takes milliseconds where a convolution takes seconds.
+    kept = np.exp(-0.5 * np.square(np.pi * np.arange(len(values)) * DRIFT))
+    smoothed: Floats = idct(dct(values, axis=0, norm="ortho") * kept[:, None], axis=0, norm="ortho")
+    return smoothed

@@ -1,0 +1,180 @@
+"""Test what a label tells about each unit, beyond the other labels: held-out prediction against shuffled labels.
+
+Activity in each fold is predicted from the label in the other folds. The statistic is the covariance of the prediction
+with the activity beyond the expected, summed over folds. It is computed at several widths and priors, for the label
+alone and together with each other label; each is scaled by its own spread over the shuffled labels, and the largest
+counts (Westfall and Young 1993, Resampling-Based Multiple Testing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t
+
+from xcebra_nwb.attribution.expected_activity import Sums, best_elsewhere, changes, sum_columns, sums_of
+from xcebra_nwb.attribution.label_cells import Cells, cell_sums
+from xcebra_nwb.attribution.moderated_variance import CONFIDENCE
+from xcebra_nwb.attribution.observed_activity import BLOCKS_A_FOLD, FOLDS, Observed
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+FIRST_DRAWS = 400  # shuffled labels for every unit
+DECIDED = 10  # units that so many of them beat are not drawn for again: p is above 0.05 (Besag and Clifford 1991)
+LEVEL = 0.05
+FINENESS = 1.2  # times more draws than a unit needs to reach LEVEL after the correction for all units
+MOST_DRAWS = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A way to read a label: cells of the label, and of another label that it is read together with."""
+
+    cells: Cells
+    other: Cells | None = None
+
+    def cell(self, order: Integers | None) -> Integers:
+        """Return the cell of every sample (sample,) when the label is read in ``order``."""
+        cell = self.cells.ordered(order)
+        return cell if self.other is None else cell * self.other.count + self.other.of_sample
+
+    @property
+    def count(self) -> int:
+        """The number of cells."""
+        return self.cells.count * (1 if self.other is None else self.other.count)
+
+    @property
+    def smoothers(self) -> list[tuple[Floats, ...]]:
+        """The smoothers of the cells."""
+        if self.other is None:
+            return [(smoother,) for smoother in self.cells.smoothers]
+        return list(zip(self.cells.smoothers, self.other.smoothers, strict=True))
+
+
+class Information(NamedTuple):
+    """What a label tells about each unit, in nats or explained half squares, with its interval, (unit,)."""
+
+    gain: Floats
+    half_interval: Floats
+
+
+class LabelTest:
+    """The statistics of one label and a range of units."""
+
+    def __init__(self, observed: Observed, expected: Floats, models: Sequence[Model]) -> None:
+        """Prepare the sums.
+
+        Args:
+            observed: activity of the units.
+            expected: activity that is expected without the label, shape (sample, unit).
+            models: ways to read the label.
+        """
+        self._observed, self._models = observed, models
+        self._columns = sum_columns(observed, expected)
+        self._fold = observed.fold
+
+    def only(self, units: Integers) -> LabelTest:
+        """Return the test of some of the units, by index."""
+        test = object.__new__(LabelTest)
+        test.__dict__ |= self.__dict__
+        count = self._observed.activity.shape[1]
+        exposures = count + units if self._observed.counts else np.array([count])
+        test._columns = np.ascontiguousarray(self._columns[:, np.r_[units, exposures]])
+        return test
+
+    def statistics(self, order: Integers | None = None) -> NDArray[np.float32]:
+        """Return the statistics of every candidate and unit, (candidate, unit).
+
+        Args:
+            order: order in which the label is read, shape (sample,); None as recorded.
+        """
+        rows: list[NDArray[np.float32]] = []
+        for model in self._models:
+            sums = self._sums(model, order, self._fold, FOLDS)
+            training = sums.elsewhere()
+            for smoother in model.smoothers:
+                narrow = [axis.astype(np.float32) for axis in smoother]
+                rows += [(change * sums.excess).sum(axis=(0, 1)) for change in changes(training, narrow)]
+        return np.stack(rows)
+
+    def information(self) -> Information:
+        """Return the held-out gain in log likelihood from the label as recorded.
+
+        The candidate of each unit and fold is the one that predicts best in the other folds. The interval is Student's
+        t over the blocks of the recording.
+        """
+        gains: list[Floats] = []
+        for model in self._models:
+            sums = self._sums(model, None, self._observed.block, FOLDS * BLOCKS_A_FOLD)
+            training = sums.folds().elsewhere()
+            for smoother in model.smoothers:
+                gains += [sums.gain(np.repeat(c, BLOCKS_A_FOLD, axis=0)) for c in changes(training, smoother)]
+        each = np.stack(gains)  # (candidate, block, unit)
+        folds = each.reshape(len(each), FOLDS, BLOCKS_A_FOLD, -1)
+        best = best_elsewhere(folds.sum(axis=2))
+        chosen = np.take_along_axis(folds, best[None, :, None], axis=0)[0].reshape(FOLDS * BLOCKS_A_FOLD, -1)
+        half = t.ppf(0.5 + CONFIDENCE / 2, len(chosen) - 1) * chosen.std(axis=0, ddof=1) * np.sqrt(len(chosen))
+        return Information(chosen.sum(axis=0), half)
+
+    def _sums(self, model: Model, order: Integers | None, part: Integers, parts: int) -> Sums:
+        return sums_of(cell_sums(model.cell(order), model.count, part, parts, self._columns), self._observed.counts)
+
+
+class Tested(NamedTuple):
+    """The p-value of each unit, and the number of shuffled labels that it was compared with, (unit,)."""
+
+    p_value: Floats
+    draws: Integers
+
+
+def test_units(test: LabelTest, orders: Iterable[Integers], units: int, tested: int) -> Tested:
+    """Return the p-value of each unit: the rank of its statistic among those of shuffled labels.
+
+    All units are compared with ``FIRST_DRAWS`` shuffled labels. Those that few of the shuffled labels beat are compared
+    with more, so that a unit that stands out alone can pass the correction for all units.
+
+    Args:
+        test: statistics of the units.
+        orders: orders of shuffled labels, as many as there are.
+        units: number of units in ``test``.
+        tested: number of units that the correction is made for.
+    """
+    source = iter(orders)
+    drawn = np.stack([test.statistics()] + [test.statistics(order) for order in islice(source, FIRST_DRAWS)])
+    above, p_value = _ranks(drawn)
+    draws = np.full(units, len(drawn) - 1)
+    left = np.flatnonzero(above < DECIDED)
+    more = _draws_needed(tested, int((above == 0).sum())) - (len(drawn) - 1)
+    if more > 0 and len(left):
+        part = test.only(left)
+        extra = [part.statistics(order) for order in islice(source, more)]
+        drawn = np.concatenate([drawn[:, :, left], *(row[None] for row in extra)])
+        p_value[left], draws[left] = _ranks(drawn)[1], len(drawn) - 1
+    return Tested(p_value, draws)
+
+
+def _draws_needed(tested: int, outstanding: int) -> int:
+    """Return the number of draws after which ``outstanding`` units of ``tested`` can have q <= LEVEL.
+
+    >>> _draws_needed(50, 50), _draws_needed(50, 1), _draws_needed(1000, 1)
+    (24, 1200, 10000)
+    """
+    return min(MOST_DRAWS, int(np.ceil(FINENESS * tested / (LEVEL * max(1, outstanding)))))
+
+
+def _ranks(drawn: NDArray[np.float32]) -> tuple[Integers, Floats]:
+    """Return how many shuffled labels are at least as good as the recorded one, and the p-value, (unit,).
+
+    Args:
+        drawn: statistics, shape (draw, candidate, unit); the first draw is the label as recorded.
+    """
+    spread = drawn.std(axis=0)
+    scaled = np.divide(drawn - drawn.mean(axis=0), spread, out=np.zeros_like(drawn), where=spread > 0)
+    score = scaled.max(axis=1)  # (draw, unit)
+    above = (score[1:] >= score[0]).sum(axis=0)
+    return above, (1 + above) / len(score)

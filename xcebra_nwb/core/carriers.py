@@ -1,0 +1,70 @@
+"""Which units carry which label: the one rule, read from attribution.nc by every later command."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+LEVEL = 0.05  # false discovery rate at which units are said to carry a label
+INFORMATION = ("information", "information_low", "information_high", "information_p", "information_q")
+DRAWS = "information_nulls"  # shuffled labels that a unit was compared with
+OLD_FILE = "attribution.nc was made by an earlier version"
+
+
+def information_of(attribution: xr.Dataset) -> xr.Dataset:
+    """Return what labels tell about units, (label, unit): the variables :data:`INFORMATION` and :data:`DRAWS`.
+
+    They are NaN in a file of an earlier version.
+
+    Args:
+        attribution: attribution.nc, of one label or of all.
+    """
+    names = (*INFORMATION, DRAWS)
+    if INFORMATION[0] in attribution:
+        return attribution[[name for name in names if name in attribution]]
+    return xr.Dataset(dict.fromkeys(names, xr.full_like(attribution["z"], np.nan, dtype=float)))
+
+
+def carriers(attribution: xr.Dataset) -> xr.DataArray:
+    """Return which units carry which label, (label, unit).
+
+    A unit carries a label if the label tells something about its activity beyond all other labels: the information is
+    above 0, with a false discovery rate of at most :data:`LEVEL` over units. A unit that was not tested does not.
+
+    Args:
+        attribution: attribution.nc, of one label or of all.
+
+    >>> values = {"information": [0.2, 0.2, -0.1], "information_q": [0.01, np.nan, 0.01]}
+    >>> carriers(xr.Dataset({name: ("unit", column) for name, column in values.items()})).values.tolist()
+    [True, False, False]
+    """
+    known = information_of(attribution)
+    return (known["information_q"] <= LEVEL) & (known["information"] > 0)
+
+
+def tested(attribution: xr.Dataset) -> xr.DataArray:
+    """Return which units were tested for which label, (label, unit)."""
+    return information_of(attribution)["information_q"].notnull()
+
+
+def resolution(attribution: xr.Dataset) -> str:
+    """Return a sentence on the smallest q that a unit can have, for one label.
+
+    Args:
+        attribution: attribution.nc of one label.
+
+    >>> columns = dict.fromkeys(("information", "information_q"), [0.5, 0.5]) | {"information_nulls": [200.0, 999.0]}
+    >>> resolution(xr.Dataset({name: ("unit", column) for name, column in columns.items()}))
+    'units were compared with 200 to 999 shuffled labels; a unit that carries the label alone can have q = 0.002'
+    """
+    draws = information_of(attribution)[DRAWS].values
+    units = int(tested(attribution).sum())
+    if not units:
+        return str(attribution.attrs.get("information_reason", "")) or f"no unit was tested: {OLD_FILE}"
+    least, most = int(np.nanmin(draws)), int(np.nanmax(draws))
+    number = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    alone = min(1.0, units / (1 + most))
+    return (
+        f"units were compared with {number} shuffled labels; a unit that carries the label alone can have "
+        f"q = {alone:.2g}"
+    )
