@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement
+from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement, mean_map_agreement, seeds_needed
 from xcebra_nwb.assess.identifiability import NO_OTHERS
 from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.attribution.comparison import known_nulls, map_agreement
 from xcebra_nwb.attribution.null_test import LEAST_NULLS, TOO_FEW
 from xcebra_nwb.core.members import objective_of
 from xcebra_nwb.xcebra.decoding import METRICS, decoding_score
+
+STEADY = 0.8  # agreement of the shown map from which other seeds would tell the same
 
 
 def decoding(name: str, kind: str, block: tuple[int, int], latents: Latents) -> dict[str, Any]:
@@ -58,15 +60,20 @@ def consistency(maps: xr.Dataset, latents: Latents, block: tuple[int, int]) -> d
         block: first latent of the label's block, and the one after its last.
 
     Returns:
-        The agreement of raw and of null-corrected maps, of the nulls' maps, and of the block.
+        The agreement of raw and of null-corrected maps of two seeds, of the nulls' maps, and of the block. Of the mean
+        null-corrected map, which is shown, the agreement that other seeds would give, and the number of seeds with
+        which it would be :data:`STEADY`.
     """
     seeds = maps["attribution_seeds"].isel(method=0).transpose("seed", "unit").values
     nulls = known_nulls(maps["null"].transpose("null", "unit").values)
     held_out = latents.values[latents.seeds][:, latents.test, block[0] : block[1]]
     alone = len(seeds) < 2
+    corrected = map_agreement(corrected_maps(seeds, nulls))
     return {
         "maps": map_agreement(seeds),
-        "null_corrected_maps": map_agreement(corrected_maps(seeds, nulls)),
+        "null_corrected_maps": corrected,
+        "shown_map": mean_map_agreement(corrected, len(seeds)),
+        "seeds_needed": seeds_needed(corrected, STEADY),
         "null_maps": map_agreement(nulls),
         "embedding_r2": embedding_agreement(held_out),
         "reason": "a single seed has nothing to agree with" if alone else TOO_FEW if len(nulls) < LEAST_NULLS else "",

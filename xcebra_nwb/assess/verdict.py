@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xcebra_nwb.assess.conditions import Condition, Verdict, violations
+from xcebra_nwb.assess.evidence import STEADY
 from xcebra_nwb.attribution.null_test import LEAST_NULLS
 from xcebra_nwb.core.carriers import LEVEL
 
@@ -15,7 +16,6 @@ READABLE = frozenset({"supported", "weak"})  # verdicts under which the shares o
 
 LEAST_SCORE = 0.05  # held-out decoding below this is no code worth mapping
 LEAST_EXCESS = 0.1  # by which it must beat the best null (or chance); a null's score below 0 is worth 0
-LEAST_CONSISTENCY = 0.5  # Spearman's correlation of the null-corrected maps of two seeds
 MOST_PREDICTED = 0.5  # score of the label from another label, above which the two are confounded
 
 
@@ -26,7 +26,8 @@ class Evidence:
     Attributes:
         score: held-out decoding, mean over seeds.
         null_scores: the same of every null.
-        consistency: agreement of the seeds' null-corrected maps.
+        consistency: agreement of the mean null-corrected map with that of as many other seeds.
+        seeds_needed: number of seeds with which it would be steady; None if no number would do.
         carriers: number of units that carry the label.
         units: number of units that were tested.
         confounded: labels that predict this one, and how well.
@@ -39,6 +40,7 @@ class Evidence:
     carriers: int
     units: int
     confounded: tuple[tuple[str, float], ...] = ()
+    seeds_needed: int | None = None
     without_null: str = ""
 
 
@@ -71,7 +73,7 @@ def verdict(evidence: Evidence, conditions: Sequence[Condition]) -> tuple[Verdic
     if doubts:
         return "weak", f"{score}, but {'; '.join(doubts)}"
     return "supported", (
-        f"{score} against at most {max(nulls):.2f} for its nulls; seeds agree "
+        f"{score} against at most {max(nulls):.2f} for its nulls; other seeds would give the same map "
         f"({evidence.consistency:.2f}); {evidence.carriers} of {evidence.units} units carry it (q <= {LEVEL})"
     )
 
@@ -91,11 +93,14 @@ def _doubts(evidence: Evidence, nulls: list[float]) -> list[str]:
         doubts.append(f"there are {len(nulls)} nulls (at least {LEAST_NULLS} are needed)")
     elif (excess := evidence.score - max(0.0, *nulls)) < LEAST_EXCESS:
         doubts.append(f"it beats its nulls only by {excess:.2f} (at least {LEAST_EXCESS})")
-    if not evidence.consistency >= LEAST_CONSISTENCY:
-        doubts.append(
-            "one seed or too few nulls: consistency is unknown"
-            if np.isnan(evidence.consistency)
-            else f"the null-corrected maps of the seeds agree only by {evidence.consistency:.2f}"
-        )
+    if not evidence.consistency >= STEADY:
+        doubts.append(_inconsistency(evidence))
     doubts += [f"{partner} predicts it ({score:.2f})" for partner, score in evidence.confounded]
     return doubts
+
+
+def _inconsistency(evidence: Evidence) -> str:
+    if np.isnan(evidence.consistency):
+        return "one seed or too few nulls: consistency is unknown"
+    doubt = f"other seeds would give a map that agrees only by {evidence.consistency:.2f}"
+    return f"{doubt} ({evidence.seeds_needed} seeds would do)" if evidence.seeds_needed else doubt

@@ -82,7 +82,8 @@ def _label(
     evidence = Evidence(
         score=decoding["score"],
         null_scores=tuple(decoding["nulls"]),
-        consistency=consistency["null_corrected_maps"],
+        consistency=consistency["shown_map"],
+        seeds_needed=consistency["seeds_needed"],
         carriers=int(carriers(maps).sum()),
         units=int(tested(maps).sum()),
         confounded=confounded,

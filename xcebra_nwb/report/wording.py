@@ -108,7 +108,7 @@ def card_facts(result: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("held-out score", number(decoding.get("score"), 2) + best),
         ("units that carry it", _carrying(result)),
-        ("null-corrected maps agree", number(consistency.get("null_corrected_maps"), 2)),
+        ("other seeds would give this map", number(consistency.get("shown_map"), 2)),
         ("other labels that predict it", listed(_predictors(result)) or "none"),
         ("kind", _kind(result)),
     ]
@@ -285,7 +285,7 @@ def assessment_rows(assessed: dict[str, dict[str, Any]]) -> list[list[Any]]:
 
 ASSESSMENT_COLUMNS = (
     "label", "verdict", "score", "z", "p", "smallest p", "maps agree", "null maps agree", "null-corrected agree",
-    "embedding R²", "leak R²", "effective rank", "condition number", "share of usable bins",
+    "shown map agrees", "embedding R²", "leak R²", "effective rank", "condition number", "share of usable bins",
 )  # fmt: skip
 
 
@@ -294,7 +294,7 @@ def _assessment_row(label: str, result: dict[str, Any]) -> list[Any]:
     row = [label, result.get("verdict", "not known")]
     nulls = len(_known_nulls(decoding))
     row += [*(decoding.get(key) for key in ("score", "z", "p")), smallest_p(nulls) if nulls else None]
-    row += [consistency.get(key) for key in ("maps", "null_maps", "null_corrected_maps", "embedding_r2")]
+    row += [consistency.get(key) for key in ("maps", "null_maps", "null_corrected_maps", "shown_map", "embedding_r2")]
     row += [(result.get("leak") or {}).get("score")]
     return row + [result.get(key) for key in ("effective_rank", "condition", "usable_bins")]
 
