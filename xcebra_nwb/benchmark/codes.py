@@ -32,6 +32,7 @@ Measure = Callable[[xr.Dataset, np.random.Generator], Floats]  # p (label, unit)
 CODED, SECONDS = 24, 600.0
 MEASURES: dict[str, Measure] = {"marginal": marginal_p_values}
 ARCHITECTURES = ("mlp", "conv10")
+HIDDEN = 32  # units of a layer
 
 
 def session_of(kind: str, number: int) -> xr.Dataset:
@@ -76,7 +77,7 @@ def ranked(kind: str, number: int, architecture: str) -> pd.DataFrame:
         units that do not, and how many have q <= 0.05.
     """
     session = session_of(kind, number)
-    encoder = SETTINGS["encoder"] | {"architecture": architecture}
+    encoder = {"hidden": HIDDEN, "architecture": architecture}
     config = validate(SETTINGS | {"encoder": encoder, "random_seed": number})
     rows = []
     for method, trained in trained_maps(session, config).items():

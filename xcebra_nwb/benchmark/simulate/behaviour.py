@@ -93,17 +93,19 @@ def moved(values: Floats, seconds: float) -> Floats:
     >>> moved(np.arange(5.0), 0.05).tolist()
     [1.0, 2.0, 3.0, 4.0, 0.0]
     """
-    return np.roll(values, -round(seconds / BIN_WIDTH))
+    rolled: Floats = np.roll(values, -round(seconds / BIN_WIDTH))
+    return rolled
 
 
 def _blocks(bins: int, generator: np.random.Generator) -> Floats:
     lengths = generator.uniform(*BLOCK, size=1 + int(bins * BIN_WIDTH / BLOCK[0]))
     ends = np.round(np.cumsum(lengths) / BIN_WIDTH)
-    return (np.searchsorted(ends, np.arange(bins), side="right") + generator.integers(2)) % 2.0
+    first = generator.integers(2)
+    return ((np.searchsorted(ends, np.arange(bins), side="right") + first) % 2).astype(np.float64)
 
 
 def _trial_types(lap: NDArray[np.int64], generator: np.random.Generator) -> Floats:
     """A type for every lap: each four laps have all four types in a random order."""
     rounds = 1 + (lap[-1] + 1) // 4
     types = np.concatenate([generator.permutation(4) for _ in range(rounds)])
-    return types[lap].astype(float)
+    return types[lap].astype(np.float64)
