@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -43,10 +44,25 @@ SETTINGS = {
 }
 
 
+class TrainedMaps(NamedTuple):
+    """Label maps of the seeds (seed, label, unit) and of each label's nulls (null, label, unit)."""
+
+    seeds: NDArray[np.float64]
+    nulls: NDArray[np.float64]
+
+
 def tests(session: xr.Dataset, config: Config) -> dict[str, NullTest]:
     """Train a session and return the test of every method's label maps.
 
-    The seeds and the nulls of every label are trained.
+    Args:
+        session: the simulated session.
+        config: how to train and attribute.
+    """
+    return {method: score_maps(*trained) for method, trained in trained_maps(session, config).items()}
+
+
+def trained_maps(session: xr.Dataset, config: Config) -> dict[str, TrainedMaps]:
+    """Train a session, and the nulls of every label, and return the label maps of every method.
 
     Args:
         session: the simulated session.
@@ -69,15 +85,15 @@ def tests(session: xr.Dataset, config: Config) -> dict[str, NullTest]:
         config.attribution.methods,
     )
     names = [block.name for block in model.labels]
-    return {method: _tested(values, members, names) for method, values in attributed.label.items()}
+    return {method: _apart(values, members, names) for method, values in attributed.label.items()}
 
 
-def _tested(values: NDArray[np.float64], members: list[Member], labels: list[str]) -> NullTest:
-    """The test of label maps (member, label, unit)."""
+def _apart(values: NDArray[np.float64], members: list[Member], labels: list[str]) -> TrainedMaps:
+    """The label maps (member, label, unit) of seeds and of nulls."""
     seeds = [number for number, member in enumerate(members) if member.null_label is None]
     nulls = [[n for n, m in enumerate(members) if m.null_label and m.null_label.label == label] for label in labels]
     null_maps = [values[numbers, label] for label, numbers in enumerate(nulls)]
-    return score_maps(values[seeds], np.stack(null_maps, axis=1))
+    return TrainedMaps(values[seeds], np.stack(null_maps, axis=1))
 
 
 def counted(found: NDArray[np.bool_], p_value: NDArray[np.float64], carries: NDArray[np.bool_]) -> pd.DataFrame:
