@@ -19,6 +19,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
+from xcebra_nwb.attribution.information import information
 from xcebra_nwb.attribution.null_test import score_maps, unit_norm
 from xcebra_nwb.benchmark.calibration import LEVEL, SETTINGS, trained_maps
 from xcebra_nwb.benchmark.marginal_tuning import marginal_p_values
@@ -26,13 +27,30 @@ from xcebra_nwb.benchmark.metrics import auroc
 from xcebra_nwb.benchmark.simulate.codes import CODES, coded_session
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.files import atomic
+from xcebra_nwb.training.design.split import split_session
 
 Floats = NDArray[np.float64]
 Measure = Callable[[xr.Dataset, np.random.Generator], Floats]  # p (label, unit) of a session
 CODED, SECONDS = 24, 600.0
-MEASURES: dict[str, Measure] = {"marginal": marginal_p_values}
 ARCHITECTURES = ("mlp", "conv10")
 HIDDEN = 32  # units of a layer
+
+
+def information_p_values(session: xr.Dataset, generator: np.random.Generator) -> Floats:
+    """Return p of the information of every carried label and unit, (label, unit).
+
+    Args:
+        session: the simulated session.
+        generator: draws the seed of the shuffled labels.
+    """
+    config = validate({"random_seed": int(generator.integers(2**31))})
+    names = [str(name) for name in session["carried_label"].values]
+    told = information(session, split_session(session, config), names, config)
+    p_values: Floats = told["information_p"].values
+    return p_values
+
+
+MEASURES: dict[str, Measure] = {"marginal": marginal_p_values, "information": information_p_values}
 
 
 def session_of(kind: str, number: int) -> xr.Dataset:
