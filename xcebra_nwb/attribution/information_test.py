@@ -21,12 +21,11 @@ from xcebra_nwb.attribution.expected_activity import Sums, best_elsewhere, chang
 from xcebra_nwb.attribution.label_cells import Cells, cell_sums
 from xcebra_nwb.attribution.moderated_variance import CONFIDENCE
 from xcebra_nwb.attribution.observed_activity import BLOCKS_A_FOLD, FOLDS, Observed
+from xcebra_nwb.core.carriers import FIRST_DRAWS, LEVEL
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-FIRST_DRAWS = 400  # shuffled labels for every unit
 DECIDED = 10  # units that so many of them beat are not drawn for again: p is above 0.05 (Besag and Clifford 1991)
-LEVEL = 0.05
 FINENESS = 1.2  # times more draws than a unit needs to reach LEVEL after the correction for all units
 MOST_DRAWS = 10_000
 

@@ -8,6 +8,7 @@ import xarray as xr
 LEVEL = 0.05  # false discovery rate at which units are said to carry a label
 INFORMATION = ("information", "information_low", "information_high", "information_p", "information_q")
 DRAWS = "information_nulls"  # shuffled labels that a unit was compared with
+FIRST_DRAWS = 400  # shuffled labels that every unit is compared with, where there are so many
 OLD_FILE = "attribution.nc was made by an earlier version"
 
 
@@ -48,23 +49,21 @@ def tested(attribution: xr.Dataset) -> xr.DataArray:
 
 
 def resolution(attribution: xr.Dataset) -> str:
-    """Return a sentence on the smallest q that a unit can have, for one label.
+    """Return a sentence on the number of shuffled labels, and on the smallest q where there are few.
 
     Args:
         attribution: attribution.nc of one label.
 
-    >>> columns = dict.fromkeys(("information", "information_q"), [0.5, 0.5]) | {"information_nulls": [200.0, 999.0]}
+    >>> columns = dict.fromkeys(("information", "information_q"), [0.5, 0.5]) | {"information_nulls": [400.0, 999.0]}
     >>> resolution(xr.Dataset({name: ("unit", column) for name, column in columns.items()}))
-    'units were compared with 200 to 999 shuffled labels; a unit that carries the label alone can have q = 0.002'
+    'units were compared with 400 to 999 shuffled labels'
     """
-    draws = information_of(attribution)[DRAWS].values
-    units = int(tested(attribution).sum())
+    draws, units = information_of(attribution)[DRAWS].values, int(tested(attribution).sum())
     if not units:
-        return str(attribution.attrs.get("information_reason", "")) or f"no unit was tested: {OLD_FILE}"
+        return str(attribution.attrs.get("information_q_reason", "")) or f"no unit was tested: {OLD_FILE}"
     least, most = int(np.nanmin(draws)), int(np.nanmax(draws))
-    number = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    said = f"units were compared with {f'{least:,}' if least == most else f'{least:,} to {most:,}'} shuffled labels"
+    if most >= FIRST_DRAWS:
+        return said
     alone = min(1.0, units / (1 + most))
-    return (
-        f"units were compared with {number} shuffled labels; a unit that carries the label alone can have "
-        f"q = {alone:.2g}"
-    )
+    return f"{said}, as there are no more; a unit that carries the label alone cannot have a q under {alone:.2g}"
