@@ -165,17 +165,17 @@ def add_recording(
     """
     sums = list(sums)
     totals = [np.zeros_like(each.peak_activity) for each in sums]
-    times = [np.zeros_like(each.occupancy) for each in sums]
+    visits = [np.zeros(each.grid.size, dtype=np.int64) for each in sums]
     for samples, activity in parts:
         values = activity.astype(np.float64, copy=False)
-        for each, total, time in zip(sums, totals, times, strict=True):
+        for each, total, count in zip(sums, totals, visits, strict=True):
             index = each.grid.index[samples]
             inside = np.flatnonzero(index >= 0)
             member = csr_array((np.ones(len(inside)), (index[inside], inside)), (each.grid.size, len(index)))
             total += member @ values
-            time += width * np.bincount(index[inside], minlength=each.grid.size)
-    for each, total, time in zip(sums, totals, times, strict=True):
-        each.add(stretch, total, time)
+            count += np.bincount(index[inside], minlength=each.grid.size)
+    for each, total, count in zip(sums, totals, visits, strict=True):
+        each.add(stretch, total, width * count)
 
 
 def count_interval(sums: StretchSums) -> tuple[Values, Values]:
