@@ -85,9 +85,40 @@ def test_series_go_unless_an_interval_refers_to_them(written: tuple[Path, Path, 
         assert set(nwbfile.processing["misc"].data_interfaces) == {
             "xcebra_embedding",
             "xcebra_attribution",
+            "xcebra_tuning",
+            "xcebra_tuning_bins",
             "xcebra_runs",
             "xcebra_lineage",
         }
+
+
+def test_tuning_curves_are_those_of_the_results(written: tuple[Path, Path, xr.Dataset]) -> None:
+    units = load_dataset(written[1] / "units.nc")
+    frame, bins = (rows_of(export_of(written[1]), name) for name in ("xcebra_tuning", "xcebra_tuning_bins"))
+    assert len(frame) == units["tuning_reliability"].size
+    for label, group in frame.groupby("label", sort=False):
+        curves = units[f"{label}_tuning"].values.reshape(UNITS, -1)
+        np.testing.assert_array_equal(np.stack(group["tuning"]), curves)
+        np.testing.assert_array_equal(group["information"], units["tuning_information"].sel(label=label))
+        preferred = units[f"{label}_preferred"].values
+        if label == "choice":
+            assert group["preferred_class"].tolist() == preferred.tolist()
+        else:
+            np.testing.assert_array_equal(np.stack(group["preferred"]), preferred.reshape(UNITS, -1))
+        shown = bins[bins["label"] == label]
+        np.testing.assert_array_equal(shown["occupancy"], units[f"{label}_occupancy"].values.reshape(-1))
+    assert bins.loc[bins["label"] == "choice", "class_name"].tolist() == ["left", "right"]
+    position = bins[bins["label"] == "position"]
+    np.testing.assert_array_equal(position["x"], np.repeat(units["position_x"].values, units.sizes["position_y"]))
+
+
+def test_results_without_units_are_exported_as_before(tmp_path: Path) -> None:
+    source = make_source(tmp_path / "source.nwb")
+    make_results(tmp_path / NAME, source=source)
+    (tmp_path / NAME / "units.nc").unlink()
+    write(source, tmp_path / NAME, NAME)
+    with NWBHDF5IO(export_of(tmp_path / NAME), "r") as io:
+        assert "xcebra_tuning" not in io.read().processing["misc"].data_interfaces
 
 
 @pytest.mark.slow
@@ -254,7 +285,7 @@ def test_an_export_can_be_exported_again(written: tuple[Path, Path, xr.Dataset],
     write(source, tmp_path / NAME, NAME)
     with NWBHDF5IO(export_of(tmp_path / NAME), "r") as io:
         nwbfile = io.read()
-        assert len(nwbfile.processing["misc"].data_interfaces) == 4
+        assert len(nwbfile.processing["misc"].data_interfaces) == 6
         assert len(nwbfile.file_create_date) == 3
         assert list(nwbfile.acquisition) == ["cue"]
 

@@ -17,6 +17,7 @@ from scipy.special import ndtr
 from scipy.stats import false_discovery_control
 
 from tests.support.conditions import conditions
+from xcebra_nwb.attribution.units_dataset import units_dataset
 from xcebra_nwb.core import carriers, netcdf
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.config.schema import Config
@@ -48,7 +49,7 @@ def make_results(
     source: Path | None = None,
     methods: Sequence[str] = METHODS,
 ) -> xr.Dataset:
-    """Write session.nc, training.nc, embedding.nc, attribution.nc and assessment.json; return the session.
+    """Write session.nc, the files from training.nc to units.nc, and assessment.json; return the session.
 
     Args:
         directory: the session's results directory.
@@ -68,6 +69,8 @@ def make_results(
     netcdf.save_dataset(make_training(session, rng, seeds, nulls), directory / "training.nc")
     netcdf.save_dataset(make_embedding(session, rng, seeds, nulls), directory / "embedding.nc")
     netcdf.save_dataset(attribution, directory / "attribution.nc")
+    valid = np.flatnonzero(session["valid"].values)
+    netcdf.save_dataset(units_dataset(session, valid, Config()), directory / "units.nc")
     write_json(directory / "assessment.json", make_assessment(session, attribution, rng))
     return session
 

@@ -1,4 +1,4 @@
-"""attribute: session.nc, model.safetensors, training.nc -> attribution.nc."""
+"""attribute: session.nc, model.safetensors, training.nc -> attribution.nc, units.nc."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from pathlib import Path
 
 from xcebra_nwb.attribution.information import information
 from xcebra_nwb.attribution.session_maps import session_maps
+from xcebra_nwb.attribution.units_dataset import units_dataset
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.files import atomic
 from xcebra_nwb.core.members import blocks, recorded_config
-from xcebra_nwb.core.netcdf import add_dataset, load_dataset
+from xcebra_nwb.core.netcdf import add_dataset, load_dataset, save_dataset
 from xcebra_nwb.core.session import load
 from xcebra_nwb.training.design.split import split_session
 from xcebra_nwb.training.device import device
@@ -17,10 +18,10 @@ from xcebra_nwb.training.inputs import encoder_inputs
 
 
 def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
-    """Compute the attribution maps of a session and return attribution.nc.
+    """Compute the maps and the tuning of a session; return attribution.nc and units.nc.
 
     Maps are computed for every member, over all usable bins. What each label tells about each unit is measured and
-    tested beside them, without the encoders.
+    tested beside them, without the encoders. Tuning curves are of the recorded activity in these bins.
 
     Args:
         directory: the session's results folder, which holds session.nc, model.safetensors and training.nc.
@@ -31,13 +32,15 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
         UsageError: a file of an earlier command is missing or damaged.
         Failure: the recording fits neither memory nor disk.
     """
-    path = directory / "attribution.nc"
+    path, units_path = directory / "attribution.nc", directory / "units.nc"
     session, training = load(directory / "session.nc"), load_dataset(directory / "training.nc")
     with atomic(path) as temporary:
         with device(config.training.device, threads) as target:
             inputs = encoder_inputs(session, target, directory)
             dataset = session_maps(directory, session, training, config, inputs, temporary)
         settings = recorded_config(training)
-        told = information(session, split_session(session, settings), list(blocks(training)), settings)
+        split = split_session(session, settings)
+        told = information(session, split, list(blocks(training)), settings)
         add_dataset(dataset.merge(told, combine_attrs="no_conflicts"), temporary)
-    return [path]
+    save_dataset(units_dataset(session, split.bins, config), units_path)
+    return [path, units_path]

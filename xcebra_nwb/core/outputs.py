@@ -10,7 +10,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "fetch": ("source.json",),
     "extract": ("session.nc", "inventory.json", "sizes.json"),
     "train": ("model.safetensors", "training.nc", "embedding.nc"),
-    "attribute": ("attribution.nc",),
+    "attribute": ("attribution.nc", "units.nc"),
     "assess": ("assessment.json",),
     "write": ("*_desc-xcebra.nwb",),
     "check": ("check.json",),

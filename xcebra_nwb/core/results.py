@@ -25,6 +25,7 @@ class Results:
     assessment: dict[str, Any]
     inventory: Any  # None where extract wrote none
     findings: Any  # None where check has not run
+    units: xr.Dataset | None = None  # None in results of versions that wrote no units.nc
 
     @property
     def labels(self) -> list[str]:
@@ -50,6 +51,7 @@ def load(directory: Path) -> Results:
         assessment=read_json(directory / "assessment.json"),
         inventory=read_optional_json(directory / "inventory.json"),
         findings=read_optional_json(directory / "check.json"),
+        units=netcdf.load_dataset(units) if (units := directory / "units.nc").exists() else None,
     )
 
 

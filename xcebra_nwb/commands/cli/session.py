@@ -135,9 +135,9 @@ def align(
 
 
 def attribute(directory: Directory, config: ConfigFile = None, threads: Threads = 1, batch: Batch = False) -> None:
-    """Compute the attribution maps and test them against the nulls.
+    """Compute the attribution maps, test them against the nulls, and compute tuning curves.
 
-    Writes attribution.nc.
+    Writes attribution.nc and units.nc.
     """
 
     def work() -> list[Path]:

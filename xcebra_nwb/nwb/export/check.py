@@ -24,7 +24,9 @@ WORD = re.compile(r"[^\s'\"]+")
 ENDING = re.compile(r"\.(?:nwb|py)\b")
 WAIVED = {  # reasons by check and table
     ("check_column_binary_capability", "xcebra_attribution"): "two units: references to rows are no truth values",
+    ("check_column_binary_capability", "xcebra_tuning"): "two units: references to rows are no truth values",
     ("check_single_row", "xcebra_units"): "a session of one unit",
+    ("check_single_row", "xcebra_tuning"): "a session of one unit and one label",
 }
 
 

@@ -23,6 +23,7 @@ from xcebra_nwb.core.safe_text import is_web
 from xcebra_nwb.nwb.export.objects import attribution_table, embedding_series, lineage_table, runs_table, unit_table
 from xcebra_nwb.nwb.export.read_back import MAKERS
 from xcebra_nwb.nwb.export.slim import slim
+from xcebra_nwb.nwb.export.tuning_tables import tuning_tables
 from xcebra_nwb.nwb.reading.foreign import Follow
 from xcebra_nwb.nwb.reading.in_hdf5 import in_hdf5, quiet
 from xcebra_nwb.nwb.reading.source import Source, is_zarr, source_name
@@ -126,7 +127,11 @@ def _add(nwbfile: NWBFile, results: Results, source_name: str, elsewhere: bool) 
     else:
         module.add(runs)
     module.add(embedding_series(results.embedding, results.training, float(results.session.attrs["bin_width"])))
-    module.add(attribution_table(results.attribution, *_units(nwbfile, module, results, elsewhere)))
+    units = _units(nwbfile, module, results, elsewhere)
+    module.add(attribution_table(results.attribution, *units))
+    if results.units is not None:
+        for table in tuning_tables(results.units, *units):
+            module.add(table)
     module.add(lineage_table(lineage))
 
 

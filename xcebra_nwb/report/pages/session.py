@@ -19,9 +19,11 @@ from xcebra_nwb.report.figures.embedding import embedding_figure
 from xcebra_nwb.report.figures.extraction import coverage_figure, label_figure, rates_figure
 from xcebra_nwb.report.figures.quality import correlation_figure, correlation_words, correlations, masks_figure
 from xcebra_nwb.report.figures.training import training_figure
+from xcebra_nwb.report.figures.tuning import MOST_UNITS, tuning_figure
 from xcebra_nwb.report.pages.render import render
 from xcebra_nwb.report.style import number, picture, verdict_style
 from xcebra_nwb.report.unit_map import unit_columns, unit_map, unit_rows
+from xcebra_nwb.report.unit_tuning import has_tuning, shown_units, tuning_alt, tuning_caption
 
 SOURCE = ("source", "neural_source", "asset_id", "sha256", "nwb_identifier", "session_start_time", "subject", "species")
 
@@ -104,6 +106,19 @@ def _map(results: Results, label: str, result: dict[str, Any]) -> dict[str, Any]
         "numbers": columns[3:],
         "rows": unit_rows(shown),
         "units": len(shown.units),
+        "tuning": _tuning(results, label),
+    }
+
+
+def _tuning(results: Results, label: str) -> dict[str, Any] | None:
+    """Return the figure of the units' tuning to a label; None in results without units.nc."""
+    units = results.units
+    if units is None or not has_tuning(units, results.attribution, label):
+        return None
+    chosen = shown_units(results.attribution, label, MOST_UNITS)
+    return {
+        "picture": picture(lambda: tuning_figure(units, label, chosen), tuning_alt(units, label, chosen)),
+        "caption": tuning_caption(units, label, chosen),
     }
 
 

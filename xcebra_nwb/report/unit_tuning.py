@@ -1,0 +1,142 @@
+"""Which units' tuning a page shows, and the words for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcebra_nwb.core.carriers import carriers, information_of
+from xcebra_nwb.report.style import number
+
+Units = NDArray[np.int64]
+
+
+def shown_units(attribution: xr.Dataset, label: str, most: int) -> Units:
+    """Return the units whose tuning is shown: those that carry a label first, by their information.
+
+    Units without information follow by z, or by attribution where no z is known.
+
+    Args:
+        attribution: attribution.nc.
+        label: name of the label.
+        most: the largest number of units.
+
+    Returns:
+        The numbers of the units, in descending order.
+    """
+    chosen = attribution.sel(label=label)
+    z = chosen["z"].values.astype(float)
+    rank = z if np.isfinite(z).any() else chosen["attribution"].transpose("method", "unit").values[0]
+    told = information_of(chosen)["information"].values.astype(float)
+    keys = [-np.nan_to_num(values, nan=-np.inf) for values in (rank, told)]
+    order: Units = np.lexsort((*keys, ~carriers(chosen).values))[:most]
+    return order
+
+
+def has_tuning(units: xr.Dataset | None, attribution: xr.Dataset, label: str) -> bool:
+    """Return whether units.nc holds the tuning of a label for the units of the maps."""
+    return units is not None and f"{label}_tuning" in units and units.sizes["unit"] == attribution.sizes["unit"]
+
+
+def is_map(curves: xr.DataArray) -> bool:
+    """Return whether curves (unit, ...) are rate maps of two axes."""
+    return [str(dim).rpartition("_")[2] for dim in curves.dims[1:]] == ["x", "y"]
+
+
+def is_apart(curves: xr.DataArray) -> bool:
+    """Return whether there is a curve for each axis of the label."""
+    return curves.ndim == 3 and not is_map(curves)
+
+
+def short(value: float, digits: int = 3) -> str:
+    """Return a number for reading, without an exponent where it is large.
+
+    Args:
+        value: the number.
+        digits: digits of a number that is not large.
+
+    >>> short(146.3), short(1234.5), short(-0.01234), short(99.6, 2)
+    ('146', '1,234', '−0.0123', '100')
+    """
+    return number(round(value)) if abs(value) >= 10 ** (digits - 0.5) else number(float(value), digits)
+
+
+def preferred_words(units: xr.Dataset, label: str, unit: int) -> str:
+    """Return the preferred value of a unit for reading; "" where there is none.
+
+    Args:
+        units: units.nc.
+        label: name of the label.
+        unit: number of the unit.
+    """
+    curves, preferred = units[f"{label}_tuning"], units[f"{label}_preferred"]
+    value = preferred.values[unit]
+    if curves.attrs["kind"] == "discrete":
+        return str(value)
+    values = np.atleast_1d(np.asarray(value, dtype=float))
+    if not np.isfinite(values).all():
+        return ""
+    if curves.attrs["kind"] == "circular":
+        return f"{np.degrees(values[0]):.0f}°"
+    words = ", ".join(short(each) for each in values)
+    return f"{f'({words})' if len(values) > 1 else words} {preferred.attrs.get('units', '')}".rstrip()
+
+
+def strength_words(units: xr.Dataset, label: str, unit: int) -> str:
+    """Return how strongly a unit is tuned: bits a spike, or reliability where there are no spikes.
+
+    Args:
+        units: units.nc.
+        label: name of the label.
+        unit: number of the unit.
+    """
+    chosen = units.sel(label=label)
+    information, reliability = (float(chosen[f"tuning_{name}"][unit]) for name in ("information", "reliability"))
+    if np.isfinite(information):
+        return f"{number(information, 2)} bits/spike"
+    return f"reliability {number(reliability, 2)}" if np.isfinite(reliability) else ""
+
+
+def tuning_alt(units: xr.Dataset, label: str, chosen: Sequence[int] | Units) -> str:
+    """Return the description of the figure of tuning in words.
+
+    Args:
+        units: units.nc.
+        label: name of the label.
+        chosen: the units that are shown.
+    """
+    kind = "Rate maps" if is_map(units[f"{label}_tuning"]) else "Tuning curves"
+    each = []
+    for unit in chosen:
+        parts = (preferred_words(units, label, unit), strength_words(units, label, unit))
+        each.append(f"{units['unit_id'].values[unit]}: {', '.join(part for part in parts if part) or 'not known'}")
+    return f"{kind} of units over {label}, with preferred value and strength. {'; '.join(each)}."
+
+
+def tuning_caption(units: xr.Dataset, label: str, chosen: Sequence[int] | Units) -> str:
+    """Return the caption of the figure of tuning.
+
+    Args:
+        units: units.nc.
+        label: name of the label.
+        chosen: the units that are shown.
+    """
+    curves = units[f"{label}_tuning"]
+    total, seconds = units.sizes["unit"], number(float(units.attrs["least_occupancy"]), 2)
+    stretches = int(units.attrs["stretches"])
+    which = f"the {len(chosen)} units with the largest z, of {number(total)}" if len(chosen) < total else "all units"
+    interval = f"95 % interval, by the differences between {stretches} stretches of the recording"
+    if is_map(curves):
+        colors = f"Colour: {curves.attrs['units']}, from the lowest (dark) to the highest value (bright) of each unit"
+        shown = f"{colors}. In the title: the peak and its {interval}. Cross: preferred value"
+    elif curves.attrs["kind"] == "discrete":
+        shown = f"Dots: mean activity in each class. Bars: {interval}"
+    else:
+        shown = f"Line: mean activity. Band: {interval}. Dashed line: preferred value"
+    more = " Every axis has its own curve, over all values of the other axes." if is_apart(curves) else ""
+    blank = f"Blank: visited for less than {seconds} s, or in too few stretches.{more}"
+    doubt = "A curve is of the recorded activity alone: a label that varies with another one can borrow its tuning."
+    return f"Tuning of {which}, in order of z. {shown}. {blank} {doubt}"
