@@ -90,7 +90,7 @@ def _draw_information(axes: Axes, shown: UnitMap, units: Units) -> None:
     axes.plot([], [], "*", color=SEED, ms=7, label=f"carries the label (q ≤ {LEVEL})")
     axes.set_ylim(bottom, top + 0.18 * (top - bottom))
     axes.set_ylabel("bit a spike" if shown.information_units == "bit/spike" else "share of variance")
-    axes.set_title("information: what the label tells about each unit beyond the other labels, and 95 % interval")
+    axes.set_title("information beyond the other labels, and 95 % interval")
     axes.legend(loc="upper right", bbox_to_anchor=(1, 1.22), handlelength=1.2)
 
 
