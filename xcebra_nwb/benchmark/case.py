@@ -111,17 +111,20 @@ def perfect_case(label: str) -> Case:
 
 
 def judgement(assessed: Mapping) -> Score:
-    """Return the verdict, the decoding and the leak of a label's assessment.
+    """Return the verdict of a label, its decoding and leak, and the agreement of the shown map with other seeds' map.
 
     The leak is the assessment's, which knows no truth.
 
     Args:
         assessed: the label in assessment.json.
     """
-    unknown = float("nan")
+    known = {
+        "decoding": assessed["decoding"]["score"],
+        "leak": assessed["leak"]["score"],
+        "shown_map": assessed["consistency"]["shown_map"],
+    }
     return {
         "verdict": assessed["verdict"],
         "because": assessed["because"],
-        "decoding": unknown if assessed["decoding"]["score"] is None else assessed["decoding"]["score"],
-        "leak": unknown if assessed["leak"]["score"] is None else assessed["leak"]["score"],
+        **{name: float("nan") if value is None else value for name, value in known.items()},
     }

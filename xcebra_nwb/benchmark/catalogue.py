@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from xcebra_nwb.benchmark import ablation, ratinabox, recording, synthetic, violations
-from xcebra_nwb.benchmark.case import SIZES, Case
+import pandas as pd
+from matplotlib.figure import Figure
+
+from xcebra_nwb.benchmark import ablation, cells, cells_figure, ratinabox, recording, synthetic, violations
+from xcebra_nwb.benchmark.case import HYBRID, SIZES, Case
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.safe_text import path_problem
 
 NO_FILE = Path()
+OURS = {"training": HYBRID, "regularizer": 0.1, "method": "inverted_neuron_gradient"}
 SPEED = "speed"  # no workflow: timed things run by themselves (:mod:`.speed`)
 
 
@@ -24,11 +28,17 @@ class Benchmark:
         cases: function from a size, and the file that the user names, to the jobs.
         panels: columns of the table; the figure has a panel for each of their values.
         needs_file: whether the user has to name a file.
+        best: columns that identify the method that all others are compared with.
+        compared: scores in which they are compared.
+        draw: function from the summary to the figure, if not the usual one.
     """
 
     cases: Callable[[str, Path], list[Case]]
     panels: tuple[str, ...] = ("training", "regularizer", "label")
     needs_file: bool = False
+    best: Mapping[str, object] = field(default_factory=lambda: OURS)
+    compared: tuple[str, ...] = ("row_auroc", "pooled_auroc", "label_auroc")
+    draw: Callable[[pd.DataFrame], Figure] | None = None
 
 
 BENCHMARKS = {
@@ -36,7 +46,8 @@ BENCHMARKS = {
     "ratinabox": Benchmark(lambda size, file: ratinabox.cases(size)),
     "conditions": Benchmark(lambda size, file: violations.cases(size), panels=("label",)),
     "ablation": Benchmark(lambda size, file: ablation.cases(size), panels=("training", "label")),
-    "file": Benchmark(recording.cases, panels=("label",), needs_file=True),
+    "cells": Benchmark(cells.cases, needs_file=True, best=cells.BEST, compared=cells.COMPARED, draw=cells_figure.draw),
+    "file": Benchmark(recording.cases, panels=("label",), needs_file=True, compared=("agreement",)),
 }
 
 

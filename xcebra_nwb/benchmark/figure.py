@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +19,15 @@ PANELS_A_ROW = 3
 SIGNS = "os^D"  # one set of colours each
 
 
-def save_figure(table: pd.DataFrame, panels: Sequence[str], path: Path) -> None:
-    """Draw the summary of a benchmark into a PNG file.
+def save_figure(make: Callable[[], Figure], path: Path) -> None:
+    """Draw a figure in the project's style into a PNG file.
 
     Args:
-        table: of :func:`xcebra_nwb.benchmark.table.summary`.
-        panels: columns; the figure has a panel for each of their values.
+        make: function that draws it.
         path: of the file.
     """
     with styled(), atomic(path) as temporary:
-        draw(table, panels).savefig(temporary, dpi=DOTS_PER_INCH)
+        make().savefig(temporary, dpi=DOTS_PER_INCH)
 
 
 def draw(table: pd.DataFrame, panels: Sequence[str]) -> Figure:
@@ -38,8 +37,8 @@ def draw(table: pd.DataFrame, panels: Sequence[str]) -> Figure:
         table: of :func:`xcebra_nwb.benchmark.table.summary`.
         panels: columns; the figure has a panel for each of their values.
     """
-    table = table[table["training"] != TRUE_INVERSE]
     metric = next(m for m in SHOWN if m in table and table[m].notna().any())
+    table = table[(table["training"] != TRUE_INVERSE) & table[metric].notna()]
     groups = list(table.groupby(list(panels), sort=False))
     settings, methods = list(dict.fromkeys(table["setting"])), list(dict.fromkeys(table["method"]))
     columns = min(len(groups), PANELS_A_ROW)

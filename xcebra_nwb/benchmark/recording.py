@@ -93,11 +93,15 @@ def shifted_labels(file: Path, config: Config, context: JobContext) -> list[Scor
         config: how to train.
         context: of the job.
     """
-    session = _extracted(file, config, context)
-    valid = session["valid"].values
+    return _agreement_of_seeds(shift_labels(_extracted(file, config, context)), config, context)
+
+
+def shift_labels(session: xr.Dataset) -> xr.Dataset:
+    """Return a session whose labels are all moved by half the recording, in a circle of its valid bins."""
+    session, valid = session.load().copy(deep=True), session["valid"].values
     for label in labels(session).values():
         label.values[valid] = np.roll(label.values[valid], valid.sum() // 2, axis=0)
-    return _agreement_of_seeds(session, config, context)
+    return session
 
 
 def halves(file: Path, config: Config, context: JobContext) -> list[Score]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,9 @@ from xcebra_nwb.core.safe_text import printable
 KEYS = ["setting", "training", "regularizer", "label", "method"]  # what a row of the table is about
 AUROC = ("row_auroc", "pooled_auroc", "trivial_auroc", "label_auroc")
 EMBEDDING = ("r2", "label_r2", "label_knn", "decoding", "leak", "usable", "saturated")
-AGREEMENT = ("raw_agreement", "agreement", "null_agreement")
-METRICS = AUROC + EMBEDDING + AGREEMENT
+AGREEMENT = ("raw_agreement", "agreement", "null_agreement", "shown_map")
+CELLS = ("found", "power", "false", "auroc", "classical_power", "classical_auroc", "classical_rank")
+METRICS = AUROC + EMBEDDING + AGREEMENT + CELLS
 WORDS = ("verdict", "note")
 RESAMPLES = 1000
 CONFIDENCE = 0.95
@@ -98,7 +99,7 @@ def _counted(words: pd.Series) -> str:
     return ", ".join(f"{word} {count}" for word, count in counts.items())
 
 
-def rivals(scores: pd.DataFrame, best: dict[str, object], metrics: Sequence[str]) -> pd.DataFrame:
+def rivals(scores: pd.DataFrame, best: Mapping[str, object], metrics: Sequence[str]) -> pd.DataFrame:
     """Return on how many datasets each rival scores lower than the best method.
 
     Rows of the same setting, label and dataset are compared.
@@ -106,7 +107,7 @@ def rivals(scores: pd.DataFrame, best: dict[str, object], metrics: Sequence[str]
     Args:
         scores: of all jobs.
         best: values of the columns that identify the best method.
-        metrics: columns to compare.
+        metrics: columns to compare; one that no job wrote is left out.
 
     Returns:
         A row for each rival: ``<metric>_lower`` counts the datasets on which it is lower, ``<metric>_equal`` those on
@@ -114,6 +115,7 @@ def rivals(scores: pd.DataFrame, best: dict[str, object], metrics: Sequence[str]
     """
     same = ["setting", "label", "dataset"]
     scores = scores[scores["training"] != TRUE_INVERSE]
+    metrics = [metric for metric in metrics if metric in scores]
     is_best = np.logical_and.reduce([scores[column] == value for column, value in best.items()])
     pairs = scores[~is_best].merge(scores[is_best][[*same, *metrics]], on=same, suffixes=("", "_best"))
     rows = []

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
 from xcebra_nwb.benchmark.catalogue import benchmark_named
-from xcebra_nwb.benchmark.figure import save_figure
+from xcebra_nwb.benchmark.figure import draw, save_figure
 from xcebra_nwb.benchmark.table import read_scores, render, rivals, summary
 from xcebra_nwb.core.files import atomic, write_text
 
-BEST = {"training": "hybrid", "regularizer": 0.1, "method": "inverted_neuron_gradient"}
-COMPARED = ("row_auroc", "pooled_auroc", "label_auroc")
 WIDE = 400  # columns of a terminal: a line of a Markdown table is never broken
 
 
@@ -29,13 +28,14 @@ def benchmark_table(name: str, files: Sequence[Path], output: Path) -> list[Path
         files: CSV files with the scores of its jobs.
         output: Folder of the tables and the figure.
     """
-    scores = read_scores(files)
+    benchmark, scores = benchmark_named(name), read_scores(files)
     table = summary(scores)
-    tables = {"scores.csv": scores, "table.csv": table, "rivals.csv": rivals(scores, BEST, COMPARED)}
+    compared = rivals(scores, benchmark.best, benchmark.compared)
+    tables = {"scores.csv": scores, "table.csv": table, "rivals.csv": compared}
     for file, content in tables.items():
         _write_csv(content, output / file)
     write_text(output / "table.md", markdown(table, f"Benchmark {name}"))
-    save_figure(table, benchmark_named(name).panels, output / "figure.png")
+    save_figure(partial(benchmark.draw or partial(draw, panels=benchmark.panels), table), output / "figure.png")
     return [output / file for file in (*tables, "table.md", "figure.png")]
 
 

@@ -14,8 +14,8 @@ from xcebra_nwb.core.installation import require_package
 
 
 def benchmark(
-    name: Annotated[str, typer.Argument(help="synthetic, ratinabox, conditions, ablation, speed or file")],
-    file: Annotated[str | None, typer.Argument(help="NWB file of the benchmark `file`.")] = None,
+    name: Annotated[str, typer.Argument(help="synthetic, ratinabox, conditions, ablation, cells, speed or file")],
+    file: Annotated[str | None, typer.Argument(help="NWB file of `file`; NWB file or folder of `cells`.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for all files of the benchmark.")
     ] = None,
