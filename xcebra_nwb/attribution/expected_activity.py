@@ -2,7 +2,10 @@
 
 Counts are a product of factors, one for every other label, one for all of them together, and one for the drift. Rates
 and fluorescence are a sum of such terms. Terms are fitted in turn, a few times (backfitting; Hastie and Tibshirani
-1990, Generalized Additive Models). Those of labels are cross-fitted: in a fold they come from the other folds.
+1990, Generalized Additive Models). The smoothness of a term is chosen by held-out prediction, and the term is then
+fitted to the whole recording. So what is left sums to nearly 0 in every cell of the other labels, also where an animal
+rests once at a place of its own: predictions from other folds would miss that place, and leave a label that tells of
+rests, such as speed, to explain the error.
 """
 
 from __future__ import annotations
@@ -39,6 +42,11 @@ class Sums:
     def elsewhere(self) -> Sums:
         """Return the sums over all other parts."""
         excess, exposure = (values.sum(axis=0) - values for values in (self.excess, self.exposure))
+        return Sums(excess, exposure, self.counts)
+
+    def together(self) -> Sums:
+        """Return the sums over all parts, as one part."""
+        excess, exposure = (values.sum(axis=0, keepdims=True) for values in (self.excess, self.exposure))
         return Sums(excess, exposure, self.counts)
 
     def folds(self) -> Sums:
@@ -141,33 +149,18 @@ def _joined(terms: Sequence[Floats], observed: Observed) -> Floats:
 
 
 def _label_term(observed: Observed, expected: Floats, cells: Cells) -> Floats:
-    """Return the term of a label, (sample, unit): what it adds to ``expected``, from the other folds.
+    """Return the term of a label, (sample, unit): what it adds to ``expected``.
 
-    The smoother and the prior of each unit and fold are those that predict best in the other folds; none is chosen if
-    the label does not help there.
+    The smoother and the prior of each unit are those that predict best in held-out folds; the term is 0 if none helps.
     """
-    sums = summed(observed, expected, cells.of_sample, cells.count).folds()
-    candidates = [np.zeros_like(sums.excess)]
+    folds = summed(observed, expected, cells.of_sample, cells.count).folds()
+    held_out, whole = [np.zeros_like(folds.excess)], [np.zeros_like(folds.excess[:1])]
     for smoother in cells.smoothers:
-        candidates += changes(sums.elsewhere(), (smoother,))
-    gains = np.stack([sums.gain(change) for change in candidates])  # (candidate, fold, unit)
-    chosen = np.take_along_axis(np.stack(candidates), best_elsewhere(gains)[None, :, None], axis=0)[0]
-    samples = len(observed.block)
-    fold = np.arange(samples) * FOLDS // samples
-    change = chosen[fold, cells.of_sample]
+        held_out += changes(folds.elsewhere(), (smoother,))
+        whole += changes(folds.together(), (smoother,))
+    best = np.stack([folds.gain(change).sum(axis=0) for change in held_out]).argmax(axis=0)  # (unit,)
+    change = np.take_along_axis(np.stack(whole), best[None, None, None], axis=0)[0, 0, cells.of_sample]
     return 1 + change if observed.counts else change
-
-
-def best_elsewhere(gains: Floats) -> NDArray[np.int64]:
-    """Return for every fold the candidate with the largest gain in the other folds, (fold, unit).
-
-    Args:
-        gains: shape (candidate, fold, unit).
-
-    >>> best_elsewhere(np.array([[[0.0], [0.0], [0.0]], [[9.0], [-1.0], [-1.0]]])).ravel().tolist()
-    [0, 1, 1]
-    """
-    return (gains.sum(axis=1, keepdims=True) - gains).argmax(axis=0)
 
 
 def _drift_term(observed: Observed, expected: Floats) -> Floats:

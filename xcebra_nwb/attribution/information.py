@@ -30,7 +30,7 @@ Integers = NDArray[np.int64]
 WIDTHS = (0.7, 1.5, 4.0)  # of the smoothers of a label's cells, in distances between neighbouring cells
 SPLITS = 6  # of the space of a label
 PRODUCT_WIDTHS, PRODUCT_SPLITS = (1.0,), (4, 3)  # of a label, and of another that it is read together with
-JOINT_SPLITS = 7  # of the space of all other labels together
+GIVEN_SPLITS = 8  # of the space of each other label, and of all of them together
 UNITS_AT_ONCE = 256  # limits the memory
 LEAST_DRAWS = 19  # shuffled labels; fewer cannot give p = 0.05
 LEAST_SAMPLES = 100  # groups of bins; fewer say nothing in five folds
@@ -94,9 +94,10 @@ class _Space:
     """The space of a label: its features at every sample (sample, feature), its cells, and coarse ones for products."""
 
     features: Floats
-    cells: Cells
-    coarse: Cells  # of the tested label
-    other: Cells  # of a label that it is read together with
+    cells: Cells  # of the label when it is tested
+    coarse: Cells  # of the label when it is tested together with another
+    other: Cells  # of the other one
+    given: Cells  # of a label that the activity is expected from
 
 
 def _spaces(session: xr.Dataset, groups: Groups) -> dict[str, _Space]:
@@ -105,8 +106,9 @@ def _spaces(session: xr.Dataset, groups: Groups) -> dict[str, _Space]:
     for name, variable in labels(session).items():
         kind = str(variable.attrs["kind"])
         features, discrete = label_features(variable.values[bins], kind), kind == "discrete"
+        fine, given = (label_cells(features, discrete, splits, WIDTHS) for splits in (SPLITS, GIVEN_SPLITS))
         coarse, other = (label_cells(features, discrete, splits, PRODUCT_WIDTHS) for splits in PRODUCT_SPLITS)
-        spaces[name] = _Space(features, label_cells(features, discrete, SPLITS, WIDTHS), coarse, other)
+        spaces[name] = _Space(features, fine, coarse, other, given)
     return spaces
 
 
@@ -146,9 +148,9 @@ def _measured(
 def _given(spaces: dict[str, _Space], name: str) -> list[Cells]:
     """Return the cells of every label but one, and of all of them together."""
     others = [space for other, space in spaces.items() if other != name]
-    cells = [space.cells for space in others]
+    cells = [space.given for space in others]
     if len(others) > 1:
-        cells.append(label_cells(np.hstack([space.features for space in others]), False, JOINT_SPLITS, WIDTHS))
+        cells.append(label_cells(np.hstack([space.features for space in others]), False, GIVEN_SPLITS, WIDTHS))
     return cells
 
 

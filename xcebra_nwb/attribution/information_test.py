@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from xcebra_nwb.attribution.expected_activity import Sums, best_elsewhere, changes, sum_columns, sums_of
+from xcebra_nwb.attribution.expected_activity import Sums, changes, sum_columns, sums_of
 from xcebra_nwb.attribution.label_cells import Cells, cell_sums
 from xcebra_nwb.attribution.moderated_variance import CONFIDENCE
 from xcebra_nwb.attribution.observed_activity import BLOCKS_A_FOLD, FOLDS, Observed
@@ -122,6 +122,18 @@ class LabelTest:
 
     def _sums(self, model: Model, order: Integers | None, part: Integers, parts: int) -> Sums:
         return sums_of(cell_sums(model.cell(order), model.count, part, parts, self._columns), self._observed.counts)
+
+
+def best_elsewhere(gains: Floats) -> NDArray[np.int64]:
+    """Return for every fold the candidate with the largest gain in the other folds, (fold, unit).
+
+    Args:
+        gains: shape (candidate, fold, unit).
+
+    >>> best_elsewhere(np.array([[[0.0], [0.0], [0.0]], [[9.0], [-1.0], [-1.0]]])).ravel().tolist()
+    [0, 1, 1]
+    """
+    return (gains.sum(axis=1, keepdims=True) - gains).argmax(axis=0)
 
 
 class Tested(NamedTuple):
