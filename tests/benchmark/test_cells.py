@@ -6,12 +6,14 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 
 from tests.benchmark.test_benchmark import context
 from tests.support.nwb_builders import without_behaviour
 from xcebra_nwb.benchmark import cells, cells_figure
 from xcebra_nwb.benchmark.cells import Measure, known_cells, scores
 from xcebra_nwb.benchmark.marginal_tuning import MarginalTuning, marginal_tuning, shifted_variance
+from xcebra_nwb.benchmark.metrics import auroc
 from xcebra_nwb.benchmark.table import rivals, summary
 from xcebra_nwb.commands.simulate import simulate
 from xcebra_nwb.core.errors import UsageError
@@ -55,6 +57,15 @@ def test_a_map_is_ranked_but_finds_nothing_and_unknown_truth_gives_no_power() ->
     assert not {"found", "power", "false", "auroc", "classical_power"} & set(score)
 
 
+def test_ranks_give_the_scores_of_the_usual_libraries() -> None:
+    generator = np.random.default_rng(0)
+    values, against = generator.integers(0, 5, 30).astype(float), generator.integers(0, 4, 30)
+    assert float(cells._rank_correlation(values, against)) == pytest.approx(spearmanr(values, against).statistic)
+    assert float(cells._auroc(values, against > 1)) == pytest.approx(auroc(values, against > 1))
+    assert np.isnan(cells._auroc(values, np.ones(30, dtype=bool)))
+    assert np.isnan(cells._rank_correlation(values, np.ones(30)))
+
+
 def test_the_share_of_variance_between_cells_is_that_of_each_shift() -> None:
     generator = np.random.default_rng(0)
     cell, activity = generator.integers(0, 4, 60), generator.standard_normal((60, 3))
@@ -68,7 +79,7 @@ def test_the_share_of_variance_between_cells_is_that_of_each_shift() -> None:
 @pytest.mark.slow
 def test_a_job_finds_the_known_cells_of_a_simulated_recording(tmp_path: Path) -> None:
     """With its own labels the recording's place and grid cells carry the position; with moved labels no unit does."""
-    recording = simulate(tmp_path / "sub-a_ses-1.nwb", seed=0, duration=240, cells=5)
+    recording = simulate(tmp_path / "sub-a_ses-1.nwb", seed=0, duration=300, cells=4)
     (tmp_path / "cells.tsv").write_text(
         "file\tlabel\tcolumn\tcarriers\nsub-a_ses-1.nwb\tposition\tcell_type\tplace, grid\n"
     )
@@ -101,7 +112,7 @@ def test_a_job_finds_the_known_cells_of_a_simulated_recording(tmp_path: Path) ->
 def test_a_recording_that_is_refused_is_a_row_and_the_others_go_on(tmp_path: Path) -> None:
     job = cells.cases("quick", without_behaviour(tmp_path / "sub-b_ses-1.nwb"))[0]
     (row,) = job.work(context(tmp_path))
-    assert row == {"label": "none", "method": "none", "verdict": "refused", "note": "no_labels"}
+    assert row == {"label": "none", "method": "none", "verdict": "refused", "note": "no-label"}
 
 
 @pytest.mark.slow

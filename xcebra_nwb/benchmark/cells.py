@@ -18,12 +18,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import binomtest, bootstrap, spearmanr
+from scipy.stats import binomtest, rankdata
 
 from xcebra_nwb.attribution.null_test import false_discovery_rate
 from xcebra_nwb.benchmark.case import Budget, Case, JobContext, judgement
 from xcebra_nwb.benchmark.marginal_tuning import MarginalTuning, marginal_tuning
-from xcebra_nwb.benchmark.metrics import Score, auroc
+from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.benchmark.recording import SESSION, shift_labels
 from xcebra_nwb.benchmark.table import CONFIDENCE, RESAMPLES
 from xcebra_nwb.core.carriers import LEVEL, carriers
@@ -41,6 +41,7 @@ INFORMATION = "information"
 LABELS = ("true labels", "shifted labels")  # in the column of trainings
 BEST = {"training": LABELS[0], "method": INFORMATION}
 COMPARED = ("auroc", "classical_auroc", "classical_rank")
+Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
 
 
@@ -104,7 +105,7 @@ def _work(file: Path, known: pd.DataFrame, config: Config, labels: str, context:
     try:
         context.commands.extract(file, context.directory, config, SESSION)
     except Refusal as refusal:
-        return [{"label": "none", "method": "none", "verdict": "refused", "note": refusal.code}]
+        return [{"label": "none", "method": "none", "verdict": "refused", "note": refusal.code.value}]
     session = load(context.directory / "session.nc")
     if labels != LABELS[0]:
         session = shift_labels(session)
@@ -147,7 +148,7 @@ def _text(value: object) -> str:
 class Measure:
     """The value of every unit by one measure, (unit,), and which units it finds; None if it is no test."""
 
-    values: NDArray[np.float64]
+    values: Floats
     found: Truth | None = None
 
 
@@ -187,8 +188,8 @@ def scores(measure: Measure, tuning: MarginalTuning, truth: Truth | None) -> Sco
         if truth is not None:
             score |= _share("power", measure.found[truth]) | _share("false", measure.found[~truth])
     if truth is not None:
-        score |= _over_units("auroc", auroc, measure.values, truth)
-    score |= _over_units("classical_auroc", auroc, measure.values, tuned)
+        score |= _over_units("auroc", _auroc, measure.values, truth)
+    score |= _over_units("classical_auroc", _auroc, measure.values, tuned)
     return score | _over_units("classical_rank", _rank_correlation, measure.values, tuning.strength)
 
 
@@ -200,27 +201,32 @@ def _share(name: str, found: Truth) -> Score:
     return {name: float(found.mean()), f"{name}_low": float(limits.low), f"{name}_high": float(limits.high)}
 
 
-def _over_units(name: str, statistic: Callable[[NDArray, NDArray], float], values: NDArray, against: NDArray) -> Score:
-    """A statistic of two columns over units, with its bootstrap interval."""
+def _over_units(name: str, statistic: Callable[[Floats, NDArray], Floats], values: Floats, against: NDArray) -> Score:
+    """A statistic of two columns over units, with its interval over redrawn units (bootstrap, percentiles)."""
     known = np.isfinite(values)
-    value = statistic(values[known], against[known])
+    values, against = values[known], against[known]
+    value = float(statistic(values, against))
     if not np.isfinite(value):
         return {}
-    drawn = bootstrap(
-        (values[known], against[known]),
-        statistic,
-        paired=True,
-        vectorized=False,
-        n_resamples=RESAMPLES,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        random_state=np.random.default_rng(0),
-    )
-    low, high = np.nanpercentile(drawn.bootstrap_distribution, [2.5, 97.5])
+    drawn = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
+    ends = 50 * (1 + CONFIDENCE * np.array([-1, 1]))
+    low, high = np.nanpercentile(statistic(values[drawn], against[drawn]), ends)
     return {name: value, f"{name}_low": float(low), f"{name}_high": float(high)}
 
 
-def _rank_correlation(values: NDArray, against: NDArray) -> float:
-    if np.ptp(values) == 0 or np.ptp(against) == 0:
-        return float("nan")
-    return float(spearmanr(values, against).statistic)
+def _auroc(values: Floats, truth: NDArray) -> Floats:
+    """The area under the ROC curve over the last axis, from ranks; NaN if the truth has one value only."""
+    count = truth.sum(axis=-1)
+    above = (rankdata(values, axis=-1) * truth).sum(axis=-1) - count * (count + 1) / 2
+    return _ratio(above, count * (truth.shape[-1] - count))
+
+
+def _rank_correlation(values: Floats, against: NDArray) -> Floats:
+    """Spearman's correlation over the last axis; NaN if a column has one value only."""
+    x, y = (ranks - ranks.mean(axis=-1, keepdims=True) for ranks in (rankdata(c, axis=-1) for c in (values, against)))
+    return _ratio((x * y).sum(axis=-1), np.sqrt(np.square(x).sum(axis=-1) * np.square(y).sum(axis=-1)))
+
+
+def _ratio(above: NDArray, below: NDArray) -> Floats:
+    ratio: Floats = np.divide(above, below, out=np.full(np.shape(below), np.nan), where=np.asarray(below) > 0)
+    return ratio
