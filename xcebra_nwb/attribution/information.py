@@ -14,26 +14,19 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb.attribution.expected_activity import expected_activity
-from xcebra_nwb.attribution.information_test import LabelTest, Model, test_units
-from xcebra_nwb.attribution.label_cells import Cells, label_cells
+from xcebra_nwb.attribution.information_test import LabelTest, test_units
+from xcebra_nwb.attribution.label_spaces import Space, given_cells, label_spaces, models
 from xcebra_nwb.attribution.null_test import false_discovery_rate
-from xcebra_nwb.attribution.observed_activity import Groups, Observed, grouped, observed_activity
+from xcebra_nwb.attribution.observed_activity import LEAST_SAMPLES, Observed, grouped, observed_activity
 from xcebra_nwb.core.carriers import DRAWS, INFORMATION
 from xcebra_nwb.core.config.schema import Config
-from xcebra_nwb.core.session import label_features, labels
 from xcebra_nwb.training.design import ensemble
 from xcebra_nwb.training.design.nulls import shuffled_orders
 from xcebra_nwb.training.design.split import Split
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-WIDTHS = (0.7, 1.5, 4.0)  # of the smoothers of a label's cells, in distances between neighbouring cells
-SPLITS = 6  # of the space of a label
-PRODUCT_WIDTHS, PRODUCT_SPLITS = (1.0,), (4, 3)  # of a label, and of another that it is read together with
-GIVEN_SPLITS = 8  # of the space of each other label, and of all of them together
-UNITS_AT_ONCE = 256  # limits the memory
 LEAST_DRAWS = 19  # shuffled labels; fewer cannot give p = 0.05
-LEAST_SAMPLES = 100  # groups of bins; fewer say nothing in five folds
 TOO_SHORT = f"fewer than {LEAST_SAMPLES} groups of bins"
 TOO_FEW = f"fewer than {LEAST_DRAWS} shuffled labels, as there are too few trials or bins"
 
@@ -57,7 +50,7 @@ def information(session: xr.Dataset, split: Split, names: Sequence[str], config:
         UsageError: ``training.null_kind`` asks for a permutation, and a label has too few trials.
     """
     groups = grouped(split.bins, split.segment)
-    observed, spaces = observed_activity(session, groups), _spaces(session, groups)
+    observed, spaces = observed_activity(session, groups), label_spaces(session, groups)
     measured = []
     for name in names:
 
@@ -89,31 +82,8 @@ class _Measured:
     reason: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class _Space:
-    """The space of a label: its features at every sample (sample, feature), its cells, and coarse ones for products."""
-
-    features: Floats
-    cells: Cells  # of the label when it is tested
-    coarse: Cells  # of the label when it is tested together with another
-    other: Cells  # of the other one
-    given: Cells  # of a label that the activity is expected from
-
-
-def _spaces(session: xr.Dataset, groups: Groups) -> dict[str, _Space]:
-    """Return the space of every label of the session."""
-    bins, spaces = groups.bins[groups.middle], {}
-    for name, variable in labels(session).items():
-        kind = str(variable.attrs["kind"])
-        features, discrete = label_features(variable.values[bins], kind), kind == "discrete"
-        fine, given = (label_cells(features, discrete, splits, WIDTHS) for splits in (SPLITS, GIVEN_SPLITS))
-        coarse, other = (label_cells(features, discrete, splits, PRODUCT_WIDTHS) for splits in PRODUCT_SPLITS)
-        spaces[name] = _Space(features, fine, coarse, other, given)
-    return spaces
-
-
 def _measured(
-    observed: Observed, spaces: dict[str, _Space], name: str, orders: Callable[[], Iterator[Integers]]
+    observed: Observed, spaces: dict[str, Space], name: str, orders: Callable[[], Iterator[Integers]]
 ) -> _Measured:
     """Return the variables of one label.
 
@@ -125,44 +95,20 @@ def _measured(
     """
     units = observed.activity.shape[1]
     values = {variable: np.full(units, np.nan) for variable in (*INFORMATION, DRAWS)}
-    varies = np.flatnonzero(np.ptp(observed.activity, axis=0) > 0)
+    varying = observed.varying
     if len(observed.block) < LEAST_SAMPLES:
         return _Measured(values, f"{name}: {TOO_SHORT}")
     if spaces[name].cells.count < 2:
         return _Measured(values, f"{name}: the label has a single value")
-    given, models = _given(spaces, name), _models(spaces, name)
-    for some in np.split(varies, range(UNITS_AT_ONCE, len(varies), UNITS_AT_ONCE)):
-        part = observed.of(some)
-        test = LabelTest(part, expected_activity(part, given), models)
-        values["information_p"][some], values[DRAWS][some] = test_units(test, orders(), len(some), len(varies))
-        told, size = test.information(), _size(part)
+    given, ways = given_cells(spaces, name), models(spaces, name)
+    for some, part in observed.parts():
+        test = LabelTest(part, expected_activity(part, given), ways)
+        values["information_p"][some], values[DRAWS][some] = test_units(test, orders(), len(some), len(varying))
+        told, size = test.information(), part.size
         for variable, shift in zip(INFORMATION[:3], (0, -1, 1), strict=True):
             values[variable][some] = (told.gain + shift * told.half_interval) / size
-    if values[DRAWS][varies].max(initial=0) < LEAST_DRAWS:
+    if values[DRAWS][varying].max(initial=0) < LEAST_DRAWS:
         values["information_p"][:] = np.nan
         return _Measured(values, f"{name}: {TOO_FEW}")
     values["information_q"] = false_discovery_rate(values["information_p"])
     return _Measured(values)
-
-
-def _given(spaces: dict[str, _Space], name: str) -> list[Cells]:
-    """Return the cells of every label but one, and of all of them together."""
-    others = [space for other, space in spaces.items() if other != name]
-    cells = [space.given for space in others]
-    if len(others) > 1:
-        cells.append(label_cells(np.hstack([space.features for space in others]), False, GIVEN_SPLITS, WIDTHS))
-    return cells
-
-
-def _models(spaces: dict[str, _Space], name: str) -> list[Model]:
-    """Return the ways to read a label: alone, and together with each other label."""
-    tested = spaces[name]
-    pairs = [Model(tested.coarse, space.other) for other, space in spaces.items() if other != name]
-    return [Model(tested.cells), *pairs]
-
-
-def _size(observed: Observed) -> Floats:
-    """Return the sizes that gains are divided by (unit,): spikes in bits, or half the summed squares of rates."""
-    if observed.counts:
-        return observed.activity.sum(axis=0) * np.log(2)
-    return np.full(observed.activity.shape[1], 0.5 * observed.weight.sum())

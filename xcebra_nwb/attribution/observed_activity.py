@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ Integers = NDArray[np.int64]
 MOST_SAMPLES = 20_000  # successive bins are grouped so that about this many samples are left
 FOLDS = 5  # contiguous; activity in each is predicted from the others
 BLOCKS_A_FOLD = 4  # stretches of a fold, whose spread gives the interval
+LEAST_SAMPLES = 100  # fewer say nothing in five folds
+UNITS_AT_ONCE = 256  # limits the memory
 GUARD = 1.0  # s, on both sides of a border between folds; left out
 
 
@@ -39,9 +42,27 @@ class Observed:
         return Observed(self.activity[:, units], self.weight, self.counts, self.block)
 
     @property
+    def varying(self) -> Integers:
+        """The units whose activity varies, by index."""
+        return np.flatnonzero(np.ptp(self.activity, axis=0) > 0)
+
+    def parts(self) -> Iterator[tuple[Integers, Observed]]:
+        """Yield the units whose activity varies, some at a time: their indices and their activity."""
+        varying = self.varying
+        for some in np.split(varying, range(UNITS_AT_ONCE, len(varying), UNITS_AT_ONCE)):
+            yield some, self.of(some)
+
+    @property
     def fold(self) -> Integers:
         """The fold of each sample (sample,); -1 in the guards."""
         return np.where(self.block < 0, -1, self.block // BLOCKS_A_FOLD)
+
+    @property
+    def size(self) -> Floats:
+        """What gains are divided by (unit,): spikes times ln 2, for bits a spike; of rates half the summed squares."""
+        if self.counts:
+            return self.activity.sum(axis=0) * np.log(2)
+        return np.full(self.activity.shape[1], 0.5 * self.weight.sum())
 
 
 @dataclass(frozen=True, eq=False)

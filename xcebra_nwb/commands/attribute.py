@@ -1,9 +1,12 @@
-"""attribute: session.nc, model.safetensors, training.nc -> attribution.nc, units.nc."""
+"""attribute: session.nc, model.safetensors, training.nc, embedding.nc -> attribution.nc, units.nc."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import xarray as xr
+
+from xcebra_nwb.attribution.block_information import block_information
 from xcebra_nwb.attribution.information import information
 from xcebra_nwb.attribution.session_maps import session_maps
 from xcebra_nwb.attribution.units_dataset import units_dataset
@@ -20,11 +23,12 @@ from xcebra_nwb.training.inputs import encoder_inputs
 def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
     """Compute the maps and the tuning of a session; return attribution.nc and units.nc.
 
-    Maps are computed for every member, over all usable bins. What each label tells about each unit is measured and
-    tested beside them, without the encoders. Tuning curves are of the recorded activity in these bins.
+    Maps are computed for every member, over all usable bins. Beside them stands what each label tells about each unit,
+    tested without the encoders, and what its block of latents tells. Tuning curves are of the recorded activity in the
+    same bins.
 
     Args:
-        directory: the session's results folder, which holds session.nc, model.safetensors and training.nc.
+        directory: the session's results folder, which holds session.nc and what ``train`` wrote.
         config: methods to compute, and their settings.
         threads: CPU threads.
 
@@ -41,6 +45,8 @@ def attribute(directory: Path, config: Config, threads: int = 1) -> list[Path]:
         settings = recorded_config(training)
         split = split_session(session, settings)
         told = information(session, split, list(blocks(training)), settings)
-        add_dataset(dataset.merge(told, combine_attrs="no_conflicts"), temporary)
+        embedding = load_dataset(directory / "embedding.nc", ("embedding",))
+        followed = block_information(session, split, training, embedding)
+        add_dataset(xr.merge([dataset, told, followed], combine_attrs="no_conflicts"), temporary)
     save_dataset(units_dataset(session, split.bins, config), units_path)
     return [path, units_path]
