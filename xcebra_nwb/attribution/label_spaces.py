@@ -18,6 +18,7 @@ WIDTHS = (0.7, 1.5, 4.0)  # of the smoothers of a label's cells, in distances be
 SPLITS = 6  # of the space of a label
 PRODUCT_WIDTHS, PRODUCT_SPLITS = (1.0,), (4, 3)  # of a label, and of another that it is read together with
 GIVEN_SPLITS = 8  # of the space of each other label, and of all of them together
+GIVEN_WIDTHS = (0.7, 1.5, 4.0, 12.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,8 @@ def label_spaces(session: xr.Dataset, groups: Groups) -> dict[str, Space]:
     for name, variable in labels(session).items():
         kind = str(variable.attrs["kind"])
         features, discrete = label_features(variable.values[bins], kind), kind == "discrete"
-        fine, given = (label_cells(features, discrete, splits, WIDTHS) for splits in (SPLITS, GIVEN_SPLITS))
+        fine = label_cells(features, discrete, SPLITS, WIDTHS)
+        given = label_cells(features, discrete, GIVEN_SPLITS, GIVEN_WIDTHS)
         coarse, other = (label_cells(features, discrete, splits, PRODUCT_WIDTHS) for splits in PRODUCT_SPLITS)
         spaces[name] = Space(features, fine, coarse, other, given)
     return spaces
@@ -48,7 +50,7 @@ def given_cells(spaces: dict[str, Space], name: str) -> list[Cells]:
     others = [space for other, space in spaces.items() if other != name]
     cells = [space.given for space in others]
     if len(others) > 1:
-        cells.append(label_cells(np.hstack([space.features for space in others]), False, GIVEN_SPLITS, WIDTHS))
+        cells.append(label_cells(np.hstack([space.features for space in others]), False, GIVEN_SPLITS, GIVEN_WIDTHS))
     return cells
 
 
