@@ -240,7 +240,8 @@ def test_what_is_not_known_has_no_column(tmp_path: Path) -> None:
     make_results(tmp_path / NAME, source=source, seeds=1, nulls=0)
     write(source, tmp_path / NAME, NAME)
     assert list(rows_of(export_of(tmp_path / NAME), "xcebra_attribution")) == [
-        "label", "method", "attribution", "latent_map", "unit",
+        "label", "method", "attribution", "information", "information_low", "information_high", "information_p",
+        "information_q", "carries", "latent_map", "unit",
     ]  # fmt: skip
     with NWBHDF5IO(export_of(tmp_path / NAME), "r") as io:
         misc = io.read().processing["misc"]
