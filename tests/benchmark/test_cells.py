@@ -6,10 +6,11 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy.stats import spearmanr
 
 from tests.benchmark.test_benchmark import context
-from tests.support.nwb_builders import without_behaviour
+from tests.support.nwb_builders import tiny, without_behaviour
 from xcebra_nwb.benchmark import cells, cells_figure
 from xcebra_nwb.benchmark.cells import Measure, known_cells, scores
 from xcebra_nwb.benchmark.marginal_tuning import MarginalTuning, marginal_tuning, shifted_variance
@@ -28,6 +29,30 @@ def test_a_table_of_known_cells_without_a_column_is_refused_by_its_name(tmp_path
     (tmp_path / "cells.tsv").write_text("file\tlabel\tcolumn\na.nwb\tposition\tcell_type\n")
     with pytest.raises(UsageError, match=r"cells\.tsv: no column carriers"):
         known_cells(tmp_path / "cells.tsv")
+
+
+def test_what_the_table_names_and_is_not_there_is_said(tmp_path: Path) -> None:
+    recording = tiny(tmp_path / "sub-a_ses-1.nwb")
+    row = "sub-a_ses-1.nwb\t{label}\t{column}\tplace\n"
+    header = "file\tlabel\tcolumn\tcarriers\n"
+    (tmp_path / "cells.tsv").write_text(header + "other.nwb\tposition\tcell_type\tplace\n")
+    with pytest.raises(UsageError, match=r"no file other\.nwb"):
+        cells.cases("quick", recording)
+    session = xr.Dataset({"row": ("unit", np.arange(6))})
+    known = pd.DataFrame([{"label": "position", "column": "cell_type", "carriers": "place"}])
+    with pytest.raises(UsageError, match="no column cell_type of one value each"):
+        cells._known_carriers(recording, known, session)
+    (tmp_path / "cells.tsv").write_text(header + row.format(label="posiition", column="id"))
+    (tmp_path / "job").mkdir()
+    with pytest.raises(UsageError, match="no label posiition"):
+        cells.cases("quick", recording)[0].work(context(tmp_path / "job"))
+
+
+def test_names_of_files_that_would_be_one_job_are_refused(tmp_path: Path) -> None:
+    for name in ("a+b.nwb", "a-b.nwb"):
+        (tmp_path / name).touch()
+    with pytest.raises(UsageError, match="differ only in signs"):
+        cells.cases("quick", tmp_path)
 
 
 def test_a_folder_without_recordings_is_said_before_anything_runs(tmp_path: Path) -> None:

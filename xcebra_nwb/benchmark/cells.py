@@ -24,7 +24,7 @@ from xcebra_nwb.attribution.null_test import false_discovery_rate
 from xcebra_nwb.benchmark.case import Budget, Case, JobContext, judgement
 from xcebra_nwb.benchmark.marginal_tuning import MarginalTuning, marginal_tuning
 from xcebra_nwb.benchmark.metrics import Score
-from xcebra_nwb.benchmark.recording import SESSION, shift_labels
+from xcebra_nwb.benchmark.recording import DESIGNS, SESSION, Design, shift_labels
 from xcebra_nwb.benchmark.table import CONFIDENCE, RESAMPLES
 from xcebra_nwb.core.carriers import LEVEL, carriers
 from xcebra_nwb.core.config import schema
@@ -33,6 +33,7 @@ from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.files import read_json
 from xcebra_nwb.core.hdf5.scan import check_self_contained
 from xcebra_nwb.core.netcdf import load_dataset
+from xcebra_nwb.core.session import labels as session_labels
 from xcebra_nwb.core.session import load, save
 
 TRUTH = "cells.tsv"
@@ -43,22 +44,7 @@ BEST = {"training": LABELS[0], "method": INFORMATION}
 COMPARED = ("auroc", "classical_auroc", "classical_rank")
 Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Design:
-    """The size of the experiment."""
-
-    budget: Budget
-    seeds: int
-    nulls: int
-
-
-DESIGNS = {
-    "quick": Design(Budget(30, 64, 3e-3), 2, 4),
-    "reduced": Design(Budget(1_500, 512, 2e-3, decay=0.5), 4, 8),
-    "full": Design(Budget(5_000, 512, 3e-4), 8, 16),
-}
+REDUCED = Design(Budget(1_500, 512, 2e-3, decay=0.5), 4, 8)
 
 
 def cases(size: str, path: Path) -> list[Case]:
@@ -69,16 +55,20 @@ def cases(size: str, path: Path) -> list[Case]:
         path: an NWB file, or a folder of NWB files.
 
     Raises:
-        UsageError: there is no such file or folder, it has no NWB file, or the table of known cells cannot be read.
+        UsageError: there is no such file or folder, it has no NWB file, two names are too alike, or the table of known
+            cells lacks a column or names a file that is not there.
     """
     files = sorted(path.glob("*.nwb")) if path.is_dir() else [path]
     if not files or not files[0].exists():
         raise UsageError(f"{path}: no NWB file", "name an NWB file, or a folder of NWB files")
     known = known_cells(files[0].parent / TRUTH)
-    design = DESIGNS[size]
+    design = REDUCED if size == "reduced" else DESIGNS[size]
     training = design.budget.training(0.1, seeds=design.seeds, nulls=design.nulls)
     config = schema.validate({"training": training})
-    return [_case(file, known, config, labels) for file in files for labels in LABELS]
+    jobs = [_case(file, known, config, labels) for file in files for labels in LABELS]
+    if len({job.name for job in jobs}) < len(jobs):
+        raise UsageError(f"{path}: names of files that differ only in signs", "rename one of them")
+    return jobs
 
 
 def _case(file: Path, known: pd.DataFrame, config: Config, labels: str) -> Case:
@@ -91,13 +81,15 @@ def known_cells(path: Path) -> pd.DataFrame:
     """Return the table of known cells, with the columns :data:`COLUMNS`; empty if there is no such file.
 
     Raises:
-        UsageError: a column is missing.
+        UsageError: a column is missing, or a file that it names.
     """
     if not path.exists():
         return pd.DataFrame(columns=list(COLUMNS))
     table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     if missing := [name for name in COLUMNS if name not in table]:
         raise UsageError(f"{path}: no column {', '.join(missing)}", f"columns: {', '.join(COLUMNS)}")
+    if strange := sorted(set(table["file"]) - {file.name for file in path.parent.glob("*.nwb")}):
+        raise UsageError(f"{path}: no file {', '.join(strange)}", "the files lie beside the table")
     return table
 
 
@@ -107,6 +99,9 @@ def _work(file: Path, known: pd.DataFrame, config: Config, labels: str, context:
     except Refusal as refusal:
         return [{"label": "none", "method": "none", "verdict": "refused", "note": refusal.code.value}]
     session = load(context.directory / "session.nc")
+    if strange := sorted(set(known["label"]) - set(session_labels(session))):
+        there = f"labels: {', '.join(session_labels(session))}"
+        raise UsageError(f"{TRUTH}: {file.name} has no label {', '.join(strange)}", there)
     if labels != LABELS[0]:
         session = shift_labels(session)
     save(session, context.directory / "session.nc")
@@ -132,8 +127,11 @@ def _known_carriers(file: Path, known: pd.DataFrame, session: xr.Dataset) -> Tru
     row = known.iloc[0]
     with h5py.File(file) as opened:
         check_self_contained(opened, str(file))
-        values = opened[f"units/{row['column']}"][()]
-    texts = np.array([_text(value) for value in values])
+        column = opened.get(f"units/{row['column']}")
+        if not isinstance(column, h5py.Dataset) or column.shape != opened["units/id"].shape:
+            why = f"{TRUTH}: the units of {file.name} have no column {row['column']} of one value each"
+            raise UsageError(why, f"columns: {', '.join(opened.get('units', ()))}")
+        texts = np.array([_text(value) for value in column[()]])
     return np.isin(texts[session["row"].values], [text.strip() for text in row["carriers"].split(",")])
 
 
