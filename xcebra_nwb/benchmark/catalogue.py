@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from xcebra_nwb.benchmark import ablation, cells, cells_figure, ratinabox, recording, synthetic, violations
+from xcebra_nwb.benchmark import ablation, cells, cells_figure, dimensions, ratinabox, recording, synthetic, violations
 from xcebra_nwb.benchmark.case import HYBRID, SIZES, Case
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.safe_text import path_problem
@@ -46,6 +46,7 @@ BENCHMARKS = {
     "ratinabox": Benchmark(lambda size, file: ratinabox.cases(size)),
     "conditions": Benchmark(lambda size, file: violations.cases(size), panels=("label",)),
     "ablation": Benchmark(lambda size, file: ablation.cases(size), panels=("training", "label")),
+    "dimensions": Benchmark(lambda size, file: dimensions.cases(size), panels=("training",), compared=()),
     "cells": Benchmark(cells.cases, needs_file=True, best=cells.BEST, compared=cells.COMPARED, draw=cells_figure.draw),
     "file": Benchmark(recording.cases, panels=("label",), needs_file=True, compared=("agreement",)),
 }

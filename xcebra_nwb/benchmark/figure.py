@@ -14,7 +14,7 @@ from xcebra_nwb.benchmark.case import TRUE_INVERSE
 from xcebra_nwb.core.files import atomic
 from xcebra_nwb.report.style import CLASSES, DOTS_PER_INCH, FAINT, figure, label_ticks, plain, styled
 
-SHOWN = ("row_auroc", "agreement")  # the first that there is
+SHOWN = ("row_auroc", "agreement", "agreed")  # the first that there is
 PANELS_A_ROW = 3
 SIGNS = "os^D"  # one set of colours each
 
