@@ -34,7 +34,7 @@ from xcebra_nwb.nwb.reading.zarr import store  # noqa: F401  imported once, befo
 
 numcodecs.blosc.use_threads = False  # they would not live on in the processes, which would wait for them
 LONGEST = 20  # s of the processor, or s asleep; a busy machine that lets a process wait for its turn is no hang
-MOST_MEMORY = 2**30  # bytes
+MOST_MEMORY = 2**30  # bytes beyond those of the process that starts the others, which they begin with
 EVERY = 25  # seeds between two lines of progress
 BASES = ("spikes", "rates", "traces", "rois", "zarr")
 NAMED: dict[str, dict[str, Any]] = {  # named in the config, so that damage is met and not skipped
@@ -107,7 +107,7 @@ def endings(path: Path, name: str, folder: Path) -> list[str]:
 def run_apart(bases: dict[str, Path], seed: int, folder: Path) -> str:
     """Run the file of ``seed`` in a process of its own, and return what went wrong, or "" if it ended well."""
     path, name, done = damaged(bases, seed, folder)
-    report = folder / f"{seed}.txt"
+    report, before = folder / f"{seed}.txt", psutil.Process().memory_info().rss
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # threads of fsspec wait in the parent, and have no part in the child
         child = os.fork()
@@ -121,9 +121,10 @@ def run_apart(bases: dict[str, Path], seed: int, folder: Path) -> str:
             report.write_text(traceback.format_exc())
         finally:
             os._exit(code)
-    problem, memory = _wait(child)
+    problem, most = _wait(child)
+    grown = most - before
     told = report.read_text() if report.exists() else ""
-    memory = f"{memory / 2**20:.0f} MB" if memory > MOST_MEMORY else ""
+    memory = f"{grown / 2**20:.0f} MB" if grown > MOST_MEMORY else ""
     if not problem and not memory:
         return ""
     last = [line.strip() for line in told.splitlines() if line.strip()]
