@@ -33,7 +33,7 @@ def encoders(shared: int, outputs: int, seeds: int = 3) -> np.ndarray:
 def test_as_many_directions_agree_as_encoders_share(shared: int, outputs: int) -> None:
     correlations = dimensions.agreed_correlations(encoders(shared, outputs), TRAIN, TEST)
     assert correlations.shape == (3, outputs)
-    assert (np.square(correlations) >= dimensions.AGREED).sum(axis=-1).tolist() == [shared] * 3
+    assert dimensions.agreed_directions(correlations).tolist() == [shared] * 3
 
 
 def test_outputs_that_repeat_others_count_once() -> None:
@@ -41,7 +41,7 @@ def test_outputs_that_repeat_others_count_once() -> None:
     repeated = np.concatenate([latents, latents[..., :1]], axis=-1)
     correlations = dimensions.agreed_correlations(repeated, TRAIN, TEST)
     assert np.isfinite(correlations).all()
-    assert (np.square(correlations) >= dimensions.AGREED).sum(axis=-1).tolist() == [2] * 3
+    assert dimensions.agreed_directions(correlations).tolist() == [2] * 3
 
 
 def test_an_agreement_that_is_only_fitted_does_not_count() -> None:

@@ -74,8 +74,8 @@ def _work(design: Design, latents: int, outputs: int, dataset: int, context: Job
     embedding = load_dataset(context.directory / "embedding.nc")["embedding"]
     split = split_session(asked.session, asked.config)
     correlations = agreed_correlations(embedding.values, split.bins_of(TRAIN), split.bins_of(HELD_OUT))
-    agreed = float((np.square(correlations) >= AGREED).sum(axis=-1).mean())
-    return [{"method": METHOD, "label": LABEL, "gain": held_out_gain(training), "agreed": agreed}]
+    agreed = agreed_directions(correlations).mean()
+    return [{"method": METHOD, "label": LABEL, "gain": held_out_gain(training), "agreed": float(agreed)}]
 
 
 def task(design: Design, latents: int, outputs: int, dataset: int) -> Task:
@@ -111,6 +111,19 @@ def held_out_gain(training: xr.Dataset) -> float:
         training: training.nc.
     """
     return float((training["chance"] - training["held_out_loss"]).mean())
+
+
+def agreed_directions(correlations: Floats) -> NDArray[np.int64]:
+    """Return the number of directions that the seeds of each pair agree on, (pair,).
+
+    Args:
+        correlations: canonical correlations on held-out bins, (pair, direction). One that turned its sign is no
+            agreement.
+
+    >>> agreed_directions(np.array([[0.99, 0.95, 0.5, -0.95]])).tolist()
+    [2]
+    """
+    return (correlations >= np.sqrt(AGREED)).sum(axis=-1)
 
 
 def agreed_correlations(latents: Floats, train: NDArray[np.int64], test: NDArray[np.int64]) -> Floats:
