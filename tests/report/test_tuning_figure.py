@@ -75,7 +75,7 @@ def test_a_page_shows_the_tuning_of_every_label(made: Path, undrawn: None) -> No
         chosen = shown_units(attribution, label, MOST_UNITS)
         assert tuning_caption(units, label, chosen) in page.text
         assert tuning_alt(units, label, chosen) in [image.get("alt") for image in page.images]
-    assert "the 12 units with the largest z, of 15" in page.text
+    assert "Tuning of 12 of 15 units: those that carry the label first, in order of information." in page.text
 
 
 @pytest.mark.slow

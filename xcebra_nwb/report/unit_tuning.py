@@ -127,7 +127,7 @@ def tuning_caption(units: xr.Dataset, label: str, chosen: Sequence[int] | Units)
     curves = units[f"{label}_tuning"]
     total, seconds = units.sizes["unit"], number(float(units.attrs["least_occupancy"]), 2)
     stretches = int(units.attrs["stretches"])
-    which = f"the {len(chosen)} units with the largest z, of {number(total)}" if len(chosen) < total else "all units"
+    which = f"{len(chosen)} of {number(total)} units" if len(chosen) < total else "all units"
     interval = f"95 % interval, by the differences between {stretches} stretches of the recording"
     if is_map(curves):
         colors = f"Colour: {curves.attrs['units']}, from the lowest (dark) to the highest value (bright) of each unit"
@@ -139,4 +139,5 @@ def tuning_caption(units: xr.Dataset, label: str, chosen: Sequence[int] | Units)
     more = " Every axis has its own curve, over all values of the other axes." if is_apart(curves) else ""
     blank = f"Blank: visited for less than {seconds} s, or in too few stretches.{more}"
     doubt = "A curve is of the recorded activity alone: a label that varies with another one can borrow its tuning."
-    return f"Tuning of {which}, in order of z. {shown}. {blank} {doubt}"
+    order = "those that carry the label first, in order of information"
+    return f"Tuning of {which}: {order}. {shown}. {blank} {doubt}"
