@@ -7,12 +7,14 @@ import numpy as np
 
 from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.errors import Refusal, XcebraError
-from xcebra_nwb.nwb.inventory.models import Automatic, Gap, IntervalTable, LabelSeries, NeuralSource, Remark, TimeRange
+from xcebra_nwb.nwb.inventory.foresight import LOOKED_AT, Foresight
+from xcebra_nwb.nwb.inventory.models import Gap, IntervalTable, LabelSeries, NeuralSource, Remark, TimeRange
 from xcebra_nwb.nwb.labels.columns import covered
 from xcebra_nwb.nwb.labels.configured import configured_label
 from xcebra_nwb.nwb.labels.from_events import holds_events, read_events
 from xcebra_nwb.nwb.labels.from_intervals import label_columns
 from xcebra_nwb.nwb.neural import choice
+from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.neural.readers import Candidate
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type
 from xcebra_nwb.nwb.reading.intervals import proper, read_intervals
@@ -21,18 +23,16 @@ from xcebra_nwb.nwb.reading.spikes import landmarks, read_observed, read_spikes,
 from xcebra_nwb.nwb.reading.table import column_names
 from xcebra_nwb.nwb.reading.times import gaps, oddities, outliers, sample_period
 
-LOOKED_AT = 5_000_000  # spikes or values; of larger tables not every unit is read, of larger series only times
-
 
 def neural_source(
-    file: NwbFile, candidate: Candidate, automatic: Automatic
+    file: NwbFile, candidate: Candidate, foresight: Foresight
 ) -> tuple[NeuralSource, list[Gap], list[Remark]]:
     """Return the description of a neural source.
 
     Args:
         file: The open file.
         candidate: The neural source.
-        automatic: The selection of ``auto``.
+        foresight: The selection of ``auto``, and the spikes that were read for it.
 
     Returns:
         The description, the gaps between its samples, and remarks on anything suspicious.
@@ -43,11 +43,11 @@ def neural_source(
         kind=candidate.kind,
         units=candidate.units,
         unit=candidate.unit,
-        taken_by_auto=candidate.path in automatic.neural,
+        taken_by_auto=candidate.path in foresight.automatic.neural,
         remark=candidate.refused,
     )
     if candidate.layout == "units":
-        units, remarks = _units(file, source)
+        units, remarks = _units(file, source, foresight)
         return units, [], remarks
     paths = choice.matching(file, candidate.path)
     if candidate.kind == "spikes":
@@ -156,7 +156,7 @@ def _kind(file: NwbFile, source: str) -> str:
         return ""
 
 
-def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Remark]]:
+def _units(file: NwbFile, source: NeuralSource, foresight: Foresight) -> tuple[NeuralSource, list[Remark]]:
     """Return the description of a units table with spikes and observation."""
     table = file.groups[source.path]
     description = source.model_copy(update={"columns": column_names(table)})
@@ -164,8 +164,9 @@ def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Rema
         return description, []
     counts = spike_numbers(table)
     step = 1 + int(counts.sum()) // LOOKED_AT
+    known = foresight.spikes.get(source.path)
     try:
-        spikes, notes = read_spikes(table, step)
+        spikes, notes = read_spikes(table, step) if known is None else (known.spikes or [], _own_notes(known))
     except Refusal as refusal:
         return description, _remarks(source.path, [refusal.message])
     observed = read_observed(table)
@@ -181,6 +182,10 @@ def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Rema
         "observed_intervals": None if observed is None else sum(map(len, observed)),
     }
     return description.model_copy(update=update), _remarks(source.path, suspicious)
+
+
+def _own_notes(population: Population) -> tuple[str, ...]:
+    return tuple(note.removeprefix(f"{population.path}: ") for note in population.notes)
 
 
 def _large(group: h5py.Group) -> bool:

@@ -8,14 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from xcebra_nwb.core.config.schema import validate
-from xcebra_nwb.core.errors import XcebraError
-from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.inventory import describe
-from xcebra_nwb.nwb.inventory.models import Automatic, Identity, Inventory, PickedLabel, Refused, Remark
-from xcebra_nwb.nwb.inventory.predicted_refusal import predicted_refusal
+from xcebra_nwb.nwb.inventory.foresight import Check, foresee, problem_text
+from xcebra_nwb.nwb.inventory.models import Identity, Inventory, Remark
 from xcebra_nwb.nwb.inventory.starting_config import starting_config
-from xcebra_nwb.nwb.labels.choice import choose_labels
 from xcebra_nwb.nwb.labels.from_events import is_events
 from xcebra_nwb.nwb.neural import choice
 from xcebra_nwb.nwb.neural.readers import Candidate, readers
@@ -27,12 +23,13 @@ from xcebra_nwb.nwb.reading.source import Source
 Description = TypeVar("Description")
 
 
-def inventory(path: Source, follow: Follow = Follow.FOLDER) -> Inventory:
+def inventory(path: Source, follow: Follow = Follow.FOLDER, check: Check | None = None) -> Inventory:
     """Return the contents of an NWB file.
 
     Args:
         path: Path, address or open binary file.
         follow: Which links into other files are followed.
+        check: A check of the session dataset that extraction makes too.
 
     Raises:
         UsageError: There is no such file.
@@ -44,8 +41,8 @@ def inventory(path: Source, follow: Follow = Follow.FOLDER) -> Inventory:
         taken = {p for candidate in candidates for p in choice.matching(file, candidate.path)}
         series = [path for path in file.series if path not in taken]
         events = [path for path, group in file.groups.items() if path not in file.series and is_events(group)]
-        automatic, refusal = _automatic(file)
-        sources = _each(candidates, lambda c: describe.neural_source(file, c, automatic), lambda c: c.path, problems)
+        foresight = foresee(file, check)
+        sources = _each(candidates, lambda c: describe.neural_source(file, c, foresight), lambda c: c.path, problems)
         labels = _each(series, lambda p: describe.label_series(file, p), str, problems)
         labels += _each(events, lambda p: describe.event_list(file, p), str, problems)
         tables = _each(interval_tables(file), lambda p: describe.interval_table(file, p), str, problems)
@@ -59,11 +56,9 @@ def inventory(path: Source, follow: Follow = Follow.FOLDER) -> Inventory:
             gaps=[gap for _, gaps, _ in [*sources, *labels] for gap in gaps],
             suspicious=elsewhere + [remark for remarks in suspicious for remark in remarks],
             problems=problems,
-            automatic=automatic,
-            refusal=refusal,
+            automatic=foresight.automatic,
+            refusal=foresight.refusal,
         )
-    predicted = None if refusal else predicted_refusal(contents)
-    contents = contents.model_copy(update={"refusal": refusal or predicted})
     return contents.model_copy(update={"config": starting_config(contents)})
 
 
@@ -82,7 +77,7 @@ def _each(
         try:
             descriptions.append(describe_item(item))
         except Exception as error:  # a problem with one object must not hide the others
-            problems.append(Remark(path=path(item), what=_problem(error)))
+            problems.append(Remark(path=path(item), what=problem_text(error)))
     return descriptions
 
 
@@ -91,38 +86,6 @@ def _candidates(file: NwbFile, problems: list[Remark]) -> list[Candidate]:
         readers().items(), lambda entry: entry[1].find(file), lambda entry: f"reader {entry[0]}", problems
     )
     return [candidate for candidates in by_reader for candidate in candidates]
-
-
-def _automatic(file: NwbFile) -> tuple[Automatic, Refused | None]:
-    """Return the selection of ``auto``, and the first reason for a refusal."""
-    automatic, refusals, taken = Automatic(), [], []
-    try:
-        sources, notes = choice.choose(file, validate({}).neural)
-        taken = [path for source in sources for path in source.paths]
-        automatic.neural, automatic.choices = [source.path for source in sources], notes
-    except Exception as error:  # reported like any other reason, so that an inventory is always complete
-        refusals.append(_refused(error))
-    try:
-        labels, notes = choose_labels(file, "auto", taken)
-        automatic.labels = [PickedLabel(name=label.name, source=label.source, kind=label.kind) for label in labels]
-        automatic.choices += notes + [note for label in labels for note in label.notes]
-    except Exception as error:
-        refusals.append(_refused(error))
-    return automatic, refusals[0] if refusals else None
-
-
-def _refused(error: Exception) -> Refused:
-    if isinstance(error, XcebraError):
-        return Refused(code=getattr(error, "code", None), reason=error.message, remedy=error.remedy)
-    return Refused(
-        code=Code.UNREADABLE_LAYOUT,
-        reason=f"unreadable: {_problem(error)}",
-        remedy="name neural.source and labels in the config",
-    )
-
-
-def _problem(error: Exception) -> str:
-    return error.message if isinstance(error, XcebraError) else f"{type(error).__name__}: {error}"
 
 
 def _identity(file: NwbFile) -> Identity:

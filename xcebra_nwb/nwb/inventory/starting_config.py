@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 from xcebra_nwb.core.safe_text import printable
+from xcebra_nwb.nwb.inventory.foresight import bridged
 from xcebra_nwb.nwb.inventory.models import IntervalTable, Inventory, LabelSeries, NeuralSource, TimeRange
-from xcebra_nwb.nwb.inventory.predicted_refusal import bridged
 from xcebra_nwb.nwb.labels.choice import clean_name
 from xcebra_nwb.nwb.reading.file import name_of
 from xcebra_nwb.nwb.reading.intervals import INVALID
