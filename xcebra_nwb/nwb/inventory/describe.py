@@ -14,6 +14,7 @@ from xcebra_nwb.nwb.labels.from_events import holds_events, read_events
 from xcebra_nwb.nwb.labels.from_intervals import label_columns
 from xcebra_nwb.nwb.neural import choice
 from xcebra_nwb.nwb.neural.readers import Candidate
+from xcebra_nwb.nwb.reading import present
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type
 from xcebra_nwb.nwb.reading.intervals import proper, read_intervals
 from xcebra_nwb.nwb.reading.series import ends, read_times, unit_of
@@ -55,6 +56,7 @@ def neural_source(
     group = file.groups[paths[0]]
     times, rate, suspicious = _looked_at(group, paths[0])
     shape = [group["data"].shape[0], candidate.units] if len(paths) > 1 else list(group["data"].shape)
+    suspicious += present.remarks(group)
     update = {"shape": shape, "rate": rate, "time_range": _range(times), "trusted_range": _trusted(times)}
     return source.model_copy(update=update), _gaps(candidate.path, times), _remarks(candidate.path, suspicious)
 
@@ -71,6 +73,7 @@ def label_series(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list
     """
     group = file.groups[path]
     times, rate, suspicious = _looked_at(group, path)
+    suspicious += present.remarks(group)
     if holds_events(file, path):
         return _events(file, path, times), [], _remarks(path, suspicious)
     kind = ""
@@ -145,6 +148,7 @@ def interval_table(file: NwbFile, path: str) -> tuple[IntervalTable, list[Remark
     suspicious = [what for what in oddities(intervals[:, 0]) if not what.startswith("times restart")]
     improper = int(np.sum(~proper(intervals) & np.isfinite(intervals).all(axis=1)))
     suspicious += [f"{improper} rows stop before they start"] if improper else []
+    suspicious += present.remarks(group)
     return table, _remarks(path, suspicious)
 
 
@@ -172,6 +176,7 @@ def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Rema
     times = landmarks(spikes)
     suspicious = [*oddities(np.sort(times)), *notes]
     suspicious += [f"large: only every {step}th unit was looked at"] if step > 1 else []
+    suspicious += present.remarks(table)
     silent = int(np.sum(counts == 0))
     suspicious += [f"{silent} units without a spike"] if silent else []
     update = {

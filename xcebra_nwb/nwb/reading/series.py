@@ -12,6 +12,7 @@ from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.bounds import check_size
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type, parent
+from xcebra_nwb.nwb.reading.present import absent, missing
 from xcebra_nwb.nwb.reading.times import restarts, sample_period
 from xcebra_nwb.nwb.reading.values import is_text, number, numbers, values
 
@@ -172,7 +173,7 @@ def read_samples(group: h5py.Group, path: str, chosen: Sequence[int] | None = No
     Raises:
         Refusal: There is no sample, times and values differ in number, or the clock restarts half way.
     """
-    times, sampled, notes = read_times(group, path), _read_values(group, chosen), []
+    times, sampled, notes = read_times(group, path), _read_values(group, chosen), _unwritten(group, path)
     if transposed(group):
         notes.append(f"{path}: data stand as (column, time) in the file and were transposed")
     if len(times) != len(sampled):
@@ -198,6 +199,21 @@ def read_samples(group: h5py.Group, path: str, chosen: Sequence[int] | None = No
         times, sampled = times[order], sampled[order]
         notes.append(f"{path}: timestamps were not in order and were sorted")
     return Samples(times, sampled.reshape(len(sampled), -1), tuple(notes))
+
+
+def _unwritten(group: h5py.Group, path: str) -> list[str]:
+    """Return a line on samples that the file does not hold, if there are any.
+
+    Raises:
+        Refusal: It holds none.
+    """
+    data = group["data"]
+    gone = absent(data)
+    if gone is None:
+        return []
+    if gone.where.all():
+        raise missing(data, gone)
+    return [f"{path}: {gone.words('samples', 1 if transposed(group) else 0)} and count as missing"]
 
 
 def _read_values(group: h5py.Group, chosen: Sequence[int] | None) -> np.ndarray:

@@ -13,6 +13,7 @@ from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.bounds import check_size
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading.file import dataset
+from xcebra_nwb.nwb.reading.present import check_there
 from xcebra_nwb.nwb.reading.values import numbers, values
 
 
@@ -97,7 +98,8 @@ def ragged(table: h5py.Group, name: str, step: int = 1) -> Iterator[np.ndarray]:
     """
     data, ends = table[name], bounds(table, name)
     check_size(data)
+    check_there(data)
     if ends is None:
         ends = np.arange(data.shape[0] + 1)
     for start, stop in list(pairwise(ends))[::step]:
-        yield numbers(data, slice(start, stop))
+        yield numbers(data, slice(start, stop), checked=True)
