@@ -28,8 +28,8 @@ from xcebra_nwb.nwb.neural import choice
 from xcebra_nwb.nwb.neural.choice import Source
 from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.neural.readers.matrix import activity_kind
-from xcebra_nwb.nwb.reading.file import NwbFile, dataset
-from xcebra_nwb.nwb.reading.series import Samples, read_times, unit_of
+from xcebra_nwb.nwb.reading.file import NwbFile, dataset, with_lost_links
+from xcebra_nwb.nwb.reading.series import read_samples, unit_of
 from xcebra_nwb.nwb.reading.spikes import read_observed, read_spikes
 
 LOOKED_AT = 5_000_000  # spikes or values; of larger tables not every unit is read, of larger series only times
@@ -88,13 +88,13 @@ def _chosen(file: NwbFile, config: Config, seen: Foresight) -> tuple[list[Source
         sources, notes = choice.choose(file, config.neural)
         automatic.neural, automatic.choices = [source.path for source in sources], notes
     except Exception as error:  # reported like any other reason
-        refusals.append(refused(error))
+        refusals.append(refused(with_lost_links(file, error)))
     try:
         labels, notes = choose_labels(file, config.labels, [path for source in sources for path in source.paths])
         automatic.labels = _picked(labels)
         automatic.choices = automatic.choices + notes
     except Exception as error:
-        refusals.append(refused(error))
+        refusals.append(refused(with_lost_links(file, error)))
     seen.refusal = refusals[0] if refusals else None
     if refusals:
         automatic.choices += [note for label in labels for note in label.notes]
@@ -151,11 +151,9 @@ def _without_values(file: NwbFile, source: Source) -> list[Population]:
         return [Population(source.path, "spikes", "count", nothing, spikes=spikes, observed=observed)]
     if dataset(group, "data") is None or max(group["data"].shape) > LOOKED_AT:
         return []
-    times = read_times(group, source.paths[0])
-    times = np.sort(times[np.isfinite(times)])
-    samples = Samples(times, np.empty((len(times), 0)))
-    unit = unit_of(group)
-    return [Population(source.path, activity_kind(source.path, unit), unit, nothing, samples=samples)]
+    samples, unit = read_samples(group, source.paths[0], []), unit_of(group)
+    kind = activity_kind(source.path, unit)
+    return [Population(source.path, kind, unit, nothing, samples=samples, notes=samples.notes)]
 
 
 def refused(error: Exception) -> Refused:

@@ -77,7 +77,7 @@ def _each(
         try:
             descriptions.append(describe_item(item))
         except Exception as error:  # a problem with one object must not hide the others
-            problems.append(Remark(path=path(item), what=problem_text(error)))
+            problems.append(Remark(path=path(item), what=problem_text(error).removeprefix(f"{path(item)}: ")))
     return descriptions
 
 
