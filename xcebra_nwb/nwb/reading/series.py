@@ -95,8 +95,8 @@ def transposed(group: h5py.Group) -> bool:
     """Return whether data are stored as (column, time).
 
     The number of timestamps shows it. Without timestamps, the number of regions of interest (``rois``) does. Else data
-    are taken as transposed if they would have up to three samples, and more columns than a SpatialSeries can have or
-    any behaviour has.
+    are taken as transposed if they would have a single sample, or up to three and more columns than a SpatialSeries can
+    have or any behaviour has.
     """
     shape, stamps = group["data"].shape, dataset(group, "timestamps")
     if len(shape) != 2:
@@ -106,6 +106,8 @@ def transposed(group: h5py.Group) -> bool:
     rois = dataset(group, "rois")
     if rois is not None and rois.shape:
         return bool(shape[1] != rois.shape[0] == shape[0])
+    if shape[0] == 1:
+        return bool(shape[1] > 1)
     return bool(shape[0] <= MOST_SPATIAL < shape[1] and (is_kind(group, "SpatialSeries") or shape[1] >= LONG))
 
 
@@ -129,7 +131,7 @@ def read_times(group: h5py.Group, path: str) -> np.ndarray:
         _check_shape(stamps, path)
         return clock.read(stamps).reshape(-1)
     check_size(group["data"])
-    return _regular(group, path, np.arange(_count(group)))
+    return _regular(group, path, np.arange(sample_count(group)))
 
 
 def ends(group: h5py.Group, path: str) -> np.ndarray:
@@ -147,7 +149,7 @@ def ends(group: h5py.Group, path: str) -> np.ndarray:
         _check_shape(stamps, path)
         rows = [tuple(0 if length == 1 else row for length in stamps.shape) for row in (0, stamps.size - 1)]
         return np.r_[clock.read(stamps, rows[0]), clock.read(stamps, rows[1])]
-    return _regular(group, path, np.array([0, _count(group) - 1]))
+    return _regular(group, path, np.array([0, sample_count(group) - 1]))
 
 
 def _check_shape(stamps: h5py.Dataset, path: str) -> None:
@@ -160,8 +162,8 @@ def _check_shape(stamps: h5py.Dataset, path: str) -> None:
         )
 
 
-def _count(group: h5py.Group) -> int:
-    """Return the number of samples."""
+def sample_count(group: h5py.Group) -> int:
+    """Return the number of samples of a series."""
     return int(group["data"].shape[1 if transposed(group) else 0])
 
 
@@ -267,7 +269,7 @@ def _read_values(group: h5py.Group, chosen: Sequence[int] | None) -> np.ndarray:
             Code.UNREADABLE_LAYOUT, f"{group.name}: data of type {data.dtype}", "name a series of numbers or texts"
         )
     if chosen is not None and not len(chosen):
-        return np.empty((_count(group), 0))
+        return np.empty((sample_count(group), 0))
     stored = _stored(data, transposed(group), chosen)
     if stored.dtype.kind not in "iuf":
         return stored.astype(np.int64) if stored.dtype.kind == "b" else stored
