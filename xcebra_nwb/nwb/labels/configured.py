@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.nwb.labels.from_events import event_label, holds_events, is_events, read_events
@@ -29,12 +31,16 @@ def configured_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
     """
     if name in RESERVED:
         raise UsageError(f"labels: {name} means something else in the results", "give the label another name")
-    path = _resolved(file, label.source.rstrip("/"))
-    label = label.model_copy(update={"source": path})
+    label = resolved(file, name, label)
+    if not isinstance(label.source, str):
+        raise UsageError(f"labels.{name}: {len(label.sources)} sources, where one is needed", "name one path in source")
+    path = label.path
     if path.split("#")[0] in interval_tables(file) or "#" in path:
         return interval_label(file, name, label)
+    if label.derive is None and label.window is not None:
+        raise UsageError(f"labels.{name}: window is for tables of intervals, {path} is none", "leave window out")
     if path not in file.series and not _can_be_derived(file, label):
-        raise unknown_path(f"labels.{name}", label.source, known_sources(file))
+        raise unknown_path(f"labels.{name}", path, known_sources(file))
     if label.derive == "time_from":
         return event_label(name, label, read_events(file.groups[path], path))
     if label.derive in ELAPSED:
@@ -60,11 +66,49 @@ def known_sources(file: NwbFile) -> list[str]:
     return [path for path, group in file.series.items() if columns(group) <= len(AXES)] + from_tables
 
 
-def _resolved(file: NwbFile, path: str) -> str:
-    """Return the path of the object that a configured path means.
+def resolved(file: NwbFile, name: str, label: LabelConfig) -> LabelConfig:
+    """Return the section of a label with the paths of the objects that its source means.
 
-    Links are followed. A container that holds a single series stands for that series.
+    ``*`` stands for any name, or a part of one. Links are followed. A container that holds a single series stands for
+    that series.
+
+    Args:
+        file: The open file.
+        name: Name of the label.
+        label: Its section of the config.
+
+    Returns:
+        The section; its ``source`` is a path if a single object is meant, else a list of paths.
+
+    Raises:
+        UsageError: A path with ``*`` fits no object.
     """
+    paths = [path for source in label.sources for path in _matching(file, name, source.rstrip("/"))]
+    paths = list(dict.fromkeys(_canonical(file, path) for path in paths))
+    return label.model_copy(update={"source": paths[0] if len(paths) == 1 else paths})
+
+
+def _matching(file: NwbFile, name: str, path: str) -> list[str]:
+    """Return the paths that a path with ``*`` stands for; the path itself if it has none.
+
+    With a column after ``#``, these are the tables that have it.
+    """
+    if "*" not in path:
+        return [path]
+    holder, hash_, column = path.partition("#")
+    pattern = re.compile("[^/]*".join(map(re.escape, holder.split("*"))))
+    found = [known for known in (interval_tables(file) if hash_ else file.groups) if pattern.fullmatch(known)]
+    if hash_:
+        found = [f"{table}#{column}" for table in found if dataset(file.groups[table], column) is not None]
+    else:
+        found = [known for known in found if known in file.series or known in interval_tables(file)]
+    if not found:
+        raise unknown_path(f"labels.{name}", path, known_sources(file))
+    return found
+
+
+def _canonical(file: NwbFile, path: str) -> str:
+    """Return the path of the object that a configured path means."""
     path, hash_, column = path.partition("#")
     path = file.canonical_path(path)
     if hash_:
@@ -78,7 +122,7 @@ def _can_be_derived(file: NwbFile, label: LabelConfig) -> bool:
 
     That holds for events, which have times, and for the voltage of an electrode, which has a phase.
     """
-    group = file.groups.get(label.source)
+    group = file.groups.get(label.path)
     if group is None:
         return False
     return is_events(group) or (label.derive == "phase" and dataset(group, "data") is not None)

@@ -45,11 +45,11 @@ def derivation(label: LabelConfig, name: str, kind: Kind, unit: str, columns: in
     smoothing = SMOOTHING if label.smoothing is None else label.smoothing
     over = f" after a Gaussian of {smoothing:g} s" if smoothing else ""
     if label.derive == "heading" and columns != 2:
-        raise UsageError(f"{key} needs 2 columns, {label.source} has {columns}", "name two with columns: [0, 1]")
+        raise UsageError(f"{key} needs 2 columns, {label.path} has {columns}", "name two with columns: [0, 1]")
     if label.derive == "phase":
         assert label.band is not None
         if columns != 1:
-            raise UsageError(f"{key} needs one column, {label.source} has {columns}", "name one with columns: [0]")
+            raise UsageError(f"{key} needs one column, {label.path} has {columns}", "name one with columns: [0]")
         band = label.band
         words = f"phase between {band[0]:g} and {band[1]:g} Hz, 0 at the peak"
         return lambda samples: phase(samples, band, name), "rad", words
@@ -58,7 +58,7 @@ def derivation(label: LabelConfig, name: str, kind: Kind, unit: str, columns: in
         point = np.asarray(label.point)
         if len(point) != columns:
             raise UsageError(
-                f"{key}: point has {len(point)} numbers, {label.source} {columns} columns",
+                f"{key}: point has {len(point)} numbers, {label.path} {columns} columns",
                 "give point as many numbers as columns",
             )
         return lambda samples: distance(samples, point), unit, f"distance to {label.point}"

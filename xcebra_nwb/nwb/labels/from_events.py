@@ -131,16 +131,15 @@ def event_label(name: str, label: LabelConfig, events: np.ndarray) -> EventLabel
         Refusal: There is no event.
     """
     if not len(events):
-        raise Refusal(Code.LABEL_EMPTY, f"label {name} ({label.source}): no event", "name another source in labels")
-    around = (
-        "since the last of" if label.window is None else f"from {label.window[0]:g} to {label.window[1]:g} s around"
-    )
+        raise Refusal(Code.LABEL_EMPTY, f"label {name} ({label.path}): no event", "name another source in labels")
+    window = label.window_seconds
+    around = "since the last of" if window is None else f"from {window[0]:g} to {window[1]:g} s around"
     return EventLabel(
         name=name,
         kind="continuous",
         units="s",
-        source=label.source,
-        notes=(f"label {name}: time {around} {len(events)} events, from {label.source}",),
+        source=label.path,
+        notes=(f"label {name}: time {around} {len(events)} events, from {label.path}",),
         events=events,
-        window=label.window,
+        window=window,
     )

@@ -114,11 +114,11 @@ def interval_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
         UsageError: There is no such table or column, or the kind or derivation does not fit it.
         Refusal: The label has no value, or is constant.
     """
-    path, _, column = label.source.partition("#")
+    path, _, column = label.path.partition("#")
     tables = interval_tables(file)
     if path not in tables:
         known = [f"{table}#{c}" for table in tables for c in label_columns(file, table)]
-        raise unknown_path(f"labels.{name}", label.source, known)
+        raise unknown_path(f"labels.{name}", label.path, known)
     table = tables[path]
     if label.derive not in (None, *ELAPSED):
         raise UsageError(
@@ -127,13 +127,15 @@ def interval_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
         )
     _check_keys(name, label, column)
     if column and column not in [*label_columns(file, path), *scalar_columns(table)]:
-        raise unknown_path(f"labels.{name}", label.source, [f"{path}#{c}" for c in label_columns(file, path)])
+        raise unknown_path(f"labels.{name}", label.path, [f"{path}#{c}" for c in label_columns(file, path)])
+    if label.window is not None and label.derive != "time_from":
+        raise UsageError(f"labels.{name}: window is for derive: time_from here", "leave window out")
     if label.derive == "time_from":
         return _time_from(name, label, table, column or "start_time")
     if label.derive:
         return _time_within(name, label, table)
     if not column:
-        return inside_or_not(name, label.source, read_intervals(table))
+        return inside_or_not(name, label.path, read_intervals(table))
     return _column_label(file, name, label, table, column)
 
 
@@ -145,7 +147,7 @@ def _check_keys(name: str, label: LabelConfig, column: str) -> None:
         raise UsageError(f"labels.{name}: a unit is read for angles only", "set kind: circular, or leave unit out")
     if not column and not label.derive and label.kind not in ("auto", "discrete"):
         raise UsageError(
-            f"labels.{name}: {label.source} means inside or outside, which is discrete and cannot be {label.kind}",
+            f"labels.{name}: {label.path} means inside or outside, which is discrete and cannot be {label.kind}",
             "name a column after #",
         )
 
@@ -154,12 +156,12 @@ def _column_label(file: NwbFile, name: str, label: LabelConfig, table: h5py.Grou
     values, intervals = column_values(file, table, column), read_intervals(table)
     chosen = automatic_kind(values) if label.kind == "auto" else label.kind
     if chosen != "discrete" and values.dtype.kind not in "iubf":
-        raise UsageError(f"labels.{name}: {label.source} cannot be {chosen}", "set kind: discrete")
+        raise UsageError(f"labels.{name}: {label.path} cannot be {chosen}", "set kind: discrete")
     codes, classes = encoded(values) if chosen == "discrete" else (values.astype(np.float64), ())
     present = codes >= 0 if chosen == "discrete" else np.isfinite(codes)
-    result = replace(_rows_of(name, label.source, intervals, codes, present), kind=chosen, classes=classes)
+    result = replace(_rows_of(name, label.path, intervals, codes, present), kind=chosen, classes=classes)
     if chosen == "circular":
-        angles, notes = in_radians(name, label.source, label.unit or "", result.values)
+        angles, notes = in_radians(name, label.path, label.unit or "", result.values)
         result = replace(result, units="rad", values=np.angle(np.exp(1j * angles)), notes=notes)
     check_classes(result, classes)
     check_varies(result, result.values[:, None])
@@ -184,11 +186,11 @@ def _time_within(name: str, label: LabelConfig, table: h5py.Group) -> IntervalLa
     """Return the time since the start of the row, or the fraction that has passed."""
     intervals = read_intervals(table)
     length = intervals[:, 1] - intervals[:, 0]
-    result = _rows_of(name, label.source, intervals, np.zeros(len(intervals)), length > 0)
+    result = _rows_of(name, label.path, intervals, np.zeros(len(intervals)), length > 0)
     share = label.derive == "share_within"
     length = result.intervals[:, 1] - result.intervals[:, 0]
     words = "share of the row that has passed" if share else "time since the start of the row"
-    notes = (f"label {name}: {words}, of {len(result.intervals)} rows of {label.source}",)
+    notes = (f"label {name}: {words}, of {len(result.intervals)} rows of {label.path}",)
     elapsed = 1 / length if share else np.ones(len(length))
     return replace(result, units="" if share else "s", elapsed=elapsed, notes=notes)
 
@@ -200,12 +202,12 @@ def _time_from(name: str, label: LabelConfig, table: h5py.Group, column: str) ->
     """
     events = read_column(table, column)
     if events.dtype.kind not in "iuf":
-        raise UsageError(f"labels.{name}: {label.source} holds no times", "name a column of times")
+        raise UsageError(f"labels.{name}: {label.path} holds no times", "name a column of times")
     events = events.astype(np.float64)
     if label.window is not None:
         return event_label(name, label, np.sort(events[np.isfinite(events)]))
     intervals = read_intervals(table)
-    result = _rows_of(name, label.source, intervals, intervals[:, 0] - events, np.isfinite(events))
+    result = _rows_of(name, label.path, intervals, intervals[:, 0] - events, np.isfinite(events))
     notes = (f"label {name}: time from {column}, inside the {len(result.intervals)} rows that have one",)
     return replace(result, units="s", elapsed=np.ones(len(result.values)), notes=notes)
 
@@ -248,10 +250,10 @@ def interval_series_label(file: NwbFile, name: str, label: LabelConfig) -> Inter
     Raises:
         Refusal: No interval has a start and a stop.
     """
-    group = file.groups[label.source]
-    times, marks = read_times(group, label.source), numbers(group["data"]).reshape(-1)
+    group = file.groups[label.path]
+    times, marks = read_times(group, label.path), numbers(group["data"]).reshape(-1)
     if len(times) != len(marks):
-        what = f"{label.source}: {len(times)} timestamps for {len(marks)} marks"
+        what = f"{label.path}: {len(times)} timestamps for {len(marks)} marks"
         raise Refusal(Code.UNREADABLE_LAYOUT, what, "correct the series in the file")
     order = np.argsort(times, kind="stable")
     times, marks = times[order], marks[order]
@@ -259,9 +261,9 @@ def interval_series_label(file: NwbFile, name: str, label: LabelConfig) -> Inter
     by_kind = [_paired(times[marks == kind], times[marks == -kind]) for kind in kinds]
     intervals = np.concatenate([*by_kind, np.empty((0, 2))])
     if len(kinds) < 2:
-        return inside_or_not(name, label.source, intervals, name_of(label.source))
+        return inside_or_not(name, label.path, intervals, name_of(label.path))
     codes = np.repeat(np.arange(len(kinds)), [len(pairs) for pairs in by_kind])
-    result = _rows_of(name, label.source, intervals, codes, np.ones(len(intervals), dtype=bool))
+    result = _rows_of(name, label.path, intervals, codes, np.ones(len(intervals), dtype=bool))
     result = replace(result, kind="discrete", classes=tuple(f"{kind:g}" for kind in kinds), divides=False)
     check_varies(result, result.values[:, None])
     return result

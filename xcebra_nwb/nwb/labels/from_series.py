@@ -111,7 +111,7 @@ def series_label(file: NwbFile, name: str, label: LabelConfig) -> SeriesLabel:
         Refusal: The series has no finite value, is constant, or has times or a unit that cannot be true.
         UsageError: The kind, columns or derivation do not fit the series.
     """
-    path, group = label.source, file.groups[label.source]
+    path, group = label.path, file.groups[label.path]
     samples = read_samples(group, path, _chosen(name, label, group))
     frame = dataset(group, "reference_frame")
     result = SeriesLabel(
@@ -145,7 +145,7 @@ def _chosen(name: str, label: LabelConfig, group: h5py.Group) -> list[int] | Non
     beyond = [column for column in label.columns or [] if column >= held]
     if beyond:
         raise UsageError(
-            f"labels.{name}: columns: {label.source} has {held}, none with the number {beyond[0]}", "count them from 0"
+            f"labels.{name}: columns: {label.path} has {held}, none with the number {beyond[0]}", "count them from 0"
         )
     return None if len(group["data"].shape) < 2 else label.columns
 
@@ -177,7 +177,7 @@ def automatic_kind(file: NwbFile, label: LabelConfig, samples: Samples) -> Kind:
         label: Section of the config; ``source`` is the path of the series.
         samples: Its samples.
     """
-    path = label.source
+    path = label.path
     single_column = samples.values.shape[1] == 1
     whole = samples.values.dtype.kind in "iub" and neurodata_type(file.groups[path]) != "SpatialSeries"
     if samples.values.dtype.kind not in "iubf" or (
