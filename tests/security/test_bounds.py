@@ -22,7 +22,10 @@ from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.export import check
 from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.nwb.inventory.inventory import inventory
-from xcebra_nwb.nwb.labels import angles, choice
+from xcebra_nwb.nwb.labels import angles
+from xcebra_nwb.nwb.labels.auto.measured import unit_quantity
+from xcebra_nwb.nwb.labels.auto.names import clean_name
+from xcebra_nwb.nwb.labels.auto.words import words
 from xcebra_nwb.nwb.neural.readers import roi_responses, series_per_unit
 from xcebra_nwb.report import status
 
@@ -186,8 +189,9 @@ WORK: dict[str, Callable[[str], object]] = {
     "unit of angles": angles.radians_per,
     "name of an angle": angles.named_angle,
     "finding": lambda text: check._normal(text, PurePosixPath("x.nwb")),
-    "label": choice.clean_name,
-    "movement": choice.MOVEMENT.search,
+    "label": clean_name,
+    "words": words,
+    "unit of a movement": unit_quantity,
     "neuropil": roi_responses.NOT_NEURONS.search,
     "relative": roi_responses.RELATIVE.match,
     "numbered": lambda text: series_per_unit.numbered([text]),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xcebra_nwb.core.config.schema import Config
+from xcebra_nwb.nwb.bins.grid import Range
 from xcebra_nwb.nwb.labels.choice import choose_labels
 from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.neural import choice
@@ -51,8 +52,8 @@ def read_recording(file: NwbFile, config: Config) -> Recording:
     """
     sources, neural_choices = choice.choose(file, config.neural)
     taken = [path for source in sources for path in source.paths]
-    labels, label_choices = choose_labels(file, config.labels, taken)
     populations = choice.read(file, sources, config.neural)
+    labels, label_choices = choose_labels(file, config.labels, taken, shared_range(populations))
     tables = interval_tables(file)
     trials = [read_intervals(tables[TRIALS]).reshape(-1)] if TRIALS in tables else []
     notes = [note for population in populations for note in population.notes]
@@ -67,6 +68,14 @@ def read_recording(file: NwbFile, config: Config) -> Recording:
         identity=identity(file),
         choices=neural_choices + label_choices + notes,
     )
+
+
+def shared_range(populations: list[Population]) -> Range | None:
+    """Return the start and stop of the time that all populations cover in s, None if they share none."""
+    ranges = [population.range for population in populations]
+    covered = [known for known in ranges if known is not None]
+    start, stop = max((r[0] for r in covered), default=0.0), min((r[1] for r in covered), default=0.0)
+    return (start, stop) if stop > start else None
 
 
 def identity(file: NwbFile) -> dict[str, str]:

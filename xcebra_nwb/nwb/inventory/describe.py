@@ -8,14 +8,13 @@ import numpy as np
 from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.errors import Refusal, XcebraError
 from xcebra_nwb.nwb.inventory.models import Automatic, Gap, IntervalTable, LabelSeries, NeuralSource, Remark, TimeRange
-from xcebra_nwb.nwb.labels.columns import covered
 from xcebra_nwb.nwb.labels.configured import configured_label
 from xcebra_nwb.nwb.labels.from_events import holds_events, read_events
 from xcebra_nwb.nwb.labels.from_intervals import label_columns
 from xcebra_nwb.nwb.neural import choice
 from xcebra_nwb.nwb.neural.readers import Candidate
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type
-from xcebra_nwb.nwb.reading.intervals import proper, read_intervals
+from xcebra_nwb.nwb.reading.intervals import covered, proper, read_intervals
 from xcebra_nwb.nwb.reading.series import ends, read_times, unit_of
 from xcebra_nwb.nwb.reading.spikes import landmarks, read_observed, read_spikes, spike_numbers
 from xcebra_nwb.nwb.reading.table import column_names

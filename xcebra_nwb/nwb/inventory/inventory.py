@@ -12,10 +12,12 @@ from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import XcebraError
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.inventory import describe
-from xcebra_nwb.nwb.inventory.models import Automatic, Identity, Inventory, PickedLabel, Refused, Remark
+from xcebra_nwb.nwb.inventory.models import Automatic, Identity, Inventory, OfferedLabel, PickedLabel, Refused, Remark
 from xcebra_nwb.nwb.inventory.predicted_refusal import predicted_refusal
 from xcebra_nwb.nwb.inventory.starting_config import starting_config
-from xcebra_nwb.nwb.labels.choice import choose_labels
+from xcebra_nwb.nwb.labels.auto.choose import choose
+from xcebra_nwb.nwb.labels.auto.offers import offers
+from xcebra_nwb.nwb.labels.choice import labels_of
 from xcebra_nwb.nwb.labels.from_events import is_events
 from xcebra_nwb.nwb.neural import choice
 from xcebra_nwb.nwb.neural.readers import Candidate, readers
@@ -103,8 +105,13 @@ def _automatic(file: NwbFile) -> tuple[Automatic, Refused | None]:
     except Exception as error:  # reported like any other reason, so that an inventory is always complete
         refusals.append(_refused(error))
     try:
-        labels, notes = choose_labels(file, "auto", taken)
-        automatic.labels = [PickedLabel(name=label.name, source=label.source, kind=label.kind) for label in labels]
+        picked = choose(file, taken)
+        automatic.offers = [OfferedLabel(name=o.name, config=o.config) for o in offers(file, picked, taken)]
+        automatic.labels = [
+            PickedLabel(name=label.name, source=label.source, kind=label.kind, config=candidate.config)
+            for label, candidate in zip(picked.labels, picked.candidates, strict=True)
+        ]
+        labels, notes = labels_of(file, picked)
         automatic.choices += notes + [note for label in labels for note in label.notes]
     except Exception as error:
         refusals.append(_refused(error))

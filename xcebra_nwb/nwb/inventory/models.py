@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from xcebra_nwb.core.config.labels import Kind
+from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.refusals import Code
 
 TimeRange = tuple[float, float]
@@ -98,18 +99,27 @@ class Remark(BaseModel):
 
 
 class PickedLabel(BaseModel):
-    """A label that ``auto`` takes."""
+    """A label that ``auto`` takes; ``config`` is the section of the config that names it."""
 
     name: str
     source: str
     kind: Kind
+    config: LabelConfig
+
+
+class OfferedLabel(BaseModel):
+    """A label that a user may ask for; ``config`` is the section of the config that does."""
+
+    name: str
+    config: LabelConfig
 
 
 class Automatic(BaseModel):
-    """The selection of ``auto``, with reasons in words."""
+    """The selection of ``auto``, with reasons in words, and what it leaves, the most likely first."""
 
     neural: list[str] = Field(default_factory=list)
     labels: list[PickedLabel] = Field(default_factory=list)
+    offers: list[OfferedLabel] = Field(default_factory=list)
     choices: list[str] = Field(default_factory=list)
 
 

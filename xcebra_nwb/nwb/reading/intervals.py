@@ -63,6 +63,12 @@ def merged(intervals: np.ndarray) -> np.ndarray:
     return np.stack([intervals[first, 0], reach[last]], axis=1)
 
 
+def covered(table: h5py.Group) -> float:
+    """Return how much time the rows of a table cover together, in s."""
+    union = merged(read_intervals(table))
+    return float(np.sum(union[:, 1] - union[:, 0]))
+
+
 def within_intervals(file: NwbFile, within: str | tuple[float, float] | None) -> np.ndarray | None:
     """Return the intervals that ``time.within`` allows, None for all times.
 
