@@ -7,9 +7,10 @@ import re
 from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.nwb.labels.from_events import event_label, holds_events, is_events, read_events
-from xcebra_nwb.nwb.labels.from_intervals import ELAPSED, interval_label, interval_series_label, label_columns
+from xcebra_nwb.nwb.labels.from_intervals import ELAPSED, interval_label, interval_series_label
 from xcebra_nwb.nwb.labels.from_series import AXES, series_label
 from xcebra_nwb.nwb.labels.label import Label
+from xcebra_nwb.nwb.labels.table_columns import label_columns
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type, parent, unknown_path
 from xcebra_nwb.nwb.reading.intervals import interval_tables
 from xcebra_nwb.nwb.reading.series import columns
@@ -31,18 +32,26 @@ def configured_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
     """
     if name in RESERVED:
         raise UsageError(f"labels: {name} means something else in the results", "give the label another name")
+    written = label.source if isinstance(label.source, str) else ", ".join(label.source)
     label = resolved(file, name, label)
+    tables = interval_tables(file)
     if not isinstance(label.source, str):
-        raise UsageError(f"labels.{name}: {len(label.sources)} sources, where one is needed", "name one path in source")
+        others = [path for path in label.sources if path.split("#")[0] not in tables]
+        if others:
+            raise UsageError(
+                f"labels.{name}: {len(label.sources)} sources, which must be tables of intervals; {others[0]} is none",
+                "name one path in source",
+            )
+        return interval_label(file, name, label, written)
     path = label.path
-    if path.split("#")[0] in interval_tables(file) or "#" in path:
+    if path.split("#")[0] in tables or "#" in path:
         return interval_label(file, name, label)
     if label.derive is None and label.window is not None:
         raise UsageError(f"labels.{name}: window is for tables of intervals, {path} is none", "leave window out")
     if path not in file.series and not _can_be_derived(file, label):
         raise unknown_path(f"labels.{name}", path, known_sources(file))
     if label.derive == "time_from":
-        return event_label(name, label, read_events(file.groups[path], path))
+        return event_label(name, path, read_events(file.groups[path], path), label.window_seconds)
     if label.derive in ELAPSED:
         raise UsageError(
             f"labels.{name}: derive: {label.derive} needs a table of intervals, {path} is none",
