@@ -11,7 +11,6 @@ from itertools import pairwise
 import h5py
 import numpy as np
 
-from xcebra_nwb.core.config.labels import Kind
 from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.config.schema import Time
 from xcebra_nwb.core.errors import Refusal, UsageError
@@ -20,7 +19,7 @@ from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.bins.grid import Grid, Range
 from xcebra_nwb.nwb.labels.angles import in_radians
 from xcebra_nwb.nwb.labels.from_events import event_label
-from xcebra_nwb.nwb.labels.label import FEW_CLASSES, Label, check_classes, check_varies, encoded, named
+from xcebra_nwb.nwb.labels.label import Label, check_classes, check_varies, encoded, kind_of_values, named
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset, name_of, text, unknown_path
 from xcebra_nwb.nwb.reading.intervals import interval_tables, merged, proper, read_intervals
 from xcebra_nwb.nwb.reading.series import read_times
@@ -154,7 +153,7 @@ def _check_keys(name: str, label: LabelConfig, column: str) -> None:
 
 def _column_label(file: NwbFile, name: str, label: LabelConfig, table: h5py.Group, column: str) -> IntervalLabel:
     values, intervals = column_values(file, table, column), read_intervals(table)
-    chosen = automatic_kind(values) if label.kind == "auto" else label.kind
+    chosen = kind_of_values(values) if label.kind == "auto" else label.kind
     if chosen != "discrete" and values.dtype.kind not in "iubf":
         raise UsageError(f"labels.{name}: {label.path} cannot be {chosen}", "set kind: discrete")
     codes, classes = encoded(values) if chosen == "discrete" else (values.astype(np.float64), ())
@@ -320,17 +319,3 @@ def column_values(file: NwbFile, table: h5py.Group, column: str) -> np.ndarray:
     except (*UNREADABLE, Refusal):
         return values  # the reference leads nowhere, so the codes have no names
     return named(values, [text(name) for name in names])
-
-
-def automatic_kind(values: np.ndarray) -> Kind:
-    """Return the kind of a label from the values of a column.
-
-    Texts, truth values and up to eight different whole numbers are discrete, all else is continuous.
-
-    >>> automatic_kind(np.array([0, 1, 1])), automatic_kind(np.array([0.1, 0.2]))
-    ('discrete', 'continuous')
-    """
-    if values.dtype.kind not in "iuf":
-        return "discrete"
-    finite = np.unique(values[np.isfinite(values)])
-    return "discrete" if len(finite) <= FEW_CLASSES and np.all(finite == np.round(finite)) else "continuous"
