@@ -15,8 +15,7 @@ from xcebra_nwb.nwb.labels.angles import in_radians
 from xcebra_nwb.nwb.labels.fill_values import counted
 from xcebra_nwb.nwb.labels.from_events import event_label
 from xcebra_nwb.nwb.labels.interval_rows import IntervalLabel, label_of_rows
-from xcebra_nwb.nwb.labels.label import Label, check_classes, check_varies, encoded
-from xcebra_nwb.nwb.labels.table_columns import automatic_kind
+from xcebra_nwb.nwb.labels.label import Label, check_classes, check_varies, encoded, kind_of_values
 from xcebra_nwb.nwb.labels.table_rows import Rows, table_rows, windows
 from xcebra_nwb.nwb.reading.file import NwbFile, name_of
 from xcebra_nwb.nwb.reading.interval_series import read_interval_series
@@ -75,7 +74,7 @@ def _check_keys(rows: Rows, label: LabelConfig) -> None:
 
 def _column_label(rows: Rows, label: LabelConfig, intervals: np.ndarray, notes: list[str]) -> IntervalLabel:
     values, missing = rows.values()
-    chosen = automatic_kind(values) if label.kind == "auto" else label.kind
+    chosen = kind_of_values(values) if label.kind == "auto" else label.kind
     if chosen != "discrete" and values.dtype.kind not in "iubf":
         raise UsageError(f"labels.{rows.name}: {rows.source} cannot be {chosen}", "set kind: discrete")
     codes, classes = encoded(values) if chosen == "discrete" else (values.astype(np.float64), ())

@@ -10,12 +10,11 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from xcebra_nwb.core.config.labels import Kind
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
 from xcebra_nwb.nwb.labels.fill_values import counted, without_fills
 from xcebra_nwb.nwb.labels.interval_rows import undisputed
-from xcebra_nwb.nwb.labels.label import FEW_CLASSES, encoded, named
+from xcebra_nwb.nwb.labels.label import encoded, named
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, text
 from xcebra_nwb.nwb.reading.intervals import interval_tables, read_intervals
 from xcebra_nwb.nwb.reading.table import bounds, column_names, read_column, scalar_columns
@@ -125,20 +124,6 @@ def _as_numbers(parts: list[np.ndarray]) -> list[np.ndarray] | None:
 def _as_texts(part: np.ndarray) -> np.ndarray:
     codes, classes = encoded(part)
     return np.array([*classes, ""], dtype=object)[codes]
-
-
-def automatic_kind(values: np.ndarray) -> Kind:
-    """Return the kind of a label from the values of a column.
-
-    Texts, truth values and up to eight different whole numbers are discrete, all else is continuous.
-
-    >>> automatic_kind(np.array([0, 1, 1])), automatic_kind(np.array([0.1, 0.2]))
-    ('discrete', 'continuous')
-    """
-    if values.dtype.kind not in "iuf":
-        return "discrete"
-    finite = np.unique(values[np.isfinite(values)])
-    return "discrete" if len(finite) <= FEW_CLASSES and np.all(finite == np.round(finite)) else "continuous"
 
 
 def same_partition(file: NwbFile, path: str, first: str, second: str) -> bool:

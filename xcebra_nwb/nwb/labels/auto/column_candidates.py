@@ -12,7 +12,7 @@ from xcebra_nwb.nwb.labels.auto.candidate import Candidate, Role
 from xcebra_nwb.nwb.labels.auto.column_roles import column_role
 from xcebra_nwb.nwb.labels.auto.names import clean_name
 from xcebra_nwb.nwb.labels.auto.words import words
-from xcebra_nwb.nwb.labels.from_intervals import column_values, label_columns
+from xcebra_nwb.nwb.labels.table_columns import column_values, label_columns
 from xcebra_nwb.nwb.labels.label import encoded
 from xcebra_nwb.nwb.reading.file import NwbFile, name_of
 from xcebra_nwb.nwb.reading.intervals import INVALID, covered, interval_tables

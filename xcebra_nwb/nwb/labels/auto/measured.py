@@ -63,7 +63,7 @@ class _Evidence:
     columns: int
     path: str
 
-    def near(self, vocabulary: set[str]) -> bool:
+    def near(self, vocabulary: frozenset[str]) -> bool:
         """Return whether the name or its containers hold a word."""
         return bool(vocabulary.intersection(self.name) or vocabulary.intersection(self.holders))
 

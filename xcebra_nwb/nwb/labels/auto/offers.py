@@ -14,7 +14,7 @@ from xcebra_nwb.nwb.labels.auto.measured import unit_quantity
 from xcebra_nwb.nwb.labels.auto.names import clean_name
 from xcebra_nwb.nwb.labels.auto.words import words
 from xcebra_nwb.nwb.labels.from_events import holds_events, is_events
-from xcebra_nwb.nwb.labels.from_intervals import label_columns
+from xcebra_nwb.nwb.labels.table_columns import label_columns
 from xcebra_nwb.nwb.reading.file import NwbFile, name_of, neurodata_type
 from xcebra_nwb.nwb.reading.intervals import INVALID, interval_tables
 from xcebra_nwb.nwb.reading.series import columns, unit_of
