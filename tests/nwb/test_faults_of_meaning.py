@@ -1,0 +1,50 @@
+"""Files that can be read and say something wrong: each ends masked, refused or named, never as a wrong number.
+
+``python -m tests.support.fuzzing.meaning --count 300 --seed 1`` is the long run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.fuzzing.meaning.fault import Fault
+from tests.support.fuzzing.meaning.faults import FAULTS
+from tests.support.fuzzing.meaning.judge import Outcome, judged, run
+from tests.support.fuzzing.meaning.twins import KINDS, Settings, make
+
+OPEN = {  # kinds that are not mended yet
+    "row_of_values", "transposed_rois_with_a_rate", "wrong_rois_length", "rois_beyond_the_table", "reversed_rows",
+    "texts_of_nothing", "blanks_round_names", "names_in_two_spellings", "milliseconds_of_a_part", "frame_numbers",
+    "whole_seconds", "float32_times", "spikes_of_a_part_in_milliseconds", "duplicated_ids", "index_that_ends_early",
+    "index_of_starts", "one_unit_with_all_spikes", "identical_units", "spikes_twice", "spikes_outside_observation",
+    "sentinel", "sentinel_of_one_column", "zero_runs", "degrees_called_radians_without_a_turn", "unwritten_chunks",
+    "unwritten_activity", "unwritten_spikes", "low_confidence", "lap_resets", "lap_resets_in_wide_steps", "teleports",
+    "codes_as_floats", "step_series",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_clean_recording_is_extracted_as_it_is(kind: str, tmp_path: Path) -> None:
+    twin = make(kind, tmp_path / "twin.nwb", np.random.default_rng(3), Settings())
+    outcome = judged(twin, Fault("clean", kind, lambda *_: None))
+    assert outcome.ending == ("masked" if kind in {"choices", "laps"} else "right"), outcome.detail
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_masked_refused_or_named(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if name in OPEN:
+        request.applymarker(pytest.mark.xfail(reason="differs in silence", strict=False))
+    outcome = run(FAULTS[name], tmp_path, np.random.default_rng(1))
+    assert outcome.good, outcome
+
+
+def test_a_wrong_number_would_be_seen(tmp_path: Path) -> None:
+    def inject(h5, twin, rng):  # type: ignore[no-untyped-def]
+        data = h5["/processing/behavior/Position/position/data"]
+        data[300:340] = data[100:140]
+
+    outcome = run(Fault("copied", "roaming", inject), tmp_path, np.random.default_rng(1))
+    assert isinstance(outcome, Outcome) and outcome.ending == "SILENT" and "position" in outcome.detail
