@@ -12,8 +12,8 @@ from xcebra_nwb.nwb.labels.auto.candidate import Candidate, Role
 from xcebra_nwb.nwb.labels.auto.column_roles import column_role
 from xcebra_nwb.nwb.labels.auto.names import clean_name
 from xcebra_nwb.nwb.labels.auto.words import words
-from xcebra_nwb.nwb.labels.table_columns import column_values, label_columns
 from xcebra_nwb.nwb.labels.label import encoded
+from xcebra_nwb.nwb.labels.table_columns import column_values, label_columns
 from xcebra_nwb.nwb.reading.file import NwbFile, name_of
 from xcebra_nwb.nwb.reading.intervals import INVALID, covered, interval_tables
 from xcebra_nwb.nwb.reading.table import length
@@ -23,6 +23,7 @@ MOST_CLASSES = 20  # of a label that auto takes
 FEWEST_OF_CLASS = 3  # rows, on average
 RARE = 0.2  # of an equal share of the rows
 MOST_RARE = 0.1  # of the rows may lie in rare classes
+MOST_MISSING = 0.3  # of the rows; a column with more gaps comes after the others
 STIMULI = {"presentations", "presentation", "stimuli", "stimulus", "stim", "gratings", "images", "movies"}
 EPOCHS = {"epochs", "epoch", "blocks", "tasks", "states", "sleep", "spontaneous"}
 
@@ -146,7 +147,7 @@ def _of_table(file: NwbFile, path: str, reasons: dict[str, str]) -> list[Candida
             reasons[source] = error.message
             continue
         kind, codes, reason = _judged(values, column, role)
-        missing = round(float(np.mean(codes < 0)), 1) if len(codes) else 1.0
+        missing = float(np.mean(codes < 0) > MOST_MISSING) if len(codes) else 1.0
         partition = codes.tobytes()
         if not reason and partition in seen:
             reason = f"the same classes as {seen[partition]}"
