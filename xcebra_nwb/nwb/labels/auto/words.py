@@ -99,7 +99,7 @@ CONDITION = one_of(
     """
     condition conditions context rule task type arm maze environment env stage state phase probability
     difficulty treatment group trajectory route lap world room behavior behaviour epoch label class kind name
-    change novel go catch drug cond block modality strategy mode
+    change novel go catch drug cond modality strategy mode
     """
 )
 BOOKKEEPING = one_of(
