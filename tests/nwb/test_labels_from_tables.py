@@ -81,7 +81,7 @@ def test_a_window_between_two_columns_of_times_is_that_part_of_the_row(trials: N
             expected[6 * row + 1 : 6 * row + 3] = [side, side]
     assert texts(label) == expected
     assert "from stim_on to stim_off of each row" in said(label)
-    assert "of 10 rows 1 stop before they start and 1 without a start or a stop" in said(label)
+    assert "rows left out of 10: 1 that stop before they start, 1 without a start or a stop" in said(label)
     assert label.trials(SECONDS).max() == 7 and np.array_equal(label.trials(SECONDS) >= 0, [bool(e) for e in expected])
 
 
@@ -184,7 +184,7 @@ def test_a_column_is_read_from_every_table_that_has_it(stimuli: NwbFile) -> None
     assert label.kind == "discrete" and label.classes == ("0", "45", "90", "180")
     assert texts(label)[:8] == ["0", "", "90", "", "", "", "180", ""]
     assert texts(label)[20:31:5] == ["45", "90", "0"]
-    assert "1 with NaN, of 9 rows" in said(label)
+    assert "rows left out of 9: 1 with NaN" in said(label)
     angle = make(stimuli, f"{ALL}#orientation", kind="circular", unit="degrees")
     assert np.allclose(angle.binned(SECONDS, TIME)[0][[2, 21, 26]], np.deg2rad([90, 45, 90]))
 
@@ -259,7 +259,7 @@ def test_bins_in_two_rows_that_differ_have_no_value_and_it_is_said(tmp_path: Pat
         label = make(file, CHOICE)
         assert "".join(text or "-" for text in texts(label, Grid(0.0, 1.0, 25))) == "aaa-bbbbbbbb--------aaaa-"
         assert "2 of 4 rows overlap another row with another value; the 1 s in which they do" in said(label)
-        assert "of 5 rows 1 stop before they start; they are left out" in said(label)
+        assert "rows left out of 5: 1 that stop before they start" in said(label)
         elapsed = make(file, "/intervals/trials", derive="time_within").binned(Grid(0.0, 1.0, 13), TIME)[0][:, 0]
         expected = [0.5, 1.5, 2.5, NAN, 1.5, 2.5, 3.5, NAN, 1.5, 2.5, 3.5, 4.5, NAN]
         assert np.allclose(elapsed, expected, equal_nan=True)
@@ -273,6 +273,17 @@ def test_rows_that_overlap_everywhere_are_refused_with_the_reason(tmp_path: Path
     with open_nwb(build.save(nwb, tmp_path / "all.nwb")) as file, pytest.raises(Refusal, match="overlap") as caught:
         make(file, CHOICE)
     assert caught.value.code is Code.LABEL_EMPTY and "3 of 3 rows" in caught.value.message
+
+
+def test_blocks_that_hide_a_label_are_the_reason_of_its_refusal(tmp_path: Path) -> None:
+    nwb = build.new()
+    rows = [*TRIALS, [0, 30], [30, 57]]
+    build.add_intervals(nwb, "trials", rows, side=[*SIDES, "x", "y"])
+    with open_nwb(build.save(nwb, tmp_path / "blocks.nwb")) as file:
+        with pytest.raises(Refusal, match="12 of 12 rows overlap another row") as caught:
+            make(file, CHOICE, window=[0, 58])
+        assert "constant" not in caught.value.message
+        assert set(texts(make(file, CHOICE))) == {"", "x", "y", "right"}  # between trials, and after the last block
 
 
 def test_unsorted_rows_keep_their_values(trials: NwbFile, tmp_path: Path) -> None:
@@ -327,10 +338,10 @@ def test_none_beside_a_single_class_is_a_class() -> None:
 @pytest.mark.parametrize(
     ("values", "classes", "reason"),
     [
-        (["left", "right ", "nan", "left ", "right"] * 2, ("left", "right"), "2 with 'nan', of 10 rows"),
-        (["left", "right", "", "left", "right"] * 2, ("left", "right"), "2 with a blank, of 10 rows"),
-        ([0, 1, -999, 1, 0] * 2, ("0", "1"), "2 with -999, of 10 rows"),
-        ([0.0, 1.0, NAN, 1.0, 0.0] * 2, ("0", "1"), "2 with NaN, of 10 rows"),
+        (["left", "right ", "nan", "left ", "right"] * 2, ("left", "right"), "rows left out of 10: 2 with 'nan'"),
+        (["left", "right", "", "left", "right"] * 2, ("left", "right"), "rows left out of 10: 2 with a blank"),
+        ([0, 1, -999, 1, 0] * 2, ("0", "1"), "rows left out of 10: 2 with -999"),
+        ([0.0, 1.0, NAN, 1.0, 0.0] * 2, ("0", "1"), "rows left out of 10: 2 with NaN"),
     ],
 )
 def test_rows_without_a_value_are_left_out_and_counted(

@@ -81,7 +81,7 @@ def _column_label(rows: Rows, label: LabelConfig, intervals: np.ndarray, notes: 
     present = codes >= 0 if chosen == "discrete" else np.isfinite(codes)
     if missing:
         what = f"label {rows.name} ({rows.source})"
-        notes = [*notes, f"{what}: {counted(missing)}, of {len(values)} rows, stand for no value and are left out"]
+        notes = [*notes, f"{what}: rows left out of {len(values)}: {counted(missing)}"]
     said = np.nan_to_num(codes.astype(np.float64))
     keys = None if label.window else np.stack([rows.table, said], axis=1)
     result = label_of_rows(rows.name, rows.source, intervals, codes, present, keys, notes=notes)
@@ -142,7 +142,7 @@ def _which_table(rows: Rows, intervals: np.ndarray, notes: list[str]) -> Interva
     held = [f"{name} ({np.sum(rows.table == number)} rows)" for number, name in enumerate(names)]
     notes = [f"label {rows.name}: which of {len(names)} tables a time lies in: {', '.join(held)}", *notes]
     if odd := int(np.sum(~proper(intervals))):
-        notes.append(f"label {rows.name} ({rows.source}): {odd} rows without a start and a later stop are left out")
+        notes.append(_left_out(rows.name, rows.source, len(intervals), odd))
     every_row = np.ones(len(every), dtype=bool)
     result = label_of_rows(rows.name, rows.source, every, codes, every_row, keys=codes, notes=notes)
     kept = np.unique(result.values)
@@ -153,6 +153,10 @@ def _which_table(rows: Rows, intervals: np.ndarray, notes: list[str]) -> Interva
     check_classes(result, classes)
     check_varies(result, result.values[:, None])
     return result
+
+
+def _left_out(name: str, source: str, rows: int, odd: int) -> str:
+    return f"label {name} ({source}): rows left out of {rows}: {odd} without a start and a later stop"
 
 
 def inside_or_not(
@@ -177,7 +181,7 @@ def inside_or_not(
     every, codes = np.concatenate([union, between]), np.repeat([1, 0], [len(union), len(between)])
     said = [f"label {name}: inside the {len(union)} intervals of {source} or between them", *(notes or [])]
     if odd := int(np.sum(~proper(intervals))):
-        said.append(f"label {name} ({source}): {odd} rows without a start and a later stop are left out")
+        said.append(_left_out(name, source, len(intervals), odd))
     result = label_of_rows(name, source, every, codes, np.ones(len(every), dtype=bool), keys=codes, notes=said)
     result = replace(result, kind="discrete", classes=("outside", inside), divides=False)
     check_varies(result, result.values[:, None])

@@ -123,10 +123,10 @@ def label_of_rows(
         timed = intervals[:, 1] > intervals[:, 0]
         backwards = int(np.sum(intervals[:, 1] < intervals[:, 0]))
     untimed = int(np.sum(~np.isfinite(intervals).all(axis=1)))
-    reasons = [f"{backwards} stop before they start"] if backwards else []
+    reasons = [f"{backwards} that stop before they start"] if backwards else []
     reasons += [f"{untimed} without a start or a stop"] if untimed else []
     if reasons:
-        notes.append(f"{what}: of {len(intervals)} rows {' and '.join(reasons)}; they are left out")
+        notes.append(f"{what}: rows left out of {len(intervals)}: {', '.join(reasons)}")
     rows = np.flatnonzero(present & timed & np.isfinite(intervals).all(axis=1))
     if not len(rows):
         raise Refusal(
@@ -134,16 +134,15 @@ def label_of_rows(
         )
     alone = undisputed(intervals[rows], None if keys is None else keys[rows])
     if alone.disputed:
-        told = f"{alone.disputed} of {len(rows)} rows overlap another row" + (
-            " with another value" if keys is not None else ""
-        )
-        if not len(alone.row):
-            raise Refusal(
-                Code.LABEL_EMPTY,
-                f"{what}: {told}, and no time is left",
-                "name another table or column, or give a window",
-            )
+        differ = "" if keys is None else " with another value"
+        told = f"{alone.disputed} of {len(rows)} rows overlap another row{differ}"
+        left = values[rows[alone.row]]
+        if elapsed is None and len(np.unique(left)) < 2 <= len(np.unique(values[rows])):
+            rest = "no time is left" if not len(left) else "the time that is left has a single value"
+            raise Refusal(Code.LABEL_EMPTY, f"{what}: {told}, and {rest}", "name another table or column")
         notes.append(f"{what}: {told}; the {alone.seconds:.6g} s in which they do have no value")
+    if not len(alone.row):
+        raise Refusal(Code.LABEL_EMPTY, f"{what}: every row overlaps another row", "name another table or column")
     owner = rows[alone.row]
     begun = alone.intervals[:, 0] - intervals[owner, 0]
     held = values[owner] if elapsed is None else values[owner] + begun * elapsed[owner]

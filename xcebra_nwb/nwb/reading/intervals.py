@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type, unknown_path
+from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type
 from xcebra_nwb.nwb.reading.query import QueryError, rows_where
-from xcebra_nwb.nwb.reading.table import data_frame
 from xcebra_nwb.nwb.reading.values import numbers
 
 TRIALS = "/intervals/trials"
@@ -67,38 +66,6 @@ def covered(table: h5py.Group) -> float:
     """Return how much time the rows of a table cover together, in s."""
     union = merged(read_intervals(table))
     return float(np.sum(union[:, 1] - union[:, 0]))
-
-
-def within_intervals(file: NwbFile, within: str | tuple[float, float] | None) -> np.ndarray | None:
-    """Return the intervals that ``time.within`` allows, None for all times.
-
-    Args:
-        file: The open file.
-        within: ``time.within`` of the config: start and stop in s, or a table and a query over its rows.
-
-    Returns:
-        Disjoint intervals in s, shape (interval, 2).
-
-    Raises:
-        UsageError: There is no such table, or the query does not work or selects no row.
-    """
-    if within is None:
-        return None
-    if not isinstance(within, str):
-        if within[1] <= within[0]:
-            raise UsageError(f"time.within: [{within[0]:g}, {within[1]:g}] is empty", "give [start, stop] in s")
-        return np.array([within], dtype=np.float64)
-    path, _, query = (part.strip() for part in within.partition(": "))
-    if not path.startswith("/") or not query:
-        raise UsageError(f"time.within: cannot read {within!r}", "write \"/intervals/epochs: label == 'run'\"")
-    tables = interval_tables(file)
-    if path not in tables:
-        raise unknown_path("time.within", path, tables)
-    table = tables[path]
-    rows = select(data_frame(table), query, "time.within")
-    if not rows.any():
-        raise UsageError(f"time.within: no row of {path} where {query}", "change the query")
-    return merged(read_intervals(table)[rows])
 
 
 def select(frame: pd.DataFrame, query: str, key: str) -> np.ndarray:
