@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.layouts import decisions, motor, navigation, small, vision
+from tests.support.layouts import decisions, memory, motor, navigation, small, spaces_wanted, tasks, vision
 from tests.support.layouts.model import Layout
 
 _ALL: list[Layout] = [
@@ -10,6 +10,9 @@ _ALL: list[Layout] = [
     *navigation.LAYOUTS,
     *decisions.LAYOUTS,
     *vision.LAYOUTS,
+    *spaces_wanted.LAYOUTS,
+    *tasks.LAYOUTS,
+    *memory.LAYOUTS,
     *small.LAYOUTS,
 ]
 

@@ -162,6 +162,54 @@ def center_out(path: Path) -> None:
     recording.save(path)
 
 
+def maze_in_position(path: Path) -> None:
+    """000070: hand, cursor and eye in one Position, and flags of trials to be thrown away."""
+    recording, position, _, _ = _reaching(70, "")
+    rng = recording.rng
+    recording.units()
+    near = position + rng.normal(0, 0.3, position.shape)
+    for name, data in (("Cursor", near), ("Eye", 30 * signals.noise(rng, len(near), 0.2, 2)), ("Hand", position)):
+        recording.space("behavior/Position", name, data, "m", conversion=0.001)
+    starts = np.arange(0.0, 118.0, 2.0)
+    rows = len(starts)
+    columns = {
+        "discard_trial": (rng.random(rows) < 0.15).astype(np.uint8),
+        "task_success": np.ones(rows, np.uint8),
+        "correct_reach": (rng.random(rows) < 0.8).astype(np.uint8),
+        "proto_trial": (rng.random(rows) < 0.2).astype(np.uint8),
+        "trial_type": (np.arange(rows) % 9).astype(np.uint8),
+        "trial_version": (np.arange(rows) % 3).astype(np.uint8),
+        "maze_condition": rng.integers(0, 6, rows).astype(np.uint8),
+        "maze_num_targets": rng.choice([1, 3], rows).astype(np.uint8),
+        "maze_num_barriers": rng.integers(0, 6, rows).astype(np.uint8),
+        "novel_maze": np.zeros(rows, np.uint8),
+        "go_cue_time": starts + 0.3,
+        "reaction_time": rng.uniform(0.2, 0.4, rows),
+    }
+    recording.table("trials", starts, starts + 1.8, columns)
+    recording.save(path)
+
+
+def parkinson(path: Path) -> None:
+    """000947: two tables of units, and trials with a target and many times."""
+    recording = Recording(947, "monkey", "choice reaction time reaching task, MPTP")
+    rng = recording.rng
+    recording.units(location=["GPi"] * 8, unit_name=[f"u{u}" for u in range(8)])
+    recording.units(where="ecephys", location=["GPi"] * 8)
+    starts = np.arange(1.0, 117.0, 2.2)
+    rows = len(starts)
+    right = rng.random(rows) < 0.8
+    columns = {
+        "target": (rng.choice(["Left", "Right"], rows), "Defines whether the target was on the left or right side."),
+        "cue_onset_time": starts + 0.3,
+        "movement_start_time": starts + 0.7,
+        "reward_start_time": np.where(right, starts + 1.5, np.nan),
+        "error_onset_time": np.where(right, np.nan, starts + 1.5),
+    }
+    recording.table("trials", starts, starts + 2.0, columns)
+    recording.save(path)
+
+
 MAZE_MAY = (
     Role("hand or cursor position", (f"{BEHAVIOR}/hand_pos", f"{BEHAVIOR}/cursor_pos")),
     Role("condition", (f"{TRIALS}#trial_type", f"{TRIALS}#maze_id", f"{TRIALS}#trial_version"), CONDITION),
@@ -219,5 +267,27 @@ LAYOUTS = [
         ),
         dandiset="000688",
         about="monkey reaching from the centre out",
+    ),
+    Layout(
+        "maze_in_position",
+        maze_in_position,
+        wanted=(Role("hand or cursor", (f"{BEHAVIOR}/Position/Hand", f"{BEHAVIOR}/Position/Cursor")),),
+        may=(
+            Role(
+                "condition", (f"{TRIALS}#maze_condition", f"{TRIALS}#trial_type", f"{TRIALS}#trial_version"), CONDITION
+            ),
+            Role("targets", (f"{TRIALS}#maze_num_targets",), CONDITION),
+            Role("barriers", (f"{TRIALS}#maze_num_barriers",), CONDITION),
+        ),
+        dandiset="000070",
+        about="monkey reaching through mazes (Churchland, Shenoy)",
+    ),
+    Layout(
+        "parkinson",
+        parkinson,
+        wanted=(Role("target", (f"{TRIALS}#target",), ("discrete",)),),
+        neural=("/units", "/processing/ecephys/units"),
+        dandiset="000947",
+        about="monkey reaching left or right, with parkinsonism",
     ),
 ]

@@ -122,7 +122,7 @@ class Recording:
 
     # Neural data
 
-    def units(self, observed: Values | None = None, where: str = "", **columns: Values) -> None:
+    def units(self, observed: Values | None = None, where: str = "", **columns: Any) -> None:
         """Add 8 units with an electrode each; ``columns`` have a value for each unit."""
         options = {} if observed is None else {"obs_intervals": np.asarray(observed, dtype=float)}
         units = Units(name="units", description="sorted units") if where else self.nwb

@@ -157,6 +157,69 @@ def visual_behavior(path: Path) -> None:
     recording.save(path)
 
 
+def credit_assignment(path: Path) -> None:
+    """000037: Gabors and moving squares in one table of trials, with the frames of two clocks."""
+    recording = Recording(37, "mouse", "OpenScope: responses to inconsistent stimuli")
+    rng, samples = recording.rng, len(signals.times())
+    recording.rois("ophys", {"RoiResponseSeries": "DfOverF"})
+    where = "behavior/BehavioralTimeSeries"
+    recording.series(where, "running_velocity", signals.running(rng, samples), "cm/s")
+    recording.series("behavior/PupilTracking", "pupil_diameter", 1 + 0.1 * signals.level(rng, samples, 5.0), "mm")
+    starts = np.arange(1.0, 117.0, 1.0)
+    rows = len(starts)
+    gabors = np.arange(rows) < rows // 2
+    frame = np.array(["A", "B", "C", "D", "U", "G"])[rng.integers(0, 6, rows)]
+    columns = {
+        "stimulus_type": (np.where(gabors, "gabors", "visflow"), "Type of stimulus presented during the trial."),
+        "stimulus_template_name": (np.where(gabors, "gabor_stim", "square_stim"), "Name of the stimulus template"),
+        "unexpected": (np.where(rng.random(rows) < 0.15, 1.0, 0.0), "expected (0) or unexpected (1)."),
+        "gabor_frame": (np.where(gabors, frame, ""), "Gabor frame or set (A, B, C, D or U, G)."),
+        "gabor_kappa": np.where(gabors, 16.0, np.nan),
+        "gabor_mean_orientation": (
+            np.where(gabors, rng.choice([0.0, 45.0, 90.0, 135.0], rows), np.nan),
+            "Mean orientation of the von Mises distribution used to sample Gabor patch orientations (degrees).",
+        ),
+        "main_flow_direction": (
+            np.where(gabors, "", rng.choice(["left (temp)", "right (nasal)"], rows)),
+            "Main direction of flow for the squares",
+        ),
+        "square_size": np.where(gabors, np.nan, 128.0),
+        "start_frame_stim": (starts * 60).astype(int),
+        "stop_frame_stim": (starts * 60).astype(int) + 60,
+        "start_frame_twop": (starts * 30).astype(int),
+        "num_frames_twop": np.full(rows, 30),
+    }
+    recording.table("trials", starts, starts + 1.0, columns)
+    recording.save(path)
+
+
+def contrast_tuning(path: Path) -> None:
+    """000039: direction and contrast of gratings as epochs, units without spikes."""
+    recording = Recording(39, "mouse", "OphysSession")
+    rng, samples, module = recording.rng, len(signals.times()), "brain_observatory_pipeline"
+    traces = dict.fromkeys(("DfOverF", "demixed_traces", "neuropil_traces", "raw_traces"), "Fluorescence")
+    recording.rois(module, traces | {"dff_events": "l0_events:Fluorescence"})
+    running = f"{module}/RunningBehavior:BehavioralTimeSeries"
+    words = "Speed of the mouse on a rotating wheel"
+    recording.series(running, "running_speed", signals.running(rng, samples), "cm/s", description=words)
+    words = "Number of pixels shifts measured during motion correction"
+    shifts = rng.integers(-3, 4, (samples, 2)).astype(float)
+    recording.series(module, "MotionCorrection", shifts, "pixels", description=words)
+    recording.series("stimulus", "timestamps", np.arange(samples), "s")
+    recording.nwb.add_unit_column("cell_id", "no description")
+    for cell in range(6):
+        recording.nwb.add_unit(cell_id=540000 + cell)
+    starts = np.arange(3.0, 116.0, 1.5)
+    columns = {
+        "contrast": (rng.choice([0.05, 0.1, 0.2, 0.4, 0.6, 0.8], len(starts)), "no description"),
+        "direction": (rng.choice([0.0, 45, 90, 135, 180, 225, 270, 315], len(starts)), "no description"),
+        "spatial_frequency": (np.full(len(starts), 0.04), "no description"),
+        "temporal_frequency": (np.full(len(starts), 1.0), "no description"),
+    }
+    recording.table("epochs", starts, starts + 1.2, columns)
+    recording.save(path)
+
+
 SHOWN = "/intervals/Natural_Images_Lum_Matched_set_ophys_G_2019_presentations"
 STIMULUS = Role(
     "stimulus",
@@ -211,5 +274,39 @@ LAYOUTS = [
         ),
         dandiset="000713",
         about="mouse detecting changes of images (Allen Visual Behavior, Neuropixels)",
+    ),
+    Layout(
+        "credit_assignment",
+        credit_assignment,
+        wanted=(
+            Role("running velocity", ("/processing/behavior/BehavioralTimeSeries/running_velocity",)),
+            Role(
+                "stimulus",
+                (
+                    "/intervals/trials#gabor_mean_orientation",
+                    "/intervals/trials#gabor_frame",
+                    "/intervals/trials#main_flow_direction",
+                    "/intervals/trials#stimulus_type",
+                ),
+                ANGLE,
+                most=3,
+            ),
+        ),
+        may=(Role("surprise", ("/intervals/trials#unexpected",), ("discrete",)),),
+        neural=("/processing/ophys/DfOverF/RoiResponseSeries",),
+        dandiset="000037",
+        about="mouse seeing expected and unexpected stimuli (OpenScope)",
+    ),
+    Layout(
+        "contrast_tuning",
+        contrast_tuning,
+        wanted=(
+            Role("running speed", ("/processing/brain_observatory_pipeline/RunningBehavior/running_speed",)),
+            Role("direction of the grating", ("/intervals/epochs#direction",), ANGLE),
+            Role("contrast", ("/intervals/epochs#contrast",), ("discrete", "continuous")),
+        ),
+        neural=("/processing/brain_observatory_pipeline/Fluorescence/DfOverF",),
+        dandiset="000039",
+        about="mouse seeing gratings of several contrasts (Allen, two-photon)",
     ),
 ]
