@@ -69,7 +69,7 @@ def test_of_near_copies_one_is_taken_and_the_others_are_named_with_their_agreeme
     assert names(labels) == {"position": "continuous"}
     holder = "/processing/behavior/Position"
     assert any(f"{holder}/front LED: a near copy of {holder}/back LED (R² 1)" in note for note in notes)
-    assert any("other maze: shares little time with" in note for note in notes)
+    assert any("other maze: has a value in 0% of the time of" in note for note in notes)
 
 
 def test_positions_lying_in_acquisition_are_found(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.reading.file import NwbFile
 
 MOST_LABELS = 5
-LEAST_COVERAGE = 0.5  # of the time from the first to the last sample; a label with less would mask the session
+LEAST_COVERAGE = 0.5  # of the time from the first to the last sample; a series with less may mask the others
 LEAST_SHARED = 0.5  # of the time of the labels taken so far, for a series
 LEAST_IN_ROWS = 0.2  # the same for the rows of a table, which trials and stimuli fill only in part
 LEAST_LENGTH = 0.2  # of the longest series
@@ -82,7 +82,7 @@ def choose(file: NwbFile, neural: Collection[str], stretch: Range | None = None)
             choice.offered.append(entry.candidate)
         else:
             taken.append(entry)
-    for entry in taken:
+    for entry in sorted(taken, key=lambda one: one.candidate.role):
         _take(entry, choice)
     return choice
 
@@ -165,12 +165,15 @@ def _of_one_head(points: list[_Read]) -> bool:
 
 
 def _order(entry: _Read) -> tuple[float, ...]:
-    """Return the place of a candidate in the order of choice: by role, then the better copy first."""
+    """Return the place of a candidate in the order of choice: by role, then the better copy first.
+
+    A series with many gaps comes after all others, so that it is taken only where it does not mask them.
+    """
     candidate = entry.candidate
     if candidate.role in OF_TABLES:
-        return (candidate.role, *candidate.preference)
+        return (0, candidate.role, *candidate.preference)
     quantity, *rest = candidate.preference or (0.0,)
-    return (candidate.role, quantity, -round(entry.coverage, 1), *rest)
+    return (entry.coverage < LEAST_COVERAGE, candidate.role, quantity, -round(entry.coverage, 1), *rest)
 
 
 def _reason_against(entry: _Read, taken: list[_Read], read: list[_Read]) -> str:
@@ -178,8 +181,6 @@ def _reason_against(entry: _Read, taken: list[_Read], read: list[_Read]) -> str:
     of_table = candidate.role in OF_TABLES
     if not entry.course.present.any():
         return "it has no value while there are neural data"
-    if not of_table and entry.coverage < LEAST_COVERAGE:
-        return f"it has values in {entry.coverage:.0%} of its time and would mask the rest; {_ask(candidate)}"
     longest = max(other.course.seconds for other in read)
     if not of_table and entry.course.seconds < LEAST_LENGTH * longest:
         return f"covers {entry.course.seconds:.0f} s, another label {longest:.0f} s"
@@ -192,7 +193,7 @@ def _reason_against(entry: _Read, taken: list[_Read], read: list[_Read]) -> str:
         share = float((used & entry.course.present).sum() / max(used.sum(), 1))
         if share < (LEAST_IN_ROWS if of_table else LEAST_SHARED):
             names = ", ".join(other.candidate.source for other in taken)
-            return f"shares little time with {names} ({share:.0%}); {_ask(candidate)}"
+            return f"has a value in {share:.0%} of the time of {names}, and would mask the rest; {_ask(candidate)}"
     return ""
 
 
