@@ -9,6 +9,7 @@ import pytest
 from tests.support.layouts.all import BY_NAME, LAYOUTS, WELL_KNOWN
 from tests.support.layouts.model import Layout, Role, judge
 from tests.support.layouts.page import HEAD, PAGE, row, rows_of
+from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.nwb.inventory.inventory import inventory
 from xcebra_nwb.nwb.inventory.models import Automatic, PickedLabel
 
@@ -97,5 +98,5 @@ def test_the_judge_knows_right_from_wrong(labels: list[tuple[str, str, str]], fa
 )
 def test_one_label_of_several_tables_is_known_by_all_of_them(source: str, right: bool) -> None:
     role = Role("stimulus", (("/intervals/a_presentations", "/intervals/b_presentations"),), ("discrete",))
-    label = PickedLabel(name="stimulus", source=source, kind="discrete")
+    label = PickedLabel(name="stimulus", source=source, kind="discrete", config=LabelConfig(source=source))
     assert role.fits(label) is right

@@ -50,7 +50,7 @@ MOST_OF = {
     Role.EFFECTOR: 1,
     Role.CHOICE: 1,
     Role.STIMULUS: 2,
-    Role.RUNNING: 1,
+    Role.RUNNING: 2,
     Role.OUTCOME: 1,
     Role.CONDITION: 1,
     Role.POSTURE: 2,

@@ -216,6 +216,9 @@ def _crowded(candidate: Candidate, taken: list[_Read]) -> str:
         return f"there are {MOST_LABELS} labels already"
     if roles.count(candidate.role) >= MOST_OF[candidate.role]:
         return f"there is {candidate.role.words} already"
+    moving = [other for other in taken if other.candidate.role is candidate.role and candidate.role in OF_MOVEMENT]
+    if moving and candidate.quantity in {"acceleration", "derived velocity", "angle"}:
+        return f"{moving[0].candidate.source} comes first"
     series = [role for role in roles if role not in OF_TABLES]
     if candidate.role in {Role.AROUSAL, Role.POSE} and series:
         return "other behaviour comes first"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from xcebra_nwb.core.config.labels import Kind
@@ -131,12 +133,12 @@ def _pattern(tables: list[str]) -> str | list[str]:
 
 def _of_table(file: NwbFile, path: str, reasons: dict[str, str]) -> list[Candidate]:
     """Return the candidates of the columns of one table; reasons against the others go to ``reasons``."""
-    found: list[Candidate] = []
-    seen: dict[bytes, str] = {}
+    texts: set[str] = set()
+    by_partition: dict[bytes, list[Candidate]] = {}
     epochs = bool(EPOCHS.intersection(words(name_of(path))))
     columns = label_columns(file, path)
     roles = {column: column_role(column) for column in columns}
-    for column in sorted(columns, key=lambda name: (roles[name][0] or 0, roles[name][1])):  # names before their codes
+    for column in columns:
         source, (role, preference) = f"{path}#{column}", roles[column]
         if role is None:
             reasons[source] = "bookkeeping"
@@ -148,23 +150,27 @@ def _of_table(file: NwbFile, path: str, reasons: dict[str, str]) -> list[Candida
             continue
         kind, codes, reason = _judged(values, column, role)
         missing = float(np.mean(codes < 0) > MOST_MISSING) if len(codes) else 1.0
-        partition = codes.tobytes()
-        if not reason and partition in seen:
-            reason = f"the same classes as {seen[partition]}"
         if reason:
             reasons[source] = reason
             continue
-        seen[partition] = column
-        found.append(
-            Candidate(
-                role=Role.CONDITION if epochs and role is Role.UNKNOWN else role,
-                name=clean_name(column),
-                config=LabelConfig(source=source, kind=kind),
-                because=f"{role.words} in {name_of(path)}",
-                preference=(missing, *preference),
-            )
+        candidate = Candidate(
+            role=Role.CONDITION if epochs and role is Role.UNKNOWN else role,
+            name=clean_name(column),
+            config=LabelConfig(source=source, kind=kind),
+            because=f"{role.words} in {name_of(path)}",
+            preference=(missing, *preference),
         )
-    return found
+        by_partition.setdefault(codes.tobytes(), []).append(candidate)
+        texts |= {source} if values.dtype.kind in "OSU" else set()
+    return [_named(alike, texts, reasons) for alike in by_partition.values()]
+
+
+def _named(alike: list[Candidate], texts: set[str], reasons: dict[str, str]) -> Candidate:
+    """Return the best of columns that divide the rows alike: names before codes, then by role."""
+    best = min(alike, key=lambda c: (c.source not in texts, c.role, c.preference))
+    column = best.source.split("#")[1]
+    reasons |= {c.source: f"the same classes as {column}" for c in alike if c is not best}
+    return replace(best, role=min(c.role for c in alike))
 
 
 def _judged(values: np.ndarray, column: str, role: Role) -> tuple[Kind, np.ndarray, str]:

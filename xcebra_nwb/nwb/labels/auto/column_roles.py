@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from xcebra_nwb.nwb.labels.auto.candidate import Role
-from xcebra_nwb.nwb.labels.auto.words import BOOKKEEPING, CHOICE, CONDITION, OUTCOME, STIMULUS, one_of, words
+from xcebra_nwb.nwb.labels.auto.words import (
+    BODY,
+    BOOKKEEPING,
+    CHOICE,
+    CONDITION,
+    HANDS,
+    OUTCOME,
+    STIMULUS,
+    has,
+    one_of,
+    words,
+)
 
 UNITS = one_of(
     """
@@ -19,7 +30,8 @@ NEVER = one_of(
     aborted artifact auto channel comment comments corners count cumulative discard exclude excluded
     experimenter filename fold hold include included keep laser last mask next notes opacity opto photostim
     prev previous quality rep repeat repetition session sham since split tag tags template timeseries trials
-    units usable valid version
+    units usable valid version start stop end frame frames onset offset time times timestamp timestamps
+    duration photo random early
     """
 )
 """A name with one of these words is bookkeeping, whatever else it says."""
@@ -66,9 +78,9 @@ def _role(noun: str) -> Role | None:
         Role.CHOICE: CHOICE,
         Role.OUTCOME: OUTCOME,
         Role.STIMULUS: STIMULUS,
-        Role.CONDITION: CONDITION,
+        Role.CONDITION: CONDITION | BODY | frozenset(HANDS),
     }
-    return next((role for role, vocabulary in by_role.items() if noun in vocabulary), None)
+    return next((role for role, vocabulary in by_role.items() if has([noun], vocabulary)), None)
 
 
 def _preference(role: Role, noun: str, code: bool, parts: list[str]) -> tuple[float, ...]:

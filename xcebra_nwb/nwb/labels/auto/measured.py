@@ -196,8 +196,8 @@ def _subject(found: _Evidence, quantity: str) -> str:
             return "eye"
     if found.holder_type in OF_EYES:
         return "eye"
-    nearby = [found.name, found.holders, found.description[:12] if quantity in {*MOVING, "position"} else ()]
-    for part in nearby:
+    said = found.description[:12] if quantity in {*MOVING, "position"} else ()
+    for part in (found.name, found.holders, said):
         for hand in known.HANDS:
             if hand in part or f"{hand}s" in part:
                 return hand
@@ -205,7 +205,7 @@ def _subject(found: _Evidence, quantity: str) -> str:
             return "running"
         if known.WHEELS.intersection(part):
             return "wheel"
-        if part is found.name and (body := [word for word in part if word in known.BODY - {"body", "back"}]):
+        if part is not said and (body := [word for word in part if word in known.BODY - {"body", "back", "head"}]):
             return body[0]
     return ""
 

@@ -38,7 +38,7 @@ def label_name(what: Measured, series: str, holder: str) -> str:
     if what.role is Role.RUNNING:
         return _running(what)
     generic = not set(words(series)) - GENERIC
-    return clean_name(f"{holder}_{series}" if generic else series)
+    return clean_name(holder if generic else series)
 
 
 def _running(what: Measured) -> str:

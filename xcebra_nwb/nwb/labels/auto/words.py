@@ -6,6 +6,7 @@ Names of the field are short forms as often as words: ``hand_vel``, ``HD``, ``wh
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
 
@@ -21,6 +22,15 @@ def words(text: str) -> tuple[str, ...]:
     """
     found = tuple(part.group().lower() for part in PART.finditer(text[: 4 * MOST_LABEL]))
     return found[:MOST_WORDS]
+
+
+def has(parts: Iterable[str], vocabulary: frozenset[str]) -> bool:
+    """Return whether any word, or its singular, is in a vocabulary.
+
+    >>> has(("loads",), frozenset({"load"}))
+    True
+    """
+    return any(part in vocabulary or part.removesuffix("s") in vocabulary for part in parts)
 
 
 def one_of(text: str) -> frozenset[str]:
@@ -73,20 +83,24 @@ JUNK = one_of(
     offset signal
     """
 )
-AROUSAL = EYES | one_of("diameter heartbeat heart hr breathing respiration sniff energy arousal")
+AROUSAL = EYES | one_of(
+    """
+    diameter heartbeat heart hr breathing respiration sniff energy arousal lick licks licking
+    """
+)
 STIMULUS = one_of(
     """
     stim stimulus stimuli orientation orientations grating gratings contrast contrasts image images picture
     scene movie odor odour odorant tone sound auditory frequency pitch texture cue cues target coherence
     motion color colour shape category word face sample probe side direction dir angle intensity amplitude
-    velocity phase gabor click item items letter digit load evidence flash visual speaker syllable phoneme
-    concentration size position location bump taste tastant
+    velocity gabor click item items letter digit load evidence flash visual speaker syllable phoneme
+    concentration size position location bump taste tastant instruction instructed solution
     """
 )
 CHOICE = one_of(
     """
     choice choices chosen response resp decision answer action report reported selection selected lick turn
-    judgement judgment old new key pressed behavior behaviour
+    judgement judgment pressed behavior behaviour
     """
 )
 OUTCOME = one_of(
@@ -99,7 +113,7 @@ CONDITION = one_of(
     """
     condition conditions context rule task type arm maze environment env stage state phase probability
     difficulty treatment group trajectory route lap world room behavior behaviour epoch label class kind name
-    change novel go catch drug cond modality strategy mode
+    change novel go catch drug cond modality strategy mode probe
     """
 )
 BOOKKEEPING = one_of(
