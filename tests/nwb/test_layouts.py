@@ -50,7 +50,9 @@ def test_the_position_has_one_name_over_the_sessions_of_a_dandiset(tmp_path: Pat
 
 
 def picked(*labels: tuple[str, str, str]) -> Automatic:
-    found = [PickedLabel.model_validate({"name": n, "source": s, "kind": k}) for n, s, k in labels]
+    found = [
+        PickedLabel.model_validate({"name": n, "source": s, "kind": k, "config": {"source": s}}) for n, s, k in labels
+    ]
     return Automatic(neural=["/units"], labels=found)
 
 

@@ -184,6 +184,8 @@ def _reason_against(entry: _Read, taken: list[_Read], read: list[_Read]) -> str:
     longest = max(other.course.seconds for other in read)
     if not of_table and entry.course.seconds < LEAST_LENGTH * longest:
         return f"covers {entry.course.seconds:.0f} s, another label {longest:.0f} s"
+    if candidate.role is Role.POSTURE and entry.label.kind == "discrete":
+        return f"two values or few, as of events; {_ask(candidate)}"
     if reason := _as_another(entry, taken):
         return reason
     if reason := _crowded(candidate, taken):
@@ -222,6 +224,8 @@ def _crowded(candidate: Candidate, taken: list[_Read]) -> str:
     series = [role for role in roles if role not in OF_TABLES]
     if candidate.role in {Role.AROUSAL, Role.POSE} and series:
         return "other behaviour comes first"
+    if candidate.role is Role.POSTURE and not candidate.subject and OF_MOVEMENT.intersection(roles):
+        return "the movement comes first"
     if candidate.role is Role.UNKNOWN and set(roles) & (OF_TABLES - {Role.UNKNOWN}):
         return "other columns say more of the experiment"
     return ""

@@ -186,7 +186,10 @@ def _judged(values: np.ndarray, column: str, role: Role) -> tuple[Kind, np.ndarr
         return kind, partition, f"{len(classes)} different values"
     counts = np.bincount(codes[codes >= 0])
     rare = counts[counts < RARE * counts.sum() / len(counts)]
-    if rare.sum() > MOST_RARE * counts.sum() or len(counts) - len(rare) < 2:
+    most = (
+        1.0 if role in {Role.CHOICE, Role.OUTCOME} else MOST_RARE
+    )  # animals fail rarely, and are asked for nevertheless
+    if rare.sum() > most * counts.sum() or len(counts) - len(rare) < 2:
         return kind, partition, f"its rarest class has {counts.min() / len(codes):.0%} of the rows"
     return kind, partition, ""
 

@@ -27,7 +27,7 @@ GENERIC = {"type", "name", "label", "kind", "class", "category", "identity", "va
 CODES = {"id", "ids", "index", "idx", "code", "number", "num", "nr"}
 NEVER = one_of(
     """
-    aborted artifact auto channel comment comments corners count cumulative discard exclude excluded
+    num aborted artifact auto channel comment comments corners count cumulative discard exclude excluded
     experimenter filename fold hold include included keep laser last mask next notes opacity opto photostim
     prev previous quality rep repeat repetition session sham since split tag tags template timeseries trials
     units usable valid version start stop end frame frames onset offset time times timestamp timestamps

@@ -164,6 +164,8 @@ def _quantity(found: _Evidence) -> tuple[str, str]:
         return "direction", "called a direction"
     if by_unit == "angle" and not (found.spatial and found.columns > 1):
         return ("direction", "called a direction") if "direction" in name else ("angle", f"its unit is {found.unit}")
+    if known.POSTURE.intersection(found.name) or (known.POSTURE.intersection(found.holders[-1:]) and not looks):
+        return "other", "called by a part of the body or a force"
     if found.spatial or found.holder_type == "Position":
         if not looks and "direction" in name and found.columns == 1:
             return "direction", "called a direction"

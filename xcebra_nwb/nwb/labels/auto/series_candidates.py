@@ -76,7 +76,7 @@ def _preference(file: NwbFile, path: str, what: Measured) -> tuple[float, ...]:
     name = set(words(name_of(path)))
     said = name.union(words(attribute(file.series[path], "description"))[:12])
     quantity = {"velocity": 0, "speed": 1, "position": 2, "derived velocity": 3, "angle": 3, "acceleration": 4}
-    order = quantity.get(what.quantity, 0)
+    order = quantity.get(what.quantity, 0) if what.role is not Role.POSTURE else {"angle": 0}.get(what.quantity, 1)
     if what.subject in {"", "running"} and what.quantity == "speed":
         order = -1
     subject = known.HANDS.index(what.subject) if what.subject in known.HANDS else 0

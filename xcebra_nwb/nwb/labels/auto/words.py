@@ -67,6 +67,11 @@ BODY = one_of(
     body
     """
 )
+POSTURE = one_of(
+    """
+    curvature curvatures angle angles bend amplitude setpoint whisking force torque pressure pumping contraction
+    """
+)
 TRUNK = one_of("body centroid center centre spine bodycenter midbody torso trunk com")
 RAW = one_of("raw unfiltered unsmoothed uncorrected unprocessed original")
 PROCESSED = one_of(
