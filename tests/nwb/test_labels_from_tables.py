@@ -369,6 +369,21 @@ def test_an_index_of_none_is_suspicious_and_stays(tmp_path: Path) -> None:
         assert make(file, "/intervals/trials#image_index").classes == ("-1", "0", "1", "2")
 
 
+def test_rows_without_a_stop_take_a_window(tmp_path: Path) -> None:
+    nwb = build.new()
+    rows = np.stack([STARTS, np.full(10, NAN)], axis=1)
+    build.add_intervals(nwb, "trials", rows, side=[*SIDES[:-1], "Left"], lag=[0.3] * 10, infinite=[np.inf, *range(9)])
+    with open_nwb(build.save(nwb, tmp_path / "open.nwb")) as file:
+        with pytest.raises(Refusal, match="no row has a value, a start and a later stop") as caught:
+            make(file, CHOICE)
+        assert "window: [0, 1]" in caught.value.remedy
+        assert texts(make(file, CHOICE, window=[0, 2]))[:3] == ["left", "left", ""]
+        with pytest.raises(UsageError, match=r"lag is .* no times of the recording"):
+            make(file, CHOICE, window=[0, 2], around="lag")
+        assert "1 with an infinite number" in said(make(file, "/intervals/trials#infinite", window=[0, 2]))
+        assert "side: Left and left differ in case only" in suspicious_of(file)
+
+
 def test_codes_and_their_names_divide_the_rows_alike(tmp_path: Path) -> None:
     nwb = build.new()
     codes = np.array([1, -1, 1, 1, -1, 1, -1, -1, 1, 1])

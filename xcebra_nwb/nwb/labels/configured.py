@@ -106,11 +106,12 @@ def _matching(file: NwbFile, name: str, path: str) -> list[str]:
         return [path]
     holder, hash_, column = path.partition("#")
     pattern = re.compile("[^/]*".join(map(re.escape, holder.split("*"))))
-    found = [known for known in (interval_tables(file) if hash_ else file.groups) if pattern.fullmatch(known)]
+    tables = interval_tables(file)
     if hash_:
-        found = [f"{table}#{column}" for table in found if dataset(file.groups[table], column) is not None]
+        having = [table for table in tables if dataset(file.groups[table], column) is not None]
+        found = [f"{table}#{column}" for table in having if pattern.fullmatch(table)]
     else:
-        found = [known for known in found if known in file.series or known in interval_tables(file)]
+        found = [known for known in dict.fromkeys([*file.series, *tables]) if pattern.fullmatch(known)]
     if not found:
         raise unknown_path(f"labels.{name}", path, known_sources(file))
     return found

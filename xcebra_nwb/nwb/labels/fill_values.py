@@ -85,8 +85,8 @@ def without_fills(values: np.ndarray) -> tuple[np.ndarray, Counter[str]]:
     if values.dtype.kind in "OSU":
         return _without_words(values)
     why: Counter[str] = Counter()
-    if values.dtype.kind == "f" and (lost := int(np.sum(~np.isfinite(values)))):
-        why["NaN"] = lost
+    if values.dtype.kind == "f":
+        why += Counter({"NaN": int(np.sum(np.isnan(values))), "an infinite number": int(np.sum(np.isinf(values)))})
     if fills := fill_values(values):
         for fill in fills:
             why[f"{fill:.15g}"] = int(np.sum(values == fill))

@@ -75,7 +75,7 @@ def _check_keys(rows: Rows, label: LabelConfig) -> None:
 
 def _column_label(rows: Rows, label: LabelConfig, intervals: np.ndarray, notes: list[str]) -> IntervalLabel:
     values, missing = rows.values()
-    chosen = automatic_kind(values) if label.kind == "auto" else label.kind
+    chosen = automatic_kind(values, rows.columns[0]) if label.kind == "auto" else label.kind
     if chosen != "discrete" and values.dtype.kind not in "iubf":
         raise UsageError(f"labels.{rows.name}: {rows.source} cannot be {chosen}", "set kind: discrete")
     codes, classes = encoded(values) if chosen == "discrete" else (values.astype(np.float64), ())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from itertools import pairwise
 from typing import NamedTuple
 
 import h5py
@@ -13,16 +12,18 @@ import numpy as np
 from xcebra_nwb.core.config.labels import Kind
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
+from xcebra_nwb.nwb.labels.angles import guessed, named_angle
 from xcebra_nwb.nwb.labels.fill_values import counted, without_fills
 from xcebra_nwb.nwb.labels.interval_rows import undisputed
 from xcebra_nwb.nwb.labels.label import FEW_CLASSES, encoded, named
-from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, text
-from xcebra_nwb.nwb.reading.intervals import interval_tables, read_intervals
-from xcebra_nwb.nwb.reading.table import bounds, column_names, read_column, scalar_columns
+from xcebra_nwb.nwb.reading.file import NwbFile, attribute, text
+from xcebra_nwb.nwb.reading.intervals import interval_tables, is_text_list, read_intervals, text_list
+from xcebra_nwb.nwb.reading.table import column_names, read_column, scalar_columns
 from xcebra_nwb.nwb.reading.values import values as stored
 
 INDEX = re.compile(r"(^|[_\W])(index|idx|indices)($|[_\W\d])", re.IGNORECASE)
 NOTHING = re.compile(r"\b(none|no [a-z]+|nothing|blank|omitted|absent|missing)\b", re.IGNORECASE)
+MOST_LOOKED_AT = 100_000  # rows
 OFTEN = 2  # times the commonest other index: index 0 then stands for nothing
 
 
@@ -48,7 +49,7 @@ def label_columns(file: NwbFile, path: str) -> list[str]:
         path: Path of the table.
     """
     table = interval_tables(file)[path]
-    columns = set(scalar_columns(table)) | {name for name in column_names(table) if _is_text_list(table, name)}
+    columns = set(scalar_columns(table)) | {name for name in column_names(table) if is_text_list(table, name)}
     return [n for n in column_names(table) if n in columns and n != "id" and not n.endswith(("_time", "_times"))]
 
 
@@ -77,23 +78,14 @@ def clean_column(file: NwbFile, table: h5py.Group, column: str) -> Column:
 
 
 def _raw_values(file: NwbFile, table: h5py.Group, column: str) -> np.ndarray:
-    if _is_text_list(table, column):
-        texts, ends = stored(table[column]), bounds(table, column)
-        assert ends is not None
-        return np.array([", ".join(map(text, texts[start:stop])) for start, stop in pairwise(ends)], dtype=object)
+    if is_text_list(table, column):
+        return np.array(text_list(table, column), dtype=object)
     values = read_column(table, column)
     try:
         names = stored(file.referred(table[column].attrs["elements"])) if "elements" in table[column].attrs else ()
     except (*UNREADABLE, Refusal):
         return values  # the reference leads nowhere, so the codes have no names
     return named(values, [text(name) for name in names])
-
-
-def _is_text_list(table: h5py.Group, name: str) -> bool:
-    data, index = dataset(table, name), dataset(table, f"{name}_index")
-    if data is None or index is None or len(data.shape) != 1 or len(index.shape) != 1:
-        return False
-    return h5py.check_string_dtype(data.dtype) is not None
 
 
 def joined(columns: list[Column]) -> Column:
@@ -127,18 +119,28 @@ def _as_texts(part: np.ndarray) -> np.ndarray:
     return np.array([*classes, ""], dtype=object)[codes]
 
 
-def automatic_kind(values: np.ndarray) -> Kind:
+def automatic_kind(values: np.ndarray, name: str = "") -> Kind:
     """Return the kind of a label from the values of a column.
 
-    Texts, truth values and up to eight different whole numbers are discrete, all else is continuous.
+    Texts, truth values and up to eight different whole numbers are discrete. Numbers over more than half a turn and up
+    to one are circular if the name is one of an angle. All else is continuous.
+
+    Args:
+        values: The values, shape (row,).
+        name: Name of the column.
 
     >>> automatic_kind(np.array([0, 1, 1])), automatic_kind(np.array([0.1, 0.2]))
     ('discrete', 'continuous')
+    >>> automatic_kind(np.arange(0.0, 360, 15), "orientation"), automatic_kind(np.arange(0.0, 180, 15), "orientation")
+    ('circular', 'continuous')
     """
     if values.dtype.kind not in "iuf":
         return "discrete"
     finite = np.unique(values[np.isfinite(values)])
-    return "discrete" if len(finite) <= FEW_CLASSES and np.all(finite == np.round(finite)) else "continuous"
+    if len(finite) <= FEW_CLASSES and np.all(finite == np.round(finite)):
+        return "discrete"
+    turns = float(np.ptp(finite)) * guessed(finite) / (2 * np.pi)
+    return "circular" if named_angle(name) and 0.5 < turns <= 1 else "continuous"
 
 
 def same_partition(file: NwbFile, path: str, first: str, second: str) -> bool:
@@ -175,6 +177,8 @@ def doubts(file: NwbFile, path: str) -> list[str]:
             found.append(f"{column}: of {len(values)} rows {counted(written)}, which stands for no value")
         if reason := _odd_index(values, column, attribute(table[column], "description")):
             found.append(f"{column}: {reason}")
+        if alike := _alike(values):
+            found.append(f"{column}: {alike} differ in case only")
     intervals = read_intervals(table)
     with np.errstate(invalid="ignore"):
         intervals = intervals[np.isfinite(intervals).all(axis=1) & (intervals[:, 1] > intervals[:, 0])]
@@ -185,6 +189,14 @@ def doubts(file: NwbFile, path: str) -> list[str]:
             "value there where the rows differ"
         )
     return found
+
+
+def _alike(values: np.ndarray) -> str:
+    """Return texts that differ in nothing but case, "" if there are none."""
+    spellings: dict[str, set[str]] = {}
+    for word in values[:MOST_LOOKED_AT] if values.dtype.kind in "OSU" else ():
+        spellings.setdefault(word.casefold(), set()).add(word)
+    return " and ".join(next((sorted(words)[:3] for words in spellings.values() if len(words) > 1), []))
 
 
 def _odd_index(values: np.ndarray, name: str, description: str) -> str:

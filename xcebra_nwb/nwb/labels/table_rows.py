@@ -78,8 +78,9 @@ class Rows:
 
     def _check_near(self, times: np.ndarray, column: str) -> None:
         """Refuse numbers that are no times of the recording, such as times since the start of the row."""
-        starts, stops = self.intervals.T
-        known = np.isfinite(times) & np.isfinite(self.intervals).all(axis=1)
+        starts = self.intervals[:, 0]
+        stops = np.where(np.isfinite(self.intervals[:, 1]), self.intervals[:, 1], starts)
+        known = np.isfinite(times) & np.isfinite(starts)
         if not known.any():
             return
         spacing = float(np.median(np.diff(np.sort(starts[known])))) if known.sum() > 1 else 0.0

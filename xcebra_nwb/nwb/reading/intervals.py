@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from textwrap import shorten
 
 import h5py
@@ -9,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type
+from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type, text
 from xcebra_nwb.nwb.reading.query import QueryError, rows_where
-from xcebra_nwb.nwb.reading.values import numbers
+from xcebra_nwb.nwb.reading.table import bounds
+from xcebra_nwb.nwb.reading.values import is_text, numbers, values
 
 TRIALS = "/intervals/trials"
 INVALID = "/intervals/invalid_times"
@@ -60,6 +62,24 @@ def merged(intervals: np.ndarray) -> np.ndarray:
     first = np.r_[True, intervals[1:, 0] > reach[:-1] + 1e-9]  # touching intervals are one
     last = np.r_[first[1:], True]
     return np.stack([intervals[first, 0], reach[last]], axis=1)
+
+
+def is_text_list(table: h5py.Group, name: str) -> bool:
+    """Return whether a column of a table holds a list of texts per row, such as the tags of epochs."""
+    data, index = dataset(table, name), dataset(table, f"{name}_index")
+    return data is not None and index is not None and len(data.shape) == len(index.shape) == 1 and is_text(data)
+
+
+def text_list(table: h5py.Group, name: str) -> list[str]:
+    """Return the list of texts of each row as one text.
+
+    Args:
+        table: The table.
+        name: Name of a column for which :func:`is_text_list` holds.
+    """
+    texts, ends = values(table[name]), bounds(table, name)
+    assert ends is not None
+    return [", ".join(map(text, texts[start:stop])) for start, stop in pairwise(ends)]
 
 
 def select(frame: pd.DataFrame, query: str, key: str) -> np.ndarray:
