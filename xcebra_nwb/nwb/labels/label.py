@@ -156,16 +156,20 @@ def encoded(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
 def kind_of_values(values: np.ndarray) -> Kind:
     """Return the kind of a label of one column from its values.
 
-    Texts, truth values and up to eight different whole numbers are discrete, stored as floats or not. All else is
-    continuous.
+    Texts, truth values and up to eight different whole numbers are discrete. So are whole numbers that are stored as
+    floats, if they come back, or last for three samples on average. All else is continuous.
 
-    >>> kind_of_values(np.array([0.0, 1.0, np.nan])), kind_of_values(np.array([0.1, 0.2]))
+    >>> kind_of_values(np.array([0.0, 1.0, 0.0, np.nan])), kind_of_values(np.array([0.1, 0.2, 0.1]))
     ('discrete', 'continuous')
     """
     if values.dtype.kind not in "iuf":
         return "discrete"
-    finite = np.unique(values[np.isfinite(values)])
-    return "discrete" if len(finite) <= FEW_CLASSES and np.all(finite == np.round(finite)) else "continuous"
+    finite = values[np.isfinite(values)]
+    different = np.unique(finite)
+    runs = 1 + int(np.sum(finite[1:] != finite[:-1]))
+    recur = values.dtype.kind in "iu" or runs > len(different) or len(finite) >= 3 * len(different)
+    whole = bool(np.all(different == np.round(different)))
+    return "discrete" if whole and recur and len(different) <= FEW_CLASSES else "continuous"
 
 
 def named(values: np.ndarray, names: Sequence[str]) -> np.ndarray:

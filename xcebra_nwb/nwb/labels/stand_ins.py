@@ -209,7 +209,7 @@ def _jumped_to(values: np.ndarray, code: np.ndarray, inside: bool) -> bool:
         return False
     if inside and runs >= FEWEST_RUNS:
         return True
-    often = runs >= FEWEST_RUNS or (runs > 0 and bool(np.all(code == code[0])))
+    often = runs >= FEWEST_RUNS or (runs > 0 and bool(np.all(code == code[0])) and code[0] in (0.0, -1.0))
     return often and bool(np.linalg.norm(values[others] - code, axis=1).min() > far)
 
 
