@@ -15,8 +15,9 @@ from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.labels.columns import automatic_columns
 from xcebra_nwb.nwb.labels.configured import RESERVED, configured_label, known_sources
 from xcebra_nwb.nwb.labels.from_events import holds_events
-from xcebra_nwb.nwb.labels.from_series import SeriesLabel, is_angle, series_label
+from xcebra_nwb.nwb.labels.from_series import is_angle, series_label
 from xcebra_nwb.nwb.labels.label import Label
+from xcebra_nwb.nwb.labels.sampled_label import SeriesLabel
 from xcebra_nwb.nwb.labels.skipped import EYES, MOST_AXES, skipped_notes
 from xcebra_nwb.nwb.reading.file import NwbFile, name_of, neurodata_type, parent
 from xcebra_nwb.nwb.reading.intervals import interval_tables

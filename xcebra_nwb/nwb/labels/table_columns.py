@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import NamedTuple
 
 import h5py
@@ -13,14 +12,15 @@ from xcebra_nwb.core.config.labels import Kind
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
 from xcebra_nwb.nwb.labels.angles import guessed, named_angle
-from xcebra_nwb.nwb.labels.fill_values import counted, without_fills
 from xcebra_nwb.nwb.labels.interval_rows import undisputed
-from xcebra_nwb.nwb.labels.label import FEW_CLASSES, encoded, named
+from xcebra_nwb.nwb.labels.label import encoded, kind_of_values, named
+from xcebra_nwb.nwb.labels.stand_ins import number_stand_ins, text_stand_ins
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, text
 from xcebra_nwb.nwb.reading.intervals import interval_tables, is_text_list, read_intervals, text_list
 from xcebra_nwb.nwb.reading.table import column_names, read_column, scalar_columns
 from xcebra_nwb.nwb.reading.values import values as stored
 
+BYTES = re.compile(r"""b(['"])(.*)\1""", re.DOTALL)
 INDEX = re.compile(r"(^|[_\W])(index|idx|indices)($|[_\W\d])", re.IGNORECASE)
 NOTHING = re.compile(r"\b(none|no [a-z]+|nothing|blank|omitted|absent|missing)\b", re.IGNORECASE)
 MOST_LOOKED_AT = 100_000  # rows
@@ -32,11 +32,13 @@ class Column(NamedTuple):
 
     Attributes:
         values: Value of each row, shape (row,); NaN or "" where it has none.
-        missing: How many rows have each value that stands for nothing.
+        left_out: Lines with the number of rows that have none, such as NaN.
+        suspicious: Lines on values that stand for nothing, such as -999, with the number of rows.
     """
 
     values: np.ndarray
-    missing: Counter[str]
+    left_out: tuple[str, ...] = ()
+    suspicious: tuple[str, ...] = ()
 
 
 def label_columns(file: NwbFile, path: str) -> list[str]:
@@ -74,7 +76,35 @@ def clean_column(file: NwbFile, table: h5py.Group, column: str) -> Column:
         table: The table.
         column: Name of the column.
     """
-    return Column(*without_fills(_raw_values(file, table, column)))
+    values = _raw_values(file, table, column)
+    return _clean_texts(values) if values.dtype.kind in "OSU" else _clean_numbers(values)
+
+
+def _clean_texts(values: np.ndarray) -> Column:
+    texts = np.array([_plain(text(value)) for value in values], dtype=object)
+    found, blank = text_stand_ins(texts), int(np.sum(texts == ""))
+    texts[found.rows] = ""
+    return Column(texts, _left_out(blank, len(texts), "without a text"), found.words)
+
+
+def _clean_numbers(values: np.ndarray) -> Column:
+    if values.dtype.kind == "b":
+        return Column(values)
+    lost, found = int(np.sum(~np.isfinite(values))), number_stand_ins(values, in_order=False)
+    if found.rows.any():
+        values = np.where(found.rows, np.nan, values.astype(np.float64))
+    return Column(values, _left_out(lost, len(values), "with NaN or an infinite number"), found.words)
+
+
+def _left_out(count: int, rows: int, what: str) -> tuple[str, ...]:
+    return (f"{count} of {rows} rows {what} left out",) if count else ()
+
+
+def _plain(word: str) -> str:
+    """Return a text without blanks round it and without the b'' of bytes that were written as text."""
+    word = word.strip()
+    inner = BYTES.fullmatch(word)
+    return inner[2].strip() if inner else word
 
 
 def _raw_values(file: NwbFile, table: h5py.Group, column: str) -> np.ndarray:
@@ -93,18 +123,18 @@ def joined(columns: list[Column]) -> Column:
 
     Texts that are numbers become numbers if another table has numbers; else all become texts.
 
-    >>> numbers, texts = Column(np.array([0.5, 1.0]), Counter()), Column(np.array(["0.5", ""], dtype=object), Counter())
+    >>> numbers, texts = Column(np.array([0.5, 1.0])), Column(np.array(["0.5", ""], dtype=object))
     >>> joined([numbers, texts]).values.tolist()
     [0.5, 1.0, 0.5, nan]
     """
-    missing = sum((column.missing for column in columns), Counter())
     parts = [column.values for column in columns]
     kinds = {"O" if part.dtype.kind in "OSU" else part.dtype.kind for part in parts}
     if len(kinds) > 1 and "O" in kinds:
         parts = _as_numbers(parts) or [_as_texts(part) for part in parts]
     elif len(kinds) > 1 and "b" in kinds:
         parts = [part.astype(np.float64) for part in parts]
-    return Column(np.concatenate(parts), missing)
+    left_out = tuple(line for column in columns for line in column.left_out)
+    return Column(np.concatenate(parts), left_out, tuple(line for column in columns for line in column.suspicious))
 
 
 def _as_numbers(parts: list[np.ndarray]) -> list[np.ndarray] | None:
@@ -122,8 +152,8 @@ def _as_texts(part: np.ndarray) -> np.ndarray:
 def automatic_kind(values: np.ndarray, name: str = "") -> Kind:
     """Return the kind of a label from the values of a column.
 
-    Texts, truth values and up to eight different whole numbers are discrete. Numbers over more than half a turn and up
-    to one are circular if the name is one of an angle. All else is continuous.
+    They are classes as :func:`.kind_of_values` says. Other numbers are circular if the name is one of an angle and they
+    cover more than half a turn and no more than one. All else is continuous.
 
     Args:
         values: The values, shape (row,).
@@ -134,11 +164,9 @@ def automatic_kind(values: np.ndarray, name: str = "") -> Kind:
     >>> automatic_kind(np.arange(0.0, 360, 15), "orientation"), automatic_kind(np.arange(0.0, 180, 15), "orientation")
     ('circular', 'continuous')
     """
-    if values.dtype.kind not in "iuf":
+    if kind_of_values(values) == "discrete":
         return "discrete"
-    finite = np.unique(values[np.isfinite(values)])
-    if len(finite) <= FEW_CLASSES and np.all(finite == np.round(finite)):
-        return "discrete"
+    finite = values[np.isfinite(values)]
     turns = float(np.ptp(finite)) * guessed(finite) / (2 * np.pi)
     return "circular" if named_angle(name) and 0.5 < turns <= 1 else "continuous"
 
@@ -171,10 +199,8 @@ def doubts(file: NwbFile, path: str) -> list[str]:
     """
     table, found = interval_tables(file)[path], []
     for column in label_columns(file, path):
-        values, missing = clean_column(file, table, column)
-        written = Counter({word: count for word, count in missing.items() if word not in {"NaN", "a blank"}})
-        if written:
-            found.append(f"{column}: of {len(values)} rows {counted(written)}, which stands for no value")
+        values, _, suspicious = clean_column(file, table, column)
+        found += [f"{column}: {line}" for line in suspicious]
         if reason := _odd_index(values, column, attribute(table[column], "description")):
             found.append(f"{column}: {reason}")
         if alike := _alike(values):
