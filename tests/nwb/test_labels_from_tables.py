@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,9 @@ from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.bins.grid import Grid
 from xcebra_nwb.nwb.inventory.describe import interval_table
 from xcebra_nwb.nwb.labels.configured import configured_label
-from xcebra_nwb.nwb.labels.fill_values import fill_values, without_fills
 from xcebra_nwb.nwb.labels.interval_rows import undisputed
 from xcebra_nwb.nwb.labels.label import Label
+from xcebra_nwb.nwb.labels.stand_ins import number_stand_ins
 from xcebra_nwb.nwb.labels.table_columns import same_partition
 from xcebra_nwb.nwb.reading.file import NwbFile, open_nwb
 
@@ -184,7 +183,7 @@ def test_a_column_is_read_from_every_table_that_has_it(stimuli: NwbFile) -> None
     assert label.kind == "discrete" and label.classes == ("0", "45", "90", "180")
     assert texts(label)[:8] == ["0", "", "90", "", "", "", "180", ""]
     assert texts(label)[20:31:5] == ["45", "90", "0"]
-    assert "rows left out of 9: 1 with NaN" in said(label)
+    assert "1 of 5 rows with NaN" in said(label)
     angle = make(stimuli, f"{ALL}#orientation", kind="circular", unit="degrees")
     assert np.allclose(angle.binned(SECONDS, TIME)[0][[2, 21, 26]], np.deg2rad([90, 45, 90]))
 
@@ -310,38 +309,28 @@ def test_unsorted_rows_keep_their_values(trials: NwbFile, tmp_path: Path) -> Non
         ([-1, 0, 1], []),
         ([1, 2, 3, 100], []),
         ([-100, -100, 0, 100], []),
+        ([-100, -100, 0, 1], []),
         (list(range(100)), []),
         ([0, 1, 1200], []),
-        ([-999, -999], []),
     ],
 )
 def test_numbers_that_stand_for_nothing_are_far_from_all_else(values: list[float], fills: list[float]) -> None:
-    assert fill_values(np.array(values)) == fills
-
-
-def test_the_limit_of_a_type_stands_for_nothing() -> None:
-    assert fill_values(np.array([0, 1, 2, 255], dtype=np.uint8)) == [255]
-    assert fill_values(np.array([0, 1, 2, 255], dtype=np.int64)) == []
-
-
-def test_texts_that_stand_for_nothing_are_dropped_and_blanks_cut() -> None:
-    held = np.array(["left", "left ", "b'left'", "right", "nan", "None", "N/A", "null", "", "none"], dtype=object)
-    values, why = without_fills(held)
-    assert values.tolist() == ["left", "left", "left", "right", "", "", "", "", "", "none"]
-    assert why == Counter({"'nan'": 1, "'None'": 1, "'N/A'": 1, "'null'": 1, "a blank": 1})
-
-
-def test_none_beside_a_single_class_is_a_class() -> None:
-    assert without_fills(np.array(["None", "laser"], dtype=object))[0].tolist() == ["None", "laser"]
+    held = np.array(values)
+    assert held[number_stand_ins(held, in_order=False).rows].tolist() == [v for v in values if v in fills]
 
 
 @pytest.mark.parametrize(
     ("values", "classes", "reason"),
     [
-        (["left", "right ", "nan", "left ", "right"] * 2, ("left", "right"), "rows left out of 10: 2 with 'nan'"),
-        (["left", "right", "", "left", "right"] * 2, ("left", "right"), "rows left out of 10: 2 with a blank"),
-        ([0, 1, -999, 1, 0] * 2, ("0", "1"), "rows left out of 10: 2 with -999"),
-        ([0.0, 1.0, NAN, 1.0, 0.0] * 2, ("0", "1"), "rows left out of 10: 2 with NaN"),
+        (
+            ["left", "right ", "nan", "left ", "b'right'"] * 2,
+            ("left", "right"),
+            "'nan' stands for nothing: 2 of 10 left out",
+        ),
+        (["laser", "None", "", "laser", "None"] * 2, ("None", "laser"), "'None' is taken as the name of a class"),
+        (["left", "right", "", "left", "right"] * 2, ("left", "right"), "2 of 10 rows without a text left out"),
+        ([0, 1, -999, 1, 0] * 2, ("0", "1"), "-999 is a fill value, far from all others: 2 of 10 (20 %) left out"),
+        ([0.0, 1.0, NAN, 1.0, 0.0] * 2, ("0", "1"), "2 of 10 rows with NaN or an infinite number left out"),
     ],
 )
 def test_rows_without_a_value_are_left_out_and_counted(
@@ -352,9 +341,9 @@ def test_rows_without_a_value_are_left_out_and_counted(
     with open_nwb(build.save(nwb, tmp_path / "missing.nwb")) as file:
         label = make(file, CHOICE)
         assert label.classes == classes and reason in said(label)
-        assert texts(label)[12:16] == [""] * 4 and texts(label)[0] == classes[0]
+        assert texts(label)[12:16] == [""] * 4 and texts(label)[0] in classes
         suspicious = " ".join(suspicious_of(file))
-        assert ("side: of 10 rows" in suspicious) == ("nan" in reason or "999" in reason)
+        assert (f"side: {reason}" in suspicious) == ("rows with" not in reason)
 
 
 def test_an_index_of_none_is_suspicious_and_stays(tmp_path: Path) -> None:
@@ -367,6 +356,23 @@ def test_an_index_of_none_is_suspicious_and_stays(tmp_path: Path) -> None:
         assert "image_index: an index of -1 in 2 of 10 rows may stand for none" in suspicious
         assert "number" not in suspicious
         assert make(file, "/intervals/trials#image_index").classes == ("-1", "0", "1", "2")
+
+
+def test_rows_without_a_stop_take_a_window(tmp_path: Path) -> None:
+    nwb = build.new()
+    rows = np.stack([STARTS, np.full(10, NAN)], axis=1)
+    build.add_intervals(nwb, "trials", rows, side=[*SIDES[:-1], "Left"], lag=[0.3] * 10, infinite=[np.inf, *range(9)])
+    with open_nwb(build.save(nwb, tmp_path / "open.nwb")) as file:
+        with pytest.raises(Refusal, match="no row has a value, a start and a later stop") as caught:
+            make(file, CHOICE)
+        assert "window: [0, 1]" in caught.value.remedy
+        assert texts(make(file, CHOICE, window=[0, 2]))[:3] == ["left", "left", ""]
+        with pytest.raises(UsageError, match=r"lag is .* no times of the recording"):
+            make(file, CHOICE, window=[0, 2], around="lag")
+        assert "1 of 10 rows with NaN or an infinite number left out" in said(
+            make(file, "/intervals/trials#infinite", window=[0, 2])
+        )
+        assert "side: Left and left differ in case only" in suspicious_of(file)
 
 
 def test_codes_and_their_names_divide_the_rows_alike(tmp_path: Path) -> None:

@@ -18,11 +18,13 @@ Derivation = Literal[
     "linear_position",
     "distance",
     "phase",
+    "direction",
+    "pose",
     "time_within",
     "share_within",
     "time_from",
 ]
-CIRCULAR = ("heading", "phase")
+CIRCULAR = ("heading", "phase", "direction")
 READ_BY: dict[str, tuple[Derivation, ...]] = {
     "smoothing": ("velocity", "speed", "acceleration", "heading"),
     "point": ("distance",),
@@ -64,6 +66,11 @@ class Label(Section):
     )
     band: tuple[Annotated[float, Field(gt=0)], float] | None = Field(
         None, description="for phase: lowest and highest frequency, Hz"
+    )
+    min_confidence: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None,
+        description="for tracked points with a confidence (or likelihood) beside them: samples below it are left out; "
+        "0 uses all; null: 0.6",
     )
     window: tuple[float, float] | tuple[Named, Named] | None = Field(
         None,

@@ -80,7 +80,9 @@ def label_series(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list
     kind = ""
     if not _large(group):
         try:
-            kind = configured_label(file, "label", LabelConfig(source=path)).kind
+            label = configured_label(file, "label", LabelConfig(source=path))
+            kind, rate = label.kind, rate if label.period is not None else None
+            suspicious += [line.removeprefix(f"{path}: ") for line in label.suspicious]
         except XcebraError as error:
             suspicious.append(error.message.removeprefix(f"label label ({path}) ").removeprefix(f"{path}: "))
     series = LabelSeries(

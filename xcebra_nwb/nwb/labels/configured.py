@@ -8,8 +8,10 @@ from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.nwb.labels.from_events import event_label, holds_events, is_events, read_events
 from xcebra_nwb.nwb.labels.from_intervals import ELAPSED, interval_label, interval_series_label
-from xcebra_nwb.nwb.labels.from_series import AXES, series_label
+from xcebra_nwb.nwb.labels.from_series import series_label
 from xcebra_nwb.nwb.labels.label import Label
+from xcebra_nwb.nwb.labels.points import OF_POINTS
+from xcebra_nwb.nwb.labels.series_values import AXES
 from xcebra_nwb.nwb.labels.table_columns import label_columns
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset, parent, unknown_path
 from xcebra_nwb.nwb.reading.intervals import interval_tables
@@ -35,6 +37,10 @@ def configured_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
         raise UsageError(f"labels: {name} means something else in the results", "give the label another name")
     written = label.source if isinstance(label.source, str) else ", ".join(label.source)
     label = resolved(file, name, label)
+    if label.derive in OF_POINTS or all(path in file.series for path in label.sources):
+        return _sampled(file, name, label)
+    if label.min_confidence is not None:
+        raise UsageError(f"labels.{name}: min_confidence is for series of tracked points", "leave it out")
     tables = interval_tables(file)
     if not isinstance(label.source, str):
         others = [path for path in label.sources if path.split("#")[0] not in tables]
@@ -47,23 +53,36 @@ def configured_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
     path = label.path
     if path.split("#")[0] in tables or "#" in path:
         return interval_label(file, name, label)
+    if not _can_be_derived(file, label):
+        raise unknown_path(f"labels.{name}", path, known_sources(file))
+    return _sampled(file, name, label)
+
+
+def _sampled(file: NwbFile, name: str, label: LabelConfig) -> Label:
+    """Return a label from series or events."""
+    path = label.sources[0]
+    unknown = next((source for source in label.sources if source not in file.groups), None)
+    if unknown is not None:
+        raise unknown_path(f"labels.{name}", unknown, known_sources(file))
     if label.derive is None and label.window is not None:
         raise UsageError(f"labels.{name}: window is for tables of intervals, {path} is none", "leave window out")
-    if path not in file.series and not _can_be_derived(file, label):
-        raise unknown_path(f"labels.{name}", path, known_sources(file))
-    if label.derive == "time_from":
-        return event_label(name, path, read_events(file.groups[path], path), label.window_seconds)
-    if label.derive in ELAPSED:
+    if label.derive in ELAPSED and label.derive != "time_from":
         raise UsageError(
             f"labels.{name}: derive: {label.derive} needs a table of intervals, {path} is none",
             f"tables: {', '.join(interval_tables(file)) or 'the file holds none'}",
         )
-    if is_kind(file.groups[path], "IntervalSeries") and label.derive is None:
-        return interval_series_label(file, name, label)
-    if holds_events(file, path):
+    if isinstance(label.source, str):
+        if label.derive == "time_from":
+            return event_label(name, path, read_events(file.groups[path], path), label.window_seconds)
+        if is_kind(file.groups[path], "IntervalSeries") and label.derive is None:
+            return interval_series_label(file, name, label)
+    events = next((source for source in label.sources if holds_events(file, source)), None)
+    if events is not None:
         raise UsageError(
-            f"labels.{name}: {path} holds events, which have no value between them", "add derive: time_from"
+            f"labels.{name}: {events} holds events, which have no value between them", "add derive: time_from"
         )
+    if label.derive == "time_from":
+        raise UsageError(f"labels.{name}: derive: time_from needs one source, not {len(label.sources)}", "name one")
     return series_label(file, name, label)
 
 
@@ -107,11 +126,12 @@ def _matching(file: NwbFile, name: str, path: str) -> list[str]:
         return [path]
     holder, hash_, column = path.partition("#")
     pattern = re.compile("[^/]*".join(map(re.escape, holder.split("*"))))
-    found = [known for known in (interval_tables(file) if hash_ else file.groups) if pattern.fullmatch(known)]
+    tables = interval_tables(file)
     if hash_:
-        found = [f"{table}#{column}" for table in found if dataset(file.groups[table], column) is not None]
+        having = [table for table in tables if dataset(file.groups[table], column) is not None]
+        found = [f"{table}#{column}" for table in having if pattern.fullmatch(table)]
     else:
-        found = [known for known in found if known in file.series or known in interval_tables(file)]
+        found = [known for known in dict.fromkeys([*file.series, *tables]) if pattern.fullmatch(known)]
     if not found:
         raise unknown_path(f"labels.{name}", path, known_sources(file))
     return found

@@ -13,7 +13,8 @@ from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.bins.grid import Grid, Range
 from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.reading import clock
-from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type, parent
+from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type, parent
+from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import columns, read_times
 from xcebra_nwb.nwb.reading.values import numbers
 
@@ -92,10 +93,16 @@ def holds_events(file: NwbFile, path: str) -> bool:
     if path not in file.groups:
         return False
     holder = file.groups.get(parent(path))
+    group = file.groups[path]
     in_container = holder is not None and neurodata_type(holder) == EVENTS
-    return (
-        in_container or neurodata_type(file.groups[path]) in {"Events", "LabeledEvents"} or is_events(file.groups[path])
-    )
+    return in_container or neurodata_type(group) in {"Events", "LabeledEvents"} or is_events(group) or _moments(group)
+
+
+def _moments(group: h5py.Group) -> bool:
+    """Return whether the ``continuity`` of a series says that its samples are distinct moments."""
+    data = dataset(group, "data")
+    timed = dataset(group, "timestamps") is not None and not is_kind(group, "SpatialSeries")
+    return data is not None and timed and attribute(data, "continuity").strip().lower() == "instantaneous"
 
 
 def read_events(group: h5py.Group, path: str) -> np.ndarray:

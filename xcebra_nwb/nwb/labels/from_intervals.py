@@ -12,10 +12,9 @@ import numpy as np
 from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.nwb.labels.angles import in_radians
-from xcebra_nwb.nwb.labels.fill_values import counted
 from xcebra_nwb.nwb.labels.from_events import event_label
 from xcebra_nwb.nwb.labels.interval_rows import IntervalLabel, label_of_rows
-from xcebra_nwb.nwb.labels.label import Label, check_classes, check_varies, encoded, kind_of_values
+from xcebra_nwb.nwb.labels.label import Label, check_classes, check_varies, encoded
 from xcebra_nwb.nwb.labels.table_rows import Rows, table_rows, windows
 from xcebra_nwb.nwb.reading.file import NwbFile, name_of
 from xcebra_nwb.nwb.reading.interval_series import read_interval_series
@@ -73,19 +72,17 @@ def _check_keys(rows: Rows, label: LabelConfig) -> None:
 
 
 def _column_label(rows: Rows, label: LabelConfig, intervals: np.ndarray, notes: list[str]) -> IntervalLabel:
-    values, missing = rows.values()
-    chosen = kind_of_values(values) if label.kind == "auto" else label.kind
+    values, left_out, suspicious = rows.values()
+    chosen = automatic_kind(values, rows.columns[0]) if label.kind == "auto" else label.kind
     if chosen != "discrete" and values.dtype.kind not in "iubf":
         raise UsageError(f"labels.{rows.name}: {rows.source} cannot be {chosen}", "set kind: discrete")
     codes, classes = encoded(values) if chosen == "discrete" else (values.astype(np.float64), ())
     present = codes >= 0 if chosen == "discrete" else np.isfinite(codes)
-    if missing:
-        what = f"label {rows.name} ({rows.source})"
-        notes = [*notes, f"{what}: rows left out of {len(values)}: {counted(missing)}"]
+    notes = [*notes, *left_out, *suspicious]
     said = np.nan_to_num(codes.astype(np.float64))
     keys = None if label.window else np.stack([rows.table, said], axis=1)
     result = label_of_rows(rows.name, rows.source, intervals, codes, present, keys, notes=notes)
-    result = replace(result, kind=chosen, classes=classes)
+    result = replace(result, kind=chosen, classes=classes, suspicious=suspicious)
     if chosen == "circular":
         angles, said_of_unit = in_radians(rows.name, rows.source, label.unit or "", result.values)
         notes_now = (*result.notes, *said_of_unit)

@@ -63,8 +63,19 @@ class IntervalLabel(Label):
         Returns:
             The label, shape (time,) for classes and angles, else (time, 1); and False for every bin, because intervals
             have no tracking that can be lost.
+
+        Raises:
+            Refusal: The rows are shorter than a bin.
         """
         part = self._parts(grid)
+        longest = float(np.max(self.intervals[:, 1] - self.intervals[:, 0]))
+        if np.all(part < 0) and longest < 2 * grid.width:
+            raise Refusal(
+                Code.LABEL_EMPTY,
+                f"label {self.name} ({self.source}): its rows last {longest:.3g} s or less, so no bin of "
+                f"{grid.width:g} s lies inside one",
+                f"lower time.bin_width below {longest / 2:.2g}, or name another source in labels",
+            )
         missing = -1 if self.kind == "discrete" else np.nan
         result = np.where(part >= 0, self.values[part], missing).astype(self.values.dtype)
         if self.elapsed is not None:
@@ -130,7 +141,9 @@ def label_of_rows(
     rows = np.flatnonzero(present & timed & np.isfinite(intervals).all(axis=1))
     if not len(rows):
         raise Refusal(
-            Code.LABEL_EMPTY, f"{what}: no row has a value, a start and a later stop", "name another column in labels"
+            Code.LABEL_EMPTY,
+            f"{what}: no row has a value, a start and a later stop",
+            "name another column in labels, or give a window around the start, such as window: [0, 1]",
         )
     alone = undisputed(intervals[rows], None if keys is None else keys[rows])
     if alone.disputed:

@@ -14,7 +14,7 @@ from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.bins.grid import Grid, Range
-from xcebra_nwb.nwb.labels.stand_ins import stands_for_nothing
+from xcebra_nwb.nwb.labels.stand_ins import missing
 from xcebra_nwb.nwb.reading.file import text
 
 FEW_CLASSES = 8  # whole numbers with at most so many values are classes, unless the config says otherwise
@@ -144,7 +144,7 @@ def encoded(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     """
     if values.dtype.kind in "OSU":
         texts = np.array([text(value).strip() for value in values], dtype=object)
-        present = np.array([not stands_for_nothing(value) for value in texts], dtype=bool)
+        present = ~missing(texts.tolist())
     else:
         texts, present = values, np.isfinite(values.astype(np.float64))
     unique, inverse = np.unique(texts[present], return_inverse=True)
@@ -156,16 +156,20 @@ def encoded(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
 def kind_of_values(values: np.ndarray) -> Kind:
     """Return the kind of a label of one column from its values.
 
-    Texts, truth values and up to eight different whole numbers are discrete, stored as floats or not. All else is
-    continuous.
+    Texts, truth values and up to eight different whole numbers are discrete. So are whole numbers that are stored as
+    floats, if they come back, or last for three samples on average. All else is continuous.
 
-    >>> kind_of_values(np.array([0.0, 1.0, np.nan])), kind_of_values(np.array([0.1, 0.2]))
+    >>> kind_of_values(np.array([0.0, 1.0, 0.0, np.nan])), kind_of_values(np.array([0.1, 0.2, 0.1]))
     ('discrete', 'continuous')
     """
     if values.dtype.kind not in "iuf":
         return "discrete"
-    finite = np.unique(values[np.isfinite(values)])
-    return "discrete" if len(finite) <= FEW_CLASSES and np.all(finite == np.round(finite)) else "continuous"
+    finite = values[np.isfinite(values)]
+    different = np.unique(finite)
+    runs = 1 + int(np.sum(finite[1:] != finite[:-1]))
+    recur = values.dtype.kind in "iu" or runs > len(different) or len(finite) >= 3 * len(different)
+    whole = bool(np.all(different == np.round(different)))
+    return "discrete" if whole and recur and len(different) <= FEW_CLASSES else "continuous"
 
 
 def named(values: np.ndarray, names: Sequence[str]) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from xcebra_nwb.nwb.labels.fill_values import without_fills
+from xcebra_nwb.nwb.labels.stand_ins import missing
 from xcebra_nwb.nwb.reading.file import NwbFile, name_of, parent
 from xcebra_nwb.nwb.reading.intervals import INVALID, TRIALS, interval_tables, merged
 from xcebra_nwb.nwb.reading.within import interval_series, queried
@@ -127,8 +127,7 @@ def _rows_by_value(column: pd.Series) -> Iterator[tuple[str | bool, np.ndarray]]
     if values.dtype.kind == "b":
         yield from ((truth, values == truth) for truth in (True, False) if (values == truth).any())
     elif values.dtype.kind in "OSU":
-        cleaned, _ = without_fills(values)
-        for value in dict.fromkeys(values[cleaned != ""].tolist()):
+        for value in dict.fromkeys(values[~missing(values.tolist())].tolist()):
             yield value, values == value
 
 

@@ -48,8 +48,18 @@ class Rows:
 
     def values(self) -> Column:
         """Return the values of the column."""
-        pairs = zip(self.tables.values(), self.columns, strict=True)
-        return joined([clean_column(self.file, table, column) for table, column in pairs])
+        held = []
+        for (path, table), column in zip(self.tables.items(), self.columns, strict=True):
+            values, left_out, suspicious = clean_column(self.file, table, column)
+            what = f"label {self.name} ({path}#{column})"
+            held.append(
+                Column(
+                    values,
+                    tuple(f"{what}: {line}" for line in left_out),
+                    tuple(f"{what}: {line}" for line in suspicious),
+                )
+            )
+        return joined(held)
 
     def times(self, column: str, key: str) -> np.ndarray:
         """Return a column of times in s, NaN where a row has none, shape (row,).
@@ -78,8 +88,9 @@ class Rows:
 
     def _check_near(self, times: np.ndarray, column: str) -> None:
         """Refuse numbers that are no times of the recording, such as times since the start of the row."""
-        starts, stops = self.intervals.T
-        known = np.isfinite(times) & np.isfinite(self.intervals).all(axis=1)
+        starts = self.intervals[:, 0]
+        stops = np.where(np.isfinite(self.intervals[:, 1]), self.intervals[:, 1], starts)
+        known = np.isfinite(times) & np.isfinite(starts)
         if not known.any():
             return
         spacing = float(np.median(np.diff(np.sort(starts[known])))) if known.sum() > 1 else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from textwrap import shorten
 
 import h5py
@@ -10,9 +11,10 @@ import pandas as pd
 
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.nwb.reading import clock
-from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type
+from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type, text
 from xcebra_nwb.nwb.reading.query import QueryError, rows_where
-from xcebra_nwb.nwb.reading.table import is_flat
+from xcebra_nwb.nwb.reading.table import bounds, is_flat
+from xcebra_nwb.nwb.reading.values import is_text, values
 
 TRIALS = "/intervals/trials"
 INVALID = "/intervals/invalid_times"
@@ -67,6 +69,24 @@ def covered(table: h5py.Group) -> float:
     """Return how much time the rows of a table cover together, in s."""
     union = merged(read_intervals(table))
     return float(np.sum(union[:, 1] - union[:, 0]))
+
+
+def is_text_list(table: h5py.Group, name: str) -> bool:
+    """Return whether a column of a table holds a list of texts per row, such as the tags of epochs."""
+    data, index = dataset(table, name), dataset(table, f"{name}_index")
+    return data is not None and index is not None and len(data.shape) == len(index.shape) == 1 and is_text(data)
+
+
+def text_list(table: h5py.Group, name: str) -> list[str]:
+    """Return the list of texts of each row as one text.
+
+    Args:
+        table: The table.
+        name: Name of a column for which :func:`is_text_list` holds.
+    """
+    texts, ends = values(table[name]), bounds(table, name)
+    assert ends is not None
+    return [", ".join(map(text, texts[start:stop])) for start, stop in pairwise(ends)]
 
 
 def select(frame: pd.DataFrame, query: str, key: str) -> np.ndarray:

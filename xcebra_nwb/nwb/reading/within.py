@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from textwrap import shorten
 
 import h5py
@@ -10,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type, text, unknown_path
+from xcebra_nwb.nwb.reading.file import NwbFile, neurodata_type, unknown_path
 from xcebra_nwb.nwb.reading.interval_series import read_interval_series
-from xcebra_nwb.nwb.reading.intervals import interval_tables, merged, read_intervals, select
-from xcebra_nwb.nwb.reading.table import bounds, column_names, data_frame
-from xcebra_nwb.nwb.reading.values import is_text, values
+from xcebra_nwb.nwb.reading.intervals import interval_tables, is_text_list, merged, read_intervals, select, text_list
+from xcebra_nwb.nwb.reading.table import column_names, data_frame, scalar_columns
 
 EXAMPLE = "write \"/intervals/epochs: label == 'run'\""
 SHOWN = 300  # characters of a list of columns or values
@@ -89,10 +87,9 @@ def interval_series(file: NwbFile) -> list[str]:
 
 def _frame(table: h5py.Group) -> pd.DataFrame:
     frame = data_frame(table)
-    lists = {name: _text_list(table, name, len(frame)) for name in column_names(table) if name not in frame}
-    for name, texts in lists.items():
-        if texts is not None:
-            frame[name] = texts
+    for name in column_names(table):
+        if name not in frame and is_text_list(table, name):
+            frame[name] = text_list(table, name)
     for name in _text_columns(frame):
         frame[name] = [str(value).strip() for value in frame[name]]
     return frame
@@ -102,18 +99,12 @@ def _text_columns(frame: pd.DataFrame) -> list[str]:
     return [str(name) for name in frame if frame[name].to_numpy().dtype.kind == "O"]
 
 
-def _text_list(table: h5py.Group, name: str, rows: int) -> list[str] | None:
-    """Return the texts of each row of a ragged column as one text, None for another column."""
-    data, index = dataset(table, name), dataset(table, f"{name}_index")
-    if data is None or index is None or len(data.shape) != 1 or index.shape != (rows,) or not is_text(data):
-        return None
-    held, ends = values(data), bounds(table, name)
-    assert ends is not None
-    return [", ".join(map(text, held[start:stop])) for start, stop in pairwise(ends)]
-
-
 def _columns(tables: dict[str, h5py.Group]) -> str:
-    listed = [f"{path} ({', '.join(map(str, _frame(table).columns))})" for path, table in tables.items()]
+    listed = []
+    for path, table in tables.items():
+        scalar = set(scalar_columns(table))
+        names = [name for name in column_names(table) if name in scalar or is_text_list(table, name)]
+        listed.append(f"{path} ({', '.join(names)})")
     return shorten("; ".join(listed), SHOWN, placeholder=" ...")
 
 

@@ -123,7 +123,8 @@ CONDITION = one_of(
 )
 BOOKKEEPING = one_of(
     """
-    block blocks included include exclude excluded split train val validation test index idx number num nr no id ids count
+    block blocks included include exclude excluded split train val validation test index idx number num nr no id
+    ids count
     trial trials session quality valid bad good artifact start stop end time times timestamp timestamps
     duration latency rt delay interval onset offset frame frames tag tags timeseries version set fold auto
     aborted sham file filename comment comments note notes user experimenter date length period rep repeat
