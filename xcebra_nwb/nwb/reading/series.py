@@ -90,14 +90,17 @@ def columns(group: h5py.Group) -> int:
 def transposed(group: h5py.Group) -> bool:
     """Return whether data are stored as (column, time).
 
-    The number of timestamps shows it. Without timestamps, a SpatialSeries with more than 3 columns is taken as
-    transposed.
+    The number of timestamps shows it. Without timestamps, the number of regions of interest (``rois``) does, and a
+    SpatialSeries with more than 3 columns is taken as transposed.
     """
     shape, stamps = group["data"].shape, dataset(group, "timestamps")
     if len(shape) != 2:
         return False
     if stamps is not None and stamps.shape:
         return bool(shape[0] != stamps.shape[0] == shape[1])
+    rois = dataset(group, "rois")
+    if rois is not None and rois.shape:
+        return bool(shape[1] != rois.shape[0] == shape[0])
     return neurodata_type(group) == "SpatialSeries" and shape[0] <= MOST_SPATIAL < shape[1]
 
 
