@@ -72,6 +72,7 @@ NOT_QUALITY: dict[str, Any] = {
     "isi_violations": [0.0, 0.9, 1.0, 0.0],
     "amplitude_cutoff": [0.01, 0.5, 0.2, 0.1],
     "cluster": [0, 1, 1, 0],
+    "class": [0.0, 1.0, 1.0, 0.0],
     "quality": ["good"] * 4,
     "is_good": np.array([False] * 4),
 }

@@ -163,3 +163,29 @@ def test_the_group_gives_the_region_where_electrodes_do_not(path: Path) -> None:
         bare.add_units(h5, range(2), electrode_group_name=["b", "a"])
         bare.add_electrodes(h5, range(2), ["a", "b"], location=["unknown", "unknown"])
     assert found(path)[0] == ["at b", "at a"]
+
+
+def test_names_of_channels_lead_to_the_electrodes_of_these_names(path: Path) -> None:
+    with bare.written(path) as h5:
+        bare.add_units(h5, range(3), main_channel_name=["AP7", "AP5", "AP9"])
+        bare.add_electrodes(h5, range(4), ["a"] * 4, location=LOCATION, channel_name=["AP4", "AP5", "AP6", "AP7"])
+    assert found(path)[0] == ["CA1", "V1", ""]
+
+
+def test_a_peak_channel_that_is_a_table_region_holds_rows(path: Path) -> None:
+    with bare.written(path) as h5:
+        units = bare.add_units(h5, range(3), peak_channel=[3, 2, 0])
+        electrodes = bare.add_electrodes(h5, [3, 2, 1, 0], ["a"] * 4, location=LOCATION)
+        units["peak_channel"].attrs["table"] = electrodes.ref
+    assert found(path)[0] == ["CA1", "LP", "V1"]
+
+
+def test_a_region_of_electrodes_that_cannot_be_read_is_named_and_the_peak_channel_is_used(path: Path) -> None:
+    with bare.written(path) as h5:
+        bare.add_units(h5, range(3), peak_channel_id=[3, 2, 0])
+        bare.add_electrodes(h5, range(4), ["a"] * 4, location=LOCATION)
+        bare.add_region(h5, [[0], [1], [2]])
+        h5["units/electrodes_index"][...] = [1, 2, 9]
+    regions, _, (odd,) = found(path)
+    assert regions == ["CA1", "LP", "V1"]
+    assert odd.startswith("/units/electrodes cannot be read: /units/electrodes_index: leads to row 9 of 3")

@@ -118,6 +118,18 @@ def test_two_segmentations_of_one_plane_do_not_go_together(path: Path) -> None:
     assert "A/dff (nothing says that its regions of interest are other cells than those of" in notes
 
 
+def test_two_segmentations_of_one_plane_in_containers_of_one_name_are_taken_with_a_warning(path: Path) -> None:
+    with bare.written(path) as h5:
+        first, second = bare.add_plane(h5, range(3), "first"), bare.add_plane(h5, range(5), "second")
+        del second["imaging_plane"]
+        second["imaging_plane"] = first["imaging_plane"]
+        bare.add_responses(h5, "DfOverF/one", first, range(3))
+        bare.add_responses(h5, "DfOverF/two", second, range(5))
+    chosen, notes = taken(path)
+    assert chosen == ["DfOverF/one", "DfOverF/two"]
+    assert "another segmentation of the imaging plane of /processing/ophys/DfOverF/two: check for cells twice" in notes
+
+
 # To which rows
 # -------------
 

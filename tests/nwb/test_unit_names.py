@@ -35,6 +35,14 @@ def test_ids_that_occur_twice_are_joined_to_the_probe(tmp_path: Path, column: st
     assert said.removeprefix("/units: ") in [remark.what for remark in inventory(path).suspicious]
 
 
+def test_the_number_of_a_shank_is_called_so_and_a_quality_is_no_group(tmp_path: Path) -> None:
+    path = tmp_path / "units.nwb"
+    with bare.written(path) as h5:
+        bare.add_units(h5, [0, 1, 0, 1], group=["good", "good", "mua", "mua"], shank=[2, 2, 3, 3])
+    (population,) = read(path)
+    assert list(population.table["unit_id"]) == ["shank2#0", "shank2#1", "shank3#0", "shank3#1"]
+
+
 def test_ids_that_nothing_tells_apart_are_joined_to_the_row(tmp_path: Path) -> None:
     path = tmp_path / "units.nwb"
     with bare.written(path) as h5:

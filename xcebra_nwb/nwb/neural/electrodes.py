@@ -13,14 +13,15 @@ import numpy as np
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset, name_of
-from xcebra_nwb.nwb.reading.table import column_names, length, ragged
+from xcebra_nwb.nwb.reading.table import column_names, length, ragged, scalar_columns
 from xcebra_nwb.nwb.reading.values import is_text, numbers, values
 
 ELECTRODES = "/general/extracellular_ephys/electrodes"
 CHANNEL = re.compile(
     r"(?P<peak>(peak|main|max|maximum|best|primary|extremum|dominant|largest|loudest)(amplitude|amp|waveform|wf)?)?"
-    r"(?P<what>channel|chan|ch|electrode|contact|site)(?P<id>id|ids|idx|index|number|num|nr)?"
+    r"(?P<what>channel|chan|ch|electrode|contact|site)(?P<id>id|ids|idx|index|number|num|nr|name|label)?"
 )  # of a name in lower case without signs
+NAMES = re.compile(r"((channel|chan|ch|electrode|contact|site)(name|label|id)?|name|label)")
 GROUPS = re.compile(r"(electrode)?group(name)?|electrodegroupname|probe(name|id|label)?|shank(name)?|tetrode(name)?")
 
 Rows = list[np.ndarray]  # of each unit: rows of the electrodes table
@@ -61,9 +62,7 @@ def read_electrodes(file: NwbFile, units: h5py.Group) -> Electrodes | None:
     try:
         table = file.referred(region.attrs["table"]) if region is not None and "table" in region.attrs else None
         table = file.h5[ELECTRODES] if table is None else table
-        rows = length(table)
-        stored = dataset(table, "id")
-        ids = numbers(stored).reshape(-1) if stored is not None else np.arange(rows, dtype=np.float64)
+        rows, ids = length(table), _ids(table)
     except (*UNREADABLE, Refusal):
         return None
     groups = next((names for _, names in group_columns(file, table)), [""] * rows)
@@ -106,14 +105,14 @@ def electrodes_of(file: NwbFile, units: h5py.Group, electrodes: Electrodes) -> t
         lines on indices that cannot be.
     """
     path, notes = str(units.name), list[str]()
-    if dataset(units, "electrodes") is not None:
-        parts, problem = _region_parts(units, path)
+    for name in _regions(file, units, electrodes):
+        parts, problem = _region_parts(units, name)
         if any(len(part) for part in parts):
-            rows, remarks = _of_region(f"{path}/electrodes", parts, electrodes)
-            return rows, "", remarks
-        notes += [problem] if problem else []
+            rows, remarks = _of_region(f"{path}/{name}", parts, electrodes)
+            return rows, "", notes + remarks
+        notes += [f"{path}/{name}{problem}"] if problem else []
     groups = next((g for _, g in group_columns(file, units) if set(g) & set(electrodes.groups) - {""}), None)
-    for name, channels in _channels(units):
+    for name, channels in _channels(units, electrodes.table):
         found, how, remarks = _of_channels(name, path, channels, groups, electrodes)
         notes += remarks
         if np.any(found >= 0):
@@ -121,14 +120,28 @@ def electrodes_of(file: NwbFile, units: h5py.Group, electrodes: Electrodes) -> t
     return None, "", notes
 
 
-def _region_parts(units: h5py.Group, path: str) -> tuple[Rows, str]:
-    """Return the rows that ``electrodes`` names for each unit, and what is wrong if there are none."""
+def _regions(file: NwbFile, units: h5py.Group, electrodes: Electrodes) -> list[str]:
+    """Return the columns of the units that point to rows of the electrodes table, ``electrodes`` first."""
+    names = ["electrodes"] if dataset(units, "electrodes") is not None else []
+    for name in column_names(units):
+        data = dataset(units, name)
+        if name in names or data is None or "table" not in data.attrs or not CHANNEL.fullmatch(plain(name)):
+            continue
+        try:
+            names += [name] if file.referred(data.attrs["table"]).name == electrodes.table.name else []
+        except UNREADABLE:
+            continue  # it leads nowhere, so it is no way to the electrodes
+    return names
+
+
+def _region_parts(units: h5py.Group, name: str) -> tuple[Rows, str]:
+    """Return the rows that a table region names for each unit, and what is wrong if there are none."""
     try:
-        parts = [part.reshape(-1) for part in ragged(units, "electrodes")]
+        parts = [part.reshape(-1) for part in ragged(units, name)]
     except (*UNREADABLE, Refusal) as problem:
-        return [], f"{path}/electrodes cannot be read: {getattr(problem, 'message', problem)}"
+        return [], f" cannot be read: {getattr(problem, 'message', problem)}"
     if len(parts) != length(units):
-        return [], f"{path}/electrodes: {len(parts)} rows for {length(units)} units; it is not used"
+        return [], f": {len(parts)} rows for {length(units)} units; it is not used"
     return parts, ""
 
 
@@ -154,16 +167,41 @@ def _is_row(values: np.ndarray, rows: int) -> np.ndarray:
     return np.asarray((values >= 0) & (values < rows) & (values == np.floor(values)))
 
 
-def _channels(table: h5py.Group) -> list[tuple[str, np.ndarray]]:
-    """Return the columns of a table that hold a number of a channel per row, those of a peak channel first."""
+def _channels(table: h5py.Group, electrodes: h5py.Group | None = None) -> list[tuple[str, np.ndarray]]:
+    """Return the columns of a table that hold a number of a channel per row, those of a peak channel first.
+
+    Names of channels count as the rows of the electrodes that have these names.
+    """
     columns = []
     for name in column_names(table):
         match, data = CHANNEL.fullmatch(plain(name)), dataset(table, name)
-        if match is None or data is None or data.dtype.kind not in "iuf" or "table" in data.attrs:
+        if match is None or data is None or "table" in data.attrs or dataset(table, f"{name}_index") is not None:
             continue
-        if data.shape in {(length(table),), (length(table), 1)} and dataset(table, f"{name}_index") is None:
-            columns.append(((not match["peak"], not match["id"]), name, numbers(data).reshape(-1)))
+        if data.shape in {(length(table),), (length(table), 1)} and (is_text(data) or data.dtype.kind in "iuf"):
+            channels = _numbers_of(values(data), electrodes) if is_text(data) else numbers(data)
+            columns.append(((not match["peak"], not match["id"]), name, channels.reshape(-1)))
     return [(name, channels) for _, name, channels in sorted(columns, key=lambda column: column[0])]
+
+
+def _numbers_of(names: np.ndarray, electrodes: h5py.Group | None) -> np.ndarray:
+    """Return channels given as texts as numbers: their own, or the ids of the electrodes of these names; else NaN."""
+    texts = [str(name).strip() for name in names.reshape(-1)]
+    if all(text.isdecimal() for text in texts):
+        return np.array(texts, dtype=np.float64)
+    named: dict[str, float] = {}
+    if electrodes is not None:
+        for column in scalar_columns(electrodes):
+            stored = electrodes[column]
+            if is_text(stored) and NAMES.fullmatch(plain(column)):
+                called = [str(value).strip() for value in values(stored)]
+                if len(set(called)) == len(called):
+                    named |= dict(zip(called, _ids(electrodes).tolist(), strict=True))
+    return np.array([named.get(text, np.nan) for text in texts])
+
+
+def _ids(table: h5py.Group) -> np.ndarray:
+    stored = dataset(table, "id")
+    return numbers(stored).reshape(-1) if stored is not None else np.arange(length(table), dtype=np.float64)
 
 
 def _of_channels(

@@ -42,7 +42,7 @@ JUDGED = re.compile(
 )
 AUTOMATIC = re.compile(r"(ks|kilosort)\d*(label|group|good)")
 POSITIVE = re.compile(
-    r"(is|was)?(accepted|accept|good|cell|neuron|soma|single|singleunit|sua|valid|curated|passing|isolated|included)"
+    r"(is|was)?(accepted|accept|good|cell|neuron|soma|single|singleunit|sua|valid|curated|passing|isolated|included|keep|kept)"
     r"(unit|roi|cell|cluster)?"
     r"|pass(es|ed|ing)?(qc|quality|all)?|(default)?(qc|quality)(pass|passed|ok|good|flag)?"
 )
@@ -54,7 +54,8 @@ SCORE = re.compile(r"ibl(quality)?(score|label)|iblquality|label")
 KINDS = (JUDGED, AUTOMATIC, POSITIVE, NEGATIVE, SCORE)
 THIRDS = np.array([0, 1 / 3, 2 / 3, 1])
 LEGEND = re.compile(
-    r"(-?\d{1,4})\s{0,3}(?:[=:]|is|means)?\s{0,3}['\"]?(noise|mua|multi-?unit|good|sua|single[ -]?unit|unsorted|bad)",
+    r"(-?\d{1,4})\s{0,3}(?:[=:]|is|means)?\s{0,3}['\"]?"
+    r"(noise|mua|multi-?unit|good|sua|single[ -]?unit|unsorted|bad)",
     re.IGNORECASE,
 )
 PLAIN_NAME = re.compile(r"[^\W\d]\w*")
@@ -171,13 +172,19 @@ def _judged(table: h5py.Group, name: str, values: np.ndarray) -> tuple[int, Flag
         return None
     if set(np.unique(finite).tolist()) <= {0, 1} and (POSITIVE.fullmatch(kind) or NEGATIVE.fullmatch(kind)):
         return _of_truth(name, values, positive=bool(POSITIVE.fullmatch(kind)))
-    if SCORE.fullmatch(kind) and np.isclose(finite[:, None], THIRDS, atol=0.01).any(axis=1).all():
+    if SCORE.fullmatch(kind) and _are_thirds(finite):
         return 2, Flag(name, f"{_written(name)} > 0.99", values > 0.99, f"{name} under 1")
     meanings = _legend(attribute(table[name], "description")) if name in table else {}
     if meanings and set(finite.tolist()) <= set(meanings):
         words = np.array([meanings.get(value, "") for value in values.tolist()], dtype=object)
         return _of_codes(name, values, words)
     return None
+
+
+def _are_thirds(values: np.ndarray) -> bool:
+    """Return whether values are shares of three criteria; 0 and 1 alone could be any two classes."""
+    shares = np.isclose(values[:, None], THIRDS, atol=0.01)  # (unit, share)
+    return bool(shares.any(axis=1).all() and shares[:, 1:3].any())
 
 
 def _of_truth(name: str, values: np.ndarray, positive: bool) -> tuple[int, Flag]:

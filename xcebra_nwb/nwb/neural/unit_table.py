@@ -17,6 +17,7 @@ from xcebra_nwb.nwb.reading.table import column_names, length, read_column, scal
 from xcebra_nwb.nwb.reading.values import values
 
 WIDEST = 4  # values per row of a column that queries can name
+SORTED = {"good", "mua", "noise", "unsorted", "bad"}  # a group of spike sorting, not of electrodes
 TIMES = {"spike_times", "obs_intervals"}
 
 
@@ -94,8 +95,9 @@ def unique_in_table(file: NwbFile, table: h5py.Group, names: list[str]) -> tuple
         return names, []
     says = f"{table.name}: {twice} ids occur more than once; units are called"
     for column, groups in group_columns(file, table):
-        named = [f"{group}#{name}"[:MOST_LABEL] for group, name in zip(groups, names, strict=True)]
-        if len(set(named)) == len(named):
+        called = [f"{column}{group}" if group.isdecimal() else group for group in groups]
+        named = [f"{group}#{name}"[:MOST_LABEL] for group, name in zip(called, names, strict=True)]
+        if len(set(named)) == len(named) and not set(groups) <= SORTED:
             return named, [f"{says} by {column} and id, such as {named[0]}"]
     unique = numbered(names)
     example = next(new for new, old in zip(unique, names, strict=True) if new != old)

@@ -26,20 +26,23 @@ class RoiResponses:
     """
 
     def find(self, file: NwbFile) -> list[Candidate]:
-        """Return every RoiResponseSeries, that with the best signal first, then that with most regions of interest.
+        """Return every RoiResponseSeries, those with the best signal first.
 
         ``auto`` takes all series of the best signal, if they are planes: other cells, in another imaging plane or in a
-        container of the same name.
+        container of the same name. Of those that cannot go together it takes the one with most regions of interest.
         """
         candidates = [_candidate(file, path) for path, group in file.series.items() if neurodata_type(group) == SERIES]
-        ordered = sorted(candidates, key=lambda c: (bool(c.refused), _signal(file, c.path).rank, -c.units, c.path))
+        ranks = {candidate.path: _signal(file, candidate.path).rank for candidate in candidates}
+        ordered = sorted(candidates, key=lambda c: (bool(c.refused), ranks[c.path], -c.units, c.path))
         cells = {c.path: _Cells.of(file, c.path) for c in ordered if not c.refused}
         kept: list[Candidate] = []
         for candidate in ordered:
             taken = [other for other in kept if not other.refused and other.group == candidate.group]
             again = "" if candidate.refused else _conflict(candidate.path, [other.path for other in taken], cells)
-            kept.append(candidate.model_copy(update={"refused": candidate.refused or again}))
-        return kept
+            doubt = "" if candidate.refused or again else _doubt(candidate.path, [other.path for other in taken], cells)
+            update = {"refused": candidate.refused or again, "because": f"{candidate.because}{doubt}"}
+            kept.append(candidate.model_copy(update=update))
+        return sorted(kept, key=lambda c: (ranks[c.path], c.path))
 
     def accepts(self, file: NwbFile, paths: list[str]) -> bool:
         """Return whether ``paths`` is one RoiResponseSeries."""
@@ -97,11 +100,13 @@ class _Cells(NamedTuple):
 
     Attributes:
         same: Equal for series of the same regions of interest.
+        table: Path of their table.
         plane: Equal for series of the same imaging plane; None if it is unknown.
         container: Name of the object that holds the series.
     """
 
     same: str
+    table: str
     plane: tuple[int, int] | None
     container: str
 
@@ -111,9 +116,9 @@ class _Cells(NamedTuple):
             rois = file.groups[path]["rois"]
             table = file.referred(rois.attrs["table"])
             same = f"{table.name}: {numbers(rois).tolist()}"
-            return cls(same, identity_of(table["imaging_plane"]), name_of(parent(path)))
+            return cls(same, str(table.name), identity_of(table["imaging_plane"]), name_of(parent(path)))
         except (*UNREADABLE, Refusal):
-            return cls(path, None, name_of(parent(path)))
+            return cls(path, path, None, name_of(parent(path)))
 
 
 def _conflict(path: str, taken: list[str], cells: dict[str, _Cells]) -> str:
@@ -125,6 +130,16 @@ def _conflict(path: str, taken: list[str], cells: dict[str, _Cells]) -> str:
         if own.container != cells[other].container and (own.plane is None or own.plane == cells[other].plane):
             return f"nothing says that its regions of interest are other cells than those of {other}"
     return ""
+
+
+def _doubt(path: str, taken: list[str], cells: dict[str, _Cells]) -> str:
+    """Return a remark if a series and one that is taken have different regions of interest in one imaging plane."""
+    own = cells[path]
+    same = (other for other in taken if own.plane is not None and own.plane == cells[other].plane)
+    other = next((other for other in same if own.table != cells[other].table), None)
+    return (
+        "" if other is None else f"; it is another segmentation of the imaging plane of {other}: check for cells twice"
+    )
 
 
 def _segmentation(file: NwbFile, path: str) -> str:
