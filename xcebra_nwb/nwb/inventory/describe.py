@@ -47,7 +47,8 @@ def neural_source(
         taken_by_auto=candidate.path in automatic.neural,
         remark=candidate.refused,
     )
-    about = _remarks(source.path, suspicious_units(file, source.path))
+    counted = source.taken_by_auto or not automatic.neural  # once, not for each signal of the same cells
+    about = _remarks(source.path, suspicious_units(file, source.path, counted))
     source = source.model_copy(update={"where": quality.where_line(file, source.path) or ""})
     if candidate.layout == "units":
         units, remarks = _units(file, source)

@@ -10,12 +10,13 @@ from xcebra_nwb.nwb.reading.series import columns
 from xcebra_nwb.nwb.reading.spikes import units_tables
 
 
-def suspicious_units(file: NwbFile, path: str) -> list[str]:
+def suspicious_units(file: NwbFile, path: str, bad_units: bool = True) -> list[str]:
     """Return lines on ids and indices that cannot be right, and on units that the file calls bad.
 
     Args:
         file: The open file.
         path: Path of a neural source.
+        bad_units: Whether to count the units that the file calls bad.
     """
     group = file.groups.get(path)
     if group is None:
@@ -26,4 +27,5 @@ def suspicious_units(file: NwbFile, path: str) -> list[str]:
     elif neurodata_type(group) == "RoiResponseSeries":
         count = columns(group)
         _, _, odd = roi_table(linked(file, group, count), count, wanted=False)
-    return [line.removeprefix(f"{path}: ") for line in [*odd, *quality.remarks(file, path)]]
+    odd = [*odd, *(quality.remarks(file, path) if bad_units else [])]
+    return [line.removeprefix(f"{path}: ") for line in odd]
