@@ -14,7 +14,6 @@ from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.nwb.bins.grid import Grid
 from xcebra_nwb.nwb.labels.auto.names import clean_name
 from xcebra_nwb.nwb.labels.choice import choose_labels
-from xcebra_nwb.nwb.labels.from_series import SeriesLabel
 from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.labels.sampled_label import SeriesLabel
 from xcebra_nwb.nwb.reading.file import open_nwb

@@ -26,7 +26,8 @@ from xcebra_nwb.nwb.labels import angles
 from xcebra_nwb.nwb.labels.auto.measured import unit_quantity
 from xcebra_nwb.nwb.labels.auto.names import clean_name
 from xcebra_nwb.nwb.labels.auto.words import words
-from xcebra_nwb.nwb.neural.readers import roi_responses, series_per_unit
+from xcebra_nwb.nwb.neural import electrodes, quality, regions, signals
+from xcebra_nwb.nwb.neural.readers import series_per_unit
 from xcebra_nwb.report import status
 
 SECONDS = 20.0  # far more than any of these takes on a busy machine, far less than what they took
@@ -192,8 +193,12 @@ WORK: dict[str, Callable[[str], object]] = {
     "label": clean_name,
     "words": words,
     "unit of a movement": unit_quantity,
-    "neuropil": roi_responses.NOT_NEURONS.search,
-    "relative": roi_responses.RELATIVE.match,
+    "signal": lambda text: signals.signal_of(text, text, "", text, text, text),
+    "region": regions.region_text,
+    "name of a region": regions._names_regions,
+    "channel": lambda text: electrodes.CHANNEL.fullmatch(electrodes.plain(text)),
+    "quality": quality._is_flag,
+    "meaning of codes": quality._legend,
     "numbered": lambda text: series_per_unit.numbered([text]),
     "neuron": series_per_unit.NEURON.search,
     "colours": lambda text: status.COLOR_CODE.sub("", text),

@@ -11,13 +11,14 @@ from xcebra_nwb.nwb.inventory.models import Automatic, Gap, IntervalTable, Label
 from xcebra_nwb.nwb.labels.configured import configured_label
 from xcebra_nwb.nwb.labels.from_events import holds_events, read_events
 from xcebra_nwb.nwb.labels.table_columns import doubts, label_columns
-from xcebra_nwb.nwb.neural import choice
+from xcebra_nwb.nwb.neural import choice, quality
 from xcebra_nwb.nwb.neural.readers import Candidate
+from xcebra_nwb.nwb.neural.suspicious import suspicious_units
 from xcebra_nwb.nwb.reading import clock, present
 from xcebra_nwb.nwb.reading.clock import NeuralClock, oddities
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type
 from xcebra_nwb.nwb.reading.intervals import covered, proper, read_intervals
-from xcebra_nwb.nwb.reading.series import ends, read_times, time_unit_note, unit_of
+from xcebra_nwb.nwb.reading.series import ends, read_times, time_unit_note, transposed, unit_of
 from xcebra_nwb.nwb.reading.spikes import landmarks, read_observed, read_spikes, spike_numbers
 from xcebra_nwb.nwb.reading.table import column_names
 from xcebra_nwb.nwb.reading.times import gaps, outliers, sample_period
@@ -48,18 +49,22 @@ def neural_source(
         taken_by_auto=candidate.path in automatic.neural,
         remark=candidate.refused,
     )
+    counted = source.taken_by_auto or not automatic.neural  # once, not for each signal of the same cells
+    about = _remarks(source.path, suspicious_units(file, source.path, counted))
+    source = source.model_copy(update={"where": quality.where_line(file, source.path) or ""})
     if candidate.layout == "units":
         units, remarks = _units(file, source)
-        return units, [], remarks
+        return units, [], remarks + about
     paths = choice.matching(file, candidate.path)
     if candidate.kind == "spikes":
         return source, [], []
     group = file.groups[paths[0]]
     times, rate, suspicious = _looked_at(group, paths[0])
-    shape = [group["data"].shape[0], candidate.units] if len(paths) > 1 else list(group["data"].shape)
     suspicious += present.remarks(group)
+    stored = list(group["data"].shape)[:: -1 if transposed(group) else 1]
+    shape = [stored[0], candidate.units] if len(paths) > 1 else stored
     update = {"shape": shape, "rate": rate, "time_range": _range(times), "trusted_range": _trusted(times)}
-    return source.model_copy(update=update), _gaps(candidate.path, times), _remarks(candidate.path, suspicious)
+    return source.model_copy(update=update), _gaps(candidate.path, times), _remarks(candidate.path, suspicious) + about
 
 
 def label_series(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list[Remark]]:
@@ -237,7 +242,7 @@ def _looked_at(group: h5py.Group, path: str) -> tuple[np.ndarray, float | None, 
         times = read_times(group, path)
         note = time_unit_note(group)
         return _usable(times), _rate(_usable(times)), [*([note] if note else []), *oddities(times)]
-    times, samples = ends(group, path), group["data"].shape[0]
+    times, samples = ends(group, path), group["data"].shape[1 if transposed(group) else 0]
     rate = (samples - 1) / (times[1] - times[0]) if times[1] > times[0] else None
     return times, rate, [f"large: of {samples} samples only the first and last times were looked at"]
 

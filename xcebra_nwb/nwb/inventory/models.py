@@ -28,7 +28,8 @@ class NeuralSource(BaseModel):
     """Neural data that a file offers.
 
     ``events`` is the number of spikes, ``shape`` that of a series, and ``rate`` is in Hz. ``trusted_range`` leaves out
-    absurd times; it is None if there are none.
+    absurd times; it is None if there are none. ``where`` is the query that leaves out the units that the file calls
+    bad, "" if there are none.
     """
 
     path: str
@@ -45,6 +46,7 @@ class NeuralSource(BaseModel):
     observed_intervals: int | None = None
     taken_by_auto: bool = False
     remark: str = ""
+    where: str = ""
 
 
 class LabelSeries(BaseModel):

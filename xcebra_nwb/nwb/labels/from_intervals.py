@@ -15,6 +15,7 @@ from xcebra_nwb.nwb.labels.angles import in_radians
 from xcebra_nwb.nwb.labels.from_events import event_label
 from xcebra_nwb.nwb.labels.interval_rows import IntervalLabel, label_of_rows
 from xcebra_nwb.nwb.labels.label import Label, check_classes, check_varies, encoded
+from xcebra_nwb.nwb.labels.table_columns import automatic_kind
 from xcebra_nwb.nwb.labels.table_rows import Rows, table_rows, windows
 from xcebra_nwb.nwb.reading.file import NwbFile, name_of
 from xcebra_nwb.nwb.reading.interval_series import read_interval_series

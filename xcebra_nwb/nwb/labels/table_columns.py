@@ -8,6 +8,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
+from xcebra_nwb.core.config.labels import Kind
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
 from xcebra_nwb.nwb.labels.angles import guessed, named_angle

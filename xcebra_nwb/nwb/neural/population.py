@@ -30,6 +30,8 @@ class Population:
         samples: Samples with one column per unit; None for spike times.
         observed: Observation intervals of each unit in s, if the file has them.
         notes: Changes that were made to the data, in words.
+        rows_of: Path of another table whose rows the units are, by the column ``roi_row``; "" if there is none.
+        unmatched: Why the units cannot be led to rows of a table, "" if they can.
     """
 
     path: str
@@ -40,6 +42,8 @@ class Population:
     samples: Samples | None = None
     observed: Sequence[np.ndarray] | None = None
     notes: tuple[str, ...] = ()
+    rows_of: str = ""
+    unmatched: str = ""
 
     def keep(self, units: np.ndarray) -> Population:
         """Return the units where ``units`` (unit,) is true."""

@@ -50,8 +50,10 @@ POSITION = one_of(
 DIRECTION = one_of("hd heading headings yaw azimuth bearing compass headdirection allocentric")
 HEAD = one_of("head hd headdirection heading")
 EYES = one_of("eye eyes pupil pupils gaze saccade ocular eyelid blink cornea corneal")
-HANDS = ("hand", "finger", "fingertip", "wrist", "arm", "paw", "forelimb", "limb", "joystick", "manipulandum")
-HANDS += ("lever", "cursor")
+HANDS = (
+    *("hand", "finger", "fingertip", "wrist", "arm", "paw", "forelimb", "limb"),
+    *("joystick", "manipulandum", "lever", "cursor"),
+)
 """Effectors, those of the body before what they move."""
 WHEELS = one_of("wheel encoder rotary")
 RUNNING = one_of(
