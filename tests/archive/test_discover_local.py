@@ -24,13 +24,13 @@ HEADER = "\t".join(session_table.COLUMNS)
 
 
 def recording(path: Path, subject: str | None = "a", session: str | None = "1", behaviour: bool = True) -> Path:
-    """Three units that fire 40 times each in 60 s, and a position."""
+    """Three units that fire 60 times each in 60 s, and a position."""
     nwbfile = NWBFile("made", path.stem, datetime(2024, 1, 2, tzinfo=UTC), session_id=session)
     if subject is not None:
         nwbfile.subject = Subject(subject_id=subject, species="Mus musculus", sex="U", age="P90D")
     rng = np.random.default_rng(0)
     for _ in range(3):
-        nwbfile.add_unit(spike_times=np.sort(rng.uniform(0, 60, 40)))
+        nwbfile.add_unit(spike_times=np.sort(rng.uniform(0, 60, 60)))
     if behaviour:
         times = np.arange(0, 60, 0.1)
         series = SpatialSeries(
@@ -64,7 +64,7 @@ def test_a_file_becomes_a_row(tmp_path: Path) -> None:
             path="x.nwb",
             size=path.stat().st_size,
             sha256=sha256(path),
-            found="3 units, 120 spikes; position (2)",
+            found="3 units, 180 spikes; position (2)",
         )
     ]
 

@@ -52,6 +52,11 @@ def test_a_tiny_file_as_a_whole(tmp_path: Path) -> None:
         "a SpatialSeries in a CompassDirection",
         "  label speed: /processing/behavior/BehavioralTimeSeries/speed, continuous: "
         "a TimeSeries in a BehavioralTimeSeries, called speed",
+        "  smoothing: 0.1 s (standard deviation)",
+        "  bin width: 0.05 s",
+        "",
+        "What extraction would make of it",
+        "  6 units, 1199 of 1199 bins in use",
         "",
         "A config to start from",
         "  neural: {source: /units}",

@@ -18,6 +18,7 @@ from xcebra_nwb.core.netcdf import decode_list
 from xcebra_nwb.core.session import labels, save
 from xcebra_nwb.core.sizes import Sizes
 from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.nwb.extraction.on_bins import in_words
 from xcebra_nwb.nwb.inventory.inventory import inventory
 from xcebra_nwb.nwb.reading.foreign import Follow, followed
 from xcebra_nwb.nwb.reading.source import Source, is_zarr
@@ -54,7 +55,7 @@ def _extract(
     source: Source, directory: Path, config: Config, session: str, lineage: dict[str, str], follow: Follow
 ) -> list[Path]:
     dataset, report = directory / "session.nc", directory / "inventory.json"
-    content = inventory(source, follow).model_dump(mode="json")
+    content = inventory(source, follow, trainable_split).model_dump(mode="json")
     content["file"]["path"] = lineage.get("source", content["file"]["path"])
     write_json(report, content)
     try:
@@ -69,16 +70,12 @@ def _extract(
         raise
     extracted.attrs |= lineage
     save(extracted, dataset)
-    for line in decode_list(extracted.attrs["choices"]):
+    masks, used = json.loads(extracted.attrs["masks"]), int(extracted["valid"].sum())
+    for line in [
+        *decode_list(extracted.attrs["choices"]),
+        *in_words(extracted.sizes["unit"], used, extracted.sizes["time"], masks),
+    ]:
         logger.info("%s", line)
-    for reason, bins in json.loads(extracted.attrs["masks"]).items():
-        logger.info("masked: %s (%d of %d bins)", reason, bins, extracted.sizes["time"])
-    logger.info(
-        "%d units, %d of %d bins in use",
-        extracted.sizes["unit"],
-        int(extracted["valid"].sum()),
-        extracted.sizes["time"],
-    )
     return [dataset, report, sizes.save(_sizes(extracted), directory)]
 
 

@@ -9,9 +9,19 @@ from xcebra_nwb.archive.pinned import Given, Pinned
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.core.safe_text import printable, shorten
+from xcebra_nwb.nwb.extraction.on_bins import in_words
 from xcebra_nwb.nwb.inventory import inventory as nwb_inventory
-from xcebra_nwb.nwb.inventory.models import Gap, IntervalTable, Inventory, LabelSeries, NeuralSource, TimeRange
+from xcebra_nwb.nwb.inventory.models import (
+    Automatic,
+    Gap,
+    IntervalTable,
+    Inventory,
+    LabelSeries,
+    NeuralSource,
+    TimeRange,
+)
 from xcebra_nwb.nwb.reading.foreign import Follow
+from xcebra_nwb.training.design.split import trainable_split
 
 LONGEST_LINE = 4000  # characters; a table of a hundred columns takes half of it
 
@@ -29,7 +39,7 @@ def inspect(source: Given, follow: Follow = Follow.FOLDER) -> Inventory:
         Refusal: It cannot be opened as NWB 2.
     """
     with pinned.opened(source) as file:
-        content = nwb_inventory.inventory(file, pinned.followed(source, follow))
+        content = nwb_inventory.inventory(file, pinned.followed(source, follow), trainable_split)
     if isinstance(source, Pinned):
         content.file.path = source.session.source
     return content
@@ -66,6 +76,8 @@ def _lines(inventory: Inventory) -> Iterator[str]:
     if inventory.problems:
         yield from _section("Not readable", [f"  {problem.path}: {problem.what}" for problem in inventory.problems], "")
     yield from _section("What auto takes", [f"  {line}" for line in inventory.automatic.choices], "nothing")
+    if left := _left(inventory.automatic):
+        yield from _section("What extraction would make of it", [f"  {line}" for line in left], "")
     if inventory.refusal:
         refusal, code = inventory.refusal, f" [{inventory.refusal.code}]" if inventory.refusal.code else ""
         yield from _section("Refused under auto", [f"  {refusal.reason}{code}", f"  {refusal.remedy}"], "")
@@ -86,6 +98,14 @@ def _identity(inventory: Inventory) -> Iterator[str]:
     yield "  " + ", ".join(f"{name} {value[:160]}" for name, value in fields.items() if value)
     if file.description:
         yield f"  {file.description[:160]}"
+
+
+def _left(automatic: Automatic) -> list[str]:
+    """Return what extraction would leave of the data, in its own words."""
+    if automatic.units is None or automatic.bins is None or automatic.bins_in_use is None:
+        masks = [f"masked: {reason} ({masked} bins)" for reason, masked in automatic.masks.items()]
+        return masks + ([automatic.not_looked_at] if automatic.not_looked_at else [])
+    return in_words(automatic.units, automatic.bins_in_use, automatic.bins, automatic.masks)
 
 
 def _section(title: str, lines: list[str], empty: str) -> Iterator[str]:

@@ -59,6 +59,21 @@ def read_recording(file: NwbFile, config: Config) -> Recording:
         labels, label_choices = choose_labels(file, config.labels, taken, shared_range(populations))
     except XcebraError as error:
         raise with_lost_links(file, error) from error
+    return recording_of(file, config, populations, labels, neural_choices + label_choices)
+
+
+def recording_of(
+    file: NwbFile, config: Config, populations: list[Population], labels: list[Label], choices: list[str]
+) -> Recording:
+    """Return the data of a file of which the neural data and the labels are read.
+
+    Args:
+        file: The open file.
+        config: The config.
+        populations: Units of each neural source.
+        labels: The labels.
+        choices: Lines that say why these were picked.
+    """
     tables = interval_tables(file)
     trials = [read_intervals(tables[TRIALS]).reshape(-1)] if TRIALS in tables else []
     notes = [note for population in populations for note in population.notes]
@@ -71,7 +86,7 @@ def read_recording(file: NwbFile, config: Config) -> Recording:
         invalid=read_intervals(tables[INVALID]) if INVALID in tables else np.empty((0, 2)),
         borders=np.concatenate([*trials, *(label.borders for label in labels), np.empty(0)]),
         identity=identity(file),
-        choices=neural_choices + label_choices + notes,
+        choices=choices + notes,
     )
 
 

@@ -7,35 +7,35 @@ import numpy as np
 
 from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.errors import Refusal, XcebraError
-from xcebra_nwb.nwb.inventory.models import Automatic, Gap, IntervalTable, LabelSeries, NeuralSource, Remark, TimeRange
+from xcebra_nwb.nwb.inventory.foresight import LOOKED_AT, Foresight
+from xcebra_nwb.nwb.inventory.models import Gap, IntervalTable, LabelSeries, NeuralSource, Remark, TimeRange
 from xcebra_nwb.nwb.labels.configured import configured_label
 from xcebra_nwb.nwb.labels.from_events import holds_events, read_events
 from xcebra_nwb.nwb.labels.table_columns import doubts, label_columns
 from xcebra_nwb.nwb.neural import choice, quality
+from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.neural.readers import Candidate
 from xcebra_nwb.nwb.neural.suspicious import suspicious_units
 from xcebra_nwb.nwb.reading import clock, present
-from xcebra_nwb.nwb.reading.clock import NeuralClock, oddities
+from xcebra_nwb.nwb.reading.clock import oddities
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type
 from xcebra_nwb.nwb.reading.intervals import covered, proper, read_intervals
 from xcebra_nwb.nwb.reading.series import ends, read_times, time_unit_note, transposed, unit_of
 from xcebra_nwb.nwb.reading.spikes import landmarks, read_observed, read_spikes, spike_numbers
 from xcebra_nwb.nwb.reading.table import column_names
 from xcebra_nwb.nwb.reading.times import gaps, outliers, sample_period
-from xcebra_nwb.nwb.reading.trains import long_pauses, observation_notes
-
-LOOKED_AT = 5_000_000  # spikes or values; of larger tables not every unit is read, of larger series only times
+from xcebra_nwb.nwb.reading.trains import observation_notes
 
 
 def neural_source(
-    file: NwbFile, candidate: Candidate, automatic: Automatic
+    file: NwbFile, candidate: Candidate, foresight: Foresight
 ) -> tuple[NeuralSource, list[Gap], list[Remark]]:
     """Return the description of a neural source.
 
     Args:
         file: The open file.
         candidate: The neural source.
-        automatic: The selection of ``auto``.
+        foresight: The selection of ``auto``, and the spikes that were read for it.
 
     Returns:
         The description, the gaps between its samples, and remarks on anything suspicious.
@@ -46,14 +46,14 @@ def neural_source(
         kind=candidate.kind,
         units=candidate.units,
         unit=candidate.unit,
-        taken_by_auto=candidate.path in automatic.neural,
+        taken_by_auto=candidate.path in foresight.automatic.neural,
         remark=candidate.refused,
     )
-    counted = source.taken_by_auto or not automatic.neural  # once, not for each signal of the same cells
+    counted = source.taken_by_auto or not foresight.automatic.neural  # once, not for each signal of the same cells
     about = _remarks(source.path, suspicious_units(file, source.path, counted))
     source = source.model_copy(update={"where": quality.where_line(file, source.path) or ""})
     if candidate.layout == "units":
-        units, remarks = _units(file, source)
+        units, remarks = _units(file, source, foresight)
         return units, [], remarks + about
     paths = choice.matching(file, candidate.path)
     if candidate.kind == "spikes":
@@ -171,7 +171,7 @@ def _kind(file: NwbFile, source: str) -> str:
         return ""
 
 
-def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Remark]]:
+def _units(file: NwbFile, source: NeuralSource, foresight: Foresight) -> tuple[NeuralSource, list[Remark]]:
     """Return the description of a units table with spikes and observation."""
     table = file.groups[source.path]
     description = source.model_copy(update={"columns": column_names(table)})
@@ -179,8 +179,9 @@ def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Rema
         return description, []
     counts = spike_numbers(table)
     step = 1 + int(counts.sum()) // LOOKED_AT
+    known = foresight.spikes.get(source.path)
     try:
-        spikes, notes = read_spikes(table, step)
+        spikes, notes = read_spikes(table, step) if known is None else (known.spikes or [], _own_notes(known))
     except Refusal as refusal:
         return description, _remarks(source.path, [refusal.message.removeprefix(f"{source.path}: ")])
     observed = read_observed(table)
@@ -204,29 +205,8 @@ def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Rema
     return description.model_copy(update=update), _remarks(source.path, suspicious)
 
 
-def neural_clock(file: NwbFile, source: NeuralSource) -> NeuralClock:
-    """Return what the times of a neural source show, as extraction reads them.
-
-    Args:
-        file: The open file.
-        source: The description of the source.
-
-    Raises:
-        Refusal: The times cannot be read, or cannot be times in s.
-    """
-    if source.layout == "units":
-        table = file.groups[source.path]
-        step = 1 + int(spike_numbers(table).sum()) // LOOKED_AT
-        spikes, observed = read_spikes(table, step)[0], read_observed(table)
-        if observed is None or not any(map(len, observed)):
-            return NeuralClock(landmarks(spikes), long_pauses(spikes))
-        observation_notes(spikes, observed[::step], source.path)
-        return NeuralClock(np.concatenate(observed).reshape(-1), long_pauses(spikes))
-    if source.kind == "spikes":
-        return NeuralClock(np.empty(0))
-    paths = choice.matching(file, source.path)
-    times = _usable(_looked_at(file.groups[paths[0]], paths[0])[0])
-    return NeuralClock(np.sort(times[np.isfinite(times)]))
+def _own_notes(population: Population) -> tuple[str, ...]:
+    return tuple(note.removeprefix(f"{population.path}: ") for note in population.notes)
 
 
 def _large(group: h5py.Group) -> bool:

@@ -119,12 +119,24 @@ class OfferedLabel(BaseModel):
 
 
 class Automatic(BaseModel):
-    """The selection of ``auto``, with reasons in words, and what it leaves, the most likely first."""
+    """The selection of ``auto``, with reasons in words, what it leaves, and what extraction would make of it.
+
+    ``offers`` are other labels that a user may ask for, the most likely first.
+    ``units`` and ``bins_in_use`` of ``bins`` would be left. ``masks`` is the number of bins taken out, by reason.
+    ``bin_width`` is in s. They are None or empty if the file would be refused before they are known.
+    ``not_looked_at`` says which data were too large to be looked at, "" if none was.
+    """
 
     neural: list[str] = Field(default_factory=list)
     labels: list[PickedLabel] = Field(default_factory=list)
     offers: list[OfferedLabel] = Field(default_factory=list)
     choices: list[str] = Field(default_factory=list)
+    units: int | None = None
+    bins: int | None = None
+    bins_in_use: int | None = None
+    bin_width: float | None = None
+    masks: dict[str, int] = Field(default_factory=dict)
+    not_looked_at: str = ""
 
 
 class Refused(BaseModel):

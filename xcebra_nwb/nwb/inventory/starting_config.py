@@ -9,8 +9,8 @@ from typing import Any
 
 from xcebra_nwb.core.config.labels import Label
 from xcebra_nwb.core.safe_text import printable
+from xcebra_nwb.nwb.inventory.foresight import bridged
 from xcebra_nwb.nwb.inventory.models import IntervalTable, Inventory, LabelSeries, NeuralSource, TimeRange
-from xcebra_nwb.nwb.inventory.predicted_refusal import bridged
 from xcebra_nwb.nwb.labels.auto.names import clean_name
 from xcebra_nwb.nwb.reading.file import name_of
 

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import xarray as xr
 
+from tests.support.agreement import disagreement
 from tests.support.fuzzing.meaning.fault import Fault
 from tests.support.fuzzing.meaning.twins import Truth, Twin, make
 from xcebra_nwb.core.config.schema import validate
@@ -24,7 +25,9 @@ from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.nwb.inventory.inventory import inventory
 
 PARTS = np.linspace(0, 1, 11)  # of a bin, at which the truth is taken
-Ending = Literal["right", "masked", "named", "refused", "SILENT", "UNNAMED", "ONLY INSPECTED", "OTHER CODE", "CRASH"]
+Ending = Literal[
+    "right", "masked", "named", "refused", "SILENT", "UNNAMED", "ONLY INSPECTED", "OTHER CODE", "DISAGREE", "CRASH"
+]
 GOOD = {"right", "masked", "named", "refused"}
 
 
@@ -58,6 +61,8 @@ def run(fault: Fault, folder: Path, rng: np.random.Generator, auto: bool = False
     twin = make(fault.twin, folder / "twin.nwb", rng, fault.settings)
     with h5py.File(twin.path, "r+") as h5:
         fault.inject(h5, twin, rng)
+    if auto and (difference := disagreement(twin.path)):
+        return Outcome("DISAGREE", difference)
     return judged(twin, fault, auto)
 
 
