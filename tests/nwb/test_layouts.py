@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 from pathlib import Path
 
+import h5py
 import pytest
 
 from tests.support.layouts.all import BY_NAME, LAYOUTS, WELL_KNOWN
@@ -20,9 +22,18 @@ def taken_from(layout: Layout, folder: Path) -> Automatic:
     return inventory(path).automatic
 
 
+def not_there(layout: Layout, path: Path) -> list[str]:
+    """Return the paths of a layout that its file does not hold: a slip of the pen, not a wrong choice."""
+    there: list[str] = []
+    with h5py.File(path) as h5:
+        h5.visit(lambda name: there.append(f"/{name}"))
+    return [p for p in layout.paths() if not fnmatch.filter(there, p.replace("#", "/"))]
+
+
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_auto_takes_what_the_experiment_is_about(layout: Layout, tmp_path: Path) -> None:
     automatic = taken_from(layout, tmp_path)
+    assert not_there(layout, tmp_path / f"{layout.name}.nwb") == []
     verdict = judge(layout, automatic)
     assert not verdict.faults, "\n".join(["taken:", *verdict.taken, "wrong:", *verdict.faults])
     if layout.dandiset:

@@ -62,6 +62,13 @@ class Layout:
     dandiset: str = ""
     about: str = ""
 
+    def paths(self) -> list[str]:
+        """Return the paths of all sources that may be right; they may hold ``*``."""
+        roles = [*self.wanted, *self.may]
+        sources = [source for role in roles for source in role.sources]
+        named = [path for source in sources for path in ((source,) if isinstance(source, str) else source)]
+        return [*named, *self.neural]
+
 
 @dataclass(frozen=True)
 class Verdict:

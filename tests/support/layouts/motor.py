@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.support.layouts import signals
 from tests.support.layouts.model import Layout, Role
-from tests.support.layouts.parts import Recording
+from tests.support.layouts.parts import Ragged, Recording
 
 TRIALS = "/intervals/trials"
 BEHAVIOR = "/processing/behavior"
@@ -54,6 +54,7 @@ def mc_maze(path: Path) -> None:
         "active_target": rng.integers(0, 3, rows),
         "delay": rng.integers(0, 900, rows),
         "rt": rng.integers(200, 400, rows),
+        "barrier_pos": Ragged([[[10, 20, 5, 8]] * (row % 3) for row in range(rows)]),
     }
     recording.table("trials", starts, starts + 1.6, columns)
     recording.save(path)
@@ -155,6 +156,7 @@ def center_out(path: Path) -> None:
         "result": ["R"] * rows,
         "target_id": np.round(directions / (np.pi / 4)),
         "target_dir": directions,
+        "target_corners": np.tile([6.0, 4.0, 8.0, 2.0], (rows, 1)),
         "target_on_time": starts + 0.05,
         "go_cue_time": starts + 0.2,
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from hdmf.common import VectorData
+from hdmf.common import VectorData, VectorIndex
 from pynwb import NWBHDF5IO, NWBFile, TimeSeries
 from pynwb import behavior as of_behavior
 from pynwb.epoch import TimeIntervals
@@ -24,6 +24,14 @@ from tests.support.nwb_storage import typed_group
 Values = np.ndarray | Sequence[Any]
 Columns = Mapping[str, Any]
 SPECIES = {"mouse": "Mus musculus", "rat": "Rattus norvegicus", "monkey": "Macaca mulatta", "human": "Homo sapiens"}
+
+
+class Ragged:
+    """A column with a list in each row, such as tags."""
+
+    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
+        self.values = [value for row in rows for value in row]
+        self.ends = np.cumsum([len(row) for row in rows]).astype(np.uint16)
 
 
 class Recording:
@@ -109,6 +117,10 @@ class Recording:
         made.append(VectorData(name="stop_time", description="stop, s", data=np.asarray(stops, dtype=float)))
         for column, content in columns.items():
             values, description = content if isinstance(content, tuple) else (content, f"{column} of the row")
+            if isinstance(values, Ragged):
+                flat = VectorData(name=column, description=description, data=values.values)
+                made += [flat, VectorIndex(name=f"{column}_index", target=flat, data=values.ends)]
+                continue
             texts = np.asarray(values).dtype.kind in "UO"
             data = [str(v) for v in values] if texts else np.asarray(values)
             made.append(VectorData(name=column, description=description, data=data))

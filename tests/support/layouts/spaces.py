@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.support.layouts import signals
 from tests.support.layouts.model import Role
-from tests.support.layouts.parts import Recording
+from tests.support.layouts.parts import Ragged, Recording
 
 TRIALS = "/intervals/trials"
 BEHAVIOR = "/processing/behavior"
@@ -289,8 +289,9 @@ def postsubiculum(path: Path) -> None:
     recording.series("behavior", "accelerometer", signals.noise(rng, samples, 0.2, 3), "V")
     recording.series("ecephys", "pseudoEMG", rng.random(samples), "a.u.", description="Pseudo EMG from the LFP")
     nrem = np.arange(90.0, 118.0, 2.0)
-    recording.table("nrem", nrem, nrem + 1.5, {})
-    recording.table("rem", [118.5], [119.5], {})
+    recording.table("nrem", nrem, nrem + 1.5, {"tags": Ragged([["nrem", "sleep"]] * len(nrem))})
+    recording.table("rem", [118.5], [119.5], {"tags": Ragged([["rem"]])})
+    recording.table("epochs", [0.0, 90.0], [90.0, 120.0], {"tags": Ragged([["wake_square"], ["sleep"]])})
     recording.save(path)
 
 
@@ -310,7 +311,7 @@ def retrosplenial(path: Path) -> None:
     for name, data in zip(("rx", "ry", "rz"), angles, strict=True):
         recording.space("acquisition/CompassDirection", name, data, "radians", timestamps=at)
     ups = np.arange(0.0, 118.0, 1.0)
-    recording.table("UP", ups, ups + 0.7, {})
-    recording.table("DOWN", ups + 0.7, ups + 1.0, {})
+    recording.table("UP", ups, ups + 0.7, {"tags": Ragged([["UP"]] * len(ups))})
+    recording.table("DOWN", ups + 0.7, ups + 1.0, {"tags": Ragged([["DOWN"]] * len(ups))})
     recording.table("position_time_support", [0.0], [120.0], {})
     recording.save(path)

@@ -18,8 +18,8 @@ LAYOUTS = [
     Layout(
         "raw_sensors",
         spaces.raw_sensors,
-        wanted=(Role("position", SENSORS), Role("direction", (SENSORS,), CIRCLE)),
-        may=(STATES,),
+        wanted=(Role("position", SENSORS),),
+        may=(Role("direction", (SENSORS,), CIRCLE), STATES),
         dandiset="000003",
         about="mouse in a maze, raw position sensors",
     ),

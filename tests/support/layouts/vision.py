@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.support.layouts import signals
 from tests.support.layouts.model import Layout, Role
-from tests.support.layouts.parts import Recording
+from tests.support.layouts.parts import Ragged, Recording
 
 ANGLE = ("circular", "discrete")
 ANY = ("discrete", "continuous", "circular")
@@ -39,6 +39,7 @@ def visual_coding(path: Path) -> None:
             "contrast": np.full(rows, 0.8),
             "size": ["[250.0, 250.0]"] * rows,
             "stimulus_index": np.zeros(rows),
+            "tags": Ragged([["stimulus_time_interval"]] * rows),
         }
         for column, values in columns.items():
             content[column] = rng.choice(np.asarray(values), rows)
@@ -88,13 +89,12 @@ def brain_observatory(path: Path) -> None:
     starts = np.arange(3.0, 116.0, 2.0)
     rows = len(starts)
     columns = {
-        "tags": ["drifting_gratings"] * rows,
+        "tags": Ragged([["drifting_gratings"]] * rows),
         "contrast": np.full(rows, 0.8),
         "direction": rng.choice([0.0, 45, 90, 135, 180, 225, 270, 315], rows),
         "spatial_frequency": rng.choice([0.02, 0.04, 0.08, 0.16, 0.32], rows),
         "temporal_frequency": rng.choice([1.0, 2, 4, 8, 15], rows),
     }
-    columns.pop("tags")
     recording.table("epochs", starts, starts + 1.6, columns)
     recording.save(path)
 
