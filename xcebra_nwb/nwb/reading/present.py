@@ -16,6 +16,7 @@ import numpy as np
 from h5py import h5d, h5s
 
 from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.hdf5.bounds import check_size
 from xcebra_nwb.core.hdf5.leads import ITSELF, readable, shortened
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
 from xcebra_nwb.core.refusals import Code
@@ -23,6 +24,7 @@ from xcebra_nwb.nwb.reading.foreign import virtual_source
 
 NUMBER = "%b"  # stands for the number of a block in the names of a virtual dataset's sources
 DEEPEST = 8  # virtual datasets that consist of one another
+LARGE = 100_000_000  # values of a dataset of which inspect counts the chunks only
 MOST_BLOCKS = 10_000  # blocks of one such pattern
 
 Axes = Sequence[np.ndarray]
@@ -64,6 +66,9 @@ def absent(data: h5py.Dataset, selection: Any = (), depth: int = 0) -> Absent | 
         data: The dataset.
         selection: An index as h5py takes it; all values by default.
         depth: Number of virtual datasets that lead to this one.
+
+    Raises:
+        Refusal: The dataset declares far more values than it stores.
     """
     if not isinstance(data, h5py.Dataset) or not data.size or depth > DEEPEST:
         return None
@@ -73,11 +78,13 @@ def absent(data: h5py.Dataset, selection: Any = (), depth: int = 0) -> Absent | 
         written = _written_chunks(data)
         if written is None:
             return None
+        check_size(data)
         axes = [rows // length for rows, length in zip(_axes(selection, data.shape), data.chunks, strict=True)]
         return _absent(~written[np.ix_(*axes)], "were never written", Code.DAMAGED)
     if layout == h5d.VIRTUAL:
         return _absent_parts(data, selection, depth)
     if layout == h5d.CONTIGUOUS and not created.get_external_count() and data.id.get_storage_size() == 0:
+        check_size(data)
         nothing = np.ones([len(rows) for rows in _axes(selection, data.shape)], dtype=bool)
         return _absent(nothing, "were never written", Code.DAMAGED)
     return None
@@ -109,12 +116,23 @@ def remarks(group: h5py.Group) -> list[str]:
     for name in group:
         try:
             data = group[name]
+            if isinstance(data, h5py.Dataset) and data.size and data.size > LARGE:
+                lines += _large_remark(data, name)
+                continue
             gone = absent(data) if isinstance(data, h5py.Dataset) else None
         except (*UNREADABLE, Refusal):
             continue  # whoever reads this dataset says what is wrong with it
         if gone is not None:
             lines.append(gone.words("samples", _long_axis(data)) if name == "data" else f"{name}: {gone.words()}")
     return lines
+
+
+def _large_remark(data: h5py.Dataset, name: str) -> list[str]:
+    """Return a line on a dataset that is too large to count its values."""
+    written = _written_chunks(data) if data.id.get_create_plist().get_layout() == h5d.CHUNKED else None
+    if written is None:
+        return []
+    return [f"{name}: of {written.size} chunks {int(np.count_nonzero(~written))} were never written"]
 
 
 def _long_axis(data: h5py.Dataset) -> int:
@@ -155,6 +173,7 @@ def _written_chunks(data: h5py.Dataset) -> np.ndarray | None:
 
 def _absent_parts(data: h5py.Dataset, selection: Any, depth: int) -> Absent | None:
     """Return the values of a virtual dataset that no file holds."""
+    check_size(data)
     axes = _axes(selection, data.shape)
     there = np.zeros([len(rows) for rows in axes], dtype=bool)
     lost: dict[str, None] = {}
