@@ -151,7 +151,16 @@ def wraps(angles: np.ndarray) -> bool:
     >>> wraps(np.array([3.0, 3.1, -3.1])), wraps(np.array([3.0, 3.1, 3.2]))
     (True, False)
     """
-    return turns(angles) < MOST_TURNS and bool(np.any(np.abs(np.diff(angles)) > WRAPPED * 2 * np.pi))
+    return bool(wrapped_steps(angles).any())
+
+
+def wrapped_steps(angles: np.ndarray) -> np.ndarray:
+    """Return the steps from one sample to the next in which angles in rad jump by a turn, shape (sample - 1,).
+
+    There is none in angles that run over more than one turn.
+    """
+    steps = np.abs(np.diff(angles)) > WRAPPED * 2 * np.pi
+    return steps & (turns(angles) < MOST_TURNS)
 
 
 def angle_kind(name: str, source: str, unit: str, values: np.ndarray, directed: bool) -> tuple[Kind, tuple[str, ...]]:
@@ -185,7 +194,7 @@ def angle_kind(name: str, source: str, unit: str, values: np.ndarray, directed: 
     over = turns(angles)
     if over >= MOST_TURNS:
         return "continuous", (
-            f"{source}: an angle that runs over {over:.0f} turns and is not wrapped: it is taken as it is. "
+            f"{source}: an angle that runs over {over:.2g} turns and is not wrapped: it is taken as it is. "
             f"derive: velocity gives its speed, and kind: circular wraps it",
         )
     return "continuous", (
