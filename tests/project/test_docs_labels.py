@@ -43,6 +43,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     columns = {"choice": ["left", "right"] * 9 + ["left"], "cue_time": (starts + 0.5).tolist()}
     build.add_intervals(nwb, "trials", np.stack([starts, starts + 2.5], axis=1), **columns)
     build.add_intervals(nwb, "sleep", [[5, 15], [30, 45]])
+    turns = [0.0, 90.0, 180.0, 270.0] * 5
+    for name, start in (("gratings", 1.0), ("films", 30.0)):
+        shown = start + np.arange(20) * 1.3
+        build.add_intervals(nwb, f"{name}_presentations", np.stack([shown, shown + 1], axis=1), orientation=turns)
     path = build.save(nwb, tmp_path_factory.mktemp("docs") / "everything.nwb")
     fast = np.arange(0, 60, 0.002)
     with build.edited(path) as h5:

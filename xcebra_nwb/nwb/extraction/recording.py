@@ -12,7 +12,8 @@ from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.neural import choice
 from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.reading.file import NwbFile
-from xcebra_nwb.nwb.reading.intervals import INVALID, TRIALS, interval_tables, read_intervals, within_intervals
+from xcebra_nwb.nwb.reading.intervals import INVALID, TRIALS, interval_tables, read_intervals
+from xcebra_nwb.nwb.reading.within import within_intervals
 
 
 @dataclass(frozen=True)

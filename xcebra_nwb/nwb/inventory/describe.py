@@ -11,7 +11,7 @@ from xcebra_nwb.nwb.inventory.models import Automatic, Gap, IntervalTable, Label
 from xcebra_nwb.nwb.labels.columns import covered
 from xcebra_nwb.nwb.labels.configured import configured_label
 from xcebra_nwb.nwb.labels.from_events import holds_events, read_events
-from xcebra_nwb.nwb.labels.from_intervals import label_columns
+from xcebra_nwb.nwb.labels.table_columns import doubts, label_columns
 from xcebra_nwb.nwb.neural import choice
 from xcebra_nwb.nwb.neural.readers import Candidate
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type
@@ -147,6 +147,7 @@ def interval_table(file: NwbFile, path: str) -> tuple[IntervalTable, list[Remark
     suspicious = [what for what in oddities(intervals[:, 0]) if not what.startswith("times restart")]
     improper = int(np.sum(~proper(intervals) & np.isfinite(intervals).all(axis=1)))
     suspicious += [f"{improper} rows stop before they start"] if improper else []
+    suspicious += doubts(file, path)
     return table, _remarks(path, suspicious)
 
 

@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 
 from xcebra_nwb.core.config.labels import Label as LabelConfig
-from xcebra_nwb.nwb.labels.from_intervals import column_values, interval_label, label_columns
+from xcebra_nwb.nwb.labels.from_intervals import interval_label
 from xcebra_nwb.nwb.labels.label import FEW_CLASSES, Label, encoded
+from xcebra_nwb.nwb.labels.table_columns import column_values, label_columns
 from xcebra_nwb.nwb.reading.file import NwbFile
 from xcebra_nwb.nwb.reading.intervals import INVALID, interval_tables, merged, read_intervals
 from xcebra_nwb.nwb.reading.table import length

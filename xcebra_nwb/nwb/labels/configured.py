@@ -7,11 +7,12 @@ import re
 from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.nwb.labels.from_events import event_label, holds_events, is_events, read_events
-from xcebra_nwb.nwb.labels.from_intervals import ELAPSED, interval_label, interval_series_label, label_columns
+from xcebra_nwb.nwb.labels.from_intervals import ELAPSED, interval_label, interval_series_label
 from xcebra_nwb.nwb.labels.from_series import series_label
 from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.labels.points import OF_POINTS
 from xcebra_nwb.nwb.labels.series_values import AXES
+from xcebra_nwb.nwb.labels.table_columns import label_columns
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type, parent, unknown_path
 from xcebra_nwb.nwb.reading.intervals import interval_tables
 from xcebra_nwb.nwb.reading.series import columns
@@ -33,15 +34,23 @@ def configured_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
     """
     if name in RESERVED:
         raise UsageError(f"labels: {name} means something else in the results", "give the label another name")
+    written = label.source if isinstance(label.source, str) else ", ".join(label.source)
     label = resolved(file, name, label)
     if label.derive in OF_POINTS or any(path in file.series for path in label.sources):
         return _sampled(file, name, label)
     if label.min_confidence is not None:
         raise UsageError(f"labels.{name}: min_confidence is for series of tracked points", "leave it out")
+    tables = interval_tables(file)
     if not isinstance(label.source, str):
-        raise UsageError(f"labels.{name}: {len(label.sources)} sources, where one is needed", "name one path in source")
+        others = [path for path in label.sources if path.split("#")[0] not in tables]
+        if others:
+            raise UsageError(
+                f"labels.{name}: {len(label.sources)} sources, which must be tables of intervals; {others[0]} is none",
+                "name one path in source",
+            )
+        return interval_label(file, name, label, written)
     path = label.path
-    if path.split("#")[0] in interval_tables(file) or "#" in path:
+    if path.split("#")[0] in tables or "#" in path:
         return interval_label(file, name, label)
     if not _can_be_derived(file, label):
         raise unknown_path(f"labels.{name}", path, known_sources(file))
@@ -66,7 +75,7 @@ def _sampled(file: NwbFile, name: str, label: LabelConfig) -> Label:
         )
     if isinstance(label.source, str):
         if label.derive == "time_from":
-            return event_label(name, label, read_events(file.groups[path], path))
+            return event_label(name, path, read_events(file.groups[path], path), label.window_seconds)
         if neurodata_type(file.groups[path]) == "IntervalSeries" and label.derive is None:
             return interval_series_label(file, name, label)
     events = next((source for source in label.sources if holds_events(file, source)), None)
@@ -119,11 +128,12 @@ def _matching(file: NwbFile, name: str, path: str) -> list[str]:
         return [path]
     holder, hash_, column = path.partition("#")
     pattern = re.compile("[^/]*".join(map(re.escape, holder.split("*"))))
-    found = [known for known in (interval_tables(file) if hash_ else file.groups) if pattern.fullmatch(known)]
+    tables = interval_tables(file)
     if hash_:
-        found = [f"{table}#{column}" for table in found if dataset(file.groups[table], column) is not None]
+        having = [table for table in tables if dataset(file.groups[table], column) is not None]
+        found = [f"{table}#{column}" for table in having if pattern.fullmatch(table)]
     else:
-        found = [known for known in found if known in file.series or known in interval_tables(file)]
+        found = [known for known in dict.fromkeys([*file.series, *tables]) if pattern.fullmatch(known)]
     if not found:
         raise unknown_path(f"labels.{name}", path, known_sources(file))
     return found

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import h5py
 import numpy as np
 
-from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.config.schema import Time
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code
@@ -126,27 +125,27 @@ def read_events(group: h5py.Group, path: str) -> np.ndarray:
     return np.sort(events[np.isfinite(events)])
 
 
-def event_label(name: str, label: LabelConfig, events: np.ndarray) -> EventLabel:
+def event_label(name: str, source: str, events: np.ndarray, window: tuple[float, float] | None = None) -> EventLabel:
     """Return a label that is the time from events.
 
     Args:
         name: Name of the label.
-        label: Its section of the config.
+        source: Its source, for messages.
         events: Times of the events in s, sorted, shape (event,).
+        window: Start and stop around an event in s; None for the time since the last event.
 
     Raises:
         Refusal: There is no event.
     """
     if not len(events):
-        raise Refusal(Code.LABEL_EMPTY, f"label {name} ({label.path}): no event", "name another source in labels")
-    window = label.window_seconds
+        raise Refusal(Code.LABEL_EMPTY, f"label {name} ({source}): no event", "name another source in labels")
     around = "since the last of" if window is None else f"from {window[0]:g} to {window[1]:g} s around"
     return EventLabel(
         name=name,
         kind="continuous",
         units="s",
-        source=label.path,
-        notes=(f"label {name}: time {around} {len(events)} events, from {label.path}",),
+        source=source,
+        notes=(f"label {name}: time {around} {len(events)} events, from {source}",),
         events=events,
         window=window,
     )

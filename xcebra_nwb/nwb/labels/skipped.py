@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from xcebra_nwb.nwb.labels.from_events import holds_events
-from xcebra_nwb.nwb.labels.from_intervals import label_columns
+from xcebra_nwb.nwb.labels.table_columns import label_columns
 from xcebra_nwb.nwb.reading.file import NwbFile, neurodata_type
 from xcebra_nwb.nwb.reading.intervals import INVALID, interval_tables
 from xcebra_nwb.nwb.reading.series import columns, container, module

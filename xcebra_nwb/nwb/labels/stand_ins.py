@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,8 @@ MOVING = 0.05  # least share of steps that change the value; a series in plateau
 MOST_CODES = 3
 CONTINUOUS = 8  # more different values than these are measurements rather than classes
 NEVER_ZERO = re.compile(r"diameter|radius|(^|[_\W])(area|width|pupil.?size)", re.IGNORECASE)
+LEAST_ODD = 90  # a smaller whole number is a code
+NO_CLASS = {"none", "n/a", "na"}  # a class where there is a single other one, such as "None" beside "laser"
 NO_TEXT = {"", "nan", "n/a", "na", "null", "nil", "<na>", "nat", "#n/a", "undefined", "missing"}
 
 
@@ -86,21 +89,36 @@ def number_stand_ins(
 def text_stand_ins(values: np.ndarray) -> StandIns:
     """Find texts that stand for nothing, such as "nan" and empty ones.
 
-    "none" in small letters can be the name of a class, and stays.
+    "none" in small letters can be the name of a class, and stays. So does "None" or "N/A" beside a single class.
 
     Args:
         values: Texts, shape (sample,).
 
-    >>> text_stand_ins(np.array(["left", "N/A", "", "None"], dtype=object)).words
-    ("'N/A' stands for nothing: 1 of 4 left out", "'None' stands for nothing: 1 of 4 left out")
+    >>> text_stand_ins(np.array(["left", "right", "N/A", "", "None"], dtype=object)).words
+    ("'N/A' stands for nothing: 1 of 5 left out", "'None' stands for nothing: 1 of 5 left out")
     """
     texts = [text(value).strip() for value in values]
-    rows = np.array([stands_for_nothing(value) for value in texts], dtype=bool)
-    counts = Counter(value for value in texts if value and stands_for_nothing(value))
+    rows = missing(texts)
+    counts = Counter(value for value, lost in zip(texts, rows, strict=True) if lost and value)
     words = [f"{word!r} stands for nothing: {count} of {len(texts)} left out" for word, count in sorted(counts.items())]
-    if "none" in texts:
-        words.append("'none' is taken as the name of a class")
+    kept = sorted({value for value, lost in zip(texts, rows, strict=True) if not lost and value.lower() in NO_CLASS})
+    words += [f"{word!r} is taken as the name of a class" for word in kept]
     return StandIns(rows, tuple(words))
+
+
+def missing(texts: Sequence[str]) -> np.ndarray:
+    """Return which texts stand for a missing value, shape (sample,).
+
+    Args:
+        texts: Texts without blanks round them.
+
+    >>> missing(["left", "right", "None"]).tolist(), missing(["laser", "None"]).tolist()
+    ([False, False, True], [False, False])
+    """
+    nothing = {word for word in set(texts) if stands_for_nothing(word)}
+    if len(set(texts) - nothing) == 1:
+        nothing -= {word for word in nothing if word.lower() in NO_CLASS}
+    return np.array([word in nothing for word in texts], dtype=bool)
 
 
 def stands_for_nothing(word: str) -> bool:
@@ -120,13 +138,25 @@ def _code(values: np.ndarray, in_order: bool, tracked: bool, positive: bool) -> 
     if single and positive and (impossible := _impossible(values[:, 0])) is not None:
         return impossible, "cannot be measured"
     if not in_order:
-        return (np.array([-1.0]), "comes back exactly, below 0") if single and _lone_minus_one(values[:, 0]) else None
+        return _of_column(values[:, 0]) if single else None
     for candidate in _candidates(values):
         if single and not tracked and not (candidate[0] in (-1.0, *FILLS) and _one_sided(values[:, 0], candidate[0])):
             continue
         if _jumped_to(values, candidate, inside=single or tracked):
             return candidate, "comes back exactly and is reached and left by jumps, as where tracking is lost"
     return None
+
+
+def _of_column(values: np.ndarray) -> tuple[np.ndarray, str] | None:
+    """Return a value of a column of a table that stands for nothing, and the reason."""
+    if _lone_minus_one(values):
+        return np.array([-1.0]), "comes back exactly, below 0"
+    numbers, counts = np.unique(values, return_counts=True)
+    if len(numbers) < 4 or counts[0] < 2 or numbers[1] < 0 or not numbers[0] == round(numbers[0]) <= -LEAST_ODD:
+        return None
+    if numbers[1] - numbers[0] <= JUMP * (numbers[-1] - numbers[1]):
+        return None
+    return numbers[:1], "comes back exactly, far below all others"
 
 
 def _fill(values: np.ndarray) -> np.ndarray | None:
