@@ -74,7 +74,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_has_its_examples() -> None:
-    assert len(CONFIGS) == 11
+    assert len(CONFIGS) == 13
 
 
 @pytest.mark.parametrize("text", CONFIGS, ids=lambda text: "+".join(yaml.safe_load(text)["labels"]))

@@ -21,7 +21,8 @@ RADIANS_PER = {
     ),
 }
 NAMED_ANGLE = re.compile(
-    r"(^|[_\W])(angles?|yaw|azimuth|theta|orientation|heading|bearing)($|[_\W\d])|head.?direction|phase$", re.IGNORECASE
+    r"(^|[_\W])(angles?|yaw|azimuth|theta|orientation|heading|bearing|hd)($|[_\W\d])|head.?direction|phase$",
+    re.IGNORECASE,
 )
 NAMED_DIRECTION = re.compile(
     r"(^|[_\W])(yaw|azimuth|orientation|heading|bearing|directions?|compass|hd)($|[_\W\d])|head.?direction|phase$",

@@ -209,7 +209,8 @@ def _cleaned(file: NwbFile, path: str, read: SeriesValues) -> SeriesValues:
     values = read.with_gaps().values
     pupil = container(file, path) == "PupilTracking" and not read.spatial
     positive = values.shape[1] == 1 and (pupil or measured_positive(name_of(path)))
-    return marked(read, number_stand_ins(values, in_order=not read.holds, tracked=read.spatial, positive=positive))
+    tracked = read.spatial and "/s" not in read.unit  # a speed may well be 0 again and again
+    return marked(read, number_stand_ins(values, in_order=not read.holds, tracked=tracked, positive=positive))
 
 
 def marked(read: SeriesValues, found: StandIns) -> SeriesValues:
