@@ -9,6 +9,7 @@ import numpy as np
 
 from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
 from xcebra_nwb.nwb.labels.table_columns import Column, clean_column, joined, label_columns
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset, name_of, unknown_path
 from xcebra_nwb.nwb.reading.intervals import interval_tables, read_intervals
@@ -125,7 +126,7 @@ class Rows:
         if STIMULUS not in label_columns(self.file, path):
             return ""
         found = set(clean_column(self.file, self.tables[path], STIMULUS).values.tolist())
-        return str(found.pop()) if len(found) == 1 else ""
+        return str(found.pop())[:MOST_LABEL] if len(found) == 1 else ""
 
 
 def read_kind(table: h5py.Group, name: str) -> str:
