@@ -125,6 +125,24 @@ def test_a_window_needs_columns_of_times(trials: NwbFile, keys: dict[str, Any], 
         make(trials, CHOICE, **keys)
 
 
+@pytest.mark.parametrize("none", [-999.0, 0.0, -1.0])
+def test_a_time_that_stands_for_none_gives_no_window(tmp_path: Path, none: float) -> None:
+    nwb = build.new()
+    cue = STARTS + 1
+    cue[[1, 4, 7]] = none  # the second row starts so early that 0 s would lie near it
+    build.add_intervals(nwb, "trials", TRIALS, side=SIDES, cue=cue)
+    with open_nwb(build.save(nwb, tmp_path / "none.nwb")) as file:
+        label = make(file, CHOICE, window=[0, 2], around="cue")
+        expected = [""] * 60
+        for row in {0, 2, 3, 5, 6, 8, 9}:
+            expected[6 * row + 1 : 6 * row + 3] = [SIDES[row]] * 2
+        assert texts(label) == expected
+        assert f"cue is {none:g} s in 3 of 10 rows, far from the row" in said(label)
+        since = make(file, "/intervals/trials#cue", derive="time_from")
+        assert np.isnan(since.binned(SECONDS, TIME)[0][[7, 25, 43]]).all() and "3 of 10 rows" in said(since)
+        assert since.binned(SECONDS, TIME)[0][13] == 0.5
+
+
 def test_time_from_numbers_that_are_no_times_is_refused(trials: NwbFile) -> None:
     with pytest.raises(UsageError, match="no times of the recording"):
         make(trials, "/intervals/trials#since_start", derive="time_from")

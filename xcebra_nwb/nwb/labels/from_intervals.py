@@ -118,11 +118,14 @@ def _time_from(rows: Rows, label: LabelConfig) -> Label:
     if len(set(parts)) > 1:
         raise UsageError(f"labels.{rows.name}: {rows.source} names several columns", "name the same one of every table")
     column = parts[0]
-    events = rows.times(column, "source")
+    events, notes = rows.times(column, "source")
     if label.window is not None:
-        return event_label(rows.name, rows.source, np.sort(events[np.isfinite(events)]), label.window_seconds)
+        around = event_label(rows.name, rows.source, np.sort(events[np.isfinite(events)]), label.window_seconds)
+        return replace(around, notes=(*around.notes, *notes))
     at_start, ones = rows.intervals[:, 0] - events, np.ones(len(events))
-    result = label_of_rows(rows.name, rows.source, rows.intervals, at_start, np.isfinite(events), elapsed=ones)
+    result = label_of_rows(
+        rows.name, rows.source, rows.intervals, at_start, np.isfinite(events), elapsed=ones, notes=notes
+    )
     used = len(np.unique(result.row))
     line = f"label {rows.name}: time from {column}, inside the {used} rows that have one"
     return replace(result, units="s", notes=(line, *result.notes))
