@@ -222,12 +222,14 @@ def _of_channels(
         f"row {name} of the electrodes (its values are no ids of electrodes)": _by_row(channels, known, electrodes),
     }
     asked = np.isfinite(channels)
+    if not asked.any():
+        return np.full(len(channels), -1), "", []
     for how, rows in ways.items():
-        if asked.any() and np.all(rows[asked] >= 0):
+        if np.all(rows[asked] >= 0):
             return rows, how, []
     how, rows = next(iter(ways.items()))
     missing = int(np.sum(rows[asked] < 0))
-    if asked.any() and _from_one(channels[asked], electrodes.ids):
+    if _from_one(channels[asked], electrodes.ids):
         remark = f"{path}/{name} seems to count from 1 and the ids of electrodes from 0; it is not used"
         return np.full(len(channels), -1), how, [remark]
     if missing > asked.sum() / 2:
