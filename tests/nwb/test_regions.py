@@ -189,3 +189,11 @@ def test_a_region_of_electrodes_that_cannot_be_read_is_named_and_the_peak_channe
     regions, _, (odd,) = found(path)
     assert regions == ["CA1", "LP", "V1"]
     assert odd.startswith("/units/electrodes cannot be read: /units/electrodes_index: leads to row 9 of 3")
+
+
+def test_the_group_of_its_electrodes_gives_the_region_of_a_unit_that_names_no_group(path: Path) -> None:
+    with bare.written(path) as h5:
+        bare.add_units(h5, range(3), peak_channel_id=[12, 11, 10])
+        bare.add_electrodes(h5, [10, 11, 12], ["a", "b", "c"], location=["", "nan", "none"])
+        h5["general/extracellular_ephys/c"].attrs["location"] = "See electrode locations"
+    assert found(path)[0] == ["", "at b", "at a"]

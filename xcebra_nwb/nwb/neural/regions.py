@@ -12,7 +12,7 @@ import numpy as np
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
-from xcebra_nwb.nwb.neural.electrodes import Rows, electrodes_of, group_columns, read_electrodes
+from xcebra_nwb.nwb.neural.electrodes import Electrodes, Rows, electrodes_of, group_columns, read_electrodes
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, first_text
 from xcebra_nwb.nwb.reading.table import length, read_column, scalar_columns
 
@@ -32,7 +32,8 @@ OTHER_WORDS = {
 NOWHERE = {
     *("", "unknown", "n/a", "na", "nan", "none", "null", "void", "root", "undefined", "unspecified", "unassigned"),
     *("not available", "not specified", "not recorded", "not known", "no location", "no region", "no area", "tbd"),
-    *("todo", "?", "-", "--", "unkown", "unlabeled", "unlabelled", "missing", "not applicable", "placeholder"),
+    *("see electrode locations", "see electrodes", "not applicable", "unkown", "unlabeled", "unlabelled", "missing"),
+    *("placeholder", "multiple", "various", "todo", "?", "-", "--"),
 }
 ENOUGH = 0.9  # of the units that the best column gives a region
 
@@ -108,13 +109,16 @@ def unit_regions(file: NwbFile, table: h5py.Group) -> tuple[list[str], list[str]
         The regions, shape (unit,); a line that says which column was used; and lines on indices that cannot be right.
     """
     found = list(_own(table, np.arange(length(table)), codes=True))
+    groups = list(_by_group(file, table))
     electrodes, suspicious = read_electrodes(file, table), list[str]()
     if electrodes is not None:
         rows, how, suspicious = electrodes_of(file, table, electrodes)
-        found += _by_electrodes(electrodes.table, rows, how) if rows is not None else []
+        if rows is not None:
+            found += _by_electrodes(electrodes.table, rows, how)
+            groups += _by_group_of_electrodes(file, electrodes, rows)
     regions, used = _best(found, length(table))
     if not any(regions):
-        regions, used = _best([*_by_group(file, table)], length(table))
+        regions, used = _best(groups, length(table))
     return regions, used, suspicious
 
 
@@ -156,15 +160,26 @@ def joined(regions: Iterable[str]) -> str:
 
 def _by_group(file: NwbFile, table: h5py.Group) -> Iterator[_Column]:
     """Yield the regions that the electrode groups of the units give."""
+    for _, names in group_columns(file, table):
+        located = _locations(file, names)
+        yield _Column(
+            (False, True, 0), "the location of its electrode group", [located.get(name, "") for name in names]
+        )
+
+
+def _by_group_of_electrodes(file: NwbFile, electrodes: Electrodes, rows: Rows) -> Iterator[_Column]:
+    located = _locations(file, electrodes.groups)
+    regions = [joined(located.get(electrodes.groups[row], "") for row in part) for part in rows]
+    yield _Column((False, False, 0), "the location of the group of its electrodes", regions)
+
+
+def _locations(file: NwbFile, names: list[str]) -> dict[str, str]:
+    """Return the location of each electrode group of these names that the file has."""
     try:
         groups = file.h5[GROUPS]
-        for _, names in group_columns(file, table):
-            located = {name: _location(groups[name]) for name in dict.fromkeys(names) if name and name in groups}
-            if located:
-                regions = [located.get(name, "") for name in names]
-                yield _Column((False, False, 0), "the location of its electrode group", regions)
+        return {name: _location(groups[name]) for name in dict.fromkeys(names) if name and name in groups}
     except (*UNREADABLE, Refusal):
-        return  # the groups cannot be read, so the region is unknown
+        return {}  # the groups cannot be read, so the region is unknown
 
 
 def _location(group: h5py.Group) -> str:

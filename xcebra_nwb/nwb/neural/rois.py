@@ -55,8 +55,10 @@ def linked(file: NwbFile, series: h5py.Group, count: int) -> Rois:
     try:
         table = file.referred(region.attrs["table"])
         rows, total = numbers(region).reshape(-1), length(table)
-    except (*UNREADABLE, Refusal) as problem:
-        return Rois(None, None, f"rois cannot be read: {getattr(problem, 'message', problem)}")
+    except Refusal as problem:
+        return Rois(None, None, f"rois cannot be read: {problem.message}")
+    except UNREADABLE:
+        return Rois(None, None, "rois leads to no table")
     if len(rows) != count:
         return Rois(table, None, f"rois names {len(rows)} regions of interest for {count} columns of data")
     wrong = (rows < 0) | (rows >= total) | (rows != np.floor(rows))
