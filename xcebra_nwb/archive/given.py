@@ -11,6 +11,7 @@ from xcebra_nwb.archive.pinned import Given, Pinned
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.installation import is_installed
 from xcebra_nwb.core.safe_text import is_web, redact
+from xcebra_nwb.core.session_table import Session
 
 SCHEME = re.compile(r"(?P<name>[a-z][a-z0-9+.-]+):/", re.IGNORECASE)
 IDENTIFIER = re.compile(r"[a-z-]+:\d{6}(/[^/]+)?", re.IGNORECASE)
@@ -154,6 +155,37 @@ def source(given: Path | str) -> Given:
         problem = f"{source_given}: {len(assets)} assets, but one is needed"
         raise UsageError(problem, f"name one, such as .../{assets[0].path}, or take all with `xcebra-nwb run`")
     (row,) = remote.rows(assets)
+    return _pinned(row)
+
+
+def names_several(text: str) -> bool:
+    """Return whether a text names an object of an archive that can hold several assets.
+
+    >>> names_several("DANDI:000207/0.220216.0323"), names_several("a.nwb")
+    (True, False)
+    """
+    try:
+        address = checked(text)
+    except UsageError:
+        return False
+    if isinstance(address, Path) or remote.ASSET_ID.fullmatch(address.lower()) or ASSET.search(address):
+        return False
+    return (not is_web(address) or _in_archive(address)) and not address.endswith((".nwb", ".nwb.zarr"))
+
+
+def sources(address: str) -> list[Given]:
+    """Return every recording of an address; the assets of an archive are pinned.
+
+    Raises:
+        UsageError: It names no asset.
+        Failure: The archive cannot be reached.
+    """
+    if is_web(address) and not _in_archive(address):
+        return [address]
+    return [_pinned(row) for row in remote.rows(remote.find([address], draft=True))]
+
+
+def _pinned(row: Session) -> Pinned:
     return Pinned(access="download" if row.path.endswith(".zarr") else "stream", session=row)
 
 

@@ -88,6 +88,12 @@ def _absolute(given: Path | str) -> Path:
     return Path(os.path.normpath(Path(path).absolute()))
 
 
+def is_folder_of_recordings(path: Path | str) -> bool:
+    """Return whether a path is a folder to be searched for recordings, and no Zarr itself."""
+    folder = Path(path).expanduser()
+    return folder.is_dir() and not folder.name.endswith(ENDINGS) and not _is_zarr_root(folder)
+
+
 def _in_folder(folder: Path) -> Iterator[Path]:
     for where, folders, files in os.walk(folder, onerror=_say_unreadable):
         inside = [Path(where, name) for name in folders if not name.startswith(".")]
@@ -152,7 +158,7 @@ def _row(path: Path, look: Look, row: Session, known: Session | None) -> Session
 
 def _look(path: Path, source: str, follow: Follow) -> Look:
     """Return the contents of a file in one line, or the reason to leave it out."""
-    if why := path_problem(source) or _unreadable(path):
+    if why := path_problem(source) or unreadable(path):
         return Look(reason=why)
     try:
         contents = inventory(path, pinned.followed(path, follow))
@@ -164,7 +170,7 @@ def _look(path: Path, source: str, follow: Follow) -> Look:
         return Look(found=one_line(f"refused: {type(error).__name__}: {error}"))
 
 
-def _unreadable(path: Path) -> str:
+def unreadable(path: Path) -> str:
     """Return why a path cannot be read, "" if it can.
 
     A pipe or a device is not opened, because it has no end.

@@ -133,10 +133,17 @@ def write(rows: Iterable[Session], path: Path | str) -> None:
         writer = csv.writer(stream, dialect="excel-tab", lineterminator="\n")
         columns = [*COLUMNS, *(name for name in ARCHIVE_COLUMNS if any(getattr(row, name) for row in rows))]
         writer.writerow(columns)
-        writer.writerows([_cell(getattr(row, column)) for column in columns] for row in rows)
+        writer.writerows([cell(getattr(row, column)) for column in columns] for row in rows)
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """Return the text of a value in a cell of a table.
+
+    Tabs and line breaks become spaces. A text that a spreadsheet would take for a formula gets an apostrophe before it.
+
+    >>> cell("=1+1"), cell(None), cell(True)
+    ("'=1+1", '', 'true')
+    """
     if isinstance(value, bool):
         return str(value).lower()
     text = "" if value is None else shorten(printable(CELL_BREAKS.sub(" ", str(value))), LONGEST_CELL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from xcebra_nwb.commands.cli.output import print_text
 from xcebra_nwb.core.files import json_text
 from xcebra_nwb.core.installation import require_package
 from xcebra_nwb.core.safe_text import printable
+
+if TYPE_CHECKING:
+    from xcebra_nwb.nwb.reading.foreign import Follow
 
 
 def discover(
@@ -45,22 +48,49 @@ def discover(
 
 
 def inspect(
-    file: Annotated[str, typer.Argument(help="An " + RECORDING)],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    files: Annotated[list[str], typer.Argument(help="An " + RECORDING + " Several, or a folder: a line for each.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON; of several recordings a list.")] = False,
     config: Annotated[bool, typer.Option("--config", help="Print only a config to start from (YAML).")] = False,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="Also write a table with a row for each recording (.tsv).")
+    ] = None,
     follow_links: FollowLinks = False,
 ) -> None:
-    """Print the contents of a file, the data that auto would take, and its problems."""
+    """Print the contents of a file, the data that auto would take, and its problems; of many files, a line for each."""
+    from xcebra_nwb.commands import inspect_many as many
     from xcebra_nwb.commands.inspect import config_of, render
     from xcebra_nwb.commands.inspect import inspect as work
+    from xcebra_nwb.core.errors import UsageError
 
-    inventory = work(source_of(file), follow(follow_links))
+    if many.are_many(files) or table is not None:
+        if config:
+            raise UsageError("--config is for one recording", "give one file, without --table")
+        _inspect_many(files, json, table, follow(follow_links))
+        return
+    inventory = work(source_of(files[0]), follow(follow_links))
     if config:
         print_text(config_of(inventory).removesuffix("\n"))
     elif json:
         print_text(json_text(inventory.model_dump(mode="json")))
     else:
         print_text(render(inventory))
+
+
+def _inspect_many(inputs: list[str], json: bool, table: Path | None, links: Follow) -> None:
+    """Print each recording as soon as it was read, and a summary; only the short rows are kept."""
+    from xcebra_nwb.commands import inspect_many as many
+
+    rows = []
+    for number, content in enumerate(many.inventories(many.recordings(inputs), links)):
+        rows.append(many.screened(content))
+        if json:
+            print_text(("," if number else "[") + json_text(content.model_dump(mode="json")))
+        else:
+            print_text(rows[-1].line)
+    print_text("]" if json else "\n".join(["", *many.summary(rows)]))
+    if table is not None:
+        many.write_table(rows, table)
+        info("wrote %s", table)
 
 
 def simulate(

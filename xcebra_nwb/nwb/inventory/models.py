@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, Field
 
 from xcebra_nwb.core.config.labels import Kind
@@ -163,3 +165,18 @@ class Inventory(BaseModel):
     automatic: Automatic
     refusal: Refused | None
     config: str = Field("", description="YAML to start from; empty where nothing in the file would work")
+
+    @classmethod
+    def of_nothing(cls, path: str, refusal: Refused) -> Inventory:
+        """Return the inventory of a file that cannot be read.
+
+        Args:
+            path: Path or address of the file.
+            refusal: The reason.
+        """
+        others = dict.fromkeys(set(Identity.model_fields) - {"path"}, "")
+        identity = Identity.model_validate({"path": path} | others)
+        lists: dict[str, list[Any]] = {
+            name: [] for name in ("neural", "series", "intervals", "gaps", "suspicious", "problems")
+        }
+        return cls.model_validate({"file": identity, "automatic": Automatic(), "refusal": refusal} | lists)

@@ -125,7 +125,7 @@ def blanks_round_names(h5: h5py.File, twin: Twin, rng: np.random.Generator) -> N
     texts(h5, SIDE, np.where(rng.random(len(sides)) < 0.5, padded, sides))
 
 
-@fault("choices", named=r"capital|upper|spelling")
+@fault("choices", named=r"capital|upper|spelling|case only")
 def names_in_two_spellings(h5: h5py.File, twin: Twin, rng: np.random.Generator) -> None:
     """'Left' beside 'left'."""
     sides = h5[SIDE].asstr()[()]

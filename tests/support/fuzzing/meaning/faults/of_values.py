@@ -207,6 +207,8 @@ def lap_resets(h5: h5py.File, twin: Twin, rng: np.random.Generator) -> None:
 def lap_resets_in_wide_steps(h5: h5py.File, twin: Twin, rng: np.random.Generator) -> None:
     """Laps in whole centimetres, of which a speed is derived."""
     change(h5, f"{TRACK}/data", np.round)
+    truth = twin.truths[f"{TRACK}:speed"]
+    twin.truths[f"{TRACK}:speed"] = Truth("continuous", truth.at, 3 * truth.tolerance)
 
 
 @fault("roaming", settings=Settings(derive="speed"))
