@@ -134,9 +134,6 @@ def odd_one(path: Path, kind: str) -> Path:
     if kind == "absurd":
         build.add_position(nwb, np.r_[-1.54e9, times], np.r_[[[0.0, 0.0]], position])
         nwb.units.spike_times.data[0] = -1.54e9
-    if kind == "elsewhere":
-        build.add_position(nwb, times + 1000, position, name="maze 2")
-        build.add_behaviour(nwb, "lever", times, position[:, 0])
     return build.save(nwb, path)
 
 
@@ -147,11 +144,6 @@ def odd_one(path: Path, kind: str) -> Path:
         ("unnamed series", Code.NO_LABEL, '  side_x: {source: "/intervals/trials#side, x"}'),
         ("slow", Code.LABEL_TOO_SLOW, "time: {max_gap: 2.02}"),
         ("absurd", Code.TIMES_NOT_TRUSTED, "time: {within: [0.039, 59.944]}"),
-        (
-            "elsewhere",
-            Code.NO_COMMON_TIME,
-            "  lever_velocity: {source: /processing/behavior/BehavioralTimeSeries/lever}",
-        ),
     ],
 )
 def test_the_config_to_start_from_works_where_auto_does_not(tmp_path: Path, kind: str, code: Code, line: str) -> None:

@@ -131,7 +131,7 @@ def test_x_and_y_are_one_position(tmp_path: Path) -> None:
     for axis, values in zip("xy", walk(5, 2).T, strict=True):
         build.add_position(nwb, TIMES, values, name=f"pos_{axis}")
     choice = chosen(build.save(nwb, tmp_path / "axes.nwb"))
-    assert [(label.name, label.axes) for label in choice.labels] == [("position", ("x", "y"))]
+    assert [(label.name, label.axes) for label in choice.labels] == [("position", ("pos_x", "pos_y"))]
 
 
 def test_two_lights_of_one_head_give_a_position_and_a_direction(tmp_path: Path) -> None:

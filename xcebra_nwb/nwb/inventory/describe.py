@@ -13,7 +13,6 @@ from xcebra_nwb.nwb.labels.configured import configured_label
 from xcebra_nwb.nwb.labels.from_events import holds_events, read_events
 from xcebra_nwb.nwb.labels.table_columns import doubts, label_columns
 from xcebra_nwb.nwb.neural import choice, quality
-from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.neural.readers import Candidate
 from xcebra_nwb.nwb.neural.suspicious import suspicious_units
 from xcebra_nwb.nwb.reading import clock, present
@@ -181,7 +180,7 @@ def _units(file: NwbFile, source: NeuralSource, foresight: Foresight) -> tuple[N
     step = 1 + int(counts.sum()) // LOOKED_AT
     known = foresight.spikes.get(source.path)
     try:
-        spikes, notes = read_spikes(table, step) if known is None else (known.spikes or [], _own_notes(known))
+        spikes, notes = read_spikes(table, step) if known is None else (known.spikes or [], known.changes)
     except Refusal as refusal:
         return description, _remarks(source.path, [refusal.message.removeprefix(f"{source.path}: ")])
     observed = read_observed(table)
@@ -203,10 +202,6 @@ def _units(file: NwbFile, source: NeuralSource, foresight: Foresight) -> tuple[N
         "observed_intervals": None if observed is None else sum(map(len, observed)),
     }
     return description.model_copy(update=update), _remarks(source.path, suspicious)
-
-
-def _own_notes(population: Population) -> tuple[str, ...]:
-    return tuple(note.removeprefix(f"{population.path}: ") for note in population.notes)
 
 
 def _large(group: h5py.Group) -> bool:

@@ -15,8 +15,9 @@ from xcebra_nwb.nwb.labels.auto.names import clean_name
 from xcebra_nwb.nwb.labels.auto.words import words
 from xcebra_nwb.nwb.labels.from_events import holds_events, is_events
 from xcebra_nwb.nwb.labels.table_columns import label_columns
-from xcebra_nwb.nwb.reading.file import NwbFile, name_of, neurodata_type
+from xcebra_nwb.nwb.reading.file import NwbFile, name_of
 from xcebra_nwb.nwb.reading.intervals import INVALID, interval_tables
+from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import columns, unit_of
 
 MOST_COLUMNS = 3  # of a series without a pose
@@ -26,7 +27,7 @@ COUNTERS = {"index", "idx", "id", "ids", "count", "number", "timestamps", "times
 def offers(file: NwbFile, choice: Choice, neural: list[str]) -> list[Candidate]:
     """Return the labels that a user may ask for beside those of ``auto``, the most likely first.
 
-    Voltages, frame numbers, times and bookkeeping are not offered.
+    Voltages, frame numbers, times and bookkeeping are not offered, unless the file has nothing else.
 
     Args:
         file: The open file.
@@ -36,6 +37,8 @@ def offers(file: NwbFile, choice: Choice, neural: list[str]) -> list[Candidate]:
     listed: list[Candidate] = []
     taken = {(c.source, c.config.derive) for c in choice.candidates}
     every = [*choice.offered, *_derived(file, choice), *_series(file, neural), *_columns(file), *_courses(file)]
+    if not every and not choice.labels:
+        every = list(_series(file, neural, anything=True))
     for candidate in every:
         key = (candidate.source, candidate.config.derive)
         if key not in taken:
@@ -64,10 +67,11 @@ def _derived(file: NwbFile, choice: Choice) -> Iterator[Candidate]:
                 yield _offer("heading", place.config.source, "heading")
 
 
-def _series(file: NwbFile, neural: list[str]) -> Iterator[Candidate]:
+def _series(file: NwbFile, neural: list[str], anything: bool = False) -> Iterator[Candidate]:
     for path, group in file.series.items():
-        usable = path not in neural and neurodata_type(group) != "RoiResponseSeries" and not is_junk(file, path)
-        if usable and columns(group) <= MOST_COLUMNS and not holds_events(file, path):
+        if path in neural or is_kind(group, "RoiResponseSeries") or holds_events(file, path):
+            continue
+        if anything or (columns(group) <= MOST_COLUMNS and not is_junk(file, path)):
             yield _offer(name_of(path), path)
 
 

@@ -69,5 +69,6 @@ class Units:
             table=frame,
             spikes=spikes,
             observed=observed,
+            changes=tuple(notes),
             notes=(*(f"{paths[0]}: {note}" for note in notes), *used, *suspicious),
         )
