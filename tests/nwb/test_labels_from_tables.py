@@ -196,6 +196,19 @@ def test_a_list_of_tables_is_the_same_as_a_path_with_a_star(stimuli: NwbFile) ->
     assert listed.classes == names and texts(listed) == texts(make(stimuli, ALL))
 
 
+def test_a_class_is_what_the_star_stands_for_whatever_else_the_session_has(tmp_path: Path) -> None:
+    nwb = build.new()
+    build.add_intervals(nwb, "a_gratings_presentations", [[0, 5], [6, 9]])
+    build.add_intervals(nwb, "b_gratings_presentations", [[10, 15], [16, 19]])
+    with open_nwb(build.save(nwb, tmp_path / "two.nwb")) as file:
+        assert make(file, ALL).classes == ("a_gratings", "b_gratings")
+        listed = make(file, ["/intervals/b_gratings_presentations", "/intervals/a_gratings_presentations"])
+        assert listed.classes == ("b", "a")
+        with pytest.raises(Refusal, match="a single table fits, /intervals/a_gratings_presentations") as caught:
+            make(file, "/intervals/a_*_presentations")
+        assert caught.value.code is Code.LABEL_CONSTANT
+
+
 def test_a_column_is_read_from_every_table_that_has_it(stimuli: NwbFile) -> None:
     label = make(stimuli, f"{ALL}#orientation")
     assert label.kind == "discrete" and label.classes == ("0", "45", "90", "180")
