@@ -55,7 +55,7 @@ def test_the_speed_of_a_wheel_that_turns_fast_is_not_folded(tmp_path: Path) -> N
 
 def test_a_wheel_is_wrapped_aloud_where_that_is_asked(tmp_path: Path) -> None:
     wheel = label_of(tmp_path, "wheel_position", "radians", TURNING, kind="circular")
-    assert wheel.kind == "circular" and "runs over 5 turns and was wrapped" in " ".join(wheel.notes)
+    assert wheel.kind == "circular" and "runs over 5.1 turns and was wrapped" in " ".join(wheel.notes)
     binned = wheel.binned(Grid(-0.05, 0.1, 400), TIME)[0]
     assert np.allclose(np.exp(1j * binned), np.exp(1j * TURNING))
 
@@ -90,6 +90,19 @@ def test_degrees_called_radians_that_never_wrap_are_refused(tmp_path: Path, name
         label_of(tmp_path, name, "radians", degrees)
     assert caught.value.code is Code.UNIT_NOT_TRUSTED
     assert label_of(tmp_path, name, "degrees", degrees, kind="circular").kind == "circular"
+
+
+def test_no_bin_averages_over_the_wrap_of_one_of_several_angles(tmp_path: Path) -> None:
+    angles = np.stack([np.angle(np.exp(1j * TURNING)), JOINT, JOINT / 2], axis=1)
+    label = label_of(tmp_path, "head", "radians", angles)
+    assert label.kind == "continuous" and "column x wraps" in " ".join(label.notes)
+    values = label.binned(Grid(-0.05, 0.2, 200), TIME)[0]
+    known = np.isfinite(values).all(axis=1)
+    middle = np.angle(np.exp(1j * (TURNING[::2] + TURNING[1::2]) / 2))
+    assert 0 < np.sum(~known) <= 6
+    assert np.abs(np.exp(1j * values[known, 0]) - np.exp(1j * middle[known])).max() < 0.05
+    azimuth = label_of(tmp_path, "head", "radians", angles, columns=[0])
+    assert azimuth.kind == "circular"
 
 
 @pytest.mark.parametrize("stored", [np.float64, np.float32, np.int16])

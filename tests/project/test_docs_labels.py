@@ -54,6 +54,14 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _series(h5, f"{behaviour}/PupilTracking/diameter", "TimeSeries", times, rng.normal(size=len(times)), "mm")
         _series(h5, f"{behaviour}/EyeTracking/eye", "SpatialSeries", times, walk, "meters")
         _series(h5, f"{behaviour}/pose", "TimeSeries", times, np.tile(walk, 4), "n/a")
+        for name, values in {"front": walk + 0.1, "back": walk - 0.1}.items():
+            _series(h5, f"{behaviour}/Position/{name}_led", "SpatialSeries", times, values, "meters")
+        for axis, name in enumerate("xyz"):
+            _series(h5, f"/acquisition/Position/{name}", "SpatialSeries", times, walk[:, axis % 2], "meters")
+        for name in ("nose", "tail"):
+            points = walk + 0.1 * rng.normal(size=walk.shape)
+            _series(h5, f"{behaviour}/PoseEstimation/{name}", "PoseEstimationSeries", times, points, "pixels")
+            h5[f"{behaviour}/PoseEstimation/{name}/confidence"] = np.where(rng.random(len(times)) < 0.1, 0.1, 0.99)
         marks = np.tile([1, -1], 5)
         epochs = "BehavioralEpochs/running"
         _series(h5, f"{behaviour}/{epochs}", "IntervalSeries", np.linspace(3, 57, 10), marks, "n/a")
@@ -66,7 +74,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_has_its_examples() -> None:
-    assert len(CONFIGS) == 11
+    assert len(CONFIGS) == 13
 
 
 @pytest.mark.parametrize("text", CONFIGS, ids=lambda text: "+".join(yaml.safe_load(text)["labels"]))

@@ -21,7 +21,8 @@ RADIANS_PER = {
     ),
 }
 NAMED_ANGLE = re.compile(
-    r"(^|[_\W])(angles?|yaw|azimuth|theta|orientation|heading|bearing)($|[_\W\d])|head.?direction|phase$", re.IGNORECASE
+    r"(^|[_\W])(angles?|yaw|azimuth|theta|orientation|heading|bearing|hd)($|[_\W\d])|head.?direction|phase$",
+    re.IGNORECASE,
 )
 NAMED_DIRECTION = re.compile(
     r"(^|[_\W])(yaw|azimuth|orientation|heading|bearing|directions?|compass|hd)($|[_\W\d])|head.?direction|phase$",
@@ -151,7 +152,16 @@ def wraps(angles: np.ndarray) -> bool:
     >>> wraps(np.array([3.0, 3.1, -3.1])), wraps(np.array([3.0, 3.1, 3.2]))
     (True, False)
     """
-    return turns(angles) < MOST_TURNS and bool(np.any(np.abs(np.diff(angles)) > WRAPPED * 2 * np.pi))
+    return bool(wrapped_steps(angles).any())
+
+
+def wrapped_steps(angles: np.ndarray) -> np.ndarray:
+    """Return the steps from one sample to the next in which angles in rad jump by a turn, shape (sample - 1,).
+
+    There is none in angles that run over more than one turn.
+    """
+    steps = np.abs(np.diff(angles)) > WRAPPED * 2 * np.pi
+    return steps & (turns(angles) < MOST_TURNS)
 
 
 def angle_kind(name: str, source: str, unit: str, values: np.ndarray, directed: bool) -> tuple[Kind, tuple[str, ...]]:
@@ -185,7 +195,7 @@ def angle_kind(name: str, source: str, unit: str, values: np.ndarray, directed: 
     over = turns(angles)
     if over >= MOST_TURNS:
         return "continuous", (
-            f"{source}: an angle that runs over {over:.0f} turns and is not wrapped: it is taken as it is. "
+            f"{source}: an angle that runs over {over:.2g} turns and is not wrapped: it is taken as it is. "
             f"derive: velocity gives its speed, and kind: circular wraps it",
         )
     return "continuous", (

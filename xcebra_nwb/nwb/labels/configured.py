@@ -36,7 +36,7 @@ def configured_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
         raise UsageError(f"labels: {name} means something else in the results", "give the label another name")
     written = label.source if isinstance(label.source, str) else ", ".join(label.source)
     label = resolved(file, name, label)
-    if label.derive in OF_POINTS or all(path in file.series for path in label.sources):
+    if label.derive in OF_POINTS or any(path in file.series for path in label.sources):
         return _sampled(file, name, label)
     if label.min_confidence is not None:
         raise UsageError(f"labels.{name}: min_confidence is for series of tracked points", "leave it out")
@@ -63,6 +63,9 @@ def _sampled(file: NwbFile, name: str, label: LabelConfig) -> Label:
     unknown = next((source for source in label.sources if source not in file.groups), None)
     if unknown is not None:
         raise unknown_path(f"labels.{name}", unknown, known_sources(file))
+    other = next((source for source in label.sources if source not in file.series), None)
+    if other is not None and len(label.sources) > 1 and label.derive not in OF_POINTS:
+        raise UsageError(f"labels.{name}: {other} is no series, other sources are", "name series only, or tables only")
     if label.derive is None and label.window is not None:
         raise UsageError(f"labels.{name}: window is for tables of intervals, {path} is none", "leave window out")
     if label.derive in ELAPSED and label.derive != "time_from":

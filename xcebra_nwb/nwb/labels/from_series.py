@@ -22,6 +22,7 @@ from xcebra_nwb.nwb.labels.angles import (
     radians_per,
     turns,
     words_of,
+    wrapped_steps,
     wraps,
 )
 from xcebra_nwb.nwb.labels.derived import derivation
@@ -80,7 +81,10 @@ def series_label(file: NwbFile, name: str, label: LabelConfig) -> SeriesLabel:
         result = _circular(result, is_direction(file, path))
     else:
         result = _in_radians(result, is_direction(file, path)) if an_angle and label.derive in OF_ANGLES else result
-        result = _with_breaks(result) if an_angle or _is_place(file, path, values.unit) else result
+        if len(result.axes) > 1 and radians_per(values.unit) is not None:
+            result = _with_wraps(result)
+        elif an_angle or _is_place(file, path, values.unit):
+            result = _with_breaks(result)
     compass = container(file, path) == "CompassDirection"
     result = replace(result, tracked=values.spatial and not compass and kind == "continuous" and not values.holds)
     return _derived(result, label) if label.derive else result
@@ -192,6 +196,21 @@ def _with_breaks(label: SeriesLabel) -> SeriesLabel:
     return replace(label, breaks=breaks, notes=(*label.notes, words))
 
 
+def _with_wraps(label: SeriesLabel) -> SeriesLabel:
+    """Return the label of several angles with the times at which one of them wraps, over which a mean means nothing."""
+    factor, times = radians_per(label.units), label.samples.times
+    assert factor is not None
+    steps = np.stack([wrapped_steps(column) for column in factor * label.samples.values.T], axis=1)
+    rows = np.flatnonzero(steps.any(axis=1))
+    if label.holds or not len(rows):
+        return label
+    axis = label.axes[int(steps.any(axis=0).argmax())]
+    words = f"{label.source}: its column {axis} wraps from one end of the circle to the other {len(rows)} times"
+    remedy = "nothing is averaged across that. With columns: [its number] alone it is a direction"
+    breaks = np.stack([times[rows], times[rows + 1]], axis=1)
+    return replace(label, breaks=breaks, notes=(*label.notes, f"{words}: {remedy}"))
+
+
 def _derived(label: SeriesLabel, config: LabelConfig) -> SeriesLabel:
     """Return the label that is derived from ``label``'s samples when it is binned."""
     kind: Kind = "circular" if config.derive in CIRCULAR else "continuous"
@@ -247,7 +266,7 @@ def _circular(label: SeriesLabel, directed: bool) -> SeriesLabel:
     over = turns(known := label.samples.values[np.isfinite(label.samples.values)])
     notes = label.notes
     if over >= MOST_TURNS and not wraps(known):
-        notes = (*notes, f"{label.source}: it runs over {over:.0f} turns and was wrapped to one")
+        notes = (*notes, f"{label.source}: it runs over {over:.2g} turns and was wrapped to one")
     return replace(label, kind="circular", axes=(), notes=notes)
 
 

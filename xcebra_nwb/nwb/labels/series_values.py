@@ -85,9 +85,9 @@ def series_values(file: NwbFile, name: str, label: LabelConfig, path: str | None
     """
     paths = label.sources if path is None else (path,)
     if len(paths) == 1:
-        return _cleaned(file, name, label, _read(file, name, label, paths[0]))
+        return _cleaned(file, paths[0], _read(file, name, label, paths[0]))
     parts = [_read(file, name, label, source) for source in paths]
-    return _cleaned(file, name, label, side_by_side(name, parts))
+    return _cleaned(file, paths[0], side_by_side(name, parts))
 
 
 def side_by_side(name: str, parts: Sequence[SeriesValues]) -> SeriesValues:
@@ -197,20 +197,20 @@ def _read(file: NwbFile, name: str, label: LabelConfig, path: str) -> SeriesValu
     )
 
 
-def _cleaned(file: NwbFile, name: str, label: LabelConfig, read: SeriesValues) -> SeriesValues:
-    """Return the values with those marked that stand for nothing."""
+def _cleaned(file: NwbFile, path: str, read: SeriesValues) -> SeriesValues:
+    """Return the values with those marked that stand for nothing; ``path`` is that of the first series."""
     if not read.numeric:
         if read.samples.values.shape[1] != 1:
             return read
         found = text_stand_ins(read.samples.values[:, 0])
         return marked(read, StandIns(np.zeros_like(found.rows), found.words))  # a class for them is never made
-    group = file.groups[label.sources[0]]
-    if group["data"].dtype.kind == "b":
+    if file.groups[path]["data"].dtype.kind == "b":
         return read
     values = read.with_gaps().values
-    pupil = container(file, label.sources[0]) == "PupilTracking" and not read.spatial
-    positive = values.shape[1] == 1 and (pupil or measured_positive(name_of(label.sources[0])))
-    return marked(read, number_stand_ins(values, in_order=not read.holds, tracked=read.spatial, positive=positive))
+    pupil = container(file, path) == "PupilTracking" and not read.spatial
+    positive = values.shape[1] == 1 and (pupil or measured_positive(name_of(path)))
+    tracked = read.spatial and "/s" not in read.unit  # a speed may well be 0 again and again
+    return marked(read, number_stand_ins(values, in_order=not read.holds, tracked=tracked, positive=positive))
 
 
 def marked(read: SeriesValues, found: StandIns) -> SeriesValues:

@@ -27,7 +27,8 @@ FEWEST_OTHERS = 30  # samples from which ordinary steps are learned
 MOVING = 0.05  # least share of steps that change the value; a series in plateaus has no ordinary steps
 MOST_CODES = 3
 CONTINUOUS = 8  # more different values than these are measurements rather than classes
-NEVER_ZERO = re.compile(r"diameter|radius|(^|[_\W])(area|width|pupil.?size)", re.IGNORECASE)
+NEVER_ZERO = re.compile(r"diameter|radius|(pupil|eye).*(area|size|width)|(area|size).*(pupil|eye)", re.IGNORECASE)
+MOST_STEPS = 200_000  # looked at to learn what ordinary steps are, and which values come back
 LEAST_ODD = 90  # a smaller whole number is a code
 NO_CLASS = {"none", "n/a", "na"}  # a class where there is a single other one, such as "None" beside "laser"
 NO_TEXT = {"", "nan", "n/a", "na", "null", "nil", "<na>", "nat", "#n/a", "undefined", "missing"}
@@ -139,10 +140,11 @@ def _code(values: np.ndarray, in_order: bool, tracked: bool, positive: bool) -> 
         return impossible, "cannot be measured"
     if not in_order:
         return _of_column(values[:, 0]) if single else None
+    steps = np.linalg.norm(np.diff(values, axis=0), axis=1)
     for candidate in _candidates(values):
         if single and not tracked and not (candidate[0] in (-1.0, *FILLS) and _one_sided(values[:, 0], candidate[0])):
             continue
-        if _jumped_to(values, candidate, inside=single or tracked):
+        if _jumped_to(values, steps, candidate, inside=single or tracked):
             return candidate, "comes back exactly and is reached and left by jumps, as where tracking is lost"
     return None
 
@@ -178,7 +180,7 @@ def _fill(values: np.ndarray) -> np.ndarray | None:
 def _impossible(values: np.ndarray) -> np.ndarray | None:
     """Return 0 or -1 if it comes back in a quantity that is positive otherwise."""
     others = values[~np.isin(values, (0.0, -1.0))]
-    if len(others) < 2 or others.min() <= 0:
+    if len(np.unique(others)) <= CONTINUOUS or others.min() <= 0:
         return None
     return next((np.array([code]) for code in (0.0, -1.0) if np.any(values == code)), None)
 
@@ -197,15 +199,22 @@ def _one_sided(values: np.ndarray, code: float) -> bool:
 
 
 def _candidates(values: np.ndarray) -> np.ndarray:
-    """Return the values that could be codes, shape (candidate, column).
+    """Return the values that could be codes, the usual codes first, shape (candidate, column).
 
-    They are those that come back in most runs, those whose columns are all the same, and the corners of the range.
+    They are 0 and -1, those that come back in most runs, those whose columns are all the same, and the corners of the
+    range. Of millions of samples, only some are looked at for the runs.
     """
     begins = np.r_[True, np.any(values[1:] != values[:-1], axis=1)]
     starts = values[begins]
+    starts = starts[:: 1 + len(starts) // MOST_STEPS]
     flat = starts[np.all(starts == starts[:, :1], axis=1)]
-    corners = [values.min(axis=0), values.max(axis=0)]
-    return np.unique(np.concatenate([_most_frequent(starts), _most_frequent(flat), corners]), axis=0)
+    corners = [np.full(values.shape[1], code) for code in (0.0, -1.0)] + [values.min(axis=0), values.max(axis=0)]
+    found = np.unique(np.concatenate([_most_frequent(starts), _most_frequent(flat), corners]), axis=0)
+    return np.array(sorted(found, key=lambda code: not _usual(code)))
+
+
+def _usual(code: np.ndarray) -> bool:
+    return bool(np.all(code == code[0])) and code[0] in (0.0, -1.0)
 
 
 def _most_frequent(rows: np.ndarray) -> np.ndarray:
@@ -218,7 +227,7 @@ def _most_frequent(rows: np.ndarray) -> np.ndarray:
     return rows[first[often[counts[often] >= 2]]]
 
 
-def _jumped_to(values: np.ndarray, code: np.ndarray, inside: bool) -> bool:
+def _jumped_to(values: np.ndarray, steps: np.ndarray, code: np.ndarray, inside: bool) -> bool:
     """Return whether the values jump to a code and away from it, again and again.
 
     Fewer runs do if the code lies apart from all other values. Unless it may lie ``inside`` of them, it must.
@@ -227,8 +236,8 @@ def _jumped_to(values: np.ndarray, code: np.ndarray, inside: bool) -> bool:
     others = ~of_code
     if of_code.sum() < 2 or others.sum() < FEWEST_OTHERS:
         return False
-    steps = np.linalg.norm(np.diff(values, axis=0), axis=1)
     between = steps[others[1:] & others[:-1]]
+    between = between[:: 1 + len(between) // MOST_STEPS]
     moving = between[between > 0]
     if len(moving) < max(MOVING * len(between), 10):
         return False
@@ -237,10 +246,17 @@ def _jumped_to(values: np.ndarray, code: np.ndarray, inside: bool) -> bool:
     runs = max(len(entered), len(left))
     if any(len(ways) and np.mean(ways > far) < JUMPED for ways in (entered, left)):
         return False
+    if not _usual(code) and _one_place(values[:-1][others[:-1] & of_code[1:]]):
+        return False  # a place of rest, from which another code leads away and back
     if inside and runs >= FEWEST_RUNS:
         return True
-    often = runs >= FEWEST_RUNS or (runs > 0 and bool(np.all(code == code[0])) and code[0] in (0.0, -1.0))
+    often = runs >= FEWEST_RUNS or (runs > 0 and _usual(code))
     return often and bool(np.linalg.norm(values[others] - code, axis=1).min() > far)
+
+
+def _one_place(rows: np.ndarray) -> bool:
+    """Return whether more than half of the rows are the same."""
+    return len(rows) > 1 and bool(np.mean(np.all(rows == np.median(rows, axis=0), axis=1)) > 0.5)
 
 
 def _shown(code: np.ndarray) -> str:
