@@ -196,6 +196,19 @@ def test_a_list_of_tables_is_the_same_as_a_path_with_a_star(stimuli: NwbFile) ->
     assert listed.classes == names and texts(listed) == texts(make(stimuli, ALL))
 
 
+def test_a_class_is_what_the_star_stands_for_whatever_else_the_session_has(tmp_path: Path) -> None:
+    nwb = build.new()
+    build.add_intervals(nwb, "a_gratings_presentations", [[0, 5], [6, 9]])
+    build.add_intervals(nwb, "b_gratings_presentations", [[10, 15], [16, 19]])
+    with open_nwb(build.save(nwb, tmp_path / "two.nwb")) as file:
+        assert make(file, ALL).classes == ("a_gratings", "b_gratings")
+        listed = make(file, ["/intervals/b_gratings_presentations", "/intervals/a_gratings_presentations"])
+        assert listed.classes == ("b", "a")
+        with pytest.raises(Refusal, match="a single table fits, /intervals/a_gratings_presentations") as caught:
+            make(file, "/intervals/a_*_presentations")
+        assert caught.value.code is Code.LABEL_CONSTANT
+
+
 def test_a_column_is_read_from_every_table_that_has_it(stimuli: NwbFile) -> None:
     label = make(stimuli, f"{ALL}#orientation")
     assert label.kind == "discrete" and label.classes == ("0", "45", "90", "180")
@@ -366,13 +379,12 @@ def test_rows_without_a_value_are_left_out_and_counted(
 
 def test_an_index_of_none_is_suspicious_and_stays(tmp_path: Path) -> None:
     nwb = build.new()
-    build.add_intervals(
-        nwb, "trials", TRIALS, image_index=[-1, 0, 1, 2, -1, 0, 1, 2, 0, 1], number=[-1, 0, 1, 2, 3] * 2
-    )
+    index = [-1, 0, 1, 2, -1, 0, 1, 2, 0, 1]
+    build.add_intervals(nwb, "trials", TRIALS, image_index=index, number=[-1, 0, 1, 2, 3] * 2, mask=["None"] * 10)
     with open_nwb(build.save(nwb, tmp_path / "index.nwb")) as file:
         suspicious = " ".join(suspicious_of(file))
         assert "image_index: an index of -1 in 2 of 10 rows may stand for none" in suspicious
-        assert "number" not in suspicious
+        assert "number" not in suspicious and "mask" not in suspicious  # all None is an empty column
         assert make(file, "/intervals/trials#image_index").classes == ("-1", "0", "1", "2")
 
 

@@ -201,7 +201,8 @@ def doubts(file: NwbFile, path: str) -> list[str]:
     table, found = interval_tables(file)[path], []
     for column in label_columns(file, path):
         values, _, suspicious = clean_column(file, table, column)
-        found += [f"{column}: {line}" for line in suspicious]
+        if np.any(encoded(values)[0] >= 0):  # a column that is empty throughout misleads nobody
+            found += [f"{column}: {line}" for line in suspicious]
         if reason := _odd_index(values, column, attribute(table[column], "description")):
             found.append(f"{column}: {reason}")
         if alike := _alike(values):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import h5py
@@ -119,27 +120,39 @@ class Rows:
         return np.where(wrong, np.nan, times), [note + "from the row: they have no such time"]
 
     def names(self) -> list[str]:
-        """Return a name for each table, without what all names end with.
+        """Return a name for each table.
 
-        It is the name of the stimulus if every table has one of its own.
+        It is the name of the stimulus if every table has one of its own; else what ``*`` stands for, which is the same
+        in all sessions; else the name of the table without what all end with.
         """
         own = [self._stimulus(path) for path in self.tables]
         if all(own) and len(set(own)) == len(own):
             return own
-        names = [name_of(path) for path in self.tables]
-        if len(set(names)) < len(names):
-            return list(self.tables)
-        words = [name.split("_") for name in names]
-        common = 0
-        while all(len(parts) > common + 1 for parts in words) and len({parts[-1 - common] for parts in words}) == 1:
-            common += 1
-        return ["_".join(parts[: len(parts) - common]) for parts in words]
+        starred = re.compile("([^/]*)".join(map(re.escape, self.source.split("*"))))
+        found = [starred.fullmatch(path) for path in self.tables]
+        names = ["_".join(filter(None, match.groups())) if match else "" for match in found]
+        if not all(names):
+            names = _without_ending([name_of(path) for path in self.tables])
+        return names if len(set(names)) == len(names) else list(self.tables)
 
     def _stimulus(self, path: str) -> str:
         if STIMULUS not in label_columns(self.file, path):
             return ""
         found = set(clean_column(self.file, self.tables[path], STIMULUS).values.tolist())
         return str(found.pop())[:MOST_LABEL] if len(found) == 1 else ""
+
+
+def _without_ending(names: list[str]) -> list[str]:
+    """Return names without the words that all of them end with.
+
+    >>> _without_ending(["gabors_presentations", "flashes_presentations"])
+    ['gabors', 'flashes']
+    """
+    words = [name.split("_") for name in names]
+    common = 0
+    while all(len(parts) > common + 1 for parts in words) and len({parts[-1 - common] for parts in words}) == 1:
+        common += 1
+    return ["_".join(parts[: len(parts) - common]) for parts in words]
 
 
 def read_kind(table: h5py.Group, name: str) -> str:
