@@ -26,6 +26,7 @@ MOST_LABELS = 5
 LEAST_COVERAGE = 0.5  # of the time from the first to the last sample; a series with less may mask the others
 LEAST_SHARED = 0.5  # of the time of the labels taken so far, for a series
 LEAST_IN_ROWS = 0.2  # the same for the rows of a table, which trials and stimuli fill only in part
+LEAST_OF_ROWS = 0.7  # the same for another column of a table of which one is taken
 LEAST_LENGTH = 0.2  # of the longest series
 COPY = 0.9  # R² in both directions
 PREDICTED = 0.8
@@ -173,7 +174,7 @@ def _order(entry: _Read) -> tuple[float, ...]:
     if candidate.role in OF_TABLES:
         return (0, candidate.role, *candidate.preference)
     quantity, *rest = candidate.preference or (0.0,)
-    return (entry.coverage < LEAST_COVERAGE, candidate.role, quantity, -round(entry.coverage, 1), *rest)
+    return (entry.coverage < LEAST_COVERAGE, candidate.role, quantity, -round(2 * entry.coverage), *rest)
 
 
 def _reason_against(entry: _Read, taken: list[_Read], read: list[_Read]) -> str:
@@ -193,7 +194,11 @@ def _reason_against(entry: _Read, taken: list[_Read], read: list[_Read]) -> str:
     if taken:
         used = np.logical_and.reduce([other.course.present for other in taken])
         share = float((used & entry.course.present).sum() / max(used.sum(), 1))
-        if share < (LEAST_IN_ROWS if of_table else LEAST_SHARED):
+        tables = {
+            path.split("#")[0] for other in taken if other.candidate.role in OF_TABLES for path in other.candidate.paths
+        }
+        same_rows = of_table and not tables.isdisjoint(path.split("#")[0] for path in candidate.paths)
+        if share < (LEAST_OF_ROWS if same_rows else LEAST_IN_ROWS if of_table else LEAST_SHARED):
             names = ", ".join(other.candidate.source for other in taken)
             return f"has a value in {share:.0%} of the time of {names}, and would mask the rest; {_ask(candidate)}"
     return ""

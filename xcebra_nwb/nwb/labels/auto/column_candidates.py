@@ -25,6 +25,7 @@ MOST_CLASSES = 20  # of a label that auto takes
 FEWEST_OF_CLASS = 3  # rows, on average
 RARE = 0.2  # of an equal share of the rows
 MOST_RARE = 0.1  # of the rows may lie in rare classes
+LEAST_OTHERS = 0.05  # of the rows have another choice or outcome than the commonest
 MOST_MISSING = 0.3  # of the rows; a column with more gaps comes after the others
 STIMULI = {"presentations", "presentation", "stimuli", "stimulus", "stim", "gratings", "images", "movies"}
 EPOCHS = {"epochs", "epoch", "blocks", "tasks", "states", "sleep", "spontaneous"}

@@ -198,7 +198,7 @@ def _subject(found: _Evidence, quantity: str) -> str:
             return "eye"
     if found.holder_type in OF_EYES:
         return "eye"
-    said = found.description[:12] if quantity in {*MOVING, "position"} else ()
+    said = found.description[:12] if quantity in {*MOVING, "position", "angle"} else ()
     for part in (found.name, found.holders, said):
         for hand in known.HANDS:
             if hand in part or f"{hand}s" in part:

@@ -59,7 +59,7 @@ def clean_name(name: str, taken: Iterable[str] = ()) -> str:
     >>> clean_name("speed", ["speed"])
     'speed_2'
     """
-    cleaned = re.sub(r"[^A-Za-z0-9]+", "_", name[:MOST_LABEL]).strip("_") or "label"
+    cleaned = re.sub(r"[^A-Za-z0-9]+", "_", name[:MOST_LABEL].removesuffix(".npy")).strip("_") or "label"
     cleaned = cleaned if cleaned[0].isalpha() else f"label_{cleaned}"
     taken = set(taken) | RESERVED
     unique, number = cleaned, 2

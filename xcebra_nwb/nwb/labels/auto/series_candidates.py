@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from itertools import groupby
 
@@ -18,6 +19,7 @@ from xcebra_nwb.nwb.reading.series import columns, container, unit_of
 
 AXES = ("x", "y", "z")
 FEWEST_POINTS = 3  # of a pose
+CAMERA = re.compile(r"(left|right|body|side|bottom|top|front)?[ _]?camera[ _]?\d*", re.IGNORECASE)
 POSE = {"PoseEstimation", "Skeleton", "PoseTraining"}
 UPRIGHT = ("azimuth", "yaw", "heading")
 
@@ -80,7 +82,7 @@ def _preference(file: NwbFile, path: str, what: Measured) -> tuple[float, ...]:
     if what.subject in {"", "running"} and what.quantity == "speed":
         order = -1
     subject = known.HANDS.index(what.subject) if what.subject in known.HANDS else 0
-    raw = bool(name & known.RAW) - bool(said & known.PROCESSED) * 0.5
+    raw = bool(name & known.RAW) - bool(said & known.PROCESSED) * 0.5 + path.startswith("/acquisition") * 0.25
     return order, subject, raw, columns(file.series[path]) == 1
 
 
@@ -158,7 +160,7 @@ def _poses(file: NwbFile, paths: list[str]) -> dict[str, list[str]]:
     for path in paths:
         if container(file, path) in POSE or is_kind(file.series[path], "PoseEstimationSeries"):
             found.setdefault(parent(path), []).append(path)
-        elif is_kind(file.series[path], "SpatialSeries") and columns(file.series[path]) in {2, 3} and _a_point(path):
+        elif columns(file.series[path]) in {2, 3} and _is_point(file, path):
             found.setdefault(f"{parent(path)}/{_camera(path)}", []).append(path)
     return {
         holder: members
@@ -167,14 +169,18 @@ def _poses(file: NwbFile, paths: list[str]) -> dict[str, list[str]]:
     }
 
 
-def _a_point(path: str) -> bool:
-    return bool((known.BODY | known.EYES | {"head"}).intersection(words(name_of(path))))
+def _is_point(file: NwbFile, path: str) -> bool:
+    """Return whether a series is the place of a part of the body in a picture or in space."""
+    name = words(name_of(path))
+    tracked = is_kind(file.series[path], "SpatialSeries") or "tracking" in name or "camera" in name
+    return tracked and bool((known.BODY | known.EYES | {"head"}).intersection(name))
 
 
 def _camera(path: str) -> str:
     """Return the words of a name that tell which camera saw a point, such as ``left camera``."""
-    parts = words(name_of(path))
-    return " ".join(parts[max(parts.index("camera") - 1, 0) :]) if "camera" in parts else ""
+    name = name_of(path)
+    found = CAMERA.search(name)
+    return found.group().lower() if found else ""
 
 
 def _pose(file: NwbFile, holder: str, members: list[str]) -> Candidate:
