@@ -13,8 +13,9 @@ from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.labels.points import OF_POINTS
 from xcebra_nwb.nwb.labels.series_values import AXES
 from xcebra_nwb.nwb.labels.table_columns import label_columns
-from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type, parent, unknown_path
+from xcebra_nwb.nwb.reading.file import NwbFile, dataset, parent, unknown_path
 from xcebra_nwb.nwb.reading.intervals import interval_tables
+from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import columns
 
 RESERVED = {"activity", "valid", "segment", "time", "unit", "unit_id", "row", "region", "n_spikes"}
@@ -76,7 +77,7 @@ def _sampled(file: NwbFile, name: str, label: LabelConfig) -> Label:
     if isinstance(label.source, str):
         if label.derive == "time_from":
             return event_label(name, path, read_events(file.groups[path], path), label.window_seconds)
-        if neurodata_type(file.groups[path]) == "IntervalSeries" and label.derive is None:
+        if is_kind(file.groups[path], "IntervalSeries") and label.derive is None:
             return interval_series_label(file, name, label)
     events = next((source for source in label.sources if holds_events(file, source)), None)
     if events is not None:

@@ -12,8 +12,9 @@ import pandas as pd
 from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.neural.readers.registry import Candidate, reader
 from xcebra_nwb.nwb.neural.readers.series_per_unit import NEURON, numbered, pattern_of
+from xcebra_nwb.nwb.reading import clock
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset, name_of, neurodata_type
-from xcebra_nwb.nwb.reading.spikes import cleaned
+from xcebra_nwb.nwb.reading.trains import cleaned
 from xcebra_nwb.nwb.reading.values import numbers, values
 
 LABELLED = "LabeledEvents"
@@ -51,8 +52,8 @@ class Events:
         if neurodata_type(first) == LABELLED:
             every = _by_label(first)
         else:
-            every = {name_of(path): numbers(_times(file.groups[path])).reshape(-1) for path in paths}
-        spikes, notes = cleaned(every.values())
+            every = {name_of(path): clock.read(_times(file.groups[path])).reshape(-1) for path in paths}
+        spikes, notes = cleaned(every.values(), paths[0] if len(paths) == 1 else pattern_of(paths))
         table = pd.DataFrame({"unit_id": list(every), "row": np.arange(len(every)), "region": ""})
         path = paths[0] if len(paths) == 1 else pattern_of(paths)
         return Population(path=path, kind="spikes", units="count", table=table, spikes=spikes, notes=notes)
@@ -88,7 +89,7 @@ def _only_times(file: NwbFile, path: str) -> bool:
 
 
 def _by_label(group: h5py.Group) -> dict[str, np.ndarray]:
-    times, labels = numbers(group["timestamps"]).reshape(-1), values(group["data"]).reshape(-1)
+    times, labels = clock.read(group["timestamps"]).reshape(-1), values(group["data"]).reshape(-1)
     names = dataset(group, "data__labels")
     known = [] if names is None else [str(name) for name in values(names).reshape(-1)]
     codes = np.unique(labels).tolist()

@@ -12,7 +12,8 @@ from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
 from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.neural.readers.registry import Candidate, reader
-from xcebra_nwb.nwb.reading.file import NwbFile, dataset, first_text, name_of, neurodata_type, parent
+from xcebra_nwb.nwb.reading.file import NwbFile, dataset, first_text, name_of, parent
+from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import columns, container, read_samples, unit_of
 from xcebra_nwb.nwb.reading.table import data_frame
 from xcebra_nwb.nwb.reading.values import numbers
@@ -34,7 +35,7 @@ class RoiResponses:
         ``auto`` takes all series of the first container, because they are planes. Containers of one name in several
         modules count as one. If two series have the same regions of interest, the first is taken.
         """
-        series = {p: g for p, g in file.series.items() if neurodata_type(g) == "RoiResponseSeries"}
+        series = {p: g for p, g in file.series.items() if is_kind(g, "RoiResponseSeries")}
         ordered = sorted(series, key=lambda path: (not _relative(file, path), path))
         first: dict[tuple[str, str], str] = {}
         candidates = []
@@ -48,7 +49,7 @@ class RoiResponses:
     def accepts(self, file: NwbFile, paths: list[str]) -> bool:
         """Return whether ``paths`` is one RoiResponseSeries."""
         path = paths[0]
-        return len(paths) == 1 and path in file.series and neurodata_type(file.groups[path]) == "RoiResponseSeries"
+        return len(paths) == 1 and path in file.series and is_kind(file.groups[path], "RoiResponseSeries")
 
     def read(self, file: NwbFile, paths: list[str], columns: bool) -> Population:
         """Return the regions of interest as units.

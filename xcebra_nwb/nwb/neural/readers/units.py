@@ -9,6 +9,7 @@ from xcebra_nwb.nwb.neural.readers.registry import Candidate, reader
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset
 from xcebra_nwb.nwb.reading.spikes import read_observed, read_spikes, unit_table, units_tables
 from xcebra_nwb.nwb.reading.table import length
+from xcebra_nwb.nwb.reading.trains import observation_notes
 
 
 @reader("units", rank=0)
@@ -43,7 +44,7 @@ class Units:
             columns: Whether to read the scalar columns of the table, too.
 
         Raises:
-            Refusal: Spike times or observation intervals are not given for every unit.
+            Refusal: Spike times or observation intervals are not given for every unit, or cannot be times in s.
         """
         table = file.groups[paths[0]]
         spikes, notes = read_spikes(table)
@@ -57,6 +58,8 @@ class Units:
                 )
         if observed is not None and not any(map(len, observed)):
             observed = None
+        if observed is not None:
+            notes = (*notes, *observation_notes(spikes, observed, paths[0]))
         return Population(
             path=paths[0],
             kind="spikes",
