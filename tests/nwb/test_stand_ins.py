@@ -102,7 +102,7 @@ def test_numbers_that_are_large_by_nature_are_kept() -> None:
 
 
 def test_texts_that_stand_for_nothing_are_no_classes_and_are_counted() -> None:
-    side = np.array(["left", "left ", b"left", "right", "nan", "N/A", "None", "", "null", "none"], dtype=object)
+    side = np.array(["left", "left ", "b'left'", "right", "nan", "N/A", "None", "", "null", "none"], dtype=object)
     codes, classes = encoded(side)
     assert classes == ("left", "none", "right")
     assert codes.tolist() == [0, 0, 0, 2, -1, -1, -1, -1, -1, 1]

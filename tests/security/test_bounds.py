@@ -22,7 +22,7 @@ from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.export import check
 from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.nwb.inventory.inventory import inventory
-from xcebra_nwb.nwb.labels import angles
+from xcebra_nwb.nwb.labels import angles, from_series, stand_ins
 from xcebra_nwb.nwb.labels.auto.measured import unit_quantity
 from xcebra_nwb.nwb.labels.auto.names import clean_name
 from xcebra_nwb.nwb.labels.auto.words import words
@@ -189,6 +189,12 @@ HOSTILE = [
 WORK: dict[str, Callable[[str], object]] = {
     "unit of angles": angles.radians_per,
     "name of an angle": angles.named_angle,
+    "name of a direction": angles.named_direction,
+    "name of a place": from_series.PLACE.search,
+    "change of a place": from_series.CHANGING.search,
+    "unit of a length": from_series.LENGTHS.fullmatch,
+    "name of a positive quantity": stand_ins.measured_positive,
+    "text": stand_ins.plain_text,
     "finding": lambda text: check._normal(text, PurePosixPath("x.nwb")),
     "label": clean_name,
     "words": words,

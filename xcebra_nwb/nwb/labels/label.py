@@ -14,7 +14,7 @@ from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.bins.grid import Grid, Range
-from xcebra_nwb.nwb.labels.stand_ins import missing
+from xcebra_nwb.nwb.labels.stand_ins import missing, plain_text
 from xcebra_nwb.nwb.reading.file import text
 
 FEW_CLASSES = 8  # whole numbers with at most so many values are classes, unless the config says otherwise
@@ -143,7 +143,7 @@ def encoded(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     ([1, 0, -1, 0], ('left', 'right'))
     """
     if values.dtype.kind in "OSU":
-        texts = np.array([text(value).strip() for value in values], dtype=object)
+        texts = np.array([plain_text(text(value)) for value in values], dtype=object)
         present = ~missing(texts.tolist())
     else:
         texts, present = values, np.isfinite(values.astype(np.float64))

@@ -53,7 +53,7 @@ def measured_positive(name: str) -> bool:
     >>> measured_positive("pupil_diameter"), measured_positive("speed")
     (True, False)
     """
-    return NEVER_ZERO.search(name) is not None
+    return NEVER_ZERO.search(name[:MOST_LABEL]) is not None
 
 
 def number_stand_ins(
@@ -98,7 +98,7 @@ def text_stand_ins(values: np.ndarray) -> StandIns:
     >>> text_stand_ins(np.array(["left", "right", "N/A", "", "None"], dtype=object)).words
     ("'N/A' stands for nothing: 1 of 5 left out", "'None' stands for nothing: 1 of 5 left out")
     """
-    texts = [text(value).strip() for value in values]
+    texts = [plain_text(text(value)) for value in values]
     rows = missing(texts)
     counts = Counter(value for value, lost in zip(texts, rows, strict=True) if lost and value)
     words = [f"{word!r} stands for nothing: {count} of {len(texts)} left out" for word, count in sorted(counts.items())]
@@ -120,6 +120,16 @@ def missing(texts: Sequence[str]) -> np.ndarray:
     if len(set(texts) - nothing) == 1:
         nothing -= {word for word in nothing if word.lower() in NO_CLASS}
     return np.array([word in nothing for word in texts], dtype=bool)
+
+
+def plain_text(word: str) -> str:
+    """Return a text without blanks round it, and without the b'' of bytes that were written as text.
+
+    >>> plain_text(" left "), plain_text("b'left'")
+    ('left', 'left')
+    """
+    word = word.strip()
+    return word[2:-1].strip() if len(word) > 2 and word[:2] in ("b'", 'b"') and word[-1] == word[1] else word
 
 
 def stands_for_nothing(word: str) -> bool:

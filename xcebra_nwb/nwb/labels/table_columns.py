@@ -15,13 +15,12 @@ from xcebra_nwb.core.hdf5.scan import UNREADABLE
 from xcebra_nwb.nwb.labels.angles import guessed, named_angle
 from xcebra_nwb.nwb.labels.interval_rows import undisputed
 from xcebra_nwb.nwb.labels.label import encoded, kind_of_values, named
-from xcebra_nwb.nwb.labels.stand_ins import number_stand_ins, text_stand_ins
+from xcebra_nwb.nwb.labels.stand_ins import number_stand_ins, plain_text, text_stand_ins
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, text
 from xcebra_nwb.nwb.reading.intervals import interval_tables, is_text_list, read_intervals, text_list
 from xcebra_nwb.nwb.reading.table import column_names, read_column, scalar_columns
 from xcebra_nwb.nwb.reading.values import values as stored
 
-BYTES = re.compile(r"""b(['"])(.*)\1""", re.DOTALL)
 INDEX = re.compile(r"(^|[_\W])(index|idx|indices)($|[_\W\d])", re.IGNORECASE)
 NOTHING = re.compile(r"\b(none|no [a-z]+|nothing|blank|omitted|absent|missing)\b", re.IGNORECASE)
 MOST_LOOKED_AT = 100_000  # rows
@@ -82,7 +81,7 @@ def clean_column(file: NwbFile, table: h5py.Group, column: str) -> Column:
 
 
 def _clean_texts(values: np.ndarray) -> Column:
-    texts = np.array([_plain(text(value)) for value in values], dtype=object)
+    texts = np.array([plain_text(text(value)) for value in values], dtype=object)
     found, blank = text_stand_ins(texts), int(np.sum(texts == ""))
     texts[found.rows] = ""
     return Column(texts, _left_out(blank, len(texts), "without a text"), found.words)
@@ -99,13 +98,6 @@ def _clean_numbers(values: np.ndarray) -> Column:
 
 def _left_out(count: int, rows: int, what: str) -> tuple[str, ...]:
     return (f"{count} of {rows} rows {what} left out",) if count else ()
-
-
-def _plain(word: str) -> str:
-    """Return a text without blanks round it and without the b'' of bytes that were written as text."""
-    word = word.strip()
-    inner = BYTES.fullmatch(word)
-    return inner[2].strip() if inner else word
 
 
 def _raw_values(file: NwbFile, table: h5py.Group, column: str) -> np.ndarray:

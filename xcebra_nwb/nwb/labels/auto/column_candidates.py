@@ -186,11 +186,12 @@ def _judged(values: np.ndarray, column: str, role: Role) -> tuple[Kind, np.ndarr
     if len(classes) > MOST_CLASSES or len(codes) < FEWEST_OF_CLASS * len(classes):
         return kind, partition, f"{len(classes)} different values"
     counts = np.bincount(codes[codes >= 0])
-    rare = counts[counts < RARE * counts.sum() / len(counts)]
-    most = (
-        1.0 if role in {Role.CHOICE, Role.OUTCOME} else MOST_RARE
-    )  # animals fail rarely, and are asked for nevertheless
-    if rare.sum() > most * counts.sum() or len(counts) - len(rare) < 2:
+    if role in {Role.CHOICE, Role.OUTCOME}:  # animals fail rarely, and are asked for nevertheless
+        too_rare = counts.sum() - counts.max() < max(LEAST_OTHERS * counts.sum(), FEWEST_OF_CLASS)
+    else:
+        rare = counts[counts < RARE * counts.sum() / len(counts)]
+        too_rare = rare.sum() > MOST_RARE * counts.sum() or len(counts) - len(rare) < 2
+    if too_rare:
         return kind, partition, f"its rarest class has {counts.min() / len(codes):.0%} of the rows"
     return kind, partition, ""
 
