@@ -81,13 +81,13 @@ def group_columns(file: NwbFile, table: h5py.Group) -> Iterator[tuple[str, list[
     """
     for name in sorted(column_names(table), key=lambda name: "group" not in plain(name)):
         data = dataset(table, name)
-        if data is None or not GROUPS.fullmatch(plain(name)) or data.shape != (length(table),):
+        if data is None or not GROUPS.fullmatch(plain(name)) or not _one_a_row(table, data):
             continue
         try:
             if h5py.check_ref_dtype(data.dtype) is not None:
-                yield name, [name_of(str(file.referred(reference).name)) for reference in data[()]]
+                yield name, [name_of(str(file.referred(reference).name)) for reference in data[()].reshape(-1)]
             elif is_text(data) or data.dtype.kind in "iu":
-                yield name, [str(value).strip() for value in values(data)]
+                yield name, [str(value).strip() for value in values(data).reshape(-1)]
         except (*UNREADABLE, Refusal):
             continue  # references that lead nowhere name no group
 
@@ -177,10 +177,15 @@ def _channels(table: h5py.Group, electrodes: h5py.Group | None = None) -> list[t
         match, data = CHANNEL.fullmatch(plain(name)), dataset(table, name)
         if match is None or data is None or "table" in data.attrs or dataset(table, f"{name}_index") is not None:
             continue
-        if data.shape in {(length(table),), (length(table), 1)} and (is_text(data) or data.dtype.kind in "iuf"):
+        if _one_a_row(table, data) and (is_text(data) or data.dtype.kind in "iuf"):
             channels = _numbers_of(values(data), electrodes) if is_text(data) else numbers(data)
             columns.append(((not match["peak"], not match["id"]), name, channels.reshape(-1)))
     return [(name, channels) for _, name, channels in sorted(columns, key=lambda column: column[0])]
+
+
+def _one_a_row(table: h5py.Group, data: h5py.Dataset) -> bool:
+    rows = length(table)
+    return data.shape in {(rows,), (rows, 1), (1, rows)}
 
 
 def _numbers_of(names: np.ndarray, electrodes: h5py.Group | None) -> np.ndarray:
