@@ -96,7 +96,7 @@ def test_suspicious_times_gaps_and_intervals_are_told(tmp_path: Path) -> None:
     assert "/units: 1 units without a spike" in said
     assert "/processing/behavior/Position/position: 1 absurd times, such as -1.54e+09 s" in said
     assert f"{behaviour}/heading: times restart: two runs cover the same stretch" in said
-    assert f"{behaviour}/speed: whole numbers in large steps: milliseconds or sample numbers?" in said
+    assert f"{behaviour}/speed: the times are whole numbers in steps of 50: milliseconds or sample numbers?" in said
     assert "/intervals/trials: 1 rows stop before they start" in said
     (gap,) = [gap for gap in told.gaps if gap.path.endswith("position") and gap.longest < 1e6] or told.gaps[:1]
     assert gap.count == 2

@@ -356,12 +356,14 @@ def test_milliseconds_beside_seconds_are_refused(tmp_path: Path) -> None:
     with build.edited(path) as h5:
         h5["processing/behavior/Position/position/timestamps"][...] *= 1000
     wanted = {"labels": {"position": {"source": "/processing/behavior/Position/position"}}}
-    with pytest.raises(Refusal, match=r"/units lasts 60 s .* 5.995e\+04 s: like seconds and milliseconds") as caught:
+    with pytest.raises(
+        Refusal, match=r"milliseconds or sample numbers\? /units lasts 60 s and .* 5.995e\+04 s"
+    ) as caught:
         extract_session(path, validate(wanted), "one")
     assert caught.value.code is Code.TIMES_NOT_TRUSTED
-    with pytest.raises(Refusal) as trusted:  # on its user's word, and so for another reason
+    with pytest.raises(Refusal, match="is sampled every 50 s") as trusted:  # on its user's word, for another reason
         extract_session(path, validate(wanted | {"time": {"within": [0, 60]}}), "one")
-    assert trusted.value.code is Code.LABEL_TOO_SLOW
+    assert trusted.value.code is Code.TIMES_NOT_TRUSTED and "max_gap" not in trusted.value.remedy
 
 
 def test_what_was_not_recorded_is_no_silence(tmp_path: Path) -> None:

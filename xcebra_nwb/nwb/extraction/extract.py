@@ -25,10 +25,12 @@ from xcebra_nwb.nwb.extraction.recording import Recording, read_recording
 from xcebra_nwb.nwb.labels.label import Label, check_axes_vary
 from xcebra_nwb.nwb.neural.activity import binned
 from xcebra_nwb.nwb.neural.unit_selection import select_units
+from xcebra_nwb.nwb.reading.clock import NeuralClock, check_same_unit, slow_doubt
 from xcebra_nwb.nwb.reading.file import open_nwb
 from xcebra_nwb.nwb.reading.foreign import Follow
 from xcebra_nwb.nwb.reading.source import Source, source_name
-from xcebra_nwb.nwb.reading.times import check_same_unit
+from xcebra_nwb.nwb.reading.times import lasting
+from xcebra_nwb.nwb.reading.trains import long_pauses
 
 SECTIONS = {"neural", "time", "labels"}  # sections of the config that extraction reads
 
@@ -102,8 +104,8 @@ def _grid(recording: Recording, time: Time) -> Grid:
         )
     neural = {population.path: population.times for population in recording.populations}
     labels = {label.source: label.times for label in recording.labels}
-    if recording.within is None:
-        check_same_unit(neural, labels)
+    clocks = {p.path: NeuralClock(p.times, long_pauses(p.spikes or [])) for p in recording.populations}
+    check_same_unit(clocks, labels, trusted=recording.within is not None)
     stretch = common_range(covered, [label.range for label in recording.labels], recording.within)
     for source, times in (neural | labels).items():
         check_outliers(source, times, stretch)
@@ -116,15 +118,19 @@ def _grid(recording: Recording, time: Time) -> Grid:
 def _without_slow_labels(recording: Recording, grid: Grid, config: Config) -> Recording:
     """Return the recording without labels that are sampled too slowly.
 
-    A slow label that the config names is refused.
+    A slow label that the config names is refused. If its times cannot be right, that is the reason.
     """
     longest = longest_bridge(grid, config.time.max_gap)
+    neural = max(lasting(population.times) for population in recording.populations)
     slow = [label for label in recording.labels if label.period is not None and label.period > longest]
     for label in slow:
         problem = (
             f"label {label.name} ({label.source}) is sampled every {label.period:.3g} s, a longer gap than is bridged"
         )
         if config.labels != "auto" or len(slow) == len(recording.labels):
+            doubt = slow_doubt(label.times, neural)
+            if doubt is not None:
+                raise Refusal(Code.TIMES_NOT_TRUSTED, f"{problem}; {doubt.what}", doubt.remedy)
             raise Refusal(
                 Code.LABEL_TOO_SLOW, problem, f"set time.max_gap or time.bin_width to {label.period:.3g} s or more"
             )

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from xcebra_nwb.core.config.schema import Config
+from xcebra_nwb.core.errors import XcebraError
 from xcebra_nwb.nwb.labels.choice import choose_labels
 from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.neural import choice
 from xcebra_nwb.nwb.neural.population import Population
-from xcebra_nwb.nwb.reading.file import NwbFile
+from xcebra_nwb.nwb.reading.file import NwbFile, with_lost_links
 from xcebra_nwb.nwb.reading.intervals import INVALID, TRIALS, interval_tables, read_intervals, within_intervals
 
 
@@ -49,9 +50,12 @@ def read_recording(file: NwbFile, config: Config) -> Recording:
         UsageError: The config names an object that the file does not hold.
         Refusal: The file holds no neural data, no behaviour, or one that cannot be used.
     """
-    sources, neural_choices = choice.choose(file, config.neural)
-    taken = [path for source in sources for path in source.paths]
-    labels, label_choices = choose_labels(file, config.labels, taken)
+    try:
+        sources, neural_choices = choice.choose(file, config.neural)
+        taken = [path for source in sources for path in source.paths]
+        labels, label_choices = choose_labels(file, config.labels, taken)
+    except XcebraError as error:
+        raise with_lost_links(file, error) from error
     populations = choice.read(file, sources, config.neural)
     tables = interval_tables(file)
     trials = [read_intervals(tables[TRIALS]).reshape(-1)] if TRIALS in tables else []

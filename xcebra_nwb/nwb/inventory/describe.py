@@ -15,12 +15,15 @@ from xcebra_nwb.nwb.labels.from_intervals import label_columns
 from xcebra_nwb.nwb.neural import choice, quality
 from xcebra_nwb.nwb.neural.readers import Candidate
 from xcebra_nwb.nwb.neural.suspicious import suspicious_units
+from xcebra_nwb.nwb.reading import clock, present
+from xcebra_nwb.nwb.reading.clock import NeuralClock, oddities
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type
 from xcebra_nwb.nwb.reading.intervals import proper, read_intervals
-from xcebra_nwb.nwb.reading.series import ends, read_times, transposed, unit_of
+from xcebra_nwb.nwb.reading.series import ends, read_times, time_unit_note, transposed, unit_of
 from xcebra_nwb.nwb.reading.spikes import landmarks, read_observed, read_spikes, spike_numbers
 from xcebra_nwb.nwb.reading.table import column_names
-from xcebra_nwb.nwb.reading.times import gaps, oddities, outliers, sample_period
+from xcebra_nwb.nwb.reading.times import gaps, outliers, sample_period
+from xcebra_nwb.nwb.reading.trains import long_pauses, observation_notes
 
 LOOKED_AT = 5_000_000  # spikes or values; of larger tables not every unit is read, of larger series only times
 
@@ -60,6 +63,7 @@ def neural_source(
     times, rate, suspicious = _looked_at(group, paths[0])
     stored = list(group["data"].shape)[:: -1 if transposed(group) else 1]
     shape = [stored[0], candidate.units] if len(paths) > 1 else stored
+    suspicious += present.remarks(group)
     update = {"shape": shape, "rate": rate, "time_range": _range(times), "trusted_range": _trusted(times)}
     return source.model_copy(update=update), _gaps(candidate.path, times), _remarks(candidate.path, suspicious) + about
 
@@ -76,6 +80,7 @@ def label_series(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list
     """
     group = file.groups[path]
     times, rate, suspicious = _looked_at(group, path)
+    suspicious += present.remarks(group)
     if holds_events(file, path):
         return _events(file, path, times), [], _remarks(path, suspicious)
     kind = ""
@@ -94,6 +99,7 @@ def label_series(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list
         trusted_range=_trusted(times),
         kind=kind,
         description=attribute(group, "description"),
+        doubt=next((doubt.what for doubt in clock.doubts(_usable(times)) if not _large(group)), ""),
     )
     return series, _gaps(path, times), _remarks(path, suspicious)
 
@@ -125,7 +131,7 @@ def event_list(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list[R
         The description, no gaps, and remarks on anything suspicious.
     """
     times = read_events(file.groups[path], path)
-    return _events(file, path, times), [], _remarks(path, oddities(times))
+    return _events(file, path, times), [], _remarks(path, oddities(times, sampled=False))
 
 
 def interval_table(file: NwbFile, path: str) -> tuple[IntervalTable, list[Remark]]:
@@ -147,9 +153,11 @@ def interval_table(file: NwbFile, path: str) -> tuple[IntervalTable, list[Remark
         time_range=_range(times),
         covered=covered(group),
     )
-    suspicious = [what for what in oddities(intervals[:, 0]) if not what.startswith("times restart")]
+    suspicious = [what for what in oddities(intervals[:, 0], sampled=False) if not what.startswith("times restart")]
     improper = int(np.sum(~proper(intervals) & np.isfinite(intervals).all(axis=1)))
+    suspicious += [note] if (note := clock.unit_note(group["start_time"])) else []
     suspicious += [f"{improper} rows stop before they start"] if improper else []
+    suspicious += present.remarks(group)
     return table, _remarks(path, suspicious)
 
 
@@ -172,11 +180,17 @@ def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Rema
     try:
         spikes, notes = read_spikes(table, step)
     except Refusal as refusal:
-        return description, _remarks(source.path, [refusal.message])
+        return description, _remarks(source.path, [refusal.message.removeprefix(f"{source.path}: ")])
     observed = read_observed(table)
     times = landmarks(spikes)
-    suspicious = [*oddities(np.sort(times)), *notes]
+    suspicious = [*oddities(np.sort(times), sampled=False), *notes]
+    try:
+        if observed is not None and any(map(len, observed)):
+            suspicious += observation_notes(spikes, observed[::step], source.path)
+    except Refusal as refusal:
+        suspicious.append(refusal.message.removeprefix(f"{source.path}: "))
     suspicious += [f"large: only every {step}th unit was looked at"] if step > 1 else []
+    suspicious += present.remarks(table)
     silent = int(np.sum(counts == 0))
     suspicious += [f"{silent} units without a spike"] if silent else []
     update = {
@@ -186,6 +200,31 @@ def _units(file: NwbFile, source: NeuralSource) -> tuple[NeuralSource, list[Rema
         "observed_intervals": None if observed is None else sum(map(len, observed)),
     }
     return description.model_copy(update=update), _remarks(source.path, suspicious)
+
+
+def neural_clock(file: NwbFile, source: NeuralSource) -> NeuralClock:
+    """Return what the times of a neural source show, as extraction reads them.
+
+    Args:
+        file: The open file.
+        source: The description of the source.
+
+    Raises:
+        Refusal: The times cannot be read, or cannot be times in s.
+    """
+    if source.layout == "units":
+        table = file.groups[source.path]
+        step = 1 + int(spike_numbers(table).sum()) // LOOKED_AT
+        spikes, observed = read_spikes(table, step)[0], read_observed(table)
+        if observed is None or not any(map(len, observed)):
+            return NeuralClock(landmarks(spikes), long_pauses(spikes))
+        observation_notes(spikes, observed[::step], source.path)
+        return NeuralClock(np.concatenate(observed).reshape(-1), long_pauses(spikes))
+    if source.kind == "spikes":
+        return NeuralClock(np.empty(0))
+    paths = choice.matching(file, source.path)
+    times = _usable(_looked_at(file.groups[paths[0]], paths[0])[0])
+    return NeuralClock(np.sort(times[np.isfinite(times)]))
 
 
 def _large(group: h5py.Group) -> bool:
@@ -199,10 +238,16 @@ def _looked_at(group: h5py.Group, path: str) -> tuple[np.ndarray, float | None, 
     """
     if not _large(group):
         times = read_times(group, path)
-        return times, _rate(times), oddities(times)
+        note = time_unit_note(group)
+        return _usable(times), _rate(_usable(times)), [*([note] if note else []), *oddities(times)]
     times, samples = ends(group, path), group["data"].shape[1 if transposed(group) else 0]
     rate = (samples - 1) / (times[1] - times[0]) if times[1] > times[0] else None
     return times, rate, [f"large: of {samples} samples only the first and last times were looked at"]
+
+
+def _usable(times: np.ndarray) -> np.ndarray:
+    """Return the times without those that stand for nothing."""
+    return times[~clock.fillers(times)]
 
 
 def _rate(times: np.ndarray) -> float | None:
@@ -239,4 +284,4 @@ def _gaps(path: str, times: np.ndarray) -> list[Gap]:
 
 
 def _remarks(path: str, problems: list[str]) -> list[Remark]:
-    return [Remark(path=path, what=problem) for problem in problems]
+    return [Remark(path=path, what=problem) for problem in dict.fromkeys(problems)]

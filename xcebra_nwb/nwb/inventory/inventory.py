@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+import numpy as np
+
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import XcebraError
 from xcebra_nwb.core.refusals import Code
@@ -19,7 +21,7 @@ from xcebra_nwb.nwb.labels.choice import choose_labels
 from xcebra_nwb.nwb.labels.from_events import is_events
 from xcebra_nwb.nwb.neural import choice
 from xcebra_nwb.nwb.neural.readers import Candidate, readers
-from xcebra_nwb.nwb.reading.file import NwbFile, open_nwb, text
+from xcebra_nwb.nwb.reading.file import NwbFile, open_nwb, text, with_lost_links
 from xcebra_nwb.nwb.reading.foreign import Follow
 from xcebra_nwb.nwb.reading.intervals import interval_tables
 from xcebra_nwb.nwb.reading.source import Source
@@ -44,7 +46,7 @@ def inventory(path: Source, follow: Follow = Follow.FOLDER) -> Inventory:
         taken = {p for candidate in candidates for p in choice.matching(file, candidate.path)}
         series = [path for path in file.series if path not in taken]
         events = [path for path, group in file.groups.items() if path not in file.series and is_events(group)]
-        automatic, refusal = _automatic(file)
+        automatic, refusal, label_times = _automatic(file)
         sources = _each(candidates, lambda c: describe.neural_source(file, c, automatic), lambda c: c.path, problems)
         labels = _each(series, lambda p: describe.label_series(file, p), str, problems)
         labels += _each(events, lambda p: describe.event_list(file, p), str, problems)
@@ -62,9 +64,25 @@ def inventory(path: Source, follow: Follow = Follow.FOLDER) -> Inventory:
             automatic=automatic,
             refusal=refusal,
         )
-    predicted = None if refusal else predicted_refusal(contents)
+        predicted = None if refusal else _predicted(file, contents, candidates, label_times)
     contents = contents.model_copy(update={"refusal": refusal or predicted})
     return contents.model_copy(update={"config": starting_config(contents)})
+
+
+def _predicted(
+    file: NwbFile, contents: Inventory, candidates: list[Candidate], label_times: dict[str, np.ndarray]
+) -> Refused | None:
+    """Return the refusal to expect, once the times of the neural data are read."""
+    described = {source.path: source for source in contents.neural}
+    taken = [candidate for candidate in candidates if candidate.path in contents.automatic.neural]
+    try:
+        for candidate in taken:
+            if candidate.path not in described:  # it could not be described, and cannot be read either
+                describe.neural_source(file, candidate, contents.automatic)
+        clocks = {c.path: describe.neural_clock(file, described[c.path]) for c in taken}
+    except Exception as error:
+        return _refused(error)
+    return predicted_refusal(contents, clocks, label_times)
 
 
 Item = TypeVar("Item")
@@ -82,7 +100,7 @@ def _each(
         try:
             descriptions.append(describe_item(item))
         except Exception as error:  # a problem with one object must not hide the others
-            problems.append(Remark(path=path(item), what=_problem(error)))
+            problems.append(Remark(path=path(item), what=_problem(error).removeprefix(f"{path(item)}: ")))
     return descriptions
 
 
@@ -93,22 +111,25 @@ def _candidates(file: NwbFile, problems: list[Remark]) -> list[Candidate]:
     return [candidate for candidates in by_reader for candidate in candidates]
 
 
-def _automatic(file: NwbFile) -> tuple[Automatic, Refused | None]:
-    """Return the selection of ``auto``, and the first reason for a refusal."""
-    automatic, refusals, taken = Automatic(), [], []
+def _automatic(file: NwbFile) -> tuple[Automatic, Refused | None, dict[str, np.ndarray]]:
+    """Return the selection of ``auto``, the first reason for a refusal, and the times of each label in s."""
+    automatic, taken = Automatic(), []
+    refusals: list[Exception] = []
+    times: dict[str, np.ndarray] = {}
     try:
         sources, notes = choice.choose(file, validate({}).neural)
         taken = [path for source in sources for path in source.paths]
         automatic.neural, automatic.choices = [source.path for source in sources], notes
     except Exception as error:  # reported like any other reason, so that an inventory is always complete
-        refusals.append(_refused(error))
+        refusals.append(with_lost_links(file, error))
     try:
         labels, notes = choose_labels(file, "auto", taken)
         automatic.labels = [PickedLabel(name=label.name, source=label.source, kind=label.kind) for label in labels]
+        times = {label.source: label.times for label in labels}
         automatic.choices += notes + [note for label in labels for note in label.notes]
     except Exception as error:
-        refusals.append(_refused(error))
-    return automatic, refusals[0] if refusals else None
+        refusals.append(with_lost_links(file, error))
+    return automatic, _refused(refusals[0]) if refusals else None, times
 
 
 def _refused(error: Exception) -> Refused:

@@ -52,7 +52,8 @@ class LabelSeries(BaseModel):
     """A series that could be a label.
 
     ``kind`` is the kind of the label, "" if it cannot be one, and ``events`` for events. ``rate`` is in Hz.
-    ``trusted_range`` leaves out absurd times; it is None if there are none.
+    ``trusted_range`` leaves out absurd times; it is None if there are none. ``doubt`` is a reason not to believe the
+    times, such as frame numbers, "" if there is none.
     """
 
     path: str
@@ -64,6 +65,7 @@ class LabelSeries(BaseModel):
     trusted_range: TimeRange | None = None
     kind: str
     description: str
+    doubt: str = ""
 
 
 class IntervalTable(BaseModel):

@@ -8,8 +8,9 @@ from xcebra_nwb.nwb.labels.from_events import event_label, holds_events, is_even
 from xcebra_nwb.nwb.labels.from_intervals import ELAPSED, interval_label, interval_series_label, label_columns
 from xcebra_nwb.nwb.labels.from_series import AXES, series_label
 from xcebra_nwb.nwb.labels.label import Label
-from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type, parent, unknown_path
+from xcebra_nwb.nwb.reading.file import NwbFile, dataset, parent, unknown_path
 from xcebra_nwb.nwb.reading.intervals import interval_tables
+from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import columns
 
 RESERVED = {"activity", "valid", "segment", "time", "unit", "unit_id", "row", "region", "n_spikes"}
@@ -42,7 +43,7 @@ def configured_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
             f"labels.{name}: derive: {label.derive} needs a table of intervals, {path} is none",
             f"tables: {', '.join(interval_tables(file)) or 'the file holds none'}",
         )
-    if neurodata_type(file.groups[path]) == "IntervalSeries" and label.derive is None:
+    if is_kind(file.groups[path], "IntervalSeries") and label.derive is None:
         return interval_series_label(file, name, label)
     if holds_events(file, path):
         raise UsageError(

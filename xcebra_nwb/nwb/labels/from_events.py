@@ -13,6 +13,7 @@ from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.bins.grid import Grid, Range
 from xcebra_nwb.nwb.labels.label import Label
+from xcebra_nwb.nwb.reading import clock
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type, parent
 from xcebra_nwb.nwb.reading.series import columns, read_times
 from xcebra_nwb.nwb.reading.values import numbers
@@ -109,7 +110,7 @@ def read_events(group: h5py.Group, path: str) -> np.ndarray:
         path: Its path in the file.
     """
     if is_events(group):
-        events = numbers(group["timestamp" if "timestamp" in group else "timestamps"])
+        events = clock.read(group["timestamp" if "timestamp" in group else "timestamps"]).reshape(-1)
     else:
         times, data = read_times(group, path), group["data"]
         events = times

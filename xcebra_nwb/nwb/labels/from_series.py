@@ -18,7 +18,8 @@ from xcebra_nwb.nwb.bins.grid import Grid, Range
 from xcebra_nwb.nwb.labels.angles import SILENT, in_radians, named_angle, radians_per
 from xcebra_nwb.nwb.labels.derived import Derive, derivation
 from xcebra_nwb.nwb.labels.label import FEW_CLASSES, Label, check_classes, check_varies, empty, encoded, named
-from xcebra_nwb.nwb.reading.file import NwbFile, dataset, first_text, name_of, neurodata_type, text
+from xcebra_nwb.nwb.reading.file import NwbFile, dataset, first_text, name_of, text
+from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import Samples, columns, container, read_samples, unit_of
 
 AXES = ("x", "y", "z")
@@ -134,7 +135,7 @@ def series_label(file: NwbFile, name: str, label: LabelConfig) -> SeriesLabel:
     result = _without_missing(result, keep_axes=bool(label.derive or label.columns))
     if kind == "circular":
         result = _circular(result)
-    moving = neurodata_type(group) == "SpatialSeries" and container(file, path) != "CompassDirection"
+    moving = is_kind(group, "SpatialSeries") and container(file, path) != "CompassDirection"
     result = replace(result, tracked=moving and kind == "continuous")
     return _derived(result, label) if label.derive else result
 
@@ -179,7 +180,7 @@ def automatic_kind(file: NwbFile, label: LabelConfig, samples: Samples) -> Kind:
     """
     path = label.source
     single_column = samples.values.shape[1] == 1
-    whole = samples.values.dtype.kind in "iub" and neurodata_type(file.groups[path]) != "SpatialSeries"
+    whole = samples.values.dtype.kind in "iub" and not is_kind(file.groups[path], "SpatialSeries")
     if samples.values.dtype.kind not in "iubf" or (
         single_column and whole and len(np.unique(samples.values)) <= FEW_CLASSES
     ):

@@ -15,7 +15,8 @@ from xcebra_nwb.core.hdf5.scan import UNREADABLE
 from xcebra_nwb.nwb.neural.electrodes import plain
 from xcebra_nwb.nwb.neural.rois import linked
 from xcebra_nwb.nwb.neural.unit_table import table_columns
-from xcebra_nwb.nwb.reading.file import NwbFile, attribute, neurodata_type
+from xcebra_nwb.nwb.reading.file import NwbFile, attribute
+from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.query import names
 from xcebra_nwb.nwb.reading.series import columns
 from xcebra_nwb.nwb.reading.spikes import units_tables
@@ -144,7 +145,7 @@ def _table(file: NwbFile, path: str) -> tuple[h5py.Group | None, pd.DataFrame]:
         return None, pd.DataFrame()
     if path in units_tables(file):
         return group, table_columns(group, _is_flag)
-    if neurodata_type(group) != "RoiResponseSeries":
+    if not is_kind(group, "RoiResponseSeries"):
         return None, pd.DataFrame()
     rois = linked(file, group, columns(group))
     if rois.table is None or rois.rows is None:

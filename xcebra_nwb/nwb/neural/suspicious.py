@@ -5,7 +5,8 @@ from __future__ import annotations
 from xcebra_nwb.nwb.neural import quality
 from xcebra_nwb.nwb.neural.rois import linked, roi_table
 from xcebra_nwb.nwb.neural.unit_table import unit_table
-from xcebra_nwb.nwb.reading.file import NwbFile, neurodata_type
+from xcebra_nwb.nwb.reading.file import NwbFile
+from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import columns
 from xcebra_nwb.nwb.reading.spikes import units_tables
 
@@ -24,7 +25,7 @@ def suspicious_units(file: NwbFile, path: str, bad_units: bool = True) -> list[s
     odd: list[str] = []
     if path in units_tables(file):
         _, _, odd = unit_table(file, group, columns=False)
-    elif neurodata_type(group) == "RoiResponseSeries":
+    elif is_kind(group, "RoiResponseSeries"):
         count = columns(group)
         _, _, odd = roi_table(linked(file, group, count), count, wanted=False)
     odd = [*odd, *(quality.remarks(file, path) if bad_units else [])]

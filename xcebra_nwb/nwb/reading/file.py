@@ -25,9 +25,11 @@ from xcebra_nwb.nwb.reading import foreign
 from xcebra_nwb.nwb.reading.foreign import Follow
 from xcebra_nwb.nwb.reading.source import Source, opened, source_name
 from xcebra_nwb.nwb.reading.values import check_readable
-from xcebra_nwb.nwb.reading.walk import identity_of, is_group, walk
+from xcebra_nwb.nwb.reading.walk import LOST, identity_of, is_group, walk
 
 RAW = {"ElectricalSeries", "SpikeEventSeries", "ImageSeries", "OpticalSeries", "IndexSeries", "ImageMaskSeries"}
+
+MOST_LOST = 3  # links in one message
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,25 @@ def dataset(group: h5py.Group, name: str) -> h5py.Dataset | None:
     except UNREADABLE:
         return None
     return None if is_group(item) or item.shape is None or len(name) > MOST_NAME else item
+
+
+def with_lost_links(file: NwbFile, error: Exception) -> Exception:
+    """Return an error, with the links of the file that lead nowhere if something was not found.
+
+    The object that was looked for may lie there.
+
+    Args:
+        file: The open file.
+        error: The error.
+    """
+    lost = [f"{path}: {what}" for path, what in file.problems.items() if what.startswith(LOST)]
+    if not lost or getattr(error, "code", None) not in {Code.NO_LABEL, Code.NO_NEURONS, Code.CONFIG_DOES_NOT_FIT}:
+        return error
+    assert isinstance(error, NotInFile | Refusal)
+    more = f" and {len(lost) - MOST_LOST} more" if len(lost) > MOST_LOST else ""
+    message = f"{error.message}; not there: {', '.join(lost[:MOST_LOST])}{more}"
+    remedy = "copy the file that the link names beside this one"
+    return Refusal(error.code, message, remedy) if isinstance(error, Refusal) else NotInFile(message, remedy)
 
 
 def _is_series(group: h5py.Group) -> bool:

@@ -118,10 +118,27 @@ def _target(lead: Lead, holder: Path) -> Path | None:
         return None
     if lead.kind is Kind.STORAGE:
         return Path.cwd() / named
+    candidates = _candidates(named, holder)
+    return next((path for path in candidates if _is_hdf5(path)), candidates[0])
+
+
+def virtual_source(name: str, holder: Path) -> Path | None:
+    """Return the file of a virtual dataset's values, None if there is none.
+
+    Args:
+        name: Name of the file, as the virtual dataset stores it.
+        holder: Path of the file that holds the virtual dataset.
+    """
+    prefix = os.environ.get(PREFIXES[Kind.VIRTUAL])
+    candidates = [Path(prefix) / name] if prefix else []
+    return next((path for path in [*candidates, *_candidates(Path(name), holder)] if _is_hdf5(path)), None)
+
+
+def _candidates(named: Path, holder: Path) -> list[Path]:
+    """Return the paths at which HDF5 looks for a file, in its order."""
     left = Path(named.name) if named.is_absolute() else named  # HDF5 tries this if the absolute path fails
     beside, really = holder.absolute().parent, Path(os.path.realpath(holder)).parent
-    candidates = [beside / named, beside / left, Path.cwd() / left, really / left]
-    return next((path for path in candidates if _is_hdf5(path)), candidates[0])
+    return [beside / named, beside / left, Path.cwd() / left, really / left]
 
 
 def _is_hdf5(path: Path) -> bool:

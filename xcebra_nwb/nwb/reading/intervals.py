@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.nwb.reading import clock
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type, unknown_path
 from xcebra_nwb.nwb.reading.query import QueryError, rows_where
-from xcebra_nwb.nwb.reading.table import data_frame
-from xcebra_nwb.nwb.reading.values import numbers
+from xcebra_nwb.nwb.reading.table import data_frame, is_flat
 
 TRIALS = "/intervals/trials"
 INVALID = "/intervals/invalid_times"
@@ -28,12 +28,12 @@ def is_intervals(group: h5py.Group) -> bool:
     start, stop = dataset(group, "start_time"), dataset(group, "stop_time")
     if start is None or stop is None or neurodata_type(group) == "Units":
         return False
-    return len(start.shape) == 1 and start.shape == stop.shape and start.dtype.kind in "iuf"
+    return is_flat(start) and is_flat(stop) and start.size == stop.size and start.dtype.kind in "iuf"
 
 
 def read_intervals(table: h5py.Group) -> np.ndarray:
-    """Return the start and stop of each row in s, as stored, shape (row, 2)."""
-    return np.stack([numbers(table[name]) for name in ("start_time", "stop_time")], axis=1)
+    """Return the start and stop of each row in s, shape (row, 2)."""
+    return np.stack([clock.read(table[name]).reshape(-1) for name in ("start_time", "stop_time")], axis=1)
 
 
 def proper(intervals: np.ndarray) -> np.ndarray:

@@ -11,12 +11,16 @@ import numpy as np
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.bounds import check_size
 from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.reading import clock
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type, parent
+from xcebra_nwb.nwb.reading.kinds import is_kind
+from xcebra_nwb.nwb.reading.present import absent, missing
 from xcebra_nwb.nwb.reading.times import restarts, sample_period
 from xcebra_nwb.nwb.reading.values import is_text, number, numbers, values
 
 TOLERANCE = 1e-6  # s; one sample too many does no harm
 MOST_SPATIAL = 3  # columns of a SpatialSeries, by the schema
+LONG = 100  # values; no three samples of behaviour have so many columns
 
 
 @dataclass(frozen=True)
@@ -90,18 +94,19 @@ def columns(group: h5py.Group) -> int:
 def transposed(group: h5py.Group) -> bool:
     """Return whether data are stored as (column, time).
 
-    The number of timestamps shows it. Without timestamps, the number of regions of interest (``rois``) does, and a
-    SpatialSeries with more than 3 columns is taken as transposed.
+    The number of timestamps shows it. Without timestamps, the number of regions of interest (``rois``) does. Else data
+    are taken as transposed if they would have up to three samples, and more columns than a SpatialSeries can have or
+    any behaviour has.
     """
     shape, stamps = group["data"].shape, dataset(group, "timestamps")
     if len(shape) != 2:
         return False
     if stamps is not None and stamps.shape:
-        return bool(shape[0] != stamps.shape[0] == shape[1])
+        return bool(shape[0] != stamps.size == shape[1])
     rois = dataset(group, "rois")
     if rois is not None and rois.shape:
         return bool(shape[1] != rois.shape[0] == shape[0])
-    return neurodata_type(group) == "SpatialSeries" and shape[0] <= MOST_SPATIAL < shape[1]
+    return bool(shape[0] <= MOST_SPATIAL < shape[1] and (is_kind(group, "SpatialSeries") or shape[1] >= LONG))
 
 
 def unit_of(group: h5py.Group) -> str:
@@ -121,7 +126,8 @@ def read_times(group: h5py.Group, path: str) -> np.ndarray:
     """
     stamps = dataset(group, "timestamps")
     if stamps is not None:
-        return numbers(stamps).reshape(-1)
+        _check_shape(stamps, path)
+        return clock.read(stamps).reshape(-1)
     check_size(group["data"])
     return _regular(group, path, np.arange(_count(group)))
 
@@ -137,9 +143,21 @@ def ends(group: h5py.Group, path: str) -> np.ndarray:
         Refusal: The sampling rate is not a positive number.
     """
     stamps = dataset(group, "timestamps")
-    if stamps is not None:
-        return np.r_[numbers(stamps, slice(0, 1)), numbers(stamps, slice(stamps.shape[0] - 1, None))]
+    if stamps is not None and stamps.shape:
+        _check_shape(stamps, path)
+        rows = [tuple(0 if length == 1 else row for length in stamps.shape) for row in (0, stamps.size - 1)]
+        return np.r_[clock.read(stamps, rows[0]), clock.read(stamps, rows[1])]
     return _regular(group, path, np.array([0, _count(group) - 1]))
+
+
+def _check_shape(stamps: h5py.Dataset, path: str) -> None:
+    if sum(length != 1 for length in stamps.shape) > 1:
+        shape = " x ".join(map(str, stamps.shape))
+        raise Refusal(
+            Code.UNREADABLE_LAYOUT,
+            f"{path}: timestamps of shape {shape}, where each sample needs one",
+            "keep one row or column of them in the file",
+        )
 
 
 def _count(group: h5py.Group) -> int:
@@ -151,7 +169,7 @@ def _regular(group: h5py.Group, path: str, samples: np.ndarray) -> np.ndarray:
     """Return the times of ``samples`` of a series with a start and a rate."""
     start = group["starting_time"]
     rate = number(start, "rate", np.nan)
-    first = numbers(start).reshape(-1)
+    first = clock.read(start).reshape(-1)
     if not (np.isfinite(rate) and rate > 0 and len(first)):
         raise Refusal(
             Code.UNREADABLE_LAYOUT,
@@ -173,17 +191,23 @@ def read_samples(group: h5py.Group, path: str, chosen: Sequence[int] | None = No
         chosen: Columns to read; None for all.
 
     Raises:
-        Refusal: There is no sample, times and values differ in number, or the clock restarts half way.
+        Refusal: There is no sample, times and values differ in number, the clock restarts half way, or times cannot be
+            those of samples (:mod:`xcebra_nwb.nwb.reading.clock`).
     """
-    times, sampled, notes = read_times(group, path), _read_values(group, chosen), []
-    if transposed(group):
-        notes.append(f"{path}: data stand as (column, time) in the file and were transposed")
+    times, sampled = read_times(group, path), _read_values(group, chosen)
+    notes = [f"{path}: {note}" for note in (time_unit_note(group), _turned_note(group)) if note] + _unwritten(
+        group, path
+    )
     if len(times) != len(sampled):
         raise Refusal(
             Code.UNREADABLE_LAYOUT,
             f"{path}: {len(times)} timestamps for {len(sampled)} samples",
             "correct the series in the file",
         )
+    filled = clock.fillers(times)
+    if filled.any():
+        notes.append(f"{path}: {clock.filler_note(filled)}; the samples were left out")
+        times, sampled = times[~filled], sampled[~filled]
     if restarts(times):
         raise Refusal(
             Code.TIMES_NOT_TRUSTED,
@@ -196,11 +220,40 @@ def read_samples(group: h5py.Group, path: str, chosen: Sequence[int] | None = No
     if not finite.all():
         notes.append(f"{path}: {int(np.sum(~finite))} samples at times that are not finite were left out")
         times, sampled = times[finite], sampled[finite]
+    for doubt in clock.doubts(times):
+        if doubt.fatal:
+            raise doubt.refusal(path)
+        notes.append(f"{path}: {doubt.what}")
     if np.any(np.diff(times) < 0):
         order = np.argsort(times, kind="stable")
         times, sampled = times[order], sampled[order]
         notes.append(f"{path}: timestamps were not in order and were sorted")
     return Samples(times, sampled.reshape(len(sampled), -1), tuple(notes))
+
+
+def time_unit_note(group: h5py.Group) -> str:
+    """Return a line on a unit of the times other than s, "" for s."""
+    stamps = dataset(group, "timestamps")
+    return clock.unit_note(group["starting_time"] if stamps is None else stamps)
+
+
+def _turned_note(group: h5py.Group) -> str:
+    return "data stand as (column, time) in the file and were transposed" if transposed(group) else ""
+
+
+def _unwritten(group: h5py.Group, path: str) -> list[str]:
+    """Return a line on samples that the file does not hold, if there are any.
+
+    Raises:
+        Refusal: It holds none.
+    """
+    data = group["data"]
+    gone = absent(data)
+    if gone is None:
+        return []
+    if gone.where.all():
+        raise missing(data, gone)
+    return [f"{path}: {gone.words('samples', 1 if transposed(group) else 0)} and count as missing"]
 
 
 def _read_values(group: h5py.Group, chosen: Sequence[int] | None) -> np.ndarray:

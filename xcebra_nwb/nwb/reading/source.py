@@ -66,7 +66,7 @@ def opened(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[h5py.File
 
     Raises:
         UsageError: There is no such file, or no permission to read it.
-        Failure: An address does not answer.
+        Failure: An address does not answer, or the file is locked.
         Refusal: The file is neither HDF5 nor Zarr, or is damaged.
     """
     name = source_name(source)
@@ -206,5 +206,10 @@ def _hdf5(stream: BinaryIO | Path, name: str) -> h5py.File:
             )
         return h5py.File(stream, "r")
     except OSError as error:
+        if "unable to lock" in str(error):
+            raise Failure(
+                f"{name}: it is open for writing elsewhere, or on a drive without locks: {error}",
+                "close it there (also in notebooks); for a drive without locks, set HDF5_USE_FILE_LOCKING=FALSE",
+            ) from None
         reason = "truncated" if "truncated" in str(error) else f"not readable as HDF5: {error}"
         raise Refusal(Code.DAMAGED, f"{name}: {reason}", "download or copy it again") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import h5py
@@ -11,10 +11,11 @@ import numpy as np
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.bounds import check_size
 from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.reading import clock
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type
-from xcebra_nwb.nwb.reading.table import bounds, ragged
-from xcebra_nwb.nwb.reading.times import restarts
-from xcebra_nwb.nwb.reading.values import numbers
+from xcebra_nwb.nwb.reading.table import bounds, left_over, ragged
+from xcebra_nwb.nwb.reading.trains import cleaned
+from xcebra_nwb.nwb.reading.values import number
 
 
 def units_tables(file: NwbFile) -> dict[str, h5py.Group]:
@@ -40,46 +41,20 @@ def read_spikes(table: h5py.Group, step: int = 1) -> tuple[list[np.ndarray], tup
     Raises:
         Refusal: They cannot be read, or the clock restarts half way.
     """
-    return cleaned(times.reshape(-1) for times in ragged(table, "spike_times", step))
+    data = table["spike_times"]
+    note, resolution = clock.unit_note(data), _resolution(data)
+    parts = (times.reshape(-1) for times in ragged(table, "spike_times", step, clock.read_checked))
+    spikes, notes = cleaned(parts, str(table.name), resolution)
+    return spikes, (*([note] if note else []), *left_over(table, "spike_times"), *notes)
 
 
-def cleaned(every: Iterable[np.ndarray]) -> tuple[list[np.ndarray], tuple[str, ...]]:
-    """Return event times of each unit, finite and sorted.
-
-    If the times of a single unit restart, the unit was put together from two clusters. If those of most units do, the
-    clock restarted.
-
-    Args:
-        every: Times of each unit in s.
-
-    Returns:
-        The times of each unit, and the changes that were made to them in words.
-
-    Raises:
-        Refusal: The clock restarts half way.
-
-    >>> spikes, notes = cleaned([np.array([2.0, 1.0]), np.array([np.nan, 3.0])])
-    >>> [times.tolist() for times in spikes]
-    [[1.0, 2.0], [3.0]]
-    """
-    spikes, dropped, unsorted, restarted = [], 0, 0, 0
-    for times in every:
-        finite = times[np.isfinite(times)]
-        dropped += len(times) - len(finite)
-        if np.any(np.diff(finite) < 0):
-            restarted += restarts(finite)
-            unsorted += 1
-            finite = np.sort(finite)
-        spikes.append(finite)
-    if restarted > 1 and restarted > len(spikes) / 2:
-        raise Refusal(
-            Code.TIMES_NOT_TRUSTED,
-            f"the spike times of {restarted} of {len(spikes)} units restart half way, like two recordings in one file",
-            "correct the spike times, or name other data in neural.source",
-        )
-    notes = [f"{dropped} spike times that are not finite were left out"] if dropped else []
-    notes += [f"the spike times of {unsorted} units were not in order and were sorted"] if unsorted else []
-    return spikes, tuple(notes)
+def _resolution(data: h5py.Dataset) -> float:
+    """Return the smallest step between spike times that the file gives in s, 0 if it gives none."""
+    try:
+        stored = number(data, "resolution", 0.0)
+    except Refusal:
+        return 0.0
+    return stored if np.isfinite(stored) and stored > 0 else 0.0
 
 
 def spike_numbers(table: h5py.Group) -> np.ndarray:
@@ -110,7 +85,7 @@ def read_observed(table: h5py.Group) -> list[np.ndarray] | None:
         raise Refusal(
             Code.UNREADABLE_LAYOUT, f"{data.name}: shape {data.shape} instead of a start and a stop each", "correct it"
         )
-    intervals = numbers(data)
+    intervals = clock.read(data)
     ends = bounds(table, "obs_intervals")
     if ends is None:  # one interval per unit
         ends = np.arange(len(intervals) + 1)

@@ -1,22 +1,15 @@
-"""Judge times of samples and events: their period, gaps and faults.
+"""Measure times of samples and events: their period, gaps, restarts and outliers.
 
 All times are in s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-
-from xcebra_nwb.core.errors import Refusal
-from xcebra_nwb.core.refusals import Code
 
 FAR = 1e6  # s, eleven days: no time of a session lies further from the session's median time
 SPREADS = 100.0  # interquartile ranges; a time must lie further away than these, too
-LATE = 20_000  # s; only later times are suspected to be whole milliseconds
 RESTART = 10  # sample periods by which two runs of times must overlap to count as a restart
-APART = 300.0  # ratio of lengths; seconds and milliseconds differ more, activity and behaviour never do
 
 
 def sample_period(times: np.ndarray) -> float | None:
@@ -88,62 +81,6 @@ def restarts(times: np.ndarray) -> bool:
     order = np.argsort(starts)
     overlap = np.maximum.accumulate(stops[order])[:-1] - starts[order][1:]
     return bool(np.any(np.minimum(overlap, stops[order][1:] - starts[order][1:]) > RESTART * period))
-
-
-def oddities(times: np.ndarray) -> list[str]:
-    """Return everything suspicious about times as they are stored, in words.
-
-    >>> oddities(np.array([-1.0, 2.0, np.nan]))
-    ['1 of 3 times are not finite', 'negative times, from -1 s']
-    """
-    remarks: list[str] = []
-    missing = int(np.sum(~np.isfinite(times)))
-    finite = times[np.isfinite(times)]
-    if missing:
-        remarks.append(f"{missing} of {len(times)} times are not finite")
-    if not len(finite):
-        return remarks
-    if restarts(times):
-        remarks.append("times restart: two runs cover the same stretch")
-    elif unsorted := int(np.sum(np.diff(finite) < 0)):
-        remarks.append(f"not sorted: {unsorted} steps back")
-    if len(far := outliers(finite)):
-        remarks.append(f"{len(far)} absurd times, such as {far[0]:.6g} s")
-    elif finite.min() < 0:
-        remarks.append(f"negative times, from {finite.min():.6g} s")
-    if _like_milliseconds(finite):
-        remarks.append("whole numbers in large steps: milliseconds or sample numbers?")
-    return remarks
-
-
-def _like_milliseconds(times: np.ndarray) -> bool:
-    head = times[:10000]
-    if len(head) < 100 or times.max() < LATE:
-        return False
-    return bool(np.all(head == np.round(head)) and np.median(np.abs(np.diff(head))) >= 2)
-
-
-def check_same_unit(neural: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]) -> None:
-    """Raise a refusal if a label seems to be timed in another unit.
-
-    That is so if it lasts hundreds of times as long as the neural data, or the other way round.
-
-    Args:
-        neural: Times of each neural source by its path.
-        labels: Times of each label by its source.
-
-    Raises:
-        Refusal: The units seem to differ, such as seconds and milliseconds.
-    """
-    for path, times in neural.items():
-        for source, others in labels.items():
-            lasts, other = lasting(times), lasting(others)
-            if min(lasts, other) > 0 and max(lasts, other) > APART * min(lasts, other):
-                raise Refusal(
-                    Code.TIMES_NOT_TRUSTED,
-                    f"{path} lasts {lasts:.4g} s and {source} {other:.4g} s: like seconds and milliseconds, or samples",
-                    "write both in seconds, or name the times to trust in time.within: [start, stop]",
-                )
 
 
 def lasting(times: np.ndarray) -> float:

@@ -13,18 +13,33 @@ from xcebra_nwb.core.hdf5.bounds import MOST_CHUNK_BYTES, MOST_MEMORY, PLAUSIBLE
 from xcebra_nwb.core.hdf5.filters import check_filters
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
 from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.reading.present import absent, check_there, missing
 
 
 def values(data: h5py.Dataset, selection: Any = ()) -> np.ndarray:
     """Return values of a dataset, texts as ``str`` objects.
+
+    Numbers with a decimal point that the file does not hold (:mod:`xcebra_nwb.nwb.reading.present`) are NaN, and such
+    texts are empty.
 
     Args:
         data: The dataset.
         selection: An index as h5py takes it; all values by default.
 
     Raises:
-        Refusal: They cannot be read, or the file declares far more than it stores.
+        Refusal: They cannot be read, the file declares far more than it stores, or it lacks whole numbers.
     """
+    read, gone = _read(data, selection), absent(data, selection)
+    if gone is None:
+        return read
+    if read.dtype.kind not in "fO":
+        raise missing(data, gone)
+    read = read.copy() if read.ndim else np.array(read)
+    read[gone.where.reshape(read.shape)] = np.nan if read.dtype.kind == "f" else ""
+    return read
+
+
+def _read(data: h5py.Dataset, selection: Any) -> np.ndarray:
     check_readable(data, selection)
     try:
         stored = data.asstr(errors="replace") if is_text(data) else data
@@ -35,21 +50,26 @@ def values(data: h5py.Dataset, selection: Any = ()) -> np.ndarray:
         ) from error
 
 
-def numbers(data: h5py.Dataset, selection: Any = ()) -> np.ndarray:
+def numbers(data: h5py.Dataset, selection: Any = (), checked: bool = False) -> np.ndarray:
     """Return values of a dataset as float64, in its own shape.
+
+    Times and indices are read in this way, so that none of them may be missing.
 
     Args:
         data: The dataset.
         selection: An index as h5py takes it; all values by default.
+        checked: Whether the caller has checked that no value is missing.
 
     Raises:
-        Refusal: They are not real numbers, or cannot be read.
+        Refusal: They are not real numbers, cannot be read, or the file does not hold all of them.
     """
     if data.dtype.kind not in "iufb" or data.shape is None:
         raise Refusal(
             Code.UNREADABLE_LAYOUT, f"{data.name}: {_content_text(data)} instead of numbers", "name another object"
         )
-    return values(data, selection).astype(np.float64)
+    if not checked:
+        check_there(data, selection)
+    return _read(data, selection).astype(np.float64)
 
 
 def number(item: h5py.Dataset | h5py.Group, attribute: str, default: float) -> float:

@@ -9,6 +9,7 @@ import h5py
 from xcebra_nwb.core.hdf5.bounds import MOST_NAME, MOST_SHOWN
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
 
+LOST = "dangling link"  # how a link that leads nowhere is called
 SKIPPED = {"specifications", "general"}
 
 
@@ -79,7 +80,7 @@ def _target(path: str, group: h5py.Group, name: str, problems: dict[str, str]) -
         item = group[name]
     except UNREADABLE:
         link = group.get(name, getlink=True)
-        problems[path] = f"dangling link to {getattr(link, 'filename', '')}{getattr(link, 'path', '')}"
+        problems[path] = f"{LOST} to {getattr(link, 'filename', '')}{getattr(link, 'path', '')}"
         return {}
     return {path: item} if is_group(item) else {}
 

@@ -12,8 +12,9 @@ import pandas as pd
 from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.neural.readers.registry import Candidate, reader
 from xcebra_nwb.nwb.neural.readers.series_per_unit import NEURON, member_names, numbered, pattern_of
+from xcebra_nwb.nwb.reading import clock
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset, name_of, neurodata_type
-from xcebra_nwb.nwb.reading.spikes import cleaned
+from xcebra_nwb.nwb.reading.trains import cleaned
 from xcebra_nwb.nwb.reading.values import numbers, values
 
 LABELLED = "LabeledEvents"
@@ -51,10 +52,10 @@ class Events:
         if neurodata_type(first) == LABELLED:
             names, every = _by_label(first)
         else:
-            names, every = member_names(paths), [numbers(_times(file.groups[path])).reshape(-1) for path in paths]
-        spikes, notes = cleaned(every)
-        table = pd.DataFrame({"unit_id": names, "row": np.arange(len(every)), "region": ""})
+            names, every = member_names(paths), [clock.read(_times(file.groups[path])).reshape(-1) for path in paths]
         path = paths[0] if len(paths) == 1 else pattern_of(paths)
+        spikes, notes = cleaned(every, path)
+        table = pd.DataFrame({"unit_id": names, "row": np.arange(len(every)), "region": ""})
         return Population(path=path, kind="spikes", units="count", table=table, spikes=spikes, notes=notes)
 
 
@@ -89,7 +90,7 @@ def _only_times(file: NwbFile, path: str) -> bool:
 
 def _by_label(group: h5py.Group) -> tuple[list[str], list[np.ndarray]]:
     """Return the name and the times of each label; two labels of one name stay two units."""
-    times, labels = numbers(group["timestamps"]).reshape(-1), values(group["data"]).reshape(-1)
+    times, labels = clock.read(group["timestamps"]).reshape(-1), values(group["data"]).reshape(-1)
     names = dataset(group, "data__labels")
     known = [] if names is None else [str(name) for name in values(names).reshape(-1)]
     codes = np.unique(labels).tolist()

@@ -8,7 +8,8 @@ import pandas as pd
 
 from xcebra_nwb.nwb.neural.population import ActivityKind, Population
 from xcebra_nwb.nwb.neural.readers.registry import Candidate, reader
-from xcebra_nwb.nwb.reading.file import NwbFile, neurodata_type
+from xcebra_nwb.nwb.reading.file import NwbFile
+from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import columns, module, read_samples, unit_of
 
 RATE_UNITS = {"hz", "1/s", "s^-1", "spikes/s", "spikes/sec", "spikes/second", "spk/s", "sp/s", "hertz"}
@@ -83,4 +84,4 @@ def _could_be(path: str, group: h5py.Group) -> bool:
     shape = group["data"].shape
     numeric = group["data"].dtype.kind in "iuf" and len(shape) == 2 and shape[1] >= FEWEST_COLUMNS and shape[0] > 1
     placed = path.startswith(("/processing/", "/acquisition/", "/analysis/")) and module(path) != "behavior"
-    return numeric and placed and neurodata_type(group) not in OTHERS
+    return numeric and placed and not any(is_kind(group, kind) for kind in OTHERS)

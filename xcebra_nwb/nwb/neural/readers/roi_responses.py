@@ -10,7 +10,8 @@ from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.neural.readers.registry import Candidate, reader
 from xcebra_nwb.nwb.neural.rois import linked, roi_table
 from xcebra_nwb.nwb.neural.signals import BACKGROUND, RELATIVE, Signal, signal_of
-from xcebra_nwb.nwb.reading.file import NwbFile, attribute, name_of, neurodata_type, parent
+from xcebra_nwb.nwb.reading.file import NwbFile, attribute, name_of, parent
+from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import columns, container, read_samples, unit_of
 from xcebra_nwb.nwb.reading.values import numbers
 from xcebra_nwb.nwb.reading.walk import identity_of
@@ -31,7 +32,7 @@ class RoiResponses:
         ``auto`` takes all series of the best signal, if they are planes: other cells, in another imaging plane or in a
         container of the same name. Of those that cannot go together it takes the one with most regions of interest.
         """
-        candidates = [_candidate(file, path) for path, group in file.series.items() if neurodata_type(group) == SERIES]
+        candidates = [_candidate(file, path) for path, group in file.series.items() if is_kind(group, SERIES)]
         ranks = {candidate.path: _signal(file, candidate.path).rank for candidate in candidates}
         ordered = sorted(candidates, key=lambda c: (bool(c.refused), ranks[c.path], -c.units, c.path))
         cells = {c.path: _Cells.of(file, c.path) for c in ordered if not c.refused}
@@ -47,7 +48,7 @@ class RoiResponses:
     def accepts(self, file: NwbFile, paths: list[str]) -> bool:
         """Return whether ``paths`` is one RoiResponseSeries."""
         path = paths[0]
-        return len(paths) == 1 and path in file.series and neurodata_type(file.groups[path]) == SERIES
+        return len(paths) == 1 and path in file.series and is_kind(file.groups[path], SERIES)
 
     def read(self, file: NwbFile, paths: list[str], columns: bool) -> Population:
         """Return the regions of interest as units.

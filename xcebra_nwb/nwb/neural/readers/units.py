@@ -10,6 +10,7 @@ from xcebra_nwb.nwb.neural.unit_table import unit_table
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset
 from xcebra_nwb.nwb.reading.spikes import read_observed, read_spikes, units_tables
 from xcebra_nwb.nwb.reading.table import length
+from xcebra_nwb.nwb.reading.trains import observation_notes
 
 
 @reader("units", rank=0)
@@ -44,7 +45,7 @@ class Units:
             columns: Whether to read the scalar columns of the table, too.
 
         Raises:
-            Refusal: Spike times or observation intervals are not given for every unit.
+            Refusal: Spike times or observation intervals are not given for every unit, or cannot be times in s.
         """
         table = file.groups[paths[0]]
         spikes, notes = read_spikes(table)
@@ -58,6 +59,8 @@ class Units:
                 )
         if observed is not None and not any(map(len, observed)):
             observed = None
+        if observed is not None:
+            notes = (*notes, *observation_notes(spikes, observed, paths[0]))
         frame, used, suspicious = unit_table(file, table, columns)
         return Population(
             path=paths[0],

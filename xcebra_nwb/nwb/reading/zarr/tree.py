@@ -7,6 +7,7 @@ format 3 they are called ``_LINKS`` and ``_REFERENCE``, and columns of reference
 
 from __future__ import annotations
 
+import math
 import posixpath
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -150,6 +151,11 @@ class ZarrDataset:
         if self._references:
             return Reference(stored) if isinstance(stored, str) else Reference(_inside(stored))
         return stored.decode("utf-8", "replace") if isinstance(stored, bytes) else str(stored)
+
+    @property
+    def size(self) -> int:
+        """The number of values."""
+        return math.prod(self.shape or ())
 
     @property
     def stored(self) -> int:
