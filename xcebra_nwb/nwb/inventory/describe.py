@@ -59,9 +59,9 @@ def neural_source(
         return source, [], []
     group = file.groups[paths[0]]
     times, rate, suspicious = _looked_at(group, paths[0])
-    suspicious += present.remarks(group)
     stored = list(group["data"].shape)[:: -1 if transposed(group) else 1]
     shape = [stored[0], candidate.units] if len(paths) > 1 else stored
+    suspicious += present.remarks(group)
     update = {"shape": shape, "rate": rate, "time_range": _range(times), "trusted_range": _trusted(times)}
     return source.model_copy(update=update), _gaps(candidate.path, times), _remarks(candidate.path, suspicious) + about
 

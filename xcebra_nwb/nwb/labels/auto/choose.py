@@ -194,10 +194,8 @@ def _reason_against(entry: _Read, taken: list[_Read], read: list[_Read]) -> str:
     if taken:
         used = np.logical_and.reduce([other.course.present for other in taken])
         share = float((used & entry.course.present).sum() / max(used.sum(), 1))
-        tables = {
-            path.split("#")[0] for other in taken if other.candidate.role in OF_TABLES for path in other.candidate.paths
-        }
-        same_rows = of_table and not tables.isdisjoint(path.split("#")[0] for path in candidate.paths)
+        tables = {table for other in taken if other.candidate.role in OF_TABLES for table in _tables(other.candidate)}
+        same_rows = of_table and not tables.isdisjoint(_tables(candidate))
         if share < (LEAST_OF_ROWS if same_rows else LEAST_IN_ROWS if of_table else LEAST_SHARED):
             names = ", ".join(other.candidate.source for other in taken)
             return f"has a value in {share:.0%} of the time of {names}, and would mask the rest; {_ask(candidate)}"
@@ -234,6 +232,10 @@ def _crowded(candidate: Candidate, taken: list[_Read]) -> str:
     if candidate.role is Role.UNKNOWN and set(roles) & (OF_TABLES - {Role.UNKNOWN}):
         return "other columns say more of the experiment"
     return ""
+
+
+def _tables(candidate: Candidate) -> set[str]:
+    return {path.split("#")[0] for path in candidate.paths}
 
 
 def _ask(candidate: Candidate) -> str:

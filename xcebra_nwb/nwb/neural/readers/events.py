@@ -52,11 +52,10 @@ class Events:
         if neurodata_type(first) == LABELLED:
             names, every = _by_label(first)
         else:
-            names = member_names(paths)
-            every = [clock.read(_times(file.groups[path])).reshape(-1) for path in paths]
-        spikes, notes = cleaned(every, paths[0] if len(paths) == 1 else pattern_of(paths))
-        table = pd.DataFrame({"unit_id": names, "row": np.arange(len(every)), "region": ""})
+            names, every = member_names(paths), [clock.read(_times(file.groups[path])).reshape(-1) for path in paths]
         path = paths[0] if len(paths) == 1 else pattern_of(paths)
+        spikes, notes = cleaned(every, path)
+        table = pd.DataFrame({"unit_id": names, "row": np.arange(len(every)), "region": ""})
         return Population(path=path, kind="spikes", units="count", table=table, spikes=spikes, notes=notes)
 
 
