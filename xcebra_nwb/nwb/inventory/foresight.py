@@ -31,7 +31,7 @@ from xcebra_nwb.nwb.neural.choice import Source
 from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.neural.readers.matrix import activity_kind
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset, with_lost_links
-from xcebra_nwb.nwb.reading.series import Samples, read_times, unit_of
+from xcebra_nwb.nwb.reading.series import read_samples, unit_of
 from xcebra_nwb.nwb.reading.spikes import read_observed, read_spikes
 
 LOOKED_AT = 5_000_000  # spikes or values; of larger tables not every unit is read, of larger series only times
@@ -168,11 +168,9 @@ def _without_values(file: NwbFile, source: Source) -> list[Population]:
         return [Population(source.path, "spikes", "count", nothing, spikes=spikes, observed=observed)]
     if dataset(group, "data") is None or max(group["data"].shape) > LOOKED_AT:
         return []
-    times = read_times(group, source.paths[0])
-    times = np.sort(times[np.isfinite(times)])
-    samples = Samples(times, np.empty((len(times), 0)))
-    unit = unit_of(group)
-    return [Population(source.path, activity_kind(source.path, unit), unit, nothing, samples=samples)]
+    samples, unit = read_samples(group, source.paths[0], []), unit_of(group)
+    kind = activity_kind(source.path, unit)
+    return [Population(source.path, kind, unit, nothing, samples=samples, notes=samples.notes)]
 
 
 def refused(file: NwbFile, error: Exception) -> Refused:

@@ -190,7 +190,7 @@ def read_samples(group: h5py.Group, path: str, chosen: Sequence[int] | None = No
     Args:
         group: The series.
         path: Its path, for notes and errors.
-        chosen: Columns to read; None for all.
+        chosen: Columns to read; None for all, an empty list for the times alone.
 
     Raises:
         Refusal: There is no sample, times and values differ in number, the clock restarts half way, or times cannot be
@@ -268,6 +268,8 @@ def _read_values(group: h5py.Group, chosen: Sequence[int] | None) -> np.ndarray:
         raise Refusal(
             Code.UNREADABLE_LAYOUT, f"{group.name}: data of type {data.dtype}", "name a series of numbers or texts"
         )
+    if chosen is not None and not len(chosen):
+        return np.empty((_count(group), 0))
     stored = _stored(data, transposed(group), chosen)
     if stored.dtype.kind not in "iuf":
         return stored.astype(np.int64) if stored.dtype.kind == "b" else stored
