@@ -51,7 +51,8 @@ def test_a_tiny_file_as_a_whole(tmp_path: Path) -> None:
         "  label head_direction: /processing/behavior/CompassDirection/head_direction, circular: "
         "a SpatialSeries in a CompassDirection",
         "  label speed: /processing/behavior/BehavioralTimeSeries/speed, continuous: "
-        "a TimeSeries called speed in a BehavioralTimeSeries",
+        "a TimeSeries in a BehavioralTimeSeries, called speed",
+        "  region of each unit: /units/location",
         "  smoothing: 0.1 s (standard deviation)",
         "  bin width: 0.05 s",
         "",
@@ -65,6 +66,7 @@ def test_a_tiny_file_as_a_whole(tmp_path: Path) -> None:
         "    head_direction: {source: /processing/behavior/CompassDirection/head_direction, kind: circular}",
         "    speed: {source: /processing/behavior/BehavioralTimeSeries/speed, kind: continuous}",
         "    # speed_2: {source: /processing/behavior/Position/position, derive: speed}",
+        "    # heading: {source: /processing/behavior/Position/position, derive: heading}",
     ]
 
 
@@ -124,7 +126,7 @@ def odd_one(path: Path, kind: str) -> Path:
     if kind == "only trials":
         build.add_intervals(nwb, "trials", np.arange(18.0)[:, None] * 3 + [0, 2])
     if kind == "unnamed series":
-        build.add_behaviour(nwb, "lever", times, position[:, 0])
+        build.add_behaviour(nwb, "lever", times, position[:, 0], unit="V")
         build.add_intervals(
             nwb, "trials", np.arange(18.0)[:, None] * 3 + [0, 2], **{"side, x": [f"s{row}" for row in range(18)]}
         )
@@ -133,9 +135,6 @@ def odd_one(path: Path, kind: str) -> Path:
     if kind == "absurd":
         build.add_position(nwb, np.r_[-1.54e9, times], np.r_[[[0.0, 0.0]], position])
         nwb.units.spike_times.data[0] = -1.54e9
-    if kind == "elsewhere":
-        build.add_position(nwb, times + 1000, position, name="maze 2")
-        build.add_behaviour(nwb, "lever", times, position[:, 0])
     return build.save(nwb, path)
 
 
@@ -143,10 +142,9 @@ def odd_one(path: Path, kind: str) -> Path:
     ("kind", "code", "line"),
     [
         ("only trials", Code.NO_LABEL, "  time_in_trials: {source: /intervals/trials, derive: time_within}"),
-        ("unnamed series", Code.NO_LABEL, '  # side_x: {source: "/intervals/trials#side, x"}'),
+        ("unnamed series", Code.NO_LABEL, '  side_x: {source: "/intervals/trials#side, x"}'),
         ("slow", Code.LABEL_TOO_SLOW, "time: {max_gap: 2.02}"),
         ("absurd", Code.TIMES_NOT_TRUSTED, "time: {within: [0.039, 59.944]}"),
-        ("elsewhere", Code.NO_COMMON_TIME, "  lever: {source: /processing/behavior/BehavioralTimeSeries/lever}"),
     ],
 )
 def test_the_config_to_start_from_works_where_auto_does_not(tmp_path: Path, kind: str, code: Code, line: str) -> None:
@@ -167,15 +165,15 @@ def test_what_auto_skips_is_named(tmp_path: Path) -> None:
     build.add_units(nwb, build.steady_spikes())
     build.add_position(nwb, times, position)
     for name in ("lever", "fluid", *(f"sensor {letter}" for letter in "abcdefg")):
-        build.add_behaviour(nwb, name, times, position[:, 0] ** 3)
+        build.add_behaviour(nwb, name, times, position[:, 0] ** 3, unit="V")
     build.add_behaviour(nwb, "pose", times, np.tile(position, 3))
     build.add_intervals(nwb, "trials", [[0, 1], [2, 3]], side=["a", "b"])
     said = inspect(build.save(nwb, tmp_path / "much.nwb")).automatic.choices
     holder = "/processing/behavior/BehavioralTimeSeries"
     shown = ", ".join(f"{holder}/{name}" for name in ("fluid", "lever", "sensor a", "sensor b", "sensor c"))
-    assert f"not taken, nothing says that it is a position, direction, velocity or speed: {shown} and 4 more" in said
+    assert f"not taken, a voltage: {shown} and 4 more" in said
     assert f"not taken, more than 3 columns: {holder}/pose" in said
-    assert "not taken, columns of intervals, as there are series: /intervals/trials#side" in said
+    assert "not taken, 2 rows: /intervals/trials" in said
 
 
 def test_text_from_a_file_cannot_steer_the_terminal(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.nwb.bins import masks, resample
 from xcebra_nwb.nwb.bins.grid import Grid, bin_width, common_range, make_grid
-from xcebra_nwb.nwb.labels.from_series import standing_still
+from xcebra_nwb.nwb.labels.sampled_label import standing_still
 from xcebra_nwb.nwb.reading.intervals import merged
 from xcebra_nwb.nwb.reading.series import Samples
 from xcebra_nwb.nwb.reading.times import gaps, outliers, restarts, sample_period

@@ -250,7 +250,7 @@ def test_several_sources_stand_side_by_side(tmp_path: Path) -> None:
     both = ["/processing/ecephys/first", "/processing/ecephys/second"]
     dataset = run(path, neural={"source": both})
     assert dataset.sizes["unit"] == 8
-    assert list(dataset["unit_id"].values[[0, 4]]) == [f"{source}#0" for source in both]
+    assert list(dataset["unit_id"].values[[0, 4]]) == ["first#0", "second#0"]
     with pytest.raises(UsageError, match=r"cannot mix /units .spikes, count., /processing/ecephys/first .rates, Hz."):
         run(path, neural={"source": ["/units", both[0]]})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import h5py
@@ -97,10 +98,10 @@ def test_what_is_suspicious_about_the_data_of_a_session_is_among_its_choices(tmp
     rng = np.random.default_rng(5)
     twin = make("choices", tmp_path / "twin.nwb", rng, Settings())
     with h5py.File(twin.path, "r+") as h5:
-        FAULTS["reversed_rows"].inject(h5, twin, rng)
-        write_table(h5, "/intervals/epochs", [[5.0, 1.0], [2.0, 3.0]])  # suspicious too, and not used
+        FAULTS["names_in_two_spellings"].inject(h5, twin, rng)
+        write_table(h5, "/intervals/epochs", [[5.0, 6.0], [2.0, 3.0]], kind=["Rest", "rest"])  # not used
     config = twin.config(twin.labels) | {"training": {"batch_size": 16}}
     session, *_ = extract(twin.path, tmp_path / "one", validate(config), "one")
     with xr.open_dataset(session) as dataset:
-        said = [line for line in decode_list(dataset.attrs["choices"]) if "stop before they start" in line]
-    assert len(said) == 1 and "/intervals/trials" in said[0]
+        said = [line for line in decode_list(dataset.attrs["choices"]) if line.startswith("suspicious: ")]
+    assert len(said) == 1 and re.fullmatch(r"suspicious: /intervals/trials: side: .* differ in case only", said[0])

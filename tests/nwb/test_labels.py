@@ -12,9 +12,10 @@ from tests.support import nwb_builders as build
 from xcebra_nwb.core.config.schema import Config, Time, validate
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.nwb.bins.grid import Grid
-from xcebra_nwb.nwb.labels.choice import choose_labels, clean_name
-from xcebra_nwb.nwb.labels.from_series import SeriesLabel
+from xcebra_nwb.nwb.labels.auto.names import clean_name
+from xcebra_nwb.nwb.labels.choice import choose_labels
 from xcebra_nwb.nwb.labels.label import Label
+from xcebra_nwb.nwb.labels.sampled_label import SeriesLabel
 from xcebra_nwb.nwb.reading.file import open_nwb
 
 TIMES, POSITION = build.circling(20.0)
@@ -52,22 +53,23 @@ def test_the_usual_behaviour_is_found(tmp_path: Path) -> None:
 def test_velocity_goes_with_position(tmp_path: Path) -> None:
     nwb = build.new()
     build.add_position(nwb, TIMES, POSITION, name="cursor")
-    build.add_behaviour(nwb, "velocity", TIMES, np.gradient(POSITION, axis=0))
-    build.add_behaviour(nwb, "lever force", TIMES, ANGLE)
+    build.add_behaviour(nwb, "velocity", TIMES, np.random.default_rng(0).normal(size=POSITION.shape))
+    build.add_behaviour(nwb, "lever force", TIMES, ANGLE, unit="N")
     labels, _ = choose(build.save(nwb, tmp_path / "reach.nwb"))
-    assert names(labels) == {"position": "continuous", "velocity": "continuous"}
+    assert names(labels) == {"cursor_position": "continuous", "velocity": "continuous", "lever_force": "continuous"}
 
 
-def test_several_positions_keep_their_names_and_twins_are_dropped(tmp_path: Path) -> None:
+def test_of_near_copies_one_is_taken_and_the_others_are_named_with_their_agreement(tmp_path: Path) -> None:
     nwb = build.new()
     build.add_position(nwb, TIMES, POSITION, name="front LED")
     build.add_position(nwb, TIMES, POSITION, name="twin")
     build.add_position(nwb, TIMES, POSITION + 1, name="back LED")
     build.add_position(nwb, TIMES + 1000, POSITION + 1, name="other maze")
     labels, notes = choose(build.save(nwb, tmp_path / "leds.nwb"))
-    assert list(names(labels)) == ["back_LED", "front_LED"]
-    assert any("the same values as /processing/behavior/Position/front LED" in note for note in notes)
-    assert any("other maze: shares little time with" in note for note in notes)
+    assert names(labels) == {"position": "continuous"}
+    holder = "/processing/behavior/Position"
+    assert any(f"{holder}/front LED: a near copy of {holder}/back LED (R² 1)" in note for note in notes)
+    assert any("other maze: has a value in 0% of the time of" in note for note in notes)
 
 
 def test_positions_lying_in_acquisition_are_found(tmp_path: Path) -> None:
@@ -91,8 +93,8 @@ def test_degrees_become_radians_and_units_are_guessed_aloud(tmp_path: Path) -> N
 
 def test_two_angles_are_a_place_not_a_direction(tmp_path: Path) -> None:
     nwb = build.new()
-    build.add_position(nwb, TIMES, POSITION, name="gaze", unit="degrees")
-    build.add_position(nwb, TIMES, ANGLE, name="heading", unit="rad")
+    build.add_position(nwb, TIMES, POSITION, name="place on the sphere", unit="degrees")
+    build.add_position(nwb, TIMES, np.mod(7.3 * TIMES, 2 * np.pi), name="heading", unit="rad")
     labels, _ = choose(build.save(nwb, tmp_path / "gaze.nwb"))
     assert names(labels) == {"position": "continuous", "head_direction": "circular"}
 
@@ -181,8 +183,8 @@ def test_columns_of_an_interval_table(tmp_path: Path) -> None:
     assert (choice.kind, choice.classes) == ("discrete", ("left", "right"))
     grid = Grid(0.0, 1.0, 10)
     assert choice.binned(grid, TIME)[0].tolist() == [1, 1, -1, 0, 0, 0, -1, -1, 1, -1]
-    half = Grid(0.0, 0.5, 12)  # 4.5 to 5 s lies in two rows
-    assert choice.binned(half, TIME)[0].tolist() == [1, 1, 1, 1, -1, -1, 0, 0, 0, -1, 0, 0]
+    half = Grid(0.0, 0.5, 12)  # 4.5 to 5 s lies in two rows, which agree
+    assert choice.binned(half, TIME)[0].tolist() == [1, 1, 1, 1, -1, -1, 0, 0, 0, 0, 0, 0]
     contrast = one(path, "/intervals/trials#contrast")
     assert contrast.kind == "continuous"
     assert np.allclose(
@@ -241,21 +243,21 @@ def test_auto_falls_back_on_the_table_that_covers_the_most_time(tmp_path: Path) 
     labels, notes = choose(build.save(nwb, tmp_path / "trials.nwb"))
     assert [(label.name, label.source) for label in labels] == [("side", "/intervals/trials#side")]
     said = " ".join(notes)
-    assert "trials#rare: its rarest class has 5% of the rows" in said
-    assert "trials#twin: the same classes as another column" in said
-    assert "trials#number: 20 different values" in said
-    assert "trials#same: a single value" in said
-    assert "table not taken: /intervals/short" in said
+    assert "not taken, its rarest class has 5% of the rows: /intervals/trials#rare" in said
+    assert "not taken, the same classes as side: /intervals/trials#twin" in said
+    assert "not taken, bookkeeping: /intervals/trials#number" in said
+    assert "not taken, a single value: /intervals/trials#same" in said
+    assert "not taken, /intervals/trials has what the experiment is about: /intervals/short" in said
 
 
 def test_nothing_to_find_is_refused_with_what_there_is(tmp_path: Path) -> None:
     nwb = build.new()
     build.add_intervals(nwb, "epochs", [[0, 60]])
-    build.add_behaviour(nwb, "licks", TIMES, ANGLE)
+    build.add_behaviour(nwb, "lick sensor voltage", TIMES, ANGLE, unit="V")
     with pytest.raises(Refusal) as caught:
         choose(build.save(nwb, tmp_path / "none.nwb"))
     assert "no behaviour found" in caught.value.message and "epochs (1 row)" in caught.value.message
-    assert "source: /processing/behavior/BehavioralTimeSeries/licks" in caught.value.remedy
+    assert "source: /processing/behavior/BehavioralTimeSeries/lick sensor voltage" in caught.value.remedy
 
 
 def test_an_unknown_source_names_the_candidates(tmp_path: Path) -> None:

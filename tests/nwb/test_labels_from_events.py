@@ -219,7 +219,6 @@ THETA = "/processing/behavior/BehavioralTimeSeries/theta"
         ("n/a", np.rad2deg(TURNING), "taken as degrees"),
         ("turns", TURNING / (2 * np.pi), ""),
         ("mrad", 1000 * TURNING, ""),
-        ("radians", np.unwrap(TURNING), ""),
     ],
 )
 def test_an_angle_in_any_unit(tmp_path: Path, unit: str, data: np.ndarray, said: str) -> None:

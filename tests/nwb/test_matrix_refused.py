@@ -79,9 +79,6 @@ CASES: dict[str, tuple[Damage, dict[str, Any], Code, str]] = {
     "no behaviour": (without("/processing"), {}, Code.NO_LABEL, "case.nwb"),
     "only a lever": (
         together(without("/processing"), add("/acquisition/lever", SAMPLES, "V")), {}, Code.NO_LABEL, "case.nwb"),
-    "only eye tracking": (
-        together(without("/processing"), add("/processing/behavior/EyeTracking/eye", SAMPLES, "m", "SpatialSeries")),
-        {}, Code.NO_LABEL, "case.nwb"),
     "only one epoch": (
         together(without("/processing"), lambda h5: write_table(h5, "/intervals/epochs", [[0, 12]])),
         {}, Code.NO_LABEL, "epochs (1 row)"),

@@ -24,9 +24,9 @@ from xcebra_nwb.core.files import sha256
 from xcebra_nwb.core.session import load
 from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.nwb.inventory.inventory import inventory
+from xcebra_nwb.nwb.neural.regions import unit_regions
 from xcebra_nwb.nwb.reading.file import open_nwb
 from xcebra_nwb.nwb.reading.source import Source
-from xcebra_nwb.nwb.reading.spikes import regions
 from xcebra_nwb.nwb.reading.values import values
 
 CONFIG = validate({"neural": {"min_spikes": 1}})
@@ -154,10 +154,10 @@ def test_what_is_pickled_is_never_read(rich: Path, tmp_path: Path) -> None:
             del h5[f"units/{name}"]
         h5["units"].attrs["colnames"] = ["quality", "spike_times", "electrode_group"]
     with open_nwb(path) as file:
-        assert regions(file, file.groups["/units"]) == ["V1", "LP", "V1", "LP"]
+        assert unit_regions(file, file.groups["/units"])[0] == ["V1", "LP", "V1", "LP"]
     with open_nwb(build.as_zarr(path)) as file:
         table = file.groups["/units"]
-        assert regions(file, table) == [""] * 4
+        assert unit_regions(file, table)[0] == [""] * 4
         with pytest.raises(OSError, match="never read"):
             table["electrode_group"][()]
 

@@ -43,6 +43,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     columns = {"choice": ["left", "right"] * 9 + ["left"], "cue_time": (starts + 0.5).tolist()}
     build.add_intervals(nwb, "trials", np.stack([starts, starts + 2.5], axis=1), **columns)
     build.add_intervals(nwb, "sleep", [[5, 15], [30, 45]])
+    turns = [0.0, 90.0, 180.0, 270.0] * 5
+    for name, start in (("gratings", 1.0), ("films", 30.0)):
+        shown = start + np.arange(20) * 1.3
+        build.add_intervals(nwb, f"{name}_presentations", np.stack([shown, shown + 1], axis=1), orientation=turns)
     path = build.save(nwb, tmp_path_factory.mktemp("docs") / "everything.nwb")
     fast = np.arange(0, 60, 0.002)
     with build.edited(path) as h5:
@@ -50,6 +54,14 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _series(h5, f"{behaviour}/PupilTracking/diameter", "TimeSeries", times, rng.normal(size=len(times)), "mm")
         _series(h5, f"{behaviour}/EyeTracking/eye", "SpatialSeries", times, walk, "meters")
         _series(h5, f"{behaviour}/pose", "TimeSeries", times, np.tile(walk, 4), "n/a")
+        for name, values in {"front": walk + 0.1, "back": walk - 0.1}.items():
+            _series(h5, f"{behaviour}/Position/{name}_led", "SpatialSeries", times, values, "meters")
+        for axis, name in enumerate("xyz"):
+            _series(h5, f"/acquisition/Position/{name}", "SpatialSeries", times, walk[:, axis % 2], "meters")
+        for name in ("nose", "tail"):
+            points = walk + 0.1 * rng.normal(size=walk.shape)
+            _series(h5, f"{behaviour}/PoseEstimation/{name}", "PoseEstimationSeries", times, points, "pixels")
+            h5[f"{behaviour}/PoseEstimation/{name}/confidence"] = np.where(rng.random(len(times)) < 0.1, 0.1, 0.99)
         marks = np.tile([1, -1], 5)
         epochs = "BehavioralEpochs/running"
         _series(h5, f"{behaviour}/{epochs}", "IntervalSeries", np.linspace(3, 57, 10), marks, "n/a")
@@ -62,7 +74,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_has_its_examples() -> None:
-    assert len(CONFIGS) == 9
+    assert len(CONFIGS) == 13
 
 
 @pytest.mark.parametrize("text", CONFIGS, ids=lambda text: "+".join(yaml.safe_load(text)["labels"]))

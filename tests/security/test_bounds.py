@@ -22,8 +22,12 @@ from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.export import check
 from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.nwb.inventory.inventory import inventory
-from xcebra_nwb.nwb.labels import angles, choice
-from xcebra_nwb.nwb.neural.readers import roi_responses, series_per_unit
+from xcebra_nwb.nwb.labels import angles, from_series, stand_ins
+from xcebra_nwb.nwb.labels.auto.measured import unit_quantity
+from xcebra_nwb.nwb.labels.auto.names import clean_name
+from xcebra_nwb.nwb.labels.auto.words import words
+from xcebra_nwb.nwb.neural import electrodes, quality, regions, signals
+from xcebra_nwb.nwb.neural.readers import series_per_unit
 from xcebra_nwb.report import status
 
 SECONDS = 20.0  # far more than any of these takes on a busy machine, far less than what they took
@@ -185,11 +189,22 @@ HOSTILE = [
 WORK: dict[str, Callable[[str], object]] = {
     "unit of angles": angles.radians_per,
     "name of an angle": angles.named_angle,
+    "name of a direction": angles.named_direction,
+    "name of a place": from_series.PLACE.search,
+    "change of a place": from_series.CHANGING.search,
+    "unit of a length": from_series.LENGTHS.fullmatch,
+    "name of a positive quantity": stand_ins.measured_positive,
+    "text": stand_ins.plain_text,
     "finding": lambda text: check._normal(text, PurePosixPath("x.nwb")),
-    "label": choice.clean_name,
-    "movement": choice.MOVEMENT.search,
-    "neuropil": roi_responses.NOT_NEURONS.search,
-    "relative": roi_responses.RELATIVE.match,
+    "label": clean_name,
+    "words": words,
+    "unit of a movement": unit_quantity,
+    "signal": lambda text: signals.signal_of(text, text, "", text, text, text),
+    "region": regions.region_text,
+    "name of a region": regions._names_regions,
+    "channel": lambda text: electrodes.CHANNEL.fullmatch(electrodes.plain(text)),
+    "quality": quality._is_flag,
+    "meaning of codes": quality._legend,
     "numbered": lambda text: series_per_unit.numbered([text]),
     "neuron": series_per_unit.NEURON.search,
     "colours": lambda text: status.COLOR_CODE.sub("", text),

@@ -271,8 +271,10 @@ def tiny(path: Path, seconds: float = 60.0, units: int = 6, seed: int = 0) -> Pa
     spikes = [np.sort(np.repeat(times, count) + rng.uniform(0, 1 / 20, count.sum())) for count in counts.T]
     add_units(nwb, spikes, obs_intervals=[[[0, seconds]]] * units, location=["CA1"] * units)
     add_position(nwb, times, position)
-    add_head_direction(nwb, times, np.mod(angle + np.pi / 2, 2 * np.pi))
-    pace = np.convolve(np.random.default_rng([seed, 2]).normal(size=len(times)), np.ones(20) / 20, mode="same")
+    slow = np.ones(20) / 20
+    looking = 3 * np.convolve(np.random.default_rng([seed, 3]).normal(size=len(times)), slow, mode="same")  # rad, aside
+    add_head_direction(nwb, times, np.mod(angle + np.pi / 2 + looking, 2 * np.pi))
+    pace = np.convolve(np.random.default_rng([seed, 2]).normal(size=len(times)), slow, mode="same")
     add_behaviour(nwb, "speed", times, 0.2 + 0.1 * np.abs(pace))
     return save(nwb, path)
 

@@ -189,7 +189,8 @@ LABELS = [
         values=np.mod(0.7 * SAMPLES, 2 * np.pi),
     ),
     LabelCase(
-        "angle_in_cycles", {"source": f"{BEHAVIOR}/BehavioralTimeSeries/wheel"}, "circular", "rad", TURNING,
+        "angle_in_cycles", {"source": f"{BEHAVIOR}/BehavioralTimeSeries/wheel", "kind": "circular"}, "circular", "rad",
+        TURNING,
         series=f"{BEHAVIOR}/BehavioralTimeSeries/wheel", unit="cycles", values=0.7 * SAMPLES / (2 * np.pi),
     ),
     LabelCase(

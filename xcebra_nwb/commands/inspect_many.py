@@ -20,7 +20,6 @@ from xcebra_nwb.core.files import atomic
 from xcebra_nwb.core.progress import progress
 from xcebra_nwb.core.safe_text import printable, shorten
 from xcebra_nwb.core.session_table import cell
-from xcebra_nwb.nwb.inventory.foresight import refused
 from xcebra_nwb.nwb.inventory.models import Inventory, Refused
 from xcebra_nwb.nwb.reading.foreign import Follow
 
@@ -117,7 +116,8 @@ def _inventory(source: Given, follow: Follow) -> Inventory:
     try:
         content = inspect(source, follow)
     except XcebraError as error:
-        return Inventory.of_nothing(name, refused(error))
+        code = getattr(error, "code", None)
+        return Inventory.of_nothing(name, Refused(code=code, reason=error.message, remedy=error.remedy))
     except Exception as error:  # an error of any library about one file must not hide the others
         reason = one_line(f"{type(error).__name__}: {error}")
         return Inventory.of_nothing(name, Refused(code=None, reason=reason, remedy=""))

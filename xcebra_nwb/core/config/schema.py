@@ -76,7 +76,8 @@ class Time(Section):
     )
     within: str | tuple[float, float] | None = Field(
         None,
-        description="null (all), [start, stop] in s, or a table and a query: \"/intervals/epochs: label == 'run'\"",
+        description="null (all), [start, stop] in s, or a table or series of intervals, with a query or without: "
+        "\"/intervals/epochs: label == 'run'\"",
     )
     max_gap: float = Field(0.5, gt=0, description="s; the gap between samples further apart than this is masked")
     max_still: float | None = Field(

@@ -8,12 +8,14 @@ import numpy as np
 
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.errors import XcebraError
+from xcebra_nwb.nwb.bins.grid import Range
 from xcebra_nwb.nwb.labels.choice import choose_labels
 from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.neural import choice
 from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.reading.file import NwbFile, with_lost_links
-from xcebra_nwb.nwb.reading.intervals import INVALID, TRIALS, interval_tables, read_intervals, within_intervals
+from xcebra_nwb.nwb.reading.intervals import INVALID, TRIALS, interval_tables, read_intervals
+from xcebra_nwb.nwb.reading.within import within_intervals
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,11 @@ def read_recording(file: NwbFile, config: Config) -> Recording:
     """
     try:
         sources, neural_choices = choice.choose(file, config.neural)
+        populations = choice.read(file, sources, config.neural)
         taken = [path for source in sources for path in source.paths]
-        labels, label_choices = choose_labels(file, config.labels, taken)
+        labels, label_choices = choose_labels(file, config.labels, taken, shared_range(populations))
     except XcebraError as error:
         raise with_lost_links(file, error) from error
-    populations = choice.read(file, sources, config.neural)
     return recording_of(file, config, populations, labels, neural_choices + label_choices)
 
 
@@ -86,6 +88,14 @@ def recording_of(
         identity=identity(file),
         choices=choices + notes,
     )
+
+
+def shared_range(populations: list[Population]) -> Range | None:
+    """Return the start and stop of the time that all populations cover in s, None if they share none."""
+    ranges = [population.range for population in populations]
+    covered = [known for known in ranges if known is not None]
+    start, stop = max((r[0] for r in covered), default=0.0), min((r[1] for r in covered), default=0.0)
+    return (start, stop) if stop > start else None
 
 
 def identity(file: NwbFile) -> dict[str, str]:

@@ -9,18 +9,17 @@ from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.errors import Refusal, XcebraError
 from xcebra_nwb.nwb.inventory.foresight import LOOKED_AT, Foresight
 from xcebra_nwb.nwb.inventory.models import Gap, IntervalTable, LabelSeries, NeuralSource, Remark, TimeRange
-from xcebra_nwb.nwb.labels.columns import covered
 from xcebra_nwb.nwb.labels.configured import configured_label
 from xcebra_nwb.nwb.labels.from_events import holds_events, read_events
-from xcebra_nwb.nwb.labels.from_intervals import label_columns
-from xcebra_nwb.nwb.neural import choice
-from xcebra_nwb.nwb.neural.population import Population
+from xcebra_nwb.nwb.labels.table_columns import doubts, label_columns
+from xcebra_nwb.nwb.neural import choice, quality
 from xcebra_nwb.nwb.neural.readers import Candidate
+from xcebra_nwb.nwb.neural.suspicious import suspicious_units
 from xcebra_nwb.nwb.reading import clock, present
 from xcebra_nwb.nwb.reading.clock import oddities
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type
-from xcebra_nwb.nwb.reading.intervals import proper, read_intervals
-from xcebra_nwb.nwb.reading.series import ends, read_times, sample_count, time_unit_note, unit_of
+from xcebra_nwb.nwb.reading.intervals import covered, proper, read_intervals
+from xcebra_nwb.nwb.reading.series import ends, read_times, sample_count, time_unit_note, transposed, unit_of
 from xcebra_nwb.nwb.reading.spikes import landmarks, read_observed, read_spikes, spike_numbers
 from xcebra_nwb.nwb.reading.table import column_names
 from xcebra_nwb.nwb.reading.times import gaps, outliers, sample_period
@@ -49,18 +48,22 @@ def neural_source(
         taken_by_auto=candidate.path in foresight.automatic.neural,
         remark=candidate.refused,
     )
+    counted = source.taken_by_auto or not foresight.automatic.neural  # once, not for each signal of the same cells
+    about = _remarks(source.path, suspicious_units(file, source.path, counted))
+    source = source.model_copy(update={"where": quality.where_line(file, source.path) or ""})
     if candidate.layout == "units":
         units, remarks = _units(file, source, foresight)
-        return units, [], remarks
+        return units, [], remarks + about
     paths = choice.matching(file, candidate.path)
     if candidate.kind == "spikes":
         return source, [], []
     group = file.groups[paths[0]]
     times, rate, suspicious = _looked_at(group, paths[0])
-    shape = [group["data"].shape[0], candidate.units] if len(paths) > 1 else list(group["data"].shape)
+    stored = list(group["data"].shape)[:: -1 if transposed(group) else 1]
+    shape = [stored[0], candidate.units] if len(paths) > 1 else stored
     suspicious += present.remarks(group)
     update = {"shape": shape, "rate": rate, "time_range": _range(times), "trusted_range": _trusted(times)}
-    return source.model_copy(update=update), _gaps(candidate.path, times), _remarks(candidate.path, suspicious)
+    return source.model_copy(update=update), _gaps(candidate.path, times), _remarks(candidate.path, suspicious) + about
 
 
 def label_series(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list[Remark]]:
@@ -81,7 +84,9 @@ def label_series(file: NwbFile, path: str) -> tuple[LabelSeries, list[Gap], list
     kind = ""
     if not _large(group):
         try:
-            kind = configured_label(file, "label", LabelConfig(source=path)).kind
+            label = configured_label(file, "label", LabelConfig(source=path))
+            kind, rate = label.kind, rate if label.period is not None else None
+            suspicious += [line.removeprefix(f"{path}: ") for line in label.suspicious]
         except XcebraError as error:
             suspicious.append(error.message.removeprefix(f"label label ({path}) ").removeprefix(f"{path}: "))
     series = LabelSeries(
@@ -152,6 +157,7 @@ def interval_table(file: NwbFile, path: str) -> tuple[IntervalTable, list[Remark
     improper = int(np.sum(~proper(intervals) & np.isfinite(intervals).all(axis=1)))
     suspicious += [note] if (note := clock.unit_note(group["start_time"])) else []
     suspicious += [f"{improper} rows stop before they start"] if improper else []
+    suspicious += doubts(file, path)
     suspicious += present.remarks(group)
     return table, _remarks(path, suspicious)
 
@@ -174,7 +180,7 @@ def _units(file: NwbFile, source: NeuralSource, foresight: Foresight) -> tuple[N
     step = 1 + int(counts.sum()) // LOOKED_AT
     known = foresight.spikes.get(source.path)
     try:
-        spikes, notes = read_spikes(table, step) if known is None else (known.spikes or [], _own_notes(known))
+        spikes, notes = read_spikes(table, step) if known is None else (known.spikes or [], known.changes)
     except Refusal as refusal:
         return description, _remarks(source.path, [refusal.message.removeprefix(f"{source.path}: ")])
     observed = read_observed(table)
@@ -196,10 +202,6 @@ def _units(file: NwbFile, source: NeuralSource, foresight: Foresight) -> tuple[N
         "observed_intervals": None if observed is None else sum(map(len, observed)),
     }
     return description.model_copy(update=update), _remarks(source.path, suspicious)
-
-
-def _own_notes(population: Population) -> tuple[str, ...]:
-    return tuple(note.removeprefix(f"{population.path}: ") for note in population.notes)
 
 
 def _large(group: h5py.Group) -> bool:

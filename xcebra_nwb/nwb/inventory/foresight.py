@@ -20,9 +20,11 @@ from xcebra_nwb.core.netcdf import decode_list
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.bins.grid import DEFAULT_WIDTH
 from xcebra_nwb.nwb.extraction.on_bins import labels_on_bins, session_dataset
-from xcebra_nwb.nwb.extraction.recording import recording_of
-from xcebra_nwb.nwb.inventory.models import Automatic, PickedLabel, Refused
-from xcebra_nwb.nwb.labels.choice import choose_labels
+from xcebra_nwb.nwb.extraction.recording import Recording, recording_of, shared_range
+from xcebra_nwb.nwb.inventory.models import Automatic, OfferedLabel, PickedLabel, Refused
+from xcebra_nwb.nwb.labels.auto.choose import choose
+from xcebra_nwb.nwb.labels.auto.offers import offers
+from xcebra_nwb.nwb.labels.choice import labels_of
 from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.neural import choice
 from xcebra_nwb.nwb.neural.choice import Source
@@ -62,77 +64,92 @@ def foresee(file: NwbFile, check: Check | None = None) -> Foresight:
         check: A check of the session dataset, such as whether it is long enough to train on.
     """
     config, seen = validate({}), Foresight()
-    sources, labels = _chosen(file, config, seen)
+    sources = _sources(file, config, seen)
+    large = sum(_values(file, source) for source in sources)
+    populations = _populations(file, config, sources, large > LOOKED_AT, seen)
+    labels = _labels(file, sources, populations, seen)
     if seen.refusal is not None:
+        seen.automatic.choices += [note for label in labels for note in label.notes]
         return seen
     try:
-        large = sum(_values(file, source) for source in sources)
+        recording = recording_of(file, config, populations, labels, seen.automatic.choices)
+        seen.automatic.choices = recording.choices  # lines that are added before a refusal are kept
         if large > LOOKED_AT:
-            _times_only(file, config, sources, labels, seen)
+            _times_only(recording, config, seen.automatic)
             seen.automatic.not_looked_at = (
                 f"large: the {large} values of the neural data were not looked at; extraction can still leave out "
                 "units, mask bins, or refuse the file for them"
             )
         else:
-            _whole(file, config, sources, labels, seen, check)
+            _whole(recording, config, seen.automatic, check)
     except Exception as error:  # reported like any other reason, so that an inventory is always complete
-        seen.refusal = refused(error)
+        seen.refusal = refused(file, error)
     return seen
 
 
-def _chosen(file: NwbFile, config: Config, seen: Foresight) -> tuple[list[Source], list[Label]]:
-    """Return the neural sources and the labels of ``auto``; the first refusal is kept, the other choice still made."""
-    sources, labels, refusals = list[Source](), list[Label](), list[Refused]()
-    automatic = seen.automatic
+def _sources(file: NwbFile, config: Config, seen: Foresight) -> list[Source]:
+    """Return the neural sources of ``auto``; a refusal is kept."""
     try:
         sources, notes = choice.choose(file, config.neural)
-        automatic.neural, automatic.choices = [source.path for source in sources], notes
     except Exception as error:  # reported like any other reason
-        refusals.append(refused(with_lost_links(file, error)))
+        seen.refusal = refused(file, error)
+        return []
+    seen.automatic.neural, seen.automatic.choices = [source.path for source in sources], notes
+    return sources
+
+
+def _populations(
+    file: NwbFile, config: Config, sources: list[Source], large: bool, seen: Foresight
+) -> list[Population]:
+    """Return the units of each source, without values if they are large; a refusal is kept."""
     try:
-        labels, notes = choose_labels(file, config.labels, [path for source in sources for path in source.paths])
-        automatic.labels = _picked(labels)
-        automatic.choices = automatic.choices + notes
-    except Exception as error:
-        refusals.append(refused(with_lost_links(file, error)))
-    seen.refusal = refusals[0] if refusals else None
-    if refusals:
-        automatic.choices += [note for label in labels for note in label.notes]
-    return sources, labels
-
-
-def _whole(
-    file: NwbFile, config: Config, sources: list[Source], labels: list[Label], seen: Foresight, check: Check | None
-) -> None:
-    """Make the session dataset, and keep what it says of itself."""
-    populations = choice.read(file, sources, config.neural)
+        if large:
+            return [population for source in sources for population in _without_values(file, source)]
+        populations = choice.read(file, sources, config.neural)
+    except Exception as error:  # reported like any other reason
+        seen.refusal = seen.refusal or refused(file, error)
+        return []
     seen.spikes = {population.path: population for population in populations if population.spikes is not None}
-    recording = recording_of(file, config, populations, labels, seen.automatic.choices)
-    seen.automatic.choices = recording.choices  # lines that are added before a refusal are kept
+    return populations
+
+
+def _labels(file: NwbFile, sources: list[Source], populations: list[Population], seen: Foresight) -> list[Label]:
+    """Return the labels of ``auto``; the first refusal is kept, and the offers are made nevertheless."""
+    neural = [path for source in sources for path in source.paths]
+    try:
+        picked = choose(file, neural, shared_range(populations))
+        seen.automatic.offers = [OfferedLabel(name=o.name, config=o.config) for o in offers(file, picked, neural)]
+        seen.automatic.labels = [
+            PickedLabel(name=label.name, source=label.source, kind=label.kind, config=candidate.config)
+            for label, candidate in zip(picked.labels, picked.candidates, strict=True)
+        ]
+        labels, notes = labels_of(file, picked)
+    except Exception as error:  # reported like any other reason
+        seen.refusal = seen.refusal or refused(file, error)
+        return []
+    seen.automatic.choices = seen.automatic.choices + notes
+    return labels
+
+
+def _whole(recording: Recording, config: Config, automatic: Automatic, check: Check | None) -> None:
+    """Make the session dataset, and keep what it says of itself."""
     session = session_dataset(recording, config)
-    valid, masks = session["valid"].values, json.loads(session.attrs["masks"])
-    automatic = seen.automatic
+    valid = session["valid"].values
     automatic.labels = [label for label in automatic.labels if label.name in session]
     automatic.choices = decode_list(session.attrs["choices"])
-    automatic.masks, automatic.bin_width = masks, session.attrs["bin_width"]
+    automatic.masks, automatic.bin_width = json.loads(session.attrs["masks"]), session.attrs["bin_width"]
     automatic.units, automatic.bins, automatic.bins_in_use = session.sizes["unit"], len(valid), int(valid.sum())
     if check is not None:
         check(session, config)
 
 
-def _times_only(file: NwbFile, config: Config, sources: list[Source], labels: list[Label], seen: Foresight) -> None:
+def _times_only(recording: Recording, config: Config, automatic: Automatic) -> None:
     """Bring the labels onto the bins that the times of large neural data give."""
-    populations = [population for source in sources for population in _without_values(file, source)]
-    recording = recording_of(file, config, populations, labels, seen.automatic.choices)
-    seen.automatic.choices = recording.choices
-    if populations:
-        kept = labels_on_bins(recording, config)
-        seen.automatic.labels = _picked(kept.recording.labels)
-        seen.automatic.masks, seen.automatic.bin_width = dict(kept.used.reasons), kept.grid.width
-
-
-def _picked(labels: list[Label]) -> list[PickedLabel]:
-    return [PickedLabel(name=label.name, source=label.source, kind=label.kind) for label in labels]
+    if recording.populations:
+        binned = labels_on_bins(recording, config)
+        kept = {label.name for label in binned.recording.labels}
+        automatic.labels = [label for label in automatic.labels if label.name in kept]
+        automatic.masks, automatic.bin_width = dict(binned.used.reasons), binned.grid.width
 
 
 def _values(file: NwbFile, source: Source) -> int:
@@ -156,8 +173,9 @@ def _without_values(file: NwbFile, source: Source) -> list[Population]:
     return [Population(source.path, kind, unit, nothing, samples=samples, notes=samples.notes)]
 
 
-def refused(error: Exception) -> Refused:
-    """Return an error as the reason why ``auto`` cannot use a file."""
+def refused(file: NwbFile, error: Exception) -> Refused:
+    """Return an error as the reason why ``auto`` cannot use a file, with the links that lead nowhere."""
+    error = with_lost_links(file, error)
     if isinstance(error, XcebraError):
         return Refused(code=getattr(error, "code", None), reason=error.message, remedy=error.remedy)
     return Refused(code=Code.UNREADABLE_LAYOUT, reason=f"unreadable: {problem_text(error)}", remedy=REMEDY)

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from xcebra_nwb.core.config.labels import Kind
+from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.refusals import Code
 
 TimeRange = tuple[float, float]
@@ -29,7 +30,8 @@ class NeuralSource(BaseModel):
     """Neural data that a file offers.
 
     ``events`` is the number of spikes, ``shape`` that of a series, and ``rate`` is in Hz. ``trusted_range`` leaves out
-    absurd times; it is None if there are none.
+    absurd times; it is None if there are none. ``where`` is the query that leaves out the units that the file calls
+    bad, "" if there are none.
     """
 
     path: str
@@ -46,6 +48,7 @@ class NeuralSource(BaseModel):
     observed_intervals: int | None = None
     taken_by_auto: bool = False
     remark: str = ""
+    where: str = ""
 
 
 class LabelSeries(BaseModel):
@@ -102,16 +105,25 @@ class Remark(BaseModel):
 
 
 class PickedLabel(BaseModel):
-    """A label that ``auto`` takes."""
+    """A label that ``auto`` takes; ``config`` is the section of the config that names it."""
 
     name: str
     source: str
     kind: Kind
+    config: LabelConfig
+
+
+class OfferedLabel(BaseModel):
+    """A label that a user may ask for; ``config`` is the section of the config that does."""
+
+    name: str
+    config: LabelConfig
 
 
 class Automatic(BaseModel):
-    """The selection of ``auto``, with reasons in words, and what extraction would make of it.
+    """The selection of ``auto``, with reasons in words, what it leaves, and what extraction would make of it.
 
+    ``offers`` are other labels that a user may ask for, the most likely first.
     ``units`` and ``bins_in_use`` of ``bins`` would be left. ``masks`` is the number of bins taken out, by reason.
     ``bin_width`` is in s. They are None or empty if the file would be refused before they are known.
     ``not_looked_at`` says which data were too large to be looked at, "" if none was.
@@ -119,6 +131,7 @@ class Automatic(BaseModel):
 
     neural: list[str] = Field(default_factory=list)
     labels: list[PickedLabel] = Field(default_factory=list)
+    offers: list[OfferedLabel] = Field(default_factory=list)
     choices: list[str] = Field(default_factory=list)
     units: int | None = None
     bins: int | None = None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
+from xcebra_nwb.core.config.labels import Label
 from xcebra_nwb.core.safe_text import printable
 from xcebra_nwb.nwb.inventory.foresight import bridged
 from xcebra_nwb.nwb.inventory.models import IntervalTable, Inventory, LabelSeries, NeuralSource, TimeRange
-from xcebra_nwb.nwb.labels.choice import clean_name
+from xcebra_nwb.nwb.labels.auto.names import clean_name
 from xcebra_nwb.nwb.reading.file import name_of
-from xcebra_nwb.nwb.reading.intervals import INVALID
 
 MOST_MORE = 12  # labels that are offered in comments
 PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
@@ -22,19 +23,20 @@ class _Offer:
 
     Args:
         name: Name of the label.
-        keys: Its keys in the config.
+        config: Its section of the config.
         covered: Range of its times in s.
         period: Its sample period in s, which must be bridged.
     """
 
-    def __init__(self, name: str, keys: dict[str, str], covered: TimeRange | None, period: float | None = None) -> None:
-        self.name, self.keys, self.covered, self.period = name, keys, covered, period
+    def __init__(self, name: str, config: Label, covered: TimeRange | None, period: float | None = None) -> None:
+        self.name, self.config, self.covered, self.period = name, config, covered, period
 
     def line(self, taken: set[str]) -> str:
+        """Return the label as a line of the config under a name that is not taken."""
         name = clean_name(self.name, taken)
         taken.add(name)
-        keys = ", ".join(f"{key}: {quoted(value)}" for key, value in self.keys.items())
-        return f"{name}: {{{keys}}}"
+        keys = self.config.model_dump(mode="json", exclude_defaults=True)
+        return f"{name}: {{{', '.join(f'{key}: {flow(value)}' for key, value in keys.items())}}}"
 
 
 def starting_config(contents: Inventory) -> str:
@@ -75,6 +77,17 @@ def quoted(text: str) -> str:
     return text if PLAIN.fullmatch(text) else printable(json.dumps(text, ensure_ascii=False))
 
 
+def flow(value: Any) -> str:
+    """Return a value of the config in YAML, on one line.
+
+    >>> flow(["/a", "/b c"]), flow(0.5)
+    ('[/a, "/b c"]', '0.5')
+    """
+    if isinstance(value, list):
+        return f"[{', '.join(map(flow, value))}]"
+    return quoted(value) if isinstance(value, str) else json.dumps(value)
+
+
 def trusted(item: NeuralSource | LabelSeries) -> TimeRange | None:
     """Return the range of an object's times in s, without absurd ones."""
     return item.trusted_range or item.time_range
@@ -89,60 +102,53 @@ def _neural(contents: Inventory) -> list[NeuralSource]:
 
 def _labels(contents: Inventory, stretch: TimeRange | None, longest: float) -> tuple[list[_Offer], list[_Offer]]:
     """Return the labels to start with, and others to offer in comments."""
-    by_path = {series.path: series for series in contents.series}
     picked = [
-        label for label in contents.automatic.labels if label.source not in by_path or _good(by_path[label.source])
+        _Offer(label.name, label.config.model_copy(update={"kind": label.kind}), *_covered(contents, label.config))
+        for label in contents.automatic.labels
     ]
-    first = [
-        _Offer(label.name, {"source": label.source, "kind": label.kind}, *_covered(contents, label.source))
-        for label in picked
+    others = [
+        _Offer(offer.name, offer.config, *_covered(contents, offer.config)) for offer in contents.automatic.offers
     ]
-    named = {label.source for label in picked}
-    others = [offer for offer in _others(contents) if offer.keys["source"] not in named or "derive" in offer.keys]
-    first = [offer for offer in first if _shares(offer.covered, stretch)]
+    others = [offer for offer in others if _readable(contents, offer.config)]
+    first = [offer for offer in picked if _shares(offer.covered, stretch)]
     quick = [offer for offer in first if (offer.period or 0.0) <= longest]
     slow = [offer for offer in first if offer not in quick]
     first = quick or slow
     if not first:
-        fits = [o for o in others if _shares(o.covered, stretch) and o.keys.get("derive") != "speed"]
-        fits.sort(key=lambda offer: ((offer.period or 0.0) > longest, offer.keys.get("derive") == "time_from"))
+        fits = [o for o in others if _shares(o.covered, stretch) and o.config.derive not in {"speed", "heading"}]
+        fits.sort(key=lambda offer: ((offer.period or 0.0) > longest, offer.config.derive == "time_from"))
         first = fits[:1]
     return first, [offer for offer in [*slow, *others] if offer not in first]
 
 
-def _others(contents: Inventory) -> Iterator[_Offer]:
-    """Yield everything that could be a label, the most likely first."""
-    for series in contents.series:
-        if series.kind and series.kind != "events" and _good(series):
-            period = 1 / series.rate if series.rate else None
-            yield _Offer(name_of(series.path), {"source": series.path}, trusted(series), period)
-    for series in contents.series:
-        if series.neurodata_type == "SpatialSeries" and series.kind == "continuous" and _good(series):
-            yield _Offer("speed", {"source": series.path, "derive": "speed"}, trusted(series))
-    for table in contents.intervals:
-        if table.path != INVALID:
-            kinds = {column: kind for column, kind in table.kinds.items() if kind}
-            for column in kinds:
-                yield _Offer(column, {"source": f"{table.path}#{column}"}, table.time_range)
-            if table.covered > 0 and table.rows > 1:
-                keys = {"source": table.path, "derive": "time_within"}
-                yield _Offer(f"time_in_{name_of(table.path)}", keys, table.time_range)
-    for series in contents.series:
-        if series.kind == "events":
-            keys = {"source": series.path, "derive": "time_from"}
-            yield _Offer(f"since_{name_of(series.path)}", keys, trusted(series))
+def _readable(contents: Inventory, config: Label) -> bool:
+    """Return whether a label can be made of all its sources, as far as the inventory tells."""
+    series = {series.path: series for series in contents.series}
+    tables = {table.path: table for table in contents.intervals}
+    for source in config.sources:
+        path, _, column = source.partition("#")
+        if path in series and not _good(series[path]):
+            return False
+        if path in tables and column and not tables[path].kinds.get(column):
+            return False
+        if path in tables and not column and not (tables[path].covered > 0 and tables[path].rows > 1):
+            return False
+    return True
 
 
 def _good(series: LabelSeries) -> bool:
     return bool(series.kind) and series.time_range is not None
 
 
-def _covered(contents: Inventory, source: str) -> tuple[TimeRange | None, float | None]:
+def _covered(contents: Inventory, config: Label) -> tuple[TimeRange | None, float | None]:
     """Return the range of a label and the step between its samples in s."""
-    for series in contents.series:
-        if series.path == source:
-            return trusted(series), 1 / series.rate if series.rate else None
-    return next((table.time_range for table in contents.intervals if table.path == source.split("#")[0]), None), None
+    paths = {source.split("#")[0] for source in config.sources}
+    series = [series for series in contents.series if series.path in paths]
+    tables = [table for table in contents.intervals if table.path in paths]
+    ranges = [r for r in [*map(trusted, series), *(table.time_range for table in tables)] if r]
+    periods = [1 / entry.rate for entry in series if entry.rate and entry.kind != "events"]
+    stretch = (min(start for start, _ in ranges), max(stop for _, stop in ranges)) if ranges else None
+    return stretch, max(periods, default=None)
 
 
 def _shares(first: TimeRange | None, second: TimeRange | None) -> bool:
@@ -153,7 +159,9 @@ def _shares(first: TimeRange | None, second: TimeRange | None) -> bool:
 def _within(contents: Inventory, neural: list[NeuralSource], first: list[_Offer]) -> TimeRange | None:
     """Return the range to name in the config if an object has absurd times."""
     odd = {series.path for series in contents.series if series.trusted_range}
-    if not any(source.trusted_range for source in neural) and not any(o.keys["source"] in odd for o in first):
+    if not any(source.trusted_range for source in neural) and not any(
+        odd.intersection(o.config.sources) for o in first
+    ):
         return None
     ranges = [stretch for stretch in [*map(trusted, neural), *(offer.covered for offer in first)] if stretch]
     return max(start for start, _ in ranges), min(stop for _, stop in ranges)

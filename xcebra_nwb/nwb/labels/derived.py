@@ -1,11 +1,11 @@
 """Compute labels from tracked samples, such as speed, heading or distance.
 
-The computation uses the samples at their own times, before they are brought onto bins, and never spans a gap.
+The computation uses the samples at their own times, before they are brought onto bins, and never spans a gap or a jump.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -16,16 +16,17 @@ from xcebra_nwb.core.config.labels import Kind
 from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.labels.jumps import NO_BREAKS, split
 from xcebra_nwb.nwb.reading.series import Samples
 from xcebra_nwb.nwb.reading.times import sample_period
 
 SMOOTHING = 0.1  # s; without smoothing, a derivative shows mostly the jitter of tracking
-GAP = 3.0  # sample periods without a sample
 SLOW = 0.1  # of the 95th percentile of the speed: slower movement has no heading
 STRAIGHT = 0.8  # least share of the variance along the first axis of a straight track
 ORDER = 3  # of the Butterworth filter
 
-Derive = Callable[[Samples], Samples]
+Derive = Callable[[Samples, np.ndarray], Samples]
+"""Computes a label from samples and the times before and after each jump in s, shape (jump, 2)."""
 
 
 def derivation(label: LabelConfig, name: str, kind: Kind, unit: str, columns: int) -> tuple[Derive, str, str]:
@@ -45,23 +46,23 @@ def derivation(label: LabelConfig, name: str, kind: Kind, unit: str, columns: in
     smoothing = SMOOTHING if label.smoothing is None else label.smoothing
     over = f" after a Gaussian of {smoothing:g} s" if smoothing else ""
     if label.derive == "heading" and columns != 2:
-        raise UsageError(f"{key} needs 2 columns, {label.source} has {columns}", "name two with columns: [0, 1]")
+        raise UsageError(f"{key} needs 2 columns, {label.path} has {columns}", "name two with columns: [0, 1]")
     if label.derive == "phase":
         assert label.band is not None
         if columns != 1:
-            raise UsageError(f"{key} needs one column, {label.source} has {columns}", "name one with columns: [0]")
+            raise UsageError(f"{key} needs one column, {label.path} has {columns}", "name one with columns: [0]")
         band = label.band
         words = f"phase between {band[0]:g} and {band[1]:g} Hz, 0 at the peak"
-        return lambda samples: phase(samples, band, name), "rad", words
+        return lambda samples, breaks: phase(samples, band, name, breaks), "rad", words
     if label.derive == "distance":
         assert label.point is not None
         point = np.asarray(label.point)
         if len(point) != columns:
             raise UsageError(
-                f"{key}: point has {len(point)} numbers, {label.source} {columns} columns",
+                f"{key}: point has {len(point)} numbers, {label.path} {columns} columns",
                 "give point as many numbers as columns",
             )
-        return lambda samples: distance(samples, point), unit, f"distance to {label.point}"
+        return lambda samples, _: distance(samples, point), unit, f"distance to {label.point}"
     if label.derive == "linear_position":
         track = None if label.track is None else np.asarray(label.track)
         if track is not None and track.shape[1] != columns:
@@ -70,55 +71,59 @@ def derivation(label: LabelConfig, name: str, kind: Kind, unit: str, columns: in
                 "give each corner as many numbers as columns",
             )
         way = "its first principal axis" if track is None else f"a track of {len(track)} corners"
-        return lambda samples: linear_position(samples, track, name), unit, f"position along {way}"
+        return lambda samples, _: linear_position(samples, track, name), unit, f"position along {way}"
     per_second, squared = f"{unit}/s" if unit else "1/s", f"{unit}/s^2" if unit else "1/s^2"
     moving: dict[str, tuple[Derive, str]] = {
-        "velocity": (lambda samples: velocity(samples, smoothing, kind), per_second),
-        "speed": (lambda samples: speed(samples, smoothing, kind), per_second),
-        "acceleration": (lambda samples: acceleration(samples, smoothing, kind), squared),
-        "heading": (lambda samples: heading(samples, smoothing), "rad"),
+        "velocity": (lambda samples, breaks: velocity(samples, smoothing, kind, breaks), per_second),
+        "speed": (lambda samples, breaks: speed(samples, smoothing, kind, breaks), per_second),
+        "acceleration": (lambda samples, breaks: acceleration(samples, smoothing, kind, breaks), squared),
+        "heading": (lambda samples, breaks: heading(samples, smoothing, breaks), "rad"),
     }
     function, units = moving[str(label.derive)]
     return function, units, f"{label.derive}{over}"
 
 
-def velocity(samples: Samples, smoothing: float, kind: Kind = "continuous") -> Samples:
+def velocity(samples: Samples, smoothing: float, kind: Kind = "continuous", breaks: np.ndarray = NO_BREAKS) -> Samples:
     """Return the change per second of every column.
 
     Args:
         samples: Values of shape (sample, column).
         smoothing: Standard deviation of the Gaussian applied first, in s; 0 for none.
         kind: ``circular`` for angles in rad, which give rad/s.
+        breaks: Times before and after each jump in s, shape (jump, 2); no derivative spans one.
 
     >>> samples = Samples(np.arange(4) / 10, np.array([[0.0], [1.0], [2.0], [3.0]]))
     >>> velocity(samples, 0.0).values.round(6).ravel().tolist()
     [10.0, 10.0, 10.0, 10.0]
     """
     parts = []
-    for piece in pieces(samples):
+    for piece in split(samples, breaks):
         values = np.unwrap(piece.values, axis=0) if kind == "circular" else piece.values
         values = smoothed(replace(piece, values=values), smoothing)
         parts.append(replace(piece, values=np.gradient(values, piece.times, axis=0)))
     return _joined(samples, parts)
 
 
-def speed(samples: Samples, smoothing: float, kind: Kind = "continuous") -> Samples:
+def speed(samples: Samples, smoothing: float, kind: Kind = "continuous", breaks: np.ndarray = NO_BREAKS) -> Samples:
     """Return the length of the velocity, shape (sample, 1).
 
     Args:
         samples: Values of shape (sample, column).
         smoothing: Standard deviation of the Gaussian applied first, in s; 0 for none.
         kind: ``circular`` for angles in rad.
+        breaks: Times before and after each jump in s, shape (jump, 2); no derivative spans one.
 
     >>> samples = Samples(np.arange(3) / 10, np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]]))
     >>> speed(samples, 0.0).values.round(6).ravel().tolist()
     [50.0, 50.0, 50.0]
     """
-    moving = velocity(samples, smoothing, kind)
+    moving = velocity(samples, smoothing, kind, breaks)
     return replace(moving, values=np.linalg.norm(moving.values, axis=1, keepdims=True))
 
 
-def acceleration(samples: Samples, smoothing: float, kind: Kind = "continuous") -> Samples:
+def acceleration(
+    samples: Samples, smoothing: float, kind: Kind = "continuous", breaks: np.ndarray = NO_BREAKS
+) -> Samples:
     """Return the change per second of the speed, shape (sample, 1).
 
     It is positive when the animal gets faster.
@@ -127,15 +132,16 @@ def acceleration(samples: Samples, smoothing: float, kind: Kind = "continuous") 
         samples: Values of shape (sample, column).
         smoothing: Standard deviation of the Gaussian applied first, in s; 0 for none.
         kind: ``circular`` for angles in rad.
+        breaks: Times before and after each jump in s, shape (jump, 2); no derivative spans one.
 
     >>> samples = Samples(np.arange(3) / 10, np.array([[0.0], [1.0], [2.0]]))
     >>> acceleration(samples, 0.0).values.round(6).ravel().tolist()
     [0.0, 0.0, 0.0]
     """
-    return velocity(speed(samples, smoothing, kind), 0.0)
+    return velocity(speed(samples, smoothing, kind, breaks), 0.0, breaks=breaks)
 
 
-def heading(samples: Samples, smoothing: float) -> Samples:
+def heading(samples: Samples, smoothing: float, breaks: np.ndarray = NO_BREAKS) -> Samples:
     """Return the direction of movement in rad, shape (sample, 1).
 
     It is 0 along the first axis. Samples that hardly move are left out.
@@ -143,12 +149,13 @@ def heading(samples: Samples, smoothing: float) -> Samples:
     Args:
         samples: Positions of shape (sample, 2).
         smoothing: Standard deviation of the Gaussian applied first, in s; 0 for none.
+        breaks: Times before and after each jump in s, shape (jump, 2); no derivative spans one.
 
     >>> samples = Samples(np.arange(3) / 10, np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 2.0]]))
     >>> heading(samples, 0.0).values.round(3).ravel().tolist()
     [1.571, 1.571, 1.571]
     """
-    moving = velocity(samples, smoothing)
+    moving = velocity(samples, smoothing, breaks=breaks)
     pace = np.linalg.norm(moving.values, axis=1)
     angle = np.arctan2(moving.values[:, 1], moving.values[:, 0])[:, None]
     fast = pace > SLOW * np.percentile(pace, 95) if len(pace) else pace > 0
@@ -216,7 +223,7 @@ def _along(positions: np.ndarray, track: np.ndarray) -> np.ndarray:
     return way
 
 
-def phase(samples: Samples, band: tuple[float, float], name: str) -> Samples:
+def phase(samples: Samples, band: tuple[float, float], name: str, breaks: np.ndarray = NO_BREAKS) -> Samples:
     """Return the Hilbert phase of a signal within a band in rad, shape (sample, 1).
 
     The phase is 0 at the peaks. One cycle of the lowest frequency is dropped at both ends of every stretch without a
@@ -226,6 +233,7 @@ def phase(samples: Samples, band: tuple[float, float], name: str) -> Samples:
         samples: The signal, shape (sample, 1).
         band: Lowest and highest frequency in Hz.
         name: Name of the label, for errors.
+        breaks: Times before and after each jump in s, shape (jump, 2); no derivative spans one.
 
     Raises:
         Refusal: The band reaches beyond half the sampling rate, or every stretch without a gap is too short.
@@ -253,7 +261,7 @@ def phase(samples: Samples, band: tuple[float, float], name: str) -> Samples:
     filtering = butter(ORDER, band, "bandpass", fs=rate, output="sos")
     margin = int(np.ceil(rate / band[0]))  # samples of the slowest cycle
     parts = []
-    for piece in pieces(samples):
+    for piece in split(samples, breaks):
         if len(piece.times) > 4 * margin:
             filtered = sosfiltfilt(filtering, piece.values - piece.values.mean(), axis=0)
             angle = np.angle(hilbert(filtered, axis=0))
@@ -267,27 +275,10 @@ def phase(samples: Samples, band: tuple[float, float], name: str) -> Samples:
     return _joined(samples, parts)
 
 
-def pieces(samples: Samples) -> Iterator[Samples]:
-    """Yield the stretches of samples without a gap, as float64.
-
-    A repeated time counts once. A stretch of a single sample is left out because it has no derivative.
-
-    >>> samples = Samples(np.array([0.0, 1.0, 2.0, 9.0, 10.0]), np.zeros((5, 1)))
-    >>> [piece.times.tolist() for piece in pieces(samples)]
-    [[0.0, 1.0, 2.0], [9.0, 10.0]]
-    """
-    once = samples.keep(np.r_[True, np.diff(samples.times) > 0])
-    period = sample_period(once.times)
-    if period is None:
-        return
-    borders = np.flatnonzero(np.diff(once.times) > GAP * period) + 1
-    for start, stop in zip(np.r_[0, borders], np.r_[borders, len(once.times)], strict=True):
-        if stop - start > 1:
-            yield Samples(once.times[start:stop], once.values[start:stop].astype(np.float64))
-
-
 def smoothed(piece: Samples, deviation: float) -> np.ndarray:
     """Return the values of a stretch without gaps, smoothed with a Gaussian.
+
+    Beyond its ends the stretch goes on as it comes, turned around, so that a steady movement stays one.
 
     Args:
         piece: The stretch, shape (sample, column).
@@ -300,7 +291,9 @@ def smoothed(piece: Samples, deviation: float) -> np.ndarray:
     period = sample_period(piece.times)
     if not deviation or period is None:
         return piece.values
-    return gaussian_filter1d(piece.values, deviation / period, axis=0, mode="nearest")
+    beyond = min(round(4 * deviation / period), len(piece.values) - 1)
+    going_on = np.pad(piece.values, ((beyond, beyond), (0, 0)), mode="reflect", reflect_type="odd")
+    return gaussian_filter1d(going_on, deviation / period, axis=0, mode="nearest")[beyond : len(going_on) - beyond]
 
 
 def _joined(samples: Samples, parts: list[Samples]) -> Samples:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import h5py
 import numpy as np
 
-from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.config.schema import Time
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.bins.grid import Grid, Range
 from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.reading import clock
-from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type, parent
+from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type, parent
+from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import columns, read_times
 from xcebra_nwb.nwb.reading.values import numbers
 
@@ -93,10 +93,16 @@ def holds_events(file: NwbFile, path: str) -> bool:
     if path not in file.groups:
         return False
     holder = file.groups.get(parent(path))
+    group = file.groups[path]
     in_container = holder is not None and neurodata_type(holder) == EVENTS
-    return (
-        in_container or neurodata_type(file.groups[path]) in {"Events", "LabeledEvents"} or is_events(file.groups[path])
-    )
+    return in_container or neurodata_type(group) in {"Events", "LabeledEvents"} or is_events(group) or _moments(group)
+
+
+def _moments(group: h5py.Group) -> bool:
+    """Return whether the ``continuity`` of a series says that its samples are distinct moments."""
+    data = dataset(group, "data")
+    timed = dataset(group, "timestamps") is not None and not is_kind(group, "SpatialSeries")
+    return data is not None and timed and attribute(data, "continuity").strip().lower() == "instantaneous"
 
 
 def read_events(group: h5py.Group, path: str) -> np.ndarray:
@@ -120,28 +126,27 @@ def read_events(group: h5py.Group, path: str) -> np.ndarray:
     return np.sort(events[np.isfinite(events)])
 
 
-def event_label(name: str, label: LabelConfig, events: np.ndarray) -> EventLabel:
+def event_label(name: str, source: str, events: np.ndarray, window: tuple[float, float] | None = None) -> EventLabel:
     """Return a label that is the time from events.
 
     Args:
         name: Name of the label.
-        label: Its section of the config.
+        source: Its source, for messages.
         events: Times of the events in s, sorted, shape (event,).
+        window: Start and stop around an event in s; None for the time since the last event.
 
     Raises:
         Refusal: There is no event.
     """
     if not len(events):
-        raise Refusal(Code.LABEL_EMPTY, f"label {name} ({label.source}): no event", "name another source in labels")
-    around = (
-        "since the last of" if label.window is None else f"from {label.window[0]:g} to {label.window[1]:g} s around"
-    )
+        raise Refusal(Code.LABEL_EMPTY, f"label {name} ({source}): no event", "name another source in labels")
+    around = "since the last of" if window is None else f"from {window[0]:g} to {window[1]:g} s around"
     return EventLabel(
         name=name,
         kind="continuous",
         units="s",
-        source=label.source,
-        notes=(f"label {name}: time {around} {len(events)} events, from {label.source}",),
+        source=source,
+        notes=(f"label {name}: time {around} {len(events)} events, from {source}",),
         events=events,
-        window=label.window,
+        window=window,
     )

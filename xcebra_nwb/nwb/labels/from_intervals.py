@@ -1,216 +1,175 @@
 """Make labels from tables of intervals and their columns.
 
-A label is the value of a column within each row, the time within a row, or inside and outside.
+A label is the value of a column within each row, the time within a row, inside and outside, or which table.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
 
-import h5py
 import numpy as np
 
-from xcebra_nwb.core.config.labels import Kind
 from xcebra_nwb.core.config.labels import Label as LabelConfig
-from xcebra_nwb.core.config.schema import Time
 from xcebra_nwb.core.errors import Refusal, UsageError
-from xcebra_nwb.core.hdf5.scan import UNREADABLE
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.nwb.bins.grid import Grid, Range
 from xcebra_nwb.nwb.labels.angles import in_radians
 from xcebra_nwb.nwb.labels.from_events import event_label
-from xcebra_nwb.nwb.labels.label import FEW_CLASSES, Label, check_classes, check_varies, encoded, named
-from xcebra_nwb.nwb.reading.file import NwbFile, dataset, name_of, text, unknown_path
-from xcebra_nwb.nwb.reading.intervals import interval_tables, merged, proper, read_intervals
-from xcebra_nwb.nwb.reading.series import read_times
-from xcebra_nwb.nwb.reading.table import bounds, column_names, read_column, scalar_columns
-from xcebra_nwb.nwb.reading.values import numbers
-from xcebra_nwb.nwb.reading.values import values as stored
+from xcebra_nwb.nwb.labels.interval_rows import IntervalLabel, label_of_rows
+from xcebra_nwb.nwb.labels.label import Label, check_classes, check_varies, encoded
+from xcebra_nwb.nwb.labels.table_columns import automatic_kind
+from xcebra_nwb.nwb.labels.table_rows import Rows, table_rows, windows
+from xcebra_nwb.nwb.reading.file import NwbFile, name_of
+from xcebra_nwb.nwb.reading.interval_series import read_interval_series
+from xcebra_nwb.nwb.reading.intervals import merged, proper
 
 ELAPSED = ("time_within", "share_within", "time_from")
+TOUCHING = 1e-3  # s; rows of one table that lie closer are one presentation, as the frames of a film
 
 
-@dataclass(frozen=True, kw_only=True)
-class IntervalLabel(Label):
-    """A label that has one value, or one course of time, in each interval.
-
-    Attributes:
-        intervals: Start and stop of each row in s, shape (row, 2).
-        values: Class code or number of each row, shape (row,).
-        elapsed: Change of the value per second from the start of the row, shape (row,); None for a constant value.
-        divides: Whether the rows are trials, which segments do not cross.
-    """
-
-    intervals: np.ndarray
-    values: np.ndarray
-    elapsed: np.ndarray | None = None
-    divides: bool = True
-
-    @property
-    def range(self) -> Range:
-        """The start of the first row and the stop of the last one in s."""
-        return float(self.intervals[:, 0].min()), float(self.intervals[:, 1].max())
-
-    @property
-    def times(self) -> np.ndarray:
-        """The starts and stops of the rows in s."""
-        return self.intervals.reshape(-1)
-
-    @property
-    def borders(self) -> np.ndarray:
-        """The starts and stops of the rows in s if they are trials, else nothing."""
-        return self.times if self.divides else np.empty(0)
-
-    def binned(self, grid: Grid, time: Time) -> tuple[np.ndarray, np.ndarray]:
-        """Return the label of each bin that lies completely inside one row.
-
-        Args:
-            grid: The bins.
-            time: ``time`` of the config, which intervals do not need.
-
-        Returns:
-            The label, shape (time,) for classes and angles, else (time, 1); and False for every bin, because intervals
-            have no tracking that can be lost.
-        """
-        row = self._rows(grid)
-        missing = -1 if self.kind == "discrete" else np.nan
-        result = np.where(row >= 0, self.values[row], missing).astype(self.values.dtype)
-        if self.elapsed is not None:
-            result = result + (grid.centres - self.intervals[row, 0]) * self.elapsed[row]
-        lost = np.zeros(grid.count, dtype=bool)
-        return (result[:, None] if self.kind == "continuous" else result), lost
-
-    def trials(self, grid: Grid) -> np.ndarray | None:
-        """Return the row of each bin, -1 outside, shape (time,).
-
-        It is None for a label that changes within its rows, and for rows that are no trials.
-        """
-        return self._rows(grid) if self.divides and self.elapsed is None else None
-
-    def _rows(self, grid: Grid) -> np.ndarray:
-        """Return the row that each bin lies completely inside, shape (time,).
-
-        It is -1 where there is none, or more than one.
-        """
-        first, last = grid.whole(self.intervals)
-        length = last - first
-        offset = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
-        row = np.full(grid.count, -1, dtype=np.int64)
-        row[np.repeat(first, length) + offset] = np.repeat(np.arange(len(length)), length)
-        row[grid.tally(first, last) > 1] = -1
-        return row
-
-
-def interval_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
-    """Return a label from an interval table, or from one of its columns.
+def interval_label(file: NwbFile, name: str, label: LabelConfig, written: str = "") -> Label:
+    """Return a label from interval tables, or from a column of them.
 
     Args:
         file: The open file.
         name: Name of the label.
-        label: Its section of the config; ``source`` is ``path`` or ``path#column``.
+        label: Its section of the config; each source is ``path`` or ``path#column``.
+        written: Its source as the config gives it; "" for the paths.
 
     Raises:
-        UsageError: There is no such table or column, or the kind or derivation does not fit it.
+        UsageError: There is no such table or column, or the kind, window or derivation does not fit it.
         Refusal: The label has no value, or is constant.
     """
-    path, _, column = label.source.partition("#")
-    tables = interval_tables(file)
-    if path not in tables:
-        known = [f"{table}#{c}" for table in tables for c in label_columns(file, table)]
-        raise unknown_path(f"labels.{name}", label.source, known)
-    table = tables[path]
+    rows = table_rows(file, name, label, written or ", ".join(label.sources))
     if label.derive not in (None, *ELAPSED):
         raise UsageError(
-            f"labels.{name}: derive: {label.derive} is computed from a series, {path} is a table of intervals",
+            f"labels.{name}: derive: {label.derive} is computed from a series, {rows.source} is a table of intervals",
             f"name a series, or derive one of {', '.join(ELAPSED)}",
         )
-    _check_keys(name, label, column)
-    if column and column not in [*label_columns(file, path), *scalar_columns(table)]:
-        raise unknown_path(f"labels.{name}", label.source, [f"{path}#{c}" for c in label_columns(file, path)])
+    _check_keys(rows, label)
     if label.derive == "time_from":
-        return _time_from(name, label, table, column or "start_time")
+        return _time_from(rows, label)
+    intervals, notes = windows(rows, label)
     if label.derive:
-        return _time_within(name, label, table)
-    if not column:
-        return inside_or_not(name, label.source, read_intervals(table))
-    return _column_label(file, name, label, table, column)
+        return _time_within(rows, intervals, notes, share=label.derive == "share_within")
+    if rows.with_values:
+        return _column_label(rows, label, intervals, notes)
+    if len(rows.tables) > 1:
+        return _which_table(rows, intervals, notes)
+    if "*" in rows.source:
+        raise Refusal(
+            Code.LABEL_CONSTANT,
+            f"label {name} ({rows.source}): a single table fits, {next(iter(rows.tables))}, so it does not tell which",
+            "name that table without * for inside and outside of its rows",
+        )
+    return inside_or_not(name, rows.source, intervals, notes=notes)
 
 
-def _check_keys(name: str, label: LabelConfig, column: str) -> None:
+def _check_keys(rows: Rows, label: LabelConfig) -> None:
     """Refuse keys of the config that would have no effect on this label."""
+    name = rows.name
     if label.columns is not None:
         raise UsageError(f"labels.{name}: columns are those of a series", "name one of a table after #")
     if label.unit is not None and label.kind != "circular":
         raise UsageError(f"labels.{name}: a unit is read for angles only", "set kind: circular, or leave unit out")
-    if not column and not label.derive and label.kind not in ("auto", "discrete"):
+    if not rows.with_values and not label.derive and label.kind not in ("auto", "discrete"):
+        what = "inside or outside" if len(rows.tables) == 1 else "which table"
         raise UsageError(
-            f"labels.{name}: {label.source} means inside or outside, which is discrete and cannot be {label.kind}",
+            f"labels.{name}: {rows.source} means {what}, which is discrete and cannot be {label.kind}",
             "name a column after #",
         )
 
 
-def _column_label(file: NwbFile, name: str, label: LabelConfig, table: h5py.Group, column: str) -> IntervalLabel:
-    values, intervals = column_values(file, table, column), read_intervals(table)
-    chosen = automatic_kind(values) if label.kind == "auto" else label.kind
+def _column_label(rows: Rows, label: LabelConfig, intervals: np.ndarray, notes: list[str]) -> IntervalLabel:
+    values, left_out, suspicious = rows.values()
+    chosen = automatic_kind(values, rows.columns[0]) if label.kind == "auto" else label.kind
     if chosen != "discrete" and values.dtype.kind not in "iubf":
-        raise UsageError(f"labels.{name}: {label.source} cannot be {chosen}", "set kind: discrete")
+        raise UsageError(f"labels.{rows.name}: {rows.source} cannot be {chosen}", "set kind: discrete")
     codes, classes = encoded(values) if chosen == "discrete" else (values.astype(np.float64), ())
     present = codes >= 0 if chosen == "discrete" else np.isfinite(codes)
-    result = replace(_rows_of(name, label.source, intervals, codes, present), kind=chosen, classes=classes)
+    notes = [*notes, *left_out, *suspicious]
+    said = np.nan_to_num(codes.astype(np.float64))
+    keys = None if label.window else np.stack([rows.table, said], axis=1)
+    result = label_of_rows(rows.name, rows.source, intervals, codes, present, keys, notes=notes)
+    result = replace(result, kind=chosen, classes=classes, suspicious=suspicious)
     if chosen == "circular":
-        angles, notes = in_radians(name, label.source, label.unit or "", result.values)
-        result = replace(result, units="rad", values=np.angle(np.exp(1j * angles)), notes=notes)
+        angles, said_of_unit = in_radians(rows.name, rows.source, label.unit or "", result.values)
+        notes_now = (*result.notes, *said_of_unit)
+        result = replace(result, units="rad", values=np.angle(np.exp(1j * angles)), notes=notes_now)
     check_classes(result, classes)
     check_varies(result, result.values[:, None])
     return result
 
 
-def _rows_of(name: str, source: str, intervals: np.ndarray, values: np.ndarray, present: np.ndarray) -> IntervalLabel:
-    """Return the label of the rows that have a value, a start and a later stop."""
-    rows = present & proper(intervals)
-    if not rows.any():
-        raise Refusal(
-            Code.LABEL_EMPTY,
-            f"label {name} ({source}): no row has a value, a start and a stop",
-            "name another column in labels",
-        )
-    return IntervalLabel(
-        name=name, kind="continuous", units="", source=source, intervals=intervals[rows], values=values[rows]
-    )
-
-
-def _time_within(name: str, label: LabelConfig, table: h5py.Group) -> IntervalLabel:
+def _time_within(rows: Rows, intervals: np.ndarray, notes: list[str], share: bool) -> IntervalLabel:
     """Return the time since the start of the row, or the fraction that has passed."""
-    intervals = read_intervals(table)
     length = intervals[:, 1] - intervals[:, 0]
-    result = _rows_of(name, label.source, intervals, np.zeros(len(intervals)), length > 0)
-    share = label.derive == "share_within"
-    length = result.intervals[:, 1] - result.intervals[:, 0]
-    words = "share of the row that has passed" if share else "time since the start of the row"
-    notes = (f"label {name}: {words}, of {len(result.intervals)} rows of {label.source}",)
-    elapsed = 1 / length if share else np.ones(len(length))
-    return replace(result, units="" if share else "s", elapsed=elapsed, notes=notes)
+    with np.errstate(divide="ignore"):
+        elapsed = 1 / length if share else np.ones(len(length))
+    every = np.ones(len(length), dtype=bool)
+    result = label_of_rows(
+        rows.name, rows.source, intervals, np.zeros(len(length)), every, elapsed=elapsed, notes=notes
+    )
+    part = "row" if not notes else "window of the row"
+    words = f"share of the {part} that has passed" if share else f"time since the start of the {part}"
+    used = len(np.unique(result.row))
+    line = f"label {rows.name}: {words}, of {used} rows of {rows.source}"
+    return replace(result, units="" if share else "s", notes=(line, *result.notes))
 
 
-def _time_from(name: str, label: LabelConfig, table: h5py.Group, column: str) -> Label:
+def _time_from(rows: Rows, label: LabelConfig) -> Label:
     """Return the time from the event of each row.
 
     It is defined inside the row, or inside the window around the events if the config has one.
     """
-    events = read_column(table, column)
-    if events.dtype.kind not in "iuf":
-        raise UsageError(f"labels.{name}: {label.source} holds no times", "name a column of times")
-    events = events.astype(np.float64)
+    parts = [column or "start_time" for column in rows.columns]
+    if len(set(parts)) > 1:
+        raise UsageError(f"labels.{rows.name}: {rows.source} names several columns", "name the same one of every table")
+    column = parts[0]
+    events, notes = rows.times(column, "source")
     if label.window is not None:
-        return event_label(name, label, np.sort(events[np.isfinite(events)]))
-    intervals = read_intervals(table)
-    result = _rows_of(name, label.source, intervals, intervals[:, 0] - events, np.isfinite(events))
-    notes = (f"label {name}: time from {column}, inside the {len(result.intervals)} rows that have one",)
-    return replace(result, units="s", elapsed=np.ones(len(result.values)), notes=notes)
+        around = event_label(rows.name, rows.source, np.sort(events[np.isfinite(events)]), label.window_seconds)
+        return replace(around, notes=(*around.notes, *notes))
+    at_start, ones = rows.intervals[:, 0] - events, np.ones(len(events))
+    result = label_of_rows(
+        rows.name, rows.source, rows.intervals, at_start, np.isfinite(events), elapsed=ones, notes=notes
+    )
+    used = len(np.unique(result.row))
+    line = f"label {rows.name}: time from {column}, inside the {used} rows that have one"
+    return replace(result, units="s", notes=(line, *result.notes))
 
 
-def inside_or_not(name: str, source: str, intervals: np.ndarray, inside: str = "inside") -> IntervalLabel:
+def _which_table(rows: Rows, intervals: np.ndarray, notes: list[str]) -> IntervalLabel:
+    """Return the label that says in which table a time lies, such as which stimulus is shown."""
+    names = rows.names()
+    blocks, owners = [], []
+    for number in range(len(names)):
+        touching = merged(intervals[rows.table == number] + np.array([0.0, TOUCHING])) - np.array([0.0, TOUCHING])
+        blocks.append(touching)
+        owners.append(np.full(len(touching), number))
+    every, codes = np.concatenate(blocks), np.concatenate(owners)
+    held = [f"{name} ({np.sum(rows.table == number)} rows)" for number, name in enumerate(names)]
+    notes = [f"label {rows.name}: which of {len(names)} tables a time lies in: {', '.join(held)}", *notes]
+    if odd := int(np.sum(~proper(intervals))):
+        notes.append(_left_out(rows.name, rows.source, len(intervals), odd))
+    every_row = np.ones(len(every), dtype=bool)
+    result = label_of_rows(rows.name, rows.source, every, codes, every_row, keys=codes, notes=notes)
+    kept = np.unique(result.values)
+    classes = tuple(names[code] for code in kept)
+    result = replace(
+        result, kind="discrete", classes=classes, values=np.searchsorted(kept, result.values), divides=False
+    )
+    check_classes(result, classes)
+    check_varies(result, result.values[:, None])
+    return result
+
+
+def _left_out(name: str, source: str, rows: int, odd: int) -> str:
+    return f"label {name} ({source}): rows left out of {rows}: {odd} without a start and a later stop"
+
+
+def inside_or_not(
+    name: str, source: str, intervals: np.ndarray, inside: str = "inside", notes: list[str] | None = None
+) -> IntervalLabel:
     """Return the label that says whether a time lies inside any interval.
 
     It is defined from the first start to the last stop.
@@ -220,6 +179,7 @@ def inside_or_not(name: str, source: str, intervals: np.ndarray, inside: str = "
         source: Path of the table or series.
         intervals: Start and stop in s, shape (row, 2).
         inside: Name of the class inside the intervals.
+        notes: Lines on how the intervals were made.
 
     Raises:
         Refusal: There is no interval with finite times in order, or no time between two of them.
@@ -227,9 +187,11 @@ def inside_or_not(name: str, source: str, intervals: np.ndarray, inside: str = "
     union = merged(intervals)
     between = np.stack([union[:-1, 1], union[1:, 0]], axis=1)
     every, codes = np.concatenate([union, between]), np.repeat([1, 0], [len(union), len(between)])
-    result = _rows_of(name, source, every, codes, np.ones(len(every), dtype=bool))
-    notes = (f"label {name}: inside the {len(union)} intervals of {source} or between them",)
-    result = replace(result, kind="discrete", classes=("outside", inside), divides=False, notes=notes)
+    said = [f"label {name}: inside the {len(union)} intervals of {source} or between them", *(notes or [])]
+    if odd := int(np.sum(~proper(intervals))):
+        said.append(_left_out(name, source, len(intervals), odd))
+    result = label_of_rows(name, source, every, codes, np.ones(len(every), dtype=bool), keys=codes, notes=said)
+    result = replace(result, kind="discrete", classes=("outside", inside), divides=False)
     check_varies(result, result.values[:, None])
     return result
 
@@ -237,8 +199,8 @@ def inside_or_not(name: str, source: str, intervals: np.ndarray, inside: str = "
 def interval_series_label(file: NwbFile, name: str, label: LabelConfig) -> IntervalLabel:
     """Return the label of an IntervalSeries.
 
-    Its data hold k where an interval of kind k starts and -k where it stops. With one kind, the label is inside or
-    outside. With several kinds, the label is the kind, and missing outside of all intervals.
+    With one kind of interval, the label is inside or outside. With several kinds, the label is the kind, and missing
+    outside of all intervals, and where intervals of two kinds overlap.
 
     Args:
         file: The open file.
@@ -248,87 +210,11 @@ def interval_series_label(file: NwbFile, name: str, label: LabelConfig) -> Inter
     Raises:
         Refusal: No interval has a start and a stop.
     """
-    group = file.groups[label.source]
-    times, marks = read_times(group, label.source), numbers(group["data"]).reshape(-1)
-    if len(times) != len(marks):
-        what = f"{label.source}: {len(times)} timestamps for {len(marks)} marks"
-        raise Refusal(Code.UNREADABLE_LAYOUT, what, "correct the series in the file")
-    order = np.argsort(times, kind="stable")
-    times, marks = times[order], marks[order]
-    kinds = np.unique(np.abs(marks[np.isfinite(marks) & (marks != 0)]))
-    by_kind = [_paired(times[marks == kind], times[marks == -kind]) for kind in kinds]
-    intervals = np.concatenate([*by_kind, np.empty((0, 2))])
-    if len(kinds) < 2:
-        return inside_or_not(name, label.source, intervals, name_of(label.source))
-    codes = np.repeat(np.arange(len(kinds)), [len(pairs) for pairs in by_kind])
-    result = _rows_of(name, label.source, intervals, codes, np.ones(len(intervals), dtype=bool))
-    result = replace(result, kind="discrete", classes=tuple(f"{kind:g}" for kind in kinds), divides=False)
+    intervals, kinds = read_interval_series(file.groups[label.path], label.path)
+    known, codes = np.unique(kinds, return_inverse=True)
+    if len(known) < 2:
+        return inside_or_not(name, label.path, intervals, name_of(label.path))
+    result = label_of_rows(name, label.path, intervals, codes, np.ones(len(codes), dtype=bool), keys=codes)
+    result = replace(result, kind="discrete", classes=tuple(f"{kind:g}" for kind in known), divides=False)
     check_varies(result, result.values[:, None])
     return result
-
-
-def _paired(starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
-    """Return each start with the first stop after it, shape (interval, 2).
-
-    A start is dropped if another one comes before its stop.
-    """
-    after = np.searchsorted(stops, starts, side="right")
-    pairs = np.array([[s, stops[a]] for s, a in zip(starts, after, strict=True) if a < len(stops)]).reshape(-1, 2)
-    return pairs[np.r_[pairs[1:, 0] >= pairs[:-1, 1], True]] if len(pairs) else pairs
-
-
-def label_columns(file: NwbFile, path: str) -> list[str]:
-    """Return the columns of an interval table that can be labels.
-
-    They hold one value or a list of texts per row, and no times.
-
-    Args:
-        file: The open file.
-        path: Path of the table.
-    """
-    table = interval_tables(file)[path]
-    columns = set(scalar_columns(table)) | {name for name in column_names(table) if _is_text_list(table, name)}
-    return [n for n in column_names(table) if n in columns and n != "id" and not n.endswith(("_time", "_times"))]
-
-
-def _is_text_list(table: h5py.Group, name: str) -> bool:
-    data, index = dataset(table, name), dataset(table, f"{name}_index")
-    if data is None or index is None or len(data.shape) != 1 or len(index.shape) != 1:
-        return False
-    return h5py.check_string_dtype(data.dtype) is not None
-
-
-def column_values(file: NwbFile, table: h5py.Group, column: str) -> np.ndarray:
-    """Return the value of a column in each row, shape (row,).
-
-    Class codes become names if the file has names for them. A list of texts becomes one text.
-
-    Args:
-        file: The open file.
-        table: The table.
-        column: Name of the column.
-    """
-    if _is_text_list(table, column):
-        texts, ends = stored(table[column]), bounds(table, column)
-        assert ends is not None
-        return np.array([", ".join(map(text, texts[start:stop])) for start, stop in pairwise(ends)], dtype=object)
-    values = read_column(table, column)
-    try:
-        names = stored(file.referred(table[column].attrs["elements"])) if "elements" in table[column].attrs else ()
-    except (*UNREADABLE, Refusal):
-        return values  # the reference leads nowhere, so the codes have no names
-    return named(values, [text(name) for name in names])
-
-
-def automatic_kind(values: np.ndarray) -> Kind:
-    """Return the kind of a label from the values of a column.
-
-    Texts, truth values and up to eight different whole numbers are discrete, all else is continuous.
-
-    >>> automatic_kind(np.array([0, 1, 1])), automatic_kind(np.array([0.1, 0.2]))
-    ('discrete', 'continuous')
-    """
-    if values.dtype.kind not in "iuf":
-        return "discrete"
-    finite = np.unique(values[np.isfinite(values)])
-    return "discrete" if len(finite) <= FEW_CLASSES and np.all(finite == np.round(finite)) else "continuous"

@@ -2,194 +2,150 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import re
+from dataclasses import replace
 
 import h5py
 import numpy as np
 
 from xcebra_nwb.core.config.labels import CIRCULAR, Kind
 from xcebra_nwb.core.config.labels import Label as LabelConfig
-from xcebra_nwb.core.config.schema import Time
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.nwb.bins import resample
-from xcebra_nwb.nwb.bins.grid import Grid, Range
-from xcebra_nwb.nwb.labels.angles import SILENT, in_radians, named_angle, radians_per
-from xcebra_nwb.nwb.labels.derived import Derive, derivation
-from xcebra_nwb.nwb.labels.label import FEW_CLASSES, Label, check_classes, check_varies, empty, encoded, named
-from xcebra_nwb.nwb.reading.file import NwbFile, dataset, first_text, name_of, text
+from xcebra_nwb.nwb.labels.angles import (
+    MOST_TURNS,
+    SILENT,
+    angle_kind,
+    in_radians,
+    named_angle,
+    named_direction,
+    radians_per,
+    turns,
+    words_of,
+    wrapped_steps,
+    wraps,
+)
+from xcebra_nwb.nwb.labels.derived import derivation
+from xcebra_nwb.nwb.labels.jumps import jumps
+from xcebra_nwb.nwb.labels.label import (
+    check_classes,
+    check_varies,
+    empty,
+    encoded,
+    kind_of_values,
+    named,
+)
+from xcebra_nwb.nwb.labels.points import OF_POINTS, direction, pose
+from xcebra_nwb.nwb.labels.sampled_label import SeriesLabel
+from xcebra_nwb.nwb.labels.series_values import SeriesValues, series_values
+from xcebra_nwb.nwb.reading.file import NwbFile, name_of, parent, text
 from xcebra_nwb.nwb.reading.kinds import is_kind
-from xcebra_nwb.nwb.reading.series import Samples, columns, container, read_samples, unit_of
+from xcebra_nwb.nwb.reading.series import Samples, container, unit_of
 
-AXES = ("x", "y", "z")
+CHANGES = ("velocity", "speed", "acceleration", "heading", "phase")  # derivations that need how values change
 OF_ANGLES = ("velocity", "speed", "acceleration")  # derivations that differ for a circular source
-
-
-@dataclass(frozen=True, kw_only=True)
-class SeriesLabel(Label):
-    """A label from a time series.
-
-    Attributes:
-        samples: Its values at their times.
-        tracked: Whether it is a tracked position, which stands still where tracking is lost.
-        derive: Computes the label from the samples that were not lost; None to use the samples as they are.
-    """
-
-    samples: Samples
-    tracked: bool = False
-    derive: Derive | None = None
-
-    @property
-    def range(self) -> Range:
-        """The start and stop of the samples in s."""
-        return self.samples.range
-
-    @property
-    def times(self) -> np.ndarray:
-        """The times of the samples in s."""
-        return self.samples.times
-
-    @property
-    def period(self) -> float | None:
-        """The typical step between samples in s."""
-        return self.samples.period
-
-    def binned(self, grid: Grid, time: Time) -> tuple[np.ndarray, np.ndarray]:
-        """Return the label in each bin, and the bins at which tracking was lost.
-
-        Args:
-            grid: The bins.
-            time: ``time`` of the config: which gaps are bridged, and when tracking counts as lost.
-
-        Returns:
-            The label as :meth:`.Label.binned` describes it, and True where tracking was lost, shape (time,).
-
-        Raises:
-            Refusal: The label never moves, or nothing can be derived from it.
-        """
-        still = np.zeros(len(self.samples.times), dtype=bool)
-        lost = np.zeros(grid.count, dtype=bool)
-        if self.tracked and time.max_still is not None:
-            still, stretches = standing_still(self.samples, time.max_still)
-            lost = grid.tally(*grid.touched(stretches)) > 0
-        samples = self.samples.keep(~still)
-        if not len(samples.times):
-            raise Refusal(
-                Code.LABEL_CONSTANT,
-                f"label {self.name} ({self.source}) never moves",
-                "raise time.max_still or drop the label",
-            )
-        if self.derive is not None:
-            samples = self._derived(samples)
-        if self.kind == "circular":
-            return resample.circular(samples, grid, time.max_gap), lost
-        if self.kind == "discrete":
-            return resample.discrete(samples.times, samples.values[:, 0], grid, time.max_gap), lost
-        values = resample.continuous(samples, grid, time.max_gap, centred=True)
-        values[lost] = np.nan
-        return values, lost
-
-    def _derived(self, samples: Samples) -> Samples:
-        assert self.derive is not None
-        samples = self.derive(samples)
-        samples = samples.keep(np.isfinite(samples.values).all(axis=1))
-        if not len(samples.times):
-            what = f"label {self.name} ({self.source}): no two samples follow each other without a gap"
-            raise Refusal(Code.LABEL_EMPTY, what, "derive it from a series that is sampled regularly")
-        return samples
+LENGTHS = re.compile(r"(centi|milli|micro)?met(er|re)s?|[cmuµ]?m|px|pixels?|inch(es)?", re.IGNORECASE)
+PLACE = re.compile(
+    r"(^|[_\W])(pos(ition)?s?|track|lap|maze|corridor|location|coordinates?|wheel|[xyz])($|[_\W\d])", re.IGNORECASE
+)
+CHANGING = re.compile(r"vel(ocity)?|speed|accel|per.s|/ ?s", re.IGNORECASE)
 
 
 def series_label(file: NwbFile, name: str, label: LabelConfig) -> SeriesLabel:
-    """Return a label from a time series.
+    """Return a label from a time series, or from several that were sampled together.
 
     Args:
         file: The open file.
         name: Name of the label.
-        label: Its section of the config; ``source`` is the path of the series.
+        label: Its section of the config; ``source`` is the path of the series, or several paths.
 
     Raises:
         Refusal: The series has no finite value, is constant, or has times or a unit that cannot be true.
         UsageError: The kind, columns or derivation do not fit the series.
     """
-    path, group = label.source, file.groups[label.source]
-    samples = read_samples(group, path, _chosen(name, label, group))
-    frame = dataset(group, "reference_frame")
-    result = SeriesLabel(
-        name=name,
-        kind="continuous",
-        units=unit_of(group) if label.unit is None else label.unit,
-        source=path,
-        reference_frame="" if frame is None else first_text(frame),
-        axes=axes(columns(group), label.columns),
-        notes=samples.notes,
-        samples=samples,
-    )
-    if label.derive:
-        turns = label.derive in OF_ANGLES and samples.values.shape[1] == 1 and is_angle(file, path, label.unit)
-        kind: Kind = "circular" if turns else "continuous"
-    else:
-        kind = automatic_kind(file, label, samples) if label.kind == "auto" else label.kind
+    if label.derive in OF_POINTS:
+        return _from_points(file, name, label)
+    values = series_values(file, name, label)
+    result = _label_of(name, values)
+    if values.holds and label.derive in CHANGES:
+        what = f"label {name} ({values.source}): its values hold until the next sample and have no {label.derive}"
+        raise Refusal(Code.LABEL_NOT_DERIVABLE, what, "name a series that is sampled throughout")
+    kind, notes = _kind(file, name, label, values)
+    result = replace(result, notes=(*result.notes, *notes))
     if kind == "discrete":
-        return _discrete(result, _code_names(group))
-    result = _without_missing(result, keep_axes=bool(label.derive or label.columns))
+        return _discrete(result, values, _code_names(file.groups[label.sources[0]]))
+    result = _without_missing(result, values, keep_axes=bool(label.derive or label.columns))
+    path = label.sources[0]
+    an_angle = len(label.sources) == 1 and len(result.axes) == 1 and is_angle(file, path, label.unit)
     if kind == "circular":
-        result = _circular(result)
-    moving = is_kind(group, "SpatialSeries") and container(file, path) != "CompassDirection"
-    result = replace(result, tracked=moving and kind == "continuous")
+        result = _circular(result, is_direction(file, path))
+    else:
+        result = _in_radians(result, is_direction(file, path)) if an_angle and label.derive in OF_ANGLES else result
+        if len(result.axes) > 1 and radians_per(values.unit) is not None:
+            result = _with_wraps(result)
+        elif an_angle or _is_place(file, path, values.unit):
+            result = _with_breaks(result)
+    compass = container(file, path) == "CompassDirection"
+    result = replace(result, tracked=values.spatial and not compass and kind == "continuous" and not values.holds)
     return _derived(result, label) if label.derive else result
 
 
-def _chosen(name: str, label: LabelConfig, group: h5py.Group) -> list[int] | None:
-    """Return the columns to read, None for all of them."""
-    held = columns(group)
-    beyond = [column for column in label.columns or [] if column >= held]
-    if beyond:
-        raise UsageError(
-            f"labels.{name}: columns: {label.source} has {held}, none with the number {beyond[0]}", "count them from 0"
+def _label_of(name: str, values: SeriesValues) -> SeriesLabel:
+    if values.missing.all():
+        said = "; ".join(values.notes)
+        raise Refusal(
+            Code.LABEL_EMPTY,
+            f"label {name} ({values.source}): no sample is left{f': {said}' if said else ''}"[:600],
+            "lower min_confidence if that took them, or name another series",
         )
-    return None if len(group["data"].shape) < 2 else label.columns
+    return SeriesLabel(
+        name=name,
+        kind="continuous",
+        units=values.unit,
+        source=values.source,
+        reference_frame=values.reference_frame,
+        axes=values.axes,
+        notes=values.notes,
+        suspicious=values.suspicious,
+        samples=values.samples,
+        holds=values.holds,
+    )
 
 
-def axes(held: int, chosen: Sequence[int] | None) -> tuple[str, ...]:
-    """Return the names of the columns of a label.
+def _from_points(file: NwbFile, name: str, label: LabelConfig) -> SeriesLabel:
+    """Return a direction from two points, or a pose."""
+    values = direction(file, name, label) if label.derive == "direction" else pose(file, name, label)
+    result = _without_missing(_label_of(name, values), values, keep_axes=True)
+    return replace(result, kind="circular", axes=()) if label.derive == "direction" else result
 
-    They are x, y, z for a series with up to three columns, else their numbers.
 
-    Args:
-        held: Number of columns of the series.
-        chosen: Columns that the config names; None for all.
+def _kind(file: NwbFile, name: str, label: LabelConfig, values: SeriesValues) -> tuple[Kind, tuple[str, ...]]:
+    """Return the kind of a label, or of the source of a derivation, and notes on it.
 
-    >>> axes(2, None), axes(5, [0, 4])
-    (('x', 'y'), ('0', '4'))
+    Texts and up to eight different whole numbers are discrete. A single column of angles is circular if it is a
+    direction or wraps. All else is continuous.
     """
-    numbers = range(held) if chosen is None else chosen
-    return tuple(AXES[number] if held <= len(AXES) else str(number) for number in numbers)
-
-
-def automatic_kind(file: NwbFile, label: LabelConfig, samples: Samples) -> Kind:
-    """Return the kind of a label from a series.
-
-    A single column is circular by its unit, its container or its name. Texts and up to eight different whole numbers
-    are discrete. All else is continuous.
-
-    Args:
-        file: The open file.
-        label: Section of the config; ``source`` is the path of the series.
-        samples: Its samples.
-    """
-    path = label.source
-    single_column = samples.values.shape[1] == 1
-    whole = samples.values.dtype.kind in "iub" and not is_kind(file.groups[path], "SpatialSeries")
-    if samples.values.dtype.kind not in "iubf" or (
-        single_column and whole and len(np.unique(samples.values)) <= FEW_CLASSES
-    ):
-        return "discrete"
-    return "circular" if single_column and is_angle(file, path, label.unit) else "continuous"
+    if label.kind != "auto" and not label.derive:
+        return label.kind, ()
+    stored = values.samples.values
+    several_sources, path = len(label.sources) > 1, label.sources[0]
+    if several_sources or stored.shape[1] != 1 or not values.numeric:
+        return ("continuous" if values.numeric or label.derive else "discrete"), ()
+    known = values.with_gaps().values[:, 0]
+    known = known[np.isfinite(known)]
+    if label.derive:
+        angles = label.derive in OF_ANGLES and is_angle(file, path, label.unit) and len(known) > 0
+        turning = angles and (is_direction(file, path) or wraps(in_radians(name, path, values.unit, known)[0]))
+        return ("circular" if turning else "continuous"), ()
+    if not is_kind(file.groups[path], "SpatialSeries") and kind_of_values(known) == "discrete":
+        return "discrete", ()
+    if not is_angle(file, path, label.unit):
+        return "continuous", ()
+    return angle_kind(name, path, values.unit, known, is_direction(file, path))
 
 
 def is_angle(file: NwbFile, path: str, unit: str | None = None) -> bool:
-    """Return whether a series holds directions.
+    """Return whether a series holds angles.
 
     It does if its unit is one of angles or its container is a CompassDirection. If the unit says nothing, its name
     decides.
@@ -205,6 +161,56 @@ def is_angle(file: NwbFile, path: str, unit: str | None = None) -> bool:
     return unit.strip().lower() in SILENT and named_angle(name_of(path))
 
 
+def is_direction(file: NwbFile, path: str) -> bool:
+    """Return whether the file calls the angles of a series a direction.
+
+    Its container is a CompassDirection, or its name or that of its container says so.
+
+    Args:
+        file: The open file.
+        path: Path of the series.
+    """
+    holder = parent(path)
+    names = [name_of(path)] + ([name_of(holder)] if holder.count("/") > 1 else [])
+    return container(file, path) == "CompassDirection" or any(map(named_direction, names))
+
+
+def _is_place(file: NwbFile, path: str, unit: str) -> bool:
+    """Return whether a series says where something is, so that a jump of it is no movement."""
+    name = words_of(name_of(path))
+    if CHANGING.search(name) or CHANGING.search(unit):
+        return False
+    spatial = is_kind(file.groups[path], "SpatialSeries") and container(file, path) != "CompassDirection"
+    return spatial or LENGTHS.fullmatch(unit.strip()) is not None or PLACE.search(name) is not None
+
+
+def _with_breaks(label: SeriesLabel) -> SeriesLabel:
+    """Return the label with the jumps of its samples, which are no movement."""
+    if label.holds:
+        return label
+    breaks = jumps(label.samples)
+    if not len(breaks):
+        return label
+    count = f"{len(breaks)} jump{'s' * (len(breaks) != 1)} within a sample, as where a lap starts anew or tracking errs"
+    words = f"{label.source}: {count}: nothing is averaged, smoothed or derived across them"
+    return replace(label, breaks=breaks, notes=(*label.notes, words))
+
+
+def _with_wraps(label: SeriesLabel) -> SeriesLabel:
+    """Return the label of several angles with the times at which one of them wraps, over which a mean means nothing."""
+    factor, times = radians_per(label.units), label.samples.times
+    assert factor is not None
+    steps = np.stack([wrapped_steps(column) for column in factor * label.samples.values.T], axis=1)
+    rows = np.flatnonzero(steps.any(axis=1))
+    if label.holds or not len(rows):
+        return label
+    axis = label.axes[int(steps.any(axis=0).argmax())]
+    words = f"{label.source}: its column {axis} wraps from one end of the circle to the other {len(rows)} times"
+    remedy = "nothing is averaged across that. With columns: [its number] alone it is a direction"
+    breaks = np.stack([times[rows], times[rows + 1]], axis=1)
+    return replace(label, breaks=breaks, notes=(*label.notes, f"{words}: {remedy}"))
+
+
 def _derived(label: SeriesLabel, config: LabelConfig) -> SeriesLabel:
     """Return the label that is derived from ``label``'s samples when it is binned."""
     kind: Kind = "circular" if config.derive in CIRCULAR else "continuous"
@@ -216,59 +222,81 @@ def _derived(label: SeriesLabel, config: LabelConfig) -> SeriesLabel:
         units=units,
         axes=label.axes if config.derive == "velocity" else (),
         derive=derive,
+        differentiated=config.derive in CHANGES,
         notes=(*label.notes, f"label {label.name}: {words}, from {label.source}"),
     )
 
 
-def _without_missing(label: SeriesLabel, keep_axes: bool) -> SeriesLabel:
-    """Return the label without samples that have NaN in any column.
+def _without_missing(label: SeriesLabel, values: SeriesValues, keep_axes: bool) -> SeriesLabel:
+    """Return the label without samples that are missing in any column.
 
-    An axis that never changes, such as the height of a flat maze, is left out unless ``keep_axes``.
+    An axis that never changes, such as the height of a flat maze, is left out unless ``keep_axes``. If values hold
+    until the next sample, a missing one stays as NaN.
     """
-    values = label.samples.values
-    if values.dtype.kind not in "iubf":
+    if not values.numeric:
         raise UsageError(f"labels.{label.name}: {label.source} holds texts", "set kind: discrete")
-    finite = np.isfinite(values).all(axis=1)
+    samples = values.with_gaps()
+    finite = np.isfinite(samples.values).all(axis=1)
     if not finite.any():
         raise empty(label)
-    values, notes = values[finite].astype(np.float64), label.notes
-    check_varies(label, values)
-    varies = np.any(values != values[:1], axis=0)
+    known, notes = samples.values[finite], label.notes
+    check_varies(label, known)
+    varies = np.any(known != known[:1], axis=0)
+    chosen = np.ones(len(varies), dtype=bool)
     if not varies.all() and not keep_axes:
+        chosen = varies
         flat = [axis for axis, moves in zip(label.axes, varies, strict=True) if not moves]
         notes = (*notes, f"{label.source}: {', '.join(flat)} never changes and was left out")
-        values, label = values[:, varies], replace(label, axes=tuple(a for a in label.axes if a not in flat))
-    if not finite.all():
-        notes = (*notes, f"{label.source}: {int(np.sum(~finite))} samples with NaN were left out")
-    return replace(label, samples=Samples(label.samples.times[finite], values, label.samples.notes), notes=notes)
+        label = replace(label, axes=tuple(a for a in label.axes if a not in flat))
+    if nowhere := int(np.sum(~finite & ~values.missing)):
+        notes = (*notes, f"{label.source}: {nowhere} samples with NaN or infinity were left out")
+    kept = np.ones(len(finite), dtype=bool) if label.holds else finite
+    left = Samples(samples.times[kept], samples.values[kept][:, chosen], samples.notes)
+    return replace(label, samples=left, notes=notes)
 
 
-def _circular(label: SeriesLabel) -> SeriesLabel:
+def _circular(label: SeriesLabel, directed: bool) -> SeriesLabel:
     values = label.samples.values
     if values.shape[1] != 1:
         raise UsageError(
             f"labels.{label.name}: {label.source} has {values.shape[1]} columns, a circular label has one",
             "name one with columns: [0], or set kind: continuous",
         )
-    angles, notes = in_radians(label.name, label.source, label.units, values[:, 0])
-    samples = replace(label.samples, values=angles[:, None])
-    return replace(label, kind="circular", units="rad", axes=(), samples=samples, notes=(*label.notes, *notes))
+    label = _in_radians(label, directed)
+    over = turns(known := label.samples.values[np.isfinite(label.samples.values)])
+    notes = label.notes
+    if over >= MOST_TURNS and not wraps(known):
+        notes = (*notes, f"{label.source}: it runs over {over:.2g} turns and was wrapped to one")
+    return replace(label, kind="circular", axes=(), notes=notes)
 
 
-def _discrete(label: SeriesLabel, code_names: tuple[str, ...]) -> SeriesLabel:
-    values = label.samples.values
-    if values.shape[1] != 1:
+def _in_radians(label: SeriesLabel, directed: bool) -> SeriesLabel:
+    """Return a label of one column of angles with its values in rad, as they are."""
+    values = label.samples.values[:, 0]
+    known = np.isfinite(values)
+    angles, notes = in_radians(label.name, label.source, label.units, values[known], directed)
+    converted = np.full((len(values), 1), np.nan)
+    converted[known, 0] = angles
+    return replace(label, units="rad", samples=replace(label.samples, values=converted), notes=(*label.notes, *notes))
+
+
+def _discrete(label: SeriesLabel, values: SeriesValues, code_names: tuple[str, ...]) -> SeriesLabel:
+    stored = values.samples.values
+    if stored.shape[1] != 1:
         raise UsageError(
-            f"labels.{label.name}: {label.source} has {values.shape[1]} columns, a discrete label has one",
+            f"labels.{label.name}: {label.source} has {stored.shape[1]} columns, a discrete label has one",
             "name one with columns: [0], or set kind: continuous",
         )
-    codes, classes = encoded(named(values[:, 0], code_names))
+    codes = np.full(len(stored), -1, dtype=np.int64)
+    rows = ~values.missing
+    codes[rows], classes = encoded(named(stored[rows, 0], code_names))
     if not len(classes):
         raise empty(label)
     check_classes(label, classes)
     present = codes >= 0
-    samples = Samples(label.samples.times[present], codes[present][:, None], label.samples.notes)
-    check_varies(label, samples.values)
+    check_varies(label, codes[present][:, None])
+    kept = np.ones(len(codes), dtype=bool) if label.holds else present
+    samples = Samples(label.samples.times[kept], codes[kept][:, None], label.samples.notes)
     return replace(label, kind="discrete", units="", axes=(), classes=classes, samples=samples)
 
 
@@ -278,27 +306,3 @@ def _code_names(group: h5py.Group) -> tuple[str, ...]:
         return "False", "True"
     stored = group["data"].attrs.get("labels", ())
     return tuple(text(name) for name in np.atleast_1d(stored)) if len(np.shape(stored)) == 1 else ()
-
-
-def standing_still(samples: Samples, longest: float) -> tuple[np.ndarray, np.ndarray]:
-    """Find stretches of identical values that last longer than a limit.
-
-    Args:
-        samples: The samples, shape (sample, column).
-        longest: The limit in s.
-
-    Returns:
-        Whether each sample lies in such a stretch, shape (sample,), and the times of the first and last sample of each
-        stretch in s, shape (stretch, 2).
-
-    >>> samples = Samples(np.arange(5.0), np.array([[0.0], [1.0], [1.0], [1.0], [2.0]]))
-    >>> still, stretches = standing_still(samples, 1.5)
-    >>> still.tolist(), stretches.tolist()
-    ([False, True, True, True, False], [[1.0, 3.0]])
-    """
-    changes = np.any(samples.values[1:] != samples.values[:-1], axis=1)
-    first = np.r_[0, np.flatnonzero(changes) + 1]
-    last = np.r_[first[1:] - 1, len(samples.times) - 1]
-    long = samples.times[last] - samples.times[first] > longest
-    run = np.repeat(np.arange(len(first)), last - first + 1)
-    return long[run], np.stack([samples.times[first[long]], samples.times[last[long]]], axis=1)

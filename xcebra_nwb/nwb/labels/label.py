@@ -14,6 +14,7 @@ from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.bins.grid import Grid, Range
+from xcebra_nwb.nwb.labels.stand_ins import missing, plain_text
 from xcebra_nwb.nwb.reading.file import text
 
 FEW_CLASSES = 8  # whole numbers with at most so many values are classes, unless the config says otherwise
@@ -35,6 +36,7 @@ class Label(ABC):
         axes: Names of the columns of a vector.
         classes: Names of the codes of a discrete label.
         notes: Changes that were made to it, in words.
+        suspicious: What is odd about its values, in words; these lines are in ``notes``, too.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Label(ABC):
     axes: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    suspicious: tuple[str, ...] = ()
 
     @property
     @abstractmethod
@@ -133,21 +136,40 @@ def check_classes(label: Label, classes: tuple[str, ...]) -> None:
 def encoded(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the class code of each value, and the sorted classes.
 
-    NaN and empty texts have the code -1.
+    NaN, empty texts and texts such as "N/A" have the code -1. Blanks around a text do not count.
 
-    >>> codes, classes = encoded(np.array(["right", "left", ""], dtype=object))
+    >>> codes, classes = encoded(np.array(["right", "left ", "", "left"], dtype=object))
     >>> codes.tolist(), classes
-    ([1, 0, -1], ('left', 'right'))
+    ([1, 0, -1, 0], ('left', 'right'))
     """
     if values.dtype.kind in "OSU":
-        texts = np.array([text(value) for value in values], dtype=object)
-        present = texts != ""
+        texts = np.array([plain_text(text(value)) for value in values], dtype=object)
+        present = ~missing(texts.tolist())
     else:
         texts, present = values, np.isfinite(values.astype(np.float64))
     unique, inverse = np.unique(texts[present], return_inverse=True)
     codes = np.full(len(values), -1, dtype=np.int64)
     codes[present] = inverse
     return codes, tuple(_class_name(value) for value in unique)
+
+
+def kind_of_values(values: np.ndarray) -> Kind:
+    """Return the kind of a label of one column from its values.
+
+    Texts, truth values and up to eight different whole numbers are discrete. So are whole numbers that are stored as
+    floats, if they come back, or last for three samples on average. All else is continuous.
+
+    >>> kind_of_values(np.array([0.0, 1.0, 0.0, np.nan])), kind_of_values(np.array([0.1, 0.2, 0.1]))
+    ('discrete', 'continuous')
+    """
+    if values.dtype.kind not in "iuf":
+        return "discrete"
+    finite = values[np.isfinite(values)]
+    different = np.unique(finite)
+    runs = 1 + int(np.sum(finite[1:] != finite[:-1]))
+    recur = values.dtype.kind in "iu" or runs > len(different) or len(finite) >= 3 * len(different)
+    whole = bool(np.all(different == np.round(different)))
+    return "discrete" if whole and recur and len(different) <= FEW_CLASSES else "continuous"
 
 
 def named(values: np.ndarray, names: Sequence[str]) -> np.ndarray:

@@ -162,8 +162,6 @@ def binned(
         listed = ", ".join(f"{p.path} ({p.kind}, {p.units})" for p in populations)
         raise UsageError(f"neural.source: cannot mix {listed}", "name sources of one kind")
     table = pd.concat([population.table for population in populations], ignore_index=True)
-    if table["unit_id"].duplicated().any():
-        table["unit_id"] = [f"{p.path}#{identifier}" for p in populations for identifier in p.table["unit_id"]]
     sampled = [population.samples for population in populations if population.samples is not None]
     spikes = [times for population in populations for times in population.spikes or []]
     observed = _observed(populations, grid)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -11,10 +11,15 @@ from xcebra_nwb.core.config.schema import Neural
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
 from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.neural import quality
+from xcebra_nwb.nwb.neural.names import with_unique_names
 from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.neural.readers import Candidate, Reader, readers
+from xcebra_nwb.nwb.neural.unit_selection import COMPUTED
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset, name_of, parent, unknown_path
+from xcebra_nwb.nwb.reading.query import names
 from xcebra_nwb.nwb.reading.series import columns
+from xcebra_nwb.nwb.reading.table import length
 from xcebra_nwb.nwb.reading.values import numbers
 
 
@@ -58,15 +63,41 @@ def choose(file: NwbFile, neural: Neural) -> tuple[list[Source], list[str]]:
 def read(file: NwbFile, sources: list[Source], neural: Neural) -> list[Population]:
     """Return the units of each source.
 
-    Columns of the unit table are read only if the config has a query over them.
+    Columns of the unit table are read only if the config has a query over them. Every unit gets a name of its own.
 
     Args:
         file: The open file.
         sources: The sources to read.
         neural: ``neural`` of the config.
+
+    Raises:
+        UsageError: ``neural.rows`` does not point to units of the sources.
+        Refusal: Data cannot be read, or ``neural.where`` or ``neural.rows`` need rows that nothing leads to.
     """
     every = [readers()[source.layout].read(file, source.paths, bool(neural.where)) for source in sources]
+    for population in every:
+        _check_matched(population, neural.where)
+    every = with_unique_names([_judged(file, population, neural.where) for population in every])
     return [pointed_to(file, population, neural.rows) for population in every] if neural.rows else every
+
+
+def _judged(file: NwbFile, population: Population, where: str) -> Population:
+    """Return a population with notes on the units that a column of the file calls bad."""
+    found = quality.remarks(file, population.path, where)
+    return replace(population, notes=(*population.notes, *found)) if found else population
+
+
+def _check_matched(population: Population, where: str) -> None:
+    """Raise a refusal if a query asks for columns that cannot be led to the units."""
+    if not where or not population.unmatched:
+        return
+    missing = sorted(names(where) - {*population.table.columns, *COMPUTED, "index"})
+    if missing:
+        raise Refusal(
+            Code.UNREADABLE_LAYOUT,
+            f"neural.where asks for {', '.join(missing)}, but {population.unmatched}",
+            "correct the region in the file, or leave these columns out of neural.where",
+        )
 
 
 def _automatic(file: NwbFile) -> tuple[list[Source], list[str]]:
@@ -89,10 +120,17 @@ def _automatic(file: NwbFile) -> tuple[list[Source], list[str]]:
             f"{file.path.name}: several neural sources: {listed}",
             "name one in neural.source",
         )
-    others = ", ".join(candidate.path for candidate in every if candidate not in chosen)
+    others = ", ".join(_not_taken(candidate, best) for candidate in every if candidate not in chosen)
     notes = [f"neural data: {c.path} ({c.units} units): {c.because}" for c in chosen]
     notes += [f"neural data not taken: {others}"] if others else []
     return [source for candidate in chosen for source in _configured(file, candidate.path)], notes
+
+
+def _not_taken(candidate: Candidate, best: Candidate) -> str:
+    """Return the path of a candidate, with the reason for which it was not taken."""
+    other = candidate.layout == best.layout and candidate.group != best.group
+    reason = candidate.refused or (f"{candidate.group}; {best.group} is there" if other and candidate.group else "")
+    return f"{candidate.path} ({reason})" if reason else candidate.path
 
 
 def matching(file: NwbFile, path: str) -> list[str]:
@@ -168,18 +206,28 @@ def pointed_to(file: NwbFile, population: Population, path: str) -> Population:
 
     Raises:
         UsageError: There is no such object, or it points into another table.
+        Refusal: It points to rows that the table does not have, or the units cannot be led to rows.
     """
     holder = file.groups.get(parent(path))
     region = dataset(holder, name_of(path)) if holder is not None and "/" in path else None
     if region is None:
         raise unknown_path("neural.rows", path, _regions(file))
     target = _target(file, path)
-    if target != population.path:
+    if target != population.path and population.unmatched:
+        problem = f"neural.rows: {path} points into {target or 'no table'}, but {population.unmatched}"
+        raise Refusal(Code.UNREADABLE_LAYOUT, problem, "correct the region in the file, or leave out neural.rows")
+    if target not in {population.path, population.rows_of} - {""}:
         raise UsageError(
             f"neural.rows: {path} points into {target or 'no table'}, not into {population.path}",
             "name neural.source too, or a region of its units",
         )
-    return population.keep(np.isin(population.table["row"], numbers(region).astype(np.int64)))
+    rows, count = numbers(region).reshape(-1), length(file.groups[target])
+    wrong = rows[(rows < 0) | (rows >= count)]
+    if len(wrong):
+        problem = f"neural.rows: {path} points to row {wrong[0]:.0f} of {target}, which has {count} rows"
+        raise Refusal(Code.UNREADABLE_LAYOUT, problem, "correct the region in the file, or leave out neural.rows")
+    column = "row" if target == population.path else "roi_row"
+    return population.keep(np.isin(population.table[column], rows.astype(np.int64)))
 
 
 def _regions(file: NwbFile) -> list[str]:

@@ -29,7 +29,10 @@ class Population:
         spikes: Spike times of each unit in s, finite and sorted; None for samples.
         samples: Samples with one column per unit; None for spike times.
         observed: Observation intervals of each unit in s, if the file has them.
-        notes: Changes that were made to the data, in words.
+        notes: Where names and regions come from, what is suspicious, and the changes, in words.
+        changes: Changes that were made to the times, in words.
+        rows_of: Path of another table whose rows the units are, by the column ``roi_row``; "" if there is none.
+        unmatched: Why the units cannot be led to rows of a table, "" if they can.
     """
 
     path: str
@@ -40,6 +43,9 @@ class Population:
     samples: Samples | None = None
     observed: Sequence[np.ndarray] | None = None
     notes: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    rows_of: str = ""
+    unmatched: str = ""
 
     def keep(self, units: np.ndarray) -> Population:
         """Return the units where ``units`` (unit,) is true."""

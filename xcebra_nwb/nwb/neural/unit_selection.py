@@ -14,6 +14,7 @@ from xcebra_nwb.nwb.reading.intervals import select
 
 FEWEST_UNITS = 2
 REFRACTORY = 0.0015  # s
+COMPUTED = ("n_spikes", "rate", "isi_violations", "presence")  # columns of a query that are computed
 PARTS = 100  # parts of the valid bins, in each of which a unit is present or absent
 
 

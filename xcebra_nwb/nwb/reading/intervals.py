@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from textwrap import shorten
 
 import h5py
@@ -10,9 +11,10 @@ import pandas as pd
 
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.nwb.reading import clock
-from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type, unknown_path
+from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type, text
 from xcebra_nwb.nwb.reading.query import QueryError, rows_where
-from xcebra_nwb.nwb.reading.table import data_frame, is_flat
+from xcebra_nwb.nwb.reading.table import bounds, is_flat
+from xcebra_nwb.nwb.reading.values import is_text, values
 
 TRIALS = "/intervals/trials"
 INVALID = "/intervals/invalid_times"
@@ -63,36 +65,28 @@ def merged(intervals: np.ndarray) -> np.ndarray:
     return np.stack([intervals[first, 0], reach[last]], axis=1)
 
 
-def within_intervals(file: NwbFile, within: str | tuple[float, float] | None) -> np.ndarray | None:
-    """Return the intervals that ``time.within`` allows, None for all times.
+def covered(table: h5py.Group) -> float:
+    """Return how much time the rows of a table cover together, in s."""
+    union = merged(read_intervals(table))
+    return float(np.sum(union[:, 1] - union[:, 0]))
+
+
+def is_text_list(table: h5py.Group, name: str) -> bool:
+    """Return whether a column of a table holds a list of texts per row, such as the tags of epochs."""
+    data, index = dataset(table, name), dataset(table, f"{name}_index")
+    return data is not None and index is not None and len(data.shape) == len(index.shape) == 1 and is_text(data)
+
+
+def text_list(table: h5py.Group, name: str) -> list[str]:
+    """Return the list of texts of each row as one text.
 
     Args:
-        file: The open file.
-        within: ``time.within`` of the config: start and stop in s, or a table and a query over its rows.
-
-    Returns:
-        Disjoint intervals in s, shape (interval, 2).
-
-    Raises:
-        UsageError: There is no such table, or the query does not work or selects no row.
+        table: The table.
+        name: Name of a column for which :func:`is_text_list` holds.
     """
-    if within is None:
-        return None
-    if not isinstance(within, str):
-        if within[1] <= within[0]:
-            raise UsageError(f"time.within: [{within[0]:g}, {within[1]:g}] is empty", "give [start, stop] in s")
-        return np.array([within], dtype=np.float64)
-    path, _, query = (part.strip() for part in within.partition(": "))
-    if not path.startswith("/") or not query:
-        raise UsageError(f"time.within: cannot read {within!r}", "write \"/intervals/epochs: label == 'run'\"")
-    tables = interval_tables(file)
-    if path not in tables:
-        raise unknown_path("time.within", path, tables)
-    table = tables[path]
-    rows = select(data_frame(table), query, "time.within")
-    if not rows.any():
-        raise UsageError(f"time.within: no row of {path} where {query}", "change the query")
-    return merged(read_intervals(table)[rows])
+    texts, ends = values(table[name]), bounds(table, name)
+    assert ends is not None
+    return [", ".join(map(text, texts[start:stop])) for start, stop in pairwise(ends)]
 
 
 def select(frame: pd.DataFrame, query: str, key: str) -> np.ndarray:

@@ -75,6 +75,18 @@ def rows_where(query: str, columns: Mapping[str, np.ndarray], rows: int) -> np.n
     return np.broadcast_to(picked, rows).copy()
 
 
+def names(query: str) -> set[str]:
+    """Return the names of columns in a query, none if it cannot be read.
+
+    >>> sorted(names("quality == 'good' and `peak channel` > 2"))
+    ['peak channel', 'quality']
+    """
+    try:
+        return {str(token.value) for token in _tokens(query[:LONGEST]) if token.kind == "column"}
+    except QueryError:
+        return set()  # :func:`rows_where` says why
+
+
 class _Token(NamedTuple):
     kind: str  # number, text, column, a word or sign as it stands, or end
     value: Any

@@ -1,4 +1,4 @@
-"""Read units tables: spike times, observation intervals and regions."""
+"""Read units tables: spike times and observation intervals."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from itertools import pairwise
 
 import h5py
 import numpy as np
-import pandas as pd
 
 from xcebra_nwb.core.errors import Refusal
-from xcebra_nwb.core.hdf5.bounds import MOST_LABEL, check_size
-from xcebra_nwb.core.hdf5.scan import UNREADABLE
+from xcebra_nwb.core.hdf5.bounds import check_size
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading import clock
-from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, first_text, neurodata_type
-from xcebra_nwb.nwb.reading.table import bounds, data_frame, left_over, length, ragged, read_column, scalar_columns
+from xcebra_nwb.nwb.reading.file import NwbFile, dataset, neurodata_type
+from xcebra_nwb.nwb.reading.table import bounds, left_over, ragged
 from xcebra_nwb.nwb.reading.trains import cleaned
 from xcebra_nwb.nwb.reading.values import number
-
-REGION_COLUMNS = ("location", "brain_area", "brain_region", "region", "area", "structure", "anatomical_location")
-ELECTRODES = "/general/extracellular_ephys/electrodes"
 
 
 def units_tables(file: NwbFile) -> dict[str, h5py.Group]:
@@ -95,65 +90,3 @@ def read_observed(table: h5py.Group) -> list[np.ndarray] | None:
     if ends is None:  # one interval per unit
         ends = np.arange(len(intervals) + 1)
     return [intervals[start:stop] for start, stop in pairwise(ends)]
-
-
-def unit_table(file: NwbFile, table: h5py.Group, columns: bool) -> pd.DataFrame:
-    """Return a table with one row per unit.
-
-    Args:
-        file: The open file.
-        table: The units table.
-        columns: Whether to read all scalar columns, too.
-
-    Returns:
-        The columns ``unit_id``, ``row`` and ``region``, and the scalar columns if they were asked for.
-    """
-    rows = length(table)
-    frame = data_frame(table) if columns else pd.DataFrame(index=range(rows))
-    identifiers = read_column(table, "id") if dataset(table, "id") is not None else np.arange(rows)
-    frame["unit_id"] = [str(identifier)[:MOST_LABEL] for identifier in identifiers]
-    frame["row"] = np.arange(rows)
-    frame["region"] = [region[:MOST_LABEL] for region in regions(file, table)]
-    return frame
-
-
-def regions(file: NwbFile, table: h5py.Group) -> list[str]:
-    """Return the region of each unit, "" if it is unknown.
-
-    It is taken from a column of the table, else from the unit's electrodes, else from its electrode group.
-
-    Args:
-        file: The open file.
-        table: The units table.
-    """
-    named = [name for name in scalar_columns(table) if name.lower() in REGION_COLUMNS]
-    for name in sorted(named, key=lambda name: REGION_COLUMNS.index(name.lower())):
-        return [str(value) for value in read_column(table, name)]
-    try:
-        return _electrode_regions(file, table) or _group_regions(file, table) or [""] * length(table)
-    except (*UNREADABLE, IndexError, Refusal):
-        return [""] * length(table)  # the references lead nowhere, so the region is unknown
-
-
-def _electrode_regions(file: NwbFile, table: h5py.Group) -> list[str] | None:
-    region = dataset(table, "electrodes")
-    if region is None:
-        return None
-    electrodes = file.referred(region.attrs["table"]) if "table" in region.attrs else file.h5[ELECTRODES]
-    if dataset(electrodes, "location") is None:
-        return None
-    locations = read_column(electrodes, "location")
-    rows = [part.reshape(-1).astype(np.int64) for part in ragged(table, "electrodes")]
-    return ["/".join(dict.fromkeys(str(locations[row]) for row in part)) for part in rows]
-
-
-def _group_regions(file: NwbFile, table: h5py.Group) -> list[str] | None:
-    references = dataset(table, "electrode_group")
-    if references is None:
-        return None
-    return [_location(file.referred(reference)) for reference in references[()]]
-
-
-def _location(group: h5py.Group) -> str:
-    stored = dataset(group, "location")
-    return first_text(stored) if stored is not None else attribute(group, "location")

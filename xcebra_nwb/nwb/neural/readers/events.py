@@ -11,7 +11,7 @@ import pandas as pd
 
 from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.neural.readers.registry import Candidate, reader
-from xcebra_nwb.nwb.neural.readers.series_per_unit import NEURON, numbered, pattern_of
+from xcebra_nwb.nwb.neural.readers.series_per_unit import NEURON, member_names, numbered, pattern_of
 from xcebra_nwb.nwb.reading import clock
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset, name_of, neurodata_type
 from xcebra_nwb.nwb.reading.trains import cleaned
@@ -50,12 +50,12 @@ class Events:
         """
         first = file.groups[paths[0]]
         if neurodata_type(first) == LABELLED:
-            every = _by_label(first)
+            names, every = _by_label(first)
         else:
-            every = {name_of(path): clock.read(_times(file.groups[path])).reshape(-1) for path in paths}
-        spikes, notes = cleaned(every.values(), paths[0] if len(paths) == 1 else pattern_of(paths))
-        table = pd.DataFrame({"unit_id": list(every), "row": np.arange(len(every)), "region": ""})
+            names, every = member_names(paths), [clock.read(_times(file.groups[path])).reshape(-1) for path in paths]
         path = paths[0] if len(paths) == 1 else pattern_of(paths)
+        spikes, notes = cleaned(every, path)
+        table = pd.DataFrame({"unit_id": names, "row": np.arange(len(every)), "region": ""})
         return Population(path=path, kind="spikes", units="count", table=table, spikes=spikes, notes=notes)
 
 
@@ -88,10 +88,11 @@ def _only_times(file: NwbFile, path: str) -> bool:
     )  # most series with values show them early
 
 
-def _by_label(group: h5py.Group) -> dict[str, np.ndarray]:
+def _by_label(group: h5py.Group) -> tuple[list[str], list[np.ndarray]]:
+    """Return the name and the times of each label; two labels of one name stay two units."""
     times, labels = clock.read(group["timestamps"]).reshape(-1), values(group["data"]).reshape(-1)
     names = dataset(group, "data__labels")
     known = [] if names is None else [str(name) for name in values(names).reshape(-1)]
     codes = np.unique(labels).tolist()
-    named = {code: known[code] if isinstance(code, int) and 0 <= code < len(known) else str(code) for code in codes}
-    return {named[code]: times[: len(labels)][labels[: len(times)] == code] for code in codes}
+    named = [known[code] if isinstance(code, int) and 0 <= code < len(known) else str(code) for code in codes]
+    return named, [times[: len(labels)][labels[: len(times)] == code] for code in codes]

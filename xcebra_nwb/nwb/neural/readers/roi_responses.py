@@ -2,54 +2,53 @@
 
 from __future__ import annotations
 
-import re
-
-import h5py
-import numpy as np
-import pandas as pd
+from typing import NamedTuple
 
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
 from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.neural.readers.registry import Candidate, reader
-from xcebra_nwb.nwb.reading.file import NwbFile, dataset, first_text, name_of, parent
+from xcebra_nwb.nwb.neural.rois import linked, roi_table
+from xcebra_nwb.nwb.neural.signals import BACKGROUND, RELATIVE, Signal, signal_of
+from xcebra_nwb.nwb.reading.file import NwbFile, attribute, name_of, parent
 from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import columns, container, read_samples, unit_of
-from xcebra_nwb.nwb.reading.table import data_frame
 from xcebra_nwb.nwb.reading.values import numbers
+from xcebra_nwb.nwb.reading.walk import identity_of
 
-RELATIVE = re.compile(r"d\s*-?_?f|delta_?f|df_?(over)?_?f", re.IGNORECASE)
-NOT_NEURONS = re.compile(r"neuropil|npil|background|surround", re.IGNORECASE)
+SERIES = "RoiResponseSeries"
 
 
 @reader("roi_responses", rank=1)
 class RoiResponses:
     """RoiResponseSeries (time, roi).
 
-    ``auto`` prefers dF/F to fluorescence, and never takes the neuropil.
+    ``auto`` takes dF/F before corrected fluorescence, raw fluorescence and deconvolved activity, never the neuropil.
     """
 
     def find(self, file: NwbFile) -> list[Candidate]:
-        """Return every RoiResponseSeries, dF/F first.
+        """Return every RoiResponseSeries, those with the best signal first.
 
-        ``auto`` takes all series of the first container, because they are planes. Containers of one name in several
-        modules count as one. If two series have the same regions of interest, the first is taken.
+        ``auto`` takes all series of the best signal, if they are planes: other cells, in another imaging plane or in a
+        container of the same name. Of those that cannot go together it takes the one with most regions of interest.
         """
-        series = {p: g for p, g in file.series.items() if is_kind(g, "RoiResponseSeries")}
-        ordered = sorted(series, key=lambda path: (not _relative(file, path), path))
-        first: dict[tuple[str, str], str] = {}
-        candidates = []
-        for path in ordered:
-            candidate = _candidate(file, path)
-            seen = first.setdefault((candidate.group, _cells(file, path)), path)
-            again = f"the same regions of interest as {seen}" if seen != path and not candidate.refused else ""
-            candidates.append(candidate.model_copy(update={"refused": candidate.refused or again}))
-        return candidates
+        candidates = [_candidate(file, path) for path, group in file.series.items() if is_kind(group, SERIES)]
+        ranks = {candidate.path: _signal(file, candidate.path).rank for candidate in candidates}
+        ordered = sorted(candidates, key=lambda c: (bool(c.refused), ranks[c.path], -c.units, c.path))
+        cells = {c.path: _Cells.of(file, c.path) for c in ordered if not c.refused}
+        kept: list[Candidate] = []
+        for candidate in ordered:
+            taken = [other for other in kept if not other.refused and other.group == candidate.group]
+            again = "" if candidate.refused else _conflict(candidate.path, [other.path for other in taken], cells)
+            doubt = "" if candidate.refused or again else _doubt(candidate.path, [other.path for other in taken], cells)
+            update = {"refused": candidate.refused or again, "because": f"{candidate.because}{doubt}"}
+            kept.append(candidate.model_copy(update=update))
+        return sorted(kept, key=lambda c: (ranks[c.path], c.path))
 
     def accepts(self, file: NwbFile, paths: list[str]) -> bool:
         """Return whether ``paths`` is one RoiResponseSeries."""
         path = paths[0]
-        return len(paths) == 1 and path in file.series and is_kind(file.groups[path], "RoiResponseSeries")
+        return len(paths) == 1 and path in file.series and is_kind(file.groups[path], SERIES)
 
     def read(self, file: NwbFile, paths: list[str], columns: bool) -> Population:
         """Return the regions of interest as units.
@@ -57,67 +56,96 @@ class RoiResponses:
         Args:
             file: The open file.
             paths: Path of the series.
-            columns: Whether to read the columns of the imaging plane's table, too.
+            columns: Whether to read the columns of their table, too.
         """
         path = paths[0]
         group = file.groups[path]
         samples = read_samples(group, path)
+        count = samples.values.shape[1]
+        rois = linked(file, group, count)
+        table, used, suspicious = roi_table(rois, count, columns)
         return Population(
             path=path,
             kind="calcium",
-            units="dF/F" if _relative(file, path) else unit_of(group),
-            table=_roi_table(file, group, samples.values.shape[1], columns),
+            units="dF/F" if _signal(file, path) is RELATIVE else unit_of(group),
+            table=table,
             samples=samples,
-            notes=samples.notes,
+            notes=(*samples.notes, *(f"{path}: {note}" for note in used + suspicious)),
+            rows_of=rois.path if rois.rows is not None else "",
+            unmatched=f"{path}: {rois.problem}" if rois.problem else "",
         )
 
 
 def _candidate(file: NwbFile, path: str) -> Candidate:
-    group, relative = file.groups[path], _relative(file, path)
-    holder = name_of(parent(path))
-    neuropil = NOT_NEURONS.search(name_of(path)) or NOT_NEURONS.search(holder)
+    group, signal = file.groups[path], _signal(file, path)
     return Candidate(
         layout="roi_responses",
         path=path,
         kind="calcium",
         units=columns(group) if len(group["data"].shape) > 1 else 1,
-        unit="dF/F" if relative else unit_of(group),
-        refused="neuropil or background, not neurons" if neuropil else "",
-        group=f"{'dF/F' if relative else 'raw'} {holder}",
-        because="dF/F of imaged regions of interest" if relative else "responses of imaged regions of interest",
+        unit="dF/F" if signal is RELATIVE else unit_of(group),
+        refused="neuropil or background, not neurons" if signal is BACKGROUND else "",
+        group=signal.name,
+        because=f"{signal.name} of imaged regions of interest: {signal.because}",
     )
 
 
-def _cells(file: NwbFile, path: str) -> str:
-    """Return a text that is equal for series of the same regions of interest."""
-    try:
-        rois = file.groups[path]["rois"]
-        return f"{file.referred(rois.attrs['table']).name} from {numbers(rois, slice(0, 1))} on, {rois.shape[0]}"
-    except (*UNREADABLE, Refusal):
-        return path
+def _signal(file: NwbFile, path: str) -> Signal:
+    group = file.groups[path]
+    names = (name_of(path), name_of(parent(path)), container(file, path), name_of(f"/{_segmentation(file, path)}"))
+    return signal_of(*names, unit_of(group), attribute(group, "description"))
 
 
-def _relative(file: NwbFile, path: str) -> bool:
-    return container(file, path) == "DfOverF" or RELATIVE.match(name_of(path)) is not None
+class _Cells(NamedTuple):
+    """The regions of interest of a series, as far as they can be compared.
 
-
-def _roi_table(file: NwbFile, group: h5py.Group, units: int, wanted: bool) -> pd.DataFrame:
-    """Return a row per region of interest.
-
-    The columns and the location of its plane are there only if the references lead to them.
+    Attributes:
+        same: Equal for series of the same regions of interest.
+        table: Path of their table.
+        plane: Equal for series of the same imaging plane; None if it is unknown.
+        container: Name of the object that holds the series.
     """
-    table = pd.DataFrame(index=range(units))
-    region = ""
+
+    same: str
+    table: str
+    plane: tuple[int, int] | None
+    container: str
+
+    @classmethod
+    def of(cls, file: NwbFile, path: str) -> _Cells:
+        try:
+            rois = file.groups[path]["rois"]
+            table = file.referred(rois.attrs["table"])
+            same = f"{table.name}: {numbers(rois).tolist()}"
+            return cls(same, str(table.name), identity_of(table["imaging_plane"]), name_of(parent(path)))
+        except (*UNREADABLE, Refusal):
+            return cls(path, path, None, name_of(parent(path)))
+
+
+def _conflict(path: str, taken: list[str], cells: dict[str, _Cells]) -> str:
+    """Return why a series cannot be used beside those that are taken, "" if it can."""
+    own = cells[path]
+    for other in taken:
+        if own.same == cells[other].same:
+            return f"the same regions of interest as {other}"
+        if own.container != cells[other].container and (own.plane is None or own.plane == cells[other].plane):
+            return f"nothing says that its regions of interest are other cells than those of {other}"
+    return ""
+
+
+def _doubt(path: str, taken: list[str], cells: dict[str, _Cells]) -> str:
+    """Return a remark if a series and one that is taken have different regions of interest in one imaging plane."""
+    own = cells[path]
+    same = (other for other in taken if own.plane is not None and own.plane == cells[other].plane)
+    other = next((other for other in same if own.table != cells[other].table), None)
+    return (
+        "" if other is None else f"; it is another segmentation of the imaging plane of {other}: check for cells twice"
+    )
+
+
+def _segmentation(file: NwbFile, path: str) -> str:
+    """Return the path of the table of a series' regions of interest, "" if nothing leads to it."""
     try:
-        rois = group["rois"]
-        plane = file.referred(rois.attrs["table"])
-        location = dataset(plane["imaging_plane"], "location")
-        region = first_text(location) if location is not None else ""
-        if wanted:
-            table = data_frame(plane).iloc[numbers(rois).astype(np.int64)].reset_index(drop=True).reindex(range(units))
-    except (*UNREADABLE, IndexError, Refusal):
-        region = region or ""  # only the plane is unknown; the responses can still be used
-    table["unit_id"] = [str(index) for index in range(units)]
-    table["row"] = np.arange(units)
-    table["region"] = region
-    return table
+        return str(file.referred(file.groups[path]["rois"].attrs["table"]).name)
+    except UNREADABLE:
+        return ""

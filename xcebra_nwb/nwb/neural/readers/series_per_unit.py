@@ -11,6 +11,7 @@ import pandas as pd
 
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.nwb.neural.names import distinct_parts
 from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.neural.readers.matrix import activity_kind
 from xcebra_nwb.nwb.neural.readers.registry import Candidate, reader
@@ -59,7 +60,7 @@ class SeriesPerUnit:
                     "name the series that share their timestamps in neural.source",
                 )
         unit = unit_of(file.groups[paths[0]])
-        table = pd.DataFrame({"unit_id": list(map(name_of, paths)), "row": np.arange(len(paths)), "region": ""})
+        table = pd.DataFrame({"unit_id": member_names(paths), "row": np.arange(len(paths)), "region": ""})
         values = np.concatenate([samples.values for samples in every], axis=1)  # (time, unit)
         notes = tuple(dict.fromkeys(note for samples in every for note in samples.notes))
         return Population(
@@ -119,6 +120,16 @@ def pattern_of(paths: list[str]) -> str:
     """
     match = NUMBER.search(paths[0])
     return paths[0] if len(paths) == 1 or match is None else f"{paths[0][: match.start()]}*"
+
+
+def member_names(paths: list[str]) -> list[str]:
+    """Return the name of each path; if two have the same name, the part in which the paths differ.
+
+    >>> member_names(["/acquisition/roi_1", "/acquisition/roi_2"]), member_names(["/a/left/roi_1", "/a/right/roi_1"])
+    (['roi_1', 'roi_2'], ['left', 'right'])
+    """
+    names = [name_of(path) for path in paths]
+    return names if len(set(names)) == len(names) else distinct_parts(paths)
 
 
 def _different_times(file: NwbFile, paths: list[str]) -> str:

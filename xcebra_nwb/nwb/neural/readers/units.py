@@ -6,8 +6,9 @@ from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.neural.readers.registry import Candidate, reader
+from xcebra_nwb.nwb.neural.unit_table import unit_table
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset
-from xcebra_nwb.nwb.reading.spikes import read_observed, read_spikes, unit_table, units_tables
+from xcebra_nwb.nwb.reading.spikes import read_observed, read_spikes, units_tables
 from xcebra_nwb.nwb.reading.table import length
 from xcebra_nwb.nwb.reading.trains import observation_notes
 
@@ -60,12 +61,14 @@ class Units:
             observed = None
         if observed is not None:
             notes = (*notes, *observation_notes(spikes, observed, paths[0]))
+        frame, used, suspicious = unit_table(file, table, columns)
         return Population(
             path=paths[0],
             kind="spikes",
             units="count",
-            table=unit_table(file, table, columns),
+            table=frame,
             spikes=spikes,
             observed=observed,
-            notes=tuple(f"{paths[0]}: {note}" for note in notes),
+            changes=tuple(notes),
+            notes=(*(f"{paths[0]}: {note}" for note in notes), *used, *suspicious),
         )

@@ -104,7 +104,7 @@ def missing_stamps(h5: h5py.File, twin: Twin, rng: np.random.Generator) -> None:
         change(h5, path, lambda times: np.where(rng.random(len(times)) < 0.05, odd, times))
 
 
-@fault("roaming", *CLOCK)
+@fault("roaming", *CLOCK, Code.NO_LABEL)
 def restarted_clock(h5: h5py.File, twin: Twin, rng: np.random.Generator) -> None:
     """A clock that starts again half way."""
     half = int(len(twin.times) * rng.uniform(0.3, 0.7))

@@ -1,0 +1,230 @@
+"""Say what a series measures, and of what: by type, container, unit, name and description, in this order."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
+from xcebra_nwb.nwb.labels.angles import SILENT, radians_per
+from xcebra_nwb.nwb.labels.auto import words as known
+from xcebra_nwb.nwb.labels.auto.candidate import Role
+from xcebra_nwb.nwb.labels.auto.words import one_of, words
+from xcebra_nwb.nwb.reading.file import NwbFile, attribute, name_of, neurodata_type, parent
+from xcebra_nwb.nwb.reading.kinds import is_kind
+from xcebra_nwb.nwb.reading.series import columns, container, module, unit_of
+
+NEURAL = {"ecephys", "ophys", "lfp", "spikes", "units", "suite2p", "caiman"}
+OF_EYES = {"EyeTracking", "PupilTracking"}
+MOST_AXES = 3  # a position in space
+VOLTS = {"v", "mv", "uv", "µv", "volt", "volts", "millivolt", "millivolts", "microvolts"}
+LENGTHS = one_of(
+    """
+    centimeter centimeters centimetres cm ft in inch inches km m meter meters metre metres millimeter
+    millimeters millimetres mm pixel pixels px um unity vu µm
+    """
+)
+RATE = re.compile(r"^(.+?)\s*(?:/|per\b|·|\*|\s)\s*(?:s|sec|secs|second|seconds)\s*(?:\^?-?[12])?$", re.IGNORECASE)
+SQUARED = re.compile(r"s(?:ec|econds?)?\s*(?:\^|\*\*)?\s*-?2$|/s/s$|s²$|squared$", re.IGNORECASE)
+MOVING = {"velocity", "speed", "acceleration"}
+PLACES_OF_BEHAVIOUR = one_of(
+    """
+    behavior behavioral behaviour behavioural eye face facial kinematics licking locomotion motif motion motor
+    movement movements pose pupil running stimulus tail tracking video wheel whisker whiskers worm
+    """
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a series measures.
+
+    Attributes:
+        role: What it is to an experiment.
+        quantity: position, velocity, speed, acceleration, direction, angle or other.
+        subject: What moves: ``hand``, ``wheel``, ...; "" for the animal.
+        because: What shows it.
+    """
+
+    role: Role
+    quantity: str
+    subject: str
+    because: str
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    name: tuple[str, ...]
+    holders: tuple[str, ...]
+    description: tuple[str, ...]
+    unit: str
+    holder_type: str
+    spatial: bool
+    columns: int
+    path: str
+
+    def near(self, vocabulary: frozenset[str]) -> bool:
+        """Return whether the name or its containers hold a word."""
+        return bool(vocabulary.intersection(self.name) or vocabulary.intersection(self.holders))
+
+
+def measured(file: NwbFile, path: str) -> Measured | str:
+    """Return what a series measures, or why it is no label for ``auto``.
+
+    Args:
+        file: The open file.
+        path: Path of the series.
+    """
+    found = _evidence(file, path)
+    reason = _reason_against(found, file, path)
+    if reason:
+        return reason
+    quantity, evidence = _quantity(found)
+    because = f"{_lies(file, path)}, {evidence}" if evidence else _lies(file, path)
+    subject = _subject(found, quantity)
+    role = _role(found, quantity, subject)
+    if role is None:
+        return "nothing says that it is behaviour"
+    if quantity == "position" and known.TARGETS.intersection(found.name) and not subject:
+        return "the position of a target, not of the animal"
+    return Measured(role, quantity, subject, because)
+
+
+def _lies(file: NwbFile, path: str) -> str:
+    """Return the type of a series and what holds it, in words."""
+    holder = container(file, path)
+    where = f"in a {holder}" if holder not in {"", "ProcessingModule"} else f"in {parent(path)}"
+    return f"a {neurodata_type(file.series[path])} {where}"
+
+
+def unit_quantity(unit: str) -> str:
+    """Return what a unit measures: length, angle, velocity, acceleration, volt or "".
+
+    >>> unit_quantity("cm/s"), unit_quantity("rad/s^2"), unit_quantity("degrees"), unit_quantity("spikes/s")
+    ('velocity', 'acceleration', 'angle', '')
+    """
+    plain = unit[:MOST_LABEL].strip().lower()
+    if plain in VOLTS:
+        return "volt"
+    if radians_per(plain) is not None:
+        return "angle"
+    if plain in LENGTHS:
+        return "length"
+    moving = RATE.match(plain)
+    of = moving.group(1).strip().rstrip("/").strip() if moving else ""
+    if of in LENGTHS or radians_per(of) is not None or of.split("/")[0] in LENGTHS:
+        return "acceleration" if SQUARED.search(plain) else "velocity"
+    return ""
+
+
+def _evidence(file: NwbFile, path: str) -> _Evidence:
+    group = file.series[path]
+    return _Evidence(
+        name=words(name_of(path)),
+        holders=tuple(word for part in path.split("/")[2:-1] for word in words(part)),
+        description=words(attribute(group, "description")),
+        unit=unit_of(group),
+        holder_type=container(file, path),
+        spatial=is_kind(group, "SpatialSeries"),
+        columns=columns(group),
+        path=path,
+    )
+
+
+def _reason_against(found: _Evidence, file: NwbFile, path: str) -> str:
+    kind = neurodata_type(file.series[path])
+    if file.series[path]["data"].dtype.kind not in "iuf":
+        return "texts or truth values"
+    if kind == "IntervalSeries":
+        return "epochs"
+    if NEURAL.intersection(words(module(path)) or (module(path),)) or kind == "RoiResponseSeries":
+        return "neural data"
+    if unit_quantity(found.unit) == "volt":
+        return "a voltage"
+    if found.columns > MOST_AXES:
+        return f"more than {MOST_AXES} columns"
+    if path.startswith("/stimulus"):
+        return "a record of the stimulation"
+    return ""
+
+
+def _quantity(found: _Evidence) -> tuple[str, str]:
+    """Return the quantity, and what shows it."""
+    by_unit, name = unit_quantity(found.unit), set(found.name)
+    angular = by_unit == "angle" or (found.unit.strip().lower() in SILENT and not found.spatial)
+    if found.holder_type == "CompassDirection":
+        return "direction", ""
+    for vocabulary, quantity in _MOVING_WORDS:
+        if name & vocabulary and by_unit != "length":
+            return quantity, f"called {quantity}"
+    if by_unit in {"velocity", "acceleration"}:
+        return by_unit, f"its unit is {found.unit}"
+    looks = name & known.DIRECTION or {"head", "direction"} <= name or {"head", "angle"} <= name
+    if looks and angular | (by_unit == "" and found.spatial):
+        return "direction", "called a direction"
+    if by_unit == "angle" and not (found.spatial and found.columns > 1):
+        return ("direction", "called a direction") if "direction" in name else ("angle", f"its unit is {found.unit}")
+    if known.POSTURE.intersection(found.name) or (known.POSTURE.intersection(found.holders[-1:]) and not looks):
+        return "other", "called by a part of the body or a force"
+    if found.spatial or found.holder_type == "Position":
+        if not looks and "direction" in name and found.columns == 1:
+            return "direction", "called a direction"
+        return "position", ""
+    if name & known.POSITION:
+        return "position", "called a position"
+    for vocabulary, quantity in _MOVING_WORDS:
+        if set(found.holders[-1:]) & vocabulary:
+            return quantity, ""
+    return _from_description(found)
+
+
+_MOVING_WORDS = ((known.ACCELERATION, "acceleration"), (known.VELOCITY, "velocity"), (known.SPEED, "speed"))
+
+
+def _from_description(found: _Evidence) -> tuple[str, str]:
+    said = found.description[:12]
+    for vocabulary, quantity in (*_MOVING_WORDS, ({"position", "location", "coordinates"}, "position")):
+        if vocabulary.intersection(said):
+            return quantity, f"described as a {quantity}"
+    if {"head", "direction"} <= set(said):
+        return "direction", "described as the head direction"
+    return "other", "which lies where behaviour lies"
+
+
+def _subject(found: _Evidence, quantity: str) -> str:
+    """Return what moves, "" for the animal."""
+    for part in (found.name, found.holders):
+        if known.EYES.intersection(part):
+            return "eye"
+    if found.holder_type in OF_EYES:
+        return "eye"
+    said = found.description[:12] if quantity in {*MOVING, "position", "angle"} else ()
+    for part in (found.name, found.holders, said):
+        for hand in known.HANDS:
+            if hand in part or f"{hand}s" in part:
+                return hand
+        if known.RUNNING.intersection(part):
+            return "running"
+        if known.WHEELS.intersection(part):
+            return "wheel"
+        if part is not said and (body := [word for word in part if word in known.BODY - {"body", "back", "head"}]):
+            return body[0]
+    return ""
+
+
+def _role(found: _Evidence, quantity: str, subject: str) -> Role | None:
+    if subject == "eye":
+        return Role.AROUSAL
+    if quantity == "direction":
+        return Role.DIRECTION
+    if quantity in {*MOVING, "position", "angle"} and subject in {"wheel", *known.HANDS}:
+        return Role.EFFECTOR
+    if quantity in MOVING or subject == "running":
+        return Role.RUNNING
+    if quantity == "position":
+        return Role.POSTURE if subject else Role.PLACE
+    if known.JUNK.intersection(found.name) and not known.AROUSAL.intersection(found.name):
+        return None
+    if not (found.near(PLACES_OF_BEHAVIOUR | known.BODY) or found.holder_type.startswith("Behavioral")):
+        return None
+    return Role.AROUSAL if known.AROUSAL.intersection(found.name) else Role.POSTURE
