@@ -52,6 +52,7 @@ def test_a_tiny_file_as_a_whole(tmp_path: Path) -> None:
         "a SpatialSeries in a CompassDirection",
         "  label speed: /processing/behavior/BehavioralTimeSeries/speed, continuous: "
         "a TimeSeries in a BehavioralTimeSeries, called speed",
+        "  region of each unit: /units/location",
         "  smoothing: 0.1 s (standard deviation)",
         "  bin width: 0.05 s",
         "",

@@ -38,11 +38,16 @@ COLUMNS: dict[str, tuple[Any, str, list[int], str]] = {
     "quality": (["good", "noise", "good", "noise"], "quality == 'good'", [0, 2], "2 of 4 units have quality noise"),
     "KSLabel": (["mua", "good", "good", "mua"], "KSLabel == 'good'", [1, 2], "2 of 4 units have KSLabel mua"),
     "ks2_label": (["mua", "good", "good", "mua"], "ks2_label == 'good'", [1, 2], "ks2_label mua"),
-    "group": (["good", "noise", "mua", "noise"], "group == 'good'", [0], "group noise (2), mua (1)"),
+    "group": (
+        ["good", "noise", "mua", "noise", "good", "noise"],
+        "group == 'good'",
+        [0, 4],
+        "group noise (3), mua (1)",
+    ),
     "label": (["Good", "bad", "Good", "MUA"], "label == 'Good'", [0, 2], "label bad (1), MUA (1)"),
     "unit_quality": (["unit", "noise", "unit", "unit"], "unit_quality not in ['noise']", [0, 2, 3], "1 of 4 units"),
     "default_qc": (["pass", "fail", "pass", "pass"], "default_qc == 'pass'", [0, 2, 3], "default_qc fail"),
-    "bc_unitType": (["GOOD", "MUA", "NON-SOMA", "NOISE"], "bc_unitType == 'GOOD'", [0], "3 of 4 units"),
+    "bc_unitType": (["GOOD", "MUA", "NON-SOMA", "GOOD"], "bc_unitType == 'GOOD'", [0, 3], "2 of 4 units"),
     "cluster quality": (["good", "artifact"] * 2, "`cluster quality` == 'good'", [0, 2], "cluster quality artifact"),
     "is_good": (np.array([True, False, True, True]), "is_good == True", [0, 2, 3], "is_good False"),
     "is_noise": (np.array([0, 0, 1, 0]), "is_noise == 0", [0, 1, 3], "is_noise 1"),
@@ -55,7 +60,7 @@ COLUMNS: dict[str, tuple[Any, str, list[int], str]] = {
 def test_bad_units_are_counted_and_the_query_leaves_them_out(path: Path, column: str) -> None:
     values, query, kept, said = COLUMNS[column]
     with bare.written(path) as h5:
-        bare.add_units(h5, range(4), **{column: values})
+        bare.add_units(h5, range(len(values)), **{column: values})
     found, (remark,), rows = offered(path)
     assert (found, rows) == (query, kept)
     assert said in remark and remark.endswith(f"neural.where leaves them out: {query}")
@@ -83,6 +88,15 @@ def test_other_columns_and_columns_that_tell_no_units_apart_offer_nothing(path: 
     with bare.written(path) as h5:
         bare.add_units(h5, range(4), **{column: NOT_QUALITY[column]})
     assert offered(path) == (None, [], [])
+
+
+def test_a_query_that_leaves_one_unit_is_not_offered(path: Path) -> None:
+    with bare.written(path) as h5:
+        bare.add_units(h5, range(4), quality=["good", "noise", "noise", "noise"])
+    assert offered(path)[:2] == (
+        None,
+        ["/units: 3 of 4 units have quality noise; neural.where leaves them out: quality == 'good'"],
+    )
 
 
 def test_codes_are_read_by_the_legend_in_the_description(path: Path) -> None:
@@ -113,7 +127,7 @@ def test_units_are_not_called_bad_once_the_query_asks_for_the_column(path: Path)
 
 ROI_COLUMNS: dict[str, tuple[Any, str, list[int]]] = {
     "Accepted": (np.array([1, 0, 1, 0, 1, 1]), "Accepted == 1", [0, 2]),
-    "Rejected": (np.array([1, 0, 1, 0, 1, 1]), "Rejected == 0", [1]),
+    "Rejected": (np.array([1, 0, 0, 0, 1, 1]), "Rejected == 0", [1, 2]),
     "valid_roi": (np.array([True, True, False, True, True, True]), "valid_roi == True", [0, 1]),
     "iscell": (np.array([[1, 0.9], [0, 0.2], [1, 0.8], [1, 0.9], [0, 0.1], [1, 1]]), "iscell == 1", [0, 2]),
 }

@@ -14,6 +14,7 @@ from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
 from xcebra_nwb.nwb.neural.electrodes import plain
 from xcebra_nwb.nwb.neural.rois import linked
+from xcebra_nwb.nwb.neural.unit_selection import FEWEST_UNITS
 from xcebra_nwb.nwb.neural.unit_table import table_columns
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute
 from xcebra_nwb.nwb.reading.kinds import is_kind
@@ -88,13 +89,15 @@ class Flag:
 
 
 def where_line(file: NwbFile, path: str) -> str | None:
-    """Return the query that leaves out the bad units of a source, for ``neural.where``; None if nothing is bad.
+    """Return the query that leaves out the bad units of a source, for ``neural.where``; None if there is none.
+
+    A query that leaves too few units for a population is not proposed.
 
     Args:
         file: The open file.
         path: Path of the source.
     """
-    return next((flag.query for flag in flags(file, path)), None)
+    return next((flag.query for flag in flags(file, path) if flag.good.sum() >= FEWEST_UNITS), None)
 
 
 def remarks(file: NwbFile, path: str, where: str = "") -> list[str]:
