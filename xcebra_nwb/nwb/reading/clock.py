@@ -178,7 +178,7 @@ def _rounded(times: np.ndarray, steps: np.ndarray) -> Doubt | None:
     """Return the doubt about times that were rounded to steps as long as their distance."""
     repeated = int(np.count_nonzero(steps == 0))
     step = float(np.median(steps[steps > 0]))
-    single = bool(np.all(times == times.astype(np.float32))) and step >= 0.25 * np.ptp(times) / len(steps)
+    single = step >= 0.25 * np.ptp(times) / len(steps) and _single(times)
     spacing = float(np.spacing(np.float32(np.abs(times).max())))
     if single and 0.9 * spacing <= step <= 8.1 * spacing:  # a step can be a few spacings if samples are rare
         step = spacing
@@ -209,7 +209,13 @@ def _whole(times: np.ndarray, steps: np.ndarray) -> Doubt | None:
 
 
 def _multiples(times: np.ndarray, step: float) -> bool:
-    return bool(np.all(np.abs(times / step - np.round(times / step)) < 1e-6))
+    parts = (times[:FEWEST], times)  # most times that are none show it early
+    return all(bool(np.all(np.abs(part / step - np.round(part / step)) < 1e-6)) for part in parts)
+
+
+def _single(times: np.ndarray) -> bool:
+    """Return whether float32 holds all times exactly."""
+    return all(bool(np.all(part == part.astype(np.float32))) for part in (times[:FEWEST], times))
 
 
 def oddities(times: np.ndarray, sampled: bool = True) -> list[str]:

@@ -149,13 +149,12 @@ def long_pauses(spikes: Sequence[np.ndarray], fewest: int = FEWEST, share: float
         fewest: Number of intervals that are needed to know.
         share: Share of shorter intervals that does not count.
     """
-    intervals = [np.diff(times) for times in spikes]
-    total = sum(map(len, intervals))
-    short = sum(int(np.count_nonzero(steps < PAUSE)) for steps in intervals)
+    total = sum(max(len(times) - 1, 0) for times in spikes)
+    short = sum(int(np.count_nonzero(np.diff(times) < PAUSE)) for times in spikes)
     if total < fewest or short > share * total:
         return False
     pooled = np.unique(np.concatenate([times[: LOOKED_AT // len(spikes)] for times in spikes]))
-    shortest = float(np.percentile(np.concatenate(intervals), 100 * share))
+    shortest = float(np.percentile(np.concatenate([np.diff(times) for times in spikes]), 100 * share))
     return bool(shortest >= 10 * np.diff(pooled).min())
 
 
