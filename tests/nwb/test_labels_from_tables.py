@@ -125,6 +125,24 @@ def test_a_window_needs_columns_of_times(trials: NwbFile, keys: dict[str, Any], 
         make(trials, CHOICE, **keys)
 
 
+@pytest.mark.parametrize("none", [-999.0, 0.0, -1.0])
+def test_a_time_that_stands_for_none_gives_no_window(tmp_path: Path, none: float) -> None:
+    nwb = build.new()
+    cue = STARTS + 1
+    cue[[1, 4, 7]] = none  # the second row starts so early that 0 s would lie near it
+    build.add_intervals(nwb, "trials", TRIALS, side=SIDES, cue=cue)
+    with open_nwb(build.save(nwb, tmp_path / "none.nwb")) as file:
+        label = make(file, CHOICE, window=[0, 2], around="cue")
+        expected = [""] * 60
+        for row in {0, 2, 3, 5, 6, 8, 9}:
+            expected[6 * row + 1 : 6 * row + 3] = [SIDES[row]] * 2
+        assert texts(label) == expected
+        assert f"cue is {none:g} s in 3 of 10 rows, far from the row" in said(label)
+        since = make(file, "/intervals/trials#cue", derive="time_from")
+        assert np.isnan(since.binned(SECONDS, TIME)[0][[7, 25, 43]]).all() and "3 of 10 rows" in said(since)
+        assert since.binned(SECONDS, TIME)[0][13] == 0.5
+
+
 def test_time_from_numbers_that_are_no_times_is_refused(trials: NwbFile) -> None:
     with pytest.raises(UsageError, match="no times of the recording"):
         make(trials, "/intervals/trials#since_start", derive="time_from")
@@ -176,6 +194,19 @@ def test_a_list_of_tables_is_the_same_as_a_path_with_a_star(stimuli: NwbFile) ->
     names = ("flash", "drifting", "movie", "static")
     listed = make(stimuli, [f"/intervals/{name}_presentations" for name in names])
     assert listed.classes == names and texts(listed) == texts(make(stimuli, ALL))
+
+
+def test_a_class_is_what_the_star_stands_for_whatever_else_the_session_has(tmp_path: Path) -> None:
+    nwb = build.new()
+    build.add_intervals(nwb, "a_gratings_presentations", [[0, 5], [6, 9]])
+    build.add_intervals(nwb, "b_gratings_presentations", [[10, 15], [16, 19]])
+    with open_nwb(build.save(nwb, tmp_path / "two.nwb")) as file:
+        assert make(file, ALL).classes == ("a_gratings", "b_gratings")
+        listed = make(file, ["/intervals/b_gratings_presentations", "/intervals/a_gratings_presentations"])
+        assert listed.classes == ("b", "a")
+        with pytest.raises(Refusal, match="a single table fits, /intervals/a_gratings_presentations") as caught:
+            make(file, "/intervals/a_*_presentations")
+        assert caught.value.code is Code.LABEL_CONSTANT
 
 
 def test_a_column_is_read_from_every_table_that_has_it(stimuli: NwbFile) -> None:
@@ -348,13 +379,12 @@ def test_rows_without_a_value_are_left_out_and_counted(
 
 def test_an_index_of_none_is_suspicious_and_stays(tmp_path: Path) -> None:
     nwb = build.new()
-    build.add_intervals(
-        nwb, "trials", TRIALS, image_index=[-1, 0, 1, 2, -1, 0, 1, 2, 0, 1], number=[-1, 0, 1, 2, 3] * 2
-    )
+    index = [-1, 0, 1, 2, -1, 0, 1, 2, 0, 1]
+    build.add_intervals(nwb, "trials", TRIALS, image_index=index, number=[-1, 0, 1, 2, 3] * 2, mask=["None"] * 10)
     with open_nwb(build.save(nwb, tmp_path / "index.nwb")) as file:
         suspicious = " ".join(suspicious_of(file))
         assert "image_index: an index of -1 in 2 of 10 rows may stand for none" in suspicious
-        assert "number" not in suspicious
+        assert "number" not in suspicious and "mask" not in suspicious  # all None is an empty column
         assert make(file, "/intervals/trials#image_index").classes == ("-1", "0", "1", "2")
 
 

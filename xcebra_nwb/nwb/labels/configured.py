@@ -52,7 +52,7 @@ def configured_label(file: NwbFile, name: str, label: LabelConfig) -> Label:
         return interval_label(file, name, label, written)
     path = label.path
     if path.split("#")[0] in tables or "#" in path:
-        return interval_label(file, name, label)
+        return interval_label(file, name, label, written if "*" in written and "#" not in path else path)
     if not _can_be_derived(file, label):
         raise unknown_path(f"labels.{name}", path, known_sources(file))
     return _sampled(file, name, label)

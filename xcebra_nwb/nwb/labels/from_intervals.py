@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from xcebra_nwb.core.config.labels import Label as LabelConfig
-from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.errors import Refusal, UsageError
+from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.labels.angles import in_radians
 from xcebra_nwb.nwb.labels.from_events import event_label
 from xcebra_nwb.nwb.labels.interval_rows import IntervalLabel, label_of_rows
@@ -54,6 +55,12 @@ def interval_label(file: NwbFile, name: str, label: LabelConfig, written: str = 
         return _column_label(rows, label, intervals, notes)
     if len(rows.tables) > 1:
         return _which_table(rows, intervals, notes)
+    if "*" in rows.source:
+        raise Refusal(
+            Code.LABEL_CONSTANT,
+            f"label {name} ({rows.source}): a single table fits, {next(iter(rows.tables))}, so it does not tell which",
+            "name that table without * for inside and outside of its rows",
+        )
     return inside_or_not(name, rows.source, intervals, notes=notes)
 
 
@@ -118,11 +125,14 @@ def _time_from(rows: Rows, label: LabelConfig) -> Label:
     if len(set(parts)) > 1:
         raise UsageError(f"labels.{rows.name}: {rows.source} names several columns", "name the same one of every table")
     column = parts[0]
-    events = rows.times(column, "source")
+    events, notes = rows.times(column, "source")
     if label.window is not None:
-        return event_label(rows.name, rows.source, np.sort(events[np.isfinite(events)]), label.window_seconds)
+        around = event_label(rows.name, rows.source, np.sort(events[np.isfinite(events)]), label.window_seconds)
+        return replace(around, notes=(*around.notes, *notes))
     at_start, ones = rows.intervals[:, 0] - events, np.ones(len(events))
-    result = label_of_rows(rows.name, rows.source, rows.intervals, at_start, np.isfinite(events), elapsed=ones)
+    result = label_of_rows(
+        rows.name, rows.source, rows.intervals, at_start, np.isfinite(events), elapsed=ones, notes=notes
+    )
     used = len(np.unique(result.row))
     line = f"label {rows.name}: time from {column}, inside the {used} rows that have one"
     return replace(result, units="s", notes=(line, *result.notes))

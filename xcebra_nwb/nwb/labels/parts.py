@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+import h5py
 import numpy as np
 import pandas as pd
 
+from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
 from xcebra_nwb.nwb.labels.stand_ins import missing
 from xcebra_nwb.nwb.reading.file import NwbFile, name_of, parent
-from xcebra_nwb.nwb.reading.intervals import INVALID, TRIALS, interval_tables, merged
+from xcebra_nwb.nwb.reading.intervals import INVALID, TRIALS, interval_tables, merged, read_intervals
+from xcebra_nwb.nwb.reading.table import length
 from xcebra_nwb.nwb.reading.within import interval_series, queried
 
 LEAST_SECONDS = 30.0  # that a part covers
@@ -59,7 +62,7 @@ def parts(file: NwbFile) -> list[Part]:
     Args:
         file: The open file.
     """
-    tables = [path for path in interval_tables(file) if path not in (INVALID, TRIALS)]
+    tables = [path for path, table in interval_tables(file).items() if path not in (INVALID, TRIALS) and _fits(table)]
     found: list[Part] = []
     beside: dict[str, list[str]] = {}
     for path in tables:
@@ -77,7 +80,7 @@ def parts(file: NwbFile) -> list[Part]:
 def _by_columns(file: NwbFile, path: str) -> list[Part]:
     """Return the parts by the columns of a table; columns that divide alike count once."""
     frame, intervals = queried(file, path)
-    if not 2 <= len(intervals) <= MOST_ROWS or not _long(intervals):
+    if len(intervals) < 2:
         return []
     found: list[Part] = []
     seen: list[tuple[tuple[int, ...], ...]] = []
@@ -142,13 +145,17 @@ def _query(column: str, value: str | bool) -> str:
 def _name(column: str, value: str | bool) -> str:
     if isinstance(value, bool):
         return column if value else f"not {column}"
-    return value
+    return value[:MOST_LABEL]
+
+
+def _fits(table: h5py.Group) -> bool:
+    return length(table) <= MOST_ROWS and _long(read_intervals(table))
 
 
 def _long(intervals: np.ndarray) -> bool:
-    length = intervals[:, 1] - intervals[:, 0]
-    length = length[np.isfinite(length)]
-    return len(length) > 0 and float(np.median(length)) >= LEAST_ROW
+    lasting = intervals[:, 1] - intervals[:, 0]
+    lasting = lasting[np.isfinite(lasting)]
+    return len(lasting) > 0 and float(np.median(lasting)) >= LEAST_ROW
 
 
 def _seconds(union: np.ndarray) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 
 from xcebra_nwb.core.config.labels import Kind
 from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
 from xcebra_nwb.nwb.labels.angles import guessed, named_angle
 from xcebra_nwb.nwb.labels.interval_rows import undisputed
@@ -192,7 +193,8 @@ def doubts(file: NwbFile, path: str) -> list[str]:
     table, found = interval_tables(file)[path], []
     for column in label_columns(file, path):
         values, _, suspicious = clean_column(file, table, column)
-        found += [f"{column}: {line}" for line in suspicious]
+        if np.any(encoded(values)[0] >= 0):  # a column that is empty throughout misleads nobody
+            found += [f"{column}: {line}" for line in suspicious]
         if reason := _odd_index(values, column, attribute(table[column], "description")):
             found.append(f"{column}: {reason}")
         if alike := _alike(values):
@@ -213,7 +215,7 @@ def _alike(values: np.ndarray) -> str:
     """Return texts that differ in nothing but case, "" if there are none."""
     spellings: dict[str, set[str]] = {}
     for word in values[:MOST_LOOKED_AT] if values.dtype.kind in "OSU" else ():
-        spellings.setdefault(word.casefold(), set()).add(word)
+        spellings.setdefault(word.casefold(), set()).add(word[:MOST_LABEL])
     return " and ".join(next((sorted(words)[:3] for words in spellings.values() if len(words) > 1), []))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import h5py
@@ -9,12 +10,14 @@ import numpy as np
 
 from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
 from xcebra_nwb.nwb.labels.table_columns import Column, clean_column, joined, label_columns
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset, name_of, unknown_path
 from xcebra_nwb.nwb.reading.intervals import interval_tables, read_intervals
 from xcebra_nwb.nwb.reading.table import read_column, scalar_columns
 
 NEAR = 10.0  # s round a row in which an event of the row may lie, at least
+MOST_WRONG = 0.5  # share of rows with a time elsewhere, from which on a column holds no times of the recording
 SPACINGS = 3  # between the starts of rows, in which it may lie
 STIMULUS = "stimulus_name"
 
@@ -61,8 +64,10 @@ class Rows:
             )
         return joined(held)
 
-    def times(self, column: str, key: str) -> np.ndarray:
-        """Return a column of times in s, NaN where a row has none, shape (row,).
+    def times(self, column: str, key: str) -> tuple[np.ndarray, list[str]]:
+        """Return a column of times in s, NaN where a row has none, shape (row,), and notes.
+
+        A time far from its row, such as -999, is none. So is the same number in every other row.
 
         Args:
             column: Name of the column, which every table has.
@@ -82,50 +87,72 @@ class Rows:
             if data.dtype.kind not in "iuf":
                 raise UsageError(f"labels.{self.name}: {path}#{column} holds no times", "name a column of times")
             parts.append(read_column(table, column).reshape(-1).astype(np.float64))
-        times = np.concatenate(parts)
-        self._check_near(times, column)
-        return times
+        return self._near(np.concatenate(parts), column)
 
-    def _check_near(self, times: np.ndarray, column: str) -> None:
-        """Refuse numbers that are no times of the recording, such as times since the start of the row."""
+    def _near(self, times: np.ndarray, column: str) -> tuple[np.ndarray, list[str]]:
+        """Return the times that lie near their rows, and a note on the others.
+
+        Numbers that are no times of the recording, such as times since the start of the row, are refused.
+        """
         starts = self.intervals[:, 0]
         stops = np.where(np.isfinite(self.intervals[:, 1]), self.intervals[:, 1], starts)
         known = np.isfinite(times) & np.isfinite(starts)
         if not known.any():
-            return
+            return times, []
         spacing = float(np.median(np.diff(np.sort(starts[known])))) if known.sum() > 1 else 0.0
         reach = max(NEAR, SPACINGS * spacing, float(np.median((stops - starts)[known])))
-        away = (times < starts - reach) | (times > stops + reach)
-        if away[known].mean() > 0.5:
-            low, high = np.percentile(times[known], [0, 100])
+        away = known & ((times < starts - reach) | (times > stops + reach))
+        codes, counts = np.unique(times[away], return_counts=True)
+        wrong = away | np.isin(times, codes[counts > 1])
+        low, high = (f"{bound:.6g}" for bound in (times[known].min(), times[known].max()))
+        if wrong[known].mean() > MOST_WRONG and not (len(codes) == 1 and (known & ~wrong).any()):
             raise UsageError(
-                f"labels.{self.name}: {column} is {low:.6g} to {high:.6g} s, while the rows of {self.source} last from "
+                f"labels.{self.name}: {column} is {low} to {high} s, while the rows of {self.source} last from "
                 f"{starts[known].min():.6g} to {stops[known].max():.6g} s: it holds no times of the recording",
                 "name a column of times that count from the same zero as start_time",
             )
+        if not wrong.any():
+            return times, []
+        shown = f"{codes[0]:.6g} s" if len(codes) == 1 else f"{codes.min():.6g} to {codes.max():.6g} s"
+        note = (
+            f"label {self.name} ({self.source}): {column} is {shown} in {int(wrong.sum())} of {len(times)} rows, far "
+        )
+        return np.where(wrong, np.nan, times), [note + "from the row: they have no such time"]
 
     def names(self) -> list[str]:
-        """Return a name for each table, without what all names end with.
+        """Return a name for each table.
 
-        It is the name of the stimulus if every table has one of its own.
+        It is the name of the stimulus if every table has one of its own; else what ``*`` stands for, which is the same
+        in all sessions; else the name of the table without what all end with.
         """
         own = [self._stimulus(path) for path in self.tables]
         if all(own) and len(set(own)) == len(own):
             return own
-        names = [name_of(path) for path in self.tables]
-        if len(set(names)) < len(names):
-            return list(self.tables)
-        words = [name.split("_") for name in names]
-        common = 0
-        while all(len(parts) > common + 1 for parts in words) and len({parts[-1 - common] for parts in words}) == 1:
-            common += 1
-        return ["_".join(parts[: len(parts) - common]) for parts in words]
+        starred = re.compile("([^/]*)".join(map(re.escape, self.source.split("*"))))
+        found = [starred.fullmatch(path) for path in self.tables]
+        names = ["_".join(filter(None, match.groups())) if match else "" for match in found]
+        if not all(names):
+            names = _without_ending([name_of(path) for path in self.tables])
+        return names if len(set(names)) == len(names) else list(self.tables)
 
     def _stimulus(self, path: str) -> str:
         if STIMULUS not in label_columns(self.file, path):
             return ""
         found = set(clean_column(self.file, self.tables[path], STIMULUS).values.tolist())
-        return str(found.pop()) if len(found) == 1 else ""
+        return str(found.pop())[:MOST_LABEL] if len(found) == 1 else ""
+
+
+def _without_ending(names: list[str]) -> list[str]:
+    """Return names without the words that all of them end with.
+
+    >>> _without_ending(["gabors_presentations", "flashes_presentations"])
+    ['gabors', 'flashes']
+    """
+    words = [name.split("_") for name in names]
+    common = 0
+    while all(len(parts) > common + 1 for parts in words) and len({parts[-1 - common] for parts in words}) == 1:
+        common += 1
+    return ["_".join(parts[: len(parts) - common]) for parts in words]
 
 
 def read_kind(table: h5py.Group, name: str) -> str:
@@ -192,10 +219,13 @@ def windows(rows: Rows, label: LabelConfig) -> tuple[np.ndarray, list[str]]:
         return rows.intervals, []
     if label.window_columns is not None:
         first, last = label.window_columns
-        parts = np.stack([rows.times(first, "window"), rows.times(last, "window")], axis=1)
-        return parts, [f"label {rows.name}: from {first} to {last} of each row"]
+        begins, said_of_first = rows.times(first, "window")
+        ends, said_of_last = rows.times(last, "window")
+        line = f"label {rows.name}: from {first} to {last} of each row"
+        return np.stack([begins, ends], axis=1), [line, *said_of_first, *said_of_last]
     assert label.window_seconds is not None
     around = label.around or "start_time"
-    parts = rows.times(around, "around")[:, None] + np.array(label.window_seconds)
+    centres, notes = rows.times(around, "around")
     low, high = label.window_seconds
-    return parts, [f"label {rows.name}: from {low:g} to {high:g} s around {around} of each row"]
+    line = f"label {rows.name}: from {low:g} to {high:g} s around {around} of each row"
+    return centres[:, None] + np.array([low, high]), [line, *notes]
