@@ -205,6 +205,6 @@ def test_values_that_stand_for_nothing_are_left_out_and_shown_by_inspect(tmp_pat
     state = one(path, "/processing/behavior/state")
     assert state.classes == ("rest", "run") and (values(state)[305:] == -1).all()
     said = {remark.path: remark.what for remark in inventory(path).suspicious}
-    assert "0 cannot be measured: 60 of 400 (15 %)" in said["/processing/behavior/pupil_diameter"]
+    assert "0 stands for no measurement: 60 of 400 (15 %)" in said["/processing/behavior/pupil_diameter"]
     assert "(0, 0) comes back exactly" in said["/processing/behavior/Position/position"]
     assert "'N/A' stands for nothing: 100 of 400" in said["/processing/behavior/state"]
