@@ -21,6 +21,7 @@ LEAST_CONFIDENCE = 0.6  # what DeepLabCut plots and analyses by default
 MOST_CONFIDENCE = 1.5  # the scores of SLEAP exceed 1 a little
 CONFIDENCES = ("confidence", "likelihood")
 SAME_TIME = 1e-6  # s
+LEAST_COMMON = 0.9  # of the samples of the shortest series
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,8 @@ def side_by_side(name: str, parts: Sequence[SeriesValues]) -> SeriesValues:
     Raises:
         UsageError: They have different times or units, or some are texts.
     """
+    parts = at_common_times(name, parts)
     first = parts[0]
-    check_same_times(name, parts)
     for part in parts[1:]:
         if part.unit != first.unit:
             raise UsageError(
@@ -123,21 +124,37 @@ def side_by_side(name: str, parts: Sequence[SeriesValues]) -> SeriesValues:
     )
 
 
-def check_same_times(name: str, parts: Sequence[SeriesValues]) -> None:
-    """Raise a usage error if series were not sampled together.
+def at_common_times(name: str, parts: Sequence[SeriesValues]) -> list[SeriesValues]:
+    """Return series with the samples whose times all of them have.
 
     Args:
         name: Name of the label, for errors.
         parts: The series.
+
+    Raises:
+        UsageError: They were not sampled together: a tenth or more of the shortest has no time in common.
     """
-    first = parts[0]
-    for part in parts[1:]:
-        times = part.samples.times
-        if len(times) != len(first.samples.times) or np.abs(times - first.samples.times).max() > SAME_TIME:
-            raise UsageError(
-                f"labels.{name}: {first.source} and {part.source} have different times",
-                "name series that were sampled together",
-            )
+    ticks = [np.round(part.samples.times / SAME_TIME).astype(np.int64) for part in parts]
+    common = ticks[0]
+    for others in ticks[1:]:
+        common = np.intersect1d(common, others)
+    shortest = min(range(len(parts)), key=lambda index: len(ticks[index]))
+    if len(common) <= LEAST_COMMON * len(ticks[shortest]):
+        other = parts[0] if shortest else parts[1]
+        raise UsageError(
+            f"labels.{name}: {parts[shortest].source} and {other.source} have different times",
+            "name series that were sampled together",
+        )
+    return [_at(part, ticks_of, common) for part, ticks_of in zip(parts, ticks, strict=True)]
+
+
+def _at(part: SeriesValues, ticks: np.ndarray, common: np.ndarray) -> SeriesValues:
+    """Return the first sample of a series at each of the common times."""
+    rows = np.isin(ticks, common) & np.r_[True, ticks[1:] != ticks[:-1]]
+    if rows.all():
+        return part
+    words = f"{part.source}: {int(np.sum(~rows))} samples at times that the other series lack were left out"
+    return replace(part, samples=part.samples.keep(rows), missing=part.missing[rows], notes=(*part.notes, words))
 
 
 def _joined_axes(parts: Sequence[SeriesValues]) -> tuple[str, ...]:
