@@ -7,13 +7,18 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import xarray as xr
 
 from tests.nwb.test_matrix_refused import CASES
 from tests.support import nwb_builders as build
 from tests.support.agreement import disagreement
+from tests.support.fuzzing.meaning.faults import FAULTS
 from tests.support.fuzzing.meaning.twins import KINDS, Settings, make
 from tests.support.nwb_matrix import LABELS, LAYOUTS, MASKS, NO_MASK, LabelCase, Mask, write_file
-from tests.support.nwb_storage import TIMESTAMPS
+from tests.support.nwb_storage import TIMESTAMPS, write_table
+from xcebra_nwb.commands.extract import extract
+from xcebra_nwb.core.config.schema import validate
+from xcebra_nwb.core.netcdf import decode_list
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.inventory import foresight
 from xcebra_nwb.nwb.inventory.inventory import inventory
@@ -86,3 +91,16 @@ def test_large_activity_is_not_read_and_that_is_said(
             h5[f"{source['source']}/timestamps"][...] += 1e5
     later = inventory(path).refusal
     assert later is not None and later.code is Code.NO_COMMON_TIME
+
+
+def test_what_is_suspicious_about_the_data_of_a_session_is_among_its_choices(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    twin = make("choices", tmp_path / "twin.nwb", rng, Settings())
+    with h5py.File(twin.path, "r+") as h5:
+        FAULTS["reversed_rows"].inject(h5, twin, rng)
+        write_table(h5, "/intervals/epochs", [[5.0, 1.0], [2.0, 3.0]])  # suspicious too, and not used
+    config = twin.config(twin.labels) | {"training": {"batch_size": 16}}
+    session, *_ = extract(twin.path, tmp_path / "one", validate(config), "one")
+    with xr.open_dataset(session) as dataset:
+        said = [line for line in decode_list(dataset.attrs["choices"]) if "stop before they start" in line]
+    assert len(said) == 1 and "/intervals/trials" in said[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import xarray as xr
@@ -20,6 +21,7 @@ from xcebra_nwb.core.sizes import Sizes
 from xcebra_nwb.nwb.extraction.extract import extract_session
 from xcebra_nwb.nwb.extraction.on_bins import in_words
 from xcebra_nwb.nwb.inventory.inventory import inventory
+from xcebra_nwb.nwb.inventory.models import Inventory
 from xcebra_nwb.nwb.reading.foreign import Follow, followed
 from xcebra_nwb.nwb.reading.source import Source, is_zarr
 from xcebra_nwb.training.design.split import trainable_split
@@ -55,9 +57,9 @@ def _extract(
     source: Source, directory: Path, config: Config, session: str, lineage: dict[str, str], follow: Follow
 ) -> list[Path]:
     dataset, report = directory / "session.nc", directory / "inventory.json"
-    content = inventory(source, follow, trainable_split).model_dump(mode="json")
-    content["file"]["path"] = lineage.get("source", content["file"]["path"])
-    write_json(report, content)
+    content = inventory(source, follow, trainable_split)
+    content.file.path = lineage.get("source", content.file.path)
+    write_json(report, content.model_dump(mode="json"))
     try:
         extracted = extract_session(source, config, session, directory, follow=follow)
         trainable_split(extracted, config)
@@ -69,6 +71,8 @@ def _extract(
         report.unlink()
         raise
     extracted.attrs |= lineage
+    choices = decode_list(extracted.attrs["choices"])
+    extracted.attrs["choices"] = json.dumps(choices + suspicions(content, extracted), ensure_ascii=False)
     save(extracted, dataset)
     masks, used = json.loads(extracted.attrs["masks"]), int(extracted["valid"].sum())
     for line in [
@@ -77,6 +81,20 @@ def _extract(
     ]:
         logger.info("%s", line)
     return [dataset, report, sizes.save(_sizes(extracted), directory)]
+
+
+def suspicions(content: Inventory, session: xr.Dataset) -> list[str]:
+    """Return what is suspicious about the objects that a session is made of, unless its choices say so already.
+
+    Args:
+        content: The inventory of its file.
+        session: The session dataset.
+    """
+    used = session.attrs["neural_source"].split(", ")
+    used += [path.split("#")[0] for name in labels(session) for path in session[name].attrs["source"].split(", ")]
+    said = "\n".join(decode_list(session.attrs["choices"]))
+    remarks = [remark for remark in content.suspicious if any(fnmatchcase(remark.path, path) for path in used)]
+    return [f"suspicious: {remark.path}: {remark.what}" for remark in remarks if remark.what not in said]
 
 
 def _sizes(session: xr.Dataset) -> Sizes:

@@ -16,6 +16,7 @@ import xarray as xr
 from tests.support.agreement import disagreement
 from tests.support.fuzzing.meaning.fault import Fault
 from tests.support.fuzzing.meaning.twins import Truth, Twin, make
+from xcebra_nwb.commands.extract import suspicions
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import Refusal, UsageError, XcebraError
 from xcebra_nwb.core.netcdf import decode_list
@@ -79,7 +80,7 @@ def judged(twin: Twin, fault: Fault, auto: bool = False) -> Outcome:
     except Exception:
         return Outcome("CRASH", traceback.format_exc().strip().replace("\n", " | ")[-600:])
     masks = json.loads(session.attrs["masks"])
-    said = [*decode_list(session.attrs["choices"]), *masks]
+    said = [*decode_list(session.attrs["choices"]), *masks, *suspicions(inspected, session)]
     difference = differences(session, twin, config["labels"])
     if not difference and not fault.always_named:
         return Outcome("masked" if masks else "right", ", ".join(masks))
