@@ -21,11 +21,12 @@ from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.bins.grid import DEFAULT_WIDTH
 from xcebra_nwb.nwb.extraction.on_bins import labels_on_bins, session_dataset
 from xcebra_nwb.nwb.extraction.recording import Recording, recording_of, shared_range
-from xcebra_nwb.nwb.inventory.models import Automatic, OfferedLabel, PickedLabel, Refused
+from xcebra_nwb.nwb.inventory.models import Automatic, OfferedLabel, PickedLabel, RecordingPart, Refused
 from xcebra_nwb.nwb.labels.auto.choose import choose
 from xcebra_nwb.nwb.labels.auto.offers import offers
 from xcebra_nwb.nwb.labels.choice import labels_of
 from xcebra_nwb.nwb.labels.label import Label
+from xcebra_nwb.nwb.labels.parts import parts
 from xcebra_nwb.nwb.neural import choice
 from xcebra_nwb.nwb.neural.choice import Source
 from xcebra_nwb.nwb.neural.population import Population
@@ -118,6 +119,7 @@ def _labels(file: NwbFile, sources: list[Source], populations: list[Population],
     neural = [path for source in sources for path in source.paths]
     try:
         picked = choose(file, neural, shared_range(populations))
+        seen.automatic.parts = [RecordingPart(name=p.name, within=p.within, seconds=p.seconds) for p in parts(file)]
         seen.automatic.offers = [OfferedLabel(name=o.name, config=o.config) for o in offers(file, picked, neural)]
         seen.automatic.labels = [
             PickedLabel(name=label.name, source=label.source, kind=label.kind, config=candidate.config)
