@@ -16,6 +16,7 @@ from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.extraction.extract import extract_session
+from xcebra_nwb.nwb.inventory import describe
 from xcebra_nwb.nwb.inventory.inventory import inventory
 from xcebra_nwb.nwb.reading.clock import doubts, fillers, oddities
 
@@ -261,3 +262,12 @@ def test_a_label_that_lasts_far_longer_than_the_recording_is_named(tmp_path: Pat
 def test_a_clock_since_1970_beside_one_since_the_start_is_called_so(tmp_path: Path) -> None:
     caught = refused(session(tmp_path, TIMES + 1.7e9), NAMED)
     assert caught.code is Code.NO_COMMON_TIME and "the labels count from 1970 (POSIX)" in caught.remedy
+
+
+def test_the_rate_of_large_data_in_rows_is_that_of_its_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = session(tmp_path, TIMES)
+    with edited(path) as h5:
+        del h5[f"{SERIES}/data"]
+        h5.create_dataset(f"{SERIES}/data", data=np.stack([SPEED, SPEED[::-1]])).attrs["unit"] = "m/s"
+    monkeypatch.setattr(describe, "LOOKED_AT", 1000)
+    assert inventory(path).series[0].rate == pytest.approx(30.0)

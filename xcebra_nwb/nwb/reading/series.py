@@ -131,7 +131,7 @@ def read_times(group: h5py.Group, path: str) -> np.ndarray:
         _check_shape(stamps, path)
         return clock.read(stamps).reshape(-1)
     check_size(group["data"])
-    return _regular(group, path, np.arange(_count(group)))
+    return _regular(group, path, np.arange(sample_count(group)))
 
 
 def ends(group: h5py.Group, path: str) -> np.ndarray:
@@ -149,7 +149,7 @@ def ends(group: h5py.Group, path: str) -> np.ndarray:
         _check_shape(stamps, path)
         rows = [tuple(0 if length == 1 else row for length in stamps.shape) for row in (0, stamps.size - 1)]
         return np.r_[clock.read(stamps, rows[0]), clock.read(stamps, rows[1])]
-    return _regular(group, path, np.array([0, _count(group) - 1]))
+    return _regular(group, path, np.array([0, sample_count(group) - 1]))
 
 
 def _check_shape(stamps: h5py.Dataset, path: str) -> None:
@@ -162,8 +162,8 @@ def _check_shape(stamps: h5py.Dataset, path: str) -> None:
         )
 
 
-def _count(group: h5py.Group) -> int:
-    """Return the number of samples."""
+def sample_count(group: h5py.Group) -> int:
+    """Return the number of samples of a series."""
     return int(group["data"].shape[1 if transposed(group) else 0])
 
 
