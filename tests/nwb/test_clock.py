@@ -251,3 +251,13 @@ def test_a_link_to_times_that_are_not_there_is_named(tmp_path: Path) -> None:
             extract_session(path, validate(config), "one")
     told = inventory(path).refusal
     assert told is not None and "dangling link to raw.nwb" in told.reason
+
+
+def test_a_label_that_lasts_far_longer_than_the_recording_is_named(tmp_path: Path) -> None:
+    _, said = taken(session(tmp_path, TIMES * 5.1), NAMED)
+    assert f"{SERIES} lasts 305.8 s, the neural data 59.9 s: check that both are in seconds" in said
+
+
+def test_a_clock_since_1970_beside_one_since_the_start_is_called_so(tmp_path: Path) -> None:
+    caught = refused(session(tmp_path, TIMES + 1.7e9), NAMED)
+    assert caught.code is Code.NO_COMMON_TIME and "the labels count from 1970 (POSIX)" in caught.remedy

@@ -144,6 +144,16 @@ def test_a_numbered_file_that_is_not_there_is_missing(tmp_path: Path) -> None:
         assert np.isnan(held[3:6]).all()
 
 
+def test_values_behind_the_end_of_their_file_are_missing(tmp_path: Path) -> None:
+    np.arange(6.0).tofile(tmp_path / "raw.bin")
+    with h5py.File(tmp_path / "file.h5", "w") as h5:
+        data = h5.create_dataset("data", (5, 2), "f8", external=[(tmp_path / "raw.bin", 0, 80)])
+        assert np.isnan(values(data)).tolist() == [[False] * 2] * 3 + [[True] * 2] * 2
+        assert absent(data, slice(0, 3)) is None
+        with pytest.raises(Refusal, match=r"of 10 values 4 lie behind the end of .*raw.bin"):
+            numbers(data)
+
+
 def test_data_without_any_storage_are_missing(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "file.h5", "w") as h5:
         numbers_only = h5.create_dataset("floats", (5,), "f4")

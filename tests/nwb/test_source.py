@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 from pathlib import Path
 
@@ -94,3 +95,12 @@ def test_an_address_that_does_not_answer_is_a_failure(tmp_path: Path) -> None:
         address = server.address("gone.nwb")
     with pytest.raises(Failure, match="cannot be read"), open_nwb(address):
         pass
+
+
+def test_a_file_that_is_open_for_writing_is_not_called_damaged(tmp_path: Path) -> None:
+    path = build.tiny(tmp_path / "open.nwb")
+    with path.open("rb+") as elsewhere:
+        fcntl.flock(elsewhere, fcntl.LOCK_EX)
+        with pytest.raises(Failure, match="open for writing elsewhere") as caught:
+            extract_session(path, validate({}), "one")
+    assert "close it there" in caught.value.remedy

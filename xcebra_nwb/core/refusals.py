@@ -137,8 +137,10 @@ class Code(StrEnum):
     )
     TIMES_NOT_TRUSTED = (
         "times-not-trusted",
-        "Times of an object cannot be right: none is finite, the clock starts again, or some lie years away.",
-        "Name the times to use in `time.within: [start, stop]`, repair the timestamps, or name another source.",
+        "Times of an object cannot be right: none is finite, the clock starts again, some lie years away, or they are "
+        "frame numbers, milliseconds or rounded.",
+        "Repair the timestamps as the line says, or name another source; for absurd times among others, name the times "
+        "to use in `time.within: [start, stop]`.",
     )
     NO_COMMON_TIME = (
         "no-common-time",

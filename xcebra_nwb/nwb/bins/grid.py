@@ -12,7 +12,7 @@ import numpy as np
 
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.nwb.reading.times import outliers
+from xcebra_nwb.nwb.reading.times import SINCE_1970, outliers
 
 DEFAULT_WIDTH = 0.05  # s
 MOST_BINS = 50_000_000
@@ -220,10 +220,14 @@ def common_range(neural: Sequence[Range], labels: Sequence[Range], within: np.nd
         start, stop = max(start, float(within[0, 0])), min(stop, float(within[-1, 1]))
     if stop <= start:
         allowed = "" if within is None else f", time.within {_range_text((float(within[0, 0]), float(within[-1, 1])))}"
+        remedy = "check their units and clocks with `xcebra-nwb inspect`, and time.within"
+        if (neural_range[0] > SINCE_1970) != (label_range[0] > SINCE_1970):
+            later = "neural data" if neural_range[0] > SINCE_1970 else "labels"
+            remedy = f"the {later} count from 1970 (POSIX), the others from the start: write both by one clock"
         raise Refusal(
             Code.NO_COMMON_TIME,
             f"no common time: neural data {_range_text(neural_range)}, labels {_range_text(label_range)}{allowed}",
-            "check their units and clocks with `xcebra-nwb inspect`, and time.within",
+            remedy,
         )
     return start, stop
 

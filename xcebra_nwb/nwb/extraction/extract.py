@@ -25,7 +25,7 @@ from xcebra_nwb.nwb.extraction.recording import Recording, read_recording
 from xcebra_nwb.nwb.labels.label import Label, check_axes_vary
 from xcebra_nwb.nwb.neural.activity import binned
 from xcebra_nwb.nwb.neural.unit_selection import select_units
-from xcebra_nwb.nwb.reading.clock import NeuralClock, check_same_unit, slow_doubt
+from xcebra_nwb.nwb.reading.clock import NeuralClock, check_same_unit, outlasting, slow_doubt
 from xcebra_nwb.nwb.reading.file import open_nwb
 from xcebra_nwb.nwb.reading.foreign import Follow
 from xcebra_nwb.nwb.reading.source import Source, source_name
@@ -106,6 +106,7 @@ def _grid(recording: Recording, time: Time) -> Grid:
     labels = {label.source: label.times for label in recording.labels}
     clocks = {p.path: NeuralClock(p.times, long_pauses(p.spikes or [])) for p in recording.populations}
     check_same_unit(clocks, labels, trusted=recording.within is not None)
+    recording.choices.extend(outlasting(clocks, labels))
     stretch = common_range(covered, [label.range for label in recording.labels], recording.within)
     for source, times in (neural | labels).items():
         check_outliers(source, times, stretch)
@@ -127,10 +128,11 @@ def _without_slow_labels(recording: Recording, grid: Grid, config: Config) -> Re
         problem = (
             f"label {label.name} ({label.source}) is sampled every {label.period:.3g} s, a longer gap than is bridged"
         )
+        doubt = slow_doubt(label.times, neural)
+        problem = problem if doubt is None else f"{problem}; {doubt.what}"
         if config.labels != "auto" or len(slow) == len(recording.labels):
-            doubt = slow_doubt(label.times, neural)
             if doubt is not None:
-                raise Refusal(Code.TIMES_NOT_TRUSTED, f"{problem}; {doubt.what}", doubt.remedy)
+                raise Refusal(Code.TIMES_NOT_TRUSTED, problem, doubt.remedy)
             raise Refusal(
                 Code.LABEL_TOO_SLOW, problem, f"set time.max_gap or time.bin_width to {label.period:.3g} s or more"
             )

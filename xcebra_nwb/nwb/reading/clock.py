@@ -17,7 +17,7 @@ from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.leads import shortened
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading.file import attribute
-from xcebra_nwb.nwb.reading.times import lasting, outliers, restarts, sample_period
+from xcebra_nwb.nwb.reading.times import SINCE_1970, lasting, outliers, restarts, sample_period
 from xcebra_nwb.nwb.reading.values import numbers
 
 PER_SECOND = {
@@ -47,11 +47,10 @@ COARSE = 0.2  # s; values at times rounded more coarsely belong to other bins
 REPEATED = 0.05  # share of times equal to the one before from which they count as rounded
 ROUNDED = 0.3  # share from which times in equal, long steps are no times of samples
 MILLENNIA = 1e11  # s; later times are no seconds, also not since 1970
-SINCE_1970 = 3e8  # s; later times count from 1970
 LATE = 20_000  # s; only later events are suspected to be whole milliseconds
 APART = 300.0  # ratio of lengths; seconds and milliseconds differ more, activity and behaviour never do
 OUTLASTS = 20.0  # times as long as the activity; no behaviour is recorded so much longer
-WHOLE_OUTLAST = 3.0  # as OUTLASTS, for times that are whole numbers
+WHOLE_OUTLAST = 3.0  # as OUTLASTS, for times that are whole numbers; others are named
 FRAMES_OUTLAST = 1.5  # as OUTLASTS, for times that are 0, 1, 2, ...
 
 
@@ -179,7 +178,7 @@ def _rounded(times: np.ndarray, steps: np.ndarray) -> Doubt | None:
     """Return the doubt about times that were rounded to steps as long as their distance."""
     repeated = int(np.count_nonzero(steps == 0))
     step = float(np.median(steps[steps > 0]))
-    single = bool(np.all(times == times.astype(np.float32))) and step >= 0.25 * np.ptp(times) / len(steps)
+    single = step >= 0.25 * np.ptp(times) / len(steps) and _single(times)
     spacing = float(np.spacing(np.float32(np.abs(times).max())))
     if single and 0.9 * spacing <= step <= 8.1 * spacing:  # a step can be a few spacings if samples are rare
         step = spacing
@@ -210,7 +209,13 @@ def _whole(times: np.ndarray, steps: np.ndarray) -> Doubt | None:
 
 
 def _multiples(times: np.ndarray, step: float) -> bool:
-    return bool(np.all(np.abs(times / step - np.round(times / step)) < 1e-6))
+    parts = (times[:FEWEST], times)  # most times that are none show it early
+    return all(bool(np.all(np.abs(part / step - np.round(part / step)) < 1e-6)) for part in parts)
+
+
+def _single(times: np.ndarray) -> bool:
+    """Return whether float32 holds all times exactly."""
+    return all(bool(np.all(part == part.astype(np.float32))) for part in (times[:FEWEST], times))
 
 
 def oddities(times: np.ndarray, sampled: bool = True) -> list[str]:
@@ -289,6 +294,22 @@ def _of_another_unit(path: str, clock: NeuralClock, source: str, others: np.ndar
             "write both in seconds, or name the times to trust in time.within: [start, stop]",
         )
     return None
+
+
+def outlasting(neural: Mapping[str, NeuralClock], labels: Mapping[str, np.ndarray]) -> list[str]:
+    """Return a line for each label that lasts several times as long as all neural data.
+
+    Args:
+        neural: The clock of each neural source by its path.
+        labels: Times of each label by its source, in s.
+    """
+    lasts = max((lasting(clock.times) for clock in neural.values()), default=0.0)
+    longer = {source: lasting(times) for source, times in labels.items()}
+    return [
+        f"{source} lasts {other:.4g} s, the neural data {lasts:.4g} s: check that both are in seconds"
+        for source, other in longer.items()
+        if other > WHOLE_OUTLAST * lasts > 0
+    ]
 
 
 def _counts(times: np.ndarray) -> bool:

@@ -117,9 +117,18 @@ def _target(lead: Lead, holder: Path) -> Path | None:
     if named.parts[1:2] in MOVING:
         return None
     if lead.kind is Kind.STORAGE:
-        return Path.cwd() / named
+        return storage_file(lead.target)
     candidates = _candidates(named, holder)
     return next((path for path in candidates if _is_hdf5(path)), candidates[0])
+
+
+def storage_file(name: str) -> Path:
+    """Return the file that HDF5 would open for values stored outside.
+
+    Args:
+        name: Name of the file, as the dataset stores it.
+    """
+    return Path.cwd() / name
 
 
 def virtual_source(name: str, holder: Path) -> Path | None:

@@ -1,7 +1,8 @@
 """Find values that an HDF5 file declares and does not hold.
 
-They are chunks that were never written, and parts of virtual datasets whose file is not there. HDF5 reads them as the
-fill value, mostly 0, without an error. (In Zarr, :mod:`xcebra_nwb.nwb.reading.zarr.array` says so itself.)
+They are chunks that were never written, parts of virtual datasets whose file is not there, and values behind the end of
+the file in which they are stored. HDF5 reads them as the fill value, mostly 0, without an error. (In Zarr,
+:mod:`xcebra_nwb.nwb.reading.zarr.array` says so itself.)
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5s
+from h5py import h5d, h5p, h5s
 
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.hdf5.bounds import check_size
 from xcebra_nwb.core.hdf5.leads import ITSELF, readable, shortened
 from xcebra_nwb.core.hdf5.scan import UNREADABLE
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.nwb.reading.foreign import virtual_source
+from xcebra_nwb.nwb.reading.foreign import storage_file, virtual_source
 
 NUMBER = "%b"  # stands for the number of a block in the names of a virtual dataset's sources
 DEEPEST = 8  # virtual datasets that consist of one another
@@ -83,7 +84,9 @@ def absent(data: h5py.Dataset, selection: Any = (), depth: int = 0) -> Absent | 
         return _absent(~written[np.ix_(*axes)], "were never written", Code.DAMAGED)
     if layout == h5d.VIRTUAL:
         return _absent_parts(data, selection, depth)
-    if layout == h5d.CONTIGUOUS and not created.get_external_count() and data.id.get_storage_size() == 0:
+    if created.get_external_count():
+        return _absent_outside(data, created, selection)
+    if layout == h5d.CONTIGUOUS and data.id.get_storage_size() == 0:
         check_size(data)
         nothing = np.ones([len(rows) for rows in _axes(selection, data.shape)], dtype=bool)
         return _absent(nothing, "were never written", Code.DAMAGED)
@@ -169,6 +172,23 @@ def _written_chunks(data: h5py.Dataset) -> np.ndarray | None:
 
     data.id.chunk_iter(mark)
     return None if written.all() else written
+
+
+def _absent_outside(data: h5py.Dataset, created: h5p.PropDCID, selection: Any) -> Absent | None:
+    """Return the values that lie behind the end of the files in which a dataset is stored."""
+    check_size(data)
+    gone, total, start, short = np.zeros(data.size, dtype=bool), data.size * data.dtype.itemsize, 0, list[str]()
+    for number in range(created.get_external_count()):
+        name, offset, size = created.get_external(number)
+        stop = min(start + size, total)
+        file = storage_file(readable(name))
+        held = max(0, (file.stat().st_size if file.is_file() else 0) - offset)
+        if start + held < stop:
+            gone[(start + held) // data.dtype.itemsize : -(-stop // data.dtype.itemsize)] = True
+            short.append(shortened(readable(name)))
+        start = stop
+    where = gone.reshape(data.shape)[np.ix_(*_axes(selection, data.shape))]
+    return _absent(where, f"lie behind the end of {', '.join(short)}", Code.LEADS_ELSEWHERE)
 
 
 def _absent_parts(data: h5py.Dataset, selection: Any, depth: int) -> Absent | None:

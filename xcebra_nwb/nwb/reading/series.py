@@ -95,8 +95,8 @@ def transposed(group: h5py.Group) -> bool:
     """Return whether data are stored as (column, time).
 
     The number of timestamps shows it. Without timestamps, the number of regions of interest (``rois``) does. Else data
-    are taken as transposed if they would have up to three samples, and more columns than a SpatialSeries can have or
-    any behaviour has.
+    are taken as transposed if they would have a single sample, or up to three and more columns than a SpatialSeries can
+    have or any behaviour has.
     """
     shape, stamps = group["data"].shape, dataset(group, "timestamps")
     if len(shape) != 2:
@@ -106,6 +106,8 @@ def transposed(group: h5py.Group) -> bool:
     rois = dataset(group, "rois")
     if rois is not None and rois.shape:
         return bool(shape[1] != rois.shape[0] == shape[0])
+    if shape[0] == 1:
+        return bool(shape[1] > 1)
     return bool(shape[0] <= MOST_SPATIAL < shape[1] and (is_kind(group, "SpatialSeries") or shape[1] >= LONG))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 FAR = 1e6  # s, eleven days: no time of a session lies further from the session's median time
 SPREADS = 100.0  # interquartile ranges; a time must lie further away than these, too
+SINCE_1970 = 3e8  # s; later times count from 1970
 RESTART = 10  # sample periods by which two runs of times must overlap to count as a restart
 
 

@@ -67,7 +67,7 @@ def cleaned(
     [[1.0, 2.0], [3.0]]
     """
     faults = _Faults()
-    spikes = [_cleaned(times, faults, resolution) for times in every]
+    spikes = [_cleaned(times, faults) for times in every]
     start = f"{path}: " if path else ""
     if faults.restarted > 1 and faults.restarted > len(spikes) / 2:
         raise Refusal(
@@ -80,7 +80,7 @@ def cleaned(
     return spikes, (*_changes(faults), *_named(spikes))
 
 
-def _cleaned(times: np.ndarray, faults: _Faults, resolution: float) -> np.ndarray:
+def _cleaned(times: np.ndarray, faults: _Faults) -> np.ndarray:
     finite = times[np.isfinite(times)]
     faults.missing += len(times) - len(finite)
     filled = fillers(finite)
@@ -98,7 +98,7 @@ def _cleaned(times: np.ndarray, faults: _Faults, resolution: float) -> np.ndarra
     if not again.any():
         return finite
     once = finite[np.r_[True, ~again]]
-    step = max(resolution if resolution >= CLOSEST else 0.0, coarse_step(once))
+    step = coarse_step(once)
     faults.doubled += int(np.count_nonzero(again))
     faults.doubled_units += 1
     faults.doubled_step = max(faults.doubled_step, step)
@@ -149,13 +149,12 @@ def long_pauses(spikes: Sequence[np.ndarray], fewest: int = FEWEST, share: float
         fewest: Number of intervals that are needed to know.
         share: Share of shorter intervals that does not count.
     """
-    intervals = [np.diff(times) for times in spikes]
-    total = sum(map(len, intervals))
-    short = sum(int(np.count_nonzero(steps < PAUSE)) for steps in intervals)
+    total = sum(max(len(times) - 1, 0) for times in spikes)
+    short = sum(int(np.count_nonzero(np.diff(times) < PAUSE)) for times in spikes)
     if total < fewest or short > share * total:
         return False
     pooled = np.unique(np.concatenate([times[: LOOKED_AT // len(spikes)] for times in spikes]))
-    shortest = float(np.percentile(np.concatenate(intervals), 100 * share))
+    shortest = float(np.percentile(np.concatenate([np.diff(times) for times in spikes]), 100 * share))
     return bool(shortest >= 10 * np.diff(pooled).min())
 
 
