@@ -208,3 +208,14 @@ def test_values_that_stand_for_nothing_are_left_out_and_shown_by_inspect(tmp_pat
     assert "0 stands for no measurement: 60 of 400 (15 %)" in said["/processing/behavior/pupil_diameter"]
     assert "(0, 0) comes back exactly" in said["/processing/behavior/Position/position"]
     assert "'N/A' stands for nothing: 100 of 400" in said["/processing/behavior/state"]
+
+
+@pytest.mark.parametrize("code", [-999, -1])
+def test_a_code_is_known_by_the_number_that_is_stored(tmp_path: Path, code: int) -> None:
+    speed = np.round(100 * np.abs(20 + 10 * np.sin(TIMES)))
+    speed[100:130], speed[220:230], speed[300:320] = code, code, code
+    nwb = build.new()
+    build.add_position(nwb, TIMES, speed.astype(np.int16), name="running", unit="cm/s", conversion=0.01)
+    label = one(build.save(nwb, tmp_path / "s.nwb"), "/processing/behavior/Position/running")
+    assert f"stored {code} " in label.suspicious[0] and "60 of 400" in label.suspicious[0]
+    assert np.nanmin(values(label)) > 9

@@ -21,7 +21,8 @@ SMALL, LARGE, HUGE = 0.04, 0.2, 0.5  # of the range
 EXACT = 0.002  # of the range
 NEAR = 0.1  # of the length of a jump
 ALIKE = 0.4  # least share of the jumps that are like one of them
-COMPARED = 1000  # jumps
+COMPARED = 300  # jumps, with each of which the others are compared
+MOST_JUMPS = 20_000  # values that jump more often are no path
 FEWEST_JUMPS = 3
 FEWEST_STEPS = 30
 RARE = 0.2  # of the steps; values that jump more often are no path
@@ -51,7 +52,7 @@ def jumps(samples: Samples) -> np.ndarray:
         return NO_BREAKS
     beyond = FAR * float(np.percentile(moving, 90))
     begins, ends, lengths = _far_steps(values, steps, close, max(beyond, SMALL * span))
-    if len(begins) > RARE * len(moving):
+    if len(begins) > min(RARE * len(moving), MOST_JUMPS):
         return NO_BREAKS
     large = lengths > LARGE * span
     chosen = lengths > max(HUGE * span, FURTHER * float(np.percentile(moving, 99)))

@@ -140,7 +140,7 @@ def _parts(name: str, wide: SeriesValues, shape: tuple[int, ...]) -> list[Series
         part = replace(
             wide, samples=replace(wide.samples, values=values), axes=wide.axes[begin : begin + width], suspicious=()
         )
-        found = number_stand_ins(part.with_gaps().values, in_order=not wide.holds, tracked=True)
+        found = number_stand_ins(part.as_stored(), in_order=not wide.holds, tracked=True)
         parts.append(marked(part, found))
     return parts
 
@@ -169,6 +169,7 @@ def _joined(
         notes=(*dict.fromkeys(note for point in points for note in point.notes), *lines),
         suspicious=tuple(dict.fromkeys(line for point in points for line in point.suspicious)),
         spatial=False,
+        scale=(1.0, 0.0),
     )
 
 

@@ -14,7 +14,7 @@ from xcebra_nwb.nwb.labels.stand_ins import StandIns, measured_positive, number_
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, first_text, name_of, parent
 from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import Samples, columns, container, read_samples, read_times, unit_of
-from xcebra_nwb.nwb.reading.values import numbers
+from xcebra_nwb.nwb.reading.values import number, numbers
 
 AXES = ("x", "y", "z")
 LEAST_CONFIDENCE = 0.6  # what DeepLabCut plots and analyses by default
@@ -39,6 +39,7 @@ class SeriesValues:
         suspicious: What is odd about the values, in words; these lines are in ``notes``, too.
         spatial: Whether they are a tracked position or direction.
         holds: Whether a value holds until the next sample.
+        scale: Factor and offset by which the file's numbers became the values.
     """
 
     source: str
@@ -51,6 +52,7 @@ class SeriesValues:
     suspicious: tuple[str, ...]
     spatial: bool
     holds: bool
+    scale: tuple[float, float] = (1.0, 0.0)
 
     @property
     def numeric(self) -> bool:
@@ -67,6 +69,15 @@ class SeriesValues:
         values[self.missing] = np.nan
         values[~np.isfinite(values)] = np.nan
         return replace(self.samples, values=values)
+
+    def as_stored(self) -> np.ndarray:
+        """Return the numbers that the file stores, such as -999, NaN where missing, shape (sample, column)."""
+        values, (factor, offset) = self.with_gaps().values, self.scale
+        if self.scale == (1.0, 0.0) or factor == 0:
+            return values
+        stored = (values - offset) / factor
+        whole = np.round(stored)
+        return np.where(np.abs(stored - whole) < 1e-6 * np.maximum(np.abs(whole), 1.0), whole, stored)
 
 
 def series_values(file: NwbFile, name: str, label: LabelConfig, path: str | None = None) -> SeriesValues:
@@ -121,6 +132,7 @@ def side_by_side(name: str, parts: Sequence[SeriesValues]) -> SeriesValues:
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         suspicious=tuple(dict.fromkeys(line for part in parts for line in part.suspicious)),
         spatial=all(part.spatial for part in parts),
+        scale=first.scale if len({part.scale for part in parts}) == 1 else (1.0, 0.0),
     )
 
 
@@ -211,6 +223,7 @@ def _read(file: NwbFile, name: str, label: LabelConfig, path: str) -> SeriesValu
         suspicious=(),
         spatial=is_kind(group, "SpatialSeries"),
         holds=holds_values(group),
+        scale=(number(group["data"], "conversion", 1.0), number(group["data"], "offset", 0.0)),
     )
 
 
@@ -223,7 +236,7 @@ def _cleaned(file: NwbFile, path: str, read: SeriesValues) -> SeriesValues:
         return marked(read, StandIns(np.zeros_like(found.rows), found.words))  # a class for them is never made
     if file.groups[path]["data"].dtype.kind == "b":
         return read
-    values = read.with_gaps().values
+    values = read.as_stored()
     pupil = container(file, path) == "PupilTracking" and not read.spatial
     positive = values.shape[1] == 1 and (pupil or measured_positive(name_of(path)))
     tracked = read.spatial and "/s" not in read.unit  # a speed may well be 0 again and again
@@ -237,7 +250,8 @@ def marked(read: SeriesValues, found: StandIns) -> SeriesValues:
         read: The values.
         found: The rows and the words for them.
     """
-    words = tuple(f"{read.source}: {words}" for words in found.words)
+    stored = "" if read.scale == (1.0, 0.0) else "stored "
+    words = tuple(f"{read.source}: {stored}{words}" for words in found.words)
     return replace(
         read,
         missing=read.missing | found.rows,
