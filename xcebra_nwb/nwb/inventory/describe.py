@@ -18,13 +18,8 @@ from xcebra_nwb.nwb.neural.suspicious import suspicious_units
 from xcebra_nwb.nwb.reading import clock, present
 from xcebra_nwb.nwb.reading.clock import oddities
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, neurodata_type
-<<<<<<< HEAD
 from xcebra_nwb.nwb.reading.intervals import covered, proper, read_intervals
-from xcebra_nwb.nwb.reading.series import ends, read_times, time_unit_note, transposed, unit_of
-=======
-from xcebra_nwb.nwb.reading.intervals import proper, read_intervals
-from xcebra_nwb.nwb.reading.series import ends, read_times, sample_count, time_unit_note, unit_of
->>>>>>> reading
+from xcebra_nwb.nwb.reading.series import ends, read_times, sample_count, time_unit_note, transposed, unit_of
 from xcebra_nwb.nwb.reading.spikes import landmarks, read_observed, read_spikes, spike_numbers
 from xcebra_nwb.nwb.reading.table import column_names
 from xcebra_nwb.nwb.reading.times import gaps, outliers, sample_period
@@ -222,11 +217,7 @@ def _looked_at(group: h5py.Group, path: str) -> tuple[np.ndarray, float | None, 
         times = read_times(group, path)
         note = time_unit_note(group)
         return _usable(times), _rate(_usable(times)), [*([note] if note else []), *oddities(times)]
-<<<<<<< HEAD
-    times, samples = ends(group, path), group["data"].shape[1 if transposed(group) else 0]
-=======
     times, samples = ends(group, path), sample_count(group)
->>>>>>> reading
     rate = (samples - 1) / (times[1] - times[0]) if times[1] > times[0] else None
     return times, rate, [f"large: of {samples} samples only the first and last times were looked at"]
 

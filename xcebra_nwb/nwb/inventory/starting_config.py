@@ -136,7 +136,7 @@ def _readable(contents: Inventory, config: Label) -> bool:
 
 
 def _good(series: LabelSeries) -> bool:
-    return bool(series.kind) and series.time_range is not None
+    return bool(series.kind) and series.time_range is not None and not series.doubt
 
 
 def _covered(contents: Inventory, config: Label) -> tuple[TimeRange | None, float | None]:

@@ -269,7 +269,7 @@ def _read_values(group: h5py.Group, chosen: Sequence[int] | None) -> np.ndarray:
             Code.UNREADABLE_LAYOUT, f"{group.name}: data of type {data.dtype}", "name a series of numbers or texts"
         )
     if chosen is not None and not len(chosen):
-        return np.empty((_count(group), 0))
+        return np.empty((sample_count(group), 0))
     stored = _stored(data, transposed(group), chosen)
     if stored.dtype.kind not in "iuf":
         return stored.astype(np.int64) if stored.dtype.kind == "b" else stored

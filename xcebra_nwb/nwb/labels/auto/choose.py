@@ -43,6 +43,7 @@ class Choice:
         candidates: Their candidates, in the same order.
         offered: Candidates that can be asked for, the most likely first.
         notes: A line for every label that was taken or left out.
+        refused: Why candidates could not be read.
         reasons: Why other series and columns are no candidates, by path.
     """
 
@@ -50,6 +51,7 @@ class Choice:
     candidates: list[Candidate] = field(default_factory=list)
     offered: list[Candidate] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    refused: list[XcebraError] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
 
 
@@ -127,6 +129,7 @@ def _with_courses(file: NwbFile, candidates: list[Candidate], choice: Choice, st
             labels.append((candidate, configured_label(file, candidate.name, candidate.config)))
         except XcebraError as problem:
             choice.notes.append(f"label not taken: {problem.message}")
+            choice.refused.append(problem)
     if not labels:
         return []
     grid = common_grid([label for _, label in labels], stretch)
@@ -136,6 +139,7 @@ def _with_courses(file: NwbFile, candidates: list[Candidate], choice: Choice, st
             values = course(label, grid)
         except XcebraError as problem:
             choice.notes.append(f"label not taken: {problem.message}")
+            choice.refused.append(problem)
             continue
         start, stop = trusted_range(label)
         within = (grid.centres >= start) & (grid.centres <= stop)

@@ -221,6 +221,15 @@ def _pose(file: NwbFile, holder: str, members: list[str]) -> Candidate:
             quantity="position",
             preference=(2, 0, 0, 0),
         )
+    if len(members) == 1 and columns(file.series[members[0]]) in {2, 3}:
+        return Candidate(
+            role=Role.PLACE,
+            name="position",
+            config=LabelConfig(source=members[0]),
+            because="the only tracked point",
+            quantity="position",
+            preference=(3, 0, 0, 0),
+        )
     single = len(members) == 1
     return Candidate(
         role=Role.POSE,
