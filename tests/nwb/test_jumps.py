@@ -56,6 +56,12 @@ def test_a_teleport_to_one_place_of_an_arena_is_a_jump() -> None:
     assert len(found(away[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1))) == 9
 
 
+def test_a_jump_from_a_pause_to_the_start_is_one_too() -> None:
+    lap = np.r_[np.full(50, -20.0), np.linspace(0, 150, 250)]
+    breaks = found(np.tile(lap, 10))
+    assert np.allclose(np.round(breaks[:, 1] / 0.02), np.sort(np.r_[50:3000:300, 300:3000:300]))
+
+
 def saccades() -> np.ndarray:
     gaze = np.repeat(RNG.uniform(-10, 10, 150), 20)
     return gaze + 0.05 * RNG.normal(size=3000)

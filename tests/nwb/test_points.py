@@ -107,10 +107,19 @@ def test_series_of_one_axis_are_one_position(tmp_path: Path) -> None:
 
 def test_series_that_were_not_sampled_together_do_not_stand_side_by_side(tmp_path: Path) -> None:
     path = points_file(tmp_path / "apart.nwb", x=WALK[:, 0], y=WALK[:-1, 1])
+    with build.edited(path) as h5:
+        h5[f"{FOLDER}/y/timestamps"][:] += 0.01
     with pytest.raises(UsageError, match="have different times"):
         one(path, [f"{FOLDER}/x", f"{FOLDER}/y"])
     with pytest.raises(UsageError, match="no /processing/behavior/Pose/w in the file"):
         one(path, [f"{FOLDER}/x", f"{FOLDER}/w"])
+
+
+def test_samples_that_only_one_series_has_are_left_out_aloud(tmp_path: Path) -> None:
+    path = points_file(tmp_path / "a.nwb", front=WALK + AHEAD, back=(WALK - AHEAD)[:-20])
+    label = one(path, LEDS, derive="direction")
+    assert f"{LEDS[0]}: 20 samples at times that the other series lack" in " ".join(label.notes)
+    assert np.allclose(np.exp(1j * values(label)[:380]), np.exp(1j * TURN[:380]))
 
 
 def body() -> dict[str, np.ndarray]:
@@ -196,6 +205,17 @@ def test_values_that_stand_for_nothing_are_left_out_and_shown_by_inspect(tmp_pat
     state = one(path, "/processing/behavior/state")
     assert state.classes == ("rest", "run") and (values(state)[305:] == -1).all()
     said = {remark.path: remark.what for remark in inventory(path).suspicious}
-    assert "0 cannot be measured: 60 of 400 (15 %)" in said["/processing/behavior/pupil_diameter"]
+    assert "0 stands for no measurement: 60 of 400 (15 %)" in said["/processing/behavior/pupil_diameter"]
     assert "(0, 0) comes back exactly" in said["/processing/behavior/Position/position"]
     assert "'N/A' stands for nothing: 100 of 400" in said["/processing/behavior/state"]
+
+
+@pytest.mark.parametrize("code", [-999, -1])
+def test_a_code_is_known_by_the_number_that_is_stored(tmp_path: Path, code: int) -> None:
+    speed = np.round(100 * np.abs(20 + 10 * np.sin(TIMES)))
+    speed[100:130], speed[220:230], speed[300:320] = code, code, code
+    nwb = build.new()
+    build.add_position(nwb, TIMES, speed.astype(np.int16), name="running", unit="cm/s", conversion=0.01)
+    label = one(build.save(nwb, tmp_path / "s.nwb"), "/processing/behavior/Position/running")
+    assert f"stored {code} " in label.suspicious[0] and "60 of 400" in label.suspicious[0]
+    assert np.nanmin(values(label)) > 9

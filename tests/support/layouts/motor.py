@@ -278,6 +278,7 @@ LAYOUTS = [
             Role(
                 "condition", (f"{TRIALS}#maze_condition", f"{TRIALS}#trial_type", f"{TRIALS}#trial_version"), CONDITION
             ),
+            Role("outcome", (f"{TRIALS}#correct_reach",), CONDITION),
             Role("targets", (f"{TRIALS}#maze_num_targets",), CONDITION),
             Role("barriers", (f"{TRIALS}#maze_num_barriers",), CONDITION),
         ),

@@ -21,11 +21,12 @@ from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.bins.grid import DEFAULT_WIDTH
 from xcebra_nwb.nwb.extraction.on_bins import labels_on_bins, session_dataset
 from xcebra_nwb.nwb.extraction.recording import Recording, recording_of, shared_range
-from xcebra_nwb.nwb.inventory.models import Automatic, OfferedLabel, PickedLabel, Refused
+from xcebra_nwb.nwb.inventory.models import Automatic, OfferedLabel, PickedLabel, RecordingPart, Refused
 from xcebra_nwb.nwb.labels.auto.choose import choose
 from xcebra_nwb.nwb.labels.auto.offers import offers
 from xcebra_nwb.nwb.labels.choice import labels_of
 from xcebra_nwb.nwb.labels.label import Label
+from xcebra_nwb.nwb.labels.parts import parts
 from xcebra_nwb.nwb.neural import choice
 from xcebra_nwb.nwb.neural.choice import Source
 from xcebra_nwb.nwb.neural.population import Population
@@ -83,7 +84,7 @@ def foresee(file: NwbFile, check: Check | None = None) -> Foresight:
         else:
             _whole(recording, config, seen.automatic, check)
     except Exception as error:  # reported like any other reason, so that an inventory is always complete
-        seen.refusal = refused(file, error)
+        seen.refusal = refused(with_lost_links(file, error))
     return seen
 
 
@@ -92,7 +93,7 @@ def _sources(file: NwbFile, config: Config, seen: Foresight) -> list[Source]:
     try:
         sources, notes = choice.choose(file, config.neural)
     except Exception as error:  # reported like any other reason
-        seen.refusal = refused(file, error)
+        seen.refusal = refused(with_lost_links(file, error))
         return []
     seen.automatic.neural, seen.automatic.choices = [source.path for source in sources], notes
     return sources
@@ -107,7 +108,7 @@ def _populations(
             return [population for source in sources for population in _without_values(file, source)]
         populations = choice.read(file, sources, config.neural)
     except Exception as error:  # reported like any other reason
-        seen.refusal = seen.refusal or refused(file, error)
+        seen.refusal = seen.refusal or refused(with_lost_links(file, error))
         return []
     seen.spikes = {population.path: population for population in populations if population.spikes is not None}
     return populations
@@ -118,6 +119,7 @@ def _labels(file: NwbFile, sources: list[Source], populations: list[Population],
     neural = [path for source in sources for path in source.paths]
     try:
         picked = choose(file, neural, shared_range(populations))
+        seen.automatic.parts = [RecordingPart(name=p.name, within=p.within, seconds=p.seconds) for p in parts(file)]
         seen.automatic.offers = [OfferedLabel(name=o.name, config=o.config) for o in offers(file, picked, neural)]
         seen.automatic.labels = [
             PickedLabel(name=label.name, source=label.source, kind=label.kind, config=candidate.config)
@@ -125,7 +127,7 @@ def _labels(file: NwbFile, sources: list[Source], populations: list[Population],
         ]
         labels, notes = labels_of(file, picked)
     except Exception as error:  # reported like any other reason
-        seen.refusal = seen.refusal or refused(file, error)
+        seen.refusal = seen.refusal or refused(with_lost_links(file, error))
         return []
     seen.automatic.choices = seen.automatic.choices + notes
     return labels
@@ -173,9 +175,8 @@ def _without_values(file: NwbFile, source: Source) -> list[Population]:
     return [Population(source.path, kind, unit, nothing, samples=samples, notes=samples.notes)]
 
 
-def refused(file: NwbFile, error: Exception) -> Refused:
-    """Return an error as the reason why ``auto`` cannot use a file, with the links that lead nowhere."""
-    error = with_lost_links(file, error)
+def refused(error: Exception) -> Refused:
+    """Return an error as the reason why ``auto`` cannot use a file."""
     if isinstance(error, XcebraError):
         return Refused(code=getattr(error, "code", None), reason=error.message, remedy=error.remedy)
     return Refused(code=Code.UNREADABLE_LAYOUT, reason=f"unreadable: {problem_text(error)}", remedy=REMEDY)

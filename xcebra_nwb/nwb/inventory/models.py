@@ -120,10 +120,21 @@ class OfferedLabel(BaseModel):
     config: LabelConfig
 
 
+class RecordingPart(BaseModel):
+    """A part of the recording, such as one of two mazes; ``within`` is the ``time.within`` that chooses it.
+
+    ``seconds`` is the time that it covers in s.
+    """
+
+    name: str
+    within: str
+    seconds: float
+
+
 class Automatic(BaseModel):
     """The selection of ``auto``, with reasons in words, what it leaves, and what extraction would make of it.
 
-    ``offers`` are other labels that a user may ask for, the most likely first.
+    ``offers`` are other labels that a user may ask for, the most likely first. ``parts`` divide the recording.
     ``units`` and ``bins_in_use`` of ``bins`` would be left. ``masks`` is the number of bins taken out, by reason.
     ``bin_width`` is in s. They are None or empty if the file would be refused before they are known.
     ``not_looked_at`` says which data were too large to be looked at, "" if none was.
@@ -132,6 +143,7 @@ class Automatic(BaseModel):
     neural: list[str] = Field(default_factory=list)
     labels: list[PickedLabel] = Field(default_factory=list)
     offers: list[OfferedLabel] = Field(default_factory=list)
+    parts: list[RecordingPart] = Field(default_factory=list)
     choices: list[str] = Field(default_factory=list)
     units: int | None = None
     bins: int | None = None

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from xcebra_nwb.core.config.labels import Label
 from xcebra_nwb.core.safe_text import printable
 from xcebra_nwb.nwb.inventory.foresight import bridged
-from xcebra_nwb.nwb.inventory.models import IntervalTable, Inventory, LabelSeries, NeuralSource, TimeRange
+from xcebra_nwb.nwb.inventory.models import Inventory, LabelSeries, NeuralSource, TimeRange
 from xcebra_nwb.nwb.labels.auto.names import clean_name
-from xcebra_nwb.nwb.reading.file import name_of
 
 MOST_MORE = 12  # labels that are offered in comments
 PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
@@ -60,7 +58,8 @@ def starting_config(contents: Inventory) -> str:
     paths = ", ".join(quoted(source.path) for source in neural)
     lines = [f"# {printable(neural[0].remark)}: check it before you use it"] if neural[0].remark else []
     lines += [f"neural: {{source: {paths}}}" if len(neural) == 1 else f"neural: {{source: [{paths}]}}"]
-    lines += [f"# time: {{within: {quoted(f'{table.path}: <query over its columns>')}}}" for table in _epochs(contents)]
+    lines += _where(neural, paths)
+    lines += _parts(contents)
     lines += [f"time: {{{', '.join(time)}}}"] if time else []
     lines += ["labels:", *(f"  {offer.line(taken)}" for offer in first)]
     lines += [f"  # {offer.line(taken)}" for offer in more[:MOST_MORE]]
@@ -137,7 +136,7 @@ def _readable(contents: Inventory, config: Label) -> bool:
 
 
 def _good(series: LabelSeries) -> bool:
-    return bool(series.kind) and series.time_range is not None
+    return bool(series.kind) and series.time_range is not None and not series.doubt
 
 
 def _covered(contents: Inventory, config: Label) -> tuple[TimeRange | None, float | None]:
@@ -172,8 +171,17 @@ def _milliseconds(time: float) -> str:
     return f"{time:.3f}".rstrip("0").rstrip(".")
 
 
-def _epochs(contents: Inventory) -> Iterator[IntervalTable]:
-    """Yield the tables of epochs, to which a user may restrict the analysis."""
-    for table in contents.intervals:
-        if name_of(table.path) == "epochs" and table.labels:
-            yield table
+def _where(neural: list[NeuralSource], paths: str) -> list[str]:
+    """Return the line that leaves out the units that the file calls bad, if all sources have the same query."""
+    queries = {source.where for source in neural}
+    query = queries.pop() if len(queries) == 1 else ""
+    source = paths if len(neural) == 1 else f"[{paths}]"
+    line = f"# neural: {{source: {source}, where: {quoted(query)}}}"
+    return ["# Without the units that the file calls bad:", line] if query else []
+
+
+def _parts(contents: Inventory) -> list[str]:
+    """Return a line for each part that divides the recording; two mazes make two sessions."""
+    shown = contents.automatic.parts[:MOST_MORE]
+    lines = [f"# time: {{within: {quoted(part.within)}}}  # {part.seconds:.0f} s" for part in shown]
+    return ["# Parts of the recording; each is a session of its own:", *lines] if lines else []

@@ -31,6 +31,7 @@ NAMED_DIRECTION = re.compile(
 CURVED = re.compile(r"curvature|curving|bend", re.IGNORECASE)
 MOST_TURNS = 1.1  # turns; angles that cover more were unwrapped
 WRAPPED = 0.6  # of a turn; a larger step from one sample to the next is a wrap
+WORTH_A_NOTE = 0.25  # turns; smaller angles are those of joints, whiskers and eyes
 MOST_UNWRAPPED = 100.0  # rad; a direction that covers more within 0 to 360 was given in degrees
 SILENT = {"", "n/a", "na", "none", "unknown", "a.u.", "au", "arbitrary", "arbitrary units", "meters", "m", "no unit"}
 """Units that say nothing of an angle; "meters" is what a SpatialSeries has when nobody gave a unit."""
@@ -63,7 +64,16 @@ def named_direction(name: str) -> bool:
     >>> named_direction("head_direction"), named_direction("bodyYaw"), named_direction("joint_angle")
     (True, True, False)
     """
-    return NAMED_DIRECTION.search(words_of(name)) is not None and CURVED.search(name) is None
+    return NAMED_DIRECTION.search(words_of(name)) is not None and not is_curvature(name)
+
+
+def is_curvature(name: str) -> bool:
+    """Return whether the name of a series says that its angle tells how bent something is.
+
+    >>> is_curvature("tail_curvature"), is_curvature("tail_angle")
+    (True, False)
+    """
+    return CURVED.search(name) is not None
 
 
 def words_of(name: str) -> str:
@@ -198,6 +208,8 @@ def angle_kind(name: str, source: str, unit: str, values: np.ndarray, directed: 
             f"{source}: an angle that runs over {over:.2g} turns and is not wrapped: it is taken as it is. "
             f"derive: velocity gives its speed, and kind: circular wraps it",
         )
+    if over < WORTH_A_NOTE:
+        return "continuous", ()
     return "continuous", (
         f"{source}: an angle that covers {360 * over:.0f} degrees and never wraps: it is taken as it is. "
         "kind: circular makes it a direction",

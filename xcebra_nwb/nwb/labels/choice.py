@@ -59,16 +59,23 @@ def labels_of(file: NwbFile, choice: Choice) -> tuple[list[Label], list[str]]:
     return choice.labels, choice.notes + skipped_notes(choice.reasons)
 
 
+TELLING = {Code.TIMES_NOT_TRUSTED, Code.UNIT_NOT_TRUSTED, Code.DAMAGED, Code.LEADS_ELSEWHERE}
+"""Refusals that say what is wrong with the only behaviour of a file."""
+
+
 def _nothing_found(file: NwbFile, choice: Choice) -> Refusal:
     rows = {name_of(path): length(table) for path, table in interval_tables(file).items()}
     tables = ", ".join(f"{name} ({count} row{'s' * (count != 1)})" for name, count in rows.items())
     tried = "; ".join(note.split(" not taken: ", 1)[1] for note in choice.notes)
     others = known_sources(file)
     if tried:
+        telling = next((r for r in choice.refused if isinstance(r, Refusal) and r.code in TELLING), None)
         return Refusal(
-            Code.NO_LABEL,
+            telling.code if telling else Code.NO_LABEL,
             f"{file.path.name}: no behaviour that can be used: {tried[:400]}; intervals: {tables or 'none'}",
-            "name another series in labels: {name: {source: path}}; `xcebra-nwb inspect` lists them",
+            telling.remedy
+            if telling
+            else "name another series in labels: {name: {source: path}}; `xcebra-nwb inspect` lists them",
         )
     return Refusal(
         Code.NO_LABEL,
@@ -76,5 +83,5 @@ def _nothing_found(file: NwbFile, choice: Choice) -> Refusal:
         f"intervals: {tables or 'none'}",
         "add labels: {name: {source: " + others[0] + "}}, if that is behaviour; `xcebra-nwb inspect` lists all there is"
         if others
-        else "the file holds nothing that a label could be made of: take one that also has behaviour",
+        else "the behaviour may be in another file of the session: take one that also has behaviour",
     )

@@ -17,6 +17,7 @@ from xcebra_nwb.nwb.labels.angles import (
     SILENT,
     angle_kind,
     in_radians,
+    is_curvature,
     named_angle,
     named_direction,
     radians_per,
@@ -139,7 +140,7 @@ def _kind(file: NwbFile, name: str, label: LabelConfig, values: SeriesValues) ->
         return ("circular" if turning else "continuous"), ()
     if not is_kind(file.groups[path], "SpatialSeries") and kind_of_values(known) == "discrete":
         return "discrete", ()
-    if not is_angle(file, path, label.unit):
+    if not is_angle(file, path, label.unit) or is_curvature(name_of(path)):
         return "continuous", ()
     return angle_kind(name, path, values.unit, known, is_direction(file, path))
 

@@ -9,7 +9,7 @@ import numpy as np
 from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.core.errors import Refusal, UsageError
 from xcebra_nwb.core.refusals import Code
-from xcebra_nwb.nwb.labels.series_values import AXES, SeriesValues, check_same_times, marked, series_values
+from xcebra_nwb.nwb.labels.series_values import AXES, SeriesValues, at_common_times, marked, series_values
 from xcebra_nwb.nwb.labels.stand_ins import number_stand_ins
 from xcebra_nwb.nwb.reading.file import NwbFile, name_of, parent
 from xcebra_nwb.nwb.reading.series import Samples, columns
@@ -121,8 +121,7 @@ def _points(file: NwbFile, name: str, label: LabelConfig) -> list[SeriesValues]:
         narrow = next((point for point in points if point.samples.values.shape[1] < 2), None)
         if narrow is not None:
             raise UsageError(f"labels.{name}: {narrow.source} has one column, a point has two or three", "")
-        check_same_times(name, points)
-        return points
+        return at_common_times(name, points)
     return _parts(name, series_values(file, name, label, paths[0]), file.groups[paths[0]]["data"].shape)
 
 
@@ -141,7 +140,7 @@ def _parts(name: str, wide: SeriesValues, shape: tuple[int, ...]) -> list[Series
         part = replace(
             wide, samples=replace(wide.samples, values=values), axes=wide.axes[begin : begin + width], suspicious=()
         )
-        found = number_stand_ins(part.with_gaps().values, in_order=not wide.holds, tracked=True)
+        found = number_stand_ins(part.as_stored(), in_order=not wide.holds, tracked=True)
         parts.append(marked(part, found))
     return parts
 
@@ -170,6 +169,7 @@ def _joined(
         notes=(*dict.fromkeys(note for point in points for note in point.notes), *lines),
         suspicious=tuple(dict.fromkeys(line for point in points for line in point.suspicious)),
         spatial=False,
+        scale=(1.0, 0.0),
     )
 
 

@@ -14,13 +14,14 @@ from xcebra_nwb.nwb.labels.stand_ins import StandIns, measured_positive, number_
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, dataset, first_text, name_of, parent
 from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import Samples, columns, container, read_samples, read_times, unit_of
-from xcebra_nwb.nwb.reading.values import numbers
+from xcebra_nwb.nwb.reading.values import number, numbers
 
 AXES = ("x", "y", "z")
 LEAST_CONFIDENCE = 0.6  # what DeepLabCut plots and analyses by default
 MOST_CONFIDENCE = 1.5  # the scores of SLEAP exceed 1 a little
 CONFIDENCES = ("confidence", "likelihood")
 SAME_TIME = 1e-6  # s
+LEAST_COMMON = 0.9  # of the samples of the shortest series
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class SeriesValues:
         suspicious: What is odd about the values, in words; these lines are in ``notes``, too.
         spatial: Whether they are a tracked position or direction.
         holds: Whether a value holds until the next sample.
+        scale: Factor and offset by which the file's numbers became the values.
     """
 
     source: str
@@ -50,6 +52,7 @@ class SeriesValues:
     suspicious: tuple[str, ...]
     spatial: bool
     holds: bool
+    scale: tuple[float, float] = (1.0, 0.0)
 
     @property
     def numeric(self) -> bool:
@@ -66,6 +69,15 @@ class SeriesValues:
         values[self.missing] = np.nan
         values[~np.isfinite(values)] = np.nan
         return replace(self.samples, values=values)
+
+    def as_stored(self) -> np.ndarray:
+        """Return the numbers that the file stores, such as -999, NaN where missing, shape (sample, column)."""
+        values, (factor, offset) = self.with_gaps().values, self.scale
+        if self.scale == (1.0, 0.0) or factor == 0:
+            return values
+        stored = (values - offset) / factor
+        whole = np.round(stored)
+        return np.where(np.abs(stored - whole) < 1e-6 * np.maximum(np.abs(whole), 1.0), whole, stored)
 
 
 def series_values(file: NwbFile, name: str, label: LabelConfig, path: str | None = None) -> SeriesValues:
@@ -100,8 +112,8 @@ def side_by_side(name: str, parts: Sequence[SeriesValues]) -> SeriesValues:
     Raises:
         UsageError: They have different times or units, or some are texts.
     """
+    parts = at_common_times(name, parts)
     first = parts[0]
-    check_same_times(name, parts)
     for part in parts[1:]:
         if part.unit != first.unit:
             raise UsageError(
@@ -120,24 +132,41 @@ def side_by_side(name: str, parts: Sequence[SeriesValues]) -> SeriesValues:
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         suspicious=tuple(dict.fromkeys(line for part in parts for line in part.suspicious)),
         spatial=all(part.spatial for part in parts),
+        scale=first.scale if len({part.scale for part in parts}) == 1 else (1.0, 0.0),
     )
 
 
-def check_same_times(name: str, parts: Sequence[SeriesValues]) -> None:
-    """Raise a usage error if series were not sampled together.
+def at_common_times(name: str, parts: Sequence[SeriesValues]) -> list[SeriesValues]:
+    """Return series with the samples whose times all of them have.
 
     Args:
         name: Name of the label, for errors.
         parts: The series.
+
+    Raises:
+        UsageError: They were not sampled together: a tenth or more of the shortest has no time in common.
     """
-    first = parts[0]
-    for part in parts[1:]:
-        times = part.samples.times
-        if len(times) != len(first.samples.times) or np.abs(times - first.samples.times).max() > SAME_TIME:
-            raise UsageError(
-                f"labels.{name}: {first.source} and {part.source} have different times",
-                "name series that were sampled together",
-            )
+    ticks = [np.round(part.samples.times / SAME_TIME).astype(np.int64) for part in parts]
+    common = ticks[0]
+    for others in ticks[1:]:
+        common = np.intersect1d(common, others)
+    shortest = min(range(len(parts)), key=lambda index: len(ticks[index]))
+    if len(common) <= LEAST_COMMON * len(ticks[shortest]):
+        other = parts[0] if shortest else parts[1]
+        raise UsageError(
+            f"labels.{name}: {parts[shortest].source} and {other.source} have different times",
+            "name series that were sampled together",
+        )
+    return [_at(part, ticks_of, common) for part, ticks_of in zip(parts, ticks, strict=True)]
+
+
+def _at(part: SeriesValues, ticks: np.ndarray, common: np.ndarray) -> SeriesValues:
+    """Return the first sample of a series at each of the common times."""
+    rows = np.isin(ticks, common) & np.r_[True, ticks[1:] != ticks[:-1]]
+    if rows.all():
+        return part
+    words = f"{part.source}: {int(np.sum(~rows))} samples at times that the other series lack were left out"
+    return replace(part, samples=part.samples.keep(rows), missing=part.missing[rows], notes=(*part.notes, words))
 
 
 def _joined_axes(parts: Sequence[SeriesValues]) -> tuple[str, ...]:
@@ -194,6 +223,7 @@ def _read(file: NwbFile, name: str, label: LabelConfig, path: str) -> SeriesValu
         suspicious=(),
         spatial=is_kind(group, "SpatialSeries"),
         holds=holds_values(group),
+        scale=(number(group["data"], "conversion", 1.0), number(group["data"], "offset", 0.0)),
     )
 
 
@@ -206,7 +236,7 @@ def _cleaned(file: NwbFile, path: str, read: SeriesValues) -> SeriesValues:
         return marked(read, StandIns(np.zeros_like(found.rows), found.words))  # a class for them is never made
     if file.groups[path]["data"].dtype.kind == "b":
         return read
-    values = read.with_gaps().values
+    values = read.as_stored()
     pupil = container(file, path) == "PupilTracking" and not read.spatial
     positive = values.shape[1] == 1 and (pupil or measured_positive(name_of(path)))
     tracked = read.spatial and "/s" not in read.unit  # a speed may well be 0 again and again
@@ -220,7 +250,8 @@ def marked(read: SeriesValues, found: StandIns) -> SeriesValues:
         read: The values.
         found: The rows and the words for them.
     """
-    words = tuple(f"{read.source}: {words}" for words in found.words)
+    stored = "" if read.scale == (1.0, 0.0) else "stored "
+    words = tuple(f"{read.source}: {stored}{words}" for words in found.words)
     return replace(
         read,
         missing=read.missing | found.rows,

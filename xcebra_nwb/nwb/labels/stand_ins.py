@@ -147,7 +147,7 @@ def _code(values: np.ndarray, in_order: bool, tracked: bool, positive: bool) -> 
         return fill, "is a fill value, far from all others"
     single = values.shape[1] == 1
     if single and positive and (impossible := _impossible(values[:, 0])) is not None:
-        return impossible, "cannot be measured"
+        return impossible, "stands for no measurement"
     if not in_order:
         return _of_column(values[:, 0]) if single else None
     steps = np.linalg.norm(np.diff(values, axis=0), axis=1)

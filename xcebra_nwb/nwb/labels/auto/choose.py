@@ -16,6 +16,7 @@ from xcebra_nwb.nwb.bins.grid import Range
 from xcebra_nwb.nwb.labels.auto.candidate import MOST_OF, OF_MOVEMENT, OF_TABLES, Candidate, Role
 from xcebra_nwb.nwb.labels.auto.column_candidates import column_candidates
 from xcebra_nwb.nwb.labels.auto.course import Course, common_grid, course, predictability, trusted_range
+from xcebra_nwb.nwb.labels.auto.measured import of_one_head
 from xcebra_nwb.nwb.labels.auto.names import clean_name
 from xcebra_nwb.nwb.labels.auto.series_candidates import pairs_of_points, series_candidates
 from xcebra_nwb.nwb.labels.configured import configured_label
@@ -31,7 +32,6 @@ LEAST_LENGTH = 0.2  # of the longest series
 COPY = 0.9  # R² in both directions
 PREDICTED = 0.8
 PREDICTED_MOVEMENT = 0.95  # position, direction and speed are asked for together although they are related
-CLOSE = 0.25  # two points of one head lie closer together than this share of the range they move in
 
 
 @dataclass
@@ -43,6 +43,7 @@ class Choice:
         candidates: Their candidates, in the same order.
         offered: Candidates that can be asked for, the most likely first.
         notes: A line for every label that was taken or left out.
+        refused: Why candidates could not be read.
         reasons: Why other series and columns are no candidates, by path.
     """
 
@@ -50,6 +51,7 @@ class Choice:
     candidates: list[Candidate] = field(default_factory=list)
     offered: list[Candidate] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    refused: list[XcebraError] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
 
 
@@ -114,6 +116,7 @@ def _directions_of_pairs(file: NwbFile, candidates: list[Candidate]) -> list[Can
             config=LabelConfig(source=[first.source, second.source], derive="direction"),
             because="from two tracked points",
             quantity="direction of two points",
+            preference=first.preference,
         )
         for first, second in pairs_of_points(candidates, file)
     ]
@@ -126,6 +129,7 @@ def _with_courses(file: NwbFile, candidates: list[Candidate], choice: Choice, st
             labels.append((candidate, configured_label(file, candidate.name, candidate.config)))
         except XcebraError as problem:
             choice.notes.append(f"label not taken: {problem.message}")
+            choice.refused.append(problem)
     if not labels:
         return []
     grid = common_grid([label for _, label in labels], stretch)
@@ -135,6 +139,7 @@ def _with_courses(file: NwbFile, candidates: list[Candidate], choice: Choice, st
             values = course(label, grid)
         except XcebraError as problem:
             choice.notes.append(f"label not taken: {problem.message}")
+            choice.refused.append(problem)
             continue
         start, stop = trusted_range(label)
         within = (grid.centres >= start) & (grid.centres <= stop)
@@ -160,9 +165,7 @@ def _of_one_head(points: list[_Read]) -> bool:
     shared = first.present & second.present
     if not shared.any():
         return False
-    apart = np.linalg.norm(first.values[shared] - second.values[shared], axis=1)
-    extent = np.linalg.norm(np.ptp(first.values[shared], axis=0))
-    return bool(0 < np.median(apart) < CLOSE * extent)
+    return of_one_head(first.values[shared], second.values[shared])
 
 
 def _order(entry: _Read) -> tuple[float, ...]:
@@ -225,7 +228,9 @@ def _crowded(candidate: Candidate, taken: list[_Read]) -> str:
     if moving and candidate.quantity in {"acceleration", "derived velocity", "angle"}:
         return f"{moving[0].candidate.source} comes first"
     series = [role for role in roles if role not in OF_TABLES]
-    if candidate.role in {Role.AROUSAL, Role.POSE} and series:
+    if candidate.role is Role.AROUSAL and taken:
+        return "what the experiment is about comes first"
+    if candidate.role is Role.POSE and series:
         return "other behaviour comes first"
     if candidate.role is Role.POSTURE and not candidate.subject and OF_MOVEMENT.intersection(roles):
         return "the movement comes first"

@@ -17,7 +17,7 @@ from xcebra_nwb.nwb.labels.auto.words import words
 from xcebra_nwb.nwb.labels.label import encoded
 from xcebra_nwb.nwb.labels.table_columns import column_values, label_columns
 from xcebra_nwb.nwb.reading.file import NwbFile, name_of
-from xcebra_nwb.nwb.reading.intervals import INVALID, covered, interval_tables
+from xcebra_nwb.nwb.reading.intervals import INVALID, covered, interval_tables, read_intervals
 from xcebra_nwb.nwb.reading.table import length
 
 FEWEST_ROWS = 10
@@ -26,6 +26,7 @@ FEWEST_OF_CLASS = 3  # rows, on average
 RARE = 0.2  # of an equal share of the rows
 MOST_RARE = 0.1  # of the rows may lie in rare classes
 LEAST_OTHERS = 0.05  # of the rows have another choice or outcome than the commonest
+NEAR, MOST_TIMES = 1.0, 0.8  # s around a row, and the share of times in their rows, by which a column holds times
 MOST_MISSING = 0.3  # of the rows; a column with more gaps comes after the others
 STIMULI = {"presentations", "presentation", "stimuli", "stimulus", "stim", "gratings", "images", "movies"}
 EPOCHS = {"epochs", "epoch", "blocks", "tasks", "states", "sleep", "spontaneous"}
@@ -93,7 +94,7 @@ def _of_stimuli(file: NwbFile, tables: list[str], reasons: dict[str, str]) -> li
         name="stimulus",
         config=LabelConfig(source=_pattern(tables), kind="discrete"),
         because=f"which of {len(tables)} tables of stimuli a time lies in",
-        preference=(0.0, 0.5),
+        preference=(0.0, 0.0, 0.5),
     )
     by_column: dict[str, list[tuple[str, Candidate]]] = {}
     for path in tables:
@@ -150,6 +151,8 @@ def _of_table(file: NwbFile, path: str, reasons: dict[str, str]) -> list[Candida
             reasons[source] = error.message
             continue
         kind, codes, reason = _judged(values, column, role)
+        if not reason and kind != "discrete" and _within_rows(values, read_intervals(file.groups[path])):
+            reason = "times of events"
         missing = float(np.mean(codes < 0) > MOST_MISSING) if len(codes) else 1.0
         if reason:
             reasons[source] = reason
@@ -204,6 +207,15 @@ def _kind(values: np.ndarray, column: str) -> Kind:
     if len(np.unique(finite)) <= MOST_CLASSES:
         return "discrete"
     return "circular" if named_angle(column) or {"direction", "dir"}.intersection(words(column)) else "continuous"
+
+
+def _within_rows(values: np.ndarray, rows: np.ndarray) -> bool:
+    """Return whether the numbers of a column are times: most lie within their own row, or near it."""
+    known = np.isfinite(values) & np.isfinite(rows).all(axis=1)
+    if not known.any():
+        return False
+    inside = (values >= rows[:, 0] - NEAR) & (values <= rows[:, 1] + NEAR)
+    return bool(inside[known].mean() > MOST_TIMES and rows[known, 1].max() > NEAR + np.ptp(rows[known][0]))
 
 
 def _by_appearance(codes: np.ndarray) -> np.ndarray:

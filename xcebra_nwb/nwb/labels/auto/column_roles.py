@@ -8,6 +8,7 @@ from xcebra_nwb.nwb.labels.auto.words import (
     BOOKKEEPING,
     CHOICE,
     CONDITION,
+    FLAGS,
     HANDS,
     OUTCOME,
     STIMULUS,
@@ -31,7 +32,7 @@ NEVER = one_of(
     experimenter filename fold hold include included keep laser last mask next notes opacity opto photostim
     prev previous quality rep repeat repetition session sham since split tag tags template timeseries trials
     units usable valid version start stop end frame frames onset offset time times timestamp timestamps
-    duration photo random early
+    duration photo random early good bad protocol
     """
 )
 """A name with one of these words is bookkeeping, whatever else it says."""
@@ -67,7 +68,8 @@ def column_role(name: str) -> tuple[Role | None, tuple[float, ...]]:
     for noun in nouns[1:] if general else nouns:
         role = _role(noun)
         if role is not None:
-            return role, _preference(role, noun, code, parts)
+            flag = parts[0] in FLAGS and role in {Role.STIMULUS, Role.CONDITION}
+            return (Role.CONDITION if flag else role), (float(flag), *_preference(role, noun, code, parts))
     if code:
         return None, ()
     return (Role.CONDITION if general or CONDITION.intersection(nouns) else Role.UNKNOWN), (0.0,)

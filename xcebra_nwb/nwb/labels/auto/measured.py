@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import numpy as np
+
 from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
 from xcebra_nwb.nwb.labels.angles import SILENT, radians_per
 from xcebra_nwb.nwb.labels.auto import words as known
@@ -12,10 +14,12 @@ from xcebra_nwb.nwb.labels.auto.candidate import Role
 from xcebra_nwb.nwb.labels.auto.words import one_of, words
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, name_of, neurodata_type, parent
 from xcebra_nwb.nwb.reading.kinds import is_kind
-from xcebra_nwb.nwb.reading.series import columns, container, module, unit_of
+from xcebra_nwb.nwb.reading.series import columns, container, module, read_samples, unit_of
 
 NEURAL = {"ecephys", "ophys", "lfp", "spikes", "units", "suite2p", "caiman"}
 OF_EYES = {"EyeTracking", "PupilTracking"}
+POINTS = 4  # columns of two points
+CLOSE = 0.25  # two points of one head lie closer together than this share of the range they move in
 MOST_AXES = 3  # a position in space
 VOLTS = {"v", "mv", "uv", "µv", "volt", "volts", "millivolt", "millivolts", "microvolts"}
 LENGTHS = one_of(
@@ -85,6 +89,8 @@ def measured(file: NwbFile, path: str) -> Measured | str:
     role = _role(found, quantity, subject)
     if role is None:
         return "nothing says that it is behaviour"
+    if known.UNSURE.intersection(found.name):
+        return "a measure of the tracking itself"
     if quantity == "position" and known.TARGETS.intersection(found.name) and not subject:
         return "the position of a target, not of the animal"
     return Measured(role, quantity, subject, because)
@@ -95,6 +101,32 @@ def _lies(file: NwbFile, path: str) -> str:
     holder = container(file, path)
     where = f"in a {holder}" if holder not in {"", "ProcessingModule"} else f"in {parent(path)}"
     return f"a {neurodata_type(file.series[path])} {where}"
+
+
+def two_points(file: NwbFile, path: str) -> bool:
+    """Return whether a SpatialSeries of four columns holds x and y of two points of one head.
+
+    Args:
+        file: The open file.
+        path: Path of the series.
+    """
+    group = file.series[path]
+    if columns(group) != POINTS or not is_kind(group, "SpatialSeries") or group["data"].dtype.kind not in "iuf":
+        return False
+    values = read_samples(group, path).values.astype(np.float64)
+    values = values[np.isfinite(values).all(axis=1)]
+    return len(values) > 0 and of_one_head(values[:, :2], values[:, 2:])
+
+
+def of_one_head(first: np.ndarray, second: np.ndarray) -> bool:
+    """Return whether two points stay close together, as two lights of one head do.
+
+    Args:
+        first: Places of a point, shape (sample, 2).
+        second: Places of the other point at the same times, shape (sample, 2).
+    """
+    apart = np.linalg.norm(first - second, axis=1)
+    return bool(0 < np.median(apart) < CLOSE * np.linalg.norm(np.ptp(first, axis=0)))
 
 
 def unit_quantity(unit: str) -> str:
@@ -141,7 +173,7 @@ def _reason_against(found: _Evidence, file: NwbFile, path: str) -> str:
         return "neural data"
     if unit_quantity(found.unit) == "volt":
         return "a voltage"
-    if found.columns > MOST_AXES:
+    if found.columns > MOST_AXES and not two_points(file, path):
         return f"more than {MOST_AXES} columns"
     if path.startswith("/stimulus"):
         return "a record of the stimulation"

@@ -9,7 +9,7 @@ from itertools import groupby
 from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.nwb.labels.auto import words as known
 from xcebra_nwb.nwb.labels.auto.candidate import Candidate, Role
-from xcebra_nwb.nwb.labels.auto.measured import Measured, measured, unit_quantity
+from xcebra_nwb.nwb.labels.auto.measured import POINTS, Measured, measured, unit_quantity
 from xcebra_nwb.nwb.labels.auto.names import clean_name, label_name
 from xcebra_nwb.nwb.labels.auto.words import words
 from xcebra_nwb.nwb.labels.from_events import holds_events
@@ -50,6 +50,8 @@ def series_candidates(file: NwbFile, neural: Collection[str]) -> tuple[list[Cand
         what = measured(file, path)
         if isinstance(what, str):
             reasons[path] = what
+        elif columns(file.series[path]) == POINTS:
+            found += _pair(path, what)
         else:
             found.append(_single(file, path, what))
     return found, reasons
@@ -71,6 +73,27 @@ def _single(file: NwbFile, path: str, what: Measured) -> Candidate:
         subject=what.subject,
         preference=_preference(file, path, what),
     )
+
+
+def _pair(path: str, what: Measured) -> list[Candidate]:
+    """Return the position and the direction of two points that one series holds."""
+    place = Candidate(
+        role=Role.PLACE,
+        name="position",
+        config=LabelConfig(source=path, columns=[0, 1]),
+        because=what.because,
+        quantity="position",
+        preference=(0, 0, 0, 0),
+    )
+    config = LabelConfig(source=path, columns=[0, 1, 2, 3], derive="direction")
+    direction = Candidate(
+        role=Role.DIRECTION,
+        name="head_direction",
+        config=config,
+        because="from two tracked points",
+        quantity="direction",
+    )
+    return [place, direction]
 
 
 def _preference(file: NwbFile, path: str, what: Measured) -> tuple[float, ...]:
@@ -197,6 +220,15 @@ def _pose(file: NwbFile, holder: str, members: list[str]) -> Candidate:
             because=f"the trunk among {len(members)} key points",
             quantity="position",
             preference=(2, 0, 0, 0),
+        )
+    if len(members) == 1 and columns(file.series[members[0]]) in {2, 3}:
+        return Candidate(
+            role=Role.PLACE,
+            name="position",
+            config=LabelConfig(source=members[0]),
+            because="the only tracked point",
+            quantity="position",
+            preference=(3, 0, 0, 0),
         )
     single = len(members) == 1
     return Candidate(

@@ -82,12 +82,13 @@ PROCESSED = one_of(
     resampled
     """
 )
+UNSURE = one_of("error errors residual residuals likelihood confidence quality uncertainty")
 JUNK = one_of(
     """
     voltage volt volts timestamp timestamps frame frames framenumber ttl sync trigger exposure strobe clock
     counter laser photodiode opto optogenetic optotagging piezo temperature impedance likelihood confidence
     correction shift residual artifact noise camera video lfp eeg emg ecg reference bandpower power gain
-    offset signal
+    offset signal error errors quality tracked
     """
 )
 AROUSAL = EYES | one_of(
@@ -107,7 +108,8 @@ STIMULUS = one_of(
 CHOICE = one_of(
     """
     choice choices chosen response resp decision answer action report reported selection selected lick turn
-    judgement judgment pressed behavior behaviour
+    judgement judgment pressed behavior behaviour poke poked nosepoke turned press pull pulled push pushed
+    licked reached saccade went moved touched
     """
 )
 OUTCOME = one_of(
@@ -123,6 +125,7 @@ CONDITION = one_of(
     change novel go catch drug cond modality strategy mode probe
     """
 )
+FLAGS = one_of("is has was did")
 BOOKKEEPING = one_of(
     """
     block blocks included include exclude excluded split train val validation test index idx number num nr no id
