@@ -15,8 +15,6 @@ from tests.support.fuzzing.meaning.faults import FAULTS
 from tests.support.fuzzing.meaning.judge import Outcome, judged, run
 from tests.support.fuzzing.meaning.twins import KINDS, Settings, make
 
-OPEN = {"degrees_called_radians_without_a_turn", "sentinel_of_one_column"}  # not mended for every file yet
-
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_clean_recording_is_extracted_as_it_is(kind: str, tmp_path: Path) -> None:
@@ -26,9 +24,7 @@ def test_a_clean_recording_is_extracted_as_it_is(kind: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_masked_refused_or_named(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    if name in OPEN:
-        request.applymarker(pytest.mark.xfail(reason="differs in silence", strict=False))
+def test_a_fault_is_masked_refused_or_named(name: str, tmp_path: Path) -> None:
     outcome = run(FAULTS[name], tmp_path, np.random.default_rng(1))
     assert outcome.good, outcome
 

@@ -32,7 +32,7 @@ CURVED = re.compile(r"curvature|curving|bend", re.IGNORECASE)
 MOST_TURNS = 1.1  # turns; angles that cover more were unwrapped
 WRAPPED = 0.6  # of a turn; a larger step from one sample to the next is a wrap
 WORTH_A_NOTE = 0.25  # turns; smaller angles are those of joints, whiskers and eyes
-MOST_UNWRAPPED = 100.0  # rad; a direction that covers more within 0 to 360 was given in degrees
+MOST_UNWRAPPED = 50.0  # rad; a direction that covers more within 0 to 360 was given in degrees
 SILENT = {"", "n/a", "na", "none", "unknown", "a.u.", "au", "arbitrary", "arbitrary units", "meters", "m", "no unit"}
 """Units that say nothing of an angle; "meters" is what a SpatialSeries has when nobody gave a unit."""
 

@@ -267,7 +267,10 @@ def _circular(label: SeriesLabel, directed: bool) -> SeriesLabel:
     over = turns(known := label.samples.values[np.isfinite(label.samples.values)])
     notes = label.notes
     if over >= MOST_TURNS and not wraps(known):
-        notes = (*notes, f"{label.source}: it runs over {over:.2g} turns and was wrapped to one")
+        notes = (
+            *notes,
+            f"{label.source}: it runs over {over:.2g} turns and was wrapped to one, if its unit is not degrees",
+        )
     return replace(label, kind="circular", axes=(), notes=notes)
 
 

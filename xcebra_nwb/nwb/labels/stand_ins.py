@@ -175,9 +175,9 @@ def _fill(values: np.ndarray) -> np.ndarray | None:
     """Return a fill value, such as -999, that lies far from the range of the others."""
     flat = np.all(values == values[:, :1], axis=1)
     first = values[flat, 0]
-    for code in np.unique(first[np.isin(first, FILLS) | (np.abs(first) > HUGE)]):
+    for code in np.unique(first[np.isin(first, FILLS) | (np.abs(first) >= HUGE)]):
         others = values[~(flat & (values[:, 0] == code))]
-        others = others[(np.abs(others) <= HUGE).all(axis=1) & ~np.isin(others, FILLS).all(axis=1)]
+        others = others[(np.abs(others) < HUGE).all(axis=1) & ~np.isin(others, FILLS).all(axis=1)]
         if not len(others) or (code > 0 and np.all(others == others[0])):
             continue
         lowest, highest = float(others.min()), float(others.max())
