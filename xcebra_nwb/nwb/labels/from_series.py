@@ -269,7 +269,7 @@ def _circular(label: SeriesLabel, directed: bool) -> SeriesLabel:
     if over >= MOST_TURNS and not wraps(known):
         notes = (
             *notes,
-            f"{label.source}: it runs over {over:.2g} turns and was wrapped to one, if its unit is not degrees",
+            f"{label.source}: it runs over {over:.2g} turns and was wrapped to one: right if its unit is not degrees",
         )
     return replace(label, kind="circular", axes=(), notes=notes)
 
