@@ -15,6 +15,7 @@ from xcebra_nwb.nwb.neural import choice
 from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.reading.file import NwbFile, with_lost_links
 from xcebra_nwb.nwb.reading.intervals import INVALID, TRIALS, interval_tables, read_intervals
+from xcebra_nwb.nwb.reading.times import without_outliers
 from xcebra_nwb.nwb.reading.within import within_intervals
 
 
@@ -91,9 +92,12 @@ def recording_of(
 
 
 def shared_range(populations: list[Population]) -> Range | None:
-    """Return the start and stop of the time that all populations cover in s, None if they share none."""
-    ranges = [population.range for population in populations]
-    covered = [known for known in ranges if known is not None]
+    """Return the start and stop of the time that all populations cover in s, without absurd times.
+
+    It is None if they share no time.
+    """
+    times = [without_outliers(population.times) for population in populations]
+    covered = [(float(kept.min()), float(kept.max())) for kept in times if len(kept)]
     start, stop = max((r[0] for r in covered), default=0.0), min((r[1] for r in covered), default=0.0)
     return (start, stop) if stop > start else None
 

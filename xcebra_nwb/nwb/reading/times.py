@@ -84,13 +84,22 @@ def restarts(times: np.ndarray) -> bool:
     return bool(np.any(np.minimum(overlap, stops[order][1:] - starts[order][1:]) > RESTART * period))
 
 
+def without_outliers(times: np.ndarray) -> np.ndarray:
+    """Return the finite times without absurd ones.
+
+    >>> without_outliers(np.array([1.0, 2.0, np.nan, 3.0, 4.0, 1e9])).tolist()
+    [1.0, 2.0, 3.0, 4.0]
+    """
+    finite = times[np.isfinite(times)]
+    far = outliers(finite)
+    return finite[~np.isin(finite, far)] if len(far) else finite
+
+
 def lasting(times: np.ndarray) -> float:
     """Return how long times last without absurd ones.
 
     >>> lasting(np.array([1.0, 2.0, 3.0, 4.0, 1e9]))
     3.0
     """
-    finite = times[np.isfinite(times)]
-    far = outliers(finite)
-    kept = finite[~np.isin(finite, far)] if len(far) else finite
+    kept = without_outliers(times)
     return float(np.ptp(kept)) if len(kept) else 0.0

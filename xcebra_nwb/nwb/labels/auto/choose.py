@@ -6,7 +6,9 @@ A candidate is left out if it copies or is predicted by a label that ranks highe
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from xcebra_nwb.core.errors import XcebraError
 from xcebra_nwb.nwb.bins.grid import Range
 from xcebra_nwb.nwb.labels.auto.candidate import MOST_OF, OF_MOVEMENT, OF_TABLES, Candidate, Role
 from xcebra_nwb.nwb.labels.auto.column_candidates import column_candidates
-from xcebra_nwb.nwb.labels.auto.course import Course, common_grid, course, predictability, trusted_range
+from xcebra_nwb.nwb.labels.auto.course import Course, course, grid_over, predictability, trusted_range
 from xcebra_nwb.nwb.labels.auto.measured import of_one_head
 from xcebra_nwb.nwb.labels.auto.names import clean_name
 from xcebra_nwb.nwb.labels.auto.series_candidates import pairs_of_points, series_candidates
@@ -29,6 +31,7 @@ LEAST_SHARED = 0.5  # of the time of the labels taken so far, for a series
 LEAST_IN_ROWS = 0.2  # the same for the rows of a table, which trials and stimuli fill only in part
 LEAST_OF_ROWS = 0.7  # the same for another column of a table of which one is taken
 LEAST_LENGTH = 0.2  # of the longest series
+TWO_POINTS = "direction of two points"
 COPY = 0.9  # R² in both directions
 PREDICTED = 0.8
 PREDICTED_MOVEMENT = 0.95  # position, direction and speed are asked for together although they are related
@@ -54,6 +57,11 @@ class Choice:
     refused: list[XcebraError] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
 
+    def leave(self, candidate: Candidate, reason: str) -> None:
+        """Leave a candidate out, and offer it."""
+        self.notes.append(f"label not taken: {candidate.source}: {reason}")
+        self.offered.append(candidate)
+
 
 @dataclass(frozen=True)
 class _Read:
@@ -62,6 +70,11 @@ class _Read:
     course: Course
     coverage: float
 
+    @property
+    def with_gaps(self) -> bool:
+        """Whether a series has so many gaps that it may mask others; it then comes after all others."""
+        return self.candidate.role not in OF_TABLES and self.coverage < LEAST_COVERAGE
+
 
 def choose(file: NwbFile, neural: Collection[str], stretch: Range | None = None) -> Choice:
     """Return the labels that ``auto`` takes.
@@ -69,25 +82,98 @@ def choose(file: NwbFile, neural: Collection[str], stretch: Range | None = None)
     Args:
         file: The open file.
         neural: Paths of the series that are used as neural activity.
-        stretch: Start and stop of the neural data in s; None if it is unknown.
+        stretch: Start and stop of the neural data in s, beyond which nothing counts; None if it is unknown. If no label
+            reaches into it, the labels are chosen as if it were unknown.
     """
-    choice = Choice()
     from_series, reasons = series_candidates(file, neural)
     from_tables, others = column_candidates(file)
-    choice.reasons = reasons | others
     candidates = [*from_series, *_directions_of_pairs(file, from_series), *from_tables]
-    read = _with_courses(file, candidates, choice, stretch)
+    choice = _chosen(file, candidates, stretch)
+    if not choice.labels and stretch is not None:
+        anywhere = _chosen(file, candidates, None)
+        choice = anywhere if anywhere.labels else choice
+    choice.reasons = reasons | others
+    return choice
+
+
+def _chosen(file: NwbFile, candidates: list[Candidate], stretch: Range | None) -> Choice:
+    """Return the labels that are taken, role by role; what has no room is not read."""
+    choice, courses = Choice(), _Courses(file, candidates, stretch)
     taken: list[_Read] = []
-    for entry in sorted(read, key=_order):
-        reason = _reason_against(entry, taken, read)
-        if reason:
-            choice.notes.append(f"label not taken: {entry.candidate.source}: {reason}")
-            choice.offered.append(entry.candidate)
-        else:
-            taken.append(entry)
+    waiting: list[_Read] = []
+    for _, group in groupby(sorted(candidates, key=lambda c: c.role), key=lambda c: c.role):
+        read: list[_Read] = []
+        for candidate in group:
+            if reason := _crowded(candidate, taken):
+                choice.leave(candidate, f"{reason}; {_ask(candidate)}")
+            elif (entry := courses.read(candidate, choice)) is not None:
+                read.append(entry)
+        late = [entry for entry in read if entry.with_gaps]
+        waiting += late
+        _judge([entry for entry in read if not entry.with_gaps], taken, courses, choice)
+    _judge(waiting, taken, courses, choice)
     for entry in sorted(taken, key=lambda one: one.candidate.role):
         _take(entry, choice)
     return choice
+
+
+def _judge(read: list[_Read], taken: list[_Read], courses: _Courses, choice: Choice) -> None:
+    """Take the labels that nothing speaks against, the better ones first."""
+    for entry in sorted(read, key=_order):
+        if reason := _reason_against(entry, taken, courses.longest):
+            choice.leave(entry.candidate, reason)
+        else:
+            taken.append(entry)
+
+
+class _Courses:
+    """Reads labels and their courses on one grid of bins.
+
+    Args:
+        file: The open file.
+        candidates: All candidates, over which the grid reaches if ``stretch`` is None.
+        stretch: Start and stop of the grid in s.
+    """
+
+    def __init__(self, file: NwbFile, candidates: list[Candidate], stretch: Range | None) -> None:
+        self._file = file
+        self._places: dict[str, _Read] = {}
+        self.longest = 0.0
+        self._grid = grid_over([stretch] if stretch is not None else self._ranges(candidates))
+
+    def _ranges(self, candidates: list[Candidate]) -> list[Range]:
+        ranges = []
+        for candidate in candidates:
+            with suppress(XcebraError):  # said when the candidate's turn comes
+                ranges.append(trusted_range(configured_label(self._file, candidate.name, candidate.config)))
+        return ranges or [(0.0, 1.0)]
+
+    def read(self, candidate: Candidate, choice: Choice) -> _Read | None:
+        """Return a candidate with its course, None if it cannot be a label; the reason goes to ``choice``."""
+        if candidate.quantity == TWO_POINTS and not self._of_one_head(candidate):
+            return None
+        try:
+            label = configured_label(self._file, candidate.name, candidate.config)
+            values = course(label, self._grid)
+        except XcebraError as problem:
+            choice.notes.append(f"label not taken: {problem.message}")
+            choice.refused.append(problem)
+            return None
+        start, stop = trusted_range(label)
+        within = (self._grid.centres >= start) & (self._grid.centres <= stop)
+        entry = _Read(candidate, label, values, float(values.present[within].mean()) if within.any() else 0.0)
+        self.longest = max(self.longest, values.seconds)
+        if candidate.role is Role.PLACE:
+            self._places[candidate.source] = entry
+        return entry
+
+    def _of_one_head(self, candidate: Candidate) -> bool:
+        """Return whether two points that are already read stay close together."""
+        points = [self._places[path].course for path in candidate.paths if path in self._places]
+        if len(points) != len(candidate.paths):
+            return False
+        shared = points[0].present & points[1].present
+        return bool(shared.any()) and of_one_head(points[0].values[shared], points[1].values[shared])
 
 
 def _take(entry: _Read, choice: Choice) -> None:
@@ -115,77 +201,27 @@ def _directions_of_pairs(file: NwbFile, candidates: list[Candidate]) -> list[Can
             name="head_direction",
             config=LabelConfig(source=[first.source, second.source], derive="direction"),
             because="from two tracked points",
-            quantity="direction of two points",
+            quantity=TWO_POINTS,
             preference=first.preference,
         )
         for first, second in pairs_of_points(candidates, file)
     ]
 
 
-def _with_courses(file: NwbFile, candidates: list[Candidate], choice: Choice, stretch: Range | None) -> list[_Read]:
-    labels: list[tuple[Candidate, Label]] = []
-    for candidate in candidates:
-        try:
-            labels.append((candidate, configured_label(file, candidate.name, candidate.config)))
-        except XcebraError as problem:
-            choice.notes.append(f"label not taken: {problem.message}")
-            choice.refused.append(problem)
-    if not labels:
-        return []
-    grid = common_grid([label for _, label in labels], stretch)
-    read = []
-    for candidate, label in labels:
-        try:
-            values = course(label, grid)
-        except XcebraError as problem:
-            choice.notes.append(f"label not taken: {problem.message}")
-            choice.refused.append(problem)
-            continue
-        start, stop = trusted_range(label)
-        within = (grid.centres >= start) & (grid.centres <= stop)
-        read.append(_Read(candidate, label, values, float(values.present[within].mean()) if within.any() else 0.0))
-    return _plausible_pairs(read)
-
-
-def _plausible_pairs(read: list[_Read]) -> list[_Read]:
-    """Return the labels without directions of two points that are not points of one head."""
-    places = {entry.candidate.source: entry for entry in read if entry.candidate.role is Role.PLACE}
-    return [
-        entry
-        for entry in read
-        if entry.candidate.quantity != "direction of two points"
-        or _of_one_head([places[path] for path in entry.candidate.paths if path in places])
-    ]
-
-
-def _of_one_head(points: list[_Read]) -> bool:
-    if len(points) != 2:
-        return False
-    first, second = points[0].course, points[1].course
-    shared = first.present & second.present
-    if not shared.any():
-        return False
-    return of_one_head(first.values[shared], second.values[shared])
-
-
 def _order(entry: _Read) -> tuple[float, ...]:
-    """Return the place of a candidate in the order of choice: by role, then the better copy first.
-
-    A series with many gaps comes after all others, so that it is taken only where it does not mask them.
-    """
+    """Return the place of a candidate in the order of choice: by role, then the better copy first."""
     candidate = entry.candidate
     if candidate.role in OF_TABLES:
-        return (0, candidate.role, *candidate.preference)
+        return (candidate.role, *candidate.preference)
     quantity, *rest = candidate.preference or (0.0,)
-    return (entry.coverage < LEAST_COVERAGE, candidate.role, quantity, -round(2 * entry.coverage), *rest)
+    return (candidate.role, quantity, -round(2 * entry.coverage), *rest)
 
 
-def _reason_against(entry: _Read, taken: list[_Read], read: list[_Read]) -> str:
+def _reason_against(entry: _Read, taken: list[_Read], longest: float) -> str:
     candidate = entry.candidate
     of_table = candidate.role in OF_TABLES
     if not entry.course.present.any():
         return "it has no value while there are neural data"
-    longest = max(other.course.seconds for other in read)
     if not of_table and entry.course.seconds < LEAST_LENGTH * longest:
         return f"covers {entry.course.seconds:.0f} s, another label {longest:.0f} s"
     if candidate.role is Role.POSTURE and entry.label.kind == "discrete":

@@ -37,18 +37,9 @@ class Course:
         return float(self.present.sum() * self.width)
 
 
-def common_grid(labels: list[Label], stretch: Range | None) -> Grid:
-    """Return bins over the time of all labels without absurd times, no more than 200,000.
-
-    Args:
-        labels: The labels.
-        stretch: Start and stop of the neural data in s, beyond which nothing counts; None if it is unknown. It is
-            ignored if no label reaches into it.
-    """
-    trusted = [trusted_range(label) for label in labels]
-    start, stop = min(first for first, _ in trusted), max(last for _, last in trusted)
-    if stretch is not None and min(stop, stretch[1]) > max(start, stretch[0]):
-        start, stop = max(start, stretch[0]), min(stop, stretch[1])
+def grid_over(ranges: list[Range]) -> Grid:
+    """Return bins over all ranges of time, no more than 200,000."""
+    start, stop = min(first for first, _ in ranges), max(last for _, last in ranges)
     width = max(DEFAULT_WIDTH, (stop - start) / MOST_BINS)
     return Grid(start, width, max(1, int((stop - start) / width)))
 

@@ -20,6 +20,7 @@ NEURAL = {"ecephys", "ophys", "lfp", "spikes", "units", "suite2p", "caiman"}
 OF_EYES = {"EyeTracking", "PupilTracking"}
 POINTS = 4  # columns of two points
 CLOSE = 0.25  # two points of one head lie closer together than this share of the range they move in
+MOST_VALUES = 50_000_000  # of behaviour: two hours of three columns at 2 kHz
 MOST_AXES = 3  # a position in space
 VOLTS = {"v", "mv", "uv", "µv", "volt", "volts", "millivolt", "millivolts", "microvolts"}
 LENGTHS = one_of(
@@ -175,6 +176,8 @@ def _reason_against(found: _Evidence, file: NwbFile, path: str) -> str:
         return "a voltage"
     if found.columns > MOST_AXES and not two_points(file, path):
         return f"more than {MOST_AXES} columns"
+    if int(np.prod(file.series[path]["data"].shape, dtype=np.float64)) > MOST_VALUES:
+        return f"more than {MOST_VALUES / 1e6:.0f} million values, as of a raw signal"
     if path.startswith("/stimulus"):
         return "a record of the stimulation"
     return ""
