@@ -83,7 +83,7 @@ def poisson_spikes(rate: np.ndarray, generator: np.random.Generator) -> list[np.
 def _spikes_of_one(rate: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     frame = np.repeat(np.arange(len(rate)), generator.poisson(rate * FRAME))
     times = np.sort((frame + generator.uniform(size=len(frame))) * FRAME)
-    return np.floor(times / SAMPLE) * SAMPLE
+    return np.unique(np.floor(times / SAMPLE)) * SAMPLE  # no neuron fires twice within a sample
 
 
 @dataclass(frozen=True)
