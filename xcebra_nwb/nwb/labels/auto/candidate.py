@@ -45,7 +45,7 @@ WORDS = {
     Role.UNKNOWN: "a column with few classes",
 }
 MOST_OF = {
-    Role.PLACE: 2,
+    Role.PLACE: 1,
     Role.DIRECTION: 2,
     Role.EFFECTOR: 1,
     Role.CHOICE: 1,

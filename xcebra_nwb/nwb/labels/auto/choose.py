@@ -263,6 +263,9 @@ def _crowded(candidate: Candidate, taken: list[_Read]) -> str:
     moving = [other for other in taken if other.candidate.role is candidate.role and candidate.role in OF_MOVEMENT]
     if moving and candidate.quantity in {"acceleration", "derived velocity", "angle"}:
         return f"{moving[0].candidate.source} comes first"
+    alike = [c.candidate for c in taken if c.candidate.role is candidate.role is Role.POSTURE]
+    if any((c.subject, c.quantity) == (candidate.subject, candidate.quantity) for c in alike if c.subject):
+        return f"there is one of the {candidate.subject} already"
     series = [role for role in roles if role not in OF_TABLES]
     if candidate.role is Role.AROUSAL and taken:
         return "what the experiment is about comes first"

@@ -12,6 +12,8 @@ from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.reading.times import outliers
 
 MOST_BINS = 200_000
+CELLS = (50, 20)  # along a single column, along each of two
+FEWEST_IN_CELL = 5  # bins, on average
 FEWEST = 50  # bins in which both labels have a value
 
 
@@ -78,8 +80,9 @@ def course(label: Label, grid: Grid) -> Course:
 def predictability(target: Course, source: Course) -> float:
     """Return how well one label predicts another in the bins that both share, 0 to 1.
 
-    It is the share of the variance that a linear regression on the other label explains, over all columns (R²); of two
-    discrete labels, it is the share of the entropy that the other label takes away (Theil's U).
+    It is the share of the variance that the other label explains, over all columns (R²), by a linear regression or by
+    the means in cells of its values. Of two discrete labels, it is the share of the entropy that the other label takes
+    away (Theil's U).
 
     Args:
         target: The label to predict.
@@ -102,7 +105,28 @@ def predictability(target: Course, source: Course) -> float:
         return 1.0
     features = np.column_stack([given, np.ones(len(given))])
     left = wanted - features @ np.linalg.lstsq(features, wanted, rcond=None)[0]
-    return max(0.0, 1.0 - float(np.sum(left**2)) / total)
+    linear = 1.0 - float(np.sum(left**2)) / total
+    return max(0.0, linear, _by_cells(wanted, given, total) if not source.discrete else 0.0)
+
+
+def _by_cells(target: np.ndarray, source: np.ndarray, total: float) -> float:
+    """Return the share of the variance that the mean of each cell of the source explains, corrected for their number.
+
+    Cells divide up to two columns of the source, so that a path that is bent also predicts the way along it.
+    """
+    if source.shape[1] > len(CELLS):
+        return 0.0
+    cells = np.zeros(len(source), dtype=np.int64)
+    for values in source.T:
+        number = CELLS[source.shape[1] - 1]
+        along = number * (values - values.min()) / max(np.ptp(values), 1e-300)
+        cells = number * cells + np.minimum(along.astype(np.int64), number - 1)
+    _, cell, members = np.unique(cells, return_inverse=True, return_counts=True)
+    if len(members) >= len(source) / FEWEST_IN_CELL:
+        return 0.0
+    means = np.stack([np.bincount(cell, weights=column) for column in target.T], axis=1) / members[:, None]
+    explained = 1.0 - float(np.sum((target - means[cell]) ** 2)) / total
+    return 1.0 - (1.0 - explained) * (len(source) - 1) / (len(source) - len(members))
 
 
 def _uncertainty(target: np.ndarray, source: np.ndarray) -> float:

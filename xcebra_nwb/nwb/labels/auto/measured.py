@@ -11,6 +11,7 @@ from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
 from xcebra_nwb.nwb.labels.angles import SILENT, radians_per
 from xcebra_nwb.nwb.labels.auto import words as known
 from xcebra_nwb.nwb.labels.auto.candidate import Role
+from xcebra_nwb.nwb.labels.auto.column_roles import column_role
 from xcebra_nwb.nwb.labels.auto.words import one_of, words
 from xcebra_nwb.nwb.reading.file import NwbFile, attribute, name_of, neurodata_type, parent
 from xcebra_nwb.nwb.reading.kinds import is_kind
@@ -20,6 +21,9 @@ NEURAL = {"ecephys", "ophys", "lfp", "spikes", "units", "suite2p", "caiman"}
 OF_EYES = {"EyeTracking", "PupilTracking"}
 POINTS = 4  # columns of two points
 CLOSE = 0.25  # two points of one head lie closer together than this share of the range they move in
+MOST_DEGREES = 7  # columns of one movement, such as the joints of an arm; a label has a latent for each
+CHANGES = {"delta", "deltas", "diff", "difference", "dx", "dy"}
+SHOWN = "/stimulus/presentation/"
 MOST_VALUES = 50_000_000  # of behaviour: two hours of three columns at 2 kHz
 MOST_AXES = 3  # a position in space
 VOLTS = {"v", "mv", "uv", "µv", "volt", "volts", "millivolt", "millivolts", "microvolts"}
@@ -84,6 +88,10 @@ def measured(file: NwbFile, path: str) -> Measured | str:
     reason = _reason_against(found, file, path)
     if reason:
         return reason
+    if path.startswith(SHOWN) or known.STIMULATION.intersection(found.name):
+        if column_role(name_of(path))[0] is not Role.STIMULUS:
+            return "a record of the stimulation"
+        return Measured(Role.STIMULUS, "stimulus", "", f"{_lies(file, path)}, a stimulus over time")
     quantity, evidence = _quantity(found)
     because = f"{_lies(file, path)}, {evidence}" if evidence else _lies(file, path)
     subject = _subject(found, quantity)
@@ -92,6 +100,8 @@ def measured(file: NwbFile, path: str) -> Measured | str:
         return "nothing says that it is behaviour"
     if known.UNSURE.intersection(found.name):
         return "a measure of the tracking itself"
+    if CHANGES.intersection(found.name) and quantity in {"position", "direction", "angle"}:
+        return "a change from sample to sample"
     if quantity == "position" and known.TARGETS.intersection(found.name) and not subject:
         return "the position of a target, not of the animal"
     return Measured(role, quantity, subject, because)
@@ -166,7 +176,7 @@ def _evidence(file: NwbFile, path: str) -> _Evidence:
 
 def _reason_against(found: _Evidence, file: NwbFile, path: str) -> str:
     kind = neurodata_type(file.series[path])
-    if file.series[path]["data"].dtype.kind not in "iuf":
+    if file.series[path]["data"].dtype.kind not in "iuf" and not path.startswith(SHOWN):
         return "texts or truth values"
     if kind == "IntervalSeries":
         return "epochs"
@@ -174,29 +184,42 @@ def _reason_against(found: _Evidence, file: NwbFile, path: str) -> str:
         return "neural data"
     if unit_quantity(found.unit) == "volt":
         return "a voltage"
-    if found.columns > MOST_AXES and not two_points(file, path):
+    if known.COUNTERS.intersection((*found.name, *found.holders)):
+        return "a count"
+    if found.columns > MOST_AXES and not (_kinematics(found) or two_points(file, path)):
         return f"more than {MOST_AXES} columns"
     if int(np.prod(file.series[path]["data"].shape, dtype=np.float64)) > MOST_VALUES:
         return f"more than {MOST_VALUES / 1e6:.0f} million values, as of a raw signal"
-    if path.startswith("/stimulus"):
+    if path.startswith("/stimulus") and (not path.startswith(SHOWN) or found.columns > 1):
         return "a record of the stimulation"
     return ""
+
+
+def _kinematics(found: _Evidence) -> bool:
+    """Return whether a series of several columns holds the degrees of freedom of one movement."""
+    moving = known.VELOCITY | known.SPEED | {"kinematics", "kinematic"}
+    return not found.spatial and found.columns <= MOST_DEGREES and bool(moving.intersection(found.name))
 
 
 def _quantity(found: _Evidence) -> tuple[str, str]:
     """Return the quantity, and what shows it."""
     by_unit, name = unit_quantity(found.unit), set(found.name)
     angular = by_unit == "angle" or (found.unit.strip().lower() in SILENT and not found.spatial)
-    if found.holder_type == "CompassDirection":
-        return "direction", ""
     for vocabulary, quantity in _MOVING_WORDS:
         if name & vocabulary and by_unit != "length":
             return quantity, f"called {quantity}"
+    if "kinematics" in name:
+        return "position", "called kinematics"
+    joint = (known.BODY - {"head", "body", "back"}).intersection((*found.name, *words(name_of(parent(found.path)))))
+    if found.holder_type == "CompassDirection":
+        return ("angle", "of a part of the body") if joint else ("direction", "")
     if by_unit in {"velocity", "acceleration"}:
         return by_unit, f"its unit is {found.unit}"
     looks = name & known.DIRECTION or {"head", "direction"} <= name or {"head", "angle"} <= name
     if looks and angular | (by_unit == "" and found.spatial):
         return "direction", "called a direction"
+    if by_unit == "angle" and found.columns == MOST_AXES and known.UPRIGHT.intersection((*name, *found.description)):
+        return "direction", "described by its yaw"
     if by_unit == "angle" and not (found.spatial and found.columns > 1):
         return ("direction", "called a direction") if "direction" in name else ("angle", f"its unit is {found.unit}")
     if known.POSTURE.intersection(found.name) or (known.POSTURE.intersection(found.holders[-1:]) and not looks):
@@ -242,6 +265,8 @@ def _subject(found: _Evidence, quantity: str) -> str:
             return "running"
         if known.WHEELS.intersection(part):
             return "wheel"
+        if part is said and (face := known.FACE.intersection((*said, *found.description))):
+            return min(face).removesuffix("s")
         if part is not said and (body := [word for word in part if word in known.BODY - {"body", "back", "head"}]):
             return body[0]
     return ""
@@ -254,6 +279,10 @@ def _role(found: _Evidence, quantity: str, subject: str) -> Role | None:
         return Role.DIRECTION
     if quantity in {*MOVING, "position", "angle"} and subject in {"wheel", *known.HANDS}:
         return Role.EFFECTOR
+    if found.columns > MOST_AXES:
+        return Role.EFFECTOR
+    if subject in known.BODY:
+        return Role.POSTURE
     if quantity in MOVING or subject == "running":
         return Role.RUNNING
     if quantity == "position":

@@ -32,6 +32,8 @@ def label_name(what: Measured, series: str, holder: str) -> str:
     if what.role is Role.DIRECTION:
         of_head = HEAD.intersection(words(f"{series} {holder}")) or holder == "CompassDirection"
         return "head_direction" if of_head else "direction"
+    if what.role is Role.EFFECTOR and not what.subject:
+        return clean_name(series)
     if what.role is Role.EFFECTOR:
         quantity = "velocity" if what.subject == "wheel" and what.quantity in {"position", "angle"} else what.quantity
         return f"{what.subject}_{quantity}"

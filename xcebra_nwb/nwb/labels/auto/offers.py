@@ -21,7 +21,7 @@ from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import columns, unit_of
 
 MOST_COLUMNS = 3  # of a series without a pose
-COUNTERS = {"index", "idx", "id", "ids", "count", "number", "timestamps", "timestamp", "frame", "frames", "clock"}
+COUNTERS = known.COUNTERS | {"id", "ids", "number", "timestamps", "timestamp", "frame", "frames", "clock"}
 
 
 def offers(file: NwbFile, choice: Choice, neural: list[str]) -> list[Candidate]:

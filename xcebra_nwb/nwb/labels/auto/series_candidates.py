@@ -9,7 +9,7 @@ from itertools import groupby
 from xcebra_nwb.core.config.labels import Label as LabelConfig
 from xcebra_nwb.nwb.labels.auto import words as known
 from xcebra_nwb.nwb.labels.auto.candidate import Candidate, Role
-from xcebra_nwb.nwb.labels.auto.measured import POINTS, Measured, measured, unit_quantity
+from xcebra_nwb.nwb.labels.auto.measured import MOVING, POINTS, Measured, measured, unit_quantity
 from xcebra_nwb.nwb.labels.auto.names import clean_name, label_name
 from xcebra_nwb.nwb.labels.auto.words import words
 from xcebra_nwb.nwb.labels.from_events import holds_events
@@ -21,7 +21,8 @@ AXES = ("x", "y", "z")
 FEWEST_POINTS = 3  # of a pose
 CAMERA = re.compile(r"(left|right|body|side|bottom|top|front)?[ _]?camera[ _]?\d*", re.IGNORECASE)
 POSE = {"PoseEstimation", "Skeleton", "PoseTraining"}
-UPRIGHT = ("azimuth", "yaw", "heading")
+ORDER = {"velocity": 0, "speed": 1, "position": 2, "angle": 3, "acceleration": 4}
+OVER_TIME = (0.0, 0.5, 0.0)  # a stimulus that is sampled comes after the columns of tables
 
 
 def series_candidates(file: NwbFile, neural: Collection[str]) -> tuple[list[Candidate], dict[str, str]]:
@@ -59,9 +60,19 @@ def series_candidates(file: NwbFile, neural: Collection[str]) -> tuple[list[Cand
 
 def _single(file: NwbFile, path: str, what: Measured) -> Candidate:
     """Return the candidate of one series; a wheel's angle becomes its velocity."""
+    if what.role is Role.STIMULUS:
+        return Candidate(
+            role=what.role,
+            name=clean_name(name_of(path)),
+            config=LabelConfig(source=path),
+            because=what.because,
+            preference=OVER_TIME,
+        )
     config, quantity = LabelConfig(source=path), what.quantity
     if quantity == "direction":
         config = _direction(file, path)
+    elif quantity in MOVING or (quantity == "angle" and what.role is Role.POSTURE):
+        config = LabelConfig(source=path, kind="continuous")  # whatever its container says
     elif what.subject in {"wheel", "running"} and quantity in {"position", "angle"}:
         config, quantity = LabelConfig(source=path, derive="velocity"), "derived velocity"
     return Candidate(
@@ -100,13 +111,20 @@ def _preference(file: NwbFile, path: str, what: Measured) -> tuple[float, ...]:
     """Return what makes one of several copies the better one; smaller is better."""
     name = set(words(name_of(path)))
     said = name.union(words(attribute(file.series[path], "description"))[:12])
-    quantity = {"velocity": 0, "speed": 1, "position": 2, "derived velocity": 3, "angle": 3, "acceleration": 4}
-    order = quantity.get(what.quantity, 0) if what.role is not Role.POSTURE else {"angle": 0}.get(what.quantity, 1)
-    if what.subject in {"", "running"} and what.quantity == "speed":
-        order = -1
     subject = known.HANDS.index(what.subject) if what.subject in known.HANDS else 0
     raw = bool(name & known.RAW) - bool(said & known.PROCESSED) * 0.5 + path.startswith("/acquisition") * 0.25
-    return order, subject, raw, columns(file.series[path]) == 1
+    return _order_of(what, columns(file.series[path])), subject, raw, columns(file.series[path]) == 1
+
+
+def _order_of(what: Measured, held: int) -> int:
+    """Return which of the quantities of one role comes first; smaller is better."""
+    if what.role is Role.POSTURE:
+        return int(what.quantity in MOVING)
+    if what.role is Role.DIRECTION:
+        return int(held > 1)
+    if what.subject in {"", "running"} and what.quantity == "speed":
+        return -1
+    return ORDER.get(what.quantity, 0)
 
 
 def _direction(file: NwbFile, path: str) -> LabelConfig:
@@ -115,8 +133,8 @@ def _direction(file: NwbFile, path: str) -> LabelConfig:
     if held == 1:
         return LabelConfig(source=path)
     said = words(attribute(file.series[path], "description"))
-    order = [word for word in said if word in {*UPRIGHT, "pitch", "roll", "elevation", "tilt"}]
-    upright = next((number for number, word in enumerate(order[:held]) if word in UPRIGHT), 0)
+    order = [word for word in said if word in {*known.UPRIGHT, "pitch", "roll", "elevation", "tilt"}]
+    upright = next((number for number, word in enumerate(order[:held]) if word in known.UPRIGHT), 0)
     if (held == 3 and len(order) >= held) or held == 1:
         return LabelConfig(source=path, columns=[upright], kind="circular")
     return LabelConfig(source=path, columns=[0], kind="circular") if held == 3 else LabelConfig(source=path)

@@ -66,7 +66,7 @@ BODY = one_of(
     """
     nose snout ear ears tail tongue jaw whisker whiskers paw foot feet hindlimb forelimb leg elbow shoulder
     knee ankle hip spine neck tube limb hand mouth lip chin toe digit wing fin antenna abdomen thorax back
-    body
+    body wings wingbeat wingbeats wingstroke swim swimming fictive vibrissa vibrissae fins legs arms jaws
     """
 )
 POSTURE = one_of(
@@ -82,13 +82,17 @@ PROCESSED = one_of(
     resampled
     """
 )
+STIMULATION = one_of("stimulus stim stimuli visual pattern grating gratings panorama display")
+COUNTERS = one_of("index indices idx count counts counter framenumber")
+FACE = one_of("whisker whiskers vibrissa vibrissae")
+UPRIGHT = one_of("azimuth yaw heading")
 UNSURE = one_of("error errors residual residuals likelihood confidence quality uncertainty")
 JUNK = one_of(
     """
     voltage volt volts timestamp timestamps frame frames framenumber ttl sync trigger exposure strobe clock
     counter laser photodiode opto optogenetic optotagging piezo temperature impedance likelihood confidence
     correction shift residual artifact noise camera video lfp eeg emg ecg reference bandpower power gain
-    offset signal error errors quality tracked
+    offset error errors quality tracked
     """
 )
 AROUSAL = EYES | one_of(
@@ -102,27 +106,28 @@ STIMULUS = one_of(
     scene movie odor odour odorant tone sound auditory frequency pitch texture cue cues target coherence
     motion color colour shape category word face sample probe side direction dir angle intensity amplitude
     velocity gabor click item items letter digit load evidence flash visual speaker syllable phoneme
-    concentration size position location bump taste tastant instruction instructed solution
+    concentration size position location bump taste tastant instruction instructed solution obj objs tgt trg
+    targ odr freq ori sf tf con ctr img pic snd
     """
 )
 CHOICE = one_of(
     """
     choice choices chosen response resp decision answer action report reported selection selected lick turn
     judgement judgment pressed behavior behaviour poke poked nosepoke turned press pull pulled push pushed
-    licked reached saccade went moved touched
+    licked reached saccade went moved touched rsp ans
     """
 )
 OUTCOME = one_of(
     """
     outcome feedback correct accuracy reward rewarded rewards hit miss error errors result success punished
-    punishment incorrect false fa cr win loss
+    punishment incorrect false fa cr win loss fb rew corr
     """
 )
 CONDITION = one_of(
     """
     condition conditions context rule task type arm maze environment env stage state phase probability
     difficulty treatment group trajectory route lap world room behavior behaviour epoch label class kind name
-    change novel go catch drug cond modality strategy mode probe
+    change novel go catch drug cond modality strategy mode probe ctx
     """
 )
 FLAGS = one_of("is has was did")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from xcebra_nwb.nwb.neural.population import ActivityKind, Population
 from xcebra_nwb.nwb.neural.readers.registry import Candidate, reader
-from xcebra_nwb.nwb.reading.file import NwbFile
+from xcebra_nwb.nwb.reading.file import NwbFile, parent
 from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import columns, module, read_samples, unit_of
 
@@ -22,7 +22,7 @@ OTHERS = {"SpatialSeries", "RoiResponseSeries", "DecompositionSeries", "Interval
 class Matrix:
     """TimeSeries (time, unit).
 
-    ``auto`` takes one in processing/ecephys whose unit is Hz.
+    ``auto`` takes one whose unit is Hz in processing/ecephys, or whose path says that it holds spikes.
     """
 
     def find(self, file: NwbFile) -> list[Candidate]:
@@ -54,15 +54,17 @@ class Matrix:
 
     def _candidate(self, path: str, group: h5py.Group) -> Candidate:
         unit = unit_of(group)
-        rates = unit.lower() in RATE_UNITS and module(path) == "ecephys"
+        plain, spiking = unit.lower(), "spike" in path.lower()
+        rates = plain in RATE_UNITS and (module(path) == "ecephys" or spiking)
+        counts = plain in COUNT_UNITS and spiking
         return Candidate(
             layout="matrix",
             path=path,
             kind=activity_kind(path, unit),
             units=columns(group),
             unit=unit,
-            refused="" if rates else "not clearly firing rates (Hz in processing/ecephys)",
-            because="firing rates in Hz in processing/ecephys",
+            refused="" if rates or counts else "not clearly firing rates (Hz) or counts of spikes",
+            because="counts of spikes" if counts else f"firing rates in Hz in {parent(path)[1:]}",
         )
 
 
