@@ -16,7 +16,7 @@ from xcebra_nwb.core.config import schema
 
 pytestmark = pytest.mark.slow
 
-QUICK = {"training": {"steps": 400, "batch_size": 256, "learning_rate": 1e-3, "seeds": 2, "nulls": 8}}
+QUICK = {"training": {"steps": 400, "batch_size": 256, "learning_rate": 1e-3, "seeds": 3, "nulls": 8}}
 
 
 def assessed(source: Path, directory: Path) -> dict:

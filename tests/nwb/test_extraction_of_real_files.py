@@ -52,7 +52,7 @@ def test_rates_of_a_reaching_monkey(shared_data: Path, bin_width: float | str) -
 
 def test_a_reaching_monkey_without_a_config(shared_data: Path) -> None:
     dataset = extract_session(shared_data / "monkey_m1_reaching_rates.nwb", validate({}), "monkey")
-    assert list(contract.labels(dataset)) == ["position", "velocity"]
+    assert list(contract.labels(dataset)) == ["cursor_velocity", "target"]
     assert dataset["valid"].values.sum() == 1640
 
 

@@ -179,9 +179,9 @@ def test_an_asset_is_inspected_and_extracted_by_its_address(
     assert (said["source_access"], bool(said["sha256"])) == ("open", True)
 
 
-def test_several_assets_are_no_source(held: Loopback, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_assets_are_no_source(held: Loopback, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     held.add("sub-5/sub-5_ses-5.nwb", b"x", DANDISET, VERSION)
-    assert run("inspect", "DANDI:000207") == 2
+    assert run("extract", "DANDI:000207", tmp_path / NAME) == 2
     assert "2 assets, but one is needed" in capsys.readouterr().err
 
 

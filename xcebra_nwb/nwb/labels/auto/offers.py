@@ -19,6 +19,7 @@ from xcebra_nwb.nwb.reading.file import NwbFile, name_of
 from xcebra_nwb.nwb.reading.intervals import INVALID, interval_tables
 from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import columns, unit_of
+from xcebra_nwb.nwb.reading.table import length
 
 MOST_COLUMNS = 3  # of a series without a pose
 COUNTERS = known.COUNTERS | {"id", "ids", "number", "timestamps", "timestamp", "frame", "frames", "clock"}
@@ -86,7 +87,7 @@ def _columns(file: NwbFile) -> Iterator[Candidate]:
 
 def _courses(file: NwbFile) -> Iterator[Candidate]:
     for path, table in interval_tables(file).items():
-        if path != INVALID and len(table["start_time"]) > 1:
+        if path != INVALID and length(table) > 1:
             yield _offer(f"time_in_{name_of(path)}", path, "time_within")
     for path, group in file.groups.items():
         if (path in file.series and holds_events(file, path)) or is_events(group):
