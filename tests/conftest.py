@@ -33,8 +33,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A key of the cache that is not the user's."""
+    """A cache and a key of it that are not the user's."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XCEBRA_NWB_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
 

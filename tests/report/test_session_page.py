@@ -45,7 +45,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a session with three labels and its page."""
     directory = tmp_path_factory.mktemp("results") / "sub-a_ses-1"
     make_results(directory)
-    assert report(directory) == [directory / "report.html"]
+    assert report(directory) == [directory / "report.html", directory / "atlas.json"]
     return directory
 
 

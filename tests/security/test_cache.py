@@ -18,6 +18,7 @@ from xcebra_nwb.archive.download import downloaded
 from xcebra_nwb.archive.ranges import BLOCK
 from xcebra_nwb.archive.stream import streamed
 from xcebra_nwb.commands.discover import discover
+from xcebra_nwb.core import folders
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.session_table import Session
 
@@ -195,9 +196,9 @@ def test_all_folders_are_the_users_alone_whatever_the_umask(row: Session, zarr: 
         downloaded(row), downloaded(zarr), whole(row)
     finally:
         os.umask(before)
-    for path in (cache.root(), *(one for one in cache.root().iterdir() if one.is_dir())):
+    for path in (folders.cache_folder(), *(one for one in folders.cache_folder().iterdir() if one.is_dir())):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700, path
-    for path in (cache.root() / "objects").rglob("*"):
+    for path in (folders.cache_folder() / "objects").rglob("*"):
         assert not path.stat().st_mode & 0o022, path
 
 
@@ -238,20 +239,20 @@ SPOILT = [
 def test_a_folder_that_is_not_the_users_alone_is_refused(
     spoil: Callable[[Path], None], says: str, inside: str, row: Session
 ) -> None:
-    folder = cache.root() / inside.format(key=cache.key(row))
+    folder = folders.cache_folder() / inside.format(key=cache.key(row))
     cache.private_folder(folder)
     spoil(folder)
     with pytest.raises(UsageError, match=says) as raised:
         whole(row) if inside == "ranges" else downloaded(row)
     assert "\n" not in str(raised.value)
-    assert cache.VARIABLE in raised.value.remedy or "go-w" in raised.value.remedy
+    assert folders.CACHE_VARIABLE in raised.value.remedy or "go-w" in raised.value.remedy
 
 
 def test_a_link_of_the_user_leads_to_the_cache(row: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The home of many is small, and ~/.cache leads to another disk."""
     (tmp_path / "scratch").mkdir()
     (tmp_path / "home").symlink_to("scratch")
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "home" / "cache"))
+    monkeypatch.setenv(folders.CACHE_VARIABLE, str(tmp_path / "home" / "cache"))
     assert downloaded(row).read_bytes() == CONTENT
     assert (tmp_path / "scratch" / "cache" / "objects").is_dir()
 
@@ -286,7 +287,7 @@ def test_the_key_is_the_users_and_not_in_the_cache(
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
     first = key.read_bytes()
-    assert not any(first in one.read_bytes() for one in cache.root().rglob("*") if one.is_file())
+    assert not any(first in one.read_bytes() for one in folders.cache_folder().rglob("*") if one.is_file())
     key.chmod(0o644)  # others may know it now
     signing._key.cache_clear()
     assert not cache.is_stamped(row)

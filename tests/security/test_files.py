@@ -22,6 +22,7 @@ from xcebra_nwb.commands.discover import discover
 from xcebra_nwb.commands.extract import extract
 from xcebra_nwb.commands.inspect import inspect, render
 from xcebra_nwb.commands.write import write
+from xcebra_nwb.core import folders
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code
@@ -152,7 +153,7 @@ def test_nothing_is_followed_out_of_a_stream(change: Hostile, tmp_path: Path) ->
 def test_nothing_is_followed_out_of_an_asset_whatever_the_user_says(
     change: Hostile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(folders.CACHE_VARIABLE, str(tmp_path / "cache"))
     address = f"https://x.org/api/assets/{ASSET}/"
     row = Session(session=NAME, include=True, source=address, path=f"{NAME}.nwb", asset_id=ASSET, etag="0-1")
     path = hostile(cache.asset_path(row), change, str(lead_target(change, cache.asset_path(row).parent)))

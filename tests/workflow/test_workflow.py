@@ -33,6 +33,7 @@ FILES = (
     "assessment.json",
     "check.json",
     "report.html",
+    "atlas.json",
     "status.json",
 )
 

@@ -26,31 +26,12 @@ from filelock import FileLock
 from xcebra_nwb.archive.signing import is_signed, signature
 from xcebra_nwb.core.errors import Failure, UsageError
 from xcebra_nwb.core.files import atomic
-from xcebra_nwb.core.folders import PROGRAM, base_folder, user_folder
+from xcebra_nwb.core.folders import CACHE_REMEDY, CACHE_VARIABLE, cache_folder, user_folder
 from xcebra_nwb.core.session_table import Session
 
-VARIABLE = "XCEBRA_NWB_CACHE"
-REMEDY = f"let {VARIABLE} name a folder of your own"
 SPARE = 1.05  # free space needed, relative to an asset's size
 UNFIT = re.compile(r"[^A-Za-z0-9_.+-]+")
 PLAIN = re.compile(r"[0-9a-zA-Z-]+")
-
-
-def root() -> Path:
-    """Return the folder of the cache.
-
-    It is $XCEBRA_NWB_CACHE, or ``xcebra-nwb`` in the user's folder for caches.
-
-    Raises:
-        UsageError: The user has no known home folder.
-    """
-    named = os.environ.get(VARIABLE)
-    if not named:
-        return base_folder("XDG_CACHE_HOME", ".cache") / PROGRAM
-    try:
-        return Path(named).expanduser().absolute()
-    except RuntimeError:
-        raise UsageError(f"{VARIABLE}: {named}: no such user", REMEDY) from None
 
 
 def private_folder(path: Path) -> Path:
@@ -61,12 +42,12 @@ def private_folder(path: Path) -> Path:
     Raises:
         UsageError: Others can enter one of the folders, or one cannot be created.
     """
-    folder = user_folder(root(), REMEDY)
+    folder = user_folder(cache_folder(), CACHE_REMEDY)
     for part in path.relative_to(folder).parts:
         folder = folder / part
         if folder.is_symlink():
-            raise UsageError(f"{folder}: a link in the cache", f"remove it, or {REMEDY}")
-        user_folder(folder, REMEDY)
+            raise UsageError(f"{folder}: a link in the cache", f"remove it, or {CACHE_REMEDY}")
+        user_folder(folder, CACHE_REMEDY)
     return path
 
 
@@ -86,7 +67,8 @@ def key(row: Session) -> str:
 
 def asset_path(row: Session) -> Path:
     """Return the path of a whole asset in the cache, whether it exists or not."""
-    return root() / "objects" / key(row) / (UNFIT.sub("-", PurePosixPath(row.path).name).strip("-.") or "asset.nwb")
+    name = UNFIT.sub("-", PurePosixPath(row.path).name).strip("-.")
+    return cache_folder() / "objects" / key(row) / (name or "asset.nwb")
 
 
 def stored_files(row: Session) -> list[Path]:
@@ -112,7 +94,7 @@ def stamp(row: Session) -> None:
 
 
 def _stamp(row: Session) -> Path:
-    return root() / "stamps" / key(row)
+    return cache_folder() / "stamps" / key(row)
 
 
 def _seen(row: Session) -> tuple[str, ...]:
@@ -156,18 +138,18 @@ def _link(path: Path | str, wanted: Path | str) -> None:
 
 def incoming(row: Session) -> Path:
     """Return the folder of an asset's unfinished download."""
-    return root() / "incoming" / key(row)
+    return cache_folder() / "incoming" / key(row)
 
 
 def ranges(row: Session) -> Path:
     """Return the folder of an asset's streamed blocks."""
-    return root() / "ranges" / key(row)
+    return cache_folder() / "ranges" / key(row)
 
 
 @contextmanager
 def locked(row: Session) -> Iterator[None]:
     """Hold the exclusive lock of an asset; wait until no other process has it."""
-    with FileLock(private_folder(root() / "locks") / key(row)):
+    with FileLock(private_folder(cache_folder() / "locks") / key(row)):
         yield
 
 
@@ -176,8 +158,8 @@ def check_space(row: Session) -> None:
     folder = private_folder(incoming(row))
     free, needed = shutil.disk_usage(folder).free, int((row.size or 0) * SPARE)
     if free < needed:
-        problem = f"{row.session}: {needed / 1e9:.1f} GB needed in {root()}, {free / 1e9:.1f} GB free"
-        raise Failure(problem, f"make room, set {VARIABLE} to another disk, or set access: stream")
+        problem = f"{row.session}: {needed / 1e9:.1f} GB needed in {cache_folder()}, {free / 1e9:.1f} GB free"
+        raise Failure(problem, f"make room, set {CACHE_VARIABLE} to another disk, or set access: stream")
 
 
 def remove(path: Path) -> None:

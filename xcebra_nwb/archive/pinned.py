@@ -10,12 +10,12 @@ from typing import BinaryIO, Literal, TypeGuard, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from xcebra_nwb.archive import cache
 from xcebra_nwb.archive.access import UNKNOWN
 from xcebra_nwb.archive.download import downloaded
 from xcebra_nwb.archive.stream import streamed
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import read_json, write_json
+from xcebra_nwb.core.folders import cache_folder
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.reading.foreign import Follow
 from xcebra_nwb.nwb.reading.source import Source, at_address, is_folder, is_remote, source_name
@@ -95,7 +95,7 @@ def followed(source: Given, follow: Follow) -> Follow:
     """
     if isinstance(source, Pinned) or is_address(source):
         return Follow.NOWHERE
-    cached = Path(os.path.realpath(source)).is_relative_to(os.path.realpath(cache.root()))
+    cached = Path(os.path.realpath(source)).is_relative_to(os.path.realpath(cache_folder()))
     return Follow.NOWHERE if Path(source).name == FILE or cached else follow
 
 

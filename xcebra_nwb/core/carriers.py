@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
+Values = TypeVar("Values", xr.DataArray, NDArray[Any])
 LEVEL = 0.05  # false discovery rate at which units are said to carry a label
 INFORMATION = ("information", "information_low", "information_high", "information_p", "information_q")
 DRAWS = "information_nulls"  # shuffled labels that a unit was compared with
@@ -40,7 +44,16 @@ def carriers(attribution: xr.Dataset) -> xr.DataArray:
     [True, False, False]
     """
     known = information_of(attribution)
-    return (known["information_q"] <= LEVEL) & (known["information"] > 0)
+    return carried(known["information"], known["information_q"])
+
+
+def carried(information: Values, q: Values) -> Values:
+    """Return where a label is carried, by the information and its false discovery rate; see :func:`carriers`.
+
+    >>> carried(np.array([0.2, 0.2, -0.1]), np.array([0.01, np.nan, 0.01])).tolist()
+    [True, False, False]
+    """
+    return (q <= LEVEL) & (information > 0)
 
 
 def tested(attribution: xr.Dataset) -> xr.DataArray:

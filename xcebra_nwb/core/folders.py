@@ -17,6 +17,8 @@ from xcebra_nwb.core.errors import UsageError
 FORESEEABLE = ("logs", "benchmarks", ".snakemake")  # a run opens files of predictable names in them
 ENVIRONMENTS = {"conda", "conda-archive", "singularity"}  # of Snakemake, full of links that lead out
 PROGRAM = "xcebra-nwb"
+CACHE_VARIABLE = "XCEBRA_NWB_CACHE"
+CACHE_REMEDY = f"let {CACHE_VARIABLE} name a folder of your own"
 BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 LINKS = 40  # followed in a row, as many as Linux follows
 
@@ -89,6 +91,23 @@ def base_folder(variable: str, default: str) -> Path:
         return Path.home() / default
     except RuntimeError:
         raise UsageError("this user has no home folder", f"set HOME or {variable}") from None
+
+
+def cache_folder() -> Path:
+    """Return the folder of this user's cache, whether it exists or not.
+
+    It is $XCEBRA_NWB_CACHE, or ``xcebra-nwb`` in the user's folder for caches.
+
+    Raises:
+        UsageError: The user has no known home folder.
+    """
+    named = os.environ.get(CACHE_VARIABLE)
+    if not named:
+        return base_folder("XDG_CACHE_HOME", ".cache") / PROGRAM
+    try:
+        return Path(named).expanduser().absolute()
+    except RuntimeError:
+        raise UsageError(f"{CACHE_VARIABLE}: {named}: no such user", CACHE_REMEDY) from None
 
 
 def user_folder(path: Path, remedy: str) -> Path:

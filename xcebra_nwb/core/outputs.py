@@ -14,7 +14,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "assess": ("assessment.json",),
     "write": ("*_desc-xcebra.nwb",),
     "check": ("check.json",),
-    "report": ("report.html",),
+    "report": ("report.html", "atlas.json"),
 }
 
 

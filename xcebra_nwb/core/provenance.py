@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from xcebra_nwb.core import remembered
 from xcebra_nwb.core.installation import PACKAGE
 
 PACKAGES = ("xcebra-nwb", "torch", "numpy", "scipy", "scikit-learn", "xarray", "h5py", "pynwb", "nwbinspector")
@@ -41,8 +42,34 @@ def digest(content: Any) -> str:
 def fingerprint(command: str) -> str:
     """Return a digest of the code of a command, 16 hexadecimal digits.
 
-    It covers all modules of the package that the command imports, without docstrings and comments.
+    It covers all modules of the package that the command imports, without docstrings and comments. To parse them takes
+    seconds, and every job of a workflow asks for it, so it is remembered beside the digest of all files.
     """
+    code = _code()
+    known = remembered.fingerprints(code)
+    if command in known:
+        return known[command]
+    computed = _compute(command)
+    if _digest_of_files() == code:  # nobody has edited the files since
+        remembered.save(code, {**known, command: computed})
+    return computed
+
+
+@cache
+def _code() -> str:
+    """Return the digest of all modules when this process first asked."""
+    return _digest_of_files()
+
+
+def _digest_of_files() -> str:
+    """Return a digest of the names and the bytes of all modules, and of the version of Python that parses them."""
+    digest = hashlib.sha256(platform.python_version().encode())
+    for file in sorted(PACKAGE.rglob("*.py")):
+        digest.update(file.relative_to(PACKAGE).as_posix().encode() + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _compute(command: str) -> str:
     digest = hashlib.sha256()
     for module in sorted(_closure(f"{NAME}.commands.{command}")):
         digest.update(module.encode() + _read(module).digest)

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import xarray as xr
 
-from xcebra_nwb.core.carriers import INFORMATION, carriers, information_of
+from xcebra_nwb.core.carriers import INFORMATION, carried
 from xcebra_nwb.core.files import atomic
+from xcebra_nwb.report.atlas_part import AtlasPart
 
 TEXT = ("session", "subject", "region", "unit", "label", "method", "verdict")
 TESTED = {"z": "z", "p": "p_value", "q": "q_value"}  # of the first method
@@ -25,40 +25,38 @@ DTYPES = {"carries": bool, **dict.fromkeys(TEXT, str)}
 SCHEMA = pa.schema([(name, TYPES.get(name, pa.float64())) for name in COLUMNS])
 
 
-def session_atlas(attribution: xr.Dataset, session: str, subject: str, verdicts: dict[str, str]) -> pd.DataFrame:
+def session_atlas(part: AtlasPart, session: str, verdicts: dict[str, str]) -> pd.DataFrame:
     """Return the rows of one session, with the columns :data:`COLUMNS`.
 
     Values are those of attribution.nc. z, p and q exist for the first method only, the one that was tested; they are
     NaN for the others. Information does not depend on the method.
 
     Args:
-        attribution: attribution.nc.
+        part: the session's part of the atlas.
         session: name of the session.
-        subject: name of the subject.
         verdicts: verdict by label.
     """
-    ordered = attribution.transpose("method", "label", "unit", ...)
-    methods, labels = ([str(name) for name in ordered[dim].values] for dim in ("method", "label"))
-    units = ordered.sizes["unit"]
+    methods, labels, units = len(part.methods), part.labels, len(part.units)
     rows: dict[str, Any] = {
         "session": session,
-        "subject": subject,
-        "region": np.tile(ordered["region"].values.astype(str), len(methods) * len(labels)),
-        "unit": np.tile(ordered["unit_id"].values.astype(str), len(methods) * len(labels)),
-        "label": np.tile(np.repeat(labels, units), len(methods)),
-        "method": np.repeat(methods, len(labels) * units),
-        "attribution": ordered["attribution"].values.astype(float).ravel(),
-        "sd": ordered["attribution_sd"].values.astype(float).ravel(),
+        "subject": part.subject,
+        "region": np.tile(np.asarray(part.regions, dtype=object), methods * len(labels)),
+        "unit": np.tile(np.asarray(part.units, dtype=object), methods * len(labels)),
+        "label": np.tile(np.repeat(np.asarray(labels, dtype=object), units), methods),
+        "method": np.repeat(np.asarray(part.methods, dtype=object), len(labels) * units),
+        "attribution": part.values["attribution"].ravel(),
+        "sd": part.values["attribution_sd"].ravel(),
     }
     for column, variable in TESTED.items():
-        tested = np.full((len(methods), len(labels) * units), np.nan)
-        tested[0] = ordered[variable].values.ravel()
+        tested = np.full((methods, len(labels) * units), np.nan)
+        tested[0] = part.values[variable].ravel()
         rows[column] = tested.ravel()
-    told = information_of(ordered).transpose("label", "unit", ...)
     for name in INFORMATION:
-        rows[name] = np.tile(told[name].values.astype(float).ravel(), len(methods))
-    rows["carries"] = np.tile(carriers(ordered).transpose("label", "unit").values.ravel(), len(methods))
-    rows["verdict"] = np.tile(np.repeat([verdicts.get(label, "") for label in labels], units), len(methods))
+        rows[name] = np.tile(part.values[name].ravel(), methods)
+    carries = carried(part.values["information"], part.values["information_q"])
+    rows["carries"] = np.tile(carries.ravel(), methods)
+    of_labels = np.asarray([verdicts.get(label, "") for label in labels], dtype=object)
+    rows["verdict"] = np.tile(np.repeat(of_labels, units), methods)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -13,9 +13,9 @@ from rich.text import Text
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import XcebraError, one_line
 from xcebra_nwb.core.files import read_json
-from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.core.safe_text import printable, printable_lines
 from xcebra_nwb.core.session_table import Session
+from xcebra_nwb.report import atlas_part
 from xcebra_nwb.report.atlas import session_atlas
 from xcebra_nwb.report.status import Status, failed, session_status
 from xcebra_nwb.report.style import STATES, UNKNOWN, verdict_style
@@ -58,9 +58,7 @@ def session_outcome(results: Path, row: Session) -> Outcome:
         return Outcome(row, status.state, status)
     try:
         verdicts, across = read_verdicts(results / row.session), read_across(results / row.session)
-        attribution = load_dataset(results / row.session / "attribution.nc")
-        subject = str(load_dataset(results / row.session / "session.nc", ("activity",)).attrs["subject"])
-        atlas = session_atlas(attribution, row.session, subject, verdicts)
+        atlas = session_atlas(atlas_part.read(results / row.session), row.session, verdicts)
     except Exception as error:  # any error of any library that reads a damaged file: it must not end the summary
         reason = f"results cannot be read: {type(error).__name__}: {one_line(error)}"
         return Outcome(row, "failed", failed(results, row.session, "report", reason))
