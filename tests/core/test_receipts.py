@@ -206,7 +206,7 @@ def test_two_processes_do_not_work_on_one_session_at_a_time(tmp_path: Path) -> N
         return writes(tmp_path, "training.nc")()
 
     receipts.run_command("train", tmp_path, work)
-    assert "UsageError" in found[0].stderr
+    assert "Failure" in found[0].stderr
     assert f"{tmp_path}: another process is working there (wait for it, or stop it)" in found[0].stderr
     assert sorted(file.name for file in tmp_path.iterdir()) == ["receipts", "training.nc"]  # and no lock
     assert elsewhere("attribute", tmp_path).stdout == "done\n"

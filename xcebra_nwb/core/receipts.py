@@ -8,6 +8,7 @@ command that gives the same result again does not make later commands run again.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,10 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from xcebra_nwb.core.errors import Failure, NotInFile, Refusal, UsageError
 from xcebra_nwb.core.files import read_json, sha256, temporary_pattern, write_json
-from xcebra_nwb.core.folders import check_inside
+from xcebra_nwb.core.folders import check_inside, check_writable
 from xcebra_nwb.core.lock import exclusive
 from xcebra_nwb.core.outputs import FILES
 from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.core.safe_text import shorten
+from xcebra_nwb.core.session_table import LONGEST_NAME
 
 ORDER = tuple(FILES)
 FOLDER = "receipts"
@@ -118,9 +121,10 @@ def run_command(command: str, directory: Path, work: Callable[[], list[Path]], *
 
     Raises:
         Refusal: The data cannot answer, unless ``batch``.
-        UsageError: Another process is working on the session, or a link leads its receipts elsewhere.
+        Failure: Another process is working on the session, or its folder cannot be written to.
+        UsageError: A link leads its receipts elsewhere.
     """
-    check_inside(directory, [FOLDER])
+    _check_folder(directory)
     with exclusive([directory]):
         _remove(command, directory)
         upstream = _upstream_refusal(command, directory)
@@ -170,11 +174,12 @@ def run_on_several(
     Raises:
         Refusal: A session is refused, unless ``batch``. If an earlier command refused it, no session is begun unless
             the sessions are ``independent``.
-        Failure: A session could not be written; the others are whole and have their receipts.
-        UsageError: Another process is working on a session, or a link leads its receipts elsewhere.
+        Failure: Another process is working on a session, or a folder cannot be written to. Or a session could not be
+            written; the others are whole and have their receipts.
+        UsageError: A link leads the receipts of a session elsewhere.
     """
     for directory in directories:
-        check_inside(directory, [FOLDER])
+        _check_folder(directory)
     with exclusive(directories):
         refused = {d: refusal for d in directories if (refusal := _upstream_refusal(command, d)) is not None}
         if refused and not batch and not independent:
@@ -255,6 +260,16 @@ def _end(command: str, directory: Path, outcome: Outcome, known: bool) -> Outcom
         if not isinstance(outcome, Failure):
             return Failure(f"{session}: its receipt cannot be written: {error}", "make room there, and run it again")
     return outcome
+
+
+def _check_folder(directory: Path) -> None:
+    """Check before the work that its results can be written, so that hours of it are not lost."""
+    check_inside(directory, [FOLDER])
+    name = directory.resolve().name
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        raise UsageError(f"{shorten(name, 40)}: a name of {len(name)} characters", f"at most {LONGEST_NAME}")
+    check_writable(directory / FOLDER)
+    check_writable(directory)
 
 
 def _save_done(command: str, directory: Path, files: list[Path]) -> None:

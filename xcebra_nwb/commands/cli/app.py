@@ -65,7 +65,8 @@ def main() -> None:
             print_text(traceback.format_exc(), sys.stderr)
         sys.exit(report_error(error))
     except KeyboardInterrupt:
-        print("xcebra-nwb: interrupted; the same command starts again or resumes", file=sys.stderr)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print("xcebra-nwb: interrupted; the same command starts again or resumes", file=sys.stderr)
         sys.exit(Exit.INTERRUPTED)
 
 
