@@ -15,7 +15,9 @@ from xcebra_nwb.commands.stop import handling, interrupt
 from xcebra_nwb.core.config.schema import Config, dump
 from xcebra_nwb.core.errors import Exit, Failure, XcebraError
 from xcebra_nwb.core.files import write_text
+from xcebra_nwb.core.folders import check_run
 from xcebra_nwb.core.installation import packaged_path
+from xcebra_nwb.core.result_files import ResultFiles
 from xcebra_nwb.nwb.reading.foreign import VARIABLE, Follow
 
 SUMMARY = "summary.html"
@@ -61,6 +63,7 @@ def run(
         count = "1 session" if len(rows) == 1 else f"{len(rows)} sessions"
         logger.info("%s in %s; the workflow's own log is %s", count, output / "sessions.tsv", log)
         sessions = [row.session for row in rows if row.include]
+        _log_faults(output, sessions)
         monitor, before = RunMonitor(output, sessions), file_stamp(output / SUMMARY)
         variables = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # for the jobs
         code = launch(packaged_path("workflow/Snakefile"), settings, cores, log, monitor.poll, variables, begun)
@@ -70,6 +73,15 @@ def run(
     if code != Exit.DONE and not (output / SUMMARY).exists():
         raise Failure(f"the workflow did not start: {last_line(log)}", f"read {log}")
     return _log_outcomes(output, code)
+
+
+def _log_faults(output: Path, sessions: Sequence[str]) -> None:
+    """Log which files of earlier runs are missing or damaged; the workflow finds them too."""
+    check_run(output, sessions)
+    files = ResultFiles(output)
+    for fault in files.faults(sessions):
+        logger.warning("%s: %s makes it again", fault, fault.command)
+    files.save()
 
 
 def _end_stopped(output: Path, sessions: Sequence[str], summarized: bool) -> None:

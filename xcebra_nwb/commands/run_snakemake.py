@@ -48,7 +48,8 @@ def launch(
     log.parent.mkdir(parents=True, exist_ok=True)
     _unlock(output)
     with log.open("w") as stream, handling(stop.note):
-        command = _command(snakefile, config, cores)
+        options = ("--keep-going", "--rerun-incomplete", "--printshellcmds")
+        command = [*plan_command(snakefile, config, cores), *options]
         process = subprocess.Popen(command, cwd=output, env=environment, stdout=stream, stderr=stream)
         try:
             begun(process.pid)
@@ -82,14 +83,14 @@ def last_line(log: Path) -> str:
     return lines[-1] if lines else "the log is empty"
 
 
-def _command(snakefile: Path, config: Path, cores: int) -> list[str]:
+def plan_command(snakefile: Path, config: Path, cores: int = 1) -> list[str]:
+    """Return the command of Snakemake that plans a workflow in the folder of its config."""
     return [
         *(sys.executable, "-P", "-m", "snakemake"),
         *("--snakefile", str(snakefile)),
         *("--configfile", str(config)),
         *("--directory", str(config.parent)),
         *("--cores", str(cores)),
-        *("--keep-going", "--rerun-incomplete", "--printshellcmds"),
         # A profile can run code, and the folder of results may come from somebody else.
         *("--workflow-profile", "none"),
     ]
