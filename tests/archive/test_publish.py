@@ -145,3 +145,20 @@ def test_only_sessions_that_are_done_are_published(ready: Path, tmp_path: Path) 
     made = publish(ready / "results", tmp_path / "t.tsv", tmp_path / "out", CONTACT)
     assert list(made.left_out) == ["other"]
     assert made.left_out["other"].startswith("failed: ")
+
+
+@pytest.mark.parametrize("lost", [f"{NAME}_desc-xcebra.nwb", "session.nc"])
+def test_a_session_whose_files_are_not_there_is_left_out_and_the_others_are_sent(
+    lost: str, ready: Path, tmp_path: Path
+) -> None:
+    copy, other = tmp_path / "copy", "sub-rat9_ses-one"
+    shutil.copytree(ready, copy)
+    shutil.copytree(copy / "results" / NAME, copy / "results" / other)
+    export = copy / "results" / other / f"{NAME}_desc-xcebra.nwb"
+    export.rename(export.with_name(f"{other}_desc-xcebra.nwb"))
+    (row,) = session_table.read(copy / "t.tsv")
+    session_table.write([row, row.model_copy(update={"session": other})], copy / "t.tsv")
+    (copy / "results" / other / lost.replace(NAME, other)).unlink()
+    made = prepare(copy, tmp_path / "out")
+    assert [file.relative_to(tmp_path / "out").as_posix() for file in made.files] == [PATH]
+    assert list(made.left_out) == [other] and "no such file" in made.left_out[other]

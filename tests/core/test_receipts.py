@@ -206,7 +206,7 @@ def test_two_processes_do_not_work_on_one_session_at_a_time(tmp_path: Path) -> N
         return writes(tmp_path, "training.nc")()
 
     receipts.run_command("train", tmp_path, work)
-    assert "UsageError" in found[0].stderr
+    assert "Failure" in found[0].stderr
     assert f"{tmp_path}: another process is working there (wait for it, or stop it)" in found[0].stderr
     assert sorted(file.name for file in tmp_path.iterdir()) == ["receipts", "training.nc"]  # and no lock
     assert elsewhere("attribute", tmp_path).stdout == "done\n"
@@ -266,7 +266,7 @@ def test_together_and_not_in_a_batch_a_refused_session_stops_the_work_before_it_
 
 def test_sessions_apart_do_not_stop_each_other_and_what_is_current_is_left_alone(tmp_path: Path) -> None:
     first, second, third = three(tmp_path)
-    (third / "training.nc").write_text("as it would be")
+    receipts.run_command("train", third, writes(third, "training.nc"))
     (second / "training.nc").write_text("old")
 
     def work(directories: list[Path]) -> dict[Path, list[Path] | Refusal]:
@@ -323,3 +323,50 @@ def test_what_goes_wrong_together_concerns_all_sessions(tmp_path: Path) -> None:
     with pytest.raises(Failure):
         receipts.run_on_several("train", [first, second, third], fails_all, batch=True)
     assert not receipts.path(first, "train").exists()
+
+
+def trained(directory: Path) -> list[Path]:
+    """The files of a training that is current."""
+    return [directory / "training.nc"] if (directory / "training.nc").exists() else []
+
+
+def never() -> list[Path]:
+    raise AssertionError("trained again")
+
+
+@pytest.mark.parametrize("lost", [("train",), ("extract", "train", "attribute")])
+def test_a_training_that_is_current_is_left_alone_also_without_its_receipt(
+    lost: tuple[str, ...], tmp_path: Path
+) -> None:
+    for command, name in (("extract", "session.nc"), ("train", "training.nc"), ("attribute", "attribution.nc")):
+        receipts.run_command(command, tmp_path, writes(tmp_path, name))
+    before = receipts.path(tmp_path, "train").read_bytes()
+    for command in lost:  # as the workflow does when one command of a job fails
+        receipts.path(tmp_path, command).unlink()
+    assert receipts.run_command("train", tmp_path, never, current=trained) == [tmp_path / "training.nc"]
+    assert receipts.path(tmp_path, "train").read_bytes() == before
+
+
+def test_a_training_that_is_damaged_is_done_again(tmp_path: Path) -> None:
+    receipts.run_command("train", tmp_path, writes(tmp_path, "training.nc"))
+    receipts.path(tmp_path, "train").unlink()
+    (tmp_path / "training.nc").write_text("damaged")
+    receipts.run_command("train", tmp_path, writes(tmp_path, "training.nc"), current=trained)
+    assert (tmp_path / "training.nc").read_text() == "content"
+
+
+def test_a_training_outlives_a_failure_before_it_and_no_refusal(tmp_path: Path) -> None:
+    receipts.run_command("train", tmp_path, writes(tmp_path, "training.nc"))
+    receipts.run_command("attribute", tmp_path, writes(tmp_path, "attribution.nc"))
+    with pytest.raises(Failure):
+        receipts.run_command("extract", tmp_path, fails)
+    assert (tmp_path / "training.nc").exists()
+    assert not receipts.path(tmp_path, "train").exists() and not (tmp_path / "attribution.nc").exists()
+    receipts.run_command("train", tmp_path, never, current=trained)
+    receipts.run_command("extract", tmp_path, refuses, batch=True)
+    assert not (tmp_path / "training.nc").exists()
+
+
+def test_a_folder_whose_name_no_file_can_have_is_told_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="250 characters"):
+        receipts.run_command("extract", tmp_path / ("a" * 250), never)

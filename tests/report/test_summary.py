@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import h5netcdf
@@ -24,6 +25,7 @@ from xcebra_nwb.core.session_table import Session, write
 from xcebra_nwb.report.atlas import COLUMNS
 from xcebra_nwb.report.outcome import print_overview, session_outcome
 from xcebra_nwb.report.pages import summary
+from xcebra_nwb.report.status import session_status
 
 
 def done(results: Path, name: str, seed: int = 0) -> Session:
@@ -236,3 +238,30 @@ def _printed(results: Path, table: Path, summarized: bool) -> str:
     print_overview(results, table, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("log", "command", "reason"),
+    [
+        ("xcebra-nwb: failed: out of memory (a larger machine)\n", "attribute", "out of memory (a larger machine)"),
+        (
+            "training: 5 of 9 steps\n",
+            "attribute",
+            "attribute ended without an error; its last line: training: 5 of 9 steps",
+        ),
+        ("wrote attribution.nc\n", "extract", "extract has to run again: its receipt is not there"),
+    ],
+)
+def test_of_the_commands_of_one_job_the_one_that_failed_is_blamed(
+    log: str, command: str, reason: str, tmp_path: Path
+) -> None:
+    """The workflow removes the receipts of all of them."""
+    for time, (name, text) in enumerate(
+        (("extract", "12 units\nwrote session.nc\n"), ("train", "wrote training.nc\n"), ("attribute", log))
+    ):
+        path = tmp_path / "logs" / "a" / f"{name}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        os.utime(path, (time, time))
+    status = session_status(tmp_path, "a")
+    assert (status.state, status.command, status.reason) == ("failed", command, reason)

@@ -14,7 +14,7 @@ from tests.support import nwb_builders
 from tests.support.html import EVIL
 from tests.support.paths import COMMAND, ROOT
 from tests.support.snakemake_runs import QUICK, call, jobs, snakemake
-from xcebra_nwb.commands.run_snakemake import launch
+from xcebra_nwb.commands.run_folder import sole_run
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.errors import UsageError
@@ -225,7 +225,7 @@ def test_a_benchmark_of_a_file_with_an_ugly_name(tmp_path: Path) -> None:
 def test_a_folder_of_results_has_a_name_that_steers_nothing(tmp_path: Path) -> None:
     """Snakemake writes it into its log."""
     log = tmp_path / "a\x1b[31m\nb" / "log"
-    with pytest.raises(UsageError, match="control characters") as refused:
-        launch(ROOT / "Snakefile", log.parent / "c.yaml", 1, log, lambda: None)
+    with pytest.raises(UsageError, match="control characters") as refused, sole_run(log.parent):
+        pass
     assert str(refused.value).isprintable()
     assert not log.exists()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.paths import ROOT
@@ -31,3 +33,11 @@ def jobs(planned: subprocess.CompletedProcess[str]) -> dict[str, int]:
     lines = (planned.stdout + planned.stderr).splitlines()
     table = [line.split() for line in lines[lines.index("Job stats:") :]]
     return {row[0]: int(row[1]) for row in table if len(row) == 2 and row[1].isdigit()}
+
+
+def wait_for(happened: Callable[[], object]) -> None:
+    """Wait until something has happened, for a minute at most."""
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)

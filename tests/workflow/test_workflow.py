@@ -2,11 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +14,7 @@ import yaml
 
 from tests.support import nwb_builders
 from tests.support.paths import COMMAND, ROOT
-from tests.support.snakemake_runs import QUICK, call, jobs, snakemake
+from tests.support.snakemake_runs import QUICK, call, jobs, snakemake, wait_for
 from xcebra_nwb.commands.simulate import simulate
 from xcebra_nwb.core import receipts as receipt
 from xcebra_nwb.core.batches import ALL_SESSIONS
@@ -104,15 +103,21 @@ def test_run_needs_no_config_but_files_and_goes_on_after_it_was_interrupted_or_k
     quick.write_text(yaml.safe_dump(QUICK))
     log = out / "logs" / "sub-rat1_ses-one" / "train.log"
     command = [COMMAND, "run", project / "data", "-o", out, "--cores", 2]
-    for how, ended in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+    for how, kill, ended in (
+        (signal.SIGINT, os.killpg, 130),
+        (signal.SIGTERM, os.kill, 130),
+        (signal.SIGKILL, os.killpg, -signal.SIGKILL),
+    ):
         words = [str(word) for word in [*command, "--config", slow]]
         started = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
         wait_for(lambda: log.exists() and log.stat().st_size)
-        os.killpg(started.pid, how)
+        kill(started.pid, how)
         _, said = started.communicate(timeout=60)
         assert started.returncode == ended
-        if how == signal.SIGINT:
+        if ended == 130:
             assert said.splitlines()[-1] == "xcebra-nwb: interrupted; the same command starts again or resumes"
+            assert re.search("stopped: [01] of 2 sessions are finished, left: .*; the same command goes on", said)
+            assert (out / "summary.html").exists()
         wait_for(lambda: not running(out))
         log.unlink()
     done = call(*command, "--config", quick, cwd=project)
@@ -123,13 +128,6 @@ def test_run_needs_no_config_but_files_and_goes_on_after_it_was_interrupted_or_k
 def heed() -> None:
     """Interrupts are not ignored, even where the tests are run in the background of a script."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def wait_for(happened: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def running(out: Path) -> bool:

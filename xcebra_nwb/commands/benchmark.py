@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from xcebra_nwb.benchmark.catalogue import SPEED, cases
+from xcebra_nwb.commands.run_folder import sole_run
 from xcebra_nwb.commands.run_snakemake import last_line, launch
 from xcebra_nwb.core.errors import Exit, Failure, UsageError
 from xcebra_nwb.core.files import write_text
@@ -37,8 +38,8 @@ def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None 
         0 if every job is done, 130 if interrupted.
 
     Raises:
-        UsageError: There is no such benchmark, size or file, or another run uses ``output``.
-        Failure: A job failed; the check of the known-perfect encoder is one of them.
+        UsageError: There is no such benchmark, size or file.
+        Failure: Another run uses ``output``, or a job failed; the check of the known-perfect encoder is one of them.
     """
     if name == SPEED:
         if file is not None:
@@ -48,8 +49,6 @@ def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None 
     jobs = cases(name, size, file)
     output = Path(output).absolute()
     settings, log = output / "benchmark.yaml", output / "logs" / "workflow.log"
-    write_text(settings, yaml.safe_dump({"benchmark": name, "size": size, "file": str(file) if file else None}))
-    logger.info("%d jobs in %s; the workflow's own log is %s", len(jobs), output, log)
     reported: set[str] = set()
 
     def poll() -> None:
@@ -58,7 +57,10 @@ def benchmark(name: str, size: str, output: Path, cores: int, file: Path | None 
                 reported.add(job)
                 logger.info("%d of %d: %s", len(reported), len(jobs), job)
 
-    code = launch(packaged_path("benchmarks/Snakefile"), settings, cores, log, poll)
+    with sole_run(output) as begun:
+        write_text(settings, yaml.safe_dump({"benchmark": name, "size": size, "file": str(file) if file else None}))
+        logger.info("%d jobs in %s; the workflow's own log is %s", len(jobs), output, log)
+        code = launch(packaged_path("benchmarks/Snakefile"), settings, cores, log, poll, begun=begun)
     if code == Exit.INTERRUPTED:
         return code
     if code != 0:

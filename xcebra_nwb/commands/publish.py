@@ -13,6 +13,7 @@ from xcebra_nwb.archive.publication import UNNAMED, Origin
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
 from xcebra_nwb.core.netcdf import load_dataset
+from xcebra_nwb.core.result_files import ResultFiles
 from xcebra_nwb.nwb.export.read_back import Exported, read_export
 from xcebra_nwb.report.status import session_status
 
@@ -62,7 +63,7 @@ def publish(
         Failure: An archive of the sources does not answer, or the dandiset itself is not valid.
     """
     finished, left_out = _finished(results, table)
-    exports = {session: read_export(file) for session, file in finished.items()}
+    exports = _read(finished, left_out)
     for session, reason in _without_partners(exports, results).items():
         left_out[session] = reason
         del finished[session], exports[session]
@@ -91,15 +92,31 @@ def _check_any(publishable: Sequence[object], left_out: Mapping[str, str]) -> No
 
 def _finished(results: Path, table: Path) -> tuple[dict[str, Path], dict[str, str]]:
     """The exports of the sessions that are done, and why the others have none."""
-    finished, left_out = {}, {}
+    finished, left_out, files = {}, {}, ResultFiles(results)
     for row in session_table.read(table):
         if row.include:
             status = session_status(results, row.session)
-            if status.state == "done":
+            faults = files.faults_of(row.session, ("extract", "write"))
+            if status.state == "done" and faults:
+                left_out[row.session] = f"{faults[0].file} is {faults[0].problem}: run the workflow again"
+            elif status.state == "done":
                 finished[row.session] = results / row.session / f"{row.session}_desc-xcebra.nwb"
             else:
                 left_out[row.session] = f"{status.state}: {status.reason}"
     return finished, left_out
+
+
+def _read(finished: dict[str, Path], left_out: dict[str, str]) -> dict[str, Exported]:
+    """Return the exports that can be read; the other sessions move to ``left_out``, with the reason."""
+    exports = {}
+    for session, file in list(finished.items()):
+        try:
+            load_dataset(file.parent / SESSION, ("activity",))
+            exports[session] = read_export(file)
+        except (XcebraError, OSError) as error:
+            left_out[session] = str(error)
+            del finished[session]
+    return exports
 
 
 def _partners(exported: Exported) -> list[str]:

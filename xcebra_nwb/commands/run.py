@@ -8,14 +8,20 @@ from pathlib import Path
 
 from xcebra_nwb.archive.remote import Screen
 from xcebra_nwb.commands.discover import discover
-from xcebra_nwb.commands.run_progress import RunMonitor
+from xcebra_nwb.commands.run_folder import sole_run
+from xcebra_nwb.commands.run_progress import RunMonitor, file_stamp
 from xcebra_nwb.commands.run_snakemake import last_line, launch
+from xcebra_nwb.commands.stop import handling, interrupt
 from xcebra_nwb.core.config.schema import Config, dump
-from xcebra_nwb.core.errors import Exit, Failure
+from xcebra_nwb.core.errors import Exit, Failure, XcebraError
 from xcebra_nwb.core.files import write_text
+from xcebra_nwb.core.folders import check_run
 from xcebra_nwb.core.installation import packaged_path
+from xcebra_nwb.core.result_files import ResultFiles
 from xcebra_nwb.nwb.reading.foreign import VARIABLE, Follow
 
+SUMMARY = "summary.html"
+NAMED = 5  # sessions that are named
 logger = logging.getLogger("xcebra_nwb")
 
 
@@ -44,23 +50,54 @@ def run(
         0 if every session is done or refused, 130 if interrupted, else 1.
 
     Raises:
-        UsageError: There is no input, another run uses ``output``, or there is no such GPU.
-        Failure: The workflow did not start.
+        UsageError: There is no input, or no such GPU.
+        Failure: Another run uses ``output``, which is then left as it is, or the workflow did not start.
     """
     output = Path(output).absolute()
     _check_device(config)
-    rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft), follow)
-    run_config = config.model_copy(update={"sessions": "sessions.tsv", "results": "."})
-    settings, log = output / "config.yaml", output / "logs" / "workflow.log"
-    write_text(settings, dump(run_config))
-    count = "1 session" if len(rows) == 1 else f"{len(rows)} sessions"
-    logger.info("%s in %s; the workflow's own log is %s", count, output / "sessions.tsv", log)
-    monitor = RunMonitor(output, [row.session for row in rows if row.include])
-    variables = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # for the jobs
-    code = launch(packaged_path("workflow/Snakefile"), settings, cores, log, monitor.poll, variables)
-    if code not in (Exit.DONE, Exit.INTERRUPTED) and not (output / "summary.html").exists():
+    with handling(interrupt), sole_run(output) as begun:
+        rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft), follow)
+        run_config = config.model_copy(update={"sessions": "sessions.tsv", "results": "."})
+        settings, log = output / "config.yaml", output / "logs" / "workflow.log"
+        write_text(settings, dump(run_config))
+        count = "1 session" if len(rows) == 1 else f"{len(rows)} sessions"
+        logger.info("%s in %s; the workflow's own log is %s", count, output / "sessions.tsv", log)
+        sessions = [row.session for row in rows if row.include]
+        _log_faults(output, sessions)
+        monitor, before = RunMonitor(output, sessions), file_stamp(output / SUMMARY)
+        variables = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # for the jobs
+        code = launch(packaged_path("workflow/Snakefile"), settings, cores, log, monitor.poll, variables, begun)
+        if code == Exit.INTERRUPTED:
+            _end_stopped(output, sessions, file_stamp(output / SUMMARY) != before)
+            return code
+    if code != Exit.DONE and not (output / SUMMARY).exists():
         raise Failure(f"the workflow did not start: {last_line(log)}", f"read {log}")
-    return code if code == Exit.INTERRUPTED else _log_outcomes(output, code)
+    return _log_outcomes(output, code)
+
+
+def _log_faults(output: Path, sessions: Sequence[str]) -> None:
+    """Log which files of earlier runs are missing or damaged; the workflow finds them too."""
+    check_run(output, sessions)
+    files = ResultFiles(output)
+    for fault in files.faults(sessions):
+        logger.warning("%s: %s makes it again", fault, fault.command)
+    files.save()
+
+
+def _end_stopped(output: Path, sessions: Sequence[str], summarized: bool) -> None:
+    """Write the summary of a run that was stopped, unless the workflow did, and log the sessions that are left."""
+    from xcebra_nwb.commands.summarize import summarize
+    from xcebra_nwb.report.status import session_status
+
+    try:
+        if not summarized:
+            summarize(output, output / "sessions.tsv")
+    except (XcebraError, OSError) as error:  # such as a full disk, which may be the reason to stop
+        logger.warning("the summary was not written: %s", error)
+    left = [name for name in sessions if session_status(output, name).state == "failed"]
+    names = ", ".join(left[:NAMED]) + (f" and {len(left) - NAMED} more" if len(left) > NAMED else "")
+    ended = f"{len(sessions) - len(left)} of {len(sessions)} sessions are finished"
+    logger.warning("stopped: %s, %s; the same command goes on", ended, f"left: {names}" if left else "none is left")
 
 
 def _check_device(config: Config) -> None:
@@ -76,5 +113,5 @@ def _log_outcomes(output: Path, code: int) -> int:
 
     if logger.isEnabledFor(logging.INFO):
         print_overview(output, output / "sessions.tsv")
-    logger.info("summary: %s", output / "summary.html")
+    logger.info("summary: %s", output / SUMMARY)
     return int(Exit.DONE) if code == 0 else int(Exit.FAILED)

@@ -22,7 +22,7 @@ class RunMonitor:
         self._results = results
         self._waiting = {(session, command) for session in sessions for command in receipts.ORDER}
         # The receipts of an earlier run are old; a receipt that is written again is new.
-        self._earlier = {step: _stamp(self._receipt(*step)) for step in self._waiting}
+        self._earlier = {step: file_stamp(self._receipt(*step)) for step in self._waiting}
         self._logged: set[Path] = set()  # sessions of one job share its log
         self._progress_logged = time.monotonic()
 
@@ -47,14 +47,14 @@ class RunMonitor:
                 logger.info("%s: %s", log.parent.name, progress)
 
     def _is_new(self, session: str, command: str) -> bool:
-        now = _stamp(self._receipt(session, command))
+        now = file_stamp(self._receipt(session, command))
         return now is not None and now != self._earlier[session, command]
 
     def _receipt(self, session: str, command: str) -> Path:
         return receipts.path(self._results / session, command)
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def file_stamp(path: Path) -> tuple[int, int] | None:
     """Numbers that change when a file is written again, also with the same content; None without a file."""
     try:
         status = path.stat()

@@ -1,22 +1,18 @@
-"""Run Snakemake in a folder that no other run uses, and follow it."""
+"""Run Snakemake in a folder that this run holds, and follow it."""
 
 from __future__ import annotations
 
-import logging
 import os
+import secrets
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO
 
-from xcebra_nwb.core.errors import Exit, UsageError
-from xcebra_nwb.core.folders import check_run
-from xcebra_nwb.core.lock import acquire
-from xcebra_nwb.core.safe_text import UNPRINTABLE, is_printable
+from xcebra_nwb.commands.stop import MARK, Stop, end_left, handling
+from xcebra_nwb.core.errors import Exit
 
-logger = logging.getLogger("xcebra_nwb")
 SECONDS_BETWEEN_POLLS = 1.0
 
 
@@ -27,10 +23,12 @@ def launch(
     log: Path,
     poll: Callable[[], None],
     variables: Mapping[str, str] | None = None,
+    begun: Callable[[int], None] = lambda process: None,
 ) -> int:
     """Run a workflow in the folder of its config and return the exit code.
 
-    A lock that a killed run left is removed.
+    The caller holds the folder (:func:`.run_folder.sole_run`), so a lock of Snakemake in it is one that a killed run
+    left, and is removed.
 
     Args:
         snakefile: The workflow.
@@ -39,25 +37,44 @@ def launch(
         log: File for the output of Snakemake.
         poll: Called about every second, and once at the end.
         variables: Added to the environment.
+        begun: Called with the number of the process of the workflow.
 
     Returns:
-        The exit code of the workflow; 130 if interrupted.
-
-    Raises:
-        UsageError: Another run uses the folder, it belongs to another user, its name has control characters, or a link
-            in it leads elsewhere.
+        The exit code of the workflow; 130 if Ctrl-C, SIGTERM or SIGHUP stopped it.
     """
-    output = config.parent
-    if not is_printable(str(output)):  # Snakemake writes it into its log
-        raise UsageError(f"{output}: {UNPRINTABLE}")
-    check_run(output)
-    command = _command(snakefile, config, cores)
+    output, mark = config.parent, secrets.token_hex(8)
+    environment = _environment() | dict(variables or {}) | {MARK: mark}
+    stop = Stop(mark)
     log.parent.mkdir(parents=True, exist_ok=True)
-    busy = f"{output}: another run is using this folder"
-    with acquire(output / ".run.lock", busy, "wait for it, or name another"), log.open("w") as stream:
-        if any((output / ".snakemake" / "locks").glob("*")):  # the lock is ours, so an earlier run was killed
-            subprocess.run([*command, "--unlock"], cwd=output, stdout=stream, stderr=stream, check=True)
-        return _run_and_follow(command, _environment() | dict(variables or {}), output, stream, poll)
+    _unlock(output)
+    with log.open("w") as stream, handling(stop.note):
+        options = ("--keep-going", "--rerun-incomplete", "--printshellcmds")
+        command = [*plan_command(snakefile, config, cores), *options]
+        process = subprocess.Popen(command, cwd=output, env=environment, stdout=stream, stderr=stream)
+        try:
+            begun(process.pid)
+            code = _follow(process, stop, poll)
+        finally:
+            end_left(mark)
+            _unlock(output)
+    return Exit.INTERRUPTED if stop.signal is not None or code == -signal.SIGINT else code
+
+
+def _follow(process: subprocess.Popen[bytes], stop: Stop, poll: Callable[[], None]) -> int:
+    while True:
+        try:
+            code = process.wait(timeout=SECONDS_BETWEEN_POLLS)
+        except subprocess.TimeoutExpired:
+            stop.pass_on()
+            poll()
+        else:
+            poll()
+            return code
+
+
+def _unlock(output: Path) -> None:
+    for lock in (output / ".snakemake" / "locks").glob("*.lock"):
+        lock.unlink()
 
 
 def last_line(log: Path) -> str:
@@ -66,35 +83,14 @@ def last_line(log: Path) -> str:
     return lines[-1] if lines else "the log is empty"
 
 
-def _run_and_follow(
-    command: list[str], environment: dict[str, str], output: Path, log: IO[str], poll: Callable[[], None]
-) -> int:
-    """Return the exit code of the workflow.
-
-    Ctrl-C reaches the workflow too; it gets the time to end well.
-    """
-    process = subprocess.Popen(command, cwd=output, env=environment, stdout=log, stderr=log)
-    interrupted = False
-    while True:
-        try:
-            code = process.wait(timeout=SECONDS_BETWEEN_POLLS)
-            poll()
-            return Exit.INTERRUPTED if interrupted or code == -signal.SIGINT else code
-        except subprocess.TimeoutExpired:
-            poll()
-        except KeyboardInterrupt:
-            interrupted = True
-            logger.warning("stopping; the same command resumes the run")
-
-
-def _command(snakefile: Path, config: Path, cores: int) -> list[str]:
+def plan_command(snakefile: Path, config: Path, cores: int = 1) -> list[str]:
+    """Return the command of Snakemake that plans a workflow in the folder of its config."""
     return [
         *(sys.executable, "-P", "-m", "snakemake"),
         *("--snakefile", str(snakefile)),
         *("--configfile", str(config)),
         *("--directory", str(config.parent)),
         *("--cores", str(cores)),
-        *("--keep-going", "--rerun-incomplete", "--printshellcmds"),
         # A profile can run code, and the folder of results may come from somebody else.
         *("--workflow-profile", "none"),
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.files import write_json, write_text
 from xcebra_nwb.core.folders import check_run
+from xcebra_nwb.core.result_files import save_summary
 from xcebra_nwb.report import atlas
 from xcebra_nwb.report.outcome import Outcome, session_outcome
 from xcebra_nwb.report.pages.summary import summary_page
@@ -32,7 +33,9 @@ def summarize(results: Path, table: Path) -> list[Path]:
     atlas_path, page_path = results / "atlas.parquet", results / "summary.html"
     atlas.save(joined, atlas_path)
     write_text(page_path, summary_page(results, outcomes, joined))
-    return [*written, atlas_path, page_path]
+    files = [*written, atlas_path, page_path]
+    save_summary(files, results)
+    return files
 
 
 def _write_status(results: Path, outcome: Outcome) -> Path:

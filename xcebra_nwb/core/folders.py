@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.errors import Failure, UsageError
 
 FORESEEABLE = ("logs", "benchmarks", ".snakemake")  # a run opens files of predictable names in them
 ENVIRONMENTS = {"conda", "conda-archive", "singularity"}  # of Snakemake, full of links that lead out
@@ -54,6 +54,22 @@ def check_inside(folder: Path, names: Iterable[str]) -> None:
             raise UsageError(f"{path}: a link out of {folder}", "replace the link by its target, or remove it")
         if path.exists() and not _is_ordinary(path):
             raise UsageError(f"{path}: neither a file nor a folder", "remove it")
+
+
+def check_writable(folder: Path) -> None:
+    """Check that files can be written into a folder, before work begins; create it if needed.
+
+    Raises:
+        Failure: They cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise Failure(
+            f"{folder}: cannot be written to: {error.strerror}", "check its permissions and its disk"
+        ) from None
 
 
 def _is_ordinary(path: Path) -> bool:

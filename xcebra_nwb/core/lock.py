@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
-from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.errors import Failure, UsageError
 
 NAME = ".lock"
 
@@ -22,12 +22,13 @@ def acquire(lock: Path, busy: str, remedy: str) -> AcquireReturnProxy:
         remedy: What would help then.
 
     Raises:
-        UsageError: Another process holds the lock, or this user may not acquire it.
+        Failure: Another process holds the lock.
+        UsageError: This user may not acquire it.
     """
     try:
         return FileLock(lock, timeout=0).acquire()
     except Timeout:
-        raise UsageError(busy, remedy) from None
+        raise Failure(busy, remedy) from None
     except OSError as error:  # made by another user, or a link
         raise UsageError(f"{lock}: cannot be locked: {error.strerror}", "name a folder of your own") from None
 
@@ -39,7 +40,7 @@ def exclusive(folders: Sequence[Path]) -> Iterator[None]:
     The system releases a lock when its process ends, also by a kill.
 
     Raises:
-        UsageError: Another process works in one of them.
+        Failure: Another process works in one of them.
     """
     with ExitStack() as locks:
         for folder in sorted({folder.resolve() for folder in folders if folder.is_dir()}):
@@ -52,7 +53,7 @@ def _locked(folder: Path) -> Iterator[None]:
     try:
         lock = FileLock(folder / NAME, timeout=0).acquire()
     except Timeout:
-        raise UsageError(f"{folder}: another process is working there", "wait for it, or stop it") from None
+        raise Failure(f"{folder}: another process is working there", "wait for it, or stop it") from None
     # A file system without locks, or a read-only folder: writing reports it.
     except (OSError, NotImplementedError):
         yield

@@ -8,6 +8,7 @@ command that gives the same result again does not make later commands run again.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,12 +18,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from xcebra_nwb.core.errors import Failure, NotInFile, Refusal, UsageError
 from xcebra_nwb.core.files import read_json, sha256, temporary_pattern, write_json
-from xcebra_nwb.core.folders import check_inside
+from xcebra_nwb.core.folders import check_inside, check_writable
 from xcebra_nwb.core.lock import exclusive
 from xcebra_nwb.core.outputs import FILES
 from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.core.safe_text import shorten
+from xcebra_nwb.core.session_table import LONGEST_NAME
 
 ORDER = tuple(FILES)
+KEPT = frozenset({"train"})  # commands whose files cost hours, and which know whether these are up to date
 FOLDER = "receipts"
 State = Literal["done", "refused"]
 Outcome = list[Path] | Refusal | Failure  # of a session: its new files, or the reason for none
@@ -41,6 +45,7 @@ class Receipt(BaseModel):
     reason: str = ""
     remedy: str = ""
     files: dict[str, str] = Field(default_factory=dict, description="file name: SHA-256")
+    sizes: dict[str, int] = Field(default_factory=dict, description="file name: bytes")
 
     @model_validator(mode="after")
     def _refused_for_a_reason(self) -> Receipt:
@@ -99,12 +104,19 @@ def first_refusal(directory: Path, commands: Sequence[str] = ORDER) -> Receipt |
     return next((receipt for receipt in written if receipt is not None and receipt.state == "refused"), None)
 
 
-def run_command(command: str, directory: Path, work: Callable[[], list[Path]], *, batch: bool = False) -> list[Path]:
+def run_command(
+    command: str,
+    directory: Path,
+    work: Callable[[], list[Path]],
+    *,
+    batch: bool = False,
+    current: Callable[[Path], list[Path]] = lambda directory: [],
+) -> list[Path]:
     """Do the ``work`` of a command on one session and write its receipt.
 
     Files of an earlier run of the command are removed first. Those of later commands are removed too if the command
-    fails or is refused, so no old result stands beside a refusal. A session that an earlier command refused is refused
-    again; only ``report`` works on it.
+    fails or is refused, so no old result stands beside a refusal. A training stays after a failure, which may pass. A
+    session that an earlier command refused is refused again; only ``report`` works on it.
 
     Args:
         command: Name of the command.
@@ -112,18 +124,25 @@ def run_command(command: str, directory: Path, work: Callable[[], list[Path]], *
         work: Writes the files and returns them.
         batch: A refusal is written into the receipt and is no error. A config that names an object that this file does
             not have is then a refusal, too.
+        current: Returns the files of an earlier run that ``work`` would write again, or none; they are kept.
 
     Returns:
-        The files that ``work`` wrote; none if the session was refused.
+        The files that ``work`` wrote, or that are current; none if the session was refused.
 
     Raises:
         Refusal: The data cannot answer, unless ``batch``.
-        UsageError: Another process is working on the session, or a link leads its receipts elsewhere.
+        Failure: Another process is working on the session, or its folder cannot be written to.
+        UsageError: A link leads its receipts elsewhere.
     """
-    check_inside(directory, [FOLDER])
+    _check_folder(directory)
     with exclusive([directory]):
-        _remove(command, directory)
         upstream = _upstream_refusal(command, directory)
+        files = _current(command, directory, current) if upstream is None else []
+        if files:
+            _save_done(command, directory, files)
+            logger.info("%s: current, nothing to do", ", ".join(file.name for file in files))
+            return files
+        _remove(command, directory)
         try:
             if upstream is not None and command != "report":
                 raise upstream
@@ -138,7 +157,7 @@ def run_command(command: str, directory: Path, work: Callable[[], list[Path]], *
             logger.log(logging.INFO if upstream is None else logging.DEBUG, "refused: %s", refusal)
             return []
         except Exception:
-            _remove_later(command, directory)
+            _remove_later(command, directory, failed=True)
             raise
         _save_done(command, directory, files)
         logger.info("wrote %s", ", ".join(file.name for file in files))
@@ -170,11 +189,12 @@ def run_on_several(
     Raises:
         Refusal: A session is refused, unless ``batch``. If an earlier command refused it, no session is begun unless
             the sessions are ``independent``.
-        Failure: A session could not be written; the others are whole and have their receipts.
-        UsageError: Another process is working on a session, or a link leads its receipts elsewhere.
+        Failure: Another process is working on a session, or a folder cannot be written to. Or a session could not be
+            written; the others are whole and have their receipts.
+        UsageError: A link leads the receipts of a session elsewhere.
     """
     for directory in directories:
-        check_inside(directory, [FOLDER])
+        _check_folder(directory)
     with exclusive(directories):
         refused = {d: refusal for d in directories if (refusal := _upstream_refusal(command, d)) is not None}
         if refused and not batch and not independent:
@@ -201,7 +221,7 @@ def _without_current(
     """Return the folders whose files are not current; write the receipts of the others."""
     waiting = []
     for directory in directories:
-        files = [] if directory in refused else current(directory)
+        files = [] if directory in refused else _current(command, directory, current)
         if files:
             _save_done(command, directory, files)
             logger.info("%s: %s is current", directory.resolve().name, ", ".join(file.name for file in files))
@@ -224,7 +244,7 @@ def _outcomes(
         return {**refused, **dict.fromkeys(accepted, refusal)}
     except Exception:
         for directory in directories:
-            _remove_later(command, directory)
+            _remove_later(command, directory, failed=True)
         raise
 
 
@@ -257,20 +277,59 @@ def _end(command: str, directory: Path, outcome: Outcome, known: bool) -> Outcom
     return outcome
 
 
+def _check_folder(directory: Path) -> None:
+    """Check before the work that its results can be written, so that hours of it are not lost."""
+    check_inside(directory, [FOLDER])
+    name = directory.resolve().name
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        raise UsageError(f"{shorten(name, 40)}: a name of {len(name)} characters", f"at most {LONGEST_NAME}")
+    check_writable(directory / FOLDER)
+    check_writable(directory)
+
+
 def _save_done(command: str, directory: Path, files: list[Path]) -> None:
-    session = directory.resolve().name
-    save(Receipt(command=command, session=session, state="done", files=_digests(files, directory)), directory)
+    session, digests = directory.resolve().name, _digests(files, directory)
+    if command in KEPT:
+        write_json(_copy(command, directory), digests)
+    save(
+        Receipt(command=command, session=session, state="done", files=digests, sizes=_sizes(files, directory)),
+        directory,
+    )
 
 
 def _save_refusal(command: str, directory: Path, refusal: Refusal | NotInFile) -> None:
-    files = _digests(getattr(refusal, "files", []), directory)
+    files = getattr(refusal, "files", [])
+    written = {"files": _digests(files, directory), "sizes": _sizes(files, directory)}
     fields = {"code": refusal.code, "reason": refusal.message, "remedy": refusal.remedy}
     session = directory.resolve().name
-    save(Receipt(command=command, session=session, state="refused", files=files, **fields), directory)
+    save(Receipt(command=command, session=session, state="refused", **written, **fields), directory)
 
 
 def _digests(files: list[Path], directory: Path) -> dict[str, str]:
     return {file.relative_to(directory).as_posix(): sha256(file) for file in files}
+
+
+def _sizes(files: list[Path], directory: Path) -> dict[str, int]:
+    return {file.relative_to(directory).as_posix(): file.stat().st_size for file in files}
+
+
+def _copy(command: str, directory: Path) -> Path:
+    """Return the path of the digests of files that are kept without their receipt.
+
+    The workflow removes the receipts of all commands that run in one job, when one of them fails.
+    """
+    return directory / FOLDER / f".{command}.json"
+
+
+def _current(command: str, directory: Path, current: Callable[[Path], list[Path]]) -> list[Path]:
+    """Return the files of an earlier run that are up to date and as they were written, or none."""
+    files = current(directory)
+    if not files or not _copy(command, directory).is_file():
+        return []
+    try:
+        return files if read_json(_copy(command, directory)) == _digests(files, directory) else []
+    except (UsageError, OSError):
+        return []
 
 
 def _remove(command: str, directory: Path) -> None:
@@ -279,14 +338,19 @@ def _remove(command: str, directory: Path) -> None:
     The workflow may have removed the receipt already. Nobody else writes there, since the folder is locked.
     """
     path(directory, command).unlink(missing_ok=True)
+    _copy(command, directory).unlink(missing_ok=True)
     for pattern in FILES[command]:
         for file in {*directory.glob(pattern), *directory.glob(temporary_pattern(pattern))}:
             file.unlink()
 
 
-def _remove_later(command: str, directory: Path) -> None:
+def _remove_later(command: str, directory: Path, *, failed: bool = False) -> None:
+    """Remove the receipts and files of later commands; after a failure, which may pass, keep those of :data:`KEPT`."""
     for later in ORDER[ORDER.index(command) + 1 :]:
-        _remove(later, directory)
+        if failed and later in KEPT:
+            path(directory, later).unlink(missing_ok=True)
+        else:
+            _remove(later, directory)
 
 
 def _upstream_refusal(command: str, directory: Path) -> Refusal | None:

@@ -16,7 +16,11 @@ from xcebra_nwb.core.safe_text import printable
 
 EXCERPT = 12  # lines of a log
 TAIL = 20_000  # bytes of a log that are looked at
-ERROR = re.compile(r"^xcebra-nwb: (failed|error|refused): ")  # what the command line puts before an error
+ERROR = re.compile(r"^xcebra-nwb: (?:(failed|error|refused): )?")  # what the command line puts before an error
+SUCCESS = re.compile(
+    r"(?:.*: )?(?:wrote |refused: )|.*(?:is current|current, nothing to do)$"
+)  # its last line otherwise
+NO_RECEIPT = "has to run again: its receipt is not there"
 COLOR_CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -52,6 +56,7 @@ def session_status(results: Path, session: str) -> Status:
         if receipt is None and command == "fetch" and not log_path(results, session, command).exists():
             continue  # a local file
         if receipt is None:
+            command = _ended_last(results, session, command)
             return failed(results, session, command, _no_receipt(results, session, command))
         if receipt.state == "refused":
             said = {"code": receipt.code, "reason": receipt.reason, "remedy": receipt.remedy}
@@ -86,6 +91,24 @@ def log_excerpt(path: Path) -> list[str]:
     return [line for line in lines if line][-EXCERPT:]
 
 
+def _ended_last(results: Path, session: str, command: str) -> str:
+    """Return the command that failed, of those from the first without a receipt.
+
+    The workflow removes the receipts of all commands that run in one job, when one of them fails.
+    """
+    later = receipts.ORDER[receipts.ORDER.index(command) + 1 :]
+    missing = [command, *(name for name in later if not receipts.path(results / session, name).exists())]
+    logs = {name: log for name in missing if (log := log_path(results, session, name)).exists()}
+    last = max(logs, key=lambda name: logs[name].stat().st_mtime, default=command)
+    said = log_excerpt(logs[last]) if last in logs else []
+    return last if said and not SUCCESS.match(said[-1]) else command
+
+
 def _no_receipt(results: Path, session: str, command: str) -> str:
     log = log_excerpt(log_path(results, session, command))
-    return ERROR.sub("", one_line(log[-1])) if log else f"{command} did not finish and left no log"
+    if not log:
+        return f"{command} did not finish and left no log"
+    last = one_line(log[-1])
+    if SUCCESS.match(last):
+        return f"{command} {NO_RECEIPT}"
+    return ERROR.sub("", last) if ERROR.match(last) else f"{command} ended without an error; its last line: {last}"

@@ -41,7 +41,8 @@ def explore(
         Every finished trial.
 
     Raises:
-        UsageError: ``folder`` holds the study of another question, or another process is at work there.
+        UsageError: ``folder`` holds the study of another question.
+        Failure: Another process is at work there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     busy = f"{folder}: another process is tuning here"

@@ -68,6 +68,29 @@ def run(
     raise typer.Exit(work(inputs, output, config_of(config), cores, draft, follow(follow_links)))
 
 
+def status(
+    output: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the state of every command as JSON.")] = False,
+) -> None:
+    """Say which results of a run are there, missing, damaged or out of date, and why.
+
+    It changes nothing.
+    """
+    from xcebra_nwb.commands.status import counted
+    from xcebra_nwb.commands.status import status as work
+    from xcebra_nwb.core.files import json_text
+
+    states = work(output)
+    if as_json:
+        print_text(json_text([state.model_dump() for state in states]))
+        return
+    for state in states:
+        if state.state != "current":
+            where = f"{state.session}: {state.command}" if state.session else state.command
+            print_text(f"{where}: {state.state}{f': {state.why}' if state.why else ''}")
+    print_text(f"sessions: {counted(states)}")
+
+
 def publish(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the dandiset.")],
     contact: Annotated[str, typer.Option(help='Contact person of the dandiset: "Family, Given <address>".')],

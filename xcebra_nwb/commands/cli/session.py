@@ -81,7 +81,8 @@ def train(
 ) -> None:
     """Train the encoders of a session, seeds and nulls, as one ensemble.
 
-    Writes model.safetensors, training.nc and embedding.nc.
+    Writes model.safetensors, training.nc and embedding.nc. Files that the same settings, code and session would give
+    again are left alone.
     """
     from xcebra_nwb.core.receipts import Outcome, run_on_several
 
@@ -111,7 +112,7 @@ def train(
     elif len(directories) > 1:
         run_on_several("train", directories, train_separately, batch=batch, independent=True, current=current)
     else:
-        _run("train", directories[0], work, batch)
+        _run("train", directories[0], work, batch, current)
 
 
 def align(
@@ -199,8 +200,14 @@ def report(directory: Directory, batch: Batch = False) -> None:
     _run("report", directory, work, batch)
 
 
-def _run(command: str, directory: Path, work: Callable[[], list[Path]], batch: bool = False) -> None:
+def _run(
+    command: str,
+    directory: Path,
+    work: Callable[[], list[Path]],
+    batch: bool = False,
+    current: Callable[[Path], list[Path]] = lambda directory: [],
+) -> None:
     # Imported here, since the import takes longer than printing the help.
     from xcebra_nwb.core.receipts import run_command
 
-    run_command(command, directory, work, batch=batch)
+    run_command(command, directory, work, batch=batch, current=current)
