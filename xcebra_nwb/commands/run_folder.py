@@ -71,6 +71,8 @@ class Record(BaseModel):
 def sole_run(output: Path) -> Iterator[Callable[[int], None]]:
     """Hold a folder, which is created if needed; yield a function that notes the process of the workflow.
 
+    A folder that was created, and in which nothing was written, is removed again.
+
     Nothing in the folder changes if another run holds it.
 
     Args:
@@ -83,7 +85,18 @@ def sole_run(output: Path) -> Iterator[Callable[[int], None]]:
     if not is_printable(str(output)):  # Snakemake writes it into its log
         raise UsageError(f"{output}: {UNPRINTABLE}")
     check_run(output)
+    made = not output.exists()
     check_writable(output)
+    try:
+        with _held(output) as note:
+            yield note
+    finally:
+        if made:
+            _remove_if_empty(output)
+
+
+@contextmanager
+def _held(output: Path) -> Iterator[Callable[[int], None]]:
     earlier = _read(output)
     at_work = f"{output}: another run is using this folder"
     with acquire(output / LOCK, at_work if earlier is None else f"{at_work}: {_described(earlier)}", REMEDY):
@@ -102,6 +115,14 @@ def sole_run(output: Path) -> Iterator[Callable[[int], None]]:
             over.set()
             signs.join()
             (output / RECORD).unlink(missing_ok=True)
+
+
+def _remove_if_empty(output: Path) -> None:
+    """Remove a folder in which a run left nothing but its lock."""
+    with suppress(OSError):
+        if {path.name for path in output.iterdir()} <= {LOCK}:
+            (output / LOCK).unlink(missing_ok=True)
+            output.rmdir()
 
 
 def _check_over(output: Path) -> None:
