@@ -185,7 +185,8 @@ def _judged(values: np.ndarray, column: str, role: Role) -> tuple[Kind, np.ndarr
     if len(classes) < 2:
         return kind, partition, "a single value" if classes else "no value"
     if kind != "discrete":
-        return kind, partition, "" if role is Role.STIMULUS else f"{len(classes)} different values"
+        measured = role is Role.STIMULUS and not _numbered(values, len(classes))
+        return kind, partition, "" if measured else f"{len(classes)} different values"
     if len(classes) > MOST_CLASSES or len(codes) < FEWEST_OF_CLASS * len(classes):
         return kind, partition, f"{len(classes)} different values"
     counts = np.bincount(codes[codes >= 0])
@@ -207,6 +208,12 @@ def _kind(values: np.ndarray, column: str) -> Kind:
     if len(np.unique(finite)) <= MOST_CLASSES:
         return "discrete"
     return "circular" if named_angle(column) or {"direction", "dir"}.intersection(words(column)) else "continuous"
+
+
+def _numbered(values: np.ndarray, different: int) -> bool:
+    """Return whether many whole numbers only number things: they leave few gaps between the lowest and the highest."""
+    known = values[np.isfinite(values)]
+    return bool(np.all(known == np.round(known)) and np.ptp(known) < 2 * different)
 
 
 def _within_rows(values: np.ndarray, rows: np.ndarray) -> bool:

@@ -7,6 +7,7 @@ from xcebra_nwb.nwb.labels.auto.words import (
     BODY,
     BOOKKEEPING,
     CHOICE,
+    CHOSEN,
     CONDITION,
     FLAGS,
     HANDS,
@@ -32,7 +33,7 @@ NEVER = one_of(
     experimenter filename fold hold include included keep laser last mask next notes opacity opto photostim
     prev previous quality rep repeat repetition session sham since split tag tags template timeseries trials
     units usable valid version start stop end frame frames onset offset time times timestamp timestamps
-    duration photo random early good bad protocol
+    duration photo random early good bad protocol derived peak estimated measured dlc
     """
 )
 """A name with one of these words is bookkeeping, whatever else it says."""
@@ -65,14 +66,17 @@ def column_role(name: str) -> tuple[Role | None, tuple[float, ...]]:
     if nouns[0] in BOOKKEEPING - CONDITION - GENERIC:
         return None, ()
     general = nouns[0] in GENERIC
-    for noun in nouns[1:] if general else nouns:
+    for depth, noun in enumerate(nouns[1:] if general else nouns):
         role = _role(noun)
         if role is not None:
+            role = Role.CHOICE if role is Role.STIMULUS and CHOSEN.intersection(parts) else role
             flag = parts[0] in FLAGS and role in {Role.STIMULUS, Role.CONDITION}
-            return (Role.CONDITION if flag else role), (float(flag), *_preference(role, noun, code, parts))
+            preference = (float(flag), *_preference(role, noun, code, parts, depth))
+            return (Role.CONDITION if flag else role), preference
     if code:
         return None, ()
-    return (Role.CONDITION if general or CONDITION.intersection(nouns) else Role.UNKNOWN), (0.0,)
+    known = Role.CONDITION if general or CONDITION.intersection(nouns) else Role.UNKNOWN
+    return known, (0.0, *_preference(known, "", code, parts, 0))
 
 
 def _role(noun: str) -> Role | None:
@@ -85,6 +89,7 @@ def _role(noun: str) -> Role | None:
     return next((role for role, vocabulary in by_role.items() if has([noun], vocabulary)), None)
 
 
-def _preference(role: Role, noun: str, code: bool, parts: list[str]) -> tuple[float, ...]:
+def _preference(role: Role, noun: str, code: bool, parts: list[str], depth: int) -> tuple[float, ...]:
+    """Return the place of a column in its role: the noun of the name that tells it, names before codes, short names."""
     order = FIRST_STIMULI.index(noun) if noun in FIRST_STIMULI else len(FIRST_STIMULI)
-    return float(order if role is Role.STIMULUS else 0), float(code), float(len(parts))
+    return float(order if role is Role.STIMULUS else depth), float(code), float(len(parts))

@@ -269,6 +269,8 @@ def _subject(found: _Evidence, quantity: str) -> str:
             return min(face).removesuffix("s")
         if part is not said and (body := [word for word in part if word in known.BODY - {"body", "back", "head"}]):
             return body[0]
+        if part is found.name and (bent := known.POSTURE.intersection(part) - {"angle", "angles", "amplitude"}):
+            return min(bent)
     return ""
 
 

@@ -119,7 +119,7 @@ def _preference(file: NwbFile, path: str, what: Measured) -> tuple[float, ...]:
 def _order_of(what: Measured, held: int) -> int:
     """Return which of the quantities of one role comes first; smaller is better."""
     if what.role is Role.POSTURE:
-        return int(what.quantity in MOVING)
+        return int(what.quantity in MOVING) + int(what.subject not in known.FACE)
     if what.role is Role.DIRECTION:
         return int(held > 1)
     if what.subject in {"", "running"} and what.quantity == "speed":

@@ -10,15 +10,15 @@ from collections.abc import Iterable
 
 from xcebra_nwb.core.hdf5.bounds import MOST_LABEL
 
-PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+PART = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 MOST_WORDS = 40  # of a description; what a thing is stands in its first sentence
 
 
 def words(text: str) -> tuple[str, ...]:
     """Return the words of a name or description in small letters.
 
-    >>> words("WheelVelocity"), words("hand_vel"), words("HD angle2")
-    (('wheel', 'velocity'), ('hand', 'vel'), ('hd', 'angle', '2'))
+    >>> words("WheelVelocity"), words("hand_vel"), words("HD angle2"), words("PicIDs")
+    (('wheel', 'velocity'), ('hand', 'vel'), ('hd', 'angle', '2'), ('pic', 'ids'))
     """
     found = tuple(part.group().lower() for part in PART.finditer(text[: 4 * MOST_LABEL]))
     return found[:MOST_WORDS]
@@ -51,7 +51,7 @@ DIRECTION = one_of("hd heading headings yaw azimuth bearing compass headdirectio
 HEAD = one_of("head hd headdirection heading")
 EYES = one_of("eye eyes pupil pupils gaze saccade ocular eyelid blink cornea corneal")
 HANDS = (
-    *("hand", "finger", "fingertip", "wrist", "arm", "paw", "forelimb", "limb"),
+    *("hand", "finger", "fingertip", "wrist", "arm", "paw", "forelimb", "limb", "elbow", "shoulder", "joint"),
     *("joystick", "manipulandum", "lever", "cursor"),
 )
 """Effectors, those of the body before what they move."""
@@ -86,6 +86,7 @@ STIMULATION = one_of("stimulus stim stimuli visual pattern grating gratings pano
 COUNTERS = one_of("index indices idx count counts counter framenumber")
 FACE = one_of("whisker whiskers vibrissa vibrissae")
 UPRIGHT = one_of("azimuth yaw heading")
+CHOSEN = one_of("choice choices chosen chose selected picked")
 UNSURE = one_of("error errors residual residuals likelihood confidence quality uncertainty")
 JUNK = one_of(
     """
@@ -114,7 +115,7 @@ CHOICE = one_of(
     """
     choice choices chosen response resp decision answer action report reported selection selected lick turn
     judgement judgment pressed behavior behaviour poke poked nosepoke turned press pull pulled push pushed
-    licked reached saccade went moved touched rsp ans
+    licked reached saccade went moved touched rsp ans cho chose picked
     """
 )
 OUTCOME = one_of(
