@@ -31,12 +31,12 @@ class Role(IntEnum):
 
 
 WORDS = {
-    Role.PLACE: "where the animal is",
-    Role.DIRECTION: "where it looks",
+    Role.PLACE: "a position of the animal",
+    Role.DIRECTION: "a direction of the animal",
     Role.EFFECTOR: "a movement of the task",
     Role.CHOICE: "the animal's choice",
     Role.STIMULUS: "a stimulus",
-    Role.RUNNING: "running",
+    Role.RUNNING: "a speed of the animal",
     Role.OUTCOME: "the outcome",
     Role.CONDITION: "a condition of the task",
     Role.POSTURE: "other behaviour",
