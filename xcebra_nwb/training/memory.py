@@ -68,6 +68,11 @@ class _Held(TorchDispatchMode):
         self.peak = self._now = 0
         self._known: weakref.WeakSet = weakref.WeakSet()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Answer torch: nothing is compiled under this mode, so its compiler need not be imported to be told so."""
+        return False
+
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))
         for leaf in tree_leaves(result):

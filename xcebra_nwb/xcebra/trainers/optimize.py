@@ -20,6 +20,7 @@ from torch import Tensor
 
 from xcebra_nwb.xcebra.encoder import Layer
 from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
+from xcebra_nwb.xcebra.trainers.adam import Adam
 from xcebra_nwb.xcebra.trainers.loss import Contrast
 from xcebra_nwb.xcebra.trainers.loss_curve import LossCurve
 from xcebra_nwb.xcebra.trainers.operations import Precision, fused, products
@@ -158,7 +159,7 @@ def optimize(
     curve, resume, step = LossCurve(penalties), resume or ResumePoint(), 0
     if resume.start is not None:
         step = resume.start.step
-        restore_leaves(leaves, stepper.optimizer, resume.start)
+        restore_leaves(stepper.optimizer, resume.start)
         restore_generators(generators, resume.start)
         curve.restore(step, resume.start.arrays, device)
     to_device = to_device or partial(_copies, device)
@@ -172,18 +173,17 @@ def optimize(
             curve.add(losses)
         step = chunk.stop
         progress(len(batches[0]))
-        resume.on_checkpoint(step, partial(_snapshot, step, leaves, stepper.optimizer, curve, states))
+        resume.on_checkpoint(step, partial(_snapshot, step, stepper.optimizer, curve, states))
     return Trained([(weight.detach(), bias.detach()) for weight, bias in layers], *curve.result())
 
 
 def _snapshot(
     step: int,
-    leaves: Sequence[Tensor],
-    optimizer: torch.optim.Optimizer,
+    optimizer: Adam,
     curve: LossCurve,
     states: Sequence[Mapping[str, Any]],
 ) -> Snapshot:
-    return Snapshot(step, leaf_arrays(leaves, optimizer) | curve.arrays(), states)
+    return Snapshot(step, leaf_arrays(optimizer) | curve.arrays(), states)
 
 
 def _prefetched(

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-MOMENTS = ("exp_avg", "exp_avg_sq")  # Adam's state of every leaf
+from xcebra_nwb.xcebra.trainers.adam import MOMENTS, Adam
 
 
 @dataclass(frozen=True)
@@ -65,27 +64,26 @@ def restore_generators(generators: Sequence[np.random.Generator], snapshot: Snap
         generator.bit_generator.state = state
 
 
-def leaf_arrays(leaves: Sequence[Tensor], optimizer: torch.optim.Optimizer) -> dict[str, NDArray]:
-    """Return copies of the ``leaves`` and of Adam's moments of each, by name."""
+def leaf_arrays(optimizer: Adam) -> dict[str, NDArray]:
+    """Return copies of the leaves and of Adam's moments of each, by name."""
     arrays: dict[str, NDArray] = {}
-    for number, leaf in enumerate(leaves):
-        tensors = {"leaf": leaf.detach(), **{name: optimizer.state[leaf][name] for name in MOMENTS}}
+    for number, (leaf, state) in enumerate(zip(optimizer.leaves, optimizer.state, strict=True)):
+        tensors = {"leaf": leaf.detach(), **{name: state[name] for name in MOMENTS}}
         arrays |= {f"{name}.{number}": tensor.cpu().numpy().copy() for name, tensor in tensors.items()}
     return arrays
 
 
-def restore_leaves(leaves: Sequence[Tensor], optimizer: torch.optim.Optimizer, snapshot: Snapshot) -> None:
-    """Set leaves and Adam's state to those of a snapshot, in place.
+def restore_leaves(optimizer: Adam, snapshot: Snapshot) -> None:
+    """Set leaves and Adam's state to those of a snapshot, the leaves in place.
 
     Args:
-        leaves: Tensors that are trained.
-        optimizer: Adam of these leaves.
+        optimizer: Adam of the leaves.
         snapshot: State to set.
     """
-    state = {}
-    for number, leaf in enumerate(leaves):
+    moments = []
+    for number, leaf in enumerate(optimizer.leaves):
         tensors = {name: torch.tensor(snapshot.arrays[f"{name}.{number}"]) for name in ("leaf", *MOMENTS)}
         with torch.no_grad():
             leaf.copy_(tensors.pop("leaf"))
-        state[number] = {"step": torch.tensor(float(snapshot.step)), **tensors}
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        moments.append(tensors)
+    optimizer.restore(snapshot.step, moments)

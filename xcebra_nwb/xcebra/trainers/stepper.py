@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from xcebra_nwb.xcebra.out_of_memory import ran_out
+from xcebra_nwb.xcebra.trainers.adam import Adam
 
 Batch = tuple[Tensor, ...]  # the arrays of one step
 LossesOf = Callable[[Batch, bool], tuple[Tensor, Tensor | None]]
@@ -37,8 +38,7 @@ class Stepper:
 
     def __init__(self, leaves: Sequence[Tensor], losses_of: LossesOf, factors: Tensor) -> None:
         self.leaves, self._losses_of, self._factors = list(leaves), losses_of, factors
-        kind = leaves[0].device.type
-        self.optimizer = torch.optim.Adam(leaves, fused=kind in {"cpu", "cuda"}, capturable=kind == "cuda")
+        self.optimizer = Adam(self.leaves)
 
     def take(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> Tensor:
         """Take a step for each batch and return the losses.
@@ -53,8 +53,7 @@ class Stepper:
         """
         losses = []
         for batch, rate, weight in zip(zip(*batches, strict=True), rates, weights, strict=True):
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
+            self.optimizer.rate = rate
             losses.append(self._step(batch, weight, weight > 0))
         return torch.stack(losses)
 
@@ -63,9 +62,7 @@ class Stepper:
         total = (losses * self._factors).sum()
         if penalty is not None:
             total = total + weight * penalty.sum()
-        for leaf, gradient in zip(self.leaves, torch.autograd.grad(total, self.leaves), strict=True):
-            leaf.grad = gradient
-        self.optimizer.step()
+        self.optimizer.step(torch.autograd.grad(total, self.leaves))
         return losses.detach()
 
 
@@ -175,8 +172,7 @@ class RecordedStepper(Stepper):
         self._losses = losses.new_zeros(steps, *losses.shape[1:])
         self._number = torch.zeros(1, dtype=torch.int64, device=device)  # of the next step in the chunk
         self._rate = torch.zeros((), device=device)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._rate
+        self.optimizer.rate = self._rate
 
     def _body(self) -> None:
         """The step that is recorded: the next step of the chunk."""
@@ -191,7 +187,7 @@ class RecordedStepper(Stepper):
         return [tensor.detach().clone() for tensor in self._tensors()]
 
     def _tensors(self) -> list[Tensor]:
-        return [*self.leaves, *(tensor for leaf in self.leaves for tensor in self.optimizer.state[leaf].values())]
+        return [*self.leaves, *(tensor for state in self.optimizer.state for tensor in state.values())]
 
     def _restore(self, state: Sequence[Tensor]) -> None:
         """Set the leaves and Adam's state in place; before the first step Adam's state is zero."""
