@@ -30,7 +30,7 @@ from xcebra_nwb.core.folders import PROGRAM, base_folder, user_folder
 from xcebra_nwb.core.session_table import Session
 
 VARIABLE = "XCEBRA_NWB_CACHE"
-REMEDY = f"let {VARIABLE} name a folder of your own"
+REMEDY = f"let {VARIABLE} or XDG_CACHE_HOME name a folder of your own"
 SPARE = 1.05  # free space needed, relative to an asset's size
 UNFIT = re.compile(r"[^A-Za-z0-9_.+-]+")
 PLAIN = re.compile(r"[0-9a-zA-Z-]+")
