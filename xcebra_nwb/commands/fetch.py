@@ -42,6 +42,6 @@ def fetch(table: Path, directory: Path, access: Access) -> list[Path]:
     if access == "download":
         logger.info("%s", downloaded(row))
     else:
-        with streamed(row):
-            pass
+        with streamed(row) as file:
+            file.read(1)  # the archive may answer where the store of its files does not
     return [pinned.save(Pinned(access=access, session=row), directory)]

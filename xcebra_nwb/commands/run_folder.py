@@ -21,13 +21,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xcebra_nwb.core.errors import Failure, UsageError
 from xcebra_nwb.core.files import read_json, write_json
-from xcebra_nwb.core.folders import check_run, check_writable
+from xcebra_nwb.core.folders import base_folder, check_run, check_writable
 from xcebra_nwb.core.lock import acquire
 from xcebra_nwb.core.safe_text import UNPRINTABLE, is_printable
 
 LOCK, RECORD = ".run.lock", ".run.json"
 SECONDS_BETWEEN_SIGNS = 30.0
 SECONDS_UNTIL_GONE = 300.0  # without a sign, a run on another machine is over
+CACHE = "XDG_CACHE_HOME"
 REMEDY = "wait for it, or name another folder"
 
 
@@ -84,9 +85,11 @@ def sole_run(output: Path) -> Iterator[Callable[[int], None]]:
     """
     if not is_printable(str(output)):  # Snakemake writes it into its log
         raise UsageError(f"{output}: {UNPRINTABLE}")
-    check_run(output)
     made = not output.exists()
     check_writable(output)
+    check_run(output)
+    cache = base_folder(CACHE, ".cache") / "snakemake"
+    check_writable(cache, f"Snakemake needs it: let {CACHE} name a folder of your own")
     try:
         with _held(output) as note:
             yield note

@@ -33,7 +33,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
     is random: in a folder that others can write to, a link of a known name would redirect the output.
 
     Raises:
-        OSError: As it came; if there is no space (:data:`NO_ROOM`) it names ``path``.
+        OSError: As it came; if there is no space (:data:`NO_ROOM`), or no right to write, it names ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,9 +45,9 @@ def atomic(path: Path | str) -> Iterator[Path]:
         with suppress(OSError):  # some systems sync files only
             _to_disk(path.parent)
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        if error.errno not in NO_ROOM and error.filename != str(temporary):
             raise
-        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary)

@@ -56,8 +56,12 @@ def check_inside(folder: Path, names: Iterable[str]) -> None:
             raise UsageError(f"{path}: neither a file nor a folder", "remove it")
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, remedy: str = "check its permissions and its disk") -> None:
     """Check that files can be written into a folder, before work begins; create it if needed.
+
+    Args:
+        folder: The folder.
+        remedy: What would help.
 
     Raises:
         Failure: They cannot.
@@ -67,9 +71,7 @@ def check_writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise Failure(
-            f"{folder}: cannot be written to: {error.strerror}", "check its permissions and its disk"
-        ) from None
+        raise Failure(f"{folder}: cannot be written to: {error.strerror}", remedy) from None
 
 
 def _is_ordinary(path: Path) -> bool:

@@ -17,6 +17,7 @@ from xcebra_nwb.core.files import atomic, check_disk_space, check_file
 from xcebra_nwb.core.hdf5.bounds import check_size
 from xcebra_nwb.core.hdf5.scan import check_self_contained
 from xcebra_nwb.core.outputs import command_writing
+from xcebra_nwb.core.passing import as_failure
 
 ON_DISK = "on disk"  # the role of a variable that may not fit the memory
 VALUES_PER_CHUNK = 2**17  # values that are compressed together; HDF5 keeps more open
@@ -74,6 +75,7 @@ def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
 
     Raises:
         UsageError: There is no such file, or it is not netCDF4.
+        Failure: It is open for writing elsewhere, may not be read, or the disk fails.
         Refusal: A link in it leads to another file, or it declares more data than it holds.
     """
     if not Path(path).exists():
@@ -94,6 +96,8 @@ def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
             stored.close()
         return dataset
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:  # by the kind of damage
+        if failure := as_failure(error, str(path)):
+            raise failure from None
         remedy = f"delete it and run {command_writing(path)} again"
         raise UsageError(f"{path}: not a netCDF4 file: {error}", remedy) from None
 

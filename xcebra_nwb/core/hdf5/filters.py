@@ -13,7 +13,7 @@ import math
 import h5py
 from h5py import h5d, h5pl, h5z
 
-from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.errors import Failure, Refusal
 from xcebra_nwb.core.refusals import Code
 
 OWN = {1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf"}
@@ -33,7 +33,12 @@ def forget_plugin_folders() -> None:
 
 
 def check_filters(data: h5py.Dataset) -> None:
-    """Raise a refusal if a dataset is stored by a filter that cannot be used."""
+    """Check that the filters of a dataset can be used.
+
+    Raises:
+        Refusal: A filter is one that is never used.
+        Failure: A filter is not installed.
+    """
     created = data.id.get_create_plist()
     for number, _, _, name in (created.get_filter(index) for index in range(created.get_nfilters())):
         called = f"{data.name}: stored by filter {number} ({OWN.get(number) or PLUGINS.get(number) or _shown(name)})"
@@ -44,7 +49,7 @@ def check_filters(data: h5py.Dataset) -> None:
             helps = (
                 f"pip install {PACKAGE} helps" if number in PLUGINS else f"{PACKAGE} does not help, another h5py does"
             )
-            raise Refusal(Code.UNKNOWN_CODEC, f"{called}, which is not installed", helps)
+            raise Failure(f"{called}, which is not installed", helps)
 
 
 def is_bomb(data: h5d.DatasetID) -> bool:

@@ -20,6 +20,7 @@ from xcebra_nwb.core.errors import NotInFile, Refusal
 from xcebra_nwb.core.hdf5.bounds import MOST_NAME, MOST_TEXT
 from xcebra_nwb.core.hdf5.leads import Lead, address_of, is_self_contained
 from xcebra_nwb.core.hdf5.scan import UNREADABLE, ScanResult
+from xcebra_nwb.core.passing import as_failure
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading import foreign
 from xcebra_nwb.nwb.reading.foreign import Follow
@@ -123,6 +124,8 @@ def open_nwb(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[NwbFile
         try:
             yield NwbFile(name, h5, groups, problems, scan)
         except (OSError, RuntimeError) as error:  # HDF5 raises these when it cannot read data
+            if failure := as_failure(error, name):
+                raise failure from error
             raise Refusal(
                 Code.DAMAGED, f"{name}: damaged: {error}", "download or copy it again, or name other data"
             ) from error

@@ -16,6 +16,7 @@ from xcebra_nwb.core.hdf5.bounds import MOST_FILES, MOST_NAME
 from xcebra_nwb.core.hdf5.filters import forget_plugin_folders
 from xcebra_nwb.core.hdf5.leads import Follow, Kind, Lead
 from xcebra_nwb.core.hdf5.scan import Scan, ScanResult, check_self_contained, refused
+from xcebra_nwb.core.passing import as_failure
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading.source import Source, is_remote, opened, source_name
 
@@ -101,6 +102,8 @@ def _leads_of(scan: Scan, path: Path) -> tuple[Lead, ...]:
         with h5py.File(path, "r") as h5:
             return scan.of(h5, path.as_posix()).leads
     except OSError as error:
+        if failure := as_failure(error, str(path)):
+            raise failure from None
         raise Refusal(Code.DAMAGED, f"{path}: not readable as HDF5: {error}", "copy it again") from None
 
 

@@ -18,6 +18,7 @@ import h5py
 
 from xcebra_nwb.core.errors import Failure, Refusal, UsageError
 from xcebra_nwb.core.hdf5.leads import Follow
+from xcebra_nwb.core.passing import as_failure
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.core.safe_text import is_web, redact, without_secrets
 
@@ -65,8 +66,8 @@ def opened(source: Source, follow: Follow = Follow.FOLDER) -> Iterator[h5py.File
         follow: Which symbolic links of a local Zarr folder are followed; those of HDF5 are checked later.
 
     Raises:
-        UsageError: There is no such file, or no permission to read it.
-        Failure: An address does not answer, or the file is locked.
+        UsageError: There is no such file.
+        Failure: An address does not answer, the file is locked, or there is no permission to read it.
         Refusal: The file is neither HDF5 nor Zarr, or is damaged.
     """
     name = source_name(source)
@@ -194,8 +195,10 @@ def _local(path: Path) -> BinaryIO:
         return path.open("rb")
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file", "give the path of an NWB file") from None
-    except PermissionError:
-        raise UsageError(f"{path}: no permission to read it", "change its permissions") from None
+    except OSError as error:
+        if failure := as_failure(error, str(path)):
+            raise failure from None
+        raise
 
 
 def _hdf5(stream: BinaryIO | Path, name: str) -> h5py.File:
@@ -206,10 +209,7 @@ def _hdf5(stream: BinaryIO | Path, name: str) -> h5py.File:
             )
         return h5py.File(stream, "r")
     except OSError as error:
-        if "unable to lock" in str(error):
-            raise Failure(
-                f"{name}: it is open for writing elsewhere, or on a drive without locks: {error}",
-                "close it there (also in notebooks); for a drive without locks, set HDF5_USE_FILE_LOCKING=FALSE",
-            ) from None
+        if failure := as_failure(error, name):
+            raise failure from None
         reason = "truncated" if "truncated" in str(error) else f"not readable as HDF5: {error}"
         raise Refusal(Code.DAMAGED, f"{name}: {reason}", "download or copy it again") from None

@@ -110,6 +110,7 @@ def check_readable(data: h5py.Dataset, selection: Any = ()) -> None:
 
     Raises:
         Refusal: Their filter is unknown, or they are too large.
+        Failure: Their filter is not installed.
     """
     if isinstance(data, h5py.Dataset):
         check_filters(data)

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from xcebra_nwb.core.errors import Failure, Refusal
 from xcebra_nwb.core.hdf5.bounds import MOST_DEPTH
+from xcebra_nwb.core.passing import as_failure
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.reading.zarr.bounds import MOST_METADATA, MOST_NODES
 from xcebra_nwb.nwb.reading.zarr.files import Elsewhere, Files, Folder, Web, Zipped, is_plain
@@ -67,6 +68,8 @@ def zarr_root(files: Files, name: str) -> ZarrGroup:
     except Beyond as error:
         raise Refusal(Code.OUT_OF_BOUNDS, f"{name}: {error}", "ask the author of the file") from None
     except (OSError, ValueError, TypeError, AttributeError) as error:
+        if failure := as_failure(error, name):
+            raise failure from None
         problem = f"{name}: damaged: its Zarr metadata cannot be read: {error}"
         raise Refusal(Code.DAMAGED, problem, "copy it again") from None
     return ZarrGroup("", Tree(files, nodes))
