@@ -8,7 +8,7 @@ from pathlib import Path
 from xcebra_nwb.archive import given, local, newer, remote
 from xcebra_nwb.archive.remote import Screen
 from xcebra_nwb.core import session_table
-from xcebra_nwb.core.folders import check_writable
+from xcebra_nwb.core.folders import check_writable, nearest
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.reading.foreign import Follow
 
@@ -37,10 +37,10 @@ def discover(
         UsageError: An input is missing, nothing was found, a key is missing, or ``table`` is no table of sessions.
         Failure: An archive does not answer, or the folder of ``table`` cannot be written to.
     """
-    check_writable(Path(table).absolute().parent)  # before hours of reading
     before = session_table.read(table) if Path(table).exists() else []
     screen = screen or Screen()
     checked = [given.checked(text) for text in inputs]
+    check_writable(nearest(Path(table).absolute().parent))  # before hours of reading
     addresses = [source for source in checked if isinstance(source, str)]
     for address in addresses:
         given.check_pinnable(address)

@@ -74,6 +74,11 @@ def check_writable(folder: Path, remedy: str = "check its permissions and its di
         raise Failure(f"{folder}: cannot be written to: {error.strerror}", remedy) from None
 
 
+def nearest(folder: Path) -> Path:
+    """Return a folder if it is there, else the nearest of its parents that is."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
 def _is_ordinary(path: Path) -> bool:
     mode = path.stat().st_mode
     return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
