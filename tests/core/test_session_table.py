@@ -86,3 +86,9 @@ def test_reading_the_table_imports_nothing_heavy() -> None:
     code = "import sys, xcebra_nwb.core.session_table; print(*(m for m in sys.modules if '.' not in m))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"numpy", "pandas", "pynwb", "h5py", "torch", "xarray"} & set(loaded)
+
+
+@pytest.mark.parametrize("name", ["logs", "Settings.yaml", "sessions.tsv", "config.yaml", "batches.json", "resources"])
+def test_a_name_that_the_results_folder_uses_itself_is_no_name_of_a_session(name: str) -> None:
+    with pytest.raises(ValueError, match="a name that the results folder uses itself"):
+        session_table.Session(session=name, include=True, source="a.nwb")

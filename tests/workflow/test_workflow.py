@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -160,6 +161,26 @@ def test_the_profiles_plan_too(profile: str, project: Path) -> None:
     chosen = ["--workflow-profile", ROOT / "workflow" / "profiles" / profile]
     planned = jobs(snakemake(*start(project), "--dry-run", *chosen))
     assert all(planned[rule] == 2 for rule in SESSION_RULES)
+
+
+def test_the_profile_of_slurm_plans_without_a_number_of_cores(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dry run would set the cores. Stand-ins for the programs of SLURM take no job."""
+    programs, said = project / "bin", project / "said"
+    programs.mkdir()
+    for name in ("sbatch", "sacct", "sacctmgr", "sinfo", "squeue", "scontrol", "scancel"):
+        (programs / name).write_text("#!/bin/sh\nexit 1\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    profile = ["--profile", ROOT / "workflow" / "profiles" / "slurm", "--workflow-profile", "none"]
+    words = [sys.executable, "-m", "snakemake", *start(project)[:4], *profile]
+    with said.open("w") as stream:
+        driver = subprocess.Popen([str(word) for word in words], cwd=ROOT, stdout=stream, stderr=stream)
+    try:
+        wait_for(lambda: "Job stats:" in said.read_text() or driver.poll() is not None)
+    finally:
+        driver.kill()
+        driver.wait()
+    assert "Job stats:" in said.read_text() and "WorkflowError" not in said.read_text()
 
 
 @pytest.mark.parametrize(

@@ -116,8 +116,17 @@ def receipt_folders(wildcards, output):
 
 
 def threads_of_each(jobs):
-    """The cores for each of ``jobs`` jobs that can run at the same time."""
-    return max(1, (workflow.cores or 1) // max(1, jobs))
+    """The cores for each of ``jobs`` jobs that can run at the same time.
+
+    A cluster has no number of cores to share: a job asks for one, or for those that `set-threads` of the profile says.
+    Inside of a job on another machine, the cores are its own already, and nothing is divided again.
+    """
+    cores = workflow.resource_settings.cores  # `workflow.cores` raises without a number
+    if workflow.is_main_process:
+        return max(1, (cores or 1) // max(1, jobs))
+    return max(
+        1, min(cores or 1, int(os.environ.get("SLURM_CPUS_PER_TASK", cores or 1)))
+    )
 
 
 def wants_gpu():

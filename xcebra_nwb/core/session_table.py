@@ -25,7 +25,12 @@ LARGEST_TABLE = 100_000_000  # bytes; a hundred thousand sessions take a third o
 WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names of no file
 FORMULA = re.compile(r"'*[=+@-]")  # a cell that a spreadsheet would compute, or an escaped one
 CELL_BREAKS = re.compile(r"[\t\n\r\v\f]+")
-RESERVED = frozenset({"logs", "benchmarks", "summary.html", "atlas.parquet"})  # names that a results folder uses itself
+RESERVED = frozenset(  # names that a results folder uses itself
+    {
+        *("logs", "benchmarks", "resources", "summary.html", "atlas.parquet"),
+        *("sessions.tsv", "config.yaml", "settings.yaml", "batches.json"),
+    }
+)
 REQUIRED = ("session", "include", "source")
 
 
