@@ -37,7 +37,17 @@ from xcebra_nwb.report.wording import (
     training_words,
 )
 
-SECTIONS = ["verdicts", "attribution", "decoding", "conditions", "embedding", "training", "extraction", "provenance"]
+SECTIONS = [
+    "verdicts",
+    "attribution",
+    "units",
+    "decoding",
+    "conditions",
+    "embedding",
+    "training",
+    "extraction",
+    "provenance",
+]
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +74,12 @@ def small(labels: list[str] | None = None, units: int = 12) -> xr.Dataset:
 def test_page_has_every_section_in_order_and_needs_no_network(made: Path) -> None:
     page = Page(made / "report.html")
     assert page.ids == SECTIONS
-    assert all(address.startswith(("data:image/png;base64,", "#")) for address in page.addresses)
-    assert "http" not in re.sub(r"data:image/png;base64,[^\"]*", "", page.html).replace("http-equiv", "")
+    assert all(address.startswith(("data:image/png;base64,", "data:image/svg+xml,", "#")) for address in page.addresses)
+    plain_page = re.sub(r"data:image/(png;base64|svg.xml),[^\"]*", "", page.html).replace("http-equiv", "")
+    assert "http" not in plain_page.replace("http://www.w3.org/2000/svg", "")  # the name of a language, not an address
     assert all(image.get("alt") for image in page.images)
-    assert page.scripts == ["application/json"] * 5 + [None]  # maps, assessment, conditions, and what runs
+    # Maps, places of the matrix, addresses and rows of units, assessment, conditions, and what runs.
+    assert page.scripts == ["application/json"] * 8 + [None]
 
 
 @pytest.mark.slow
@@ -142,7 +154,7 @@ def test_text_of_files_stays_text(tmp_path: Path) -> None:
     report(tmp_path)
     page = Page(tmp_path / "report.html")
     assert EVIL not in page.html
-    assert page.scripts == ["application/json"] * 5 + [None]
+    assert page.scripts == ["application/json"] * 8 + [None]
     assert page.text.count(EVIL) > 8
     assert page.stored[0][0][1] in (EVIL, "$\\frac$")
     assert "$x_3$" in page.text
@@ -206,7 +218,7 @@ def test_a_p_stands_beside_the_smallest_that_so_many_nulls_can_give(nulls: int, 
     report(tmp_path)
     page = Page(tmp_path / "report.html")
     assert f"it cannot be under 1/{nulls + 1} ({least}) with {nulls} nulls" in page.text
-    assert page.stored[1][0][ASSESSMENT_COLUMNS.index("smallest p")] == pytest.approx(1 / (nulls + 1))
+    assert page.stored[-2][0][ASSESSMENT_COLUMNS.index("smallest p")] == pytest.approx(1 / (nulls + 1))
 
 
 @pytest.mark.slow

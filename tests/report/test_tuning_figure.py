@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -16,8 +18,15 @@ from xcebra_nwb.core import netcdf
 from xcebra_nwb.core.carriers import DRAWS, INFORMATION, carriers
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.report import style
-from xcebra_nwb.report.figures.tuning import MOST_AXES, MOST_UNITS, tuning_figure
-from xcebra_nwb.report.unit_tuning import preferred_words, shown_units, strength_words, tuning_alt, tuning_caption
+from xcebra_nwb.report.figures.unit_panels import MOST_AXES, panels
+from xcebra_nwb.report.pages.session import MOST_UNITS
+from xcebra_nwb.report.unit_tuning import (
+    preferred_words,
+    shown_units,
+    strength_words,
+    tuning_caption,
+    tuning_words,
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +61,45 @@ def test_carriers_with_most_information_are_shown_first_then_units_with_the_larg
     assert shown_units(attribution, "position", MOST_UNITS)[0] == 4  # those without a z come last
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("label", LABELS)
-def test_every_kind_of_label_has_a_panel_a_unit(label: str, made: Path) -> None:
-    units, chosen = netcdf.load_dataset(made / "units.nc"), [3, 0, 7]
-    with style.styled():
-        drawn = tuning_figure(units, label, chosen)
-    panels = [panel for panel in drawn.axes if panel.axison]
-    assert len(panels) == 3
-    for panel, unit in zip(panels, chosen, strict=True):
-        title = panel.get_title(loc="left")
-        assert title.startswith(f"{unit} · {preferred_words(units, label, unit)}")
-        assert strength_words(units, label, unit) in title
+@pytest.mark.parametrize(("label", "form"), [("position", "map"), ("head_direction", "polar"), ("choice", "classes")])
+def test_every_kind_of_label_has_a_drawing_of_its_own(label: str, form: str, made: Path) -> None:
+    units = netcdf.load_dataset(made / "units.nc")
+    (drawn,) = panels(units, label, 0)
+    assert drawn.form == form
+    graphic = ElementTree.fromstring(str(drawn.drawn(3)))
+    assert graphic.get("data-p") == ElementTree.fromstring(str(drawn.shared)).get("id")
+    highest = units[f"{label}_tuning" if form == "map" else f"{label}_tuning_high"].values[3]
+    assert float(str(graphic.get("data-r")).split()[1]) == pytest.approx(np.nanmax(highest), rel=5e-3)
+
+
+def test_a_drawn_curve_is_the_curve_of_the_file() -> None:
+    session = make_session(np.random.default_rng(0), bins=6000, labels=["choice"])
+    attrs = {"role": "label", "kind": "continuous", "units": "cm", "source": "", "reference_frame": ""}
+    session["speed"] = ("time", np.random.default_rng(1).uniform(0, 30, 6000), attrs)
+    units = units_dataset(session, np.flatnonzero(session["valid"].values), Config())
+    units["speed_tuning"].values[2, 7] = units["speed_tuning_low"].values[2, 7] = np.nan
+    units["speed_tuning_high"].values[2, 7] = np.nan
+    (drawn,) = panels(units, "speed", 0)
+    graphic = ElementTree.fromstring(str(drawn.drawn(2)))
+    bottom, top = map(float, str(graphic.get("data-r")).split())
+    path = next(each.get("d") for each in graphic.iter("path") if each.get("class") == "c")
+    corners = walked(str(path))
+    first, step = map(int, str(ElementTree.fromstring(str(drawn.shared)).get("data-x")).split())
+    expected = units["speed_tuning"].values[2]
+    assert [(x - first) // step for x, _ in corners] == [bin_ for bin_ in range(30) if bin_ != 7]
+    values = [bottom + (14 + 100 - y) / 100 * (top - bottom) for _, y in corners]
+    assert values == pytest.approx(expected[np.isfinite(expected)], abs=0.006 * (top - bottom))
+
+
+def walked(path: str) -> list[tuple[int, int]]:
+    """The corners of a path of whole numbers."""
+    corners, x, y = [], 0, 0
+    for command, numbers in re.findall(r"([Ml])([^A-Za-z]*)", path):
+        values = [int(each) for each in re.findall(r"[-+]?\d+", numbers)]
+        for across, down in zip(values[::2], values[1::2], strict=True):
+            x, y = (across, down) if command == "M" else (x + across, y + down)
+            corners.append((x, y))
+    return corners
 
 
 @pytest.mark.slow
@@ -74,7 +110,8 @@ def test_a_page_shows_the_tuning_of_every_label(made: Path, undrawn: None) -> No
     for label in LABELS:
         chosen = shown_units(attribution, label, MOST_UNITS)
         assert tuning_caption(units, label, chosen) in page.text
-        assert tuning_alt(units, label, chosen) in [image.get("alt") for image in page.images]
+        words = tuning_words(units, label)
+        assert all(words[unit] in page.text for unit in chosen)
     assert "Tuning of 12 of 15 units: those that carry the label first, in order of information." in page.text
 
 
@@ -92,21 +129,23 @@ def test_words_say_what_is_not_known() -> None:
     units = units_dataset(session, np.flatnonzero(session["valid"].values), Config())
     for label in LABELS:
         assert preferred_words(units, label, 0) == strength_words(units, label, 0) == ""
-        assert "0: not known" in tuning_alt(units, label, [0])
+        assert tuning_words(units, label)[0] == ""
     assert preferred_words(units, "head_direction", 1).endswith("°")
     assert preferred_words(units, "position", 1).endswith(" m")
     assert strength_words(units, "position", 1).endswith(" bits/spike")
 
 
-def test_three_axes_have_a_column_each() -> None:
+def test_three_axes_have_a_drawing_each() -> None:
     rng = np.random.default_rng(0)
     session = make_session(rng, bins=2000, labels=["choice"])
     attrs = {"role": "label", "kind": "continuous", "units": "m", "source": "", "reference_frame": ""}
     session["pose"] = xr.DataArray(rng.uniform(-1, 1, (2000, 3)), dims=("time", "pose_axis"), attrs=attrs)
     units = units_dataset(session, np.flatnonzero(session["valid"].values), Config())
-    with style.styled():
-        drawn = tuning_figure(units, "pose", list(range(MOST_UNITS)))
-    assert len(drawn.axes) == 3 * MOST_AXES
+    drawn = panels(units, "pose", 0)
+    assert [each.title for each in drawn] == ["pose, axis 1", "pose, axis 2", "pose, axis 3"]
+    assert len(drawn) <= MOST_AXES
+    for axis, each in enumerate(drawn):
+        assert np.array_equal(each.curve, units["pose_tuning"].values[:, axis], equal_nan=True)
     assert "Every axis has its own curve" in tuning_caption(units, "pose", [0])
 
 
@@ -117,5 +156,7 @@ def test_hostile_names_are_drawn_and_escaped(tmp_path: Path) -> None:
     session["choice"].attrs["classes"] = '["$x$", "<b>"]'
     make_results(tmp_path, session=session)
     report(tmp_path)
-    assert "<script>: " not in (tmp_path / "report.html").read_text()
-    assert any("<script>: " in (image.get("alt") or "") for image in Page(tmp_path / "report.html").images)
+    page = Page(tmp_path / "report.html")
+    assert page.text.count("Unit <script>") == 1
+    assert 'data-unit="<script>"' not in page.html
+    assert {"$x$", "<b>"} <= set(re.findall(r"\$x\$|<b>(?= )|<b>", page.text))

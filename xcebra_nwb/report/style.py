@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 import io
 import math
+import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
+from urllib.parse import quote
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -44,6 +48,7 @@ STATES = {
 UNKNOWN = ("#56606b", "?")
 DOTS_PER_INCH = 132
 LONGEST_APART = 24  # characters of a name that is cut to what tells it from the others
+FONTS = "'DejaVu Sans', Verdana, Arial, sans-serif"  # of an SVG, where the first is not installed
 SETTINGS: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
@@ -196,11 +201,24 @@ def _alike(names: Sequence[str]) -> int:
 
 
 @dataclass(frozen=True)
+class Spot:
+    """A part of a figure that leads to a unit's card; places and sizes are in per cent of the figure."""
+
+    address: str
+    words: str
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
 class Picture:
-    """A figure on a page: its ``data:`` address and its description in words."""
+    """A figure on a page: its ``data:`` address, its description in words, and the parts that lead to units."""
 
     uri: str
     alt: str
+    spots: Sequence[Spot] = ()
 
 
 @contextmanager
@@ -216,16 +234,67 @@ def styled() -> Iterator[None]:
         yield
 
 
-def picture(draw: Callable[[], Figure], alt: str) -> Picture:
+def picture(
+    draw: Callable[[], Figure],
+    alt: str,
+    *,
+    vector: bool = False,
+    spots: Callable[[Figure], Sequence[Spot]] | None = None,
+) -> Picture:
     """Return a figure in the style of this package, ready for a page.
 
     Args:
         draw: makes the figure.
         alt: describes it in words.
+        vector: whether it is an SVG with text that can be edited; else it is a PNG.
+        spots: finds the parts of the figure that lead to units.
     """
     with styled(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # names may be in any script
-        return Picture(_data_uri(draw()), alt)
+        drawn = draw()
+        uri = _vector_uri(drawn) if vector else _data_uri(drawn)
+        return Picture(uri, alt, spots(drawn) if spots else ())
+
+
+def _vector_uri(drawn: Figure) -> str:
+    """An SVG in a ``data:`` address; the same figure is the same text."""
+    packed = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "xcebra-nwb"}):
+        # Not by `savefig`, which would draw it twice, once to lay it out, with the same result.
+        FigureCanvasSVG(drawn).print_svg(packed, metadata={"Date": None, "Creator": None})
+    return "data:image/svg+xml," + quote(_small(packed.getvalue()), safe=" !$&'()*+,-./:;=?@_~|[]{}")
+
+
+def _small(text: str) -> str:
+    """An SVG of matplotlib in less than half the space; only tags change, no text that people read."""
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r"\s*\n\s*", " ", text).replace("> <", "><")  # no text in a figure has lines
+    text = re.sub(r"<[^<>]*'DejaVu Sans'[^<>]*>", lambda tag: tag[0].replace("'DejaVu Sans'", FONTS), text)
+    often = Counter(re.findall(r'<[^<>]* style="([^"]*)"', text))
+    classes = {style: f"s{place}" for place, style in enumerate(often) if often[style] > 2}
+    names: dict[str, str] = {}
+
+    def renamed(found: re.Match[str]) -> str:  # matplotlib makes names from places in memory
+        return found[1] + names.setdefault(found[2], f"i{len(names)}")
+
+    def tag(found: re.Match[str]) -> str:
+        short = re.sub(r'\b(id="|href="#|url\(#)([^")]+)', renamed, found[0])
+        short = re.sub(r'<path [^>]*?\bd="[^"]*"|\btransform="[^"]*"', _rounded, short)
+        return re.sub(r'style="([^"]*)"', lambda style: _styled_by(style, classes), short)
+
+    text = re.sub(r"<[^<>]*>", tag, text)
+    text = re.sub(r'<g id="i\d+">(<(?:path|use)[^<>]*/>)</g>', r"\1", text)
+    rules = "".join(f".{name} {{{style}}}" for style, name in classes.items())
+    return text.replace("<defs>", f"<defs><style>{rules}</style>", 1)
+
+
+def _styled_by(style: re.Match[str], classes: Mapping[str, str]) -> str:
+    return f'class="{classes[style[1]]}"' if style[1] in classes else style[0]
+
+
+def _rounded(path: re.Match[str]) -> str:
+    """A path or a place to a hundredth of a point."""
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", path[0])
 
 
 def _data_uri(drawn: Figure, colors: int = 256) -> str:

@@ -38,11 +38,13 @@ class UnitMap:
     mean: Values  # (method, unit) over seeds
     low: Values  # (method, unit) 95 % interval of the mean over seeds; NaN for a single seed
     high: Values  # (method, unit)
+    seeds: Values  # (seed, unit) of the first method
     null_low: Values  # (unit,)
     null_high: Values  # (unit,)
     z: Values
     z_low: Values
     z_high: Values
+    z_q: Values
     information: Values  # what the label tells about the unit, in ``information_units``
     information_low: Values
     information_high: Values
@@ -95,11 +97,13 @@ def unit_map(attribution: xr.Dataset, label: str, verdict: str) -> UnitMap:
         mean=mean,
         low=mean / width,
         high=mean * width,
+        seeds=by_seed[:, 0],
         null_low=low,
         null_high=high,
         z=chosen["z"].values.astype(float),
         z_low=chosen["z_low"].values.astype(float),
         z_high=chosen["z_high"].values.astype(float),
+        z_q=chosen["q_value"].values.astype(float),
         **{str(name): values.values.astype(float) for name, values in told[list(INFORMATION)].items()},
         carries=carriers(chosen).values,
         information_units=str(told["information"].attrs.get("units", "")),
@@ -112,7 +116,7 @@ def unit_columns(shown: UnitMap) -> list[str]:
     """Return the names of the columns of :func:`unit_rows`."""
     others = [method_name(method) for method in shown.methods[1:]]
     told = ["information", "info low", "info high", "p", "q"]
-    return ["unit", "region", "carries", *told, "attribution", "low", "high", *others, "z", "z low", "z high"]
+    return ["unit", "region", "carries", *told, "attribution", "low", "high", *others, "z", "z low", "z high", "q of z"]
 
 
 def unit_rows(shown: UnitMap) -> list[list[Any]]:
@@ -122,7 +126,7 @@ def unit_rows(shown: UnitMap) -> list[list[Any]]:
     """
     told = [shown.information, shown.information_low, shown.information_high, shown.information_p, shown.information_q]
     scores = [values.round(2) for values in (shown.z, shown.z_low, shown.z_high)]
-    columns = [*told, shown.mean[0], shown.low[0], shown.high[0], *shown.mean[1:], *scores]
+    columns = [*told, shown.mean[0], shown.low[0], shown.high[0], *shown.mean[1:], *scores, shown.z_q]
     rows: list[list[Any]] = []
     for unit in np.argsort(-shown.mean[0], kind="stable"):
         values = [rounded(column[unit]) for column in columns]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -36,9 +37,15 @@ def shown_units(attribution: xr.Dataset, label: str, most: int) -> Units:
     return order
 
 
-def has_tuning(units: xr.Dataset | None, attribution: xr.Dataset, label: str) -> bool:
-    """Return whether units.nc holds the tuning of a label for the units of the maps."""
-    return units is not None and f"{label}_tuning" in units and units.sizes["unit"] == attribution.sizes["unit"]
+def has_tuning(units: xr.Dataset | None, names: Sequence[str], label: str) -> bool:
+    """Return whether units.nc holds the tuning of a label for the units of the maps, in their order.
+
+    Args:
+        units: units.nc, if there is one.
+        names: of the units of the maps.
+        label: name of the label.
+    """
+    return units is not None and f"{label}_tuning" in units and list(map(str, units["unit_id"].values)) == list(names)
 
 
 def is_map(curves: xr.DataArray) -> bool:
@@ -73,16 +80,19 @@ def preferred_words(units: xr.Dataset, label: str, unit: int) -> str:
         unit: number of the unit.
     """
     curves, preferred = units[f"{label}_tuning"], units[f"{label}_preferred"]
-    value = preferred.values[unit]
-    if curves.attrs["kind"] == "discrete":
+    return _preferred(preferred.values[unit], str(curves.attrs["kind"]), str(preferred.attrs.get("units", "")))
+
+
+def _preferred(value: Any, kind: str, label_units: str) -> str:
+    if kind == "discrete":
         return str(value)
     values = np.atleast_1d(np.asarray(value, dtype=float))
     if not np.isfinite(values).all():
         return ""
-    if curves.attrs["kind"] == "circular":
+    if kind == "circular":
         return f"{np.degrees(values[0]):.0f}°"
     words = ", ".join(short(each) for each in values)
-    return f"{f'({words})' if len(values) > 1 else words} {preferred.attrs.get('units', '')}".rstrip()
+    return f"{f'({words})' if len(values) > 1 else words} {label_units}".rstrip()
 
 
 def strength_words(units: xr.Dataset, label: str, unit: int) -> str:
@@ -94,26 +104,31 @@ def strength_words(units: xr.Dataset, label: str, unit: int) -> str:
         unit: number of the unit.
     """
     chosen = units.sel(label=label)
-    information, reliability = (float(chosen[f"tuning_{name}"][unit]) for name in ("information", "reliability"))
+    return _strength(*(float(chosen[f"tuning_{name}"][unit]) for name in ("information", "reliability")))
+
+
+def _strength(information: float, reliability: float) -> str:
     if np.isfinite(information):
         return f"{number(information, 2)} bits/spike"
     return f"reliability {number(reliability, 2)}" if np.isfinite(reliability) else ""
 
 
-def tuning_alt(units: xr.Dataset, label: str, chosen: Sequence[int] | Units) -> str:
-    """Return the description of the figure of tuning in words.
+def tuning_words(units: xr.Dataset, label: str) -> list[str]:
+    """Return preferred value and strength of every unit for reading.
 
     Args:
         units: units.nc.
         label: name of the label.
-        chosen: the units that are shown.
     """
-    kind = "Rate maps" if is_map(units[f"{label}_tuning"]) else "Tuning curves"
-    each = []
-    for unit in chosen:
-        parts = (preferred_words(units, label, unit), strength_words(units, label, unit))
-        each.append(f"{units['unit_id'].values[unit]}: {', '.join(part for part in parts if part) or 'not known'}")
-    return f"{kind} of units over {label}, with preferred value and strength. {'; '.join(each)}."
+    kind, preferred = str(units[f"{label}_tuning"].attrs["kind"]), units[f"{label}_preferred"]
+    label_units, chosen = str(preferred.attrs.get("units", "")), units.sel(label=label)
+    numbers = (chosen[f"tuning_{name}"].values.tolist() for name in ("information", "reliability"))
+    words = []
+    for value, information, reliability in zip(preferred.values, *numbers, strict=True):
+        at = _preferred(value, kind, label_units)
+        parts = (f"prefers {at}" if at else "", _strength(information, reliability))
+        words.append(", ".join(part for part in parts if part))
+    return words
 
 
 def tuning_caption(units: xr.Dataset, label: str, chosen: Sequence[int] | Units) -> str:
@@ -130,12 +145,13 @@ def tuning_caption(units: xr.Dataset, label: str, chosen: Sequence[int] | Units)
     which = f"{len(chosen)} of {number(total)} units" if len(chosen) < total else "all units"
     interval = f"95 % interval, by the differences between {stretches} stretches of the recording"
     if is_map(curves):
-        colors = f"Colour: {curves.attrs['units']}, from the lowest (dark) to the highest value (bright) of each unit"
-        shown = f"{colors}. In the title: the peak and its {interval}. Cross: preferred value"
+        colors = f"Colour: {curves.attrs['units']}, from 0 or the lowest value (dark) to the peak of each unit (bright)"
+        shown = f"{colors}. Above: the peak and its {interval}. Small grey map: time spent"
     elif curves.attrs["kind"] == "discrete":
-        shown = f"Dots: mean activity in each class. Bars: {interval}"
+        shown = f"Dots: mean activity in each class. Bars: {interval}. Below: time spent"
     else:
-        shown = f"Line: mean activity. Band: {interval}. Dashed line: preferred value"
+        around = "Around the circle" if curves.attrs["kind"] == "circular" else "Below"
+        shown = f"Line: mean activity. Band: {interval}. {around}: time spent"
     more = " Every axis has its own curve, over all values of the other axes." if is_apart(curves) else ""
     blank = f"Blank: visited for less than {seconds} s, or in too few stretches.{more}"
     doubt = "A curve is of the recorded activity alone: a label that varies with another one can borrow its tuning."

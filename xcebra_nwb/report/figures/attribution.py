@@ -18,15 +18,18 @@ from xcebra_nwb.report.style import (
     NULL,
     SEED,
     SEQUENCE,
+    Spot,
     figure,
     label_ticks,
     number,
     write_message,
 )
+from xcebra_nwb.report.unit_address import unit_address
 from xcebra_nwb.report.unit_map import UnitMap, method_name
 
 MOST_BARS = 60
 MOST_REGIONS = 12
+MOST_MARKS = 300  # that an SVG holds one by one
 DRAWN = (2, 98)  # percentiles of the maps between which colours change
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20)  # multiples of the median unit's
 DARK_TEXT = 0.2  # correlation from which numbers are black
@@ -60,11 +63,54 @@ def map_figure(shown: UnitMap) -> Figure:
         _draw_correlations(drawn.add_subplot(grid[3, 1]), shown)
     _draw_z(axes[-1], shown, units)
     for panel in axes[:-1]:
-        panel.tick_params(labelbottom=False)
+        panel.xaxis.set_visible(False)  # 60 ticks a panel are most of the time of drawing
     _name_units(axes[-1], [shown.units[unit] for unit in units])
     _draw_regions(drawn.add_subplot(grid[0, 1]), shown)
     _draw_agreement(drawn.add_subplot(grid[1 : 3 if partner else 2, 1]), shown)
     return drawn
+
+
+def map_spots(drawn: Figure, shown: UnitMap) -> list[Spot]:
+    """Return the parts of :func:`map_figure` that lead to units: a unit's bars, in all panels.
+
+    Args:
+        drawn: the figure, laid out.
+        shown: the maps of the label.
+    """
+    panels = [axes for axes in drawn.axes if axes.get_shared_x_axes().joined(axes, drawn.axes[0])]
+    boxes = [axes.get_position() for axes in panels]
+    (first, last), box = panels[0].get_xlim(), boxes[0]
+    bottom, top = min(each.y0 for each in boxes), max(each.y1 for each in boxes)
+    width = 100 * box.width / (last - first)
+    return [
+        Spot(
+            unit_address(shown.units[unit]),
+            _said(shown, unit),
+            round(100 * box.x0 + width * (place - 0.5 - first), 2),
+            round(100 * (1 - top), 2),
+            round(width, 2),
+            round(100 * (top - bottom), 2),
+        )
+        for place, unit in enumerate(shown.foremost(MOST_BARS))
+    ]
+
+
+def _said(shown: UnitMap, unit: int) -> str:
+    """What is known of a unit and the label of the maps."""
+
+    def between(low: float, high: float) -> str:
+        return f" ({number(low, 2)} to {number(high, 2)})" if np.isfinite(low) else ""
+
+    told, low, high = (values[unit] for values in (shown.information, shown.information_low, shown.information_high))
+    mean = number(shown.mean[0, unit], 2)
+    carries = " · carries it" if shown.carries[unit] else ""
+    lines = [
+        f"unit {shown.units[unit]} · {shown.regions[unit] or 'no region'}{carries}",
+        f"information {number(told, 2)}{between(low, high)}, q {number(shown.information_q[unit], 2)}",
+        f"share {mean} × the median unit{between(shown.low[0, unit], shown.high[0, unit])}",
+        f"z {number(shown.z[unit], 2)}{between(shown.z_low[unit], shown.z_high[unit])}, q {number(shown.z_q[unit], 2)}",
+    ]
+    return "\n".join(lines)
 
 
 def _name_units(axes: Axes, names: list[str]) -> None:
@@ -142,8 +188,9 @@ def _draw_agreement(axes: Axes, shown: UnitMap) -> None:
     sure = shown.carries
     for chosen, face, edge in ((~sure, "white", NULL), (sure, SEED, "white")):
         axes.plot(
-            shown.mean[0, chosen], shown.mean[shown.partner, chosen], "o", ms=5, mew=0.8, ls="none", mfc=face, mec=edge
-        )
+            shown.mean[0, chosen], shown.mean[shown.partner, chosen], "o", ms=5, mew=0.8, ls="none", mfc=face, mec=edge,
+            rasterized=len(shown.units) > MOST_MARKS,
+        )  # fmt: skip
     axes.set_xlabel(method_name(shown.methods[0]))
     axes.set_ylabel(method_name(shown.methods[shown.partner]))
     axes.set_box_aspect(1)

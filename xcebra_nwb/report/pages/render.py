@@ -1,14 +1,17 @@
-"""HTML pages from templates: everything is escaped, nothing is fetched, and one script may run."""
+"""HTML pages from templates: everything is escaped, nothing is fetched, and only our own script may run."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from xcebra_nwb.core.safe_text import printable_lines
@@ -16,6 +19,8 @@ from xcebra_nwb.report.style import number
 
 MOST_ROWS = 100  # of a table or list from a JSON file
 LINE = 100  # characters of a list that are still read as one line
+LONG = 200_000  # characters of rows from which they are packed
+SCRIPTS = ("pointed.js", "save.js", "table.js", "units.js")
 LONGEST = 600  # characters of one value
 
 
@@ -27,12 +32,45 @@ def render(template: str, **content: Any) -> str:
         **content: values of the template.
     """
     pages = _environment()
-    script = pages.loader.get_source(pages, "table.js")[0] if pages.loader else ""
+    script = "\n".join(pages.loader.get_source(pages, name)[0] for name in SCRIPTS) if pages.loader else ""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     safe_script = Markup(script)  # nosec B704  # a file of this package
     return pages.get_template(template).render(**content, script=safe_script, script_digest=f"sha256-{digest}")
 
 
+def part(template: str, **content: Any) -> str:
+    """Return a part of a page, made from a template as :func:`render` does.
+
+    Args:
+        template: file name of the template.
+        **content: values of the template.
+    """
+    return _environment().get_template(template).render(**content)
+
+
+def pack(text: str) -> Markup:
+    """Return text for a script of the page to unpack: a third of its size.
+
+    Args:
+        text: any text.
+    """
+    squeezed = zlib.compress(text.encode("utf-8", "surrogatepass"), level=9, wbits=-15)
+    return Markup(base64.b64encode(squeezed).decode("ascii"))  # nosec B704  # letters and digits
+
+
+def stored(rows: list[Any]) -> Markup:
+    """Return rows as an element that a script reads: JSON, packed where it is long.
+
+    Args:
+        rows: of a table.
+    """
+    text = htmlsafe_json_dumps(_shown(rows), separators=(",", ":"))
+    if len(text) < LONG:
+        return Markup('<script type="application/json">{}</script>').format(text)
+    return Markup('<script type="application/json" data-packed>"{}"</script>').format(pack(text))
+
+
+@cache
 def _environment() -> Environment:
     pages = Environment(
         loader=PackageLoader("xcebra_nwb.report"),
@@ -44,7 +82,7 @@ def _environment() -> Environment:
     pages.policies["json.dumps_function"] = lambda value: json.dumps(_shown(value), separators=(",", ":"))
     pages.policies["json.dumps_kwargs"] = {}
     pages.globals["most_rows"] = MOST_ROWS
-    pages.filters |= {"number": number, "words": words, "columns": columns}
+    pages.filters |= {"number": number, "words": words, "columns": columns, "stored": stored}
     pages.tests |= {"nested": is_nested, "records": is_records}
     return pages
 
@@ -53,6 +91,8 @@ def _shown(value: Any) -> Any:
     """A value of a page: text, in lists too, is :func:`printable_lines`; a browser heeds directions of writing."""
     if isinstance(value, list | tuple):
         return [_shown(item) for item in value]
+    if isinstance(value, dict):
+        return {_shown(key): _shown(item) for key, item in value.items()}
     return printable_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

@@ -13,18 +13,20 @@ from xcebra_nwb.core.receipts import ORDER, Receipt, load_written
 from xcebra_nwb.core.results import Results, from_json
 from xcebra_nwb.report import wording
 from xcebra_nwb.report.figures.across import across_figure
-from xcebra_nwb.report.figures.attribution import MOST_BARS, map_figure
+from xcebra_nwb.report.figures.attribution import MOST_BARS, map_figure, map_spots
 from xcebra_nwb.report.figures.decoding import decoding_figure
 from xcebra_nwb.report.figures.embedding import embedding_figure
 from xcebra_nwb.report.figures.extraction import coverage_figure, label_figure, rates_figure
 from xcebra_nwb.report.figures.quality import correlation_figure, correlation_words, correlations, masks_figure
 from xcebra_nwb.report.figures.training import training_figure
-from xcebra_nwb.report.figures.tuning import MOST_UNITS, tuning_figure
 from xcebra_nwb.report.pages.render import render
+from xcebra_nwb.report.pages.units import units_section
 from xcebra_nwb.report.style import number, picture, verdict_style
-from xcebra_nwb.report.unit_map import unit_columns, unit_map, unit_rows
-from xcebra_nwb.report.unit_tuning import has_tuning, shown_units, tuning_alt, tuning_caption
+from xcebra_nwb.report.unit_cards import Cards
+from xcebra_nwb.report.unit_map import UnitMap, unit_columns, unit_map, unit_rows
+from xcebra_nwb.report.unit_tuning import shown_units, tuning_caption
 
+MOST_UNITS = 12  # whose tuning to a label stands below its maps
 SOURCE = ("source", "neural_source", "asset_id", "sha256", "nwb_identifier", "session_start_time", "subject", "species")
 
 
@@ -37,13 +39,17 @@ def session_page(results: Results, directory: Path) -> str:
     """
     assessed = {label: results.assessed(label) for label in results.labels}
     attrs = results.session.attrs
+    verdicts = {label: str(result.get("verdict", "not known")) for label, result in assessed.items()}
+    maps = {label: unit_map(results.attribution, label, verdict) for label, verdict in verdicts.items()}
+    cards = Cards(results.session, results.units, maps)
     return render(
         "report.html.j2",
         session=attrs["session"],
         facts=_facts(results),
         sentence=wording.headline(results.session.sizes["unit"], assessed),
         cards=[_card(label, result) for label, result in assessed.items()],
-        maps=[_map(results, label, result) for label, result in assessed.items()],
+        maps=[_map(results, cards, maps[label], result) for label, result in assessed.items()],
+        units=units_section(cards, verdicts),
         most_bars=MOST_BARS,
         decoding=_decoding(results, assessed),
         conditions={
@@ -91,34 +97,34 @@ def _card(label: str, result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _map(results: Results, label: str, result: dict[str, Any]) -> dict[str, Any]:
-    shown = unit_map(results.attribution, label, str(result.get("verdict")))
-    columns = unit_columns(shown)
+def _map(results: Results, cards: Cards, shown: UnitMap, result: dict[str, Any]) -> dict[str, Any]:
+    label, columns = shown.label, unit_columns(shown)
     alt = f"Bars of the information and the attribution of {label} per unit, with the band of its nulls, and z."
     words = wording.map_words(shown, str(result.get("resolution") or ""))
     return {
         "label": label,
         "words": words,
         "warning": wording.disagreement(shown),
-        "picture": picture(lambda: map_figure(shown), f"{alt} {words}"),
+        "picture": picture(
+            lambda: map_figure(shown), f"{alt} {words}", vector=True, spots=lambda drawn: map_spots(drawn, shown)
+        ),
         "caption": wording.map_caption(shown, results.attribution.sizes["seed"]),
         "columns": columns,
         "numbers": columns[3:],
         "rows": unit_rows(shown),
         "units": len(shown.units),
-        "tuning": _tuning(results, label),
+        "tuning": _tuning(cards, results.attribution, label),
     }
 
 
-def _tuning(results: Results, label: str) -> dict[str, Any] | None:
-    """Return the figure of the units' tuning to a label; None in results without units.nc."""
-    units = results.units
-    if units is None or not has_tuning(units, results.attribution, label):
+def _tuning(cards: Cards, attribution: xr.Dataset, label: str) -> dict[str, Any] | None:
+    """Return the tuning of the foremost units to a label; None in results without it."""
+    if cards.units is None or not cards.drawn[label]:
         return None
-    chosen = shown_units(results.attribution, label, MOST_UNITS)
+    chosen = shown_units(attribution, label, MOST_UNITS).tolist()
     return {
-        "picture": picture(lambda: tuning_figure(units, label, chosen), tuning_alt(units, label, chosen)),
-        "caption": tuning_caption(units, label, chosen),
+        "units": [cards.tuning(unit, label) for unit in chosen],
+        "caption": tuning_caption(cards.units, label, chosen),
     }
 
 
@@ -126,7 +132,9 @@ def _decoding(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str
     rows = wording.assessment_rows(assessed)
     scores = "; ".join(f"{row[0]} {number(row[2], 2)}" for row in rows)
     return {
-        "picture": picture(lambda: decoding_figure(assessed), f"Held-out scores, seeds and nulls: {scores}."),
+        "picture": picture(
+            lambda: decoding_figure(assessed), f"Held-out scores, seeds and nulls: {scores}.", vector=True
+        ),
         "metrics": wording.metrics(assessed),
         "p": wording.smallest_p_words(assessed),
         "columns": wording.ASSESSMENT_COLUMNS,
@@ -160,7 +168,7 @@ def _training(results: Results) -> dict[str, Any]:
     alt = "; ".join(f"{name}: held out {number(loss)}, chance {number(chance)} {units}" for name, loss, chance in pairs)
     remarks = [("remark", remark) for remark in from_json(training.attrs.get("remarks", "[]"))]
     return {
-        "picture": picture(lambda: training_figure(training), f"Loss per objective over training. {alt}."),
+        "picture": picture(lambda: training_figure(training), f"Loss per objective over training. {alt}.", vector=True),
         "warning": wording.above_chance(names, held_out, training["chance"].values, units),
         "words": wording.training_words(names, [str(rule) for rule in training["positive"].values]),
         "facts": [
@@ -187,7 +195,7 @@ def _extraction(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[s
         if "masked_by" in session and masks
         else None,
         "correlations": _correlations(session, assessed),
-        "rates": picture(lambda: rates_figure(session), "Histogram of the units' mean activity."),
+        "rates": picture(lambda: rates_figure(session), "Histogram of the units' mean activity.", vector=True),
         "labels": [_label(session, name) for name in contract.labels(session)],
         "inventory": results.inventory,
     }
@@ -200,7 +208,7 @@ def _correlations(session: xr.Dataset, assessed: dict[str, dict[str, Any]]) -> d
         return None
     words = f"{correlation_words(names, matrix)} {wording.prediction_words(assessed)}".rstrip()
     alt = f"Correlations between {wording.listed(names)}. {words}"
-    return {"words": words, "picture": picture(lambda: correlation_figure(names, matrix), alt)}
+    return {"words": words, "picture": picture(lambda: correlation_figure(names, matrix), alt, vector=True)}
 
 
 def _label(session: xr.Dataset, name: str) -> dict[str, Any]:

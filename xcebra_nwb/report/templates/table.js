@@ -1,23 +1,36 @@
-"use strict";
 // Tables that sort by any column, filter by words and comparisons, and show a few rows at a time.
 // Rows come from a JSON element next to the table, or are those already there. Text only ever becomes textContent.
 const STEP = 200;
-for (const box of document.querySelectorAll(".table")) {
+const sheets = new Map(); // the units' numbers, by label: names of the columns, and rows
+const unpacked = async (text) => {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"))).text();
+};
+const rowsOf = async (stored) => {
+  const content = JSON.parse(stored.textContent);
+  return "packed" in stored.dataset ? JSON.parse(await unpacked(content)) : content;
+};
+const sheet = (box, ready) => {
+  const names = [...box.querySelectorAll("thead th")].map((head) => head.textContent.trim());
+  const kept = { names, byUnit: null };
+  const fill = (rows) => { kept.byUnit = new Map(rows.map((row) => [String(row[0]), row])); };
+  if (Array.isArray(ready)) fill(ready);
+  else kept.ready = ready.then(fill);
+  return kept;
+};
+const startTable = (box, given) => {
   const table = box.querySelector("table"), body = table.tBodies[0], heads = [...table.tHead.rows[0].cells];
-  const stored = box.querySelector("script[type='application/json']");
   const names = heads.map((head) => head.textContent.trim());
-  const written = (value) => {
-    if (value === null) return "–";
-    if (typeof value !== "number") return String(value);
-    if (Number.isInteger(value)) return String(value);
-    const small = Math.abs(value) < 0.001 || Math.abs(value) >= 1e5;
-    return (small ? value.toExponential(1) : String(Number(value.toPrecision(3)))).replaceAll("-", "−");
-  };
   const drawn = (values) => {
     const row = document.createElement("tr");
     values.forEach((value, i) => {
-      const cell = row.insertCell();
-      cell.textContent = written(value);
+      const cell = row.insertCell(), address = heads[i].classList.contains("unit-name") && addresses.get(String(value));
+      if (address) {
+        const link = document.createElement("a");
+        link.href = `#${address}`;
+        link.textContent = written(value);
+        cell.append(link);
+      } else cell.textContent = written(value);
       if (heads[i].classList.contains("number")) cell.className = "number";
     });
     return row;
@@ -26,8 +39,8 @@ for (const box of document.querySelectorAll(".table")) {
     const text = cell.textContent.trim(), value = Number(text.replaceAll("−", "-").replaceAll(",", ""));
     return text === "–" || text === "" ? null : Number.isNaN(value) ? text : value;
   };
-  const all = stored
-    ? JSON.parse(stored.textContent).map((values) => ({ values }))
+  const all = given
+    ? given.map((values) => ({ values }))
     : [...body.rows].map((row) => ({ row, values: [...row.cells].map(read) }));
   let rows = all, limit = Number(box.dataset.rows || 25);
   const passes = (values, term) => {
@@ -77,11 +90,25 @@ for (const box of document.querySelectorAll(".table")) {
   });
   count.setAttribute("aria-live", "polite");
   tools.className = "tools";
-  tools.append(filter, count);
-  if (all.length > 10) box.prepend(tools);
+  if (all.length > 10) tools.append(filter, count);
+  tools.append(...exports(names, () => rows.map((item) => item.values), table.caption?.textContent));
+  box.prepend(tools);
   more.type = "button";
   more.className = "more";
   more.addEventListener("click", () => { limit += STEP; show(); });
   box.append(more);
   show();
+};
+for (const box of document.querySelectorAll(".table")) {
+  const stored = box.querySelector("script[type='application/json']");
+  if (!stored) startTable(box);
+  else if ("packed" in stored.dataset) {
+    const ready = rowsOf(stored);
+    if (box.dataset.label) sheets.set(box.dataset.label, sheet(box, ready));
+    ready.then((rows) => startTable(box, rows));
+  } else {
+    const rows = JSON.parse(stored.textContent);
+    if (box.dataset.label) sheets.set(box.dataset.label, sheet(box, rows));
+    startTable(box, rows);
+  }
 }

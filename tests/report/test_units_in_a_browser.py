@@ -1,0 +1,205 @@
+"""The units of a session's page in a real browser: links, filter, hover, saving, keys, widths, print, no script."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.make_results import make_results, make_session
+from xcebra_nwb.commands.report import report
+from xcebra_nwb.core import netcdf
+from xcebra_nwb.report import style
+from xcebra_nwb.report.pages import units as units_page
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (apt install chromium)")]
+SOON = 5_000  # ms
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A session of 30 units, of which the page holds 20 as they stand and packs the others."""
+    made = tmp_path_factory.mktemp("results")
+    rng = np.random.default_rng(0)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(units_page, "READABLE", 1)
+        patched.setattr(style, "_data_uri", lambda drawn, colors=256: "data:image/png;base64,")
+        make_results(made, rng, session=make_session(rng, units=30, bins=6000))
+        report(made)
+    yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Any, folder: Path) -> Iterator[Any]:
+    """The page at 1280 pixels; a test fails on any error in its console."""
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    errors: list[str] = []
+    opened.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.goto((folder / "report.html").as_uri())
+    yield opened
+    opened.close()
+    assert [error for error in errors if "ERR_INVALID_URL" not in error] == []  # pictures that were not drawn
+
+
+def packed_unit(page: Any) -> str:
+    return str(page.locator("script.pack").first.get_attribute("data-addresses")).split(" ")[0].removeprefix("unit-")
+
+
+def test_a_name_leads_to_the_card_and_the_card_to_the_next(page: Any) -> None:
+    first = page.locator("#units .table td a").first
+    address = str(first.get_attribute("href"))
+    first.click()
+    card = page.locator(address)
+    sync_api.expect(card).to_be_visible(timeout=SOON)
+    assert page.url.endswith(address)
+    assert page.evaluate("document.activeElement.id") == address[1:]
+    card.get_by_text("next unit").click()
+    sync_api.expect(card).to_be_hidden(timeout=SOON)
+    assert page.locator(".unit:visible").count() == 1
+
+
+def test_a_packed_card_has_the_numbers_of_the_tables(page: Any, folder: Path) -> None:
+    unit = packed_unit(page)
+    page.evaluate(f"location.hash = 'unit-{unit}'")
+    card = page.locator(f"#unit-{unit}")
+    sync_api.expect(card).to_be_visible(timeout=SOON)
+    assert card.locator("svg[data-p]").count() == 3
+    attribution = netcdf.load_dataset(folder / "attribution.nc").isel(unit=int(unit))
+    rows = card.locator(".tests tbody tr").all_inner_texts()
+    assert len(rows) == 3
+    for row, label in zip(rows, attribution["label"].values, strict=True):
+        cells = row.replace("−", "-").split("\t")
+        assert cells[0] == label
+        assert float(cells[2]) == pytest.approx(float(attribution["information"].sel(label=label)), rel=6e-3)
+
+
+def test_the_matrix_says_what_is_under_the_pointer_and_leads_to_the_card(page: Any) -> None:
+    matrix = page.locator("svg.matrix").first
+    matrix.scroll_into_view_if_needed()
+    places = page.evaluate("JSON.parse(document.getElementById('matrix-places').textContent)")
+    scale = page.evaluate("document.querySelector('svg.matrix').getScreenCTM().a")
+    column, row = 4, 1
+    at = {
+        "x": scale * (places["left"] + (column + 0.5) * places["width"]),
+        "y": scale * (places["above"] + (row + 0.5) * places["height"]),
+    }
+    matrix.hover(position=at, force=True)
+    unit = places["units"][0][column]
+    sync_api.expect(page.locator("#tip")).to_contain_text(f"unit {unit} · ", timeout=SOON)
+    sync_api.expect(page.locator("#tip")).to_contain_text("head_direction", timeout=SOON)
+    matrix.click(position=at, force=True)
+    sync_api.expect(page.locator(f"#unit-{unit}")).to_be_visible(timeout=SOON)
+
+
+def test_keys_alone_lead_through_the_matrix_to_a_card(page: Any) -> None:
+    page.locator("svg.matrix").first.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    unit = page.evaluate("JSON.parse(document.getElementById('matrix-places').textContent).units[0][1]")
+    sync_api.expect(page.locator("#tip")).to_contain_text(f"unit {unit} · ", timeout=SOON)
+    page.keyboard.press("Enter")
+    sync_api.expect(page.locator(f"#unit-{unit}")).to_be_visible(timeout=SOON)
+
+
+def test_a_value_under_the_pointer_is_that_of_the_file(page: Any, folder: Path) -> None:
+    units = netcdf.load_dataset(folder / "units.nc")
+    address = str(page.locator("#units .table td a").first.get_attribute("href"))
+    page.evaluate(f"location.hash = '{address}'")
+    drawing = page.locator(f"{address} svg[data-p='axes-2']")
+    sync_api.expect(drawing).to_be_visible(timeout=SOON)
+    scale = drawing.evaluate("svg => svg.getScreenCTM().a")
+    first = float(page.locator("#axes-2").get_attribute("data-x").split()[0])
+    drawing.hover(position={"x": scale * first, "y": scale * 60}, force=True)
+    tip = page.locator("#tip")
+    sync_api.expect(tip).to_contain_text("left: about ", timeout=SOON)
+    value = float(str(tip.inner_text()).split("about ")[1].split(" ")[0])
+    unit = [f"#unit-{name}" for name in units["unit_id"].values].index(address)
+    assert value == pytest.approx(float(units["choice_tuning"][unit, 0]), rel=0.06)
+
+
+def test_the_gallery_is_filtered_by_region_and_q_and_sorted(page: Any) -> None:
+    table = page.locator("#units .table").first
+    table.locator("input").fill("CA1 q<0.05")
+    rows = [row.split("\t") for row in table.locator("tbody tr").all_inner_texts()]
+    assert rows
+    assert {row[1] for row in rows} == {"CA1"}
+    assert all(float(row[7]) < 0.05 for row in rows)
+    table.get_by_role("button", name="rate").click()
+    rates = [float(row.split("\t")[2]) for row in table.locator("tbody tr").all_inner_texts()]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_tables_and_figures_are_saved(page: Any, tmp_path: Path) -> None:
+    table = page.locator("#units .table").first
+    table.locator("input").fill("MEC")
+    with page.expect_download() as saved:
+        table.get_by_role("button", name="CSV").click()
+    saved.value.save_as(tmp_path / "a.csv")
+    with (tmp_path / "a.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0][:2] == ["unit", "region"]
+    assert len(rows) == 1 + 15
+    assert {row[1] for row in rows[1:]} == {"MEC"}
+    figure = page.locator("#units figure.wide").first
+    for name, begin in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+        with page.expect_download() as saved:
+            figure.get_by_role("button", name=name).click()
+        saved.value.save_as(tmp_path / name)
+        content = (tmp_path / name).read_bytes()
+        assert content.startswith(begin)
+        assert b"<use" not in content and b"var(--" not in content
+
+
+def test_without_a_script_the_cards_are_read_by_their_address(browser: Any, folder: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    opened = context.new_page()
+    opened.goto((folder / "report.html").as_uri())
+    link = opened.locator("#units .table td a").first
+    address = str(link.get_attribute("href"))
+    link.click()
+    sync_api.expect(opened.locator(address)).to_be_visible(timeout=SOON)
+    assert opened.locator(f"{address} svg[data-p]").count() == 3
+    assert opened.locator(f"{address} .tests tbody tr").count() == 3
+    assert "Without JavaScript the page shows the cards of 20 of 30 units" in opened.content()
+    context.close()
+
+
+@pytest.mark.parametrize("width", [420, 900, 1280])
+def test_nothing_is_wider_than_the_screen(browser: Any, folder: Path, width: int) -> None:
+    opened = browser.new_page(viewport={"width": width, "height": 900})
+    opened.goto((folder / "report.html").as_uri() + "#unit-0")
+    sync_api.expect(opened.locator("#unit-0")).to_be_visible(timeout=SOON)
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    opened.close()
+
+
+def test_print_is_light_and_clips_nothing(browser: Any, folder: Path) -> None:
+    context = browser.new_context(color_scheme="dark", viewport={"width": 700, "height": 990})
+    opened = context.new_page()
+    opened.goto((folder / "report.html").as_uri())
+    dark = opened.evaluate("getComputedStyle(document.body).backgroundColor")
+    opened.emulate_media(media="print", color_scheme="dark")
+    light = opened.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert dark == "rgb(18, 23, 28)"
+    assert light == "rgb(255, 255, 255)"
+    opened.evaluate("location.hash = 'unit-0'")
+    sync_api.expect(opened.locator("#unit-0")).to_be_visible(timeout=SOON)
+    parts = "[...document.querySelectorAll('#units *, #attribution *')]"
+    assert max(opened.evaluate(f"{parts}.map((part) => part.getBoundingClientRect().right)")) <= 700
+    context.close()
