@@ -50,7 +50,7 @@ def recordings(draw: st.DrawFn) -> Recording:
     pieces = st.sampled_from([everywhere, np.array([[0.0, 10.0], [12.0, SECONDS]]), np.array([[2.5, SECONDS]])])
     start = draw(st.integers(0, SECONDS - 2))
     return Recording(
-        spikes=[np.sort(np.r_[0.5, SECONDS - 0.5, draw(moments)]) for _ in range(UNITS)],
+        spikes=[np.unique(np.r_[0.5, SECONDS - 0.5, draw(moments)]) for _ in range(UNITS)],
         observed=[draw(pieces) for _ in range(UNITS)],
         label=np.arange(0, SECONDS, 0.125),
         invalid=np.array([[start, start + 1.0]]),

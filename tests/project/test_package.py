@@ -55,7 +55,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         (place / "tree" / name).write_text("secret")
     sdist, wheel = build(place / "tree", place / "first", "sdist", "wheel")
     with tarfile.open(sdist) as archive:
-        archive.extractall(place / "unpacked", filter="data")
+        safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # Python 3.11.4 and newer
+        archive.extractall(place / "unpacked", **safely)
     (unpacked,) = (place / "unpacked").iterdir()
     return Built(place / "tree", sdist, wheel, *build(unpacked, place / "second", "wheel"))
 

@@ -32,9 +32,15 @@ def start(folder: Path, *before: str) -> subprocess.Popen[str]:
     (folder / "Snakefile").write_text(SNAKEFILE)
     (folder / "c.yaml").write_text("{}")
     command = [*before, sys.executable, "-c", PROGRAM, str(folder)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed)
     wait_for(lambda: (folder / "job").exists() and (folder / "job").read_text().strip())
     return process
+
+
+def heed() -> None:
+    """Signals are not ignored, even where the tests are run in the background or under nohup."""
+    for how in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(how, signal.SIG_DFL)
 
 
 def of_run(process: subprocess.Popen[str]) -> list[psutil.Process]:
