@@ -153,6 +153,24 @@ def test_names_of_classes_come_before_their_codes(tmp_path: Path) -> None:
     assert list(kinds(choice)) == ["image_name"]
 
 
+def test_of_any_number_of_candidates_only_so_many_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xcebra_nwb.nwb.labels.auto.choose.MOST_OF_A_ROLE", 2)
+    nwb = build.new()
+    for number in range(4):
+        build.add_behaviour(nwb, f"speed_{number}", TIMES, np.abs(walk(number)[:, 0]), unit="cm/s")
+    choice = chosen(build.save(nwb, tmp_path / "many.nwb"))
+    assert len(choice.labels) == 2
+    assert sum("one of more than 2 alike" in note for note in choice.notes) == 2
+
+
+def test_of_three_angles_without_a_word_none_is_the_direction(tmp_path: Path) -> None:
+    nwb = build.new()
+    build.add_head_direction(nwb, TIMES, walk(1, 3), unit="radians")
+    choice = chosen(build.save(nwb, tmp_path / "angles.nwb"))
+    assert not choice.labels
+    assert "nothing says which is the azimuth" in next(iter(choice.reasons.values()))
+
+
 def test_junk_is_not_offered(tmp_path: Path) -> None:
     nwb = build.new()
     build.add_units(nwb, build.steady_spikes())

@@ -19,7 +19,6 @@ from xcebra_nwb.nwb.labels.configured import configured_label
 from xcebra_nwb.nwb.labels.interval_rows import undisputed
 from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.labels.stand_ins import number_stand_ins
-from xcebra_nwb.nwb.labels.table_columns import same_partition
 from xcebra_nwb.nwb.reading.file import NwbFile, open_nwb
 
 TIME: Time = validate({}).time
@@ -403,15 +402,3 @@ def test_rows_without_a_stop_take_a_window(tmp_path: Path) -> None:
             make(file, "/intervals/trials#infinite", window=[0, 2])
         )
         assert "side: Left and left differ in case only" in suspicious_of(file)
-
-
-def test_codes_and_their_names_divide_the_rows_alike(tmp_path: Path) -> None:
-    nwb = build.new()
-    codes = np.array([1, -1, 1, 1, -1, 1, -1, -1, 1, 1])
-    names = ["left" if code == 1 else "right" for code in codes]
-    other = [*names[:-1], "right"]
-    build.add_intervals(nwb, "trials", TRIALS, choice=codes, side=names, other=other, same=[1] * 10)
-    with open_nwb(build.save(nwb, tmp_path / "codes.nwb")) as file:
-        assert same_partition(file, "/intervals/trials", "choice", "side")
-        assert not same_partition(file, "/intervals/trials", "choice", "other")
-        assert not same_partition(file, "/intervals/trials", "same", "same")

@@ -164,23 +164,6 @@ def automatic_kind(values: np.ndarray, name: str = "") -> Kind:
     return "circular" if named_angle(name) and 0.5 < turns <= 1 else "continuous"
 
 
-def same_partition(file: NwbFile, path: str, first: str, second: str) -> bool:
-    """Return whether two columns of a table divide its rows alike, as codes and their names do.
-
-    Rows without a value count as one more class.
-
-    Args:
-        file: The open file.
-        path: Path of the table.
-        first: Name of a column.
-        second: Name of another column.
-    """
-    table = interval_tables(file)[path]
-    codes = np.stack([encoded(column_values(file, table, column))[0] for column in (first, second)], axis=1)
-    classes = {len(np.unique(codes[:, 0])), len(np.unique(codes[:, 1])), len(np.unique(codes, axis=0))}
-    return len(classes) == 1 and classes != {1}
-
-
 def doubts(file: NwbFile, path: str) -> list[str]:
     """Return what is suspicious about the rows and columns of an interval table, a line each.
 

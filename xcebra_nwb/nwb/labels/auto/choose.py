@@ -26,6 +26,7 @@ from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.reading.file import NwbFile
 
 MOST_LABELS = 5
+MOST_OF_A_ROLE = 40  # candidates of one role that are read; a file may hold any number
 LEAST_COVERAGE = 0.5  # of the time from the first to the last sample; a series with less may mask the others
 LEAST_SHARED = 0.5  # of the time of the labels taken so far, for a series
 LEAST_IN_ROWS = 0.2  # the same for the rows of a table, which trials and stimuli fill only in part
@@ -101,10 +102,13 @@ def _chosen(file: NwbFile, candidates: list[Candidate], stretch: Range | None) -
     choice, courses = Choice(), _Courses(file, candidates, stretch)
     taken: list[_Read] = []
     waiting: list[_Read] = []
-    for _, group in groupby(sorted(candidates, key=lambda c: c.role), key=lambda c: c.role):
+    ordered = sorted(candidates, key=lambda c: (c.role, *c.preference))
+    for _, group in groupby(ordered, key=lambda c: c.role):
         read: list[_Read] = []
-        for candidate in group:
-            if reason := _crowded(candidate, taken):
+        for number, candidate in enumerate(group):
+            if number >= MOST_OF_A_ROLE:
+                choice.leave(candidate, f"one of more than {MOST_OF_A_ROLE} alike; {_ask(candidate)}")
+            elif reason := _crowded(candidate, taken):
                 choice.leave(candidate, f"{reason}; {_ask(candidate)}")
             elif (entry := courses.read(candidate, choice)) is not None:
                 read.append(entry)
@@ -143,7 +147,7 @@ class _Courses:
 
     def _ranges(self, candidates: list[Candidate]) -> list[Range]:
         ranges = []
-        for candidate in candidates:
+        for candidate in sorted(candidates, key=lambda c: (c.role, *c.preference))[:MOST_OF_A_ROLE]:
             with suppress(XcebraError):  # said when the candidate's turn comes
                 ranges.append(trusted_range(configured_label(self._file, candidate.name, candidate.config)))
         return ranges or [(0.0, 1.0)]

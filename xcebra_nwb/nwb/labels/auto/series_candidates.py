@@ -53,6 +53,8 @@ def series_candidates(file: NwbFile, neural: Collection[str]) -> tuple[list[Cand
             reasons[path] = what
         elif columns(file.series[path]) == POINTS:
             found += _pair(path, what)
+        elif what.quantity == "direction" and _direction(file, path) is None:
+            reasons[path] = "one of several angles, and nothing says which is the azimuth"
         else:
             found.append(_single(file, path, what))
     return found, reasons
@@ -70,7 +72,7 @@ def _single(file: NwbFile, path: str, what: Measured) -> Candidate:
         )
     config, quantity = LabelConfig(source=path), what.quantity
     if quantity == "direction":
-        config = _direction(file, path)
+        config = _direction(file, path) or config
     elif quantity in MOVING or (quantity == "angle" and what.role is Role.POSTURE):
         config = LabelConfig(source=path, kind="continuous")  # whatever its container says
     elif what.subject in {"wheel", "running"} and quantity in {"position", "angle"}:
@@ -127,17 +129,15 @@ def _order_of(what: Measured, held: int) -> int:
     return ORDER.get(what.quantity, 0)
 
 
-def _direction(file: NwbFile, path: str) -> LabelConfig:
-    """Return the section for a direction: of azimuth, pitch and roll, the azimuth."""
+def _direction(file: NwbFile, path: str) -> LabelConfig | None:
+    """Return the section for a direction: of azimuth, pitch and roll the azimuth, None if nothing says which it is."""
     held = columns(file.series[path])
     if held == 1:
         return LabelConfig(source=path)
     said = words(attribute(file.series[path], "description"))
     order = [word for word in said if word in {*known.UPRIGHT, "pitch", "roll", "elevation", "tilt"}]
-    upright = next((number for number, word in enumerate(order[:held]) if word in known.UPRIGHT), 0)
-    if (held == 3 and len(order) >= held) or held == 1:
-        return LabelConfig(source=path, columns=[upright], kind="circular")
-    return LabelConfig(source=path, columns=[0], kind="circular") if held == 3 else LabelConfig(source=path)
+    upright = next((number for number, word in enumerate(order[:held]) if word in known.UPRIGHT), None)
+    return None if upright is None else LabelConfig(source=path, columns=[upright], kind="circular")
 
 
 def _by_axis(file: NwbFile, paths: list[str]) -> dict[str, list[str]]:
