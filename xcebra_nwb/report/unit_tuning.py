@@ -71,18 +71,6 @@ def short(value: float, digits: int = 3) -> str:
     return number(round(value)) if abs(value) >= 10 ** (digits - 0.5) else number(float(value), digits)
 
 
-def preferred_words(units: xr.Dataset, label: str, unit: int) -> str:
-    """Return the preferred value of a unit for reading; "" where there is none.
-
-    Args:
-        units: units.nc.
-        label: name of the label.
-        unit: number of the unit.
-    """
-    curves, preferred = units[f"{label}_tuning"], units[f"{label}_preferred"]
-    return _preferred(preferred.values[unit], str(curves.attrs["kind"]), str(preferred.attrs.get("units", "")))
-
-
 def _preferred(value: Any, kind: str, label_units: str) -> str:
     if kind == "discrete":
         return str(value)
@@ -93,18 +81,6 @@ def _preferred(value: Any, kind: str, label_units: str) -> str:
         return f"{np.degrees(values[0]):.0f}°"
     words = ", ".join(short(each) for each in values)
     return f"{f'({words})' if len(values) > 1 else words} {label_units}".rstrip()
-
-
-def strength_words(units: xr.Dataset, label: str, unit: int) -> str:
-    """Return how strongly a unit is tuned: bits a spike, or reliability where there are no spikes.
-
-    Args:
-        units: units.nc.
-        label: name of the label.
-        unit: number of the unit.
-    """
-    chosen = units.sel(label=label)
-    return _strength(*(float(chosen[f"tuning_{name}"][unit]) for name in ("information", "reliability")))
 
 
 def _strength(information: float, reliability: float) -> str:
