@@ -9,6 +9,7 @@ from xcebra_nwb.commands.doctor_finding import Finding
 from xcebra_nwb.core.errors import UsageError, XcebraError
 
 TIMEOUT = 10  # s
+SERVER_ERROR = 500
 PART = "archive"
 
 
@@ -23,7 +24,7 @@ def describe_archive(instance: str) -> Iterator[Finding]:
     address = _address(instance)
     try:
         answer = requests.get(address, timeout=TIMEOUT)
-        if answer.status_code >= requests.codes.server_error:
+        if answer.status_code >= SERVER_ERROR:
             answer.raise_for_status()
     except requests.RequestException as error:
         text = f"{address} cannot be reached ({type(error).__name__}); files on this machine can be analysed"
