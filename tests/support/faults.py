@@ -173,11 +173,8 @@ def lose(folder: Path) -> int:
     whole, _ = subject.whole()
     results = folder / "whole"
     sessions = sorted(path.parent.name for path in results.glob(f"*/{receipts.FOLDER}"))
-    names = [
-        name
-        for c in receipts.ORDER[1:]
-        for name in read_json(results / sessions[0] / "receipts" / f"{c}.json")["files"]
-    ]
+    written = [receipts.load(results / sessions[0], command).files for command in receipts.ORDER[1:]]
+    names = [name for files in written for name in files]
     names += [f"receipts/{command}.json" for command in receipts.ORDER[1:]]
     losses = [(session, name, how) for name, session in zip(names, sessions * len(names), strict=False) for how in HOW]
     losses += [
