@@ -21,6 +21,7 @@ from xcebra_nwb.core.result_files import ResultFiles
 from xcebra_nwb.nwb.reading.foreign import VARIABLE, Follow
 
 SUMMARY = "summary.html"
+SEEN = ".seen.json"  # in the results: what was seen in local files
 NAMED = 5  # sessions that are named
 logger = logging.getLogger("xcebra_nwb")
 
@@ -56,7 +57,7 @@ def run(
     output = Path(output).absolute()
     _check_device(config)
     with handling(interrupt), sole_run(output) as begun:
-        rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft), follow)
+        rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft), follow, output / SEEN)
         run_config = config.model_copy(update={"sessions": "sessions.tsv", "results": "."})
         settings, log = output / "config.yaml", output / "logs" / "workflow.log"
         write_text(settings, dump(run_config))
