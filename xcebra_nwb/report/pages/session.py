@@ -20,6 +20,7 @@ from xcebra_nwb.report.figures.extraction import coverage_figure, label_figure, 
 from xcebra_nwb.report.figures.quality import correlation_figure, correlation_words, correlations, masks_figure
 from xcebra_nwb.report.figures.training import training_figure
 from xcebra_nwb.report.ground_truth import true_types, truth_section
+from xcebra_nwb.report.methods import methods
 from xcebra_nwb.report.pages.render import render
 from xcebra_nwb.report.pages.units import units_section
 from xcebra_nwb.report.style import number, picture, verdict_style
@@ -251,6 +252,7 @@ def _provenance(results: Results, directory: Path) -> dict[str, Any]:
         "config": _merged("config", results.training, results.attribution),
         "files": files,
         "findings": results.findings,
+        "methods": methods(results),
         "usable": f"{usable:.1%}" if (usable := results.assessment.get("usable_bins")) is not None else None,
     }
 
