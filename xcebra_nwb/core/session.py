@@ -12,7 +12,8 @@ Dimensions: ``time`` (bin centres, s from the session's start), ``unit``, and ``
 - ``valid(time)``: observed and every label present. ``segment(time)``: equal for bins that follow each other without a
   gap or a trial border, -1 where not valid.
 - ``masked_by(time)``: the number of the reason, among those of ``masks``, that took a bin out; -1 where valid.
-- coordinates on unit: ``unit_id``, ``row`` (row in the NWB table, or column of the series), ``region``, ``n_spikes``.
+- coordinates on unit: ``unit_id``, ``row`` (row in the NWB table, or column of the series), ``region``, ``n_spikes``,
+  and ``true_type`` in a recording of our own simulator (:mod:`xcebra_nwb.core.ground_truth`).
 - attrs: ``session``, ``subject``, ``species``, ``bin_width`` (s), ``source``, ``neural_source``, ``asset_id``,
   ``sha256``, ``nwb_identifier``, ``session_start_time``, ``software`` and ``config`` (JSON), ``choices`` (JSON list:
   the choices and their reasons) and ``masks`` (JSON: bins taken out, by reason).
