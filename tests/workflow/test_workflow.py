@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -47,6 +48,8 @@ def test_it_runs_from_the_root_does_nothing_the_second_time_and_keeps_nothing_of
     done = snakemake(*start(project))
     assert done.returncode == 0, done.stderr
     check_results(results, [first, second], refused)
+    usage = pd.read_csv(results / "benchmarks" / first / "assess.tsv", sep="\t")
+    assert 0 < usage["cpu_time"][0] < usage["s"][0] * 1.1
     assert sources == {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (project / "data").iterdir()}
     log = (results / "logs" / ALL_SESSIONS / "train.log").read_text()
     assert log.count("2 sessions in one latent space") == 1
