@@ -63,6 +63,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are made and not drawn, where a test is about the words of a page: drawing is most of a report."""
     monkeypatch.setattr(style, "_data_uri", lambda drawn, colors=256: "data:image/png;base64,")
+    monkeypatch.setattr(style, "_vector_uri", lambda drawn: "data:image/svg+xml,")
 
 
 def small(labels: list[str] | None = None, units: int = 12) -> xr.Dataset:
