@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xcebra_nwb.core import receipts
 from xcebra_nwb.core.batches import log_path
-from xcebra_nwb.core.progress import ProgressLine
+from xcebra_nwb.core.progress import is_of_now
 
 logger = logging.getLogger("xcebra_nwb")
 SECONDS_BETWEEN_PROGRESS = 15.0
@@ -32,7 +32,7 @@ class RunMonitor:
             self._waiting.discard((session, command))
             log = log_path(self._results, session, command)
             for line in _lines(log) if log not in self._logged else ():
-                if ProgressLine.read(line) is None:
+                if not is_of_now(line):
                     logger.info("%s: %s: %s", log.parent.name, command, line)
             self._logged.add(log)
         if time.monotonic() - self._progress_logged >= SECONDS_BETWEEN_PROGRESS:
@@ -42,9 +42,9 @@ class RunMonitor:
     def _log_progress(self) -> None:
         logs = [log_path(self._results, *step) for step in sorted(self._waiting, key=_order)]
         for log in dict.fromkeys(logs):
-            progress = ProgressLine.read(_lines(log)[-1]) if _lines(log) else None
-            if progress is not None:
-                logger.info("%s: %s", log.parent.name, progress)
+            lines = _lines(log)
+            if lines and is_of_now(lines[-1]):
+                logger.info("%s: %s", log.parent.name, lines[-1])
 
     def _is_new(self, session: str, command: str) -> bool:
         now = file_stamp(self._receipt(session, command))
