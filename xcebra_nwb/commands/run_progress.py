@@ -45,7 +45,7 @@ class RunMonitor:
         self._ended = {_key(step): _end(step) for step in self.steps if step.state in FINAL}
         self._polls: dict[Key, int] = {}  # since a step ended that nobody has measured yet
         self._began: dict[Key, float] = {}
-        self._long = set[Key]()
+        self._long, self._waiting = set[Key](), set[Key]()
 
     def poll(self, last: bool = False) -> None:
         """Log the steps that have ended since the last poll, and those that take long.
@@ -87,6 +87,9 @@ class RunMonitor:
     def _about_long(self, step: Step) -> str:
         key, now = _key(step), time.monotonic()
         began = self._began.setdefault(key, now)
+        if step.reason and key not in self._waiting:
+            self._waiting.add(key)
+            return f"{step.session}: {step.command}: {step.reason}"
         least = SECONDS_UNTIL_LONG if step.progress is not None else SECONDS_UNTIL_SILENT
         if self._brief or key in self._long or now - began < least:
             return ""
