@@ -1,5 +1,17 @@
 """The commands of ``xcebra-nwb``, by what they are."""
 
 RULES = ("extract", "train", "attribute", "assess", "write", "check", "report", "summarize", "simulate", "fetch")
-COMMANDS = (*RULES, "align", "discover", "run", "status", "inspect", "benchmark", "tune", "verify", "publish")
+COMMANDS = (
+    *RULES,
+    "align",
+    "discover",
+    "run",
+    "status",
+    "inspect",
+    "benchmark",
+    "tune",
+    "verify",
+    "publish",
+    "preview",
+)
 WITH_TORCH = {"train", "align", "attribute", "verify", "tune"}  # loading torch takes a second

@@ -40,8 +40,7 @@ def _ground(name: str, question: str, value: float, least: float, otherwise: Ver
 
 def _nulls(evidence: Evidence, nulls: list[float]) -> Condition:
     otherwise: Verdict = "not identifiable" if evidence.without_null else "weak"
-    condition = _ground("nulls", "Are there enough nulls to compare with?", len(nulls), LEAST_NULLS, otherwise)
-    return condition
+    return _ground("nulls", "Are there enough nulls to compare with?", len(nulls), LEAST_NULLS, otherwise)
 
 
 def _excess(evidence: Evidence, nulls: list[float]) -> Condition:

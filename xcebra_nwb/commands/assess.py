@@ -15,8 +15,8 @@ from xcebra_nwb.assess import evidence as evidence_of
 from xcebra_nwb.assess import held_out
 from xcebra_nwb.assess.across import across_sessions
 from xcebra_nwb.assess.conditions import RULES, judge
-from xcebra_nwb.assess.label_course import predicted_by_others
 from xcebra_nwb.assess.grounds import grounds
+from xcebra_nwb.assess.label_course import predicted_by_others
 from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.assess.measurements import Measurements
 from xcebra_nwb.assess.verdict import MOST_PREDICTED, Evidence, verdict
