@@ -15,12 +15,14 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from xcebra_nwb.core.safe_text import printable_lines
+from xcebra_nwb.report.glossary import explained, reasons
+from xcebra_nwb.report.glossary import words as words_explained
 from xcebra_nwb.report.style import number
 
 MOST_ROWS = 100  # of a table or list from a JSON file
 LINE = 100  # characters of a list that are still read as one line
 LONG = 200_000  # characters of rows from which they are packed
-SCRIPTS = ("pointed.js", "save.js", "table.js", "units.js")
+SCRIPTS = ("pointed.js", "explain.js", "save.js", "table.js", "units.js")
 LONGEST = 600  # characters of one value
 
 
@@ -81,8 +83,8 @@ def _environment() -> Environment:
     )
     pages.policies["json.dumps_function"] = lambda value: json.dumps(_shown(value), separators=(",", ":"))
     pages.policies["json.dumps_kwargs"] = {}
-    pages.globals["most_rows"] = MOST_ROWS
-    pages.filters |= {"number": number, "words": words, "columns": columns, "stored": stored}
+    pages.globals |= {"most_rows": MOST_ROWS, "words_explained": words_explained, "reasons": reasons}
+    pages.filters |= {"number": number, "words": words, "columns": columns, "stored": stored, "explained": explained}
     pages.tests |= {"nested": is_nested, "records": is_records}
     return pages
 
