@@ -3,6 +3,19 @@
 RULES = ("extract", "train", "attribute", "assess", "write", "check", "report", "summarize", "simulate", "fetch")
 COMMANDS = (
     *RULES,
-    *("align", "discover", "run", "status", "inspect", "benchmark", "tune", "verify", "publish", "figure", "methods"),
+    *(
+        "align",
+        "discover",
+        "run",
+        "status",
+        "inspect",
+        "benchmark",
+        "tune",
+        "verify",
+        "publish",
+        "figure",
+        "methods",
+        "watch",
+    ),
 )
 WITH_TORCH = {"train", "align", "attribute", "verify", "tune"}  # loading torch takes a second
