@@ -106,7 +106,7 @@ def test_page_says_which_conditions_are_broken(made: Path) -> None:
     assert [(row[0], row[1]) for row in rows[: len(broken)]] == [(label, c["question"]) for label, c in broken]
     assert {row[4] for row in rows[: len(broken)]} == {"✖ no"}
     assert len(broken) == 1
-    assert "choice: 24 of 25 conditions hold; a class was visited only 1 times" in page.text
+    assert "choice: 24 of 25 conditions hold; a class has too few visits (1)" in page.text
 
 
 @pytest.mark.slow

@@ -157,7 +157,7 @@ def attribute(directory: Directory, config: ConfigFile = None, threads: Threads 
 def assess(directory: Directory, batch: Batch = False) -> None:
     """Judge every label by decoding, consistency and leak, and give a verdict.
 
-    Writes assessment.json.
+    Writes assessment.json and decoded.nc.
     """
 
     def work() -> list[Path]:

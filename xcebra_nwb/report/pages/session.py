@@ -19,6 +19,8 @@ from xcebra_nwb.report.figures.embedding import embedding_figure
 from xcebra_nwb.report.figures.extraction import coverage_figure, label_figure, rates_figure
 from xcebra_nwb.report.figures.quality import correlation_figure, correlation_words, correlations, masks_figure
 from xcebra_nwb.report.figures.training import training_figure
+from xcebra_nwb.report.ground_truth import true_types, truth_section
+from xcebra_nwb.report.methods import methods
 from xcebra_nwb.report.pages.render import render
 from xcebra_nwb.report.pages.units import units_section
 from xcebra_nwb.report.style import number, picture, verdict_style
@@ -41,7 +43,7 @@ def session_page(results: Results, directory: Path) -> str:
     attrs = results.session.attrs
     verdicts = {label: str(result.get("verdict", "not known")) for label, result in assessed.items()}
     maps = {label: unit_map(results.attribution, label, verdict) for label, verdict in verdicts.items()}
-    cards = Cards(results.session, results.units, maps)
+    cards, types = Cards(results.session, results.units, maps), true_types(results.session)
     return render(
         "report.html.j2",
         session=attrs["session"],
@@ -49,7 +51,8 @@ def session_page(results: Results, directory: Path) -> str:
         sentence=wording.headline(results.session.sizes["unit"], assessed),
         cards=[_card(label, result) for label, result in assessed.items()],
         maps=[_map(results, cards, maps[label], result) for label, result in assessed.items()],
-        units=units_section(cards, verdicts),
+        units=units_section(cards, verdicts, types),
+        truth=truth_section(types, maps),
         most_bars=MOST_BARS,
         decoding=_decoding(results, assessed),
         conditions={
@@ -249,6 +252,7 @@ def _provenance(results: Results, directory: Path) -> dict[str, Any]:
         "config": _merged("config", results.training, results.attribution),
         "files": files,
         "findings": results.findings,
+        "methods": methods(results),
         "usable": f"{usable:.1%}" if (usable := results.assessment.get("usable_bins")) is not None else None,
     }
 
