@@ -12,20 +12,31 @@ from xcebra_nwb.core.members import seeds
 from xcebra_nwb.core.receipts import ORDER, Receipt, load_written
 from xcebra_nwb.core.results import Results, from_json
 from xcebra_nwb.report import wording
+from xcebra_nwb.report.embedding_cloud import cloud
 from xcebra_nwb.report.figures.across import across_figure
 from xcebra_nwb.report.figures.attribution import MOST_BARS, map_figure, map_spots
 from xcebra_nwb.report.figures.decoding import decoding_figure
 from xcebra_nwb.report.figures.embedding import embedding_figure
-from xcebra_nwb.report.figures.extraction import coverage_figure, label_figure, rates_figure
+from xcebra_nwb.report.figures.extraction import (
+    coverage_figure,
+    label_figure,
+    label_spots,
+    rates_figure,
+    rates_spots,
+)
 from xcebra_nwb.report.figures.quality import correlation_figure, correlation_words, correlations, masks_figure
 from xcebra_nwb.report.figures.training import training_figure
+from xcebra_nwb.report.firing import Firing
+from xcebra_nwb.report.hover import cell_spots
 from xcebra_nwb.report.pages.render import render
 from xcebra_nwb.report.pages.units import units_section
 from xcebra_nwb.report.style import number, picture, verdict_style
+from xcebra_nwb.report.timeline import timeline
 from xcebra_nwb.report.unit_cards import Cards
 from xcebra_nwb.report.unit_map import UnitMap, unit_columns, unit_map, unit_rows
 from xcebra_nwb.report.unit_tuning import shown_units, tuning_caption
 
+HELD = 2**28  # bytes of an activity that is read once; a larger one is read block by block each time
 MOST_UNITS = 12  # whose tuning to a label stands below its maps
 SOURCE = ("source", "neural_source", "asset_id", "sha256", "nwb_identifier", "session_start_time", "subject", "species")
 
@@ -41,6 +52,8 @@ def session_page(results: Results, directory: Path) -> str:
     attrs = results.session.attrs
     verdicts = {label: str(result.get("verdict", "not known")) for label, result in assessed.items()}
     maps = {label: unit_map(results.attribution, label, verdict) for label, verdict in verdicts.items()}
+    if results.session["activity"].nbytes <= HELD:
+        results.session["activity"].load()  # four parts of the page read it, one of them event by event
     cards = Cards(results.session, results.units, maps)
     return render(
         "report.html.j2",
@@ -60,7 +73,7 @@ def session_page(results: Results, directory: Path) -> str:
         across=_across(results, assessed),
         embeddings=[_embedding(results, label) for label in results.labels],
         training=_training(results),
-        extraction=_extraction(results, assessed),
+        extraction=_extraction(results, assessed, cards.firing),
         provenance=_provenance(results, directory),
     )
 
@@ -157,7 +170,11 @@ def _across(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str, 
 
 def _embedding(results: Results, label: str) -> dict[str, Any]:
     alt = f"The latents of {label} on their principal axes, coloured by {label}: training bins, held-out bins, a null."
-    return {"label": label, "picture": picture(lambda: embedding_figure(results, label), alt)}
+    return {
+        "label": label,
+        "picture": picture(lambda: embedding_figure(results, label), alt),
+        "cloud": cloud(results, label, len(results.labels)),
+    }
 
 
 def _training(results: Results) -> dict[str, Any]:
@@ -179,7 +196,7 @@ def _training(results: Results) -> dict[str, Any]:
     }
 
 
-def _extraction(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _extraction(results: Results, assessed: dict[str, dict[str, Any]], fired: Firing) -> dict[str, Any]:
     session = results.session
     choices, masks = from_json(session.attrs["choices"]), from_json(session.attrs["masks"])
     valid = float(session["valid"].mean())
@@ -187,6 +204,7 @@ def _extraction(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[s
         "choices": choices if isinstance(choices, list) else [choices],
         "masks": _masks(masks, session.sizes["time"]),
         "bins": [("bins", number(session.sizes["time"])), ("valid", f"{valid:.1%}"), ("segments", _segments(results))],
+        "timeline": timeline(session, results.training, fired.population, fired.units),
         "coverage": picture(
             lambda: coverage_figure(session, results.training),
             f"Use of bins over time: {valid:.0%} are valid; activity.",
@@ -195,7 +213,9 @@ def _extraction(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[s
         if "masked_by" in session and masks
         else None,
         "correlations": _correlations(session, assessed),
-        "rates": picture(lambda: rates_figure(session), "Histogram of the units' mean activity.", vector=True),
+        "rates": picture(
+            lambda: rates_figure(session), "Histogram of the units' mean activity.", vector=True, spots=rates_spots
+        ),
         "labels": [_label(session, name) for name in contract.labels(session)],
         "inventory": results.inventory,
     }
@@ -208,7 +228,15 @@ def _correlations(session: xr.Dataset, assessed: dict[str, dict[str, Any]]) -> d
         return None
     words = f"{correlation_words(names, matrix)} {wording.prediction_words(assessed)}".rstrip()
     alt = f"Correlations between {wording.listed(names)}. {words}"
-    return {"words": words, "picture": picture(lambda: correlation_figure(names, matrix), alt, vector=True)}
+    return {
+        "words": words,
+        "picture": picture(
+            lambda: correlation_figure(names, matrix),
+            alt,
+            vector=True,
+            spots=lambda drawn: cell_spots(drawn, drawn.axes[0], names, matrix),
+        ),
+    }
 
 
 def _label(session: xr.Dataset, name: str) -> dict[str, Any]:
@@ -217,7 +245,11 @@ def _label(session: xr.Dataset, name: str) -> dict[str, Any]:
     return {
         "label": name,
         "attrs": " · ".join(str(part) for part in (attrs["kind"], attrs["units"], attrs["source"], frame) if part),
-        "picture": picture(lambda: label_figure(session, name), f"{name} over time and its occupancy."),
+        "picture": picture(
+            lambda: label_figure(session, name),
+            f"{name} over time and its occupancy.",
+            spots=lambda drawn: label_spots(drawn, session[name]),
+        ),
         "caption": "Left: the bins in use. Right: how many of them lie at each value"
         + (", by colour: dark where few do, bright where many do." if contract.label_axes(session[name]) > 1 else "."),
     }
