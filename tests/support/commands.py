@@ -3,15 +3,20 @@
 RULES = ("extract", "train", "attribute", "assess", "write", "check", "report", "summarize", "simulate", "fetch")
 COMMANDS = (
     *RULES,
-    "align",
-    "discover",
-    "run",
-    "status",
-    "inspect",
-    "benchmark",
-    "tune",
-    "verify",
-    "publish",
-    "preview",
+    *(
+        "align",
+        "discover",
+        "run",
+        "status",
+        "inspect",
+        "benchmark",
+        "tune",
+        "verify",
+        "publish",
+        "figure",
+        "methods",
+        "doctor",
+        "preview",
+    ),
 )
-WITH_TORCH = {"train", "align", "attribute", "verify", "tune"}  # loading torch takes a second
+WITH_TORCH = {"train", "align", "attribute", "verify", "tune", "doctor"}  # loading torch takes a second

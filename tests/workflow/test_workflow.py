@@ -78,6 +78,8 @@ def test_it_runs_from_the_root_does_nothing_the_second_time_and_keeps_nothing_of
     done = snakemake(*start(project))
     assert done.returncode == 0, done.stderr
     check_results(project / "results", "sub-rat_ses-1", "sub-rat_ses-2")
+    usage = pd.read_csv(project / "results" / "benchmarks" / "sub-rat_ses-1" / "assess.tsv", sep="\t")
+    assert 0 < usage["cpu_time"][0] < usage["s"][0] * 1.1
     assert sources == {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (project / "data").iterdir()}
     again = snakemake(*start(project), "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr

@@ -19,7 +19,9 @@ import typer
 
 from xcebra_nwb import __version__
 from xcebra_nwb.commands.cli.benchmarks import benchmark, benchmark_case, benchmark_table
-from xcebra_nwb.commands.cli.output import OneLineFormatter, format_warning, print_text, report_error
+from xcebra_nwb.commands.cli.machine import doctor
+from xcebra_nwb.commands.cli.output import OneLineFormatter, StandardError, format_warning, print_text, report_error
+from xcebra_nwb.commands.cli.paper import figure, methods
 from xcebra_nwb.commands.cli.runs import publish, run, status, summarize, tune, verify
 from xcebra_nwb.commands.cli.session import (
     align,
@@ -37,23 +39,8 @@ from xcebra_nwb.commands.cli.sources import discover, inspect, simulate
 from xcebra_nwb.core.errors import Exit
 
 COMMANDS = (
-    *(
-        discover,
-        fetch,
-        inspect,
-        simulate,
-        extract,
-        preview,
-        train,
-        align,
-        attribute,
-        assess,
-        write,
-        check,
-        verify,
-        report,
-    ),
-    *(summarize, run, status, publish, tune, benchmark),
+    *(discover, fetch, inspect, simulate, extract, preview, train, align, attribute, assess, write, check, verify),
+    *(report, summarize, run, status, figure, methods, publish, tune, benchmark, doctor),
 )
 JOBS = (benchmark_case, benchmark_table)  # called by the workflow of a benchmark
 SETTINGS_OF_MATPLOTLIB = "matplotlibrc"
@@ -123,7 +110,7 @@ def _options(
     ] = False,
 ) -> None:
     level = logging.WARNING if quiet else logging.DEBUG if verbose or debug else logging.INFO
-    handler = logging.StreamHandler()
+    handler = StandardError()
     handler.setFormatter(OneLineFormatter("%(message)s"))
     logging.basicConfig(handlers=[handler])
     warnings.formatwarning = format_warning

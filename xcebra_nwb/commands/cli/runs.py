@@ -37,9 +37,9 @@ def summarize(
 ) -> None:
     """Write the summary page, the atlas of all sessions, and the status of each."""
     from xcebra_nwb.commands.summarize import summarize as work
-    from xcebra_nwb.report.outcome import print_overview
+    from xcebra_nwb.report.ending import print_overview
 
-    files = work(results, sessions)
+    work(results, sessions)
     if logging.getLogger("xcebra_nwb").isEnabledFor(logging.INFO):
         print_overview(results, sessions)
     if score:
@@ -49,7 +49,6 @@ def summarize(
         from xcebra_nwb.commands.score import score as score_sessions
 
         Console().print(render(score_sessions(results, sessions)))
-    info("wrote %s", next(f for f in files if f.suffix == ".html"))
 
 
 def run(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -95,6 +96,7 @@ def train(
     Writes model.safetensors, training.nc and embedding.nc. Files that the same settings, code and session would give
     again are left alone.
     """
+    from xcebra_nwb.core.batches import ALL_SESSIONS
     from xcebra_nwb.core.receipts import Outcome, run_on_several
 
     def work() -> list[Path]:
@@ -119,9 +121,11 @@ def train(
 
     settings = config_of(config)
     if together or settings.training.together:
-        run_on_several("train", directories, train_jointly, batch=batch)
+        with _measured("train", directories, batch, ALL_SESSIONS):
+            run_on_several("train", directories, train_jointly, batch=batch)
     elif len(directories) > 1:
-        run_on_several("train", directories, train_separately, batch=batch, independent=True, current=current)
+        with _measured("train", directories, batch):
+            run_on_several("train", directories, train_separately, batch=batch, independent=True, current=current)
     else:
         _run("train", directories[0], work, batch, current)
 
@@ -221,4 +225,21 @@ def _run(
     # Imported here, since the import takes longer than printing the help.
     from xcebra_nwb.core.receipts import run_command
 
-    run_command(command, directory, work, batch=batch, current=current)
+    with _measured(command, [directory], batch):
+        run_command(command, directory, work, batch=batch, current=current)
+
+
+@contextmanager
+def _measured(command: str, directories: Sequence[Path], batch: bool, name: str = "") -> Iterator[None]:
+    """Write the time and the memory of a command of a workflow into its results, also of one that fails."""
+    from xcebra_nwb.core import usage
+    from xcebra_nwb.core.batches import log_name
+
+    try:
+        yield
+    finally:
+        if batch:
+            sessions = [directory.resolve().name for directory in directories]
+            folder = name or (log_name(sessions) if len(sessions) > 1 else sessions[0])
+            with suppress(OSError):  # a full disk must not hide the outcome
+                usage.save(directories[0].resolve().parent / usage.FOLDER / folder / f"{command}.tsv")

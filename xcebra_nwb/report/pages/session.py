@@ -17,6 +17,8 @@ from xcebra_nwb.report.figures.attribution import MOST_BARS, map_figure, map_spo
 from xcebra_nwb.report.figures.decoding import decoding_figure
 from xcebra_nwb.report.figures.embedding import embedding_figure
 from xcebra_nwb.report.figures.training import training_figure
+from xcebra_nwb.report.ground_truth import true_types, truth_section
+from xcebra_nwb.report.methods import methods
 from xcebra_nwb.report.pages.believe import grounds_table, held_out_views, seeds_and_time
 from xcebra_nwb.report.pages.extraction import extraction_section, power_table
 from xcebra_nwb.report.pages.render import render
@@ -42,7 +44,8 @@ def session_page(results: Results, directory: Path) -> str:
     attrs = results.session.attrs
     verdicts = {label: str(result.get("verdict", "not known")) for label, result in assessed.items()}
     maps = {label: unit_map(results.attribution, label, verdict) for label, verdict in verdicts.items()}
-    cards, grounds = Cards(results.session, results.units, maps), grounds_table(assessed)
+    cards, types = Cards(results.session, results.units, maps), true_types(results.session)
+    grounds = grounds_table(assessed)
     return render(
         "report.html.j2",
         session=attrs["session"],
@@ -50,7 +53,8 @@ def session_page(results: Results, directory: Path) -> str:
         sentence=wording.headline(results.session.sizes["unit"], assessed),
         cards=[_card(label, result) | {"grounds": grounds["counts"][label]} for label, result in assessed.items()],
         maps=[_map(results, directory, cards, maps[label], result) for label, result in assessed.items()],
-        units=units_section(cards, verdicts),
+        units=units_section(cards, verdicts, types),
+        truth=truth_section(types, maps),
         most_bars=MOST_BARS,
         decoding=_decoding(results, assessed),
         held_out=held_out_views(results),
@@ -204,6 +208,7 @@ def _provenance(results: Results, directory: Path) -> dict[str, Any]:
         "config": _merged("config", results.training, results.attribution),
         "files": files,
         "findings": results.findings,
+        "methods": methods(results),
         "usable": percent(usable, 1) if (usable := results.assessment.get("usable_bins")) is not None else None,
     }
 
