@@ -10,6 +10,8 @@ rule simulate:
         RESULTS / "benchmarks/simulate/{seed}.tsv"
     wildcard_constraints:
         seed=r"\d+",
+    group:
+        job_name("simulate-{seed}")
     resources:
         mem_mb=2000,
         runtime=10,
@@ -26,9 +28,11 @@ rule fetch:
         log_of("fetch"),
     benchmark:
         benchmark_of("fetch")
+    group:
+        job_name("{session}.fetch")
     resources:
         mem_mb=1000,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        runtime=minutes(240),
     params:
         table=CONFIG.sessions,
         asset=lambda wildcards: row_of(wildcards).model_dump(
@@ -53,10 +57,10 @@ rule extract:
     benchmark:
         benchmark_of("extract")
     group:
-        "session"
+        ONE_JOB
     resources:
         mem_mb=session_memory,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        runtime=minutes(30),
     params:
         source=source_path,
         directory=session_folder,

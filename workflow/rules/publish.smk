@@ -12,10 +12,10 @@ rule write:
     benchmark:
         benchmark_of("write")
     group:
-        "session"
+        ONE_JOB
     resources:
         mem_mb=session_memory,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        runtime=minutes(30),
     params:
         source=source_path,
         directory=session_folder,
@@ -37,10 +37,10 @@ rule check:
     benchmark:
         benchmark_of("check")
     group:
-        "session"
+        ONE_JOB
     resources:
         mem_mb=session_memory,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        runtime=minutes(30),
     params:
         source=source_path,
         directory=session_folder,
@@ -61,10 +61,10 @@ rule report:
     benchmark:
         benchmark_of("report")
     group:
-        "session"
+        ONE_JOB
     resources:
         mem_mb=results_memory,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        runtime=minutes(30),
     params:
         directory=session_folder,
         code=fingerprint("report"),
@@ -89,6 +89,8 @@ rule summarize:
         RESULTS / "logs/summarize.log",
     benchmark:
         RESULTS / "benchmarks/summarize.tsv"
+    group:
+        job_name("summary")
     resources:
         mem_mb=4000,
         runtime=30,

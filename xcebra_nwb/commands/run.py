@@ -29,9 +29,10 @@ def run(
     inputs: Sequence[Path | str],
     output: Path,
     config: Config,
-    cores: int,
+    cores: int | None = None,
     draft: bool = False,
     follow: Follow = Follow.FOLDER,
+    profile: Path | None = None,
 ) -> int:
     """Run the workflow on recordings; all files go into the folder ``output``.
 
@@ -42,9 +43,10 @@ def run(
         inputs: Files, folders and dandisets.
         output: Folder of the files.
         config: The config.
-        cores: CPU cores.
+        cores: CPU cores; None: 1, or as the profile says.
         draft: Whether drafts of dandisets are taken.
         follow: Rule for links of local files to other files.
+        profile: Profile of Snakemake, which names another place for the jobs, such as a cluster (:func:`find_profile`).
 
     Returns:
         0 if every session is done or refused, 130 if interrupted, else 1.
@@ -54,7 +56,9 @@ def run(
         Failure: Another run uses ``output``, which is then left as it is, or the workflow did not start.
     """
     output = Path(output).absolute()
-    _check_device(config)
+    if profile is None:
+        _check_device(config)
+        cores = cores or 1
     with handling(interrupt), sole_run(output) as begun:
         rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft), follow)
         run_config = config.model_copy(update={"sessions": "sessions.tsv", "results": "."})
@@ -66,7 +70,9 @@ def run(
         _log_faults(output, sessions)
         monitor, before = RunMonitor(output, sessions), file_stamp(output / SUMMARY)
         variables = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # for the jobs
-        code = launch(packaged_path("workflow/Snakefile"), settings, cores, log, monitor.poll, variables, begun)
+        code = launch(
+            packaged_path("workflow/Snakefile"), settings, cores, log, monitor.poll, variables, begun, profile
+        )
         if code == Exit.INTERRUPTED:
             _end_stopped(output, sessions, file_stamp(output / SUMMARY) != before)
             return code
