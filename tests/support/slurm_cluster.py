@@ -89,17 +89,7 @@ class Cluster:
 
     def jobs(self) -> list[dict[str, str]]:
         """Return what the accounting says about each job."""
-        fields = (
-            "JobIDRaw",
-            "State",
-            "Comment",
-            "Partition",
-            "ReqMem",
-            "TimelimitRaw",
-            "ReqTRES",
-            "ReqCPUS",
-            "NodeList",
-        )
+        fields = ("JobIDRaw", "State", "Comment", "Partition", "ReqMem", "TimelimitRaw", "ReqTRES", "Start", "End")
         lines = self.ask("sacct", "-a", "-X", "-n", "-P", "-D", "-o", ",".join(fields)).splitlines()
         return [dict(zip(fields, line.split("|"), strict=True)) for line in lines]
 
@@ -112,6 +102,9 @@ def started(root: Path) -> Iterator[Cluster]:
     try:
         _begin(cluster)
         yield cluster
+        cluster.ask("scancel", "--user", _user(), "--signal=KILL", "--full")
+        cluster.ask("scancel", "--user", _user())
+        cluster.wait_for(lambda: not cluster.queue(), "jobs are left")
     finally:
         for process in reversed(cluster.started):
             _end(process)
