@@ -43,7 +43,7 @@ for name, batch in BATCH_RULES.items():
             expand(receipt("train"), session=batch),
         log:
             RESULTS / "logs" / batch_name(batch) / "train.log",
-            group:
+        group:
             job_name(batch_name(batch))
         threads: threads_of_each(len(BATCHES))
         resources:
