@@ -101,7 +101,7 @@ with SnakemakeApi(OutputSettings(dryrun=True)) as api:
 def test_a_folder_without_a_config_folder_stays_the_working_folder_of_its_jobs(project: Path) -> None:
     """Jobs on a cluster are given no --directory; they begin in the folder of the run."""
     planned = jobs(snakemake(*start(project)[2:], "--snakefile", ROOT / "workflow/Snakefile", "--dry-run", cwd=project))
-    assert planned["extract"] == 2
+    assert planned["extract"] == 3
 
 
 def test_a_config_of_ones_own_starts_from_the_defaults_not_from_the_demo(project: Path) -> None:
