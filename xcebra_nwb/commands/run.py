@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from xcebra_nwb.archive.remote import Screen
@@ -35,6 +36,8 @@ def run(
     cores: int,
     draft: bool = False,
     follow: Follow = Follow.FOLDER,
+    watched: bool = False,
+    browse: bool = False,
 ) -> int:
     """Run the workflow on recordings; all files go into the folder ``output``.
 
@@ -48,6 +51,8 @@ def run(
         cores: CPU cores.
         draft: Whether drafts of dandisets are taken.
         follow: Rule for links of local files to other files.
+        watched: Whether to show the run to browsers of this machine.
+        browse: Whether to open that page in a browser.
 
     Returns:
         0 if every session is done or refused, 130 if interrupted, else 1.
@@ -70,7 +75,7 @@ def run(
         _log_faults(output, sessions)
         before = file_stamp(output / SUMMARY)
         variables = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # for the jobs
-        with following(output, sessions) as poll:
+        with _shown(output, sessions, watched or browse, browse), following(output, sessions) as poll:
             code = launch(packaged_path("workflow/Snakefile"), settings, cores, log, poll, variables, begun)
         if code == Exit.INTERRUPTED:
             _end_stopped(output, sessions, file_stamp(output / SUMMARY) != before)
@@ -78,6 +83,14 @@ def run(
     if code != Exit.DONE and not (output / SUMMARY).exists():
         raise Failure(f"the workflow did not start: {last_line(log)}", f"read {log}")
     return _log_outcomes(output, code, time.monotonic() - start)
+
+
+def _shown(output: Path, sessions: list[str], watched: bool, browse: bool) -> AbstractContextManager[object]:
+    if not watched:
+        return nullcontext()
+    from xcebra_nwb.commands.watch import showing
+
+    return showing(output, sessions, browse=browse)
 
 
 def _log_faults(output: Path, sessions: Sequence[str]) -> None:

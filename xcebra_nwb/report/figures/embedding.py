@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xcebra_nwb.core import members
 from xcebra_nwb.core.results import Results
 from xcebra_nwb.report.figures.label_colors import colors_of, draw_key
-from xcebra_nwb.report.style import MUTED, figure, write_message
+from xcebra_nwb.report.style import MUTED, figure, percent, write_message
 
 MOST_POINTS = 2500
 WORTH_A_ROW = 0.03  # share of the variance from which a third axis is shown
@@ -100,7 +100,7 @@ def _draw_points(axes: Axes, points: Block, chosen: NDArray[np.bool_], second: i
     other = label.values.reshape(len(label), -1)[:, 0] if alone else _axis(points, second)
     y = other[bins]
     axes.scatter(x, y, s=float(np.clip(9000 / max(len(bins), 1), 4, 16)), c=colors_of(label)[bins], lw=0, alpha=0.8)
-    axes.set_xlabel(f"axis 1 ({points.shares[0]:.0%})" if not alone else "latent", fontsize=8, color=MUTED)
+    axes.set_xlabel(f"axis 1 ({percent(points.shares[0])})" if not alone else "latent", fontsize=8, color=MUTED)
     axes.set_ylabel(_second_name(points, second), fontsize=8, color=MUTED)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -113,4 +113,4 @@ def _axis(points: Block, axis: int) -> Values:
 
 
 def _second_name(points: Block, second: int) -> str:
-    return f"axis {second + 1} ({points.shares[second]:.0%})" if second < len(points.shares) else "label"
+    return f"axis {second + 1} ({percent(points.shares[second])})" if second < len(points.shares) else "label"

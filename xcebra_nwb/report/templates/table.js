@@ -51,8 +51,8 @@ const startTable = (box, given) => {
     return { "<": value < bound, ">": value > bound, "<=": value <= bound, ">=": value >= bound }[compared[2]];
   };
   const count = document.createElement("span"), more = document.createElement("button");
-  const show = () => {
-    body.replaceChildren(...rows.slice(0, limit).map((item) => (item.row ??= drawn(item.values))));
+  const show = (most = limit) => {
+    body.replaceChildren(...rows.slice(0, most).map((item) => (item.row ??= drawn(item.values))));
     count.textContent = `${Math.min(limit, rows.length)} of ${rows.length} rows shown`;
     more.hidden = rows.length <= limit;
     more.textContent = rows.length - limit > STEP ? `show ${STEP} more` : `show all ${rows.length}`;
@@ -98,6 +98,8 @@ const startTable = (box, given) => {
   more.addEventListener("click", () => { limit += STEP; show(); });
   box.append(more);
   show();
+  addEventListener("beforeprint", () => show(rows.length)); // on paper nobody can ask for more
+  addEventListener("afterprint", () => show());
 };
 for (const box of document.querySelectorAll(".table")) {
   const stored = box.querySelector("script[type='application/json']");
