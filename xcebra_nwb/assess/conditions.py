@@ -17,14 +17,14 @@ NOTED = "noted"  # the cost of a condition on which no verdict depends
 
 
 class Shown(float):
-    """A number in a sentence: with a minus sign, not a hyphen.
+    """A number in a sentence: with a minus sign, not a hyphen, and a space before the sign of per cent.
 
-    >>> f"{Shown(-0.123):.2f}"
-    '−0.12'
+    >>> f"{Shown(-0.123):.2f}, {Shown(0.5):.0%}"
+    '−0.12, 50 %'
     """
 
     def __format__(self, spec: str) -> str:
-        return super().__format__(spec).replace("-", "−")
+        return super().__format__(spec).replace("-", "−").replace("%", " %")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,11 +21,12 @@ MOST_POLLING = 0.05  # share of a core: to look at a thousand sessions takes hal
 def launch(
     snakefile: Path,
     config: Path,
-    cores: int,
+    cores: int | None,
     log: Path,
     poll: Callable[[], None],
     variables: Mapping[str, str] | None = None,
     begun: Callable[[int], None] = lambda process: None,
+    profile: Path | None = None,
 ) -> int:
     """Run a workflow in the folder of its config and return the exit code.
 
@@ -35,11 +36,12 @@ def launch(
     Args:
         snakefile: The workflow.
         config: The config file; its folder is the working folder.
-        cores: CPU cores.
+        cores: CPU cores; None: as the profile says.
         log: File for the output of Snakemake.
         poll: Called about every second, less often if it takes long, and once at the end.
         variables: Added to the environment.
         begun: Called with the number of the process of the workflow.
+        profile: Profile of Snakemake, which names another place for the jobs, such as a cluster.
 
     Returns:
         The exit code of the workflow; 130 if Ctrl-C, SIGTERM or SIGHUP stopped it.
@@ -51,7 +53,8 @@ def launch(
     _unlock(output)
     with log.open("w") as stream, handling(stop.note):
         options = ("--keep-going", "--rerun-incomplete", "--printshellcmds")
-        command = [*plan_command(snakefile, config, cores), *options]
+        places = ("--profile", str(profile)) if profile is not None else ()
+        command = [*plan_command(snakefile, config, cores), *options, *places]
         process = subprocess.Popen(command, cwd=output, env=environment, stdout=stream, stderr=stream)
         try:
             begun(process.pid)
@@ -89,14 +92,17 @@ def last_line(log: Path) -> str:
     return lines[-1] if lines else "the log is empty"
 
 
-def plan_command(snakefile: Path, config: Path, cores: int = 1) -> list[str]:
-    """Return the command of Snakemake that plans a workflow in the folder of its config."""
+def plan_command(snakefile: Path, config: Path, cores: int | None = 1) -> list[str]:
+    """Return the command of Snakemake that plans a workflow in the folder of its config.
+
+    On a cluster, a number of cores would be shared by all jobs there.
+    """
     return [
         *(sys.executable, "-P", "-m", "snakemake"),
         *("--snakefile", str(snakefile)),
         *("--configfile", str(config)),
         *("--directory", str(config.parent)),
-        *("--cores", str(cores)),
+        *(("--cores", str(cores)) if cores is not None else ()),
         # A profile can run code, and the folder of results may come from somebody else.
         *("--workflow-profile", "none"),
     ]

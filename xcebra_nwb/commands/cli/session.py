@@ -20,6 +20,7 @@ from xcebra_nwb.commands.cli.options import (
     Threads,
     config_of,
     follow,
+    info,
     source_of,
 )
 
@@ -67,6 +68,16 @@ def extract(
 
     settings, session = config_of(config), directory.resolve().name
     _run("extract", directory, work, batch)
+
+
+def preview(directory: Directory, config: ConfigFile = None) -> None:
+    """Write the page of what was extracted, and of what the settings can show, before anything is trained.
+
+    Writes extraction.html.
+    """
+    from xcebra_nwb.commands.preview import preview
+
+    info("wrote %s", preview(directory, config_of(config)))
 
 
 def train(
