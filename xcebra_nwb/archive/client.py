@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from dandi.dandiapi import BaseRemoteAsset, DandiAPIClient
@@ -94,7 +94,7 @@ class _Bounded(HTTPAdapter):
     for :data:`LONGEST_TROUBLE`.
     """
 
-    _trouble: dict[str, float] | None = None  # by server: the time of the first of its failures in a row
+    _trouble: ClassVar[dict[str, float]] = {}  # by server: the time of the first of its failures in a row
 
     def send(
         self, request: PreparedRequest, stream: bool = False, timeout: Any = None, *given: Any, **named: Any
@@ -109,7 +109,6 @@ class _Bounded(HTTPAdapter):
             named: Further arguments by name.
         """
         server = _server(str(request.url))
-        self._trouble = self._trouble if self._trouble is not None else {}
         try:
             answer = super().send(request, stream, timeout or TIMEOUT, *given, **named)
         except (ConnectionError, Timeout) as error:

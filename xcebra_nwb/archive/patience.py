@@ -21,16 +21,19 @@ def patience(what: str) -> Iterator[Callable[[], None]]:
     Args:
         what: Name of what is waited for.
     """
-    over, heard = threading.Event(), [time.monotonic()]
+    over, heard = threading.Event(), time.monotonic()
 
     def watch() -> None:
-        while not over.wait(SECONDS_BETWEEN_LINES):
-            silent = time.monotonic() - heard[0]
-            if silent >= SECONDS_BETWEEN_LINES:
-                logger.warning("%s", waiting_line(what, silent))
+        said = heard
+        while not over.wait(SECONDS_BETWEEN_LINES / 10):
+            now = time.monotonic()
+            if now - max(said, heard) >= SECONDS_BETWEEN_LINES:
+                said = now
+                logger.warning("%s", waiting_line(what, now - heard))
 
     def note() -> None:
-        heard[0] = time.monotonic()
+        nonlocal heard
+        heard = time.monotonic()
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

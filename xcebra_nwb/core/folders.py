@@ -85,11 +85,24 @@ def _is_ordinary(path: Path) -> bool:
 
 
 def _below(folder: Path, name: str) -> Iterator[str]:
-    """Yield a name and all names below it; links are not followed."""
+    """Yield a name, and the names below it that may be wrong: links, and what is neither a file nor a folder.
+
+    Links are not followed. A file or a folder is inside if all folders above it are; a thousand sessions have ten
+    thousands of them.
+    """
     yield name
-    for parent, folders, files in os.walk(folder / name):
-        folders[:] = [child for child in folders if child not in ENVIRONMENTS]
-        yield from (os.path.relpath(Path(parent, child), folder) for child in (*folders, *files))
+    waiting = [folder / name]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting += [Path(entry.path)] if entry.name not in ENVIRONMENTS else []
+                    elif not entry.is_file(follow_symlinks=False):
+                        linked_environment = entry.name in ENVIRONMENTS and entry.is_dir()
+                        yield from [] if linked_environment else [os.path.relpath(entry.path, folder)]
+        except OSError:  # not there, no folder, or not to be read
+            continue
 
 
 def user_id() -> int | None:
