@@ -17,9 +17,15 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: demo lint check test coverage test-lowest test-newest test-install audit bench docs clean
 
-demo: $(READY)
-	$(BIN)/snakemake --cores $(CORES)
-	$(BIN)/xcebra-nwb summarize --results results --sessions config/sessions.tsv --score
+# The same sessions and config as `snakemake --cores 2`, without Snakemake's log, which goes to results/logs/workflow.log.
+DEMO := $(foreach seed,1 2 3,resources/simulated/sub-simulated$(seed)_ses-1.nwb)
+
+demo: $(READY) $(DEMO)
+	$(BIN)/xcebra-nwb run $(DEMO) -o results -c config/config.yaml --cores $(CORES)
+	$(BIN)/xcebra-nwb --quiet summarize --results results --sessions results/sessions.tsv --score
+
+resources/simulated/sub-simulated%_ses-1.nwb: | $(READY)
+	$(BIN)/xcebra-nwb simulate --seed $* $@
 
 lint: $(READY)
 	$(BIN)/ruff check .

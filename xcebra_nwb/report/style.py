@@ -105,6 +105,24 @@ def number(value: Any, digits: int = 3) -> str:
     return f"{float(value):.{digits}g}".replace("-", "−")
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number of things, in agreement.
+
+    >>> counted(1, "unit"), counted(3000, "unit")
+    ('1 unit', '3,000 units')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share in per cent, with the digits after the point.
+
+    >>> percent(0.984, 1), percent(-0.02)
+    ('98.4\xa0%', '−2\xa0%')
+    """
+    return f"{100 * share:.{digits}f}\u00a0%".replace("-", "−")
+
+
 def latents(first: int, last: int) -> str:
     """Return the name of the latents from ``first`` to ``last`` (exclusive).
 

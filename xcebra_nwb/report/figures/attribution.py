@@ -27,6 +27,7 @@ from xcebra_nwb.report.style import (
     figure,
     label_ticks,
     number,
+    percent,
     write_message,
 )
 from xcebra_nwb.report.unit_address import unit_address
@@ -132,7 +133,7 @@ def _spots_beside(drawn: Figure, shown: UnitMap) -> Iterator[Spot]:
 
 
 def _carrying(names: list[str], row: int, bar: Rectangle) -> str:
-    return f"{names[row]}: {bar.get_width():.0%} carry it"
+    return f"{names[row]}: {percent(bar.get_width())} carry it"
 
 
 def _said(shown: UnitMap, unit: int) -> str:
@@ -173,7 +174,7 @@ def _draw_information(axes: Axes, shown: UnitMap, units: Units) -> None:
     top, bottom = float(np.nanmax(np.r_[told, high])), float(np.nanmin(np.r_[told, low, 0.0]))
     for star in x[carries]:
         axes.text(star, top + 0.03 * (top - bottom), "★", ha="center", va="bottom", color=SEED, fontsize=8)
-    axes.plot([], [], "*", color=SEED, ms=7, label=f"carries the label (q ≤ {LEVEL})")
+    axes.plot([], [], "*", color=SEED, ms=7, label=f"carries the label (q of at most {LEVEL})")
     axes.set_ylim(bottom, top + 0.18 * (top - bottom))
     axes.set_ylabel("bit a spike" if shown.information_units == "bit/spike" else "share of variance")
     axes.set_title("information beyond the other labels, and 95 % interval")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xcebra_nwb.core import members
 from xcebra_nwb.core.results import Results
 from xcebra_nwb.report.figures.label_colors import colors_of, draw_key
-from xcebra_nwb.report.style import MUTED, figure, write_message
+from xcebra_nwb.report.style import MUTED, figure, percent, write_message
 
 MOST_POINTS = 2500
 Values = NDArray[np.float64]
@@ -96,8 +96,8 @@ def _draw_points(axes: Axes, points: Block, chosen: NDArray[np.bool_]) -> None:
     x = points.axes[bins, 0]
     y = label.values.reshape(len(label), -1)[bins, 0] if alone else points.axes[bins, 1]
     axes.scatter(x, y, s=float(np.clip(9000 / max(len(bins), 1), 4, 16)), c=colors_of(label)[bins], lw=0, alpha=0.8)
-    axes.set_xlabel(f"axis 1 ({points.shares[0]:.0%})" if not alone else "latent", fontsize=8, color=MUTED)
-    axes.set_ylabel(f"axis 2 ({points.shares[1]:.0%})" if not alone else "label", fontsize=8, color=MUTED)
+    axes.set_xlabel(f"axis 1 ({percent(points.shares[0])})" if not alone else "latent", fontsize=8, color=MUTED)
+    axes.set_ylabel(f"axis 2 ({percent(points.shares[1])})" if not alone else "label", fontsize=8, color=MUTED)
     axes.set_xticks([])
     axes.set_yticks([])
     if not alone:

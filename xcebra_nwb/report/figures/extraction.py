@@ -16,7 +16,7 @@ from xcebra_nwb.core.netcdf import decode_list
 from xcebra_nwb.core.session import labels
 from xcebra_nwb.report.figures.label_colors import axis_names, colors_of, limits
 from xcebra_nwb.report.hover import bar_spots, count_spots
-from xcebra_nwb.report.style import CLASSES, MUTED, SEED, SEQUENCE, Spot, figure, label_ticks, number, plain
+from xcebra_nwb.report.style import CLASSES, MUTED, SEED, SEQUENCE, Spot, figure, label_ticks, number, percent, plain
 
 COLUMNS = 1200  # of a strip over time
 MOST_CLASSES = 16
@@ -79,7 +79,7 @@ def _draw_parts(axes: Axes, session: xr.Dataset, training: xr.Dataset) -> None:
     axes.set_yticks([])
     axes.spines[["top", "right"]].set_visible(True)
     keys = [
-        Patch(facecolor=color, edgecolor=MUTED, label=f"{name} ({np.mean(parts == part):.0%})")
+        Patch(facecolor=color, edgecolor=MUTED, label=f"{name} ({percent(np.mean(parts == part))})")
         for part, (name, color) in enumerate(PARTS.items())
     ]
     axes.legend(handles=keys, loc="lower right", bbox_to_anchor=(1, 1), ncols=4, borderaxespad=0.2)

@@ -54,16 +54,16 @@ const startTable = (box, given) => {
     return { "<": value < bound, ">": value > bound, "<=": value <= bound, ">=": value >= bound }[compared[2]];
   };
   const count = document.createElement("span"), more = document.createElement("button");
-  const mark = () => {
+  const mark = (most) => {
     if (!ofUnits) return;
-    for (const item of rows.slice(0, limit)) {
+    for (const item of rows.slice(0, most)) {
       item.row.classList.toggle("chosen", chosen.has(named(item)));
       item.row.querySelector(".choose").checked = chosen.has(named(item));
     }
   };
-  const show = () => {
-    body.replaceChildren(...rows.slice(0, limit).map((item) => (item.row ??= drawn(item.values))));
-    mark();
+  const show = (most = limit) => {
+    body.replaceChildren(...rows.slice(0, most).map((item) => (item.row ??= drawn(item.values))));
+    mark(most);
     count.textContent = `${Math.min(limit, rows.length)} of ${rows.length} rows shown`;
     more.hidden = rows.length <= limit;
     more.textContent = rows.length - limit > STEP ? `show ${STEP} more` : `show all ${rows.length}`;
@@ -104,7 +104,7 @@ const startTable = (box, given) => {
   if (ofUnits) {
     onChosen(() => {
       if (onlyChosen || alone) filtered();
-      else mark();
+      else mark(limit);
       alone = onlyChosen;
     });
   }
@@ -118,6 +118,8 @@ const startTable = (box, given) => {
   more.addEventListener("click", () => { limit += STEP; show(); });
   box.append(more);
   show();
+  addEventListener("beforeprint", () => show(rows.length)); // on paper nobody can ask for more
+  addEventListener("afterprint", () => show());
 };
 const keep = (box, rows) => {
   if (box.dataset.label) sheets.set(box.dataset.label, sheet(box, rows));
