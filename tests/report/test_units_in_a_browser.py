@@ -206,6 +206,44 @@ def test_print_is_light_and_clips_nothing(browser: Any, folder: Path) -> None:
     context.close()
 
 
+def test_a_word_says_its_meaning_to_pointer_key_and_finger(page: Any) -> None:
+    tip, word = page.locator("#tip"), page.locator("#decoding .guide a.term", has_text="null").first
+    meaning = "A member that is trained with one label shuffled and all others true."
+    word.hover()
+    sync_api.expect(tip).to_contain_text(meaning, timeout=SOON)
+    page.keyboard.press("Escape")
+    sync_api.expect(tip).to_be_hidden(timeout=SOON)
+    word.focus()
+    sync_api.expect(tip).to_contain_text(meaning, timeout=SOON)
+    page.evaluate("document.activeElement.blur()")
+    sync_api.expect(tip).to_be_hidden(timeout=SOON)
+    place = page.evaluate("scrollY")
+    word.click()  # and a tap
+    sync_api.expect(tip).to_contain_text(meaning, timeout=SOON)
+    assert page.evaluate("[scrollY, location.hash]") == [place, ""]
+    ground = page.locator("#conditions tbody a.term").first
+    ground.focus()
+    sync_api.expect(tip).to_contain_text("a label that its block does not tell", ignore_case=True, timeout=SOON)
+
+
+def test_headings_descend_in_order_regions_have_a_way_in_and_paper_has_all_rows(page: Any) -> None:
+    levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].map((h) => Number(h.tagName[1]))")
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(deeper - level <= 1 for level, deeper in pairwise(levels))
+    page.set_viewport_size({"width": 420, "height": 900})
+    closed = """[...document.querySelectorAll('main *')].filter((part) => part.scrollWidth > part.clientWidth + 1
+        && getComputedStyle(part).overflowX === 'auto' && part.tabIndex < 0).map((part) => part.className)"""
+    assert page.evaluate(closed) == []
+    assert page.locator("#attribution figure img").first.bounding_box()["width"] >= 860
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+    rows = page.locator("#units .table").first.locator("tbody tr")
+    assert rows.count() < 30
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert rows.count() == 30
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert rows.count() < 30
+
+
 def shown_figure(page: Any, kind: str) -> Any:
     """The first figure of a kind, once it is drawn."""
     figure = page.locator(f"figure.{kind}").first
@@ -352,41 +390,3 @@ def test_axe_finds_nothing_serious(browser: Any, folder: Path, scheme: str) -> N
     found = axe.Axe().run(opened).response["violations"]
     assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")] == []
     context.close()
-
-
-def test_a_word_says_its_meaning_to_pointer_key_and_finger(page: Any) -> None:
-    tip, word = page.locator("#tip"), page.locator("#decoding .guide a.term", has_text="null").first
-    meaning = "A member that is trained with one label shuffled and all others true."
-    word.hover()
-    sync_api.expect(tip).to_contain_text(meaning, timeout=SOON)
-    page.keyboard.press("Escape")
-    sync_api.expect(tip).to_be_hidden(timeout=SOON)
-    word.focus()
-    sync_api.expect(tip).to_contain_text(meaning, timeout=SOON)
-    page.evaluate("document.activeElement.blur()")
-    sync_api.expect(tip).to_be_hidden(timeout=SOON)
-    place = page.evaluate("scrollY")
-    word.click()  # and a tap
-    sync_api.expect(tip).to_contain_text(meaning, timeout=SOON)
-    assert page.evaluate("[scrollY, location.hash]") == [place, ""]
-    ground = page.locator("#conditions tbody a.term").first
-    ground.focus()
-    sync_api.expect(tip).to_contain_text("a label that its block does not tell", ignore_case=True, timeout=SOON)
-
-
-def test_headings_descend_in_order_regions_have_a_way_in_and_paper_has_all_rows(page: Any) -> None:
-    levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].map((h) => Number(h.tagName[1]))")
-    assert levels[0] == 1 and levels.count(1) == 1
-    assert all(deeper - level <= 1 for level, deeper in pairwise(levels))
-    page.set_viewport_size({"width": 420, "height": 900})
-    closed = """[...document.querySelectorAll('main *')].filter((part) => part.scrollWidth > part.clientWidth + 1
-        && getComputedStyle(part).overflowX === 'auto' && part.tabIndex < 0).map((part) => part.className)"""
-    assert page.evaluate(closed) == []
-    assert page.locator("#attribution figure img").first.bounding_box()["width"] >= 860
-    assert page.evaluate("document.documentElement.scrollWidth") <= 420
-    rows = page.locator("#units .table").first.locator("tbody tr")
-    assert rows.count() < 30
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert rows.count() == 30
-    page.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert rows.count() < 30

@@ -13,7 +13,7 @@ import yaml
 
 from tests.support import nwb_builders
 from tests.support.paths import ROOT
-from tests.support.snakemake_runs import QUICK, check_results, jobs, make_recordings, snakemake, wait_for
+from tests.support.snakemake_runs import QUICK, call, check_results, jobs, make_recordings, snakemake, wait_for
 from xcebra_nwb.core import receipts
 from xcebra_nwb.core.batches import ALL_SESSIONS
 from xcebra_nwb.core.config import schema
@@ -79,6 +79,31 @@ def test_it_runs_from_the_root_does_nothing_the_second_time_and_keeps_nothing_of
     assert left == {"inventory.json", "receipts", "report.html", "status.json"}
 
 
+def test_jobs_that_share_no_file_system_are_not_begun(project: Path) -> None:
+    """Their results would be lost without a word: only receipts are known to Snakemake."""
+    said = call(sys.executable, "-c", ALONE, ROOT / "workflow" / "Snakefile", cwd=project)
+    assert said.returncode != 0
+    assert "the jobs need a file system that all of them share" in said.stdout + said.stderr
+
+
+ALONE = """
+import sys
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import OutputSettings, ResourceSettings, StorageSettings
+with SnakemakeApi(OutputSettings(dryrun=True)) as api:
+    alone = StorageSettings(shared_fs_usage=frozenset())
+    given = ResourceSettings(nodes=9)
+    api.workflow(resource_settings=given, storage_settings=alone, snakefile=Path(sys.argv[1])).list_rules()
+"""
+
+
+def test_a_folder_without_a_config_folder_stays_the_working_folder_of_its_jobs(project: Path) -> None:
+    """Jobs on a cluster are given no --directory; they begin in the folder of the run."""
+    planned = jobs(snakemake(*start(project)[2:], "--snakefile", ROOT / "workflow/Snakefile", "--dry-run", cwd=project))
+    assert planned["extract"] == 2
+
+
 def test_a_config_of_ones_own_starts_from_the_defaults_not_from_the_demo(project: Path) -> None:
     (project / "config").mkdir()
     shutil.copy(ROOT / "config" / "config.yaml", project / "config")
@@ -96,6 +121,38 @@ def test_a_dry_run_lists_the_jobs_of_the_demo(folder: Path, tmp_path: Path) -> N
     planned = jobs(snakemake("--dry-run", "--cores", 1, "--config", f"results={tmp_path}", cwd=folder))
     assert all(planned[rule] == 3 for rule in SESSION_RULES)
     assert planned["summarize"] == 1
+
+
+RESOURCES = """
+import json, sys
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.resources import Resources
+from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
+project, snakefile = map(Path, sys.argv[1:])
+defaults = Resources.parse(["slurm_partition=cpu", "gpu_partition=card"], allow_expressions=True)
+given = ResourceSettings(nodes=9, default_resources=defaults, overwrite_threads={"train": 3})
+config = ConfigSettings(configfiles=[project / "project.yaml"])
+with SnakemakeApi(OutputSettings(dryrun=True)) as api:
+    planned = api.workflow(resource_settings=given, config_settings=config, snakefile=snakefile, workdir=project)
+    planned.dag()
+    rules = planned._workflow.rules
+    print(json.dumps({rule.name: {name: value.raw for name, value in rule.resources.items()} for rule in rules}))
+"""
+
+
+def test_what_uses_a_card_asks_for_one_in_the_partition_of_cards_and_nothing_else_does(project: Path) -> None:
+    """Also the training of several sessions, for which counts what a profile sets for `train`."""
+    settings = yaml.safe_load((project / "project.yaml").read_text())
+    settings["training"] |= {"device": "cuda", "together": True}
+    (project / "project.yaml").write_text(yaml.safe_dump(settings))
+    said = call(sys.executable, "-c", RESOURCES, project, ROOT / "workflow" / "Snakefile", cwd=project)
+    rules = json.loads(said.stdout.splitlines()[-1])
+    on_card = {"train", "train_1", "attribute"}
+    assert {rule for rule, asked in rules.items() if asked.get("gpu")} == on_card
+    assert {rule for rule, asked in rules.items() if asked["slurm_partition"] != "cpu"} == on_card
+    assert {rules[rule]["slurm_partition"] for rule in on_card} == {"card"}
+    assert rules["train_1"]["_cores"] == 3
 
 
 def test_the_profile_of_slurm_plans_without_a_number_of_cores(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,9 +92,9 @@ def waiting_line(what: str, seconds: float) -> str:
     return f"{what}: nothing has arrived for {seconds:.0f} s, trying on"
 
 
-def is_of_now(line: str) -> bool:
-    """Return whether the last line of a log says how far its command is, or what it waits for."""
-    return PATTERN.fullmatch(line) is not None or WAITING.fullmatch(line) is not None
+def is_waiting(line: str) -> bool:
+    """Return whether a line of a log says that something is waited for."""
+    return WAITING.fullmatch(line) is not None
 
 
 WAITING = re.compile(r".+: nothing has arrived for \d+ s, trying on")

@@ -23,7 +23,7 @@ from xcebra_nwb.report.unit_tuning import short
 
 SAMPLES_EACH = 16  # of a place, on the mean
 LEAST_SAMPLES = 8  # of a place along an axis, for its error to be shown
-MOST_POINTS = 500  # of a label over time
+MOST_POINTS, ALL_POINTS = 500, 2000  # of a label over time, of all labels of a page
 MOST_AXES = 3  # of a label with several
 MOST_NAMES = 8  # classes named beside a label over time
 MOST_CLASSES = 12  # of a confusion matrix
@@ -144,7 +144,8 @@ def _constant(values: NDArray, kind: str) -> NDArray:
 
 def _traces(session: xr.Dataset, found: _Errors) -> list[tuple[str, Markup]]:
     """The label and what the first seed says, for each axis."""
-    step = max(1, -(-len(found.bins) // MOST_POINTS))
+    most = min(MOST_POINTS, ALL_POINTS // len(labels(session)))
+    step = max(1, -(-len(found.bins) // most))
     bins, name = found.bins[::step], str(found.label.name)
     times, stretch, segment = session["time"].values, found.stretch[::step], session["segment"].values[bins]
     starts = [(int(at), short(float(times[bins[at]]), 4)) for at in np.flatnonzero(np.diff(stretch, prepend=-1))]

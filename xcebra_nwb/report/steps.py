@@ -12,7 +12,7 @@ from typing import Literal
 from xcebra_nwb.core import receipts
 from xcebra_nwb.core.batches import Batch, log_path, read_batches
 from xcebra_nwb.core.errors import UsageError, one_line
-from xcebra_nwb.core.progress import ProgressLine, is_of_now
+from xcebra_nwb.core.progress import ProgressLine, is_waiting
 from xcebra_nwb.core.receipts import Receipt
 from xcebra_nwb.report.status import ERROR, log_excerpt
 
@@ -126,9 +126,8 @@ class RunSteps:
         if log in self._failed or (lines and _is_error(lines[-1])):
             last = one_line(lines[-1]) if lines else "it ended without a word"
             return Step(session, command, "failed", ERROR.sub("", last))
-        now = lines[-1] if lines and is_of_now(lines[-1]) else ""
-        progress = ProgressLine.read(now)
-        return Step(session, command, "at work", "" if progress else now, progress)
+        last = lines[-1] if lines else ""
+        return Step(session, command, "at work", last if is_waiting(last) else "", ProgressLine.read(last))
 
     def _log(self, session: str, command: str, batches: Sequence[Batch]) -> Path | None:
         """Return the log of a command in this run; None if it has not begun."""

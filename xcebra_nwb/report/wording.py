@@ -106,7 +106,7 @@ def card_facts(result: dict[str, Any]) -> list[tuple[str, str]]:
     decoding, said = result.get("decoding") or {}, str(result.get("because") or "")
     nulls, predictors = _known_nulls(decoding), listed(_predictors(result))
     facts = [
-        ("" if "nulls" in said else "nulls decoded up to", number(max(nulls), 2) if nulls else "no nulls"),
+        ("" if "nulls" in said else "its nulls are decoded up to", number(max(nulls), 2) if nulls else "no nulls"),
         ("" if "carry it" in said or "carries it" in said else "units that carry it", _carrying(result)),
         ("" if "predicts it" in said else "other labels that predict it", predictors or "none"),
         ("kind", _kind(result)),

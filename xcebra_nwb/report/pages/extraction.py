@@ -15,13 +15,7 @@ from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.results import from_json
 from xcebra_nwb.core.session import label_axes, labels
 from xcebra_nwb.report import wording
-from xcebra_nwb.report.figures.extraction import (
-    coverage_figure,
-    label_figure,
-    label_spots,
-    rates_figure,
-    rates_spots,
-)
+from xcebra_nwb.report.figures.extraction import coverage_figure, label_figure, label_spots, rates_figure, rates_spots
 from xcebra_nwb.report.figures.quality import correlation_figure, correlation_words, correlations, masks_figure
 from xcebra_nwb.report.firing import Firing, firing
 from xcebra_nwb.report.hover import cell_spots

@@ -23,8 +23,8 @@ MOST_ROWS = 100  # of a table or list from a JSON file
 LINE = 100  # characters of a list that are still read as one line
 LONG = 200_000  # characters of rows from which they are packed
 SCRIPTS = (
-    *("pointed.js", "explain.js", "save.js", "select.js", "table.js", "units.js"),
-    *("cloud.js", "timeline.js", "scatter.js"),
+    *("pointed.js", "explain.js", "save.js", "select.js", "table.js", "units.js", "cloud.js", "timeline.js"),
+    "scatter.js",
 )
 LONGEST = 600  # characters of one value
 

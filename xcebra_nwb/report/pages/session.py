@@ -48,11 +48,8 @@ def session_page(results: Results, directory: Path) -> str:
     maps = {label: unit_map(results.attribution, label, verdict) for label, verdict in verdicts.items()}
     if results.session["activity"].nbytes <= HELD:
         results.session["activity"].load()  # four parts of the page read it, one of them event by event
-    cards, types, grounds = (
-        Cards(results.session, results.units, maps),
-        true_types(results.session),
-        grounds_table(assessed),
-    )
+    cards, types = Cards(results.session, results.units, maps), true_types(results.session)
+    grounds = grounds_table(assessed)
     return render(
         "report.html.j2",
         session=attrs["session"],

@@ -54,7 +54,7 @@ const startTable = (box, given) => {
     return { "<": value < bound, ">": value > bound, "<=": value <= bound, ">=": value >= bound }[compared[2]];
   };
   const count = document.createElement("span"), more = document.createElement("button");
-  const mark = (most) => {
+  const mark = (most = limit) => {
     if (!ofUnits) return;
     for (const item of rows.slice(0, most)) {
       item.row.classList.toggle("chosen", chosen.has(named(item)));
@@ -104,7 +104,7 @@ const startTable = (box, given) => {
   if (ofUnits) {
     onChosen(() => {
       if (onlyChosen || alone) filtered();
-      else mark(limit);
+      else mark();
       alone = onlyChosen;
     });
   }
