@@ -17,7 +17,7 @@ from xcebra_nwb.core.session import UNIT_COORDINATES
 from xcebra_nwb.report.figures.event_panels import EventPanels, event_panels
 from xcebra_nwb.report.figures.unit_panels import Panels, panels
 from xcebra_nwb.report.firing import firing
-from xcebra_nwb.report.style import number
+from xcebra_nwb.report.style import number, percent
 from xcebra_nwb.report.unit_address import unit_address
 from xcebra_nwb.report.unit_map import UnitMap, rounded
 from xcebra_nwb.report.unit_tuning import has_tuning, short, tuning_words
@@ -152,11 +152,11 @@ class Cards:
         facts: list[tuple[str, Any]] = [("mean rate" if spikes else "mean activity", mean)]
         if spikes:
             facts += [("spikes", number(int(self._session["n_spikes"].values[unit])))]
-            facts += [("presence", f"{self.firing.presence[unit]:.0%} of the time")]
+            facts += [("presence", f"{percent(self.firing.presence[unit])} of the time")]
             fano = float(self.firing.fano[unit])
             facts += [("Fano factor", f"{short(fano, 2)} in 1 s")] if np.isfinite(fano) else []
             violations, cv2 = (self._of_intervals(name, unit) for name in INTERVALS)
-            facts += [("intervals under 1.5 ms", f"{violations:.2%}")] if np.isfinite(violations) else []
+            facts += [("intervals under 1.5 ms", percent(violations, 2))] if np.isfinite(violations) else []
             facts += [("CV2", short(cv2, 2))] if np.isfinite(cv2) else []
         return facts
 

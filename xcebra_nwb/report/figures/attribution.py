@@ -27,6 +27,7 @@ from xcebra_nwb.report.style import (
     figure,
     label_ticks,
     number,
+    percent,
     write_message,
 )
 from xcebra_nwb.report.unit_address import unit_address
@@ -132,7 +133,7 @@ def _spots_beside(drawn: Figure, shown: UnitMap) -> Iterator[Spot]:
 
 
 def _carrying(names: list[str], row: int, bar: Rectangle) -> str:
-    return f"{names[row]}: {bar.get_width():.0%} carry it"
+    return f"{names[row]}: {percent(bar.get_width())} carry it"
 
 
 def _said(shown: UnitMap, unit: int) -> str:

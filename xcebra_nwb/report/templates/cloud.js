@@ -57,7 +57,7 @@ const startCloud = async (figure) => {
       pen.moveTo(ox, oy);
       pen.lineTo(ex, ey);
       pen.stroke();
-      pen.fillText(`axis ${axis + 1} (${Math.round(100 * share)}%)`, ex + 3, ey - 3);
+      pen.fillText(`axis ${axis + 1} (${Math.round(100 * share)}\u00a0%)`, ex + 3, ey - 3);
     });
     const near = now === null ? null : 65535 * WINDOW / 2, dot = Math.max(1.6, Math.min(3.4, 90 / Math.sqrt(n))) * Math.sqrt(view.zoom);
     for (const i of order) {
