@@ -18,7 +18,7 @@ from xcebra_nwb.report.vector import Points, band, dots, line, pixels
 
 WIDTH, HEIGHT = 320, 178  # of a chart
 WIDE = 1100  # of a chart over time
-LEFT, TOP, RIGHT, BELOW = 44, 8, 10, 34  # free, for text
+LEFT, TOP, RIGHT, BELOW = 58, 8, 10, 34  # free, for text
 LETTER = 5.4  # width of a letter
 Values = NDArray[np.float64]
 Ticks = Sequence[tuple[float, str]]
