@@ -300,7 +300,9 @@ def _by_place(found: _Errors) -> Markup:
         for name, (low, high) in zip(axis_names(found.label), ends, strict=True)
     )
     scale = f"dark 0, bright {found.said(most)}"
-    return error_maps(maps, f"across {x}; {scale}", f"up {y}", f"Maps of the error of {found.label.name}: {scale}.")
+    return error_maps(
+        maps, [f"across {x}", f"up {y}", f"error: {scale}"], f"Maps of the error of {found.label.name}: {scale}."
+    )
 
 
 def _placed(values: NDArray, ends: tuple[float, float], count: int) -> Integers:
