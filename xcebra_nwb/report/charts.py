@@ -18,7 +18,7 @@ from xcebra_nwb.report.vector import Points, band, dots, line, pixels
 
 WIDTH, HEIGHT = 320, 178  # of a chart
 WIDE = 1100  # of a chart over time
-LEFT, TOP, RIGHT, BELOW = 44, 8, 10, 34  # free, for text
+LEFT, TOP, RIGHT, BELOW = 58, 8, 10, 34  # free, for text
 LETTER = 5.4  # width of a letter
 Values = NDArray[np.float64]
 Ticks = Sequence[tuple[float, str]]
@@ -166,13 +166,12 @@ def trace(
     return _svg(WIDE, axes.height, said, drawn)
 
 
-def error_maps(maps: Sequence[tuple[str, Values]], x_name: str, y_name: str, said: str) -> Markup:
+def error_maps(maps: Sequence[tuple[str, Values]], below: Sequence[str], said: str) -> Markup:
     """Return maps of the error beside each other, in colours of one scale.
 
     Args:
         maps: name and error, (x, y); NaN where it is not known.
-        x_name: name and ends of the horizontal axis.
-        y_name: the same of the vertical axis.
+        below: lines of text, such as the ends of the axes and what the colours mean.
         said: the chart in words.
     """
     most = float(np.nanmax(np.concatenate([values.ravel() for _, values in maps]), initial=0.0)) or 1.0
@@ -182,8 +181,8 @@ def error_maps(maps: Sequence[tuple[str, Values]], x_name: str, y_name: str, sai
         drawn.append(_text(x, 12, name))
         drawn.append(_picture(pixels(values.T[::-1] / most, MAP_COLORS), x, 18, side, side))
         drawn.append(f'<path class="axis" d="M{x} 18h{side}v{side}h-{side}z"/>')
-    drawn += [_text(14, 18 + side + 12, x_name), _text(14, 18 + side + 24, y_name)]
-    return _svg(WIDTH, HEIGHT, said, drawn)
+    drawn += [_text(14, 18 + side + 12 * (row + 1), text) for row, text in enumerate(below)]
+    return _svg(WIDTH, 18 + side + 12 * len(below) + 6, said, drawn)
 
 
 def confusion(shares: Values, names: Sequence[str], said: str) -> Markup:

@@ -75,7 +75,7 @@ class _Errors:
         """An error in words, with its unit."""
         if self.kind == "discrete":
             return f"{100 * error:.0f} %"
-        return f"{np.degrees(error):.0f}°" if self.kind == "circular" else f"{short(error, 2)} {self.units}".rstrip()
+        return f"{np.degrees(error):.0f}°" if self.kind == "circular" else f"{_plain(error, 2)} {self.units}".rstrip()
 
     def shown(self, values: Values) -> Values:
         """Errors as a chart shows them: degrees, per cent, or the label's units."""
@@ -296,11 +296,13 @@ def _by_place(found: _Errors) -> Markup:
         maps.append(("nulls", np.where(few, np.nan, np.nanmean(np.where(few, 0.0, nulls), axis=0)).reshape(side, side)))
     most = float(np.nanmax(np.concatenate([values.ravel() for _, values in maps]), initial=0.0))
     x, y = (
-        f"{name}: {short(low, 2)} to {short(high, 2)} {found.units}".rstrip()
+        f"{name}: {_between(low, high)} {found.units}".rstrip()
         for name, (low, high) in zip(axis_names(found.label), ends, strict=True)
     )
     scale = f"dark 0, bright {found.said(most)}"
-    return error_maps(maps, f"across {x}; {scale}", f"up {y}", f"Maps of the error of {found.label.name}: {scale}.")
+    return error_maps(
+        maps, [f"across {x}", f"up {y}", f"error: {scale}"], f"Maps of the error of {found.label.name}: {scale}."
+    )
 
 
 def _placed(values: NDArray, ends: tuple[float, float], count: int) -> Integers:
@@ -400,6 +402,28 @@ def _words(found: _Errors) -> str:
         first = f"Half of {number(step)} held-out bins are decoded to within {own}"
         always = "the mean direction" if found.kind == "circular" else "the mean"
     return f"{first}{each}; {others}; {guess} if {always} of training is always guessed."
+
+
+def _plain(value: float, digits: int) -> str:
+    """A number for reading, without an exponent where it is small.
+
+    >>> _plain(0.0000961, 2), _plain(-12.34, 3), _plain(2345.6, 2)
+    ('0.000096', '−12.3', '2,346')
+    """
+    if not 0 < abs(value) < 1e-3:
+        return short(value, digits)
+    return np.format_float_positional(value, precision=digits, fractional=False, trim="-").replace("-", "−")
+
+
+def _between(low: float, high: float) -> str:
+    """Two ends, with as many digits as tell them apart.
+
+    >>> _between(0.0128, 0.0131), _between(-0.85, 0.86)
+    ('0.0128 to 0.0131', '−0.85 to 0.86')
+    """
+    size, apart = max(abs(low), abs(high)), high - low
+    digits = int(np.clip(np.ceil(np.log10(size / apart)) + 1, 2, 7)) if size > 0 and apart > 0 else 2
+    return f"{_plain(low, digits)} to {_plain(high, digits)}"
 
 
 def _range(found: _Errors, low: float, high: float) -> str:

@@ -118,8 +118,15 @@ const startTable = (box, given) => {
   more.addEventListener("click", () => { limit += STEP; show(); });
   box.append(more);
   show();
-  addEventListener("beforeprint", () => show(rows.length)); // on paper nobody can ask for more
-  addEventListener("afterprint", () => show());
+  const buttons = heads.map((head) => head.firstChild);
+  addEventListener("beforeprint", () => { // on paper nobody can ask for more, and a head with a button is not repeated
+    heads.forEach((head, i) => head.replaceChildren(names[i]));
+    show(rows.length);
+  });
+  addEventListener("afterprint", () => {
+    heads.forEach((head, i) => head.replaceChildren(buttons[i]));
+    show();
+  });
 };
 const keep = (box, rows) => {
   if (box.dataset.label) sheets.set(box.dataset.label, sheet(box, rows));
