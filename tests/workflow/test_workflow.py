@@ -16,6 +16,7 @@ import yaml
 from tests.support import nwb_builders
 from tests.support.paths import COMMAND, ROOT
 from tests.support.snakemake_runs import QUICK, call, jobs, snakemake, wait_for
+from xcebra_nwb.commands.run_folder import held
 from xcebra_nwb.commands.simulate import simulate
 from xcebra_nwb.core import receipts as receipt
 from xcebra_nwb.core.batches import ALL_SESSIONS
@@ -135,6 +136,16 @@ def running(out: Path) -> bool:
     """Whether a process of a run in ``out`` is still there."""
     found = subprocess.run(["pgrep", "-f", str(out)], capture_output=True, check=False)
     return found.returncode == 0
+
+
+def test_plain_snakemake_leaves_results_alone_that_a_run_holds(project: Path) -> None:
+    """It would cancel the jobs of that run on a cluster."""
+    (project / "results").mkdir()
+    with held(project / "results"):
+        said = snakemake(*start(project))
+    assert said.returncode == 1
+    assert "another run is using this folder: process" in said.stdout + said.stderr
+    assert not (project / "results" / "settings.yaml").exists()
 
 
 def test_jobs_that_share_no_file_system_are_not_begun(project: Path) -> None:
