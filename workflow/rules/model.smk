@@ -16,8 +16,6 @@ rule train:
         receipt("train"),
     log:
         log_of("train"),
-    benchmark:
-        benchmark_of("train")
     group:
         CARD_JOB
     threads: threads_of_each(len(BATCHES))
@@ -45,8 +43,6 @@ for name, batch in BATCH_RULES.items():
             expand(receipt("train"), session=batch),
         log:
             RESULTS / "logs" / batch_name(batch) / "train.log",
-        benchmark:
-            RESULTS / "benchmarks" / batch_name(batch) / "train.tsv"
         group:
             job_name(batch_name(batch))
         threads: threads_of_each(len(BATCHES))
@@ -72,8 +68,6 @@ rule attribute:
         receipt("attribute"),
     log:
         log_of("attribute"),
-    benchmark:
-        benchmark_of("attribute")
     group:
         CARD_JOB
     threads: threads_of_each(len(TABLE))
@@ -99,8 +93,6 @@ rule assess:
         receipt("assess"),
     log:
         log_of("assess"),
-    benchmark:
-        benchmark_of("assess")
     group:
         ONE_JOB
     resources:

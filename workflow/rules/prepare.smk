@@ -6,8 +6,6 @@ rule simulate:
         SIMULATED / "sub-simulated{seed}_ses-1.nwb",
     log:
         RESULTS / "logs/simulate/{seed}.log",
-    benchmark:
-        RESULTS / "benchmarks/simulate/{seed}.tsv"
     wildcard_constraints:
         seed=r"\d+",
     group:
@@ -26,8 +24,6 @@ rule fetch:
         receipt("fetch"),
     log:
         log_of("fetch"),
-    benchmark:
-        benchmark_of("fetch")
     group:
         job_name("{session}.fetch")
     resources:
@@ -54,8 +50,6 @@ rule extract:
         receipt("extract"),
     log:
         log_of("extract"),
-    benchmark:
-        benchmark_of("extract")
     group:
         ONE_JOB
     resources:
