@@ -8,8 +8,8 @@ COPY . /source
 RUN sh /source/containers/install.sh /source "${TORCH_INDEX}"
 
 FROM ${PYTHON}
-COPY --from=installed /opt/xcebra-nwb /opt/xcebra-nwb
+COPY --from=installed /usr/local/xcebra-nwb /usr/local/xcebra-nwb
 # Any user may run it: what it keeps beside the results is not in the home of root.
-ENV PATH=/opt/xcebra-nwb/bin:$PATH HOME=/tmp
+ENV PATH=/usr/local/xcebra-nwb/bin:$PATH HOME=/tmp
 USER 1000:1000
 ENTRYPOINT ["xcebra-nwb"]

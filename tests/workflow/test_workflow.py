@@ -14,6 +14,7 @@ import yaml
 from tests.support import nwb_builders
 from tests.support.paths import ROOT
 from tests.support.snakemake_runs import QUICK, call, check_results, jobs, make_recordings, snakemake, wait_for
+from xcebra_nwb.commands.run_folder import held
 from xcebra_nwb.core import receipts
 from xcebra_nwb.core.batches import ALL_SESSIONS
 from xcebra_nwb.core.config import schema
@@ -79,6 +80,16 @@ def test_it_runs_from_the_root_does_nothing_the_second_time_and_keeps_nothing_of
     assert left == {"inventory.json", "receipts", "report.html", "status.json"}
 
 
+def test_plain_snakemake_leaves_results_alone_that_a_run_holds(project: Path) -> None:
+    """It would cancel the jobs of that run on a cluster."""
+    (project / "results").mkdir()
+    with held(project / "results"):
+        said = snakemake(*start(project))
+    assert said.returncode == 1
+    assert "another run is using this folder: process" in said.stdout + said.stderr
+    assert not (project / "results" / "settings.yaml").exists()
+
+
 def test_jobs_that_share_no_file_system_are_not_begun(project: Path) -> None:
     """Their results would be lost without a word: only receipts are known to Snakemake."""
     said = call(sys.executable, "-c", ALONE, ROOT / "workflow" / "Snakefile", cwd=project)
@@ -101,7 +112,7 @@ with SnakemakeApi(OutputSettings(dryrun=True)) as api:
 def test_a_folder_without_a_config_folder_stays_the_working_folder_of_its_jobs(project: Path) -> None:
     """Jobs on a cluster are given no --directory; they begin in the folder of the run."""
     planned = jobs(snakemake(*start(project)[2:], "--snakefile", ROOT / "workflow/Snakefile", "--dry-run", cwd=project))
-    assert planned["extract"] == 3
+    assert planned["extract"] == planned["report"] > 0
 
 
 def test_a_config_of_ones_own_starts_from_the_defaults_not_from_the_demo(project: Path) -> None:
