@@ -9,13 +9,11 @@ rule write:
         receipt("write"),
     log:
         log_of("write"),
-    benchmark:
-        benchmark_of("write")
     group:
-        "session"
+        ONE_JOB
     resources:
         mem_mb=session_memory,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        runtime=minutes(30),
     params:
         source=source_path,
         directory=session_folder,
@@ -34,13 +32,11 @@ rule check:
         receipt("check"),
     log:
         log_of("check"),
-    benchmark:
-        benchmark_of("check")
     group:
-        "session"
+        ONE_JOB
     resources:
         mem_mb=session_memory,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        runtime=minutes(30),
     params:
         source=source_path,
         directory=session_folder,
@@ -58,13 +54,11 @@ rule report:
         receipt("report"),
     log:
         log_of("report"),
-    benchmark:
-        benchmark_of("report")
     group:
-        "session"
+        ONE_JOB
     resources:
         mem_mb=results_memory,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        runtime=minutes(30),
     params:
         directory=session_folder,
         code=fingerprint("report"),
@@ -87,8 +81,8 @@ rule summarize:
         atlas=RESULTS / "atlas.parquet",
     log:
         RESULTS / "logs/summarize.log",
-    benchmark:
-        RESULTS / "benchmarks/summarize.tsv"
+    group:
+        job_name("summary")
     resources:
         mem_mb=4000,
         runtime=30,

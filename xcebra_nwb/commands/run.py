@@ -24,6 +24,7 @@ from xcebra_nwb.nwb.reading.foreign import VARIABLE, Follow
 from xcebra_nwb.report.steps import file_stamp
 
 SUMMARY = "summary.html"
+SEEN = ".seen.json"  # in the results: what was seen in local files
 NAMED = 5  # sessions that are named
 logger = logging.getLogger("xcebra_nwb")
 
@@ -32,11 +33,12 @@ def run(
     inputs: Sequence[Path | str],
     output: Path,
     config: Config,
-    cores: int,
+    cores: int | None = None,
     draft: bool = False,
     follow: Follow = Follow.FOLDER,
     watched: bool = False,
     browse: bool = False,
+    profile: Path | None = None,
 ) -> int:
     """Run the workflow on recordings; all files go into the folder ``output``.
 
@@ -47,11 +49,12 @@ def run(
         inputs: Files, folders and dandisets.
         output: Folder of the files.
         config: The config.
-        cores: CPU cores.
+        cores: CPU cores; None: 1, or as the profile says.
         draft: Whether drafts of dandisets are taken.
         follow: Rule for links of local files to other files.
         watched: Whether to show the run to browsers of this machine.
         browse: Whether to open that page in a browser.
+        profile: Profile of Snakemake, which names another place for the jobs, such as a cluster (:func:`find_profile`).
 
     Returns:
         0 if every session is done or refused, 130 if interrupted, else 1.
@@ -61,10 +64,12 @@ def run(
         Failure: Another run uses ``output``, which is then left as it is, or the workflow did not start.
     """
     output = Path(output).absolute()
-    _check_device(config)
     start = time.monotonic()
+    if profile is None:
+        _check_device(config)
+        cores = cores or 1
     with handling(interrupt), sole_run(output) as begun:
-        rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft), follow)
+        rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft), follow, output / SEEN)
         run_config = config.model_copy(update={"sessions": "sessions.tsv", "results": "."})
         settings, log = output / "config.yaml", output / "logs" / "workflow.log"
         write_text(settings, dump(run_config))
@@ -75,7 +80,7 @@ def run(
         before = file_stamp(output / SUMMARY)
         variables = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # for the jobs
         with _shown(output, sessions, watched or browse, browse), following(output, sessions) as poll:
-            code = launch(packaged_path("workflow/Snakefile"), settings, cores, log, poll, variables, begun)
+            code = launch(packaged_path("workflow/Snakefile"), settings, cores, log, poll, variables, begun, profile)
         if code == Exit.INTERRUPTED:
             _end_stopped(output, sessions, file_stamp(output / SUMMARY) != before)
             return code

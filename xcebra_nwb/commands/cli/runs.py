@@ -13,7 +13,6 @@ from xcebra_nwb.commands.cli.options import (
     RESULTS,
     TABLE,
     ConfigFile,
-    Cores,
     FollowLinks,
     Results,
     Table,
@@ -57,7 +56,13 @@ def run(
     inputs: Annotated[list[str], typer.Argument(help=INPUTS)],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for all files of the run.")],
     config: ConfigFile = None,
-    cores: Cores = 1,
+    cores: Annotated[
+        int | None, typer.Option(min=1, help="CPU cores: 1 by default; with a profile, for all jobs together.")
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="Where the jobs run: slurm, or the name or folder of another profile of Snakemake."),
+    ] = None,
     draft: Annotated[
         bool, typer.Option("--draft", help="Also take the draft of a dandiset, pinned by digest.")
     ] = False,
@@ -68,9 +73,11 @@ def run(
     browse: Browse = False,
 ) -> None:
     """Find the sessions and run the whole workflow on them."""
+    from xcebra_nwb.commands.profiles import find_profile
     from xcebra_nwb.commands.run import run as work
 
-    code = work(inputs, output, config_of(config), cores, draft, follow(follow_links), watch, browse)
+    place = None if profile is None else find_profile(profile)
+    code = work(inputs, output, config_of(config), cores, draft, follow(follow_links), watch, browse, place)
     raise typer.Exit(code)
 
 
