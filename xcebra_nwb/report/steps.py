@@ -227,3 +227,12 @@ def duration(seconds: float) -> str:
     if whole >= 3600:
         large, small, names = (whole // 3600, whole % 3600 // 60, ("h", "min"))
     return f"{large} {names[0]}" + (f" {small} {names[1]}" if small else "")
+
+
+def about(seconds: float) -> str:
+    """Return an estimated time in words for reading.
+
+    >>> about(0.4), about(75)
+    ('under 1 s', 'about 1 min 15 s')
+    """
+    return duration(seconds) if seconds < 1 else f"about {duration(seconds)}"
