@@ -216,7 +216,7 @@ def duration(seconds: float) -> str:
     """Return a time in words for reading.
 
     >>> duration(0.4), duration(75), duration(3600), duration(100_000)
-    ('under 1 s', '1 min 15 s', '1 h', '27 h 47 min')
+    ('under 1 s', '1 min 15 s', '1 h', '27 h 46 min')
     """
     if seconds < 1:
         return "under 1 s"
