@@ -19,6 +19,7 @@ from tests.support.exported_session import NAME, UNITS, export_of, make_source
 from tests.support.make_results import LABELS, make_results, make_session
 from xcebra_nwb.commands.write import write
 from xcebra_nwb.core import provenance
+from xcebra_nwb.core.carriers import carriers
 from xcebra_nwb.core.errors import Failure, UsageError
 from xcebra_nwb.core.files import sha256
 from xcebra_nwb.core.netcdf import load_dataset, save_dataset
@@ -410,7 +411,38 @@ def test_pynapple_reads_it(written: tuple[Path, Path, xr.Dataset]) -> None:
     assert loaded["xcebra_embedding"].shape == (580, 8)
     assert isinstance(loaded["units"], pynapple.TsGroup)
     assert len(loaded["units"]) == UNITS
+    attribution = load_dataset(written[1] / "attribution.nc").sel(label="position")
+    units = loaded["units"]
+    np.testing.assert_array_equal(units["xcebra_position_information"], attribution["information"])
+    carrying = carriers(attribution).values
+    assert 0 < carrying.sum() < UNITS
+    assert list(units[units["xcebra_position"] == "carries"].index) == np.flatnonzero(carrying).tolist()
     loaded.close()
+
+
+@pytest.mark.slow
+def test_units_say_what_was_found_of_them(tmp_path: Path) -> None:
+    source, rng = make_source(tmp_path / "source.nwb"), np.random.default_rng(0)
+    make_results(tmp_path / NAME, rng, session=make_session(rng, units=3, rows=[1, 4, 11]), source=source)
+    write(source, tmp_path / NAME, NAME)
+    first = export_of(tmp_path / NAME)
+    attribution = load_dataset(tmp_path / NAME / "attribution.nc").sel(label="choice")
+    with NWBHDF5IO(first, "r") as io:
+        units = io.read().units
+        told = units["xcebra_choice_information"].data[:]
+        np.testing.assert_array_equal(told[[1, 4, 11]], attribution["information"])
+        np.testing.assert_array_equal(units["xcebra_choice_z"].data[:][[1, 4, 11]], attribution["z"])
+        assert np.isnan(np.delete(told, [1, 4, 11])).all()
+        found = np.asarray(units["xcebra_choice"].data[:])
+        assert ((found == "carries") == np.isin(np.arange(UNITS), np.array([1, 4, 11])[carriers(attribution)])).all()
+        assert set(np.delete(found, [1, 4, 11])) == {"not tested"}
+        assert list(units.colnames[-3:]) == ["xcebra_choice_information", "xcebra_choice", "xcebra_choice_z"]
+    make_results(tmp_path / "again" / NAME, rng, session=make_session(rng, units=2, rows=[0, 2]), source=first)
+    write(first, tmp_path / "again" / NAME, NAME)
+    with NWBHDF5IO(export_of(tmp_path / "again" / NAME), "r") as io:
+        units = io.read().units
+        assert np.flatnonzero(np.isfinite(units["xcebra_choice_information"].data[:])).tolist() == [0, 2]
+        assert len(units.colnames) == len(set(units.colnames))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from rich.text import Text
 from xcebra_nwb.core.batches import log_path
 from xcebra_nwb.core.safe_text import printable
 from xcebra_nwb.report.status import log_excerpt
-from xcebra_nwb.report.steps import COMMANDS, FINAL, RunSteps, Step, duration, time_left
+from xcebra_nwb.report.steps import COMMANDS, FINAL, RunSteps, Step, about, duration, time_left
 
 logger = logging.getLogger("xcebra_nwb")
 SECONDS_UNTIL_LONG = 60.0  # a step that works longer is said once, with the time that is left
@@ -95,7 +95,7 @@ class RunMonitor:
         if self._brief or key in self._long or now - began < least:
             return ""
         self._long.add(key)
-        left = f", about {duration(step.progress.seconds_left)} left" if step.progress is not None else ""
+        left = f", {about(step.progress.seconds_left)} left" if step.progress is not None else ""
         return f"{step.session}: {step.command}: at work for {duration(now - began)}{left}"
 
     def _is_refused_before(self, step: Step) -> bool:
@@ -173,7 +173,7 @@ def display(steps: list[Step]) -> Group:
 
 
 def _left(seconds: float | None) -> str:
-    return f"about {duration(seconds)} left" if seconds is not None else ""
+    return f"{about(seconds)} left" if seconds is not None else ""
 
 
 def _key(step: Step) -> Key:

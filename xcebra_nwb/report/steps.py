@@ -216,7 +216,7 @@ def duration(seconds: float) -> str:
     """Return a time in words for reading.
 
     >>> duration(0.4), duration(75), duration(3600), duration(100_000)
-    ('under 1 s', '1 min 15 s', '1 h', '27 h 47 min')
+    ('under 1 s', '1 min 15 s', '1 h', '27 h 46 min')
     """
     if seconds < 1:
         return "under 1 s"
@@ -227,3 +227,12 @@ def duration(seconds: float) -> str:
     if whole >= 3600:
         large, small, names = (whole // 3600, whole % 3600 // 60, ("h", "min"))
     return f"{large} {names[0]}" + (f" {small} {names[1]}" if small else "")
+
+
+def about(seconds: float) -> str:
+    """Return an estimated time in words for reading.
+
+    >>> about(0.4), about(75)
+    ('under 1 s', 'about 1 min 15 s')
+    """
+    return duration(seconds) if seconds < 1 else f"about {duration(seconds)}"

@@ -24,6 +24,7 @@ from xcebra_nwb.nwb.export.objects import attribution_table, embedding_series, l
 from xcebra_nwb.nwb.export.read_back import MAKERS
 from xcebra_nwb.nwb.export.slim import slim
 from xcebra_nwb.nwb.export.tuning_tables import tuning_tables
+from xcebra_nwb.nwb.export.unit_columns import add_unit_columns
 from xcebra_nwb.nwb.reading.foreign import Follow
 from xcebra_nwb.nwb.reading.in_hdf5 import in_hdf5, quiet
 from xcebra_nwb.nwb.reading.source import Source, is_zarr, source_name
@@ -55,9 +56,11 @@ def export(source: Source, target: Path, results: Results, follow: Follow = Foll
         slim(nwbfile, reader._file, MODULE)
         _decode(nwbfile)
         _sign(nwbfile)
-        _add(nwbfile, results, PurePosixPath(source_name(source)).name, file is not source and not is_zarr(source))
+        elsewhere = file is not source and not is_zarr(source)
+        table, rows = _add(nwbfile, results, PurePosixPath(source_name(source)).name, elsewhere)
         with NWBHDF5IO(target, "w") as writer:
             writer.export(src_io=reader, nwbfile=nwbfile)
+    add_unit_columns(target, table, rows, results.attribution)
 
 
 @contextmanager
@@ -115,7 +118,8 @@ def _sign(nwbfile: NWBFile) -> None:
     nwbfile.generate_new_id(recurse=False)
 
 
-def _add(nwbfile: NWBFile, results: Results, source_name: str, elsewhere: bool) -> None:
+def _add(nwbfile: NWBFile, results: Results, source_name: str, elsewhere: bool) -> tuple[str, np.ndarray]:
+    """Add the results to a file in memory; return the path of the table of the units, and the row of each unit."""
     if MODULE not in nwbfile.processing:
         nwbfile.create_processing_module(MODULE, "which units carry the population's code of which label (xCEBRA)")
     module = nwbfile.processing[MODULE]
@@ -133,6 +137,8 @@ def _add(nwbfile: NWBFile, results: Results, source_name: str, elsewhere: bool) 
         for table in tuning_tables(results.units, *units):
             module.add(table)
     module.add(lineage_table(lineage))
+    table, rows = units
+    return "/units" if table is nwbfile.units else f"/processing/{MODULE}/{table.name}", rows
 
 
 def _units(

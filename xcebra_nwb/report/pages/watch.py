@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from xcebra_nwb.core.batches import log_path
 from xcebra_nwb.report.pages.render import part, render
-from xcebra_nwb.report.steps import COMMANDS, FINAL, Step, duration, time_left
+from xcebra_nwb.report.steps import COMMANDS, FINAL, Step, about, duration, time_left
 from xcebra_nwb.report.style import STATES
 
 MOST_SESSIONS = 200  # in the table; those at work and those that failed come first
@@ -63,7 +63,7 @@ def _content(results: Path, steps: Sequence[Step], over: bool) -> dict[str, Any]
         "counts": _counts(states),
         "ended": ended,
         "total": len(steps),
-        "left": duration(left) if left is not None and not over else None,
+        "left": about(left) if left is not None and not over else None,
         "summary": "summary.html" if (results / "summary.html").is_file() else None,
         "folder": str(results),
         "commands": [command for command in COMMANDS if any(step.command == command for step in steps)],
@@ -103,7 +103,7 @@ def _cell(results: Path, step: Step) -> dict[str, Any]:
     progress = step.progress
     said = duration(step.seconds) if step.seconds is not None else step.state if step.state != "waiting" else ""
     if progress is not None and step.state == "at work":
-        said = f"about {duration(progress.seconds_left)} left"
+        said = f"{about(progress.seconds_left)} left"
     return {
         "sign": SIGNS[step.state],
         "state": step.state,
