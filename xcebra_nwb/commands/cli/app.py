@@ -20,14 +20,14 @@ import typer
 from xcebra_nwb import __version__
 from xcebra_nwb.commands.cli.benchmarks import benchmark, benchmark_case, benchmark_table
 from xcebra_nwb.commands.cli.output import OneLineFormatter, format_warning, print_text, report_error
-from xcebra_nwb.commands.cli.runs import publish, run, status, summarize, tune, verify
+from xcebra_nwb.commands.cli.runs import compare, publish, run, status, summarize, tune, verify
 from xcebra_nwb.commands.cli.session import align, assess, attribute, check, extract, fetch, report, train, write
 from xcebra_nwb.commands.cli.sources import discover, inspect, simulate
 from xcebra_nwb.core.errors import Exit
 
 COMMANDS = (
     *(discover, fetch, inspect, simulate, extract, train, align, attribute, assess, write, check, verify, report),
-    *(summarize, run, status, publish, tune, benchmark),
+    *(summarize, compare, run, status, publish, tune, benchmark),
 )
 JOBS = (benchmark_case, benchmark_table)  # called by the workflow of a benchmark
 SETTINGS_OF_MATPLOTLIB = "matplotlibrc"

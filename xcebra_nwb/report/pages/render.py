@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -24,15 +24,16 @@ SCRIPTS = ("pointed.js", "save.js", "table.js", "units.js")
 LONGEST = 600  # characters of one value
 
 
-def render(template: str, **content: Any) -> str:
+def render(template: str, scripts: Sequence[str] = SCRIPTS, /, **content: Any) -> str:
     """Return the page of a template; every value in it is escaped.
 
     Args:
         template: file name of the template.
+        scripts: file names of its scripts.
         **content: values of the template.
     """
     pages = _environment()
-    script = "\n".join(pages.loader.get_source(pages, name)[0] for name in SCRIPTS) if pages.loader else ""
+    script = "\n".join(pages.loader.get_source(pages, name)[0] for name in scripts) if pages.loader else ""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     safe_script = Markup(script)  # nosec B704  # a file of this package
     return pages.get_template(template).render(**content, script=safe_script, script_digest=f"sha256-{digest}")
