@@ -15,11 +15,17 @@ LIBRARIES := archive/discover_local assess/assess attribution/maps attribution/n
 # The rules of the workflow call `xcebra-nwb` by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo lint check test coverage test-lowest test-newest test-install audit bench docs clean
+.PHONY: demo lint check test all-tests coverage test-lowest test-newest test-install audit bench docs clean
 
-demo: $(READY)
-	$(BIN)/snakemake --cores $(CORES)
-	$(BIN)/xcebra-nwb summarize --results results --sessions config/sessions.tsv --score
+# The same sessions and config as `snakemake --cores 2`, without Snakemake's log, which goes to results/logs/workflow.log.
+DEMO := $(foreach seed,1 2 3,resources/simulated/sub-simulated$(seed)_ses-1.nwb)
+
+demo: $(READY) $(DEMO)
+	$(BIN)/xcebra-nwb run $(DEMO) -o results -c config/config.yaml --cores $(CORES)
+	$(BIN)/xcebra-nwb --quiet summarize --results results --sessions results/sessions.tsv --score
+
+resources/simulated/sub-simulated%_ses-1.nwb: | $(READY)
+	$(BIN)/xcebra-nwb simulate --seed $* $@
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -33,8 +39,12 @@ check: export OMP_NUM_THREADS = 1
 check: lint
 	$(BIN)/pytest -m "$(QUICK)" --numprocesses $(CORES) --dist worksteal
 
-test: export OMP_NUM_THREADS = 1
-test: lint
+# Linters and types run beside the tests: without its cache mypy takes a minute, on one core.
+test: $(READY)
+	$(MAKE) --no-print-directory --jobs 2 lint all-tests
+
+all-tests: export OMP_NUM_THREADS = 1
+all-tests: $(READY)
 	$(BIN)/snakemake --lint
 	$(BIN)/pytest --numprocesses $(CORES) --dist worksteal
 

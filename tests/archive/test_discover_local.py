@@ -19,6 +19,7 @@ from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import sha256
 from xcebra_nwb.core.session_table import Session
+from xcebra_nwb.nwb.reading.foreign import Follow
 
 HEADER = "\t".join(session_table.COLUMNS)
 
@@ -177,3 +178,40 @@ def test_a_file_that_is_no_table_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a tab-separated table"):
         discover([path], path)
     assert path.read_bytes() == before
+
+
+def test_a_file_is_read_again_only_if_it_or_the_rule_of_links_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [recording(tmp_path / f"{name}.nwb", subject=name) for name in "ab"]
+    looked: list[str] = []
+    inventory = local.inventory
+    monkeypatch.setattr(local, "inventory", lambda path, follow: looked.append(path.name) or inventory(path, follow))
+
+    def look(follow: Follow = Follow.FOLDER) -> list[Session]:
+        looked.clear()
+        return local.rows(files, tmp_path, follow=follow, memory=tmp_path / "seen.json")
+
+    first = look()
+    assert looked == ["a.nwb", "b.nwb"]
+    assert look() == first and looked == []
+    with h5py.File(files[1], "r+") as file:
+        file["general/subject/subject_id"][()] = "c"
+    changed = look()
+    assert looked == ["b.nwb"]
+    assert changed[0] == first[0] and changed[1].session == "sub-c_ses-1"
+    assert changed[1].sha256 == sha256(files[1]) != first[1].sha256
+    look(Follow.ANYWHERE)
+    assert looked == ["a.nwb", "b.nwb"]
+    (tmp_path / "seen.json").write_text("{")
+    assert look() == changed and len(looked) == 2
+
+
+def test_a_file_that_cannot_be_read_or_leads_to_others_is_looked_at_every_time(tmp_path: Path) -> None:
+    recording(tmp_path / "linked.nwb", subject="b")
+    linking, text = recording(tmp_path / "a.nwb"), tmp_path / "x.nwb"
+    with h5py.File(linking, "r+") as file:
+        file["scratch"] = h5py.ExternalLink("linked.nwb", "/units")
+    text.write_text("no HDF5")
+    local.rows([linking, text], tmp_path, memory=tmp_path / "seen.json")
+    assert not (tmp_path / "seen.json").exists()

@@ -10,6 +10,8 @@ import pytest
 from tests.support.conditions import conditions
 from tests.support.make_results import LABELS, make_embedding, make_results, make_session, make_training
 from xcebra_nwb.assess.consistency import corrected_maps, embedding_agreement
+from xcebra_nwb.assess.grounds import grounds
+from xcebra_nwb.assess.held_out import errors
 from xcebra_nwb.assess.identifiability import leak
 from xcebra_nwb.assess.label_course import predicted_by_others
 from xcebra_nwb.assess.latents import Latents
@@ -106,6 +108,27 @@ def test_verdicts_follow_their_rules(change: dict, word: str, reason: str) -> No
     assert "\n" not in because
 
 
+def test_the_verdict_is_the_worst_that_its_grounds_and_conditions_leave() -> None:
+    rng, order = np.random.default_rng(4), ["not encoded", "not identifiable", "weak", "supported"]
+    seen = set()
+    for _ in range(2000):
+        predicted = rng.choice([np.nan, 0.1, 0.5, 0.9])
+        changed = {
+            "score": rng.choice([np.nan, 0.02, 0.2, 0.6]),
+            "null_scores": tuple(rng.choice([-0.1, 0.04, 0.15, 0.7], rng.integers(0, 5))),
+            "consistency": rng.choice([np.nan, 0.5, 0.8, 0.95]),
+            "most_predicted": predicted,
+            "confounded": (("speed", predicted),) if predicted > 0.5 else (),
+        }
+        judged = conditions(**rng.choice([{}, {"usable_bins": 0.1}, {"mixing": 0.95}, {"penalty": 0.0}]))
+        evidence = dataclasses.replace(GOOD, **changed)
+        costs = [c.otherwise for c in (*grounds(evidence), *judged) if c.holds is False and c.otherwise]
+        found, _ = verdict(evidence, judged)
+        assert found == min([*costs, "supported"], key=order.index), changed
+        seen.add(found)
+    assert seen == set(order)
+
+
 @pytest.mark.parametrize("name", LABELS)
 def test_every_member_is_judged_by_the_label_that_it_saw(name: str) -> None:
     rng = np.random.default_rng(11)
@@ -132,5 +155,22 @@ def test_nulls_are_decoded_from_the_label_that_they_saw(tmp_path: Path) -> None:
     netcdf.save_dataset(embedding, tmp_path / "embedding.nc")
     command.assess(tmp_path)
     found = json.loads((tmp_path / "assessment.json").read_text())["labels"]["head_direction"]
+    assert [ground["name"] for ground in found["grounds"]] == ["score", "nulls", "excess", "shown_map", "predicted_by"]
     assert found["decoding"]["score"] > 0.8
     assert min(found["decoding"]["nulls"]) > 0.8
+    decoded = netcdf.load_dataset(tmp_path / "decoded.nc")
+    session = netcdf.load_dataset(tmp_path / "session.nc", ("activity",))
+    np.testing.assert_array_equal(decoded["time"], session["time"][decoded["bin"].values])
+    assert (netcdf.load_dataset(tmp_path / "training.nc")["split"].values[decoded["bin"].values] == 1).all()
+    for name, kind in zip(LABELS, ("continuous", "circular", "discrete"), strict=True):
+        true, read = decoded[f"{name}_true"].values, decoded[f"{name}_decoded"].values
+        np.testing.assert_allclose(true, session[name].values[decoded["bin"].values], rtol=1e-6)
+        failed, of_nulls = errors(true, read[0], kind), decoded[f"{name}_null_error"].values
+        assert failed.shape == of_nulls[0].shape == true.shape[:1]
+        known = name != "choice"  # of which the held-out bins have one class
+        assert (np.isfinite(failed) == known).all()
+        assert np.isfinite(of_nulls).all() or not known
+    read, true = decoded["position_decoded"].values[0], decoded["position_true"].values
+    score = 1 - np.square(read - true).sum() / np.square(true - true.mean(axis=0)).sum()
+    entry = json.loads((tmp_path / "assessment.json").read_text())["labels"]["position"]["decoding"]
+    assert score == pytest.approx(entry["seeds"][0], rel=1e-3)

@@ -11,9 +11,9 @@ from pynwb import NWBHDF5IO
 
 from xcebra_nwb.benchmark.simulate.population import coherent_noise, poisson_spikes, ratinabox_rates
 from xcebra_nwb.benchmark.simulate.trajectory import FRAME, contained, walk, walking_agent
-from xcebra_nwb.benchmark.simulate.truth import CARRIERS
 from xcebra_nwb.commands.simulate import simulate
 from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.ground_truth import CARRIERS
 
 DURATION = 200.0
 CELLS = 3

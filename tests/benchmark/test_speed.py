@@ -99,7 +99,7 @@ def test_the_command_leaves_tables_and_a_figure(tmp_path: Path, monkeypatch: pyt
 def test_where_the_peer_is_installed_it_does_the_same_work(work: Work) -> None:
     for package in cebra_peer.NEEDED:
         pytest.importorskip(package, reason="CEBRA comes with the extra bench, which is not installed")
-    row = run._measured(work, run.SIZES["quick"], stopwatch.ceiling(), stopwatch.CPU)
+    row = run.measured(work, run.SIZES["quick"], stopwatch.ceiling(), stopwatch.CPU)
     assert row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
     assert row["peer_rate"] > 0
 

@@ -24,13 +24,23 @@ from xcebra_nwb.core.files import sha256
 from xcebra_nwb.core.netcdf import load_dataset, save_dataset
 from xcebra_nwb.nwb.export.objects import TESTED, flat
 
+ASCII = ("experimenter", "keywords", "related_publications")
+
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, xr.Dataset]:
+def before() -> dict[str, Any]:
+    """The digest and the time of the source before it is exported."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory, before: dict[str, Any]) -> tuple[Path, Path, xr.Dataset]:
     """A source, the results directory with its export, and attribution.nc."""
     directory = tmp_path_factory.mktemp("written")
     source = make_source(directory / "source.nwb")
     make_results(directory / NAME, source=source)
+    source.chmod(0o444)
+    before["source"] = (sha256(source), source.stat().st_mtime_ns)
     assert write(source, directory / NAME, NAME) == [directory / NAME / f"{NAME}_desc-xcebra.nwb"]
     return source, directory / NAME, xr.load_dataset(directory / NAME / "attribution.nc", engine="h5netcdf")
 
@@ -45,15 +55,69 @@ def lineage_of(path: Path) -> dict[str, str]:
     return dict(zip(frame["key"], frame["value"], strict=True))
 
 
+@pytest.fixture(scope="module")
+def otherwise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The export of results that differ from the usual ones.
+
+    The bins are evenly spaced, there are no tuning curves, and other sessions were trained with this one.
+    """
+    directory = tmp_path_factory.mktemp("otherwise") / NAME
+    source = make_source(directory.parent / "source.nwb")
+    make_results(directory, source=source)
+    (directory / "units.nc").unlink()
+    save_dataset(load_dataset(directory / "embedding.nc").isel(time=slice(0, 200)), directory / "embedding.nc")
+    others = json.dumps({"sub-b": "../elsewhere/sub-b", "sub-c": "../sub-c"})
+    training = load_dataset(directory / "training.nc").assign_attrs(space="1234", trained_with=others)
+    save_dataset(training, directory / "training.nc")
+    write(source, directory, NAME)
+    return export_of(directory)
+
+
+@pytest.fixture(scope="module")
+def little(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The export of results of three of the units, from one seed and no null."""
+    directory = tmp_path_factory.mktemp("little") / NAME
+    source, rng = make_source(directory.parent / "source.nwb"), np.random.default_rng(0)
+    session = make_session(rng, units=3, rows=[1, 4, 11])
+    make_results(directory, rng, session=session, source=source, seeds=1, nulls=0)
+    write(source, directory, NAME)
+    return export_of(directory)
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The export of a source with units and intervals in modules, a history, and lists of ASCII text."""
+
+    def change(nwbfile: NWBFile) -> None:
+        misc = nwbfile.create_processing_module(name="misc", description="the lab's own")
+        misc.add(TimeSeries(name="bulky", description="much", data=np.zeros(9), unit="V", rate=1.0, starting_time=0.0))
+        sleep = TimeIntervals(name="sleep", description="sleep")
+        sleep.add_interval(start_time=0.0, stop_time=1.0)
+        nwbfile.processing["behavior"].add(sleep)
+        units = Units(name="sorted", description="sorted again")
+        units.add_unit(spike_times=[1.0, 2.0])
+        nwbfile.create_processing_module(name="ecephys", description="sorting").add(units)
+        nwbfile.was_generated_by = [["a tool", "1"]]
+        nwbfile.source_script = "convert.m"
+        nwbfile.source_script_file_name = "convert.m"
+
+    directory = tmp_path_factory.mktemp("rich") / NAME
+    source = make_source(directory.parent / "source.nwb", change)
+    with h5py.File(source, "a") as file:
+        for name in ASCII:
+            if name in file["general"]:
+                del file["general"][name]
+            file["general"].create_dataset(name, data=[b"Doe, Jane"], dtype=h5py.string_dtype("ascii"))
+    make_results(directory, source=source)
+    write(source, directory, NAME)
+    return export_of(directory)
+
+
 @pytest.mark.slow
-def test_the_source_is_never_touched(tmp_path: Path) -> None:
-    source = make_source(tmp_path / "source.nwb")
-    make_results(tmp_path / NAME, source=source)
-    source.chmod(0o444)
-    before = (sha256(source), source.stat().st_mtime_ns)
-    write(source, tmp_path / NAME, NAME)
-    assert (sha256(source), source.stat().st_mtime_ns) == before
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["source.nwb", NAME]
+def test_the_source_is_never_touched(written: tuple[Path, Path, xr.Dataset], before: dict[str, Any]) -> None:
+    source = written[0]
+    assert (sha256(source), source.stat().st_mtime_ns) == before["source"]
+    assert sorted(p.name for p in source.parent.iterdir()) == ["source.nwb", NAME]
 
 
 @pytest.mark.slow
@@ -112,12 +176,8 @@ def test_tuning_curves_are_those_of_the_results(written: tuple[Path, Path, xr.Da
     np.testing.assert_array_equal(position["x"], np.repeat(units["position_x"].values, units.sizes["position_y"]))
 
 
-def test_results_without_units_are_exported_as_before(tmp_path: Path) -> None:
-    source = make_source(tmp_path / "source.nwb")
-    make_results(tmp_path / NAME, source=source)
-    (tmp_path / NAME / "units.nc").unlink()
-    write(source, tmp_path / NAME, NAME)
-    with NWBHDF5IO(export_of(tmp_path / NAME), "r") as io:
+def test_results_without_units_are_exported_as_before(otherwise: Path) -> None:
+    with NWBHDF5IO(otherwise, "r") as io:
         assert "xcebra_tuning" not in io.read().processing["misc"].data_interfaces
 
 
@@ -153,14 +213,8 @@ def test_the_embedding_is_the_first_seeds_in_valid_bins(written: tuple[Path, Pat
 
 
 @pytest.mark.slow
-def test_evenly_spaced_bins_have_a_rate(tmp_path: Path) -> None:
-    source = make_source(tmp_path / "source.nwb")
-    make_results(tmp_path / NAME, source=source)
-    path = tmp_path / NAME / "embedding.nc"
-    embedding = xr.load_dataset(path, engine="h5netcdf").isel(time=slice(0, 200))
-    embedding.to_netcdf(path, engine="h5netcdf")
-    write(source, tmp_path / NAME, NAME)
-    with NWBHDF5IO(export_of(tmp_path / NAME), "r") as io:
+def test_evenly_spaced_bins_have_a_rate(otherwise: Path) -> None:
+    with NWBHDF5IO(otherwise, "r") as io:
         series = io.read().processing["misc"]["xcebra_embedding"]
         assert series.timestamps is None
         assert (series.starting_time, series.rate) == pytest.approx((0.025, 20.0))
@@ -197,14 +251,8 @@ def test_lineage_says_where_it_comes_from_and_what_was_found(written: tuple[Path
 
 
 @pytest.mark.slow
-def test_the_lineage_names_the_sessions_of_the_space_but_not_their_folders(tmp_path: Path) -> None:
-    source = make_source(tmp_path / "source.nwb")
-    make_results(tmp_path / NAME, source=source)
-    training = load_dataset(tmp_path / NAME / "training.nc")
-    others = json.dumps({"sub-b": "../elsewhere/sub-b", "sub-c": "../sub-c"})
-    save_dataset(training.assign_attrs(space="1234", trained_with=others), tmp_path / NAME / "training.nc")
-    write(source, tmp_path / NAME, NAME)
-    lineage = lineage_of(export_of(tmp_path / NAME))
+def test_the_lineage_names_the_sessions_of_the_space_but_not_their_folders(otherwise: Path) -> None:
+    lineage = lineage_of(otherwise)
     assert (lineage["space"], lineage["trained_with"]) == ("1234", "sub-b, sub-c")
     assert "aligned_to" not in lineage
 
@@ -226,28 +274,21 @@ def test_activity_from_elsewhere_has_a_table_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_units_point_to_their_rows(tmp_path: Path) -> None:
-    source = make_source(tmp_path / "source.nwb")
-    rng = np.random.default_rng(0)
-    make_results(tmp_path / NAME, rng, session=make_session(rng, units=3, rows=[1, 4, 11]), source=source)
-    write(source, tmp_path / NAME, NAME)
-    assert rows_of(export_of(tmp_path / NAME), "xcebra_attribution")["unit"].tolist()[:4] == [1, 4, 11, 1]
+def test_units_point_to_their_rows(little: Path) -> None:
+    assert rows_of(little, "xcebra_attribution")["unit"].tolist()[:4] == [1, 4, 11, 1]
 
 
 @pytest.mark.slow
-def test_what_is_not_known_has_no_column(tmp_path: Path) -> None:
-    source = make_source(tmp_path / "source.nwb")
-    make_results(tmp_path / NAME, source=source, seeds=1, nulls=0)
-    write(source, tmp_path / NAME, NAME)
-    assert list(rows_of(export_of(tmp_path / NAME), "xcebra_attribution")) == [
+def test_what_is_not_known_has_no_column(little: Path) -> None:
+    assert list(rows_of(little, "xcebra_attribution")) == [
         "label", "method", "attribution", "information", "information_low", "information_high", "information_p",
         "information_q", "carries", "latent_map", "unit",
     ]  # fmt: skip
-    with NWBHDF5IO(export_of(tmp_path / NAME), "r") as io:
+    with NWBHDF5IO(little, "r") as io:
         misc = io.read().processing["misc"]
         assert "no sd: a single seed has no spread; no low:" in misc["xcebra_attribution"].description
         assert "xcebra_runs" not in misc.data_interfaces
-    assert lineage_of(export_of(tmp_path / NAME))["run.run"] == "seed 0"
+    assert lineage_of(little)["run.run"] == "seed 0"
 
 
 def contents(path: Path) -> dict[str, Any]:
@@ -292,37 +333,16 @@ def test_an_export_can_be_exported_again(written: tuple[Path, Path, xr.Dataset],
 
 
 @pytest.mark.slow
-def test_what_the_source_says_of_its_making_is_kept(tmp_path: Path) -> None:
-    def change(nwbfile: NWBFile) -> None:
-        nwbfile.was_generated_by = [["a tool", "1"]]
-        nwbfile.source_script = "convert.m"
-        nwbfile.source_script_file_name = "convert.m"
-
-    source = make_source(tmp_path / "source.nwb", change)
-    make_results(tmp_path / NAME, source=source)
-    write(source, tmp_path / NAME, NAME)
-    with NWBHDF5IO(export_of(tmp_path / NAME), "r") as io:
+def test_what_the_source_says_of_its_making_is_kept(rich: Path) -> None:
+    with NWBHDF5IO(rich, "r") as io:
         nwbfile = io.read()
         assert [list(one) for one in nwbfile.was_generated_by] == [["a tool", "1"]]
         assert nwbfile.source_script == "convert.m"
 
 
 @pytest.mark.slow
-def test_units_and_intervals_in_modules_stay_and_misc_is_shared(tmp_path: Path) -> None:
-    def change(nwbfile: NWBFile) -> None:
-        misc = nwbfile.create_processing_module(name="misc", description="the lab's own")
-        misc.add(TimeSeries(name="bulky", description="much", data=np.zeros(9), unit="V", rate=1.0, starting_time=0.0))
-        sleep = TimeIntervals(name="sleep", description="sleep")
-        sleep.add_interval(start_time=0.0, stop_time=1.0)
-        nwbfile.processing["behavior"].add(sleep)
-        units = Units(name="sorted", description="sorted again")
-        units.add_unit(spike_times=[1.0, 2.0])
-        nwbfile.create_processing_module(name="ecephys", description="sorting").add(units)
-
-    source = make_source(tmp_path / "source.nwb", change)
-    make_results(tmp_path / NAME, source=source)
-    write(source, tmp_path / NAME, NAME)
-    with NWBHDF5IO(export_of(tmp_path / NAME), "r") as io:
+def test_units_and_intervals_in_modules_stay_and_misc_is_shared(rich: Path) -> None:
+    with NWBHDF5IO(rich, "r") as io:
         nwbfile = io.read()
         assert list(nwbfile.processing["behavior"].data_interfaces) == ["sleep"]
         assert list(nwbfile.processing["ecephys"].data_interfaces) == ["sorted"]
@@ -332,17 +352,9 @@ def test_units_and_intervals_in_modules_stay_and_misc_is_shared(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_lists_of_ascii_text_stay_text(tmp_path: Path) -> None:
-    source = make_source(tmp_path / "source.nwb")
-    with h5py.File(source, "a") as file:
-        for name in ("experimenter", "keywords", "related_publications"):
-            if name in file["general"]:
-                del file["general"][name]
-            file["general"].create_dataset(name, data=[b"Doe, Jane"], dtype=h5py.string_dtype("ascii"))
-    make_results(tmp_path / NAME, source=source)
-    write(source, tmp_path / NAME, NAME)
-    with h5py.File(export_of(tmp_path / NAME)) as file:
-        for name in ("experimenter", "keywords", "related_publications"):
+def test_lists_of_ascii_text_stay_text(rich: Path) -> None:
+    with h5py.File(rich) as file:
+        for name in ASCII:
             assert file["general"][name][0] == b"Doe, Jane"
 
 

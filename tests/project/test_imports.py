@@ -63,6 +63,14 @@ def test_a_room_that_no_layer_names_breaks_the_contract(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_pages_are_made_without_libraries_that_take_a_second_to_load() -> None:
+    code = (
+        "import sys, xcebra_nwb.commands.report, xcebra_nwb.commands.summarize; print({*sys.modules} & {'scipy.stats'})"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+@pytest.mark.slow
 def test_only_commands_that_compute_with_torch_load_it() -> None:
     modules = [f"xcebra_nwb.commands.{command}" for command in COMMANDS if command not in WITH_TORCH]
     code = f"import sys, {', '.join(modules)}; print('torch' in sys.modules)"

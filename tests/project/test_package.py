@@ -98,6 +98,7 @@ def test_the_wheel_holds_the_package_the_workflow_and_the_examples(built: Built)
         *("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
     }
     assert {"xcebra_nwb/py.typed", "xcebra_nwb/_benchmarks/Snakefile"} <= found
+    assert {"xcebra_nwb/_docs/glossary.md", "xcebra_nwb/_docs/reference/verdicts.md"} <= found
     assert "xcebra_nwb/_workflow/profiles/slurm/config.yaml" in found
 
 

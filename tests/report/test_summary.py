@@ -28,14 +28,23 @@ from xcebra_nwb.core.session_table import Session, write
 from xcebra_nwb.report import atlas
 from xcebra_nwb.report.atlas import COLUMNS
 from xcebra_nwb.report.columns import packed_columns
-from xcebra_nwb.report.outcome import print_overview, session_outcome
+from xcebra_nwb.report.ending import print_overview
+from xcebra_nwb.report.outcome import session_outcome
 from xcebra_nwb.report.pages import summary
 from xcebra_nwb.report.status import session_status
+
+KEPT: dict[tuple[str, int], dict[str, bytes]] = {}  # results of a session, by name and seed
 
 
 def done(results: Path, name: str, seed: int = 0) -> Session:
     directory, rng = results / name, np.random.default_rng(seed)
-    make_results(directory, rng, session=make_session(rng, name=name))
+    if (name, seed) in KEPT:
+        directory.mkdir(parents=True)
+        for file, content in KEPT[name, seed].items():
+            (directory / file).write_bytes(content)
+    else:
+        make_results(directory, rng, session=make_session(rng, name=name))
+        KEPT[name, seed] = {path.name: path.read_bytes() for path in directory.iterdir()}
     (directory / "report.html").write_text("a page")
     for command in ORDER:
         save(Receipt(command=command, session=name, state="done"), directory)
@@ -262,12 +271,18 @@ def test_terminal_overview_shows_names_as_they_are(tmp_path: Path) -> None:
     table = table_of(tmp_path, rows)
     before, after = (_printed(tmp_path, table, summarized) for summarized in (False, True))
     assert before == after
+    pages, onward = after.splitlines()[-5:-3], after.splitlines()[-3:]
+    assert pages == [f"open: {tmp_path / 'summary.html'}", f"      {tmp_path}/sub-a/report.html"]
+    assert onward[0].startswith("next: read the log")
+    assert onward[1] == f"next: xcebra-nwb figure {tmp_path} --label position -o figure.pdf"
     for words in (
         "✔ done",
         "⊘ refused",
         "✖ failed",
         "– left out",
-        "position: ✔ supported",
+        "4 sessions: 1 done, 1 refused, 1 failed, 1 left out",
+        "position        ✔ supported    4 of 12 units carry it",
+        "head_direction is weak: ",
         "name [label]",
         "[bold]no units",
     ):

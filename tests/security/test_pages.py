@@ -31,7 +31,7 @@ from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.core.safe_text import is_printable, printable, printable_lines
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.inventory.starting_config import quoted
-from xcebra_nwb.report import outcome
+from xcebra_nwb.report import ending
 from xcebra_nwb.report.pages.summary import BESIDE
 from xcebra_nwb.report.style import figure, picture, plain, told_apart
 
@@ -139,7 +139,7 @@ def test_what_is_stored_of_a_session_can_be_shown_on_a_terminal(results: Path) -
 
 def test_the_overview_of_a_run_steers_no_terminal(results: Path) -> None:
     said = io.StringIO()
-    outcome.print_overview(results, results / "t.tsv", Console(file=said, force_terminal=False, width=200))
+    ending.print_overview(results, results / "t.tsv", Console(file=said, force_terminal=False, width=200))
     assert all(is_printable(line) for line in said.getvalue().split("\n"))
     assert "[red]rich[/red]" in said.getvalue()
 

@@ -17,6 +17,8 @@ from scipy.special import ndtr
 from scipy.stats import false_discovery_control
 
 from tests.support.conditions import conditions
+from xcebra_nwb.assess.grounds import grounds
+from xcebra_nwb.assess.verdict import Evidence
 from xcebra_nwb.attribution.units_dataset import units_dataset
 from xcebra_nwb.core import carriers, netcdf
 from xcebra_nwb.core import session as contract
@@ -49,7 +51,7 @@ def make_results(
     source: Path | None = None,
     methods: Sequence[str] = METHODS,
 ) -> xr.Dataset:
-    """Write session.nc, the files from training.nc to units.nc, and assessment.json; return the session.
+    """Write session.nc, the files from training.nc to units.nc, assessment.json and decoded.nc; return the session.
 
     Args:
         directory: the session's results directory.
@@ -60,19 +62,38 @@ def make_results(
         source: the NWB file whose path and digest the session is to carry.
         methods: those of attribution.nc.
     """
+    usual = rng is None and session is None
     rng = rng or np.random.default_rng(0)
     session = make_session(rng) if session is None else session
     if source is not None:
         session = session.assign_attrs(source=str(source), sha256=sha256(source))
-    attribution = make_attribution(session, rng, seeds, nulls, methods)
     contract.save(session, directory / "session.nc")
+    kept = _KEPT.get((seeds, nulls, *methods)) if usual else None
+    if kept is None:
+        _write_all(directory, session, rng, seeds, nulls, methods)
+    else:
+        for name, content in kept.items():
+            (directory / name).write_bytes(content)
+    if usual:
+        names = ("training.nc", "embedding.nc", "attribution.nc", "units.nc", "assessment.json", "decoded.nc")
+        _KEPT[seeds, nulls, *methods] = {name: (directory / name).read_bytes() for name in names}
+    return session
+
+
+_KEPT: dict[tuple[Any, ...], dict[str, bytes]] = {}  # files of the usual session, which many tests ask for
+
+
+def _write_all(
+    directory: Path, session: xr.Dataset, rng: np.random.Generator, seeds: int, nulls: int, methods: Sequence[str]
+) -> None:
+    attribution = make_attribution(session, rng, seeds, nulls, methods)
     netcdf.save_dataset(make_training(session, rng, seeds, nulls), directory / "training.nc")
     netcdf.save_dataset(make_embedding(session, rng, seeds, nulls), directory / "embedding.nc")
     netcdf.save_dataset(attribution, directory / "attribution.nc")
     valid = np.flatnonzero(session["valid"].values)
     netcdf.save_dataset(units_dataset(session, valid, Config()), directory / "units.nc")
     write_json(directory / "assessment.json", make_assessment(session, attribution, rng))
-    return session
+    netcdf.save_dataset(make_decoded(session, np.random.default_rng(1), seeds, nulls), directory / "decoded.nc")
 
 
 # session.nc
@@ -360,6 +381,7 @@ def _assess(label: str, array: xr.DataArray, attribution: xr.Dataset, rng: np.ra
             "p": 1 / (nulls + 1) if nulls else None,
             "reason": "" if nulls > 1 else "fewer than two nulls",
         },
+        "grounds": [asdict(g) for g in grounds(_evidence(score, nulls))],
         "conditions": [asdict(c) for c in conditions(**({"fewest_visits": 1.0} if discrete else {}))],
         "predicted_by": {},
         "confounded_with": [],
@@ -382,3 +404,27 @@ def _assess(label: str, array: xr.DataArray, attribution: xr.Dataset, rng: np.ra
         "carrying_units": int(carriers.carriers(attribution).sum()),
         "tested_units": attribution.sizes["unit"],
     }
+
+
+def _evidence(score: float, nulls: int) -> Evidence:
+    return Evidence(score, (-0.05,) * nulls, 0.82, 4, 12, most_predicted=0.1)
+
+
+# decoded.nc
+# ----------
+
+
+def make_decoded(session: xr.Dataset, rng: np.random.Generator, seeds: int, nulls: int) -> xr.Dataset:
+    """Return decoded.nc: seeds that read the labels in held-out bins with small errors, and nulls with large ones."""
+    bins = np.flatnonzero(session["valid"].values & (np.arange(session.sizes["time"]) % 200 >= 160))
+    dataset = xr.Dataset({"bin": ("sample", bins)}, coords={"time": ("sample", session["time"].values[bins])})
+    for name, label in contract.labels(session).items():
+        true, discrete = label.values[bins], label.attrs["kind"] == "discrete"
+        shape = (seeds, *true.shape)
+        read = (
+            rng.permutation(shape[1])[None] % 2 * np.ones(shape, int) if discrete else true + rng.normal(0, 0.1, shape)
+        )
+        dataset[f"{name}_true"] = (("sample", *label.dims[1:]), true)
+        dataset[f"{name}_decoded"] = (("seed", "sample", *label.dims[1:]), read)
+        dataset[f"{name}_null_error"] = (("null", "sample"), rng.uniform(0.5, 1, (nulls, len(bins))))
+    return dataset

@@ -42,10 +42,6 @@ def log_of(command):
     return RESULTS / "logs" / "{session}" / f"{command}.log"
 
 
-def benchmark_of(command):
-    return RESULTS / "benchmarks" / "{session}" / f"{command}.tsv"
-
-
 def data_memory(session):
     """MB: a few copies of the session's data."""
     row = TABLE[session]

@@ -16,8 +16,6 @@ rule train:
         receipt("train"),
     log:
         log_of("train"),
-    benchmark:
-        benchmark_of("train")
     group:
         "session"
     threads: threads_of_each(len(BATCHES))
@@ -46,8 +44,6 @@ for number, batch in enumerate(batch for batch in BATCHES if len(batch) > 1):
             expand(receipt("train"), session=batch),
         log:
             RESULTS / "logs" / batch_name(batch) / "train.log",
-        benchmark:
-            RESULTS / "benchmarks" / batch_name(batch) / "train.tsv"
         threads: threads_of_each(len(BATCHES))
         resources:
             mem_mb=batch_memory(batch),
@@ -71,8 +67,6 @@ rule attribute:
         receipt("attribute"),
     log:
         log_of("attribute"),
-    benchmark:
-        benchmark_of("attribute")
     group:
         "session"
     threads: threads_of_each(len(TABLE))
@@ -98,8 +92,6 @@ rule assess:
         receipt("assess"),
     log:
         log_of("assess"),
-    benchmark:
-        benchmark_of("assess")
     group:
         "session"
     resources:

@@ -6,8 +6,6 @@ rule simulate:
         SIMULATED / "sub-simulated{seed}_ses-1.nwb",
     log:
         RESULTS / "logs/simulate/{seed}.log",
-    benchmark:
-        RESULTS / "benchmarks/simulate/{seed}.tsv"
     wildcard_constraints:
         seed=r"\d+",
     resources:
@@ -24,8 +22,6 @@ rule fetch:
         receipt("fetch"),
     log:
         log_of("fetch"),
-    benchmark:
-        benchmark_of("fetch")
     resources:
         mem_mb=1000,
         runtime=lambda wildcards, attempt: 240 * attempt,
@@ -50,8 +46,6 @@ rule extract:
         receipt("extract"),
     log:
         log_of("extract"),
-    benchmark:
-        benchmark_of("extract")
     group:
         "session"
     resources:

@@ -9,8 +9,6 @@ rule write:
         receipt("write"),
     log:
         log_of("write"),
-    benchmark:
-        benchmark_of("write")
     group:
         "session"
     resources:
@@ -34,8 +32,6 @@ rule check:
         receipt("check"),
     log:
         log_of("check"),
-    benchmark:
-        benchmark_of("check")
     group:
         "session"
     resources:
@@ -58,8 +54,6 @@ rule report:
         receipt("report"),
     log:
         log_of("report"),
-    benchmark:
-        benchmark_of("report")
     group:
         "session"
     resources:
@@ -87,8 +81,6 @@ rule summarize:
         atlas=RESULTS / "atlas.parquet",
     log:
         RESULTS / "logs/summarize.log",
-    benchmark:
-        RESULTS / "benchmarks/summarize.tsv"
     resources:
         mem_mb=4000,
         runtime=30,

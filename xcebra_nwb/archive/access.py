@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from dandi.dandiapi import DandiAPIClient, RemoteDandiset
 
 KEY_WANTED = (401, 403)
-if TYPE_CHECKING:
-    from dandi.dandiapi import RemoteDandiset
 
 OPEN, EMBARGOED, UNKNOWN = "open", "embargoed", "unknown"
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xcebra_nwb.archive import pinned
+from xcebra_nwb.archive.looks import Looks, state
 from xcebra_nwb.archive.names import ENDINGS, clean_identifier, session_names
 from xcebra_nwb.core.errors import UsageError, XcebraError, one_line
 from xcebra_nwb.core.files import sha256
 from xcebra_nwb.core.safe_text import REASONS, path_problem, printable
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.nwb.inventory.inventory import Inventory, inventory
-from xcebra_nwb.nwb.reading.foreign import Follow
+from xcebra_nwb.nwb.reading.foreign import Follow, followed
 
 logger = logging.getLogger("xcebra_nwb")
 
@@ -36,12 +37,16 @@ OWN_REASONS = (
 class Look(NamedTuple):
     """The result of a look at a file: its session's name and contents, or a reason.
 
-    ``name`` and ``found`` are "" if unknown. ``reason`` says why the file is left out.
+    ``name`` and ``found`` are "" if unknown. ``reason`` says why the file is left out. ``whole`` says whether the
+    contents were read, and from this file alone.
     """
 
     name: str = ""
     found: str = ""
     reason: str = ""
+    size: int | None = None
+    sha256: str = ""
+    whole: bool = False
 
 
 def find(inputs: Iterable[Path | str]) -> list[Path]:
@@ -121,6 +126,7 @@ def rows(
     known: Mapping[str, Session] | None = None,
     taken: Set[str] = frozenset(),
     follow: Follow = Follow.FOLDER,
+    memory: Path | None = None,
 ) -> list[Session]:
     """Return a row of the table of sessions for every file.
 
@@ -130,10 +136,14 @@ def rows(
         known: Rows of an earlier table by source; their name, ``include`` and ``reason`` are kept.
         taken: Names that no other session may get.
         follow: Which links into other files are followed.
+        memory: File that keeps what was seen in them, so that unchanged files are not read again; None: no file.
     """
-    known = known or {}
+    known, seen = known or {}, Looks(memory, follow)
     sources = [str(path.relative_to(base)) if path.is_relative_to(base) else str(path) for path in paths]
-    looks = [_look(path, source, follow) for path, source in zip(paths, sources, strict=True)]
+    try:
+        looks = [_remembered(path, source, follow, seen) for path, source in zip(paths, sources, strict=True)]
+    finally:
+        seen.save()  # also if it was stopped
     decided = {path: known[source].session for path, source in zip(paths, sources, strict=True) if source in known}
     names = session_names({path: look.name for path, look in zip(paths, looks, strict=True)}, decided, taken)
     return [
@@ -146,14 +156,27 @@ def _row(path: Path, look: Look, row: Session, known: Session | None) -> Session
     row = row.model_copy(update={"path": printable(path.name), "found": look.found, "reason": look.reason})
     if look.reason:
         return row
-    try:
-        files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-        size, digest = sum(file.stat().st_size for file in files), sha256(path)
-    except OSError as error:
-        return row.model_copy(update={"reason": f"{UNREADABLE}: {error.strerror}"})
     decided = known is not None and not known.reason.startswith(OWN_REASONS)
     kept = known.model_dump(include={"include", "reason"}) if known is not None and decided else {"include": True}
-    return row.model_copy(update={"size": size, "sha256": digest, **kept})
+    return row.model_copy(update={"size": look.size, "sha256": look.sha256, **kept})
+
+
+def _remembered(path: Path, source: str, follow: Follow, seen: Looks) -> Look:
+    """Return the contents of a file, which is read only if it has changed since it was seen."""
+    known = seen.seen(path)
+    if known is not None:
+        return Look(known.name, known.found, "", known.state[0], known.sha256)
+    before, look = state(path), _look(path, source, follow)
+    if look.reason:
+        return look
+    try:
+        files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+        look = look._replace(size=sum(file.stat().st_size for file in files), sha256=sha256(path))
+    except OSError as error:
+        return look._replace(reason=f"{UNREADABLE}: {error.strerror}")
+    if look.whole:
+        seen.note(path, before, look.name, look.found, look.sha256)
+    return look
 
 
 def _look(path: Path, source: str, follow: Follow) -> Look:
@@ -161,9 +184,11 @@ def _look(path: Path, source: str, follow: Follow) -> Look:
     if why := path_problem(source) or unreadable(path):
         return Look(reason=why)
     try:
-        contents = inventory(path, pinned.followed(path, follow))
+        rule = pinned.followed(path, follow)
+        contents, alone = inventory(path, rule), not followed(path, rule)
         subject, session = clean_identifier(contents.file.subject), clean_identifier(contents.file.session_id)
-        return Look(f"sub-{subject}_ses-{session}" if subject and session else "", printable(describe(contents)))
+        name = f"sub-{subject}_ses-{session}" if subject and session else ""
+        return Look(name, printable(describe(contents)), whole=alone)
     except XcebraError as error:
         return Look(found=f"refused: {error.message.removeprefix(f'{path}: ')}")
     except Exception as error:  # an error of any library about one file must not hide the others

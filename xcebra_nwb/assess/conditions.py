@@ -16,6 +16,17 @@ MOST_LEAK = 0.9  # held-out R2 of a block from the other latents, by neighbours 
 NOTED = "noted"  # the cost of a condition on which no verdict depends
 
 
+class Shown(float):
+    """A number in a sentence: with a minus sign, not a hyphen, and a space before the sign of per cent.
+
+    >>> f"{Shown(-0.123):.2f}, {Shown(0.5):.0%}"
+    '−0.12, 50 %'
+    """
+
+    def __format__(self, spec: str) -> str:
+        return super().__format__(spec).replace("-", "−").replace("%", " %")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """A condition: its question, its threshold, and its cost when it does not hold.
@@ -211,7 +222,7 @@ RULES = (
         question="Are the label's own steps equally long at all its values?",
         at_most=0.5,
         otherwise=None,
-        violated="the length of the label's own steps depends on its value (R2 {value:.2f})",
+        violated="the length of the label's own steps depends on its value (R² {value:.2f})",
         measured_by="steps",
     ),
     Rule(
@@ -219,7 +230,7 @@ RULES = (
         question="Does the label come back often enough to be told from a drift?",
         at_least=10.0,
         otherwise="weak",
-        violated="the label is worth only {value:.0f} independent samples: it can hardly be told from a drift",
+        violated="the label has too few independent samples ({value:.0f}): it can hardly be told from a drift",
         measured_by="course",
     ),
     Rule(
@@ -227,7 +238,7 @@ RULES = (
         question="Was every class visited several times?",
         at_least=3,
         otherwise="weak",
-        violated="a class was visited only {value:.0f} times: it cannot be told from the time of the visit",
+        violated="a class has too few visits ({value:.0f}): it cannot be told from the time of the visit",
         measured_by="classes",
     ),
     Rule(
@@ -300,7 +311,7 @@ def judge(rules: Iterable[Rule], numbers: Mapping[str, float]) -> tuple[Conditio
 
 def _judged(rule: Rule, value: float) -> Condition:
     holds = None if math.isnan(value) else value >= rule.threshold if rule.least else value <= rule.threshold
-    says = {None: "does not apply, or is not known", True: "holds"}.get(holds, rule.violated.format(value=value))
+    says = {None: "does not apply, or is not known", True: "holds"}.get(holds, rule.violated.format(value=Shown(value)))
     return Condition(rule.name, rule.question, value, rule.least, rule.threshold, holds, rule.otherwise, says)
 
 

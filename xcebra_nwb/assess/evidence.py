@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,29 +15,24 @@ from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.attribution.comparison import known_nulls, map_agreement
 from xcebra_nwb.attribution.null_test import LEAST_NULLS, TOO_FEW
 from xcebra_nwb.core.members import objective_of
-from xcebra_nwb.xcebra.decoding import METRICS, decoding_score
+from xcebra_nwb.xcebra.decoding import METRICS, Decoded
 
 STEADY = 0.8  # agreement of the shown map from which other seeds would tell the same
 
 
-def decoding(name: str, kind: str, block: tuple[int, int], latents: Latents) -> dict[str, Any]:
-    """Return the held-out decoding of a label from its block, beside its nulls.
+def decoding(name: str, kind: str, decoded: Mapping[int, Decoded], latents: Latents) -> dict[str, Any]:
+    """Return the scores of a label that was decoded from its block, beside its nulls.
 
     Args:
         name: name of the label.
         kind: continuous, circular or discrete.
-        block: first latent of the label's block, and the one after its last.
+        decoded: by member, what was decoded (:func:`xcebra_nwb.assess.held_out.decode`).
         latents: the embedding at the usable bins, and its split.
 
     Returns:
         The score of every seed and null, the mean over seeds, its z and its rank p among the nulls.
     """
-
-    def score(member: int) -> float:
-        columns = latents.values[member][:, block[0] : block[1]]
-        return decoding_score(columns, latents.label(name, member), latents.train, latents.test, kind)
-
-    seeds, nulls = [score(m) for m in latents.seeds], [score(m) for m in latents.nulls(name)]
+    seeds, nulls = ([decoded[m].score for m in chosen] for chosen in (latents.seeds, latents.nulls(name)))
     known = np.array([n for n in nulls if np.isfinite(n)])
     enough = len(known) >= LEAST_NULLS and known.std(ddof=1) > 0
     mean = mean_of_known(seeds)

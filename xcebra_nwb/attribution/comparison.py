@@ -7,7 +7,6 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 Floats = NDArray[np.float64]
 
@@ -47,6 +46,8 @@ def map_agreement(maps: Floats) -> float:
     >>> round(map_agreement(np.array([[1.0, 2.0, 3.0], [1.0, 2.5, 9.0]])), 6)
     1.0
     """
+    from scipy.stats import spearmanr  # imported late: it takes a second, and pages do without
+
     maps = maps[:, np.isfinite(maps).all(axis=0)]
     if len(maps) < 2 or maps.shape[1] < 3 or (np.ptp(maps, axis=1) == 0).any():
         return float("nan")

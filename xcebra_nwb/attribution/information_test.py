@@ -160,7 +160,7 @@ def test_units(test: LabelTest, orders: Iterable[Integers], units: int, tested: 
     above, p_value = _ranks(drawn)
     draws = np.full(units, len(drawn) - 1)
     left = np.flatnonzero(above < DECIDED)
-    more = _draws_needed(tested, int((above == 0).sum())) - (len(drawn) - 1)
+    more = draws_needed(tested, int((above == 0).sum())) - (len(drawn) - 1)
     if more > 0 and len(left):
         part = test.only(left)
         extra = [part.statistics(order) for order in islice(source, more)]
@@ -169,10 +169,10 @@ def test_units(test: LabelTest, orders: Iterable[Integers], units: int, tested: 
     return Tested(p_value, draws)
 
 
-def _draws_needed(tested: int, outstanding: int) -> int:
+def draws_needed(tested: int, outstanding: int) -> int:
     """Return the number of draws after which ``outstanding`` units of ``tested`` can have q <= LEVEL.
 
-    >>> _draws_needed(50, 50), _draws_needed(50, 1), _draws_needed(1000, 1)
+    >>> draws_needed(50, 50), draws_needed(50, 1), draws_needed(1000, 1)
     (24, 1200, 10000)
     """
     return min(MOST_DRAWS, int(np.ceil(FINENESS * tested / (LEVEL * max(1, outstanding)))))

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
-from scipy.stats import t
 
 Floats = NDArray[np.float64]
 CONFIDENCE = 0.95
@@ -72,6 +71,8 @@ def half_interval(seeds: Floats) -> Floats:
     >>> half_interval(np.array([[0.0, 0.0], [1.0, 2.0], [2.0, 4.0]])).round(2).tolist()
     [2.14, 2.14]
     """
+    from scipy.stats import t  # imported late: it takes a second, and pages do without
+
     if len(seeds) < 2:
         return np.full(seeds.shape[1], np.nan)
     variance, freedom = moderated(seeds.var(axis=0, ddof=1), len(seeds) - 1)

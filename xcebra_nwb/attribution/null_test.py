@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control
 
 from xcebra_nwb.attribution.comparison import known_nulls
 from xcebra_nwb.attribution.moderated_variance import half_interval, moderated
@@ -191,6 +190,8 @@ def false_discovery_rate(p_value: Floats) -> Floats:
     >>> false_discovery_rate(np.array([0.01, np.nan, 0.02])).round(3).tolist()
     [0.02, nan, 0.02]
     """
+    from scipy.stats import false_discovery_control  # imported late: it takes a second, and pages do without
+
     q_value = np.full_like(p_value, np.nan)
     known = np.isfinite(p_value)
     if known.any():

@@ -1,4 +1,4 @@
-"""Build the dataset of units.nc: the tuning of every unit to every label of a session."""
+"""Build the dataset of units.nc: the tuning of every unit to every label of a session, and its rate around events."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb.attribution.label_grid import Grid, label_grids
+from xcebra_nwb.attribution.peri_event import Events, event_rate, label_events
 from xcebra_nwb.attribution.tuning_curves import (
     LEAST_OCCUPANCY,
     LEAST_STRETCHES,
@@ -94,8 +95,26 @@ def units_dataset(session: xr.Dataset, bins: NDArray[np.int64], config: Config) 
     for attribute, units in (("information", "bit/spike"), ("reliability", "1")):
         values = [_largest(each, attribute) for each in tuned]
         dataset[f"tuning_{attribute}"] = (("label", "unit"), np.stack(values), {"units": units})
+    for name, events in label_events(session).items():
+        dataset = dataset.assign(_event_variables(session, name, events, activity_units))
     dataset.attrs |= _reasons(dataset, spikes)
     return dataset
+
+
+def _event_variables(session: xr.Dataset, name: str, events: Events, activity_units: str) -> Mapping[str, Any]:
+    """Return the rate around the events of a label, and how many events each group has."""
+    group, lag = f"{name}_event_group", f"{name}_event_lag"
+    attrs = {"units": activity_units, "event": "trial" if events.by_trial else "class"}
+    rate = event_rate(session, events)
+    curves = {"": rate.mean, "_low": rate.low, "_high": rate.high}
+    variables: dict[str, Any] = {
+        f"{name}_event_rate{suffix}": (("unit", group, lag), np.moveaxis(values, 2, 0).astype(STORED), attrs)
+        for suffix, values in curves.items()
+    }
+    variables[f"{name}_events"] = (group, np.bincount(events.group, minlength=len(events.names)))
+    variables[group] = (group, np.array(events.names, dtype=str))
+    variables[lag] = (lag, events.centers(float(session.attrs["bin_width"])), {"units": "s"})
+    return variables
 
 
 def label_tunings(session: xr.Dataset, bins: NDArray[np.int64]) -> list[LabelTuning]:

@@ -12,8 +12,9 @@ from xcebra_nwb.benchmark.arrays import session_of
 from xcebra_nwb.benchmark.case import HYBRID, Budget, Case, JobContext, Task, perfect_case
 from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.benchmark.simulate.population import ratinabox_rates
-from xcebra_nwb.benchmark.simulate.truth import CARRIERS, cell_types
+from xcebra_nwb.benchmark.simulate.truth import cell_types
 from xcebra_nwb.core.config import schema
+from xcebra_nwb.core.ground_truth import CARRIERS
 from xcebra_nwb.core.session import load
 
 BIN_WIDTH = 0.1  # s

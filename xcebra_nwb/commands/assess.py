@@ -1,4 +1,4 @@
-"""assess: session.nc, training.nc, embedding.nc, attribution.nc -> assessment.json."""
+"""assess: session.nc, training.nc, embedding.nc, attribution.nc -> assessment.json, decoded.nc."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Any
 import xarray as xr
 
 from xcebra_nwb.assess import evidence as evidence_of
+from xcebra_nwb.assess import held_out
 from xcebra_nwb.assess.across import across_sessions
 from xcebra_nwb.assess.conditions import RULES, judge
+from xcebra_nwb.assess.grounds import grounds
 from xcebra_nwb.assess.label_course import predicted_by_others
 from xcebra_nwb.assess.latents import Latents
 from xcebra_nwb.assess.measurements import Measurements
@@ -21,15 +23,16 @@ from xcebra_nwb.assess.verdict import MOST_PREDICTED, Evidence, verdict
 from xcebra_nwb.core.activity import input_array
 from xcebra_nwb.core.carriers import carriers, resolution, tested
 from xcebra_nwb.core.files import write_json
-from xcebra_nwb.core.netcdf import load_dataset
+from xcebra_nwb.core.netcdf import load_dataset, save_dataset
 from xcebra_nwb.core.provenance import software
 from xcebra_nwb.core.session import label_axes, labels, load
+from xcebra_nwb.xcebra.decoding import Decoded
 
 logger = logging.getLogger("xcebra_nwb")
 
 
 def assess(directory: Path) -> list[Path]:
-    """Judge every label of a session and write assessment.json.
+    """Judge every label of a session; return assessment.json and decoded.nc.
 
     Args:
         directory: The session's results folder.
@@ -44,7 +47,11 @@ def assess(directory: Path) -> list[Path]:
     names = [str(name) for name in attribution["label"].values]
     measurements = Measurements(session, training, attribution, latents, input_array(session, directory))
     predicted = predicted_by_others(session, latents.bins, latents.train, latents.test)
-    entries = {n: _label(n, session, training, attribution, latents, measurements, predicted[n]) for n in names}
+    kinds = {name: str(label.attrs["kind"]) for name, label in labels(session).items()}
+    decoded = {name: held_out.decode(name, kinds[name], _block(attribution, name), latents) for name in names}
+    entries = {
+        n: _label(n, session, training, attribution, latents, measurements, predicted[n], decoded[n]) for n in names
+    }
     assessment = {
         "session": session.attrs["session"],
         "labels": entries,
@@ -58,7 +65,13 @@ def assess(directory: Path) -> list[Path]:
         logger.info("%s: %s", name, result["resolution"])
     path = directory / "assessment.json"
     write_json(path, assessment)
-    return [path]
+    save_dataset(held_out.held_out_dataset(session, latents, decoded, kinds), directory / "decoded.nc")
+    return [path, directory / "decoded.nc"]
+
+
+def _block(attribution: xr.Dataset, name: str) -> tuple[int, int]:
+    maps = attribution.sel(label=name)
+    return int(maps["first_latent"]), int(maps["last_latent"])
 
 
 def _label(
@@ -69,11 +82,12 @@ def _label(
     latents: Latents,
     measurements: Measurements,
     predicted: dict[str, float],
+    decoded: dict[int, Decoded],
 ) -> dict[str, Any]:
     """Return the entry of a label in assessment.json."""
     label, maps = labels(session)[name], attribution.sel(label=name)
-    block = int(maps["first_latent"]), int(maps["last_latent"])
-    decoding = evidence_of.decoding(name, label.attrs["kind"], block, latents)
+    block = _block(attribution, name)
+    decoding = evidence_of.decoding(name, label.attrs["kind"], decoded, latents)
     consistency = evidence_of.consistency(maps, latents, block)
     measured = measurements.of(name, decoding["score"])
     conditions = judge(RULES, measured)
@@ -87,6 +101,7 @@ def _label(
         carriers=int(carriers(maps).sum()),
         units=int(tested(maps).sum()),
         confounded=confounded,
+        most_predicted=max(predicted.values(), default=math.nan),
         without_null=designed["reason"] if designed["wanted"] and not designed["count"] else "",
     )
     word, because = verdict(evidence, conditions)
@@ -97,6 +112,7 @@ def _label(
             "outputs": list(block),
             "verdict": word,
             "because": because,
+            "grounds": [asdict(ground) for ground in grounds(evidence)],
             "conditions": [asdict(condition) for condition in conditions],
             "decoding": decoding,
             "consistency": consistency,

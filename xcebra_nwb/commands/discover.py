@@ -19,6 +19,7 @@ def discover(
     base: Path | None = None,
     screen: Screen | None = None,
     follow: Follow = Follow.FOLDER,
+    memory: Path | None = None,
 ) -> list[Session]:
     """Write a row for every recording of ``inputs`` to a table; return the rows.
 
@@ -32,6 +33,7 @@ def discover(
         base: Folder whose files are written relative to it; None: the working folder.
         screen: Species, region, type and size of the assets to take.
         follow: Rule for links of local files to other files.
+        memory: File that keeps what was seen in local files, so that unchanged ones are not read again; None: no file.
 
     Raises:
         UsageError: An input is missing, nothing was found, a key is missing, or ``table`` is no table of sessions.
@@ -48,7 +50,7 @@ def discover(
     paths = [source for source in checked if isinstance(source, Path)]
     if paths or not addresses:
         known, taken = {row.source: row for row in before}, {row.session for row in rows}
-        rows += local.rows(local.find(paths), (base or Path.cwd()).absolute(), known, taken, follow)
+        rows += local.rows(local.find(paths), (base or Path.cwd()).absolute(), known, taken, follow, memory)
     session_table.write(rows, table)
     return rows
 

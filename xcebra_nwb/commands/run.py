@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from xcebra_nwb.archive.remote import Screen
 from xcebra_nwb.commands.discover import discover
 from xcebra_nwb.commands.run_folder import sole_run
-from xcebra_nwb.commands.run_progress import RunMonitor, file_stamp
+from xcebra_nwb.commands.run_progress import following
 from xcebra_nwb.commands.run_snakemake import last_line, launch
 from xcebra_nwb.commands.stop import handling, interrupt
 from xcebra_nwb.core.config.schema import Config, dump
@@ -19,8 +21,10 @@ from xcebra_nwb.core.folders import check_run
 from xcebra_nwb.core.installation import packaged_path
 from xcebra_nwb.core.result_files import ResultFiles
 from xcebra_nwb.nwb.reading.foreign import VARIABLE, Follow
+from xcebra_nwb.report.steps import file_stamp
 
 SUMMARY = "summary.html"
+SEEN = ".seen.json"  # in the results: what was seen in local files
 NAMED = 5  # sessions that are named
 logger = logging.getLogger("xcebra_nwb")
 
@@ -32,6 +36,8 @@ def run(
     cores: int,
     draft: bool = False,
     follow: Follow = Follow.FOLDER,
+    watched: bool = False,
+    browse: bool = False,
 ) -> int:
     """Run the workflow on recordings; all files go into the folder ``output``.
 
@@ -45,6 +51,8 @@ def run(
         cores: CPU cores.
         draft: Whether drafts of dandisets are taken.
         follow: Rule for links of local files to other files.
+        watched: Whether to show the run to browsers of this machine.
+        browse: Whether to open that page in a browser.
 
     Returns:
         0 if every session is done or refused, 130 if interrupted, else 1.
@@ -55,24 +63,34 @@ def run(
     """
     output = Path(output).absolute()
     _check_device(config)
+    start = time.monotonic()
     with handling(interrupt), sole_run(output) as begun:
-        rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft), follow)
+        rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft), follow, output / SEEN)
         run_config = config.model_copy(update={"sessions": "sessions.tsv", "results": "."})
         settings, log = output / "config.yaml", output / "logs" / "workflow.log"
         write_text(settings, dump(run_config))
         count = "1 session" if len(rows) == 1 else f"{len(rows)} sessions"
-        logger.info("%s in %s; the workflow's own log is %s", count, output / "sessions.tsv", log)
+        logger.info("%s in %s; all that Snakemake says is in %s", count, output / "sessions.tsv", log)
         sessions = [row.session for row in rows if row.include]
         _log_faults(output, sessions)
-        monitor, before = RunMonitor(output, sessions), file_stamp(output / SUMMARY)
+        before = file_stamp(output / SUMMARY)
         variables = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # for the jobs
-        code = launch(packaged_path("workflow/Snakefile"), settings, cores, log, monitor.poll, variables, begun)
+        with _shown(output, sessions, watched or browse, browse), following(output, sessions) as poll:
+            code = launch(packaged_path("workflow/Snakefile"), settings, cores, log, poll, variables, begun)
         if code == Exit.INTERRUPTED:
             _end_stopped(output, sessions, file_stamp(output / SUMMARY) != before)
             return code
     if code != Exit.DONE and not (output / SUMMARY).exists():
         raise Failure(f"the workflow did not start: {last_line(log)}", f"read {log}")
-    return _log_outcomes(output, code)
+    return _log_outcomes(output, code, time.monotonic() - start)
+
+
+def _shown(output: Path, sessions: list[str], watched: bool, browse: bool) -> AbstractContextManager[object]:
+    if not watched:
+        return nullcontext()
+    from xcebra_nwb.commands.watch import showing
+
+    return showing(output, sessions, browse=browse)
 
 
 def _log_faults(output: Path, sessions: Sequence[str]) -> None:
@@ -108,10 +126,9 @@ def _check_device(config: Config) -> None:
         find_device(config.training.device)
 
 
-def _log_outcomes(output: Path, code: int) -> int:
-    from xcebra_nwb.report.outcome import print_overview
+def _log_outcomes(output: Path, code: int, seconds: float) -> int:
+    from xcebra_nwb.report.ending import print_overview
 
     if logger.isEnabledFor(logging.INFO):
-        print_overview(output, output / "sessions.tsv")
-    logger.info("summary: %s", output / SUMMARY)
+        print_overview(output, output / "sessions.tsv", seconds=seconds)
     return int(Exit.DONE) if code == 0 else int(Exit.FAILED)

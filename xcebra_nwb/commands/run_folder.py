@@ -120,6 +120,19 @@ def _held(output: Path) -> Iterator[Callable[[int], None]]:
             (output / RECORD).unlink(missing_ok=True)
 
 
+def is_at_work(output: Path) -> bool:
+    """Return whether a run, or the workflow that it left, works in a folder.
+
+    Args:
+        output: Folder of the results.
+    """
+    try:
+        _check_over(output)
+    except Failure:
+        return True
+    return False
+
+
 def _remove_if_empty(output: Path) -> None:
     """Remove a folder in which a run left nothing but its lock."""
     with suppress(OSError):

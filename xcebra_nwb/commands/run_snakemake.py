@@ -7,6 +7,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from xcebra_nwb.commands.stop import MARK, Stop, end_left, handling
 from xcebra_nwb.core.errors import Exit
 
 SECONDS_BETWEEN_POLLS = 1.0
+MOST_POLLING = 0.05  # share of a core: to look at a thousand sessions takes half a second
 
 
 def launch(
@@ -35,7 +37,7 @@ def launch(
         config: The config file; its folder is the working folder.
         cores: CPU cores.
         log: File for the output of Snakemake.
-        poll: Called about every second, and once at the end.
+        poll: Called about every second, less often if it takes long, and once at the end.
         variables: Added to the environment.
         begun: Called with the number of the process of the workflow.
 
@@ -61,12 +63,16 @@ def launch(
 
 
 def _follow(process: subprocess.Popen[bytes], stop: Stop, poll: Callable[[], None]) -> int:
+    due = 0.0
     while True:
         try:
             code = process.wait(timeout=SECONDS_BETWEEN_POLLS)
         except subprocess.TimeoutExpired:
             stop.pass_on()
-            poll()
+            began = time.process_time()
+            if time.monotonic() >= due:
+                poll()
+                due = time.monotonic() + (time.process_time() - began) / MOST_POLLING
         else:
             poll()
             return code

@@ -1,4 +1,4 @@
-"""score: compare the maps of simulated sessions with the true cell types, which no other command reads."""
+"""score: compare the maps of simulated sessions with the true cell types, by which no command analyses."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from xcebra_nwb.benchmark.simulate.truth import CARRIERS, auroc_against_cell_types, cell_types
+from xcebra_nwb.benchmark.simulate.truth import auroc_against_cell_types, cell_types
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import Refusal
+from xcebra_nwb.core.ground_truth import CARRIERS
 from xcebra_nwb.core.netcdf import load_dataset
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.core.safe_text import printable

@@ -75,7 +75,7 @@ def log_name(batch: Batch) -> str:
     return f"{batch[0]}~{len(batch) - 1}-more"
 
 
-def log_path(results: Path, session: str, command: str) -> Path:
+def log_path(results: Path, session: str, command: str, batches: Sequence[Batch] | None = None) -> Path:
     """Return the newest log of a command on a session.
 
     It is the log of the session alone, or of a job for several or all sessions.
@@ -84,10 +84,12 @@ def log_path(results: Path, session: str, command: str) -> Path:
         results: Folder of the results.
         session: Name of the session.
         command: Name of the command.
+        batches: Those of the last run; they are read if not given.
     """
     names = [session, ALL_SESSIONS]
     if command == "train":
-        names += [log_name(batch) for batch in read_batches(results) if session in batch]
+        batches = read_batches(results) if batches is None else batches
+        names += [log_name(batch) for batch in batches if session in batch]
     session_log, *shared_logs = (results / "logs" / name / f"{command}.log" for name in names)
     existing = [path for path in (*shared_logs, session_log) if path.exists()]
     return max(existing, key=lambda path: path.stat().st_mtime, default=session_log)

@@ -11,7 +11,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "extract": ("session.nc", "inventory.json", "sizes.json"),
     "train": ("model.safetensors", "training.nc", "embedding.nc"),
     "attribute": ("attribution.nc", "units.nc"),
-    "assess": ("assessment.json",),
+    "assess": ("assessment.json", "decoded.nc"),
     "write": ("*_desc-xcebra.nwb",),
     "check": ("check.json",),
     "report": ("report.html", "atlas.json"),

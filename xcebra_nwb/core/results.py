@@ -26,6 +26,7 @@ class Results:
     inventory: Any  # None where extract wrote none
     findings: Any  # None where check has not run
     units: xr.Dataset | None = None  # None in results of versions that wrote no units.nc
+    decoded: xr.Dataset | None = None  # None in results of versions that wrote no decoded.nc
 
     @property
     def labels(self) -> list[str]:
@@ -51,8 +52,13 @@ def load(directory: Path) -> Results:
         assessment=read_json(directory / "assessment.json"),
         inventory=read_optional_json(directory / "inventory.json"),
         findings=read_optional_json(directory / "check.json"),
-        units=netcdf.load_dataset(units) if (units := directory / "units.nc").exists() else None,
+        units=_optional_dataset(directory / "units.nc"),
+        decoded=_optional_dataset(directory / "decoded.nc"),
     )
+
+
+def _optional_dataset(path: Path) -> xr.Dataset | None:
+    return netcdf.load_dataset(path) if path.exists() else None
 
 
 def read_optional_json(path: Path) -> Any:

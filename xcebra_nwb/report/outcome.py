@@ -6,21 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
 
-from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import XcebraError, one_line
 from xcebra_nwb.core.files import read_json
-from xcebra_nwb.core.safe_text import printable, printable_lines
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.report import atlas_part
 from xcebra_nwb.report.atlas import session_atlas
 from xcebra_nwb.report.status import Status, failed, session_status
-from xcebra_nwb.report.style import STATES, UNKNOWN, verdict_style
-
-TERMINAL = {"done": "green", "refused": "magenta", "failed": "red", "left out": "dim"}
 
 
 @dataclass(frozen=True)
@@ -104,36 +96,6 @@ def stored_outcome(results: Path, row: Session) -> Outcome:
     except (XcebraError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return session_outcome(results, row)
     return Outcome(row, status.state, status, verdicts)
-
-
-def print_overview(results: Path, table: Path, console: Console | None = None) -> None:
-    """Print the outcome of every session of a run.
-
-    The reason of each session that is not done follows in one line.
-
-    Args:
-        results: folder of the results.
-        table: the table of sessions.
-        console: where to print; by default the standard error stream.
-    """
-    console = console or Console(stderr=True)
-    console.print(overview(results, table))
-    for row in session_table.read(table):
-        reason = why(stored_outcome(results, row))
-        if reason:
-            console.print(Text(printable(f"{row.session}: {reason}")), soft_wrap=True)
-
-
-def overview(results: Path, table: Path) -> Table:
-    """Return the sessions of ``table`` with their state and verdicts, for a terminal."""
-    shown = Table(Column("session", overflow="fold"), "state", "labels", title=None, pad_edge=False)
-    for row in session_table.read(table):
-        outcome = stored_outcome(results, row)
-        sign = STATES.get(outcome.state, UNKNOWN)[1]
-        verdicts = "\n".join(f"{label}: {verdict_style(word)[1]} {word}" for label, word in outcome.verdicts.items())
-        state = Text(f"{sign} {outcome.state}", style=TERMINAL.get(outcome.state, ""))
-        shown.add_row(Text(row.session), state, Text(printable_lines(verdicts)))  # Text: names are no markup
-    return shown
 
 
 def why(outcome: Outcome) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xcebra_nwb.assess.conditions import NOTED
 from xcebra_nwb.attribution.null_test import smallest_p
 from xcebra_nwb.core.carriers import LEVEL
-from xcebra_nwb.report.style import VERDICTS, latents, number
+from xcebra_nwb.report.style import VERDICTS, counted, latents, number
 from xcebra_nwb.report.unit_map import UnitMap, method_name
 
 AGREE = 0.5  # Spearman correlation under which the two methods are said to disagree
@@ -46,8 +45,8 @@ def headline(units: int, assessed: dict[str, dict[str, Any]]) -> str:
         verb = "is" if len(names) == 1 else "are"
         parts.append(_phrase(verdict, listed(names), verb))
     if not parts:
-        return f"The activity of {units:,} units was analysed, and there is no label to judge."
-    return f"In the activity of {units:,} units, {'; '.join(parts)}."
+        return f"The activity of {counted(units, 'unit')} was analysed, and there is no label to judge."
+    return f"In the activity of {counted(units, 'unit')}, {'; '.join(parts)}."
 
 
 def _phrase(verdict: str, names: str, verb: str) -> str:
@@ -71,13 +70,13 @@ def score_words(decoding: dict[str, Any]) -> str:
         decoding: ``decoding`` of a label in assessment.json.
 
     >>> score_words({"z": 3.0, "p": 0.25, "nulls": [0.1, 0.0, 0.2]})
-    'z 3   p 0.25\nwith 3 nulls p ≥ 0.25'
+    'z 3   p 0.25\n3 nulls: p of at least 0.25'
     """
     known = [f"{name} {number(decoding[name], 2)}" for name in ("z", "p") if decoding.get(name) is not None]
     nulls = _known_nulls(decoding)
     if decoding.get("p") is None or not nulls:
         return "   ".join(known)
-    return f"{'   '.join(known)}\nwith {len(nulls)} nulls p ≥ {number(smallest_p(len(nulls)), 2)}"
+    return f"{'   '.join(known)}\n{counted(len(nulls), 'null')}: p of at least {number(smallest_p(len(nulls)), 2)}"
 
 
 def smallest_p_words(assessed: dict[str, dict[str, Any]]) -> str:
@@ -89,7 +88,9 @@ def smallest_p_words(assessed: dict[str, dict[str, Any]]) -> str:
     counts = {len(_known_nulls(result.get("decoding") or {})) for result in assessed.values()} - {0}
     if not counts:
         return ""
-    floors = listed([f"1/{count + 1} ({number(smallest_p(count), 2)}) with {count} nulls" for count in sorted(counts)])
+    floors = listed(
+        [f"1/{count + 1} ({number(smallest_p(count), 2)}) with {counted(count, 'null')}" for count in sorted(counts)]
+    )
     return (
         "z: how far the mean lies from that of the nulls, in their standard deviations. p: its rank among the nulls, "
         f"itself counted; it cannot be under {floors}, however far below all nulls lie."
@@ -101,23 +102,22 @@ def _known_nulls(decoding: dict[str, Any]) -> list[float]:
 
 
 def card_facts(result: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the few numbers of a label's assessment for its card."""
-    decoding, consistency = result.get("decoding") or {}, result.get("consistency") or {}
-    nulls = _known_nulls(decoding)
-    best = f" (nulls up to {number(max(nulls), 2)})" if nulls else " (no nulls)"
-    return [
-        ("held-out score", number(decoding.get("score"), 2) + best),
-        ("units that carry it", _carrying(result)),
-        ("other seeds would give this map", number(consistency.get("shown_map"), 2)),
-        ("other labels that predict it", listed(_predictors(result)) or "none"),
+    """Return the few numbers of a label's assessment for its card: those that its verdict's reason does not say."""
+    decoding, said = result.get("decoding") or {}, str(result.get("because") or "")
+    nulls, predictors = _known_nulls(decoding), listed(_predictors(result))
+    facts = [
+        ("" if "nulls" in said else "its nulls are decoded up to", number(max(nulls), 2) if nulls else "no nulls"),
+        ("" if "carry it" in said or "carries it" in said else "units that carry it", _carrying(result)),
+        ("" if "predicts it" in said else "other labels that predict it", predictors or "none"),
         ("kind", _kind(result)),
     ]
+    return [(name, value) for name, value in facts if name]
 
 
 def _carrying(result: dict[str, Any]) -> str:
     if result.get("carrying_units") is None:
         return "not tested"
-    return f"{number(result['carrying_units'])} of {number(result.get('tested_units'))} (q ≤ {LEVEL})"
+    return f"{number(result['carrying_units'])} of {number(result.get('tested_units'))} (q of at most {LEVEL})"
 
 
 def prediction_words(assessed: dict[str, dict[str, Any]]) -> str:
@@ -165,13 +165,14 @@ def _carrier_words(shown: UnitMap) -> str:
     carrying = np.flatnonzero(shown.carries)
     label, units = _readable(shown.label), len(shown.units)
     if not len(carrying):
-        return f"None of the {units:,} units carries {label} at a false discovery rate of 5 %."
+        return f"None of {counted(units, 'unit')} carries {label} at a false discovery rate of 5 %."
     first = carrying[np.argsort(-shown.information[carrying])][:5]
     names = listed([shown.units[unit] for unit in first])
     which = f"most of all {names}" if len(carrying) > len(first) else names
-    verb = "unit carries" if len(carrying) == 1 else "units carry"
+    verb = "carries" if len(carrying) == 1 else "carry"
     most = f"{number(float(shown.information[first[0]]), 2)} {information_units(shown)}"
-    return f"{len(carrying):,} of {units:,} {verb} {label} at a false discovery rate of 5 %: {which} (up to {most})."
+    share = f"{len(carrying):,} of {counted(units, 'unit')} {verb} {label}"
+    return f"{share} at a false discovery rate of 5 %: {which} (up to {most})."
 
 
 def _share_words(shown: UnitMap) -> str:
@@ -285,7 +286,7 @@ def assessment_rows(assessed: dict[str, dict[str, Any]]) -> list[list[Any]]:
 
 ASSESSMENT_COLUMNS = (
     "label", "verdict", "score", "z", "p", "smallest p", "maps agree", "null maps agree", "null-corrected agree",
-    "shown map agrees", "embedding R²", "leak R²", "effective rank", "condition number", "share of usable bins",
+    "embedding R²", "condition number",
 )  # fmt: skip
 
 
@@ -294,9 +295,8 @@ def _assessment_row(label: str, result: dict[str, Any]) -> list[Any]:
     row = [label, result.get("verdict", "not known")]
     nulls = len(_known_nulls(decoding))
     row += [*(decoding.get(key) for key in ("score", "z", "p")), smallest_p(nulls) if nulls else None]
-    row += [consistency.get(key) for key in ("maps", "null_maps", "null_corrected_maps", "shown_map", "embedding_r2")]
-    row += [(result.get("leak") or {}).get("score")]
-    return row + [result.get(key) for key in ("effective_rank", "condition", "usable_bins")]
+    row += [consistency.get(key) for key in ("maps", "null_maps", "null_corrected_maps", "embedding_r2")]
+    return [*row, result.get("condition")]
 
 
 def reasons(assessed: dict[str, dict[str, Any]]) -> list[str]:
@@ -312,54 +312,3 @@ def reasons(assessed: dict[str, dict[str, Any]]) -> list[str]:
             if reason:
                 lines.append(f"{label}, {name}: {reason}")
     return lines
-
-
-CONDITION_COLUMNS = ("label", "what is asked", "number", "needed", "holds", "without it")
-HOLDS = {True: "✔ yes", False: "✖ no", None: "– does not apply"}
-
-Conditions = Sequence[Mapping[str, Any]]
-
-
-def condition_rows(assessed: Mapping[str, Mapping[str, Any]]) -> list[list[Any]]:
-    """Return a row for each label and condition; violated ones come first.
-
-    Args:
-        assessed: ``labels`` of assessment.json.
-
-    Returns:
-        Rows with the columns :data:`CONDITION_COLUMNS`.
-    """
-    pairs = [(label, condition) for label, result in assessed.items() for condition in conditions(result)]
-    pairs.sort(key=lambda pair: pair[1]["holds"] is not False)
-    return [_condition_row(label, condition) for label, condition in pairs]
-
-
-def _condition_row(label: str, condition: Mapping[str, Any]) -> list[Any]:
-    needed = f"{'at least' if condition['least'] else 'at most'} {number(condition['threshold'])}"
-    without = condition["otherwise"] or NOTED
-    return [label, condition["question"], condition["value"], needed, HOLDS[condition["holds"]], without]
-
-
-def condition_sentences(assessed: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return for every label how many conditions hold, and which do not.
-
-    Args:
-        assessed: ``labels`` of assessment.json.
-
-    >>> held, violated = {"holds": True, "says": "holds"}, {"holds": False, "says": "the leak is large"}
-    >>> condition_sentences({"speed": {"conditions": [held, violated]}})
-    ['speed: 1 of 2 conditions hold; the leak is large.']
-    """
-    return [_condition_sentence(label, conditions(result)) for label, result in assessed.items() if conditions(result)]
-
-
-def _condition_sentence(label: str, judged: Conditions) -> str:
-    known = [condition for condition in judged if condition["holds"] is not None]
-    broken = [str(condition["says"]) for condition in known if not condition["holds"]]
-    count = f"{label}: {len(known) - len(broken)} of {len(known)} conditions hold"
-    return f"{count}; {'; '.join(broken)}." if broken else f"{count}."
-
-
-def conditions(result: Mapping[str, Any]) -> Conditions:
-    """Return the conditions of a label; none in a file of an old version."""
-    return result.get("conditions") or []

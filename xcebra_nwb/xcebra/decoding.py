@@ -7,6 +7,7 @@ The decoder takes the nearest neighbours, because a code need not be linear in t
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,21 @@ METRICS = {
     "circular": "R2 of the direction",
     "discrete": "balanced accuracy above chance",
 }
+
+
+class Decoded(NamedTuple):
+    """A label as it was decoded from the test samples.
+
+    Attributes:
+        score: The score of :data:`METRICS`; NaN if there are too few samples or nothing varies.
+        samples: Numbers of the samples that were decoded, shape (test sample,).
+        values: What was decoded, shape (test sample, axis), in rad if the label is circular; NaN if there are too few
+            samples. Class codes (test sample,) if it is discrete; -1 where no class can be told.
+    """
+
+    score: float
+    samples: NDArray
+    values: NDArray
 
 
 class Decoder:
@@ -52,14 +68,25 @@ class Decoder:
         Returns:
             The score of :data:`METRICS`; NaN if there are too few samples or nothing varies.
         """
+        return self.decode(values, kind).score
+
+    def decode(self, values: NDArray, kind: str) -> Decoded:
+        """Return what is decoded from the test samples, and how well.
+
+        Args:
+            values: Label (sample, axis), in rad if it is circular; class codes (sample,) if it is discrete.
+            kind: ``continuous``, ``circular`` or ``discrete``.
+        """
         if len(self._test) < 2 or len(self._train) < 2 * min(NEIGHBOURS):
-            return float("nan")
+            blank = np.full_like(values[self._test], -1 if kind == "discrete" else np.nan)
+            return Decoded(math.nan, self._test, blank)
         targets = np.hstack([np.cos(values), np.sin(values)]) if kind == "circular" else values
-        score = _class_score if kind == "discrete" else _regression_score
+        read = _guessed if kind == "discrete" else _mean
         fitting, choosing, near = self._inside_training()
-        trial = {k: score(targets, near[:, :k], fitting, choosing) for k in NEIGHBOURS if k <= near.shape[1]}
+        trial = {k: read(targets, near[:, :k], fitting, choosing).score for k in NEIGHBOURS if k <= near.shape[1]}
         best = max(trial, key=lambda k: np.nan_to_num(trial[k], nan=-np.inf))
-        return score(targets, self._nearest(best), self._train, self._test)
+        found = read(targets, self._nearest(best), self._train, self._test)
+        return found._replace(values=_angles(found.values)) if kind == "circular" else found
 
     def _inside_training(self) -> tuple[NDArray, NDArray, NDArray]:
         """The two parts of the training samples, and the neighbours of the second in the first."""
@@ -147,16 +174,27 @@ def explained(values: NDArray, predicted: NDArray) -> float:
     return float(1 - np.square(left).sum(dtype=np.float64) / np.square(whole).sum(dtype=np.float64))
 
 
-def _regression_score(targets: NDArray, near: NDArray, train: NDArray, test: NDArray) -> float:
-    return explained(targets[test], targets[near].mean(axis=1))
+def _mean(targets: NDArray, near: NDArray, train: NDArray, test: NDArray) -> Decoded:
+    """The mean of the neighbours; its score is R2."""
+    values = targets[near].mean(axis=1)
+    return Decoded(explained(targets[test], values), test, values)
 
 
-def _class_score(targets: NDArray, near: NDArray, train: NDArray, test: NDArray) -> float:
-    """Balanced accuracy over the classes that occur in both parts, rescaled so that guessing scores 0."""
+def _angles(directions: NDArray) -> NDArray:
+    """Return the angles from 0 to 2 pi (sample, axis) of cosines, followed by sines."""
+    cosine, sine = np.hsplit(directions, 2)
+    return np.mod(np.arctan2(sine, cosine), 2 * np.pi)
+
+
+def _guessed(targets: NDArray, near: NDArray, train: NDArray, test: NDArray) -> Decoded:
+    """The class of most neighbours; its score is the balanced accuracy, rescaled so that guessing scores 0.
+
+    Of the classes that occur in both parts: of one that does not, nothing can be said.
+    """
     classes = np.intersect1d(targets[test], targets[train])
     if len(classes) < 2:
-        return float("nan")
+        return Decoded(math.nan, test, np.full(len(test), -1, targets.dtype))
     votes = np.stack([(targets[near] == c).sum(axis=1) for c in classes], axis=1)
     guessed = classes[votes.argmax(axis=1)]
     accuracy = np.mean([np.mean(guessed[targets[test] == c] == c) for c in classes])
-    return float((accuracy - 1 / len(classes)) / (1 - 1 / len(classes)))
+    return Decoded(float((accuracy - 1 / len(classes)) / (1 - 1 / len(classes))), test, guessed)

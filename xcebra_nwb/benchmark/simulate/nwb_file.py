@@ -13,6 +13,7 @@ from pynwb.misc import Units
 from xcebra_nwb import __version__
 from xcebra_nwb.benchmark.simulate.population import SAMPLE, Population
 from xcebra_nwb.benchmark.simulate.trajectory import FRAME, Trajectory
+from xcebra_nwb.core.ground_truth import COLUMN, DESCRIPTION, GENERATOR
 
 REGIONS = {"place": "CA1", "grid": "MEC", "head_direction": "MEC", "speed": "MEC"}
 MIXED_REGION = "MEC"  # of cells tuned to two labels
@@ -41,7 +42,7 @@ def nwb_file(trajectory: Trajectory, population: Population, subject: str, sessi
         institution="none (simulated)",
         lab="none (simulated)",
         keywords=["simulation", "place cells", "grid cells", "head direction cells", "speed cells"],
-        was_generated_by=[["xcebra-nwb", __version__]],
+        was_generated_by=[[GENERATOR, __version__]],
         related_publications=["doi:10.1126/science.1125572", "doi:10.7554/eLife.85274"],
     )
     file.subject = Subject(
@@ -55,13 +56,13 @@ def nwb_file(trajectory: Trajectory, population: Population, subject: str, sessi
 def _add_units(file: NWBFile, population: Population, duration: float) -> None:
     file.units = Units(name="units", description="simulated cells", resolution=SAMPLE)
     file.add_unit_column("location", "brain region that such cells are found in")
-    file.add_unit_column("cell_type", "the truth: what the unit's rate depends on")
+    file.add_unit_column(COLUMN, DESCRIPTION)
     for cell_type, spike_times in zip(population.cell_type, population.spike_times, strict=True):
         file.add_unit(
             spike_times=spike_times,
             obs_intervals=[[0.0, duration]],
             location=REGIONS.get(cell_type, MIXED_REGION),
-            cell_type=cell_type,
+            **{COLUMN: cell_type},
         )
 
 

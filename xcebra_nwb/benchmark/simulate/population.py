@@ -24,7 +24,7 @@ class Population:
     """Spikes and their truth.
 
     Attributes:
-        cell_type: what each unit is tuned to (:data:`xcebra_nwb.benchmark.simulate.truth.CARRIERS`), (unit,).
+        cell_type: what each unit is tuned to (:data:`xcebra_nwb.core.ground_truth.CARRIERS`), (unit,).
         rate: Hz, in every frame, (unit, time).
         spike_times: s, one sorted array for each unit.
     """

@@ -10,13 +10,8 @@ import numpy as np
 import xarray as xr
 from sklearn.metrics import roc_auc_score
 
+from xcebra_nwb.core.ground_truth import COLUMN
 from xcebra_nwb.core.hdf5.scan import check_self_contained
-
-CARRIERS = {
-    "position": ("place", "grid", "place and head_direction", "place and speed"),
-    "head_direction": ("head_direction", "place and head_direction", "head_direction and speed"),
-    "speed": ("speed", "place and speed", "head_direction and speed"),
-}
 
 
 def cell_types(path: Path) -> dict[str, str] | None:
@@ -29,9 +24,9 @@ def cell_types(path: Path) -> dict[str, str] | None:
     """
     with h5py.File(path) as file:
         check_self_contained(file, str(path))
-        if "units/cell_type" not in file:
+        if f"units/{COLUMN}" not in file:
             return None
-        identifiers, types = file["units/id"][()], file["units/cell_type"].asstr()[()]
+        identifiers, types = file["units/id"][()], file[f"units/{COLUMN}"].asstr()[()]
     return {str(identifier): str(kind) for identifier, kind in zip(identifiers, types, strict=True)}
 
 

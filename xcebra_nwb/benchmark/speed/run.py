@@ -76,7 +76,7 @@ def measure(size: str, device: torch.device) -> tuple[pd.DataFrame, pd.DataFrame
     """
     top, rows, wanted = ceiling(device), [], works(size, device.type)
     for number, work in enumerate(wanted, 1):
-        rows.append(asdict(work) | {"name": work.name} | _measured(work, SIZES[size], top, device))
+        rows.append(asdict(work) | {"name": work.name} | measured(work, SIZES[size], top, device))
         logger.info("%d of %d: %s", number, len(wanted), work.name)
     return pd.DataFrame(rows), pd.DataFrame(quality(size, device)), top
 
@@ -99,7 +99,15 @@ def machine(device: torch.device, top: Ceiling) -> str:
     )
 
 
-def _measured(work: Work, size: Size, top: Ceiling, device: torch.device) -> dict[str, Any]:
+def measured(work: Work, size: Size, top: Ceiling, device: torch.device) -> dict[str, Any]:
+    """Return the rates, the ratios to the peer and the memory of one piece of work.
+
+    Args:
+        work: what to do.
+        size: how long to measure.
+        top: the machine's ceiling.
+        device: where to do it.
+    """
     our_work = ours(work, device)
     least_done, most = LEAST[device.type][work.kind], MOST[device.type][work.kind]
     most = most if work.kind == "training" else min(most, work.bins // 2)

@@ -18,18 +18,27 @@ from typing import Annotated
 import typer
 
 from xcebra_nwb import __version__
-from xcebra_nwb.commands.cli.benchmarks import benchmark, benchmark_case, benchmark_table
-from xcebra_nwb.commands.cli.output import OneLineFormatter, format_warning, print_text, report_error
-from xcebra_nwb.commands.cli.runs import compare, publish, run, status, summarize, tune, verify
-from xcebra_nwb.commands.cli.session import align, assess, attribute, check, extract, fetch, report, train, write
-from xcebra_nwb.commands.cli.sources import discover, inspect, simulate
+from xcebra_nwb.commands.cli import benchmarks, machine, paper, runs, session, sources
+from xcebra_nwb.commands.cli.output import OneLineFormatter, StandardError, format_warning, print_text, report_error
 from xcebra_nwb.core.errors import Exit
 
 COMMANDS = (
-    *(discover, fetch, inspect, simulate, extract, train, align, attribute, assess, write, check, verify, report),
-    *(summarize, compare, run, status, publish, tune, benchmark),
+    *(sources.discover, session.fetch, sources.inspect, sources.simulate, session.extract, session.preview),
+    *(session.train, session.align, session.attribute, session.assess, session.write, session.check, runs.verify),
+    *(
+        session.report,
+        runs.summarize,
+        runs.compare,
+        runs.run,
+        runs.status,
+        runs.watch,
+        paper.figure,
+        paper.methods,
+        runs.publish,
+    ),
+    *(runs.tune, benchmarks.benchmark, machine.doctor),
 )
-JOBS = (benchmark_case, benchmark_table)  # called by the workflow of a benchmark
+JOBS = (benchmarks.benchmark_case, benchmarks.benchmark_table)  # called by the workflow of a benchmark
 SETTINGS_OF_MATPLOTLIB = "matplotlibrc"
 GLOBAL_FLAGS = {"-v", "--verbose", "-q", "--quiet", "--debug"}
 app = typer.Typer(
@@ -97,7 +106,7 @@ def _options(
     ] = False,
 ) -> None:
     level = logging.WARNING if quiet else logging.DEBUG if verbose or debug else logging.INFO
-    handler = logging.StreamHandler()
+    handler = StandardError()
     handler.setFormatter(OneLineFormatter("%(message)s"))
     logging.basicConfig(handlers=[handler])
     warnings.formatwarning = format_warning

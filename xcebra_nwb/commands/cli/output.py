@@ -53,6 +53,22 @@ def print_text(text: object, stream: TextIO | None = None) -> None:
     print(printable_lines(str(text)), file=stream or sys.stdout)
 
 
+class StandardError(logging.StreamHandler[TextIO]):
+    """Writes log records on what is the standard error stream at that moment.
+
+    A display on a terminal takes its place for a while and puts the lines above itself.
+    """
+
+    def __init__(self) -> None:
+        """Keep no stream."""
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        """The standard error stream of now."""
+        return sys.stderr
+
+
 class OneLineFormatter(logging.Formatter):
     """Formats each log record as one line.
 

@@ -28,6 +28,7 @@ from xcebra_nwb.commands.cli.output import print_text
 from xcebra_nwb.core.errors import Failure, UsageError
 from xcebra_nwb.core.installation import require_package
 
+Browse = Annotated[bool, typer.Option("--open", help="Open the page of the run in a browser.")]
 TABLE_WIDTH = 140  # of a comparison; a narrow terminal wraps its lines
 
 
@@ -48,9 +49,9 @@ def summarize(
 ) -> None:
     """Write the summary page, the atlas of all sessions, and the status of each."""
     from xcebra_nwb.commands.summarize import summarize as work
-    from xcebra_nwb.report.outcome import print_overview
+    from xcebra_nwb.report.ending import print_overview
 
-    files = work(results, sessions)
+    work(results, sessions)
     if logging.getLogger("xcebra_nwb").isEnabledFor(logging.INFO):
         print_overview(results, sessions)
     if score:
@@ -60,7 +61,6 @@ def summarize(
         from xcebra_nwb.commands.score import score as score_sessions
 
         Console().print(render(score_sessions(results, sessions)))
-    info("wrote %s", next(f for f in files if f.suffix == ".html"))
 
 
 def run(
@@ -72,11 +72,27 @@ def run(
         bool, typer.Option("--draft", help="Also take the draft of a dandiset, pinned by digest.")
     ] = False,
     follow_links: FollowLinks = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show the run to browsers of this machine; print where.")
+    ] = False,
+    browse: Browse = False,
 ) -> None:
     """Find the sessions and run the whole workflow on them."""
     from xcebra_nwb.commands.run import run as work
 
-    raise typer.Exit(work(inputs, output, config_of(config), cores, draft, follow(follow_links)))
+    code = work(inputs, output, config_of(config), cores, draft, follow(follow_links), watch, browse)
+    raise typer.Exit(code)
+
+
+def watch(
+    output: Annotated[Path, typer.Argument(help="Folder of a run that is at work.")],
+    browse: Browse = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of 127.0.0.1; 0 for a free one.")] = 0,
+) -> None:
+    """Show a run in a browser of this machine until it ends: its progress, errors and pages."""
+    from xcebra_nwb.commands.watch import watch as work
+
+    work(output, port, browse)
 
 
 def status(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from xcebra_nwb.commands.cli.options import (
     Threads,
     config_of,
     follow,
+    info,
     source_of,
 )
 
@@ -68,6 +70,16 @@ def extract(
     _run("extract", directory, work, batch)
 
 
+def preview(directory: Directory, config: ConfigFile = None) -> None:
+    """Write the page of what was extracted, and of what the settings can show, before anything is trained.
+
+    Writes extraction.html.
+    """
+    from xcebra_nwb.commands.preview import preview
+
+    info("wrote %s", preview(directory, config_of(config)))
+
+
 def train(
     directories: Annotated[
         list[Path], typer.Argument(help="Results folder of the session, or of several to train in one process.")
@@ -84,6 +96,7 @@ def train(
     Writes model.safetensors, training.nc and embedding.nc. Files that the same settings, code and session would give
     again are left alone.
     """
+    from xcebra_nwb.core.batches import ALL_SESSIONS
     from xcebra_nwb.core.receipts import Outcome, run_on_several
 
     def work() -> list[Path]:
@@ -108,9 +121,11 @@ def train(
 
     settings = config_of(config)
     if together or settings.training.together:
-        run_on_several("train", directories, train_jointly, batch=batch)
+        with _measured("train", directories, batch, ALL_SESSIONS):
+            run_on_several("train", directories, train_jointly, batch=batch)
     elif len(directories) > 1:
-        run_on_several("train", directories, train_separately, batch=batch, independent=True, current=current)
+        with _measured("train", directories, batch):
+            run_on_several("train", directories, train_separately, batch=batch, independent=True, current=current)
     else:
         _run("train", directories[0], work, batch, current)
 
@@ -153,7 +168,7 @@ def attribute(directory: Directory, config: ConfigFile = None, threads: Threads 
 def assess(directory: Directory, batch: Batch = False) -> None:
     """Judge every label by decoding, consistency and leak, and give a verdict.
 
-    Writes assessment.json.
+    Writes assessment.json and decoded.nc.
     """
 
     def work() -> list[Path]:
@@ -210,4 +225,21 @@ def _run(
     # Imported here, since the import takes longer than printing the help.
     from xcebra_nwb.core.receipts import run_command
 
-    run_command(command, directory, work, batch=batch, current=current)
+    with _measured(command, [directory], batch):
+        run_command(command, directory, work, batch=batch, current=current)
+
+
+@contextmanager
+def _measured(command: str, directories: Sequence[Path], batch: bool, name: str = "") -> Iterator[None]:
+    """Write the time and the memory of a command of a workflow into its results, also of one that fails."""
+    from xcebra_nwb.core import usage
+    from xcebra_nwb.core.batches import log_name
+
+    try:
+        yield
+    finally:
+        if batch:
+            sessions = [directory.resolve().name for directory in directories]
+            folder = name or (log_name(sessions) if len(sessions) > 1 else sessions[0])
+            with suppress(OSError):  # a full disk must not hide the outcome
+                usage.save(directories[0].resolve().parent / usage.FOLDER / folder / f"{command}.tsv")

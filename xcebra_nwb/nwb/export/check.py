@@ -9,8 +9,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path, PurePath, PurePosixPath
 
+import h5py
 import pynwb
 from nwbinspector import InspectorMessage, inspect_nwbfile, inspect_nwbfile_object
 
@@ -66,10 +69,12 @@ def report(source: Source, follow: Follow = Follow.FOLDER) -> Report:
     """
     with quiet(), in_hdf5(source, follow) as path:
         inspected = Counter(_inspected(path))
+        carried, problem = Counter[Finding](), ""
         try:
-            carried, problem = _validated(path, carried=True), ""
+            if _schema(path) != _installed_schema():  # else both say the same, and to load a schema takes half a second
+                carried = _validated(path, carried=True)
         except Exception as error:  # pynwb fails on faulty schemas with errors of any type
-            carried, problem = Counter(), f"cannot be validated by its own schema: {type(error).__name__}: {error}"
+            problem = f"cannot be validated by its own schema: {type(error).__name__}: {error}"
         try:
             installed = _validated(path, carried=False)
         except Exception as error:
@@ -124,6 +129,38 @@ def _validated(source: Source, carried: bool) -> Counter[Finding]:
         with nwb_reader(source) as reader:
             errors = pynwb.validate(io=reader, use_cached_namespaces=carried)
     return Counter(Finding("validation", e.name, str(e.location or ""), _normal(e.reason, path)) for e in errors)
+
+
+def _schema(source: Source) -> dict[str, bytes]:
+    """Return the texts of the schema that a local file carries, by their paths in it; {} of any other source."""
+    if not isinstance(source, Path):
+        return {}
+    with h5py.File(source) as file:
+        return _texts(file)
+
+
+@cache
+def _installed_schema() -> dict[str, bytes]:
+    """Return the texts that the installed pynwb writes into a file."""
+    with (
+        h5py.File("empty.nwb", "w", driver="core", backing_store=False) as file,
+        pynwb.NWBHDF5IO(file=file, mode="w", manager=pynwb.get_manager()) as io,
+    ):
+        io.write(pynwb.NWBFile("empty", "empty", datetime.now(UTC)))
+        return _texts(file)
+
+
+def _texts(file: h5py.File) -> dict[str, bytes]:
+    texts: dict[str, bytes] = {}
+
+    def take(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            text = item[()] if item.shape == () else b""
+            texts[name] = text if isinstance(text, bytes) else b""
+
+    if isinstance(file.get("specifications"), h5py.Group):
+        file["specifications"].visititems(take)
+    return texts
 
 
 def _location(location: str | None, name: str | None) -> str:

@@ -12,11 +12,14 @@ import numpy as np
 import xarray as xr
 
 from xcebra_nwb.core.config.schema import Config
+from xcebra_nwb.core.session import UNIT_FACT
 from xcebra_nwb.nwb.bins.grid import Grid
 from xcebra_nwb.nwb.bins.masks import segments
 from xcebra_nwb.nwb.extraction.recording import Recording
 from xcebra_nwb.nwb.labels.label import Label
 from xcebra_nwb.nwb.neural.activity import Activity
+from xcebra_nwb.nwb.neural.unit_facts import fact_variables
+from xcebra_nwb.nwb.neural.unit_selection import isi_variability, isi_violations
 
 LEAST, MOST = 0.1, 0.5  # s, standard deviation of the Gaussian
 SPIKES_SEEN = 10.0  # spikes of the population under the Gaussian, on average
@@ -54,6 +57,10 @@ def assemble(
             dataset.coords[f"{label.name}_axis"] = list(label.axes)
         if (trial := label.trials(grid)) is not None:
             dataset[f"{label.name}_trial"] = ("time", trial)
+    if activity.spikes is not None:
+        dataset["isi_violations"] = ("unit", isi_violations(activity), {"role": UNIT_FACT, "name": "ISI under 1.5 ms"})
+        dataset["isi_cv2"] = ("unit", isi_variability(activity), {"role": UNIT_FACT, "name": "CV2 of ISI"})
+    dataset = dataset.assign(fact_variables(activity.table, set(map(str, dataset.variables))))
     dataset["valid"] = ("time", valid)
     dataset["segment"] = ("time", segments(grid, valid, recording.borders))
     return dataset.assign_coords(

@@ -15,6 +15,7 @@ from xcebra_nwb.core.files import sha256
 from xcebra_nwb.core.provenance import software
 from xcebra_nwb.nwb.extraction.on_bins import session_dataset
 from xcebra_nwb.nwb.extraction.recording import read_recording
+from xcebra_nwb.nwb.neural.ground_truth import true_types, with_true_types
 from xcebra_nwb.nwb.reading.file import open_nwb
 from xcebra_nwb.nwb.reading.foreign import Follow
 from xcebra_nwb.nwb.reading.source import Source, source_name
@@ -45,8 +46,8 @@ def extract_session(
         Refusal: The file lacks something, such as neural data, behaviour, or a time at which both are valid.
     """
     with open_nwb(source, follow) as file:
-        recording = read_recording(file, config)
-    dataset = session_dataset(recording, config, folder, most)
+        recording, types = read_recording(file, config), true_types(file)
+    dataset = with_true_types(session_dataset(recording, config, folder, most), types)
     dataset.attrs |= {
         "session": session,
         "source": source_name(source),

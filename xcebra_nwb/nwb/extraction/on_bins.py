@@ -22,7 +22,7 @@ from xcebra_nwb.nwb.bins.resample import longest_bridge
 from xcebra_nwb.nwb.extraction.assemble import assemble
 from xcebra_nwb.nwb.extraction.recording import Recording
 from xcebra_nwb.nwb.labels.label import Label, check_axes_vary
-from xcebra_nwb.nwb.neural.activity import binned
+from xcebra_nwb.nwb.neural.activity import Activity, binned
 from xcebra_nwb.nwb.neural.unit_selection import select_units
 from xcebra_nwb.nwb.reading.clock import NeuralClock, check_same_unit, outlasting, slow_doubt
 from xcebra_nwb.nwb.reading.times import lasting
@@ -90,6 +90,7 @@ def session_dataset(
     _check_anything_left(used, recording.labels, columns)
     dataset = assemble(recording, grid, activity, columns, used.valid, config)
     dataset["masked_by"] = ("time", used.masked_by)
+    dataset["observed"] = ("time", _observed(recording, grid, activity))
     dataset.attrs["bin_width"] = grid.width
     dataset.attrs |= {
         **recording.identity,
@@ -99,6 +100,14 @@ def session_dataset(
         "masks": json.dumps(used.reasons, ensure_ascii=False),
     }
     return dataset
+
+
+def _observed(recording: Recording, grid: Grid, activity: Activity) -> np.ndarray:
+    """Return the bins in which the activity of every unit is known, whatever the labels are, shape (time,)."""
+    known = Masks(grid.count)
+    known.take_out("inside invalid_times", touching(grid, recording.invalid))
+    activity.take_out_unobserved(known)
+    return known.valid
 
 
 def in_words(units: int, used: int, bins: int, masks: Mapping[str, int]) -> list[str]:

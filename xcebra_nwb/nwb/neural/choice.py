@@ -15,6 +15,7 @@ from xcebra_nwb.nwb.neural import quality
 from xcebra_nwb.nwb.neural.names import with_unique_names
 from xcebra_nwb.nwb.neural.population import Population
 from xcebra_nwb.nwb.neural.readers import Candidate, Reader, readers
+from xcebra_nwb.nwb.neural.unit_facts import with_facts
 from xcebra_nwb.nwb.neural.unit_selection import COMPUTED
 from xcebra_nwb.nwb.reading.file import NwbFile, dataset, name_of, parent, unknown_path
 from xcebra_nwb.nwb.reading.query import names
@@ -78,6 +79,7 @@ def read(file: NwbFile, sources: list[Source], neural: Neural) -> list[Populatio
     for population in every:
         _check_matched(population, neural.where)
     every = with_unique_names([_judged(file, population, neural.where) for population in every])
+    every = [with_facts(file, population) for population in every]
     return [pointed_to(file, population, neural.rows) for population in every] if neural.rows else every
 
 

@@ -10,6 +10,7 @@ from xcebra_nwb.core.errors import Refusal
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.nwb.bins.masks import Masks
 from xcebra_nwb.nwb.neural.activity import Activity
+from xcebra_nwb.nwb.neural.unit_facts import interval_variability, without_facts
 from xcebra_nwb.nwb.reading.intervals import select
 
 FEWEST_UNITS = 2
@@ -75,10 +76,10 @@ def described(activity: Activity, valid: np.ndarray) -> pd.DataFrame:
     computed = {
         "n_spikes": activity.spike_counts(valid),
         "rate": _rates(activity, valid),
-        "isi_violations": _isi_violations(activity),
+        "isi_violations": isi_violations(activity),
         "presence": _presence(activity, valid),
     }
-    return activity.table.rename(columns={name: f"own_{name}" for name in computed}).assign(**computed)
+    return without_facts(activity.table).rename(columns={name: f"own_{name}" for name in computed}).assign(**computed)
 
 
 def _drop(activity: Activity, keep: np.ndarray, notes: list[str], reason: str) -> Activity:
@@ -105,10 +106,21 @@ def _rates(activity: Activity, valid: np.ndarray) -> np.ndarray:
     return activity.sampled.means(valid)
 
 
-def _isi_violations(activity: Activity) -> np.ndarray:
+def isi_violations(activity: Activity) -> np.ndarray:
+    """Return the fraction of intervals between a unit's spikes that are shorter than 1.5 ms, (unit,).
+
+    It is NaN without spike times.
+    """
     if activity.spikes is None:
         return np.full(len(activity.table), np.nan)
     return np.array([np.mean(np.diff(times) < REFRACTORY) if len(times) > 1 else 0.0 for times in activity.spikes])
+
+
+def isi_variability(activity: Activity) -> np.ndarray:
+    """Return CV2 of the intervals between each unit's spikes, (unit,); NaN without spike times or with too few."""
+    if activity.spikes is None:
+        return np.full(len(activity.table), np.nan)
+    return np.array([interval_variability(times) for times in activity.spikes])
 
 
 def _presence(activity: Activity, valid: np.ndarray) -> np.ndarray:

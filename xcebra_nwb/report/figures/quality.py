@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from xcebra_nwb.core.session import label_features, labels
-from xcebra_nwb.report.style import CLASSES, FAINT, INK, MUTED, SEQUENCE, figure, plain
+from xcebra_nwb.report.style import CLASSES, FAINT, INK, MUTED, SEQUENCE, figure, percent, plain
 
 COLUMNS = 1200  # of the strip
 MOST_REASONS = len(CLASSES)  # drawn apart; the others together
@@ -40,7 +40,7 @@ def masks_figure(session: xr.Dataset) -> Figure:
     axes.spines[["top", "right"]].set_visible(True)
     shares = [np.mean(codes == code) for code in range(len(names))]
     keys = [
-        Patch(facecolor=color, edgecolor=MUTED, label=f"{plain(name, 60)} ({share:.1%})")
+        Patch(facecolor=color, edgecolor=MUTED, label=f"{plain(name, 60)} ({percent(share, 1)})")
         for color, name, share in zip(colors, names, shares, strict=True)
     ]
     axes.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, -0.35), ncols=2, borderaxespad=0)

@@ -7,25 +7,30 @@ from typing import Any
 
 import xarray as xr
 
-from xcebra_nwb.core import session as contract
-from xcebra_nwb.core.members import seeds
+from xcebra_nwb.assess.power import advice, power
+from xcebra_nwb.core.members import recorded_config, seeds
 from xcebra_nwb.core.receipts import ORDER, Receipt, load_written
 from xcebra_nwb.core.results import Results, from_json
 from xcebra_nwb.report import wording
+from xcebra_nwb.report.embedding_cloud import cloud
 from xcebra_nwb.report.figures.across import across_figure
 from xcebra_nwb.report.figures.attribution import MOST_BARS, map_figure, map_spots
 from xcebra_nwb.report.figures.decoding import decoding_figure
 from xcebra_nwb.report.figures.embedding import embedding_figure
-from xcebra_nwb.report.figures.extraction import coverage_figure, label_figure, rates_figure
-from xcebra_nwb.report.figures.quality import correlation_figure, correlation_words, correlations, masks_figure
 from xcebra_nwb.report.figures.training import training_figure
+from xcebra_nwb.report.ground_truth import true_types, truth_section
+from xcebra_nwb.report.methods import methods
+from xcebra_nwb.report.pages.believe import grounds_table, held_out_views, seeds_and_time
+from xcebra_nwb.report.pages.extraction import extraction_section, power_table
 from xcebra_nwb.report.pages.render import render
 from xcebra_nwb.report.pages.units import units_section
-from xcebra_nwb.report.style import number, picture, verdict_style
+from xcebra_nwb.report.style import counted, number, percent, picture, verdict_style
 from xcebra_nwb.report.unit_cards import Cards
 from xcebra_nwb.report.unit_map import UnitMap, unit_columns, unit_map, unit_rows
 from xcebra_nwb.report.unit_tuning import shown_units, tuning_caption
+from xcebra_nwb.training.design.split import split_session
 
+HELD = 2**28  # bytes of an activity that is read once; a larger one is read block by block each time
 MOST_UNITS = 12  # whose tuning to a label stands below its maps
 SOURCE = ("source", "neural_source", "asset_id", "sha256", "nwb_identifier", "session_start_time", "subject", "species")
 
@@ -41,26 +46,28 @@ def session_page(results: Results, directory: Path) -> str:
     attrs = results.session.attrs
     verdicts = {label: str(result.get("verdict", "not known")) for label, result in assessed.items()}
     maps = {label: unit_map(results.attribution, label, verdict) for label, verdict in verdicts.items()}
-    cards = Cards(results.session, results.units, maps)
+    if results.session["activity"].nbytes <= HELD:
+        results.session["activity"].load()  # four parts of the page read it, one of them event by event
+    cards, types = Cards(results.session, results.units, maps), true_types(results.session)
+    grounds = grounds_table(assessed)
     return render(
         "report.html.j2",
         session=attrs["session"],
         facts=_facts(results),
         sentence=wording.headline(results.session.sizes["unit"], assessed),
-        cards=[_card(label, result) for label, result in assessed.items()],
-        maps=[_map(results, cards, maps[label], result) for label, result in assessed.items()],
-        units=units_section(cards, verdicts),
+        cards=[_card(label, result) | {"grounds": grounds["counts"][label]} for label, result in assessed.items()],
+        maps=[_map(results, directory, cards, maps[label], result) for label, result in assessed.items()],
+        units=units_section(cards, verdicts, types),
+        truth=truth_section(types, maps),
         most_bars=MOST_BARS,
         decoding=_decoding(results, assessed),
-        conditions={
-            "sentences": wording.condition_sentences(assessed),
-            "columns": wording.CONDITION_COLUMNS,
-            "rows": wording.condition_rows(assessed),
-        },
+        held_out=held_out_views(results),
+        grounds=grounds,
         across=_across(results, assessed),
         embeddings=[_embedding(results, label) for label in results.labels],
         training=_training(results),
-        extraction=_extraction(results, assessed),
+        extraction=extraction_section(results.session, results.training, assessed, results.inventory, cards.firing),
+        power=_power(results, assessed),
         provenance=_provenance(results, directory),
     )
 
@@ -81,11 +88,13 @@ def _facts(results: Results) -> str:
     subject = ", ".join(text for text in (attrs["subject"] and f"subject {attrs['subject']}", attrs["species"]) if text)
     about = [
         subject,
-        f"{session.sizes['unit']:,} units ({session['activity'].attrs['kind']})",
+        f"{counted(session.sizes['unit'], 'unit')} ({session['activity'].attrs['kind']})",
         f"{seconds:,.0f} s used",
     ]
-    about += [f"bins of {number(float(attrs['bin_width']))} s", f"{results.attribution.sizes['seed']} seeds"]
-    return " · ".join(part for part in [*about, f"{results.attribution.sizes['null']} nulls a label"] if part)
+    about += [f"bins of {number(float(attrs['bin_width']))} s", counted(results.attribution.sizes["seed"], "seed")]
+    return " · ".join(
+        part for part in [*about, f"{counted(results.attribution.sizes['null'], 'null')} a label"] if part
+    )
 
 
 def _card(label: str, result: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +106,7 @@ def _card(label: str, result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _map(results: Results, cards: Cards, shown: UnitMap, result: dict[str, Any]) -> dict[str, Any]:
+def _map(results: Results, directory: Path, cards: Cards, shown: UnitMap, result: dict[str, Any]) -> dict[str, Any]:
     label, columns = shown.label, unit_columns(shown)
     alt = f"Bars of the information and the attribution of {label} per unit, with the band of its nulls, and z."
     words = wording.map_words(shown, str(result.get("resolution") or ""))
@@ -114,6 +123,7 @@ def _map(results: Results, cards: Cards, shown: UnitMap, result: dict[str, Any])
         "rows": unit_rows(shown),
         "units": len(shown.units),
         "tuning": _tuning(cards, results.attribution, label),
+        "believe": seeds_and_time(results, directory, shown),
     }
 
 
@@ -157,7 +167,11 @@ def _across(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str, 
 
 def _embedding(results: Results, label: str) -> dict[str, Any]:
     alt = f"The latents of {label} on their principal axes, coloured by {label}: training bins, held-out bins, a null."
-    return {"label": label, "picture": picture(lambda: embedding_figure(results, label), alt)}
+    return {
+        "label": label,
+        "picture": picture(lambda: embedding_figure(results, label), alt),
+        "cloud": cloud(results, label, len(results.labels)),
+    }
 
 
 def _training(results: Results) -> dict[str, Any]:
@@ -179,60 +193,13 @@ def _training(results: Results) -> dict[str, Any]:
     }
 
 
-def _extraction(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    session = results.session
-    choices, masks = from_json(session.attrs["choices"]), from_json(session.attrs["masks"])
-    valid = float(session["valid"].mean())
-    return {
-        "choices": choices if isinstance(choices, list) else [choices],
-        "masks": _masks(masks, session.sizes["time"]),
-        "bins": [("bins", number(session.sizes["time"])), ("valid", f"{valid:.1%}"), ("segments", _segments(results))],
-        "coverage": picture(
-            lambda: coverage_figure(session, results.training),
-            f"Use of bins over time: {valid:.0%} are valid; activity.",
-        ),
-        "masked": picture(lambda: masks_figure(session), f"When bins were taken out, by reason: {'; '.join(masks)}.")
-        if "masked_by" in session and masks
-        else None,
-        "correlations": _correlations(session, assessed),
-        "rates": picture(lambda: rates_figure(session), "Histogram of the units' mean activity.", vector=True),
-        "labels": [_label(session, name) for name in contract.labels(session)],
-        "inventory": results.inventory,
-    }
-
-
-def _correlations(session: xr.Dataset, assessed: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the figure and text on how strongly the labels correlate; None for one label."""
-    names, matrix = correlations(session)
-    if len(names) < 2:
-        return None
-    words = f"{correlation_words(names, matrix)} {wording.prediction_words(assessed)}".rstrip()
-    alt = f"Correlations between {wording.listed(names)}. {words}"
-    return {"words": words, "picture": picture(lambda: correlation_figure(names, matrix), alt, vector=True)}
-
-
-def _label(session: xr.Dataset, name: str) -> dict[str, Any]:
-    attrs = session[name].attrs
-    frame = f"reference frame: {attrs['reference_frame']}" if attrs["reference_frame"] else ""
-    return {
-        "label": name,
-        "attrs": " · ".join(str(part) for part in (attrs["kind"], attrs["units"], attrs["source"], frame) if part),
-        "picture": picture(lambda: label_figure(session, name), f"{name} over time and its occupancy."),
-        "caption": "Left: the bins in use. Right: how many of them lie at each value"
-        + (", by colour: dark where few do, bright where many do." if contract.label_axes(session[name]) > 1 else "."),
-    }
-
-
-def _masks(masks: Any, bins: int) -> Any:
-    """Bins taken out by reason, with their share; as it stands where the attr holds something else."""
-    if not isinstance(masks, dict):
-        return masks
-    return {why: f"{number(n)} bins ({n / bins:.1%})" if isinstance(n, int) else n for why, n in masks.items()}
-
-
-def _segments(results: Results) -> int:
-    segment = results.session["segment"].values
-    return len(set(segment[segment >= 0].tolist()))
+def _power(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What these settings could show: of labels whose nulls are known."""
+    settings = recorded_config(results.training)
+    split = split_session(results.session, settings)
+    counts = {label: (result.get("nulls") or {}).get("count") for label, result in assessed.items()}
+    shown = [power(results.session, split, label, settings, n) for label, n in counts.items() if n is not None]
+    return power_table(shown, {each.label: advice(each, (), {}, settings) for each in shown}, settings)
 
 
 def _provenance(results: Results, directory: Path) -> dict[str, Any]:
@@ -249,7 +216,8 @@ def _provenance(results: Results, directory: Path) -> dict[str, Any]:
         "config": _merged("config", results.training, results.attribution),
         "files": files,
         "findings": results.findings,
-        "usable": f"{usable:.1%}" if (usable := results.assessment.get("usable_bins")) is not None else None,
+        "methods": methods(results),
+        "usable": percent(usable, 1) if (usable := results.assessment.get("usable_bins")) is not None else None,
     }
 
 

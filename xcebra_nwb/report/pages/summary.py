@@ -36,7 +36,7 @@ from xcebra_nwb.report.unit_map import rounded
 MOST_UNITS = 200_000  # rows of units and labels on the page
 STILL = 50  # rows that stand on the page without a script
 MOST_SPACE = 40  # sessions of a matrix
-SCRIPTS = ("pointed.js", "save.js", "table.js", "search.js", "summary.js")
+SCRIPTS = ("pointed.js", "explain.js", "save.js", "select.js", "table.js", "search.js", "summary.js")
 FILES = {  # of a session: name, and what it is called on the page; {} is the session
     "attribution.nc": "maps",
     "units.nc": "tuning",

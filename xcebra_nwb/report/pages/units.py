@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xcebra_nwb.report.figures.unit_panels import MAP_COLORS
-from xcebra_nwb.report.pages.render import pack, part
+from xcebra_nwb.report.ground_truth import COLUMN as TRUE_COLUMN
+from xcebra_nwb.report.packing import pack
+from xcebra_nwb.report.pages.render import part
 from xcebra_nwb.report.style import verdict_style
 from xcebra_nwb.report.unit_cards import GALLERY, Card, Cards
 from xcebra_nwb.report.unit_map import UnitMap, unit_columns, unit_rows
 from xcebra_nwb.report.unit_matrix import matrices
+from xcebra_nwb.report.unit_mixed import mixed_selectivity
 
 READABLE = 500  # drawings that a page holds as they stand, to be read without a script
 PACK = 40  # cards that are packed together
-MOST_PACKED = 800_000  # bytes of packed cards with all drawings; the cards of further units are brief
+MOST_PACKED = 500_000  # bytes of packed cards with all drawings; the cards of further units are brief
 
 
-def units_section(cards: Cards, verdicts: Mapping[str, str]) -> dict[str, Any]:
+def units_section(cards: Cards, verdicts: Mapping[str, str], types: Sequence[str] | None = None) -> dict[str, Any]:
     """Return what the page shows of the units.
 
     Args:
         cards: of the units.
         verdicts: on each label.
+        types: true type of every unit; None where the truth is not known.
     """
     maps = cards.maps
     readable = max(20, READABLE // max(len(maps), 1))
@@ -31,9 +35,10 @@ def units_section(cards: Cards, verdicts: Mapping[str, str]) -> dict[str, Any]:
     packs, whole = _packs(cards, packed)
     return {
         "matrix": matrices(maps, signs, cards.order),
-        "columns": GALLERY,
+        "mixed": mixed_selectivity(maps),
+        "columns": [*GALLERY, TRUE_COLUMN] if types is not None else GALLERY,
         "numbers": [name for name in GALLERY if name not in ("unit", "region", "carries", "foremost label")],
-        "rows": cards.gallery(),
+        "rows": _gallery(cards, types),
         "addresses": {cards.names[unit]: cards.addresses[unit] for unit in cards.order},
         "neighbours": _neighbours(cards),
         "colors": "".join(f"{channel:02x}" for channel in MAP_COLORS.reshape(-1).tolist()),
@@ -47,6 +52,14 @@ def units_section(cards: Cards, verdicts: Mapping[str, str]) -> dict[str, Any]:
         "brief": len(packed) - whole,
         "tuned": cards.units is not None,
     }
+
+
+def _gallery(cards: Cards, types: Sequence[str] | None) -> list[list[Any]]:
+    """A row for each unit; its true type stands last."""
+    rows = cards.gallery()
+    if types is None:
+        return rows
+    return [[*row, types[unit].replace("_", " ")] for unit, row in zip(cards.order, rows, strict=True)]
 
 
 def _tables(maps: Mapping[str, UnitMap]) -> dict[str, list[list[Any]]]:

@@ -176,12 +176,37 @@ def shuffled_orders(
     Raises:
         UsageError: ``training.null_kind`` asks for a permutation, and the label has too few trials.
     """
-    kinds, _ = _kinds(session, split, label, config)
-    whole_trials = "permute" in kinds or trial_numbers(session, label) is not None
-    trial = np.unique(_trials(session, split, label)[samples], return_inverse=True)[1].reshape(-1)
-    count = int(trial.max()) + 1 if whole_trials else len(samples)
+    kinds, trial, count = _shuffled(session, split, label, config, samples)
     for order in _all_orders(kinds, count, generator):
-        yield trial_order(trial, order) if whole_trials else order
+        yield order if trial is None else trial_order(trial, order)
+
+
+def number_of_orders(session: xr.Dataset, split: Split, label: str, config: Config, samples: Integers) -> float:
+    """Return how many shuffled labels :func:`shuffled_orders` yields; infinity for permutations.
+
+    Args:
+        session: session dataset.
+        split: usable bins of the session.
+        label: name of the label.
+        config: ``training.null_kind``.
+        samples: indices of some usable bins, ascending, at least one in every trial, shape (sample,).
+
+    Raises:
+        UsageError: ``training.null_kind`` asks for a permutation, and the label has too few trials.
+    """
+    kinds, _, count = _shuffled(session, split, label, config, samples)
+    return np.inf if "permute" in kinds else len(kinds) * (count - 1)
+
+
+def _shuffled(
+    session: xr.Dataset, split: Split, label: str, config: Config, samples: Integers
+) -> tuple[list[NullKind], Integers | None, int]:
+    """Return the kinds of shuffle, the trial of each sample where whole trials move, and how many move."""
+    kinds, _ = _kinds(session, split, label, config)
+    if "permute" not in kinds and trial_numbers(session, label) is None:
+        return kinds, None, len(samples)
+    trial = np.unique(_trials(session, split, label)[samples], return_inverse=True)[1].reshape(-1)
+    return kinds, trial, int(trial.max()) + 1
 
 
 def _all_orders(kinds: Sequence[NullKind], count: int, generator: np.random.Generator) -> Iterator[Integers]:

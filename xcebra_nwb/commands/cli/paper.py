@@ -1,0 +1,48 @@
+"""Commands for a paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xcebra_nwb.commands.cli.options import info
+from xcebra_nwb.commands.cli.output import print_text
+
+Output = Annotated[Path, typer.Argument(help="Folder of a run, or results folder of a session.")]
+SessionName = Annotated[str, typer.Option("--session", help="Name of the session, if there are several.")]
+
+
+def figure(
+    output: Output,
+    target: Annotated[Path, typer.Option("--output", "-o", help="File to write: .pdf, .svg or .png.")],
+    label: Annotated[str, typer.Option(help="Name of the label, if there are several.")] = "",
+    session: SessionName = "",
+    panels: Annotated[
+        str, typer.Option(help="Parts of the figure: map, tuning, embedding, decoding.")
+    ] = "map,tuning,embedding,decoding",
+    size: Annotated[
+        str, typer.Option(help="single (85 mm), middle (114 mm) or double (174 mm) column, or mm.")
+    ] = "double",
+    font: Annotated[str | None, typer.Option(help="An installed font; by default Arial or what is like it.")] = None,
+    font_size: Annotated[float, typer.Option(help="Size of the text, points.")] = 7.0,
+    dpi: Annotated[int, typer.Option(help="Resolution of pixels, 300 or more.")] = 600,
+) -> None:
+    """Write the main figure of a label for a journal, and print a caption.
+
+    Text in PDF and SVG stays text.
+    """
+    from xcebra_nwb.commands.figure import figure as work
+    from xcebra_nwb.report.paper_style import paper
+
+    look = paper(size, font, font_size)
+    print_text(work(output, label, target, session, panels.split(","), look, dpi))
+    info("wrote %s: %g mm wide, %s %g pt", target, look.width, look.font, look.points)
+
+
+def methods(output: Output, session: SessionName = "") -> None:
+    """Print the methods of the results, with settings, versions and references, to paste into a paper."""
+    from xcebra_nwb.commands.methods import methods as work
+
+    print_text(work(output, session))
