@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +9,8 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from numpy.typing import NDArray
+
+from xcebra_nwb.report.packing import pack_bytes
 
 MANTISSA = 23  # bits of a number's fraction
 SHORT = 11  # bits that are kept: three digits
@@ -38,9 +38,7 @@ def packed_columns(table: pd.DataFrame, exact: tuple[str, ...] = ()) -> tuple[di
         else:
             columns.append({"name": name, "bytes": 4})
             parts.append(_planes(_shortened(column.to_numpy(), MANTISSA if name in exact else SHORT)))
-    squeezed = zlib.compress(b"".join(parts), level=9, wbits=-15)
-    packed = Markup(base64.b64encode(squeezed).decode("ascii"))  # nosec B704  # letters and digits
-    return {"rows": len(table), "columns": columns}, packed
+    return {"rows": len(table), "columns": columns}, pack_bytes(b"".join(parts))
 
 
 def _shortened(values: NDArray[Any], bits: int) -> NDArray[np.uint32]:
