@@ -44,7 +44,7 @@ def of_results(directory: Path) -> AtlasPart:
 
 
 def same(a: AtlasPart, b: AtlasPart) -> bool:
-    names = ("subject", *atlas_part.NAMES)
+    names = (*atlas_part.FACTS, *atlas_part.NAMES)
     return all(getattr(a, name) == getattr(b, name) for name in names) and all(
         a.values[name].dtype == b.values[name].dtype and a.values[name].tobytes() == b.values[name].tobytes()
         for name in (*atlas_part.BY_METHOD, *atlas_part.BY_LABEL)
@@ -134,6 +134,9 @@ def one_value_less(directory: Path) -> None:
         edit(made_of={}),
         edit(made_of=None),
         edit(subject=1),
+        edit(information_units=1),
+        edit(random_seed="0"),
+        edit(random_seed=-1),
         edit(units=[1, 2, 3, 4, 5]),
         edit(regions=["CA1"]),
         edit(values={}),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
+import zlib
 from pathlib import Path
+from typing import Any
 
 import h5netcdf
 import numpy as np
@@ -22,7 +25,9 @@ from xcebra_nwb.core.files import read_json
 from xcebra_nwb.core.receipts import ORDER, Receipt, save
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.core.session_table import Session, write
+from xcebra_nwb.report import atlas
 from xcebra_nwb.report.atlas import COLUMNS
+from xcebra_nwb.report.columns import packed_columns
 from xcebra_nwb.report.ending import print_overview
 from xcebra_nwb.report.outcome import session_outcome
 from xcebra_nwb.report.pages import summary
@@ -75,8 +80,9 @@ def test_every_session_has_an_ending(tmp_path: Path) -> None:
     rows = [done(tmp_path, "sub-a"), refused(tmp_path, "sub-b"), failed(tmp_path, "sub-c")]
     rows.append(Session(session="sub-d", include=False, reason="no units", source="d.nwb"))
     written = summarize(tmp_path, table_of(tmp_path, rows))
-    names = ["sub-a/status.json", "sub-b/status.json", "sub-c/status.json", "atlas.parquet", "summary.html"]
-    assert written == [tmp_path / name for name in names]
+    names = ["sub-a/status.json", "sub-b/status.json", "sub-c/status.json", *summary.BESIDE, "summary.html"]
+    assert set(written) == {tmp_path / name for name in names}
+    assert all(path.is_file() for path in written)
     assert read_json(written[0]) == {
         "session": "sub-a", "state": "done", "code": None, "reason": "", "remedy": "", "verb": "", "log": [],
     }  # fmt: skip
@@ -98,7 +104,7 @@ def test_page_shows_the_sessions_and_only_text(tmp_path: Path) -> None:
     rows.append(Session(session="sub-d", include=False, reason=f"bad {EVIL}", source="d.nwb"))
     summarize(tmp_path, table_of(tmp_path, rows))
     page = Page(tmp_path / "summary.html")
-    assert page.ids == ["overview", "sessions", "failures", "atlas"]
+    assert page.ids == ["overview", "regions", "again", "find", "sessions", "atlas", "failures", "files"]
     for words in (
         "1 of 3 sessions is done; a code is supported for position in 1. Refused: no-label (1).",
         "✔ position: supported", "out of memory",
@@ -106,23 +112,29 @@ def test_page_shows_the_sessions_and_only_text(tmp_path: Path) -> None:
     ):  # fmt: skip
         assert words in page.text
     assert EVIL not in page.html
-    assert page.scripts == ["application/json", None]
-    links = [address for address in page.addresses if not address.startswith(("#", "data:image/png"))]
-    assert links == ["sub-a/report.html"]
+    assert page.scripts == [*["application/json"] * 5, None]
+    links = {address for address in page.addresses if not address.startswith("#")}
+    cards = {f"sub-a/report.html#unit-{unit}" for unit in range(12)}
+    files = {
+        f"sub-a/{name}" for name in ("report.html", "attribution.nc", "units.nc", "assessment.json", "training.nc")
+    }
+    assert links == cards | files | {*summary.BESIDE, "logs/sub-c/"}
+    assert all((tmp_path / link.partition("#")[0]).exists() for link in links)
 
 
 @pytest.mark.slow
 def test_atlas_is_what_attribution_says(tmp_path: Path) -> None:
     rows = [done(tmp_path, name, seed) for seed, name in enumerate(["sub-a", "sub-b"])]
     summarize(tmp_path, table_of(tmp_path, rows))
-    atlas = pd.read_parquet(tmp_path / "atlas.parquet")
-    assert tuple(atlas.columns) == COLUMNS
-    assert len(atlas) == 2 * 2 * 3 * 12
-    assert set(atlas["subject"]) == {"a"}
+    table = pd.read_parquet(tmp_path / "atlas.parquet")
+    assert tuple(table.columns) == COLUMNS
+    assert len(table) == 2 * 2 * 3 * 12
+    assert set(table["subject"]) == {"a"}
+    assert set(table["information_units"]) == {"bit/spike"}
     attribution = netcdf.load_dataset(tmp_path / "sub-b" / "attribution.nc")
     for method in attribution["method"].values:
         for label in attribution["label"].values:
-            part = atlas.query("session == 'sub-b' and method == @method and label == @label")
+            part = table.query("session == 'sub-b' and method == @method and label == @label")
             expected = attribution.sel({"method": method, "label": label})
             assert list(part["unit"]) == list(expected["unit_id"].values)
             assert list(part["region"]) == list(expected["region"].values)
@@ -133,20 +145,58 @@ def test_atlas_is_what_attribution_says(tmp_path: Path) -> None:
                 assert np.array_equal(part[column], expected[name]) if tested else part[column].isna().all()
             assert np.array_equal(part["information"], expected["information"])
             assert np.array_equal(part["carries"], carriers(expected))
-    verdicts = atlas.groupby("label")["verdict"].unique().map(list).to_dict()
+    verdicts = table.groupby("label")["verdict"].unique().map(list).to_dict()
     assert verdicts == {"position": ["supported"], "head_direction": ["weak"], "choice": ["not encoded"]}
 
 
 @pytest.mark.slow
-def test_page_caps_the_atlas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(summary, "MOST_ATLAS_ROWS", 10)
+def test_page_caps_the_units_and_ranks_what_may_be_believed_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(summary, "MOST_UNITS", 10)
     summarize(tmp_path, table_of(tmp_path, [done(tmp_path, "sub-a")]))
     page = Page(tmp_path / "summary.html")
-    assert len(page.stored[0]) == 10
-    assert "the 10 rows with most information, carriers first, of 72; atlas.parquet holds all" in page.text
-    atlas = pd.read_parquet(tmp_path / "atlas.parquet")
-    most = atlas.loc[atlas["carries"], "information"].max()
-    assert page.stored[0][0][COLUMNS.index("information")] == pytest.approx(most, rel=1e-2)
+    assert "The page holds 10 of 36 rows, carriers of supported labels first" in page.text
+    described: Any = page.stored[1]
+    assert described["rows"] == 10
+    shown, _ = summary.unit_rows(atlas.load(tmp_path / "atlas.parquet")[0])
+    believed = (shown["carries"] == "yes") & (shown["verdict"] == "supported")
+    assert believed.tolist() == sorted(believed, reverse=True)
+    assert 0 < believed.sum() < 10
+    assert shown["information"][: believed.sum()].is_monotonic_decreasing
+
+
+def test_packed_columns_come_back_to_three_digits() -> None:
+    values = pd.DataFrame({"label": pd.Categorical(["b", "a", "b"]), "z": [1.23456, np.nan, -1e-5], "q": [0.05, 1, 0]})
+    described, packed = packed_columns(values, exact=("q",))
+    raw = zlib.decompress(base64.b64decode(packed), wbits=-15)
+    assert described["rows"] == 3
+    assert [described["columns"][0]["values"][code] for code in raw[:3]] == ["b", "a", "b"]
+    planes = [np.frombuffer(raw[first : first + 12], np.uint8).reshape(4, 3) for first in (3, 15)]
+    numbers = [of.T.copy().view("<f4").ravel() for of in planes]
+    assert numbers[0] == pytest.approx(values["z"].to_numpy(), rel=5e-4, nan_ok=True)
+    assert numbers[1] == pytest.approx(values["q"].to_numpy(), rel=1e-7)
+
+
+@pytest.mark.slow
+def test_the_tables_beside_the_page_are_read_back(tmp_path: Path) -> None:
+    rows = [done(tmp_path, "sub-a"), refused(tmp_path, "sub-b")]
+    rows.append(Session(session="sub-d", include=False, reason="=HYPERLINK(1)", source="d.nwb"))
+    summarize(tmp_path, table_of(tmp_path, rows))
+    sessions = pd.read_csv(tmp_path / "sessions.csv").fillna("")
+    assert list(sessions["state"]) == ["done", "refused", "left out"]
+    assert sessions["verdict on position"][0] == "supported"
+    assert str(sessions["why"][2]).startswith("'")
+    assert "=HYPERLINK(1)" in sessions["why"][2]
+    units, whole = pd.read_csv(tmp_path / "atlas.csv"), pd.read_parquet(tmp_path / "atlas.parquet")
+    first = whole[whole["method"] == whole["method"][0]]
+    assert len(units) == 36
+    assert units["information"].to_numpy() == pytest.approx(first["information"].to_numpy(), rel=1e-6)
+    assert (units["carries"] == "yes").tolist() == first["carries"].tolist()
+    estimates = pd.read_csv(tmp_path / "estimates.csv")
+    total = estimates[estimates["total"] & (estimates["label"] == "position")].iloc[0]
+    assert (total["carriers"], total["units"]) == (4, 12)
+    assert total["over"] == "units"
 
 
 @pytest.mark.slow
@@ -197,16 +247,9 @@ def test_nothing_at_all_still_gives_a_summary(tmp_path: Path) -> None:
     assert (status["state"], status["verb"]) == ("failed", "extract")
     assert status["reason"].startswith("extract did not finish and left no log: the log of the workflow says")
     assert len(pd.read_parquet(tmp_path / "atlas.parquet")) == 0
-    assert "no session has a verdict yet" not in Page(tmp_path / "summary.html").text  # that is in the figure
-    assert Page(tmp_path / "summary.html").ids == ["overview", "sessions", "failures", "atlas"]
-
-
-@pytest.mark.slow
-def test_many_sessions_are_counted_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xcebra_nwb.report.figures.summary.MOST_ROWS", 1)
-    rows = [done(tmp_path, "sub-a"), done(tmp_path, "sub-b"), failed(tmp_path, "sub-c")]
-    summarize(tmp_path, table_of(tmp_path, rows))
-    assert "position supported in 2" in (tmp_path / "summary.html").read_text()
+    page = Page(tmp_path / "summary.html")
+    assert "No session has a verdict yet." in page.text
+    assert "No unit was tested." in page.text
 
 
 @pytest.mark.slow

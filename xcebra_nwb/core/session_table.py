@@ -27,7 +27,8 @@ FORMULA = re.compile(r"'*[=+@-]")  # a cell that a spreadsheet would compute, or
 CELL_BREAKS = re.compile(r"[\t\n\r\v\f]+")
 RESERVED = frozenset(  # names that a results folder uses itself
     {
-        *("logs", "benchmarks", "resources", "summary.html", "atlas.parquet"),
+        *("logs", "benchmarks", "resources", "summary.html", "atlas.parquet", "atlas.csv"),
+        *("estimates.csv", "reproducibility.csv", "sessions.csv"),
         *("sessions.tsv", "config.yaml", "settings.yaml", "batches.json"),
     }
 )

@@ -25,6 +25,7 @@ SOURCES = ("session.nc", "attribution.nc")  # the verdicts are read from assessm
 BY_METHOD = ("attribution", "attribution_sd")
 BY_LABEL = ("z", "p_value", "q_value", *INFORMATION)
 NAMES = ("methods", "labels", "units", "regions")
+FACTS = ("subject", "information_units", "random_seed")
 LARGEST_HASHED = 1_000_000_000  # bytes; a larger file is opened, which reads only a part of it
 INFINITE = {"inf": math.inf, "-inf": -math.inf}  # JSON has no infinity, and null is NaN
 Values = NDArray[np.float64]
@@ -40,6 +41,8 @@ class AtlasPart:
         labels: names of the labels.
         units: name of every unit.
         regions: region of every unit.
+        information_units: what the information is measured in.
+        random_seed: ``random_seed`` of the config.
         values: variables of attribution.nc, :data:`BY_METHOD` (method, label, unit) and :data:`BY_LABEL` (label, unit).
     """
 
@@ -48,6 +51,8 @@ class AtlasPart:
     labels: list[str]
     units: list[str]
     regions: list[str]
+    information_units: str
+    random_seed: int
     values: dict[str, Values]
 
 
@@ -65,7 +70,9 @@ def atlas_part(attribution: xr.Dataset, subject: str) -> AtlasPart:
     names = [[str(name) for name in ordered[key].values] for key in ("method", "label", "unit_id", "region")]
     methods, labels, units, regions = names
     values = {name: variable.values.astype(float) for name, variable in variables.items()}
-    return AtlasPart(subject, methods, labels, units, regions, values)
+    measure = str(told["information"].attrs.get("units", ""))
+    random_seed = int(json.loads(attribution.attrs.get("config", "{}")).get("random_seed", 0))
+    return AtlasPart(subject, methods, labels, units, regions, measure, random_seed, values)
 
 
 def read(directory: Path) -> AtlasPart:
@@ -93,8 +100,7 @@ def save(part: AtlasPart, directory: Path) -> Path:
     """
     content: dict[str, Any] = {
         "made_of": {name: _signature(directory / name) for name in SOURCES},
-        "subject": part.subject,
-        **{name: getattr(part, name) for name in NAMES},
+        **{name: getattr(part, name) for name in (*FACTS, *NAMES)},
         "values": {name: [_as_json(value) for value in values.flat] for name, values in part.values.items()},
     }
     path = directory / FILE
@@ -142,18 +148,21 @@ def _part(content: dict[str, Any]) -> AtlasPart:
     """Return the part that the content of atlas.json describes.
 
     Raises:
-        ValueError: A name is no text, or a variable has the wrong number of values.
+        ValueError: A name is no text, the seed no number, or a variable has the wrong number of values.
     """
-    subject, *names = (content[name] for name in ("subject", *NAMES))
-    if not all(isinstance(name, str) for name in (subject, *(name for column in names for name in column))):
+    subject, measure, random_seed = (content[name] for name in FACTS)
+    names = [content[name] for name in NAMES]
+    if not all(isinstance(name, str) for name in (subject, measure, *(name for column in names for name in column))):
         raise ValueError("a name that is no text")
+    if type(random_seed) is not int or random_seed < 0:
+        raise ValueError("a random seed that is no number")
     methods, labels, units, regions = names
     if len(regions) != len(units):
         raise ValueError("another number of regions than of units")
     shape = (len(methods), len(labels), len(units))
     values = {name: _values(content["values"][name], shape) for name in BY_METHOD}
     values |= {name: _values(content["values"][name], shape[1:]) for name in BY_LABEL}
-    return AtlasPart(subject, methods, labels, units, regions, values)
+    return AtlasPart(subject, methods, labels, units, regions, measure, random_seed, values)
 
 
 def _values(column: list[float | str | None], shape: tuple[int, ...]) -> Values:

@@ -26,6 +26,8 @@ class Outcome:
         verdicts: the verdict by label.
         atlas: the session's rows of the atlas; None where it is not done.
         across: by label, the score of every session's decoder in this one.
+        subject: name of the subject; "" where it is not known.
+        random_seed: ``random_seed`` of the config.
     """
 
     row: Session
@@ -34,6 +36,8 @@ class Outcome:
     verdicts: dict[str, str] = field(default_factory=dict)
     atlas: pd.DataFrame | None = None
     across: dict[str, dict[str, float]] = field(default_factory=dict)
+    subject: str = ""
+    random_seed: int = 0
 
 
 def session_outcome(results: Path, row: Session) -> Outcome:
@@ -50,11 +54,12 @@ def session_outcome(results: Path, row: Session) -> Outcome:
         return Outcome(row, status.state, status)
     try:
         verdicts, across = read_verdicts(results / row.session), read_across(results / row.session)
-        atlas = session_atlas(atlas_part.read(results / row.session), row.session, verdicts)
+        part = atlas_part.read(results / row.session)
+        atlas = session_atlas(part, row.session, verdicts)
     except Exception as error:  # any error of any library that reads a damaged file: it must not end the summary
         reason = f"results cannot be read: {type(error).__name__}: {one_line(error)}"
         return Outcome(row, "failed", failed(results, row.session, "report", reason))
-    return Outcome(row, "done", status, verdicts, atlas, across)
+    return Outcome(row, "done", status, verdicts, atlas, across, part.subject, part.random_seed)
 
 
 def read_verdicts(directory: Path) -> dict[str, str]:

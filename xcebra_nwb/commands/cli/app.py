@@ -25,7 +25,17 @@ from xcebra_nwb.core.errors import Exit
 COMMANDS = (
     *(sources.discover, session.fetch, sources.inspect, sources.simulate, session.extract, session.preview),
     *(session.train, session.align, session.attribute, session.assess, session.write, session.check, runs.verify),
-    *(session.report, runs.summarize, runs.run, runs.status, runs.watch, paper.figure, paper.methods, runs.publish),
+    *(
+        session.report,
+        runs.summarize,
+        runs.compare,
+        runs.run,
+        runs.status,
+        runs.watch,
+        paper.figure,
+        paper.methods,
+        runs.publish,
+    ),
     *(runs.tune, benchmarks.benchmark, machine.doctor),
 )
 JOBS = (benchmarks.benchmark_case, benchmarks.benchmark_table)  # called by the workflow of a benchmark

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,15 @@ from xcebra_nwb.core.errors import Failure, UsageError
 from xcebra_nwb.core.installation import require_package
 
 Browse = Annotated[bool, typer.Option("--open", help="Open the page of the run in a browser.")]
+TABLE_WIDTH = 140  # of a comparison; a narrow terminal wraps its lines
+
+
+class Parts(StrEnum):
+    """What the units of a label are divided by."""
+
+    region = "region"
+    subject = "subject"
+    label = "label"
 
 
 def summarize(
@@ -113,6 +123,46 @@ def status(
             where = f"{state.session}: {state.command}" if state.session else state.command
             print_text(f"{where}: {state.state}{f': {state.why}' if state.why else ''}")
     print_text(f"sessions: {counted(states)}")
+
+
+def compare(
+    outputs: Annotated[list[Path], typer.Argument(help="Folders of runs; each has an atlas.parquet.")],
+    by: Annotated[Parts, typer.Option(help="What the units of a label are divided by.")] = Parts.region,
+    label: Annotated[list[str] | None, typer.Option(help="Compare this label only; repeat the option.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the table: .csv, or .json with everything.")
+    ] = None,
+    figure: Annotated[Path | None, typer.Option(help="Draw the forest plot: .pdf, .svg or .png.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    apart: Annotated[
+        bool, typer.Option("--apart", help="Subjects of one name in two folders are different subjects.")
+    ] = False,
+) -> None:
+    """Compare labels over sessions: the share of units that carry them, effect sizes, and whether they come back.
+
+    The numbers are those of the summary page. What may be compared, and what not, is printed below them.
+    """
+    from rich.console import Console
+
+    from xcebra_nwb.commands import compare as command
+    from xcebra_nwb.core.files import json_text
+    from xcebra_nwb.report.figures.forest import save_forest
+
+    compared = command.compare(outputs, by.value, label or [], apart)
+    if output is not None:
+        command.save(compared, output)
+        info("wrote %s", output)
+    if figure is not None:
+        left_out = save_forest(compared, figure)
+        info("wrote %s%s", figure, f"; {left_out} lines have no room in it" if left_out else "")
+    if as_json:
+        print_text(json_text(command.as_json(compared)))
+        return
+    console = Console(width=max(Console().width, TABLE_WIDTH))
+    for table in command.tables(compared):
+        console.print(table)
+    for heading, lines in (("May be compared", command.MAY), ("May not be compared", command.MAY_NOT)):
+        print_text("\n".join([f"{heading}:", *(f"- {line}" for line in lines)]))
 
 
 def publish(
