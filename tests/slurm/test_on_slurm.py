@@ -207,7 +207,7 @@ def test_a_node_fails_the_driver_is_killed_and_a_third_one_comes_too_early(proje
     states = [state for state, _, _ in asked(project.jobs(session))]
     assert states == ["NODE_FAIL", "CANCELLED", "COMPLETED"]
     assert len({(memory, minutes) for _, memory, minutes in asked(project.jobs(session))}) == 1
-    assert "cancelling jobs that an earlier run left" in (project.out / "logs" / "workflow.log").read_text()
+    assert "cancelling jobs that an earlier run left" in project.said()
     assert "resuming from checkpoint.safetensors" in (project.out / "logs" / session / "train.log").read_text()
 
 

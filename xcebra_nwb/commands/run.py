@@ -20,6 +20,7 @@ from xcebra_nwb.core.files import write_text
 from xcebra_nwb.core.folders import check_run
 from xcebra_nwb.core.installation import packaged_path
 from xcebra_nwb.core.result_files import ResultFiles
+from xcebra_nwb.core.slurm_jobs import cancel_left
 from xcebra_nwb.nwb.reading.foreign import VARIABLE, Follow
 from xcebra_nwb.report.steps import file_stamp
 
@@ -69,6 +70,7 @@ def run(
         _check_device(config)
         cores = cores or 1
     with handling(interrupt), sole_run(output) as begun:
+        cancel_left(output)  # before the workflow is planned: what a job of a group wrote goes when the job ends
         rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft), follow, output / SEEN)
         run_config = config.model_copy(update={"sessions": "sessions.tsv", "results": "."})
         settings, log = output / "config.yaml", output / "logs" / "workflow.log"
