@@ -22,7 +22,7 @@ ROOMS = {
     "xcebra",
 }
 MOST_LINES = 400
-TESTS_OF_ALL_ROOMS = {"project", "security", "support", "workflow"}
+TESTS_OF_ALL_ROOMS = {"project", "security", "slurm", "support", "workflow"}
 
 
 def named(path: Path) -> str:
