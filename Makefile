@@ -6,7 +6,7 @@ LOCKED := .venv/.requirements-installed
 READY := .venv/.package-installed
 TORCH := $(shell grep '^torch==' requirements.lock)
 AUDIT := bandit==1.9.4 pip-audit==2.10.1
-QUICK := not slow and not archive and not gpu
+QUICK := not slow and not archive and not gpu and not slurm
 # Tests that call the libraries, whose versions `make test-lowest` and `make test-newest` change.
 LIBRARIES := archive/discover_local assess/assess attribution/maps attribution/null_test benchmark/simulate commands/check \
 	commands/cli commands/write core/config core/installation core/receipts core/session_table nwb/bins nwb/file \
@@ -15,7 +15,7 @@ LIBRARIES := archive/discover_local assess/assess attribution/maps attribution/n
 # The rules of the workflow call `xcebra-nwb` by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo lint check test coverage test-lowest test-newest test-install audit bench docs clean
+.PHONY: demo lint check test all-tests coverage test-lowest test-newest test-install test-slurm audit bench docs clean
 
 # The same sessions and config as `snakemake --cores 2`, without Snakemake's log, which goes to results/logs/workflow.log.
 DEMO := $(foreach seed,1 2 3,resources/simulated/sub-simulated$(seed)_ses-1.nwb)
@@ -39,8 +39,12 @@ check: export OMP_NUM_THREADS = 1
 check: lint
 	$(BIN)/pytest -m "$(QUICK)" --numprocesses $(CORES) --dist worksteal
 
-test: export OMP_NUM_THREADS = 1
-test: lint
+# Linters and types run beside the tests: without its cache mypy takes a minute, on one core.
+test: $(READY)
+	$(MAKE) --no-print-directory --jobs 2 lint all-tests
+
+all-tests: export OMP_NUM_THREADS = 1
+all-tests: $(READY)
 	$(BIN)/snakemake --lint
 	$(BIN)/pytest --numprocesses $(CORES) --dist worksteal
 
@@ -74,6 +78,12 @@ test-install: $(READY)
 	wheel=$$(echo dist/*.whl) && .venv-install/bin/python -m pip install --quiet --disable-pip-version-check \
 		"$$wheel[simulate,cluster]"
 	XCEBRA_NWB_INSTALLED="$(CURDIR)/.venv-install" $(BIN)/pytest tests/project/test_package.py
+
+# The workflow on a SLURM of its own, through kills and failures; about ten minutes on 2 cores. As root, with Debian's
+# slurm-wlm, slurmdbd, mariadb-server and munge; without these it says what is missing. It changes nothing of the system.
+test-slurm: export XCEBRA_NWB_SLURM = 1
+test-slurm: $(READY)
+	$(BIN)/pytest -rs tests/slurm
 
 # What is known against our own code, and against the packages of the lock. The second asks an advisory service.
 audit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("no CUDA card")
+    if item.get_closest_marker("slurm") and "XCEBRA_NWB_SLURM" not in os.environ:
+        pytest.skip("minutes on a SLURM of its own: make test-slurm")
 
 
 @pytest.fixture(autouse=True, scope="session")

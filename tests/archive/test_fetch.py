@@ -22,6 +22,7 @@ from xcebra_nwb.commands.discover import discover
 from xcebra_nwb.commands.fetch import fetch
 from xcebra_nwb.core import session_table
 from xcebra_nwb.core.errors import Failure, UsageError, XcebraError
+from xcebra_nwb.core.progress import ProgressLine, is_waiting
 from xcebra_nwb.core.session_table import Session
 
 # Each of these alone is got over; two of the last five on one asset may be one too many.
@@ -249,3 +250,28 @@ def test_two_processes_fetch_an_asset_once_and_a_killed_one_is_taken_over(archiv
     assert [process.wait(timeout=60) for process in both] == [0, 0]
     assert cache.asset_path(row).read_bytes() == content(0, 40_000_000)
     assert archive.sent - sent < 31_000_000  # what was there is not fetched again, and the rest once
+
+
+def test_a_store_that_refuses_connections_is_named_after_a_while(
+    archive: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = one(archive, tmp_path, content(0))
+    archive.store = "http://127.0.0.1:9"
+    monkeypatch.setattr("xcebra_nwb.archive.client.LONGEST_TROUBLE", 0.0)
+    with pytest.raises(Failure, match=r"127\.0\.0\.1:9 could not be reached for 0 s \(ConnectionError\)"):
+        downloaded(row)
+    with pytest.raises(Failure, match=r"bytes .* do not arrive: the connection failed"):
+        fetch(tmp_path / "t.tsv", tmp_path / row.session, "stream")
+
+
+def test_a_download_says_how_far_it_is_and_that_nothing_arrives(
+    archive: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = one(archive, tmp_path, content(0, 3_000_000))
+    caplog.set_level("INFO", "xcebra_nwb")
+    monkeypatch.setattr("xcebra_nwb.archive.patience.SECONDS_BETWEEN_LINES", 0.01)
+    archive.faults[row.asset_id].append("slow")
+    downloaded(row)
+    lines = [record.getMessage() for record in caplog.records]
+    assert any(is_waiting(line) and line.startswith(f"{row.session}: {row.path}: nothing") for line in lines)
+    assert [line.total for line in map(ProgressLine.read, lines) if line is not None][-1] == 3

@@ -35,7 +35,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     directory = folder / "results" / NAME
     with pytest.MonkeyPatch.context() as patch, Loopback() as archive:
         patch.setenv("XCEBRA_NWB_CACHE", str(folder / "cache"))
-        archive.add(f"sub-a/{NAME}.nwb", nwb_builders.tiny(folder / "x.nwb").read_bytes())
+        archive.add(f"sub-a/{NAME}.nwb", nwb_builders.tiny(folder / "x.nwb", only_position=True).read_bytes())
         said = {"id": "DANDI:000001/0.1", "name": "Rats", "citation": "Doe (2026) Rats.", "license": [FREE]}
         archive.dandisets["000001"].versions["0.261122.1116"].metadata = said | {"doi": "10.80507/rats"}
         discover([f"{archive.site}/dandiset/000001"], folder / "t.tsv")

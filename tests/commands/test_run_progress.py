@@ -182,3 +182,11 @@ def test_a_session_has_the_log_of_the_job_that_was_last(tmp_path: Path) -> None:
     assert log_path(tmp_path, "a", "train") == log_path(tmp_path, "b", "train") == shared
     os.utime(own, (3, 3))
     assert log_path(tmp_path, "a", "train") == own
+
+
+def test_a_step_that_waits_for_the_network_says_so_each_time(tmp_path: Path, said: list[str]) -> None:
+    monitor = RunMonitor(begun(tmp_path), ["a"])
+    for seconds in (20, 20, 40):
+        write_log(tmp_path, "a", "fetch", f"a: x.nwb: nothing has arrived for {seconds} s, trying on\n")
+        monitor.poll()
+    assert list(said) == [f"fetch: a: x.nwb: nothing has arrived for {seconds} s, trying on" for seconds in (20, 40)]

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def result(archive: Loopback, tmp_path: Path) -> Path:
     """The export of a session of the archive, made from a download and checked."""
-    archive.add(f"sub-a/{NAME}.nwb", nwb_builders.tiny(tmp_path / "x.nwb").read_bytes())
+    archive.add(f"sub-a/{NAME}.nwb", nwb_builders.tiny(tmp_path / "x.nwb", only_position=True).read_bytes())
     directory = tmp_path / "results" / NAME
     discover([f"{archive.site}/dandiset/000001"], tmp_path / "t.tsv")
     fetch(tmp_path / "t.tsv", directory, "download")
@@ -66,7 +66,7 @@ def test_a_result_names_its_source_and_comes_out_again(
 
 
 def test_a_local_source_is_named_and_must_be_the_one(tmp_path: Path) -> None:
-    source = nwb_builders.tiny(tmp_path / "here.nwb")
+    source = nwb_builders.tiny(tmp_path / "here.nwb", only_position=True)
     result = analysed(source, tmp_path / NAME)
     assert str(tmp_path) not in "".join(read_export(result).lineage.values())
     with pytest.raises(UsageError, match=r"local file, here.nwb \(name it with --source\)"):

@@ -114,6 +114,7 @@ def test_a_warm_process_that_is_killed_takes_its_commands_with_it_and_later_ones
     client = warm.call("sleep")
     assert client.stdout is not None
     command = psutil.Process(int(client.stdout.readline()))
+    warm.call("say", env={"HUE": "green"}).communicate(b"", timeout=30)  # so the client has heard that it has begun
     warm.process.kill()
     client.communicate(timeout=30)
     assert client.returncode == -signal.SIGKILL

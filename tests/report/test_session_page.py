@@ -63,6 +63,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are made and not drawn, where a test is about the words of a page: drawing is most of a report."""
     monkeypatch.setattr(style, "_data_uri", lambda drawn, colors=256: "data:image/png;base64,")
+    monkeypatch.setattr(style, "_vector_uri", lambda drawn: "data:image/svg+xml,")
 
 
 def small(labels: list[str] | None = None, units: int = 12) -> xr.Dataset:
@@ -78,8 +79,8 @@ def test_page_has_every_section_in_order_and_needs_no_network(made: Path) -> Non
     plain_page = re.sub(r"data:image/(png;base64|svg.xml),[^\"]*", "", page.html).replace("http-equiv", "")
     assert "http" not in plain_page.replace("http://www.w3.org/2000/svg", "")  # the name of a language, not an address
     assert all(image.get("alt") for image in page.images)
-    # Maps, places of the matrix, addresses and rows of units, assessment, conditions, and what runs.
-    assert page.scripts == ["application/json"] * 8 + [None]
+    # Maps, sets, places, addresses and rows of units, assessment, conditions, clouds, timeline, and what runs.
+    assert page.scripts == ["application/json"] * 13 + [None]
 
 
 @pytest.mark.slow
@@ -154,7 +155,7 @@ def test_text_of_files_stays_text(tmp_path: Path) -> None:
     report(tmp_path)
     page = Page(tmp_path / "report.html")
     assert EVIL not in page.html
-    assert page.scripts == ["application/json"] * 8 + [None]
+    assert page.scripts == ["application/json"] * 13 + [None]
     assert page.text.count(EVIL) > 8
     assert page.stored[0][0][1] in (EVIL, "$\\frac$")
     assert "$x_3$" in page.text

@@ -13,7 +13,8 @@ from xcebra_nwb.core import netcdf
 from xcebra_nwb.core import session as contract
 from xcebra_nwb.core.carriers import carriers
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.report.unit_cards import GALLERY, Cards, firing
+from xcebra_nwb.report.firing import firing
+from xcebra_nwb.report.unit_cards import GALLERY, Cards
 from xcebra_nwb.report.unit_map import UnitMap, unit_map
 from xcebra_nwb.report.unit_matrix import layout
 
@@ -69,7 +70,8 @@ def test_a_card_shows_what_else_the_session_knows_of_a_unit(made: Path) -> None:
     session = contract.load(made / "session.nc")
     session["isi_violations"] = ("unit", np.linspace(0, 0.11, 12))
     session["good"] = ("unit", np.arange(12) % 2 == 0)
-    facts = dict(cards_of(made, session).card(3).facts)
+    card = cards_of(made, session).card(3)
+    facts = dict([*card.firing, *card.file])
     assert facts["isi violations"] == "0.03"
     assert facts["good"] == "no"
     assert facts["spikes"] == str(int(session["n_spikes"].values[3]))

@@ -80,7 +80,7 @@ def test_a_packed_card_has_the_numbers_of_the_tables(page: Any, folder: Path) ->
     page.evaluate(f"location.hash = 'unit-{unit}'")
     card = page.locator(f"#unit-{unit}")
     sync_api.expect(card).to_be_visible(timeout=SOON)
-    assert card.locator("svg[data-p]").count() == 3
+    assert card.locator("svg[data-p]").count() == 4  # the choice has trials, too
     attribution = netcdf.load_dataset(folder / "attribution.nc").isel(unit=int(unit))
     rows = card.locator(".tests tbody tr").all_inner_texts()
     assert len(rows) == 3
@@ -136,7 +136,7 @@ def test_a_value_under_the_pointer_is_that_of_the_file(page: Any, folder: Path) 
 
 def test_the_gallery_is_filtered_by_region_and_q_and_sorted(page: Any) -> None:
     table = page.locator("#units .table").first
-    table.locator("input").fill("CA1 q<0.05")
+    table.locator("input[type=search]").fill("CA1 q<0.05")
     rows = [row.split("\t") for row in table.locator("tbody tr").all_inner_texts()]
     assert rows
     assert {row[1] for row in rows} == {"CA1"}
@@ -148,7 +148,7 @@ def test_the_gallery_is_filtered_by_region_and_q_and_sorted(page: Any) -> None:
 
 def test_tables_and_figures_are_saved(page: Any, tmp_path: Path) -> None:
     table = page.locator("#units .table").first
-    table.locator("input").fill("MEC")
+    table.locator("input[type=search]").fill("MEC")
     with page.expect_download() as saved:
         table.get_by_role("button", name="CSV").click()
     saved.value.save_as(tmp_path / "a.csv")
@@ -175,7 +175,7 @@ def test_without_a_script_the_cards_are_read_by_their_address(browser: Any, fold
     address = str(link.get_attribute("href"))
     link.click()
     sync_api.expect(opened.locator(address)).to_be_visible(timeout=SOON)
-    assert opened.locator(f"{address} svg[data-p]").count() == 3
+    assert opened.locator(f"{address} svg[data-p]").count() == 4
     assert opened.locator(f"{address} .tests tbody tr").count() == 3
     assert "Without JavaScript the page shows the cards of 20 of 30 units" in opened.content()
     context.close()
@@ -244,3 +244,151 @@ def test_headings_descend_in_order_regions_have_a_way_in_and_paper_has_all_rows(
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert rows.count() < 30
     assert page.locator("th button").count() > 30
+
+
+def shown_figure(page: Any, kind: str) -> Any:
+    """The first figure of a kind, once it is drawn."""
+    figure = page.locator(f"figure.{kind}").first
+    figure.scroll_into_view_if_needed()
+    page.wait_for_selector(f"figure.{kind}[data-ready]", timeout=4 * SOON)
+    figure.evaluate("figure => figure.scrollIntoView({ block: 'center' })")
+    page.wait_for_timeout(100)
+    return figure
+
+
+def test_the_embedding_is_turned_played_and_pointed_at(page: Any, folder: Path) -> None:
+    canvas = shown_figure(page, "cloud").locator("canvas")
+    canvas.focus()
+    before, picture = canvas.get_attribute("data-view"), canvas.evaluate("canvas => canvas.toDataURL()")
+    for key in ("ArrowRight", "ArrowUp", "+"):
+        page.keyboard.press(key)
+    assert canvas.get_attribute("data-view") != before
+    page.wait_for_timeout(200)
+    assert canvas.evaluate("canvas => canvas.toDataURL()") != picture
+    turned = canvas.get_attribute("data-view")
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 100)
+    page.mouse.up()
+    assert canvas.get_attribute("data-view") != turned
+    figure = page.locator("figure.cloud").first
+    figure.locator(".by").select_option("time")
+    assert figure.locator(".key:visible").count() == 1
+    canvas.focus()
+    page.keyboard.press(" ")
+    page.wait_for_function("document.querySelector('figure.cloud output').textContent.endsWith(' s')", timeout=SOON)
+    page.keyboard.press("Home")
+    assert figure.locator("output").inner_text() == "all times"
+    assert canvas.get_attribute("data-view") == before
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    sync_api.expect(page.locator("#tip")).to_contain_text("position: about ", timeout=SOON)
+
+
+def test_the_recording_is_zoomed_by_a_drag_and_by_keys(page: Any, folder: Path) -> None:
+    canvas = shown_figure(page, "timeline").locator("canvas")
+
+    def view() -> list[int]:
+        page.wait_for_timeout(100)
+        return [int(each) for each in str(canvas.get_attribute("data-view")).split()]
+
+    assert view() == [0, 6000]
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 60, steps=3)
+    page.mouse.up()
+    assert view() == pytest.approx([1500, 3000], abs=15)
+    canvas.focus()
+    for _ in range(12):
+        page.keyboard.press("+")
+    first, last = view()
+    assert last - first == 20  # single bins
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
+    said = page.locator("#tip").inner_text().replace("\u2212", "-")
+    session = netcdf.load_dataset(folder / "session.nc")
+    at = int(np.abs(session["time"].values - float(said.split(" s")[0])).argmin())
+    x = float(said.split("position, axis 0: about ")[1].split(" ")[0])
+    assert x == pytest.approx(float(session["position"].values[at, 0]), abs=0.05)
+    page.keyboard.press("Home")
+    assert view() == [0, 6000]
+
+
+def test_units_that_are_chosen_are_marked_everywhere(page: Any) -> None:
+    table = page.locator("#units .table").first
+    shown_figure(page, "scatter")
+    boxes = table.locator("input.choose")
+    names = [str(boxes.nth(place).get_attribute("aria-label")).removeprefix("choose unit ") for place in (0, 2)]
+    for place in (0, 2):
+        boxes.nth(place).check()
+    assert "2 units chosen" in page.locator("#chosen").inner_text()
+    assert page.locator("svg.matrix .chosen").first.get_attribute("d").count("M") == 2
+    assert page.locator("figure.scatter .chosen").get_attribute("d").count("M") == 2
+    assert page.locator("a.spot.chosen").count() == 12  # a bar and a point for each label
+    page.get_by_role("button", name="show only the chosen").click()
+    shown = [row.split("\t")[0].strip() for row in table.locator("tbody tr").all_inner_texts()]
+    assert sorted(shown) == sorted(names)
+    page.locator("#chosen").get_by_role("button", name="choose no unit").click()
+    sync_api.expect(table.locator("tbody tr")).to_have_count(25, timeout=SOON)
+
+
+def test_a_drag_over_the_matrix_and_a_bar_choose_units(page: Any) -> None:
+    matrix = page.locator("svg.matrix").first
+    matrix.scroll_into_view_if_needed()
+    places = page.evaluate("JSON.parse(document.getElementById('matrix-places').textContent)")
+    scale, box = page.evaluate("document.querySelector('svg.matrix').getScreenCTM().a"), matrix.bounding_box()
+
+    def at(column: int) -> tuple[float, float]:
+        return box["x"] + scale * (places["left"] + (column + 0.5) * places["width"]), box["y"] + scale * 26
+
+    page.mouse.move(*at(1))
+    page.mouse.down()
+    page.mouse.move(*at(4), steps=4)
+    page.mouse.up()
+    assert page.evaluate("[...chosen]") == places["units"][0][1:5]
+    assert "#unit-" not in page.url  # a drag opens no card
+    bar = page.locator(".mixed .set").first
+    bar.focus()
+    page.keyboard.press("Enter")
+    counted = int(str(bar.get_attribute("data-words")).split(": ")[1].split(" ")[0])
+    assert page.evaluate("chosen.size") == counted
+    rows = page.locator("#units .table tbody tr").all()
+    marked = [row.get_attribute("class") == "chosen" for row in rows]
+    assert marked == [page.evaluate("(name) => chosen.has(name)", row.locator("a").inner_text()) for row in rows]
+    assert any(marked)
+
+
+def test_points_of_the_scatter_are_reached_by_keys_and_lead_to_cards(page: Any) -> None:
+    graphic = shown_figure(page, "scatter").locator("svg")
+    graphic.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press(" ")
+    (unit,) = page.evaluate("[...chosen]")
+    sync_api.expect(page.locator("#tip")).to_contain_text(f"unit {unit} · ", timeout=SOON)
+    page.keyboard.press("Enter")
+    sync_api.expect(page.locator(f"#unit-{unit}")).to_be_visible(timeout=SOON)
+
+
+def test_rates_around_events_are_said_under_the_pointer(page: Any, folder: Path) -> None:
+    units = netcdf.load_dataset(folder / "units.nc")
+    page.evaluate("location.hash = 'unit-0'")
+    drawing = page.locator("#unit-0 svg[data-p='events-2']")
+    sync_api.expect(drawing).to_be_visible(timeout=SOON)
+    scale = drawing.evaluate("svg => svg.getScreenCTM().a")
+    first, step = map(float, page.locator("#events-2").get_attribute("data-x").split())
+    drawing.hover(position={"x": scale * (first + 10 * step), "y": scale * 90}, force=True)
+    sync_api.expect(page.locator("#tip")).to_contain_text("left: about ", timeout=SOON)
+    value = float(str(page.locator("#tip").inner_text()).split("left: about ")[1].split(" ")[0])
+    assert value == pytest.approx(float(units["choice_event_rate"][0, 0, 10]), rel=0.06)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: Any, folder: Path, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    context = browser.new_context(color_scheme=scheme, bypass_csp=True)  # axe is a script of its own
+    opened = context.new_page()
+    opened.goto((folder / "report.html").as_uri() + "#unit-0")
+    opened.evaluate("choose(['0', '1'])")
+    found = axe.Axe().run(opened).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")] == []
+    context.close()

@@ -51,7 +51,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loopbac
         patch.setattr("time.sleep", lambda seconds: None)
         archive.keys.add(KEY)
         archive.keys_of_others.add(OF_ANOTHER)
-        archive.add(f"sub-a/{NAME}.nwb", nwb_builders.tiny(folder / "x.nwb").read_bytes(), SOURCE, "draft")
+        archive.add(
+            f"sub-a/{NAME}.nwb", nwb_builders.tiny(folder / "x.nwb", only_position=True).read_bytes(), SOURCE, "draft"
+        )
         archive.dandisets[SOURCE].embargoed = True
         patch.setenv(variable(archive), KEY)
         cli_discover = ["discover", "--draft", f"{archive.site}/dandiset/{SOURCE}", "-o", str(folder / "t.tsv")]

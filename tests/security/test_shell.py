@@ -31,7 +31,7 @@ REFUSED = ("a{b}", "<c>", "a\nb", "a\tb", "a\rb", "a\0b", "a\x1b[31mb", "a\u202e
 def project(folder: Path, results: str) -> list[object]:
     """Make a project with one session and every name as ugly as can be; return the command that runs it."""
     (folder / UGLY).mkdir(parents=True)
-    nwb_builders.tiny(folder / UGLY / f"{UGLY}.nwb")
+    nwb_builders.tiny(folder / UGLY / f"{UGLY}.nwb", only_position=True)
     row = session_table.Session(session="s", include=True, source=f"{UGLY}/{UGLY}.nwb")
     session_table.write([row], folder / f"{UGLY}.tsv")
     settings = schema.validate(QUICK | {"sessions": f"{UGLY}.tsv", "results": results})

@@ -3,20 +3,7 @@
 RULES = ("extract", "train", "attribute", "assess", "write", "check", "report", "summarize", "simulate", "fetch")
 COMMANDS = (
     *RULES,
-    *(
-        "align",
-        "discover",
-        "run",
-        "status",
-        "inspect",
-        "benchmark",
-        "tune",
-        "verify",
-        "publish",
-        "figure",
-        "methods",
-        "doctor",
-        "preview",
-    ),
+    *("align", "discover", "run", "status", "watch", "inspect", "benchmark", "tune", "verify", "publish"),
+    *("figure", "methods", "preview", "doctor"),
 )
 WITH_TORCH = {"train", "align", "attribute", "verify", "tune", "doctor"}  # loading torch takes a second

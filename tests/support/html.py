@@ -19,7 +19,7 @@ class Page(HTMLParser):
         images: attributes of every image.
         addresses: every address that the page loads or links to.
         scripts: type of every script.
-        stored: rows of the tables, which a script keeps as JSON.
+        stored: rows of the tables, which a script keeps as JSON; not the points of figures.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,13 +30,13 @@ class Page(HTMLParser):
         self.scripts: list[str | None] = []
         self.stored: list[list[list[object]]] = []
         self.text = ""
-        self._within = ""
+        self._within, self._figure = "", False
         self.html = path.read_text(encoding="utf-8")
         self.feed(self.html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(attrs)
-        self._within = tag
+        self._within, self._figure = tag, "data-figure" in attributes
         self.ids += [attributes["id"] or ""] if tag == "section" and "id" in attributes else []
         self.images += [attributes] if tag == "img" else []
         self.scripts += [attributes.get("type")] if tag == "script" else []
@@ -47,6 +47,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._within == "script" and self.scripts[-1] == "application/json":
-            self.stored.append(json.loads(data))
+            if not self._figure:
+                self.stored.append(json.loads(data))
         elif self._within not in ("script", "style"):
             self.text += data

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,11 @@ def save(nwb: NWBFile, path: Path) -> Path:
     with NWBHDF5IO(path, "w") as io:
         io.write(nwb)
     return path
+
+
+def _bytes(nwb: NWBFile) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return save(nwb, Path(folder) / "x.nwb").read_bytes()
 
 
 def as_zarr(path: Path) -> Path:
@@ -259,8 +266,17 @@ def wandering(seconds: float, generator: np.random.Generator, rate: float = 20.0
 # --------------
 
 
-def tiny(path: Path, seconds: float = 60.0, units: int = 6, seed: int = 0) -> Path:
-    """Write an ordinary session: units tuned to the place on a circle, position, head direction and speed."""
+def tiny(path: Path, seconds: float = 60.0, units: int = 6, seed: int = 0, only_position: bool = False) -> Path:
+    """Write an ordinary session: units tuned to the place on a circle, position, head direction and speed.
+
+    A whole analysis of a session with ``only_position`` takes a third of the time. The same session is the same file.
+    """
+    path.write_bytes(_tiny(seconds, units, seed, only_position))
+    return path
+
+
+@cache
+def _tiny(seconds: float, units: int, seed: int, only_position: bool) -> bytes:
     rng = np.random.default_rng(seed)
     times, position = wandering(seconds, np.random.default_rng([seed, 1]))
     angle = np.arctan2(position[:, 1], position[:, 0])
@@ -271,12 +287,14 @@ def tiny(path: Path, seconds: float = 60.0, units: int = 6, seed: int = 0) -> Pa
     spikes = [np.sort(np.repeat(times, count) + rng.uniform(0, 1 / 20, count.sum())) for count in counts.T]
     add_units(nwb, spikes, obs_intervals=[[[0, seconds]]] * units, location=["CA1"] * units)
     add_position(nwb, times, position)
+    if only_position:
+        return _bytes(nwb)
     slow = np.ones(20) / 20
     looking = 3 * np.convolve(np.random.default_rng([seed, 3]).normal(size=len(times)), slow, mode="same")  # rad, aside
     add_head_direction(nwb, times, np.mod(angle + np.pi / 2 + looking, 2 * np.pi))
     pace = np.convolve(np.random.default_rng([seed, 2]).normal(size=len(times)), slow, mode="same")
     add_behaviour(nwb, "speed", times, 0.2 + 0.1 * np.abs(pace))
-    return save(nwb, path)
+    return _bytes(nwb)
 
 
 def without_behaviour(path: Path) -> Path:

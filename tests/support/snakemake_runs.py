@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,9 +10,53 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
+
+from tests.support import nwb_builders
 from tests.support.paths import ROOT
 
 QUICK = {"training": {"steps": 30, "batch_size": 64, "seeds": 2, "nulls": 3}, "neural": {"min_spikes": 10}}
+
+FILES = (
+    "session.nc",
+    "inventory.json",
+    "sizes.json",
+    "model.safetensors",
+    "training.nc",
+    "embedding.nc",
+    "attribution.nc",
+    "assessment.json",
+    "check.json",
+    "report.html",
+    "atlas.json",
+    "status.json",
+)
+
+
+def make_recordings(folder: Path, good: int = 1) -> Path:
+    """Write ``sub-rat_ses-0.nwb``, which is refused, and from 1 on recordings that are not."""
+    folder.mkdir()
+    nwb_builders.without_behaviour(folder / "sub-rat_ses-0.nwb")
+    for number in range(1, good + 1):
+        nwb_builders.tiny(folder / f"sub-rat_ses-{number}.nwb", seed=number, only_position=True)
+    return folder
+
+
+def check_results(results: Path, done: list[str], refused: str) -> None:
+    """Check that some sessions are done and one is refused, with all files of both."""
+    for session in done:
+        present = {path.name for path in (results / session).iterdir()}
+        assert set(FILES) | {f"{session}_desc-xcebra.nwb"} <= present
+        assert json.loads((results / session / "status.json").read_text())["state"] == "done"
+    status = json.loads((results / refused / "status.json").read_text())
+    assert status["state"] == "refused"
+    assert "no behaviour" in status["reason"]
+    assert status["remedy"]
+    assert not (results / refused / "session.nc").exists()
+    atlas = pd.read_parquet(results / "atlas.parquet")
+    assert set(atlas["session"]) == set(done)
+    assert (results / "summary.html").stat().st_size > 1000
+    assert not list(results.rglob(".[0-9]*"))  # nothing half-written
 
 
 def call(*command: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -36,8 +81,8 @@ def jobs(planned: subprocess.CompletedProcess[str]) -> dict[str, int]:
 
 
 def wait_for(happened: Callable[[], object]) -> None:
-    """Wait until something has happened, for a minute at most."""
-    deadline = time.monotonic() + 60
+    """Wait until something has happened, for five minutes at most: a busy machine takes its time."""
+    deadline = time.monotonic() + 300
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.2)

@@ -33,7 +33,11 @@ def start(folder: Path, *before: str) -> subprocess.Popen[str]:
     (folder / "c.yaml").write_text("{}")
     command = [*before, sys.executable, "-c", PROGRAM, str(folder)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed)
-    wait_for(lambda: (folder / "job").exists() and (folder / "job").read_text().strip())
+    try:
+        wait_for(lambda: (folder / "job").exists() and (folder / "job").read_text().strip())
+    except AssertionError:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     return process
 
 
@@ -53,7 +57,7 @@ def test_a_signal_to_the_run_alone_ends_all_of_its_processes(how: signal.Signals
     others = of_run(process)
     assert len(others) > 1
     os.kill(process.pid, how)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 130
     assert f"stopping ({how.name}); the same command resumes the run" in said
     assert not any(other.is_running() for other in others)
@@ -67,7 +71,7 @@ def test_a_run_that_ignores_the_end_of_its_terminal_goes_on(tmp_path: Path) -> N
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(timeout=3)
     os.kill(process.pid, signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode == 130
 
 
@@ -75,6 +79,6 @@ def test_a_workflow_that_ends_by_itself_leaves_no_job(tmp_path: Path) -> None:
     process = start(tmp_path)
     workflow, *jobs = of_run(process)
     workflow.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode not in (0, 130)
     assert jobs and not any(job.is_running() for job in jobs)

@@ -2,9 +2,7 @@
 
 import json
 import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,41 +12,23 @@ import pytest
 import yaml
 
 from tests.support import nwb_builders
-from tests.support.paths import COMMAND, ROOT
-from tests.support.snakemake_runs import QUICK, call, jobs, snakemake, wait_for
-from xcebra_nwb.commands.simulate import simulate
-from xcebra_nwb.core import receipts as receipt
+from tests.support.paths import ROOT
+from tests.support.snakemake_runs import QUICK, call, check_results, jobs, make_recordings, snakemake, wait_for
+from xcebra_nwb.core import receipts
 from xcebra_nwb.core.batches import ALL_SESSIONS
 from xcebra_nwb.core.config import schema
 
 SESSION_RULES = ("extract", "train", "attribute", "assess", "write", "check", "report")
-FILES = (
-    "session.nc",
-    "inventory.json",
-    "sizes.json",
-    "model.safetensors",
-    "training.nc",
-    "embedding.nc",
-    "attribution.nc",
-    "assessment.json",
-    "check.json",
-    "report.html",
-    "atlas.json",
-    "status.json",
-)
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with a good session, one that is refused, a table and a config."""
-    files = tmp_path / "data"
-    files.mkdir()
-    nwb_builders.tiny(files / "sub-rat_ses-1.nwb", seed=1)
-    nwb_builders.without_behaviour(files / "sub-rat_ses-2.nwb")
-    rows = [f"sub-rat_ses-{n}\ttrue\tdata/sub-rat_ses-{n}.nwb" for n in (1, 2)]
+    """A folder with a refused session, two good ones that are trained together, a table and a config."""
+    make_recordings(tmp_path / "data", good=2)
+    rows = [f"sub-rat_ses-{n}\ttrue\tdata/sub-rat_ses-{n}.nwb" for n in range(3)]
     (tmp_path / "sessions.tsv").write_text("\n".join(["session\tinclude\tsource", *rows]) + "\n")
-    settings = schema.validate(QUICK | {"sessions": "sessions.tsv"})
-    (tmp_path / "project.yaml").write_text(schema.dump(settings))
+    chosen = QUICK | {"sessions": "sessions.tsv", "training": QUICK["training"] | {"together": True}}
+    (tmp_path / "project.yaml").write_text(schema.dump(schema.validate(chosen)))
     return tmp_path
 
 
@@ -56,87 +36,72 @@ def start(project: Path) -> list[object]:
     return ["--directory", project, "--configfile", project / "project.yaml", "--cores", 2]
 
 
-def check_results(results: Path, session: str, refused: str) -> None:
-    present = {path.name for path in (results / session).iterdir()}
-    assert set(FILES) | {f"{session}_desc-xcebra.nwb"} <= present
-    assert json.loads((results / session / "status.json").read_text())["state"] == "done"
-    status = json.loads((results / refused / "status.json").read_text())
-    assert status["state"] == "refused"
-    assert "no behaviour" in status["reason"]
-    assert status["remedy"]
-    assert not (results / refused / "session.nc").exists()
-    atlas = pd.read_parquet(results / "atlas.parquet")
-    assert set(atlas["session"]) == {session}
-    assert (results / "summary.html").stat().st_size > 1000
-    assert not list(results.rglob(".[0-9]*"))  # nothing half-written
-
-
 def test_it_runs_from_the_root_does_nothing_the_second_time_and_keeps_nothing_of_what_is_refused_now(
     project: Path,
 ) -> None:
+    """Two sessions are trained together in one job, and a refused one is skipped."""
     sources = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (project / "data").iterdir()}
+    results, (refused, first, second) = project / "results", [f"sub-rat_ses-{number}" for number in range(3)]
+    slurm = ["--workflow-profile", ROOT / "workflow" / "profiles" / "slurm"]
+    planned = jobs(snakemake(*start(project), "--dry-run", *slurm))
+    assert (planned["train_1"], planned["attribute"], "train" in planned) == (1, 3, False)
     done = snakemake(*start(project))
     assert done.returncode == 0, done.stderr
-    check_results(project / "results", "sub-rat_ses-1", "sub-rat_ses-2")
-    usage = pd.read_csv(project / "results" / "benchmarks" / "sub-rat_ses-1" / "assess.tsv", sep="\t")
+    check_results(results, [first, second], refused)
+    usage = pd.read_csv(results / "benchmarks" / first / "assess.tsv", sep="\t")
     assert 0 < usage["cpu_time"][0] < usage["s"][0] * 1.1
     assert sources == {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (project / "data").iterdir()}
+    log = (results / "logs" / ALL_SESSIONS / "train.log").read_text()
+    assert log.count("2 sessions in one latent space") == 1
+    receipt = json.loads((results / refused / "receipts" / "train.json").read_text())
+    assert receipt["state"] == "refused"
+    assert "no behaviour" in receipt["reason"]
+    across = json.loads((results / first / "assessment.json").read_text())["across_sessions"]
+    assert (across["sessions"], across["reason"]) == ([second], "")
+    assert set(across["labels"]["position"]["by_session"]) == {second}
     again = snakemake(*start(project), "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr
     changed = yaml.safe_load((project / "project.yaml").read_text())
-    for section, key, value, first in (
+    for section, key, value, rule in (
         ("attribution", "rank_tolerance", 0.1, "attribute"),
-        ("training", "steps", 31, "train"),
+        ("training", "steps", 31, "train_1"),
     ):
         changed[section][key] = value
         (project / "project.yaml").write_text(yaml.safe_dump(changed))
         planned = jobs(snakemake(*start(project), "--dry-run"))
-        assert planned[first] == 2
-        assert not planned.keys() & set(receipt.ORDER[: receipt.ORDER.index(first)])
+        assert planned[rule] == (1 if rule == "train_1" else 3)
+        assert not planned.keys() & {*receipts.ORDER[: receipts.ORDER.index(rule.removesuffix("_1"))]}
+        assert "train_1" not in planned or rule == "train_1"
     changed["neural"]["min_spikes"] = 10**6
     (project / "project.yaml").write_text(yaml.safe_dump(changed))
     assert snakemake(*start(project)).returncode == 0
-    left = {path.name for path in (project / "results" / "sub-rat_ses-1").iterdir()}
+    left = {path.name for path in (results / first).iterdir()}
     assert left == {"inventory.json", "receipts", "report.html", "status.json"}
 
 
-def test_run_needs_no_config_but_files_and_goes_on_after_it_was_interrupted_or_killed(project: Path) -> None:
-    slow, quick, out = project / "slow.yaml", project / "quick.yaml", project / "out"
-    slow.write_text(yaml.safe_dump(QUICK | {"training": QUICK["training"] | {"steps": 100_000}}))
-    quick.write_text(yaml.safe_dump(QUICK))
-    log = out / "logs" / "sub-rat1_ses-one" / "train.log"
-    command = [COMMAND, "run", project / "data", "-o", out, "--cores", 2]
-    for how, kill, ended in (
-        (signal.SIGINT, os.killpg, 130),
-        (signal.SIGTERM, os.kill, 130),
-        (signal.SIGKILL, os.killpg, -signal.SIGKILL),
-    ):
-        words = [str(word) for word in [*command, "--config", slow]]
-        started = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
-        wait_for(lambda: log.exists() and log.stat().st_size)
-        kill(started.pid, how)
-        _, said = started.communicate(timeout=60)
-        assert started.returncode == ended
-        if ended == 130:
-            assert said.splitlines()[-1] == "xcebra-nwb: interrupted; the same command starts again or resumes"
-            assert re.search("stopped: [01] of 2 sessions are finished, left: .*; the same command goes on", said)
-            assert (out / "summary.html").exists()
-        wait_for(lambda: not running(out))
-        log.unlink()
-    done = call(*command, "--config", quick, cwd=project)
-    assert done.returncode == 0, done.stderr
-    check_results(out, "sub-rat1_ses-one", "sub-rat_ses-one")
+def test_jobs_that_share_no_file_system_are_not_begun(project: Path) -> None:
+    """Their results would be lost without a word: only receipts are known to Snakemake."""
+    said = call(sys.executable, "-c", ALONE, ROOT / "workflow" / "Snakefile", cwd=project)
+    assert said.returncode != 0
+    assert "the jobs need a file system that all of them share" in said.stdout + said.stderr
 
 
-def heed() -> None:
-    """Interrupts are not ignored, even where the tests are run in the background of a script."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+ALONE = """
+import sys
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import OutputSettings, ResourceSettings, StorageSettings
+with SnakemakeApi(OutputSettings(dryrun=True)) as api:
+    alone = StorageSettings(shared_fs_usage=frozenset())
+    given = ResourceSettings(nodes=9)
+    api.workflow(resource_settings=given, storage_settings=alone, snakefile=Path(sys.argv[1])).list_rules()
+"""
 
 
-def running(out: Path) -> bool:
-    """Whether a process of a run in ``out`` is still there."""
-    found = subprocess.run(["pgrep", "-f", str(out)], capture_output=True, check=False)
-    return found.returncode == 0
+def test_a_folder_without_a_config_folder_stays_the_working_folder_of_its_jobs(project: Path) -> None:
+    """Jobs on a cluster are given no --directory; they begin in the folder of the run."""
+    planned = jobs(snakemake(*start(project)[2:], "--snakefile", ROOT / "workflow/Snakefile", "--dry-run", cwd=project))
+    assert planned["extract"] == 2
 
 
 def test_a_config_of_ones_own_starts_from_the_defaults_not_from_the_demo(project: Path) -> None:
@@ -158,11 +123,36 @@ def test_a_dry_run_lists_the_jobs_of_the_demo(folder: Path, tmp_path: Path) -> N
     assert planned["summarize"] == 1
 
 
-@pytest.mark.parametrize("profile", ["default", "slurm"])
-def test_the_profiles_plan_too(profile: str, project: Path) -> None:
-    chosen = ["--workflow-profile", ROOT / "workflow" / "profiles" / profile]
-    planned = jobs(snakemake(*start(project), "--dry-run", *chosen))
-    assert all(planned[rule] == 2 for rule in SESSION_RULES)
+RESOURCES = """
+import json, sys
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.resources import Resources
+from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
+project, snakefile = map(Path, sys.argv[1:])
+defaults = Resources.parse(["slurm_partition=cpu", "gpu_partition=card"], allow_expressions=True)
+given = ResourceSettings(nodes=9, default_resources=defaults, overwrite_threads={"train": 3})
+config = ConfigSettings(configfiles=[project / "project.yaml"])
+with SnakemakeApi(OutputSettings(dryrun=True)) as api:
+    planned = api.workflow(resource_settings=given, config_settings=config, snakefile=snakefile, workdir=project)
+    planned.dag()
+    rules = planned._workflow.rules
+    print(json.dumps({rule.name: {name: value.raw for name, value in rule.resources.items()} for rule in rules}))
+"""
+
+
+def test_what_uses_a_card_asks_for_one_in_the_partition_of_cards_and_nothing_else_does(project: Path) -> None:
+    """Also the training of several sessions, for which counts what a profile sets for `train`."""
+    settings = yaml.safe_load((project / "project.yaml").read_text())
+    settings["training"] |= {"device": "cuda", "together": True}
+    (project / "project.yaml").write_text(yaml.safe_dump(settings))
+    said = call(sys.executable, "-c", RESOURCES, project, ROOT / "workflow" / "Snakefile", cwd=project)
+    rules = json.loads(said.stdout.splitlines()[-1])
+    on_card = {"train", "train_1", "attribute"}
+    assert {rule for rule, asked in rules.items() if asked.get("gpu")} == on_card
+    assert {rule for rule, asked in rules.items() if asked["slurm_partition"] != "cpu"} == on_card
+    assert {rules[rule]["slurm_partition"] for rule in on_card} == {"card"}
+    assert rules["train_1"]["_cores"] == 3
 
 
 def test_the_profile_of_slurm_plans_without_a_number_of_cores(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,37 +190,11 @@ def test_a_wrong_config_ends_the_workflow_in_one_line(change: str, says: str, pr
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_sessions_are_trained_together_in_one_job_and_a_refused_one_is_skipped(project: Path) -> None:
-    nwb_builders.tiny(project / "data" / "sub-rat_ses-3.nwb", seed=2)
-    table = project / "sessions.tsv"
-    table.write_text(table.read_text() + "sub-rat_ses-3\ttrue\tdata/sub-rat_ses-3.nwb\n")
-    together = yaml.safe_load((project / "project.yaml").read_text())
-    together["training"]["together"] = True
-    (project / "project.yaml").write_text(yaml.safe_dump(together))
-    planned = jobs(snakemake(*start(project), "--dry-run"))
-    assert planned["train_1"] == 1
-    assert "train" not in planned
-    assert planned["attribute"] == 3
-    slurm = ["--workflow-profile", ROOT / "workflow" / "profiles" / "slurm"]
-    assert jobs(snakemake(*start(project), "--dry-run", *slurm))["train_1"] == 1
-    results, (first, refused, second) = project / "results", [f"sub-rat_ses-{number}" for number in (1, 2, 3)]
-    done = snakemake(*start(project), *[f"results/{name}/receipts/assess.json" for name in (first, refused, second)])
-    assert done.returncode == 0, done.stderr
-    log = (results / "logs" / ALL_SESSIONS / "train.log").read_text()
-    assert log.count("2 sessions in one latent space") == 1
-    receipt = json.loads((results / refused / "receipts" / "train.json").read_text())
-    assert receipt["state"] == "refused"
-    assert "no behaviour" in receipt["reason"]
-    across = json.loads((results / first / "assessment.json").read_text())["across_sessions"]
-    assert (across["sessions"], across["reason"]) == ([second], "")
-    assert set(across["labels"]["position"]["by_session"]) == {second}
-
-
 def test_sessions_are_trained_in_one_process_of_one_job_and_stay_so(tmp_path: Path) -> None:
     """Three sessions, two at once; what is trained is not trained again by another number or a rerun of the other."""
     rows = ["session\tinclude\tsource"]
     for seed in (1, 2, 3):
-        simulate(tmp_path / f"sub-rat{seed}_ses-1.nwb", seed, duration=60, cells=3)
+        nwb_builders.tiny(tmp_path / f"sub-rat{seed}_ses-1.nwb", seed=seed)
         rows.append(f"s{seed}\ttrue\tsub-rat{seed}_ses-1.nwb")
     (tmp_path / "sessions.tsv").write_text("\n".join(rows) + "\n")
 

@@ -53,19 +53,44 @@ def data_memory(session):
     return int(min(4 * megabytes, 14000))
 
 
+def times_more(sessions, attempt):
+    """Factors of the memory and the time of a job: 1, and one more for each time that the want of it ended a job.
+
+    Where nobody knows why a job was killed, one more of both. A command that ended with an error asks for no more.
+    """
+    if not workflow.is_main_process:
+        return 1, 1  # the job has what it has
+    kills = [HISTORY.kills(session, attempt) for session in sessions]
+    unknown = min(attempt - 1, max(kill.unknown for kill in kills))
+    memory, time = max(kill.memory for kill in kills), max(kill.time for kill in kills)
+    return 1 + memory + unknown, 1 + time + unknown
+
+
+def minutes(number):
+    """The time limit of a job for one session, in minutes."""
+
+    def runtime(wildcards, attempt):
+        _, factor = times_more([wildcards.session], attempt)
+        return number * factor
+
+    return runtime
+
+
 def session_memory(wildcards, attempt):
-    """MB: the program and the session, estimated from the size of its file; more at every attempt."""
-    return (2000 + data_memory(wildcards.session)) * attempt
+    """MB: the program and the session, estimated from the size of its file."""
+    factor, _ = times_more([wildcards.session], attempt)
+    return (2000 + data_memory(wildcards.session)) * factor
 
 
 def results_memory(wildcards, attempt):
-    """MB: the program, the recording and all latents, by their sizes; more at every attempt."""
+    """MB: the program, the recording and all latents, by their sizes."""
     measured = sizes.load(RESULTS / wildcards.session)
     if measured is None:
         return session_memory(wildcards, attempt)
+    factor, _ = times_more([wildcards.session], attempt)
     return (
         int(sizes.PROGRAM_MEGABYTES + sizes.session_megabytes(measured, CONFIG))
-        * attempt
+        * factor
     )
 
 
@@ -73,14 +98,16 @@ def training_memory(wildcards, attempt):
     """MB: the results, and a step of training."""
     measured = sizes.load(RESULTS / wildcards.session)
     step = 0 if measured is None else int(sizes.step_megabytes(measured, CONFIG))
-    return results_memory(wildcards, attempt) + step * attempt
+    factor, _ = times_more([wildcards.session], attempt)
+    return results_memory(wildcards, attempt) + step * factor
 
 
 def batch_memory(batch):
-    """MB: the program, the sessions, and a training step of each; more at every attempt."""
+    """MB: the program, the sessions, and a training step of each."""
 
     def memory(wildcards, attempt):
-        return (2000 + sum(batch_part(session) for session in batch)) * attempt
+        factor, _ = times_more(batch, attempt)
+        return (2000 + sum(batch_part(session) for session in batch)) * factor
 
     return memory
 
@@ -97,8 +124,13 @@ def batch_part(session):
 
 
 def batch_runtime(batch):
-    """Minutes: the time of the sessions one after the other; more at every attempt."""
-    return lambda wildcards, attempt: 240 * len(batch) * attempt
+    """Minutes: the time of the sessions one after the other."""
+
+    def runtime(wildcards, attempt):
+        _, factor = times_more(batch, attempt)
+        return 240 * len(batch) * factor
+
+    return runtime
 
 
 def batch_name(batch):
@@ -125,5 +157,44 @@ def threads_of_each(jobs):
     )
 
 
-def wants_gpu():
-    return 1 if CONFIG.training.device.startswith("cuda") else 0
+# Jobs are named by their group. The mark of the results tells them from those of other runs.
+MARK_OF_RESULTS = slurm_jobs.mark(RESULTS)
+
+
+def job_name(name):
+    return f"{name}@{MARK_OF_RESULTS}"
+
+
+ON_CARD = CONFIG.training.device.startswith("cuda")
+ONE_JOB = job_name("{session}")  # the commands of a session, one after the other
+# What needs a card is a job of its own, so that the other commands do not hold one.
+CARD_JOB = job_name("{session}.card") if ON_CARD else ONE_JOB
+
+
+def card():
+    """The resources of a job that uses a card; `gpu_partition` is one of the default resources of a profile."""
+    if not ON_CARD:
+        return {}  # to some executors, 0 cards are cards
+    partition = (workflow.resource_settings.default_resources or {}).get(
+        "gpu_partition"
+    )
+    return dict(
+        gpu=1,
+        **({} if partition is None else {"slurm_partition": str(partition.raw)}),
+    )
+
+
+# Sessions that one job trains: in one process, or jointly in a shared latent space.
+BATCH_RULES = {
+    f"train_{number}": batch
+    for number, batch in enumerate(
+        (batch for batch in BATCHES if len(batch) > 1), start=1
+    )
+}
+# What a profile sets for `train` holds for them, too; before the first rule, since Snakemake reads it only once.
+for setting in (
+    workflow.resource_settings.overwrite_resources,
+    workflow.resource_settings.overwrite_threads,
+):
+    if "train" in setting:
+        setting.update({name: setting["train"] for name in BATCH_RULES} | dict(setting))

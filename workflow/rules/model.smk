@@ -17,12 +17,12 @@ rule train:
     log:
         log_of("train"),
     group:
-        "session"
+        CARD_JOB
     threads: threads_of_each(len(BATCHES))
     resources:
+        **card(),
         mem_mb=training_memory,
-        runtime=lambda wildcards, attempt: 240 * attempt,
-        gpu=wants_gpu(),
+        runtime=minutes(240),
     params:
         **TRAINING,
         directories=receipt_folders,
@@ -32,23 +32,24 @@ rule train:
         TRAIN
 
 
-# Sessions that one job trains: in one process, or jointly in a shared latent space.
-for number, batch in enumerate(batch for batch in BATCHES if len(batch) > 1):
+for name, batch in BATCH_RULES.items():
 
     rule:
         name:
-            f"train_{number + 1}"
+            name
         input:
             expand(receipt("extract"), session=batch),
         output:
             expand(receipt("train"), session=batch),
         log:
             RESULTS / "logs" / batch_name(batch) / "train.log",
+        group:
+            job_name(batch_name(batch))
         threads: threads_of_each(len(BATCHES))
         resources:
+            **card(),
             mem_mb=batch_memory(batch),
             runtime=batch_runtime(batch),
-            gpu=wants_gpu(),
         params:
             **TRAINING,
             directories=receipt_folders,
@@ -57,7 +58,7 @@ for number, batch in enumerate(batch for batch in BATCHES if len(batch) > 1):
         shell:
             TRAIN
 
-    workflow.ruleorder(f"train_{number + 1}", "train")
+    workflow.ruleorder(name, "train")
 
 
 rule attribute:
@@ -68,12 +69,12 @@ rule attribute:
     log:
         log_of("attribute"),
     group:
-        "session"
+        CARD_JOB
     threads: threads_of_each(len(TABLE))
     resources:
+        **card(),
         mem_mb=results_memory,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-        gpu=wants_gpu(),
+        runtime=minutes(60),
     params:
         directory=session_folder,
         config=str(SETTINGS),
@@ -93,10 +94,10 @@ rule assess:
     log:
         log_of("assess"),
     group:
-        "session"
+        ONE_JOB
     resources:
         mem_mb=results_memory,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=minutes(60),
     params:
         directory=session_folder,
         code=fingerprint("assess"),

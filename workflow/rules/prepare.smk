@@ -8,6 +8,8 @@ rule simulate:
         RESULTS / "logs/simulate/{seed}.log",
     wildcard_constraints:
         seed=r"\d+",
+    group:
+        job_name("simulate-{seed}")
     resources:
         mem_mb=2000,
         runtime=10,
@@ -22,9 +24,11 @@ rule fetch:
         receipt("fetch"),
     log:
         log_of("fetch"),
+    group:
+        job_name("{session}.fetch")
     resources:
         mem_mb=1000,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        runtime=minutes(240),
     params:
         table=CONFIG.sessions,
         asset=lambda wildcards: row_of(wildcards).model_dump(
@@ -47,10 +51,10 @@ rule extract:
     log:
         log_of("extract"),
     group:
-        "session"
+        ONE_JOB
     resources:
         mem_mb=session_memory,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        runtime=minutes(30),
     params:
         source=source_path,
         directory=session_folder,

@@ -10,10 +10,10 @@ rule write:
     log:
         log_of("write"),
     group:
-        "session"
+        ONE_JOB
     resources:
         mem_mb=session_memory,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        runtime=minutes(30),
     params:
         source=source_path,
         directory=session_folder,
@@ -33,10 +33,10 @@ rule check:
     log:
         log_of("check"),
     group:
-        "session"
+        ONE_JOB
     resources:
         mem_mb=session_memory,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        runtime=minutes(30),
     params:
         source=source_path,
         directory=session_folder,
@@ -55,10 +55,10 @@ rule report:
     log:
         log_of("report"),
     group:
-        "session"
+        ONE_JOB
     resources:
         mem_mb=results_memory,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        runtime=minutes(30),
     params:
         directory=session_folder,
         code=fingerprint("report"),
@@ -81,6 +81,8 @@ rule summarize:
         atlas=RESULTS / "atlas.parquet",
     log:
         RESULTS / "logs/summarize.log",
+    group:
+        job_name("summary")
     resources:
         mem_mb=4000,
         runtime=30,

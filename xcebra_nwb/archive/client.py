@@ -6,13 +6,14 @@ client is slow to import, so this module is imported where it is used.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from dandi.dandiapi import BaseRemoteAsset, DandiAPIClient
 from dandi.dandiarchive import BaseAssetIDURL
-from requests import PreparedRequest, Response
+from requests import ConnectionError, PreparedRequest, Response, Timeout
 from requests.adapters import HTTPAdapter
 
 from xcebra_nwb.archive.access import authenticate
@@ -23,6 +24,7 @@ PAGE = 1000  # rows in one answer, the most that the archive gives
 MOST_ROWS = 10_000_000  # rows of a listing; a Zarr has one row per file
 MOST_BYTES = 200_000_000  # bytes of one answer; a page of a thousand assets with metadata takes a twentieth of it
 TIMEOUT = 120  # s without a byte
+LONGEST_TROUBLE = 120.0  # s in which no connection to a server comes about
 PIECE = 2**20  # bytes
 
 
@@ -86,7 +88,13 @@ class OneAsset(BaseAssetIDURL):
 
 
 class _Bounded(HTTPAdapter):
-    """Limits the time and size of answers; contents are streamed by the caller."""
+    """Limits the time and size of answers; contents are streamed by the caller.
+
+    The client tries again after an error, and after that its caller does. That ends when a server could not be reached
+    for :data:`LONGEST_TROUBLE`.
+    """
+
+    _trouble: dict[str, float] | None = None  # by server: the time of the first of its failures in a row
 
     def send(
         self, request: PreparedRequest, stream: bool = False, timeout: Any = None, *given: Any, **named: Any
@@ -100,10 +108,25 @@ class _Bounded(HTTPAdapter):
             given: Further arguments.
             named: Further arguments by name.
         """
-        answer = super().send(request, stream, timeout or TIMEOUT, *given, **named)
+        server = _server(str(request.url))
+        self._trouble = self._trouble if self._trouble is not None else {}
+        try:
+            answer = super().send(request, stream, timeout or TIMEOUT, *given, **named)
+        except (ConnectionError, Timeout) as error:
+            silent = time.monotonic() - self._trouble.setdefault(server, time.monotonic())
+            if silent >= LONGEST_TROUBLE:
+                problem = f"{server} could not be reached for {silent:.0f} s ({type(error).__name__})"
+                raise Failure(problem, "check the network, then run the same command again to continue") from None
+            raise
+        self._trouble.pop(server, None)
         if not stream:
             answer._content = _read(answer)
         return answer
+
+
+def _server(address: str) -> str:
+    """Return the server of an address, without a user or a password."""
+    return urlsplit(address).netloc.rpartition("@")[2]
 
 
 def _read(answer: Response) -> bytes:
@@ -112,8 +135,9 @@ def _read(answer: Response) -> bytes:
         content += piece
         if len(content) > MOST_BYTES:
             answer.close()
-            host = urlsplit(answer.url).netloc.rpartition("@")[2]
-            raise Failure(f"{host}: an answer of more than {MOST_BYTES:,} bytes", "is this a DANDI archive?")
+            raise Failure(
+                f"{_server(answer.url)}: an answer of more than {MOST_BYTES:,} bytes", "is this a DANDI archive?"
+            )
     return bytes(content)
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from xcebra_nwb.archive import cache
 from xcebra_nwb.archive.connection import connected, explained, first_line, parsed
+from xcebra_nwb.archive.patience import patience
 from xcebra_nwb.core.errors import Failure
 from xcebra_nwb.core.files import sha256
 from xcebra_nwb.core.folders import user_id
+from xcebra_nwb.core.progress import progress
 from xcebra_nwb.core.session_table import Session
 
 PARTIAL = ".dandidownload"  # end of the name under which the client keeps an unfinished download
+MEGABYTE = 1_000_000  # bytes
 GAVE_UP = "download failed"
 TOO_SHORT = "Not all part hashes submitted"  # the client's message if the end of a file is missing
 TRIES = 2  # a wrong digest can be a transmission error once, but not twice
@@ -81,8 +85,11 @@ def _verified(row: Session) -> Path:
 
 def _download(row: Session) -> str:
     """Let the client download an asset; return its problem, "" if there is none."""
-    with explained(f"{row.session}: {row.path}"):
+    what = f"{row.session}: {row.path}"
+    with explained(what), patience(what) as heard, _shown(what, row.size) as arrived:
         for report in _reports(row):
+            heard()
+            arrived(report.get("done", 0))
             if row.size is not None and report.get("done", 0) > row.size:
                 return f"more than {row.size} bytes arrive"
             if report.get("checksum") == "differs":
@@ -90,6 +97,24 @@ def _download(row: Session) -> str:
             if report.get("status") == "error":
                 return f"{GAVE_UP}: {first_line(report['message'])}"
     return ""
+
+
+@contextmanager
+def _shown(what: str, size: int | None) -> Iterator[Callable[[int], None]]:
+    """Show the progress of a download; yield a function that takes the number of bytes so far."""
+    if not size or size < MEGABYTE:
+        yield lambda done: None
+        return
+    shown = 0
+    with progress(what, size // MEGABYTE, "MB") as advance:
+
+        def arrived(done: int) -> None:
+            nonlocal shown
+            if done // MEGABYTE > shown:
+                advance(done // MEGABYTE - shown)
+                shown = done // MEGABYTE
+
+        yield arrived
 
 
 def _reports(row: Session) -> Iterator[dict[str, Any]]:

@@ -140,8 +140,10 @@ def rows(
     """
     known, seen = known or {}, Looks(memory, follow)
     sources = [str(path.relative_to(base)) if path.is_relative_to(base) else str(path) for path in paths]
-    looks = [_remembered(path, source, follow, seen) for path, source in zip(paths, sources, strict=True)]
-    seen.save()
+    try:
+        looks = [_remembered(path, source, follow, seen) for path, source in zip(paths, sources, strict=True)]
+    finally:
+        seen.save()  # also if it was stopped
     decided = {path: known[source].session for path, source in zip(paths, sources, strict=True) if source in known}
     names = session_names({path: look.name for path, look in zip(paths, looks, strict=True)}, decided, taken)
     return [

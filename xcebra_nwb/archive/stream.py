@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TRIES = 6
 EXPIRED = (400, 401, 403)  # answers of a server to an expired signature
-TIMEOUT = 30  # s
+TIMEOUT = 25  # s without a byte
 logger = logging.getLogger("xcebra_nwb")
 
 
@@ -94,6 +94,7 @@ class _Ranges:
         problem = ""
         for attempt in range(TRIES):
             if problem:
+                logger.info("%s: %s: %s, trying on", self._row.session, self._row.path, problem)
                 time.sleep(0.25 * 2**attempt)
             try:
                 content, problem = self._try(start, stop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from xcebra_nwb.archive.remote import Screen
@@ -32,9 +33,12 @@ def run(
     inputs: Sequence[Path | str],
     output: Path,
     config: Config,
-    cores: int,
+    cores: int | None = None,
     draft: bool = False,
     follow: Follow = Follow.FOLDER,
+    watched: bool = False,
+    browse: bool = False,
+    profile: Path | None = None,
 ) -> int:
     """Run the workflow on recordings; all files go into the folder ``output``.
 
@@ -45,9 +49,12 @@ def run(
         inputs: Files, folders and dandisets.
         output: Folder of the files.
         config: The config.
-        cores: CPU cores.
+        cores: CPU cores; None: 1, or as the profile says.
         draft: Whether drafts of dandisets are taken.
         follow: Rule for links of local files to other files.
+        watched: Whether to show the run to browsers of this machine.
+        browse: Whether to open that page in a browser.
+        profile: Profile of Snakemake, which names another place for the jobs, such as a cluster (:func:`find_profile`).
 
     Returns:
         0 if every session is done or refused, 130 if interrupted, else 1.
@@ -57,8 +64,10 @@ def run(
         Failure: Another run uses ``output``, which is then left as it is, or the workflow did not start.
     """
     output = Path(output).absolute()
-    _check_device(config)
     start = time.monotonic()
+    if profile is None:
+        _check_device(config)
+        cores = cores or 1
     with handling(interrupt), sole_run(output) as begun:
         rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft), follow, output / SEEN)
         run_config = config.model_copy(update={"sessions": "sessions.tsv", "results": "."})
@@ -70,14 +79,22 @@ def run(
         _log_faults(output, sessions)
         before = file_stamp(output / SUMMARY)
         variables = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # for the jobs
-        with following(output, sessions) as poll:
-            code = launch(packaged_path("workflow/Snakefile"), settings, cores, log, poll, variables, begun)
+        with _shown(output, sessions, watched or browse, browse), following(output, sessions) as poll:
+            code = launch(packaged_path("workflow/Snakefile"), settings, cores, log, poll, variables, begun, profile)
         if code == Exit.INTERRUPTED:
             _end_stopped(output, sessions, file_stamp(output / SUMMARY) != before)
             return code
     if code != Exit.DONE and not (output / SUMMARY).exists():
         raise Failure(f"the workflow did not start: {last_line(log)}", f"read {log}")
     return _log_outcomes(output, code, time.monotonic() - start)
+
+
+def _shown(output: Path, sessions: list[str], watched: bool, browse: bool) -> AbstractContextManager[object]:
+    if not watched:
+        return nullcontext()
+    from xcebra_nwb.commands.watch import showing
+
+    return showing(output, sessions, browse=browse)
 
 
 def _log_faults(output: Path, sessions: Sequence[str]) -> None:

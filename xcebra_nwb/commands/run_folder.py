@@ -91,7 +91,7 @@ def sole_run(output: Path) -> Iterator[Callable[[int], None]]:
     cache = base_folder(CACHE, ".cache") / "snakemake"
     check_writable(cache, f"Snakemake needs it: let {CACHE} name a folder of your own")
     try:
-        with _held(output) as note:
+        with held(output) as note:
             yield note
     finally:
         if made:
@@ -99,7 +99,13 @@ def sole_run(output: Path) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def _held(output: Path) -> Iterator[Callable[[int], None]]:
+def held(output: Path) -> Iterator[Callable[[int], None]]:
+    """Hold a folder that exists; yield a function that notes the process of the workflow.
+
+    Raises:
+        Failure: Another run holds it.
+        UsageError: The lock in it cannot be used.
+    """
     earlier = _read(output)
     at_work = f"{output}: another run is using this folder"
     with acquire(output / LOCK, at_work if earlier is None else f"{at_work}: {_described(earlier)}", REMEDY):
@@ -118,6 +124,19 @@ def _held(output: Path) -> Iterator[Callable[[int], None]]:
             over.set()
             signs.join()
             (output / RECORD).unlink(missing_ok=True)
+
+
+def is_at_work(output: Path) -> bool:
+    """Return whether a run, or the workflow that it left, works in a folder.
+
+    Args:
+        output: Folder of the results.
+    """
+    try:
+        _check_over(output)
+    except Failure:
+        return True
+    return False
 
 
 def _remove_if_empty(output: Path) -> None:

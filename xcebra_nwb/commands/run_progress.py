@@ -46,6 +46,7 @@ class RunMonitor:
         self._polls: dict[Key, int] = {}  # since a step ended that nobody has measured yet
         self._began: dict[Key, float] = {}
         self._long = set[Key]()
+        self._waits: dict[Key, str] = {}
 
     def poll(self, last: bool = False) -> None:
         """Log the steps that have ended since the last poll, and those that take long.
@@ -86,6 +87,9 @@ class RunMonitor:
 
     def _about_long(self, step: Step) -> str:
         key, now = _key(step), time.monotonic()
+        if step.reason:  # it waits for the network
+            said, self._waits[key] = self._waits.get(key), step.reason
+            return "" if said == step.reason else f"{step.command}: {step.reason}"
         began = self._began.setdefault(key, now)
         least = SECONDS_UNTIL_LONG if step.progress is not None else SECONDS_UNTIL_SILENT
         if self._brief or key in self._long or now - began < least:

@@ -7,6 +7,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,16 +15,18 @@ from xcebra_nwb.commands.stop import MARK, Stop, end_left, handling
 from xcebra_nwb.core.errors import Exit
 
 SECONDS_BETWEEN_POLLS = 1.0
+MOST_POLLING = 0.05  # share of a core: to look at a thousand sessions takes half a second
 
 
 def launch(
     snakefile: Path,
     config: Path,
-    cores: int,
+    cores: int | None,
     log: Path,
     poll: Callable[[], None],
     variables: Mapping[str, str] | None = None,
     begun: Callable[[int], None] = lambda process: None,
+    profile: Path | None = None,
 ) -> int:
     """Run a workflow in the folder of its config and return the exit code.
 
@@ -33,11 +36,12 @@ def launch(
     Args:
         snakefile: The workflow.
         config: The config file; its folder is the working folder.
-        cores: CPU cores.
+        cores: CPU cores; None: as the profile says.
         log: File for the output of Snakemake.
-        poll: Called about every second, and once at the end.
+        poll: Called about every second, less often if it takes long, and once at the end.
         variables: Added to the environment.
         begun: Called with the number of the process of the workflow.
+        profile: Profile of Snakemake, which names another place for the jobs, such as a cluster.
 
     Returns:
         The exit code of the workflow; 130 if Ctrl-C, SIGTERM or SIGHUP stopped it.
@@ -49,7 +53,8 @@ def launch(
     _unlock(output)
     with log.open("w") as stream, handling(stop.note):
         options = ("--keep-going", "--rerun-incomplete", "--printshellcmds")
-        command = [*plan_command(snakefile, config, cores), *options]
+        places = ("--profile", str(profile)) if profile is not None else ()
+        command = [*plan_command(snakefile, config, cores), *options, *places]
         process = subprocess.Popen(command, cwd=output, env=environment, stdout=stream, stderr=stream)
         try:
             begun(process.pid)
@@ -61,12 +66,16 @@ def launch(
 
 
 def _follow(process: subprocess.Popen[bytes], stop: Stop, poll: Callable[[], None]) -> int:
+    due = 0.0
     while True:
         try:
             code = process.wait(timeout=SECONDS_BETWEEN_POLLS)
         except subprocess.TimeoutExpired:
             stop.pass_on()
-            poll()
+            began = time.process_time()
+            if time.monotonic() >= due:
+                poll()
+                due = time.monotonic() + (time.process_time() - began) / MOST_POLLING
         else:
             poll()
             return code
@@ -83,14 +92,17 @@ def last_line(log: Path) -> str:
     return lines[-1] if lines else "the log is empty"
 
 
-def plan_command(snakefile: Path, config: Path, cores: int = 1) -> list[str]:
-    """Return the command of Snakemake that plans a workflow in the folder of its config."""
+def plan_command(snakefile: Path, config: Path, cores: int | None = 1) -> list[str]:
+    """Return the command of Snakemake that plans a workflow in the folder of its config.
+
+    On a cluster, a number of cores would be shared by all jobs there.
+    """
     return [
         *(sys.executable, "-P", "-m", "snakemake"),
         *("--snakefile", str(snakefile)),
         *("--configfile", str(config)),
         *("--directory", str(config.parent)),
-        *("--cores", str(cores)),
+        *(("--cores", str(cores)) if cores is not None else ()),
         # A profile can run code, and the folder of results may come from somebody else.
         *("--workflow-profile", "none"),
     ]

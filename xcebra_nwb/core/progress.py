@@ -83,6 +83,21 @@ class ProgressLine:
         return cls(fields[1], int(fields[2]), int(fields[3]), fields[4], float(fields[5]), float(fields[6]))
 
 
+def waiting_line(what: str, seconds: float) -> str:
+    """Return the line of a log that says that something is waited for.
+
+    >>> waiting_line("sub-1: a.nwb", 40.2)
+    'sub-1: a.nwb: nothing has arrived for 40 s, trying on'
+    """
+    return f"{what}: nothing has arrived for {seconds:.0f} s, trying on"
+
+
+def is_waiting(line: str) -> bool:
+    """Return whether a line of a log says that something is waited for."""
+    return WAITING.fullmatch(line) is not None
+
+
+WAITING = re.compile(r".+: nothing has arrived for \d+ s, trying on")
 PATTERN = re.compile(r"(.+): (\d+) of (\d+) (\S+), (\d+\.\d)/s, (\d+) s left")
 
 

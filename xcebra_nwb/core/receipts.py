@@ -16,6 +16,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from xcebra_nwb.core import slurm_jobs
 from xcebra_nwb.core.errors import Failure, NotInFile, Refusal, UsageError
 from xcebra_nwb.core.files import read_json, sha256, temporary_pattern, write_json
 from xcebra_nwb.core.folders import check_inside, check_writable
@@ -135,7 +136,7 @@ def run_command(
         UsageError: A link leads its receipts elsewhere.
     """
     _check_folder(directory)
-    with exclusive([directory]):
+    with exclusive([directory]), slurm_jobs.noted([directory] if batch else []):
         upstream = _upstream_refusal(command, directory)
         files = _current(command, directory, current) if upstream is None else []
         if files:
@@ -195,7 +196,7 @@ def run_on_several(
     """
     for directory in directories:
         _check_folder(directory)
-    with exclusive(directories):
+    with exclusive(directories), slurm_jobs.noted(dict.fromkeys(directories) if batch else []):
         refused = {d: refusal for d in directories if (refusal := _upstream_refusal(command, d)) is not None}
         if refused and not batch and not independent:
             raise next(iter(refused.values()))
@@ -291,6 +292,8 @@ def _save_done(command: str, directory: Path, files: list[Path]) -> None:
     session, digests = directory.resolve().name, _digests(files, directory)
     if command in KEPT:
         write_json(_copy(command, directory), digests)
+    if command == ORDER[-1]:
+        slurm_jobs.forget(directory)
     save(
         Receipt(command=command, session=session, state="done", files=digests, sizes=_sizes(files, directory)),
         directory,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from xcebra_nwb.core import receipts
+from xcebra_nwb.core import receipts, slurm_jobs
 from xcebra_nwb.core.batches import log_path
 from xcebra_nwb.core.errors import UsageError, one_line
 from xcebra_nwb.core.refusals import Code
@@ -106,8 +106,11 @@ def _ended_last(results: Path, session: str, command: str) -> str:
 
 def _no_receipt(results: Path, session: str, command: str) -> str:
     log = log_excerpt(log_path(results, session, command))
+    killed = slurm_jobs.reason(results / session)
+    if killed:
+        return f"{command} did not finish: {killed}"
     if not log:
-        return f"{command} did not finish and left no log"
+        return f"{command} did not finish and left no log: the log of the workflow says whether its job began"
     last = one_line(log[-1])
     if SUCCESS.match(last):
         return f"{command} {NO_RECEIPT}"

@@ -12,7 +12,7 @@ from typing import Literal
 from xcebra_nwb.core import receipts
 from xcebra_nwb.core.batches import Batch, log_path, read_batches
 from xcebra_nwb.core.errors import UsageError, one_line
-from xcebra_nwb.core.progress import ProgressLine
+from xcebra_nwb.core.progress import ProgressLine, is_waiting
 from xcebra_nwb.core.receipts import Receipt
 from xcebra_nwb.report.status import ERROR, log_excerpt
 
@@ -33,7 +33,7 @@ class Step:
         session: name of the session.
         command: name of the command.
         state: what became of it so far.
-        reason: why it was refused or failed, in one line.
+        reason: why it was refused or failed, or what it waits for, in one line.
         progress: how far it is, where its log says so.
         seconds: how long it took; None while it works, or where nobody measured it.
         written: tells receipts apart that were written one after the other; None without a receipt.
@@ -126,7 +126,8 @@ class RunSteps:
         if log in self._failed or (lines and _is_error(lines[-1])):
             last = one_line(lines[-1]) if lines else "it ended without a word"
             return Step(session, command, "failed", ERROR.sub("", last))
-        return Step(session, command, "at work", progress=ProgressLine.read(lines[-1]) if lines else None)
+        last = lines[-1] if lines else ""
+        return Step(session, command, "at work", last if is_waiting(last) else "", ProgressLine.read(last))
 
     def _log(self, session: str, command: str, batches: Sequence[Batch]) -> Path | None:
         """Return the log of a command in this run; None if it has not begun."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import matplotlib as mpl
@@ -144,9 +144,16 @@ def of_median_unit(maps: NDArray[Any]) -> NDArray[np.float64]:
     return np.divide(values, median, out=np.full_like(values, np.nan), where=median > 0)
 
 
-def figure(width: float, height: float) -> Figure:
-    """Return an empty figure of ``width`` by ``height`` inches."""
-    made = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
+def figure(width: float, height: float, *, fixed: bool = False) -> Figure:
+    """Return an empty figure of ``width`` by ``height`` inches.
+
+    Args:
+        width: in inches.
+        height: in inches.
+        fixed: whether the caller says where axes are; finding it takes a fifth of the time of a page.
+    """
+    layout: Literal["constrained"] | None = None if fixed else "constrained"
+    made = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout=layout, facecolor="white")
     FigureCanvasAgg(made)
     return made
 
@@ -220,7 +227,10 @@ def _alike(names: Sequence[str]) -> int:
 
 @dataclass(frozen=True)
 class Spot:
-    """A part of a figure that leads to a unit's card; places and sizes are in per cent of the figure."""
+    """A part of a figure that says something, and leads to a unit's card where it has an address.
+
+    Places and sizes are in per cent of the figure.
+    """
 
     address: str
     words: str
@@ -320,6 +330,6 @@ def _data_uri(drawn: Figure, colors: int = 256) -> str:
     canvas, packed = FigureCanvasAgg(drawn), io.BytesIO()
     canvas.draw()  # savefig would draw it twice, once to lay it out, with the same result
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    # Not with `optimize`: 4 % smaller, in eight times the time.
-    image.quantize(colors, dither=Image.Dither.NONE).save(packed, format="png")
+    # Not with `optimize`: 4 % smaller, in eight times the time. By an octree: a fifth of the time of the median cut.
+    image.quantize(colors, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(packed, format="png")
     return "data:image/png;base64," + base64.b64encode(packed.getvalue()).decode("ascii")

@@ -11,28 +11,22 @@ import xarray as xr
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from xcebra_nwb.core.activity import blocks
+from xcebra_nwb.attribution.peri_event import label_events
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.session import UNIT_COORDINATES
+from xcebra_nwb.report.figures.event_panels import EventPanels, event_panels
 from xcebra_nwb.report.figures.unit_panels import Panels, panels
+from xcebra_nwb.report.firing import firing
 from xcebra_nwb.report.style import number
 from xcebra_nwb.report.unit_address import unit_address
 from xcebra_nwb.report.unit_map import UnitMap, rounded
 from xcebra_nwb.report.unit_tuning import has_tuning, short, tuning_words
+from xcebra_nwb.report.vector import line
 
-PARTS = 100  # of the recording, in which a unit is looked for
+INTERVALS = ("isi_violations", "isi_cv2")  # numbers of session.nc on the intervals between spikes
 STRIP = 140  # width of the drawing of seeds and nulls
 GALLERY = ["unit", "region", "rate", "presence", "carries", "foremost label", "information", "q", "z", "q of z"]
 Values = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Firing:
-    """What a unit does in the bins in use: its mean activity, and in which share of the time it is active."""
-
-    mean: Values  # (unit,) in Hz, or the activity's unit
-    presence: Values  # (unit,) share of PARTS of the time
-    units: str
 
 
 @dataclass(frozen=True)
@@ -40,7 +34,7 @@ class CardOfLabel:
     """What a unit's card shows of a label."""
 
     label: str
-    panels: Sequence[tuple[str, Markup]]  # title and graphic
+    panels: Sequence[tuple[str, Markup]]  # title and graphic: of the tuning, and around events
     words: str
     strip: Markup
 
@@ -53,32 +47,10 @@ class Card:
     unit: str
     region: str
     carries: str
-    facts: Sequence[tuple[str, Any]]
+    firing: Sequence[tuple[str, Any]]
+    file: Sequence[tuple[str, Any]]  # what the file says of the unit
+    course: Markup
     labels: Sequence[CardOfLabel]
-
-
-def firing(session: xr.Dataset) -> Firing:
-    """Return the units' firing in the bins in use; the activity is read block by block.
-
-    Args:
-        session: session.nc.
-    """
-    valid, spikes = session["valid"].values, session["activity"].attrs["kind"] == "spikes"
-    total, active = np.zeros(session.sizes["unit"]), np.zeros((PARTS, session.sizes["unit"]), dtype=bool)
-    used = np.cumsum(valid) - 1
-    bins = max(int(valid.sum()), 1)
-    for rows in blocks(session):
-        chosen = valid[rows]
-        activity = session["activity"][rows].values[chosen]
-        if not len(activity):
-            continue
-        total += activity.sum(axis=0, dtype=np.float64)
-        parts = used[rows][chosen] * PARTS // bins
-        for part in np.unique(parts):
-            active[part] |= (activity[parts == part] > 0).any(axis=0)
-    parts_there = min(PARTS, bins)
-    mean = total / bins / (float(session.attrs["bin_width"]) if spikes else 1.0)
-    return Firing(mean, active.sum(0) / parts_there, "Hz" if spikes else str(session["activity"].attrs["units"]))
 
 
 class Cards:
@@ -90,6 +62,7 @@ class Cards:
         addresses: of the units.
         units: units.nc, if there is one.
         drawn: the drawings of each label; none where its tuning is not known.
+        events: the drawings around the events of each label that has any.
         order: the units, those that carry a label first, by their largest information.
     """
 
@@ -109,6 +82,7 @@ class Cards:
         self._best = _foremost(self._told, self._carries, self._z)
         self.order = self._ordered()
         self.drawn, self._words = _tuning(units, maps, self.names)
+        self.events = _around_events(session, units, maps, self.names)
         self._top = _largest_share(maps)
         self._columns = _own_columns(session)
 
@@ -120,7 +94,8 @@ class Cards:
 
     def shared(self) -> list[Markup]:
         """Return what the drawings of all units share."""
-        return [each.shared for label in self.drawn.values() for each in label]
+        drawn = [each.shared for label in self.drawn.values() for each in label]
+        return drawn + [each.shared for each in self.events.values()]
 
     def carried(self, unit: int) -> str:
         """Return the labels that a unit carries."""
@@ -157,25 +132,48 @@ class Cards:
         ]
         labels = [
             CardOfLabel(
-                label,
-                [(each.title, each.drawn(unit)) for each in self.drawn[label]],
-                self._words[label][unit],
-                self._strip(self.maps[label], unit),
+                label, self._panels(unit, label, brief), self._words[label][unit], self._strip(self.maps[label], unit)
             )
             for label in shown_labels
         ]
-        return Card(
-            self.addresses[unit], self.names[unit], self.regions[unit], self.carried(unit), self._facts(unit), labels
-        )
+        about = (self.addresses[unit], self.names[unit], self.regions[unit], self.carried(unit))
+        return Card(*about, self._fired(unit), self._columns[unit], self._course(unit), labels)
 
-    def _facts(self, unit: int) -> list[tuple[str, Any]]:
+    def _panels(self, unit: int, label: str, brief: bool) -> list[tuple[str, Markup]]:
+        """The title and graphic of each panel of a label; without single events in a brief card."""
+        drawn = [(each.title, each.drawn(unit)) for each in self.drawn[label]]
+        if label in self.events:
+            drawn.append((self.events[label].title, self.events[label].drawn(unit, raster=not brief)))
+        return drawn
+
+    def _fired(self, unit: int) -> list[tuple[str, Any]]:
         spikes = self._session["activity"].attrs["kind"] == "spikes"
         mean = f"{short(float(self.firing.mean[unit]), 3)} {self.firing.units}".rstrip()
         facts: list[tuple[str, Any]] = [("mean rate" if spikes else "mean activity", mean)]
         if spikes:
             facts += [("spikes", number(int(self._session["n_spikes"].values[unit])))]
             facts += [("presence", f"{self.firing.presence[unit]:.0%} of the time")]
-        return [*facts, ("row of the file", int(self._session["row"].values[unit])), *self._columns[unit]]
+            fano = float(self.firing.fano[unit])
+            facts += [("Fano factor", f"{short(fano, 2)} in 1 s")] if np.isfinite(fano) else []
+            violations, cv2 = (self._of_intervals(name, unit) for name in INTERVALS)
+            facts += [("intervals under 1.5 ms", f"{violations:.2%}")] if np.isfinite(violations) else []
+            facts += [("CV2", short(cv2, 2))] if np.isfinite(cv2) else []
+        return facts
+
+    def _of_intervals(self, name: str, unit: int) -> float:
+        return float(self._session[name].values[unit]) if name in self._session else float("nan")
+
+    def _course(self, unit: int) -> Markup:
+        """Draw a unit's activity over the session, from 0 or the lowest value to the highest."""
+        course = self.firing.course[:, unit]
+        bottom, top = min(0.0, float(course.min())), float(course.max())
+        heights = np.rint(16 - 15 * (course - bottom) / ((top - bottom) or 1.0)).astype(int).tolist()
+        points = [(round(place * 140 / max(len(heights) - 1, 1)), height) for place, height in enumerate(heights)]
+        drawing = (
+            f'<svg viewBox="0 0 140 18"><path class="axis" d="M0 17h140"/><path class="c" d="{line(points)}"/></svg>'
+        )
+        said = f"over the session, up to {short(top, 2)} {self.firing.units}".rstrip()
+        return Markup("{}<span>{}</span>").format(Markup(drawing), said)  # nosec B704  # numbers alone
 
     def _strip(self, shown: UnitMap, unit: int) -> Markup:
         """Draw a unit's share: the band of its nulls, a dot for each seed, a bar at their mean."""
@@ -204,6 +202,20 @@ def _tuning(
     return drawn, words
 
 
+def _around_events(
+    session: xr.Dataset, units: xr.Dataset | None, maps: Mapping[str, UnitMap], names: Sequence[str]
+) -> dict[str, EventPanels]:
+    if units is None:
+        return {}
+    events, drawn = label_events(session), {}
+    for position, label in enumerate(maps):
+        if label in events and has_tuning(units, names, label):
+            panel = event_panels(session, units, label, events[label], position)
+            if panel is not None:
+                drawn[label] = panel
+    return drawn
+
+
 def _foremost(told: Values, carries: NDArray[np.bool_], z: Values) -> NDArray[np.int64]:
     """The label of each unit with most information, of those that it carries where it carries any; else most z."""
     known = np.where(np.isfinite(told), told, -np.inf)
@@ -221,16 +233,24 @@ def _largest_share(maps: Mapping[str, UnitMap]) -> Values:
 
 
 def _own_columns(session: xr.Dataset) -> list[list[tuple[str, Any]]]:
-    """What else session.nc says of each unit, such as its quality."""
+    """What else session.nc says of each unit, such as its quality; what is not known of it is left out."""
     own = {
-        str(name): values.values
+        str(values.attrs.get("name", name)): values.values
         for name, values in session.variables.items()
-        if values.dims == ("unit",) and name not in UNIT_COORDINATES
+        if values.dims == ("unit",) and name not in {*UNIT_COORDINATES, *INTERVALS}
     }
+    rows = session["row"].values
     return [
-        [(name.replace("_", " "), _told(values[unit])) for name, values in own.items()]
+        [
+            ("row of the file", int(rows[unit])),
+            *((name.replace("_", " "), _told(v[unit])) for name, v in own.items() if _known(v[unit])),
+        ]
         for unit in range(session.sizes["unit"])
     ]
+
+
+def _known(value: Any) -> bool:
+    return bool(np.isfinite(value)) if isinstance(value, np.floating) else str(value) != ""
 
 
 def _told(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Which unit has to do with which label, at a glance: a matrix for each measure, units grouped by region."""
+"""Which unit has to do with which label, at a glance: a matrix for each measure, by region and by similarity."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from xcebra_nwb.core.carriers import LEVEL
 from xcebra_nwb.core.safe_text import printable, shorten
 from xcebra_nwb.report.unit_address import unit_address
 from xcebra_nwb.report.unit_map import UnitMap
+from xcebra_nwb.report.unit_order import by_similarity
 from xcebra_nwb.report.unit_tuning import short
 from xcebra_nwb.report.vector import pixels
 
@@ -69,7 +70,7 @@ def matrices(maps: Mapping[str, UnitMap], signs: Mapping[str, str], order: Seque
         order: the units, foremost first.
     """
     first = next(iter(maps.values()))
-    placed = layout(first.regions, order)
+    placed = layout(first.regions, by_similarity(first.regions, _strengths(maps), order))
     addresses = [unit_address(name) for name in first.units]
     drawn = []
     for measure, title in (
@@ -88,6 +89,20 @@ def matrices(maps: Mapping[str, UnitMap], signs: Mapping[str, str], order: Seque
     return {"drawn": drawn, "places": places}
 
 
+def _strengths(maps: Mapping[str, UnitMap]) -> Values:
+    """The colours of the first matrix that has any, from 0 to 1, (label, unit)."""
+    for measure in COLORS:
+        values = np.array([getattr(shown, measure) for shown in maps.values()])
+        if np.isfinite(values).any():
+            return np.asarray(np.clip(np.nan_to_num(values) / _full(values), 0, 1))
+    return np.zeros((len(maps), len(next(iter(maps.values())).units)))
+
+
+def _full(values: Values) -> float:
+    """The value of full colour."""
+    return float(np.nanpercentile(np.maximum(values, 0), 99)) or 1.0
+
+
 def _matrix(
     measure: str,
     title: str,
@@ -98,7 +113,7 @@ def _matrix(
     signs: Mapping[str, str],
     addresses: Sequence[str],
 ) -> Matrix:
-    most = float(np.nanpercentile(np.maximum(values, 0), 99)) or 1.0
+    most = _full(values)
     colors = _colors(*COLORS[measure])
     content = [
         _line(number, line, values / most, sure, colors, placed.width, maps, signs)
@@ -113,7 +128,10 @@ def _matrix(
         '<svg class="matrix" viewBox="0 0 {} {}" data-measure="{}" role="group" tabindex="0" aria-label="{}">{}</svg>'
     ).format(NAMES + CELLS, height, measure, alt, Markup("").join(content))
     units = next(iter(maps.values())).information_units if measure == "information" else ""
-    scale = f"White: 0 or less. Full colour: {short(most, 2)} {units}".rstrip() + " or more. Empty: not tested."
+    scale = (
+        f"White: 0 or less. Full colour: {short(most, 2)} {units}".rstrip()
+        + " or more. Empty: not tested. Marks below: several dots."
+    )
     return Matrix(title, drawing, scale)
 
 
@@ -156,6 +174,10 @@ def _line(
     ]
     dot = max(1.5, min(5, width * 0.5))
     dots = Markup('<path class="dot" stroke-width="{:g}" d="{}"/>').format(dot, points)
+    several = np.flatnonzero((np.count_nonzero(marked, axis=0) > 1) & (units >= 0))
+    under = top + CELL * len(maps) + 2
+    ticks = "".join(f"M{NAMES + width * (column + 0.5):g} {under}v6" for column in several)
+    dots += Markup('<path class="several" stroke-width="{:g}" d="{}"/>').format(max(1.5, width * 0.6), ticks)
     region = _regions(line, next(iter(maps.values())).regions, width, top)
     return region + Markup("").join(names) + picture + dots + Markup("").join(frames)
 

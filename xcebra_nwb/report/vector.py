@@ -8,8 +8,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
+from markupsafe import escape
 from numpy.typing import NDArray
 from PIL import Image
+
+from xcebra_nwb.core.safe_text import printable
 
 Values = NDArray[np.float64]
 Points = Sequence[tuple[int, int] | None]  # None: a gap
@@ -61,6 +64,16 @@ def dots(points: Points) -> str:
     'M1 2h0M3 4h0'
     """
     return "".join(f"M{point[0]} {point[1]}h0" for point in points if point is not None)
+
+
+def text(x: float, y: float, words: str, anchor: str = "") -> str:
+    """Return a text element; the words are escaped.
+
+    >>> text(6, 10.5, "a < b", "end")
+    '<text x="6" y="10.5" text-anchor="end">a &lt; b</text>'
+    """
+    at = f' text-anchor="{anchor}"' if anchor else ""
+    return f'<text x="{x:g}" y="{y:g}"{at}>{escape(printable(words))}</text>'
 
 
 def pixels(values: Values, colors: NDArray[np.uint8]) -> str:

@@ -18,31 +18,17 @@ from typing import Annotated
 import typer
 
 from xcebra_nwb import __version__
-from xcebra_nwb.commands.cli.benchmarks import benchmark, benchmark_case, benchmark_table
-from xcebra_nwb.commands.cli.machine import doctor
+from xcebra_nwb.commands.cli import benchmarks, machine, paper, runs, session, sources
 from xcebra_nwb.commands.cli.output import OneLineFormatter, StandardError, format_warning, print_text, report_error
-from xcebra_nwb.commands.cli.paper import figure, methods
-from xcebra_nwb.commands.cli.runs import publish, run, status, summarize, tune, verify
-from xcebra_nwb.commands.cli.session import (
-    align,
-    assess,
-    attribute,
-    check,
-    extract,
-    fetch,
-    preview,
-    report,
-    train,
-    write,
-)
-from xcebra_nwb.commands.cli.sources import discover, inspect, simulate
 from xcebra_nwb.core.errors import Exit
 
 COMMANDS = (
-    *(discover, fetch, inspect, simulate, extract, preview, train, align, attribute, assess, write, check, verify),
-    *(report, summarize, run, status, figure, methods, publish, tune, benchmark, doctor),
+    *(sources.discover, session.fetch, sources.inspect, sources.simulate, session.extract, session.preview),
+    *(session.train, session.align, session.attribute, session.assess, session.write, session.check, runs.verify),
+    *(session.report, runs.summarize, runs.run, runs.status, runs.watch, paper.figure, paper.methods, runs.publish),
+    *(runs.tune, benchmarks.benchmark, machine.doctor),
 )
-JOBS = (benchmark_case, benchmark_table)  # called by the workflow of a benchmark
+JOBS = (benchmarks.benchmark_case, benchmarks.benchmark_table)  # called by the workflow of a benchmark
 SETTINGS_OF_MATPLOTLIB = "matplotlibrc"
 GLOBAL_FLAGS = {"-v", "--verbose", "-q", "--quiet", "--debug"}
 app = typer.Typer(

@@ -13,7 +13,6 @@ from xcebra_nwb.commands.cli.options import (
     RESULTS,
     TABLE,
     ConfigFile,
-    Cores,
     FollowLinks,
     Results,
     Table,
@@ -26,6 +25,8 @@ from xcebra_nwb.commands.cli.options import (
 from xcebra_nwb.commands.cli.output import print_text
 from xcebra_nwb.core.errors import Failure, UsageError
 from xcebra_nwb.core.installation import require_package
+
+Browse = Annotated[bool, typer.Option("--open", help="Open the page of the run in a browser.")]
 
 
 def summarize(
@@ -55,16 +56,40 @@ def run(
     inputs: Annotated[list[str], typer.Argument(help=INPUTS)],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for all files of the run.")],
     config: ConfigFile = None,
-    cores: Cores = 1,
+    cores: Annotated[
+        int | None, typer.Option(min=1, help="CPU cores: 1 by default; with a profile, for all jobs together.")
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="Where the jobs run: slurm, or the name or folder of another profile of Snakemake."),
+    ] = None,
     draft: Annotated[
         bool, typer.Option("--draft", help="Also take the draft of a dandiset, pinned by digest.")
     ] = False,
     follow_links: FollowLinks = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show the run to browsers of this machine; print where.")
+    ] = False,
+    browse: Browse = False,
 ) -> None:
     """Find the sessions and run the whole workflow on them."""
+    from xcebra_nwb.commands.profiles import find_profile
     from xcebra_nwb.commands.run import run as work
 
-    raise typer.Exit(work(inputs, output, config_of(config), cores, draft, follow(follow_links)))
+    place = None if profile is None else find_profile(profile)
+    code = work(inputs, output, config_of(config), cores, draft, follow(follow_links), watch, browse, place)
+    raise typer.Exit(code)
+
+
+def watch(
+    output: Annotated[Path, typer.Argument(help="Folder of a run that is at work.")],
+    browse: Browse = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of 127.0.0.1; 0 for a free one.")] = 0,
+) -> None:
+    """Show a run in a browser of this machine until it ends: its progress, errors and pages."""
+    from xcebra_nwb.commands.watch import watch as work
+
+    work(output, port, browse)
 
 
 def status(

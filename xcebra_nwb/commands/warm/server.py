@@ -128,7 +128,11 @@ class _Server:
 
     def _begin(self, request: bytes, streams: list[int], connection: socket.socket) -> None:
         server = os.getpid()
-        process = os.fork()
+        try:
+            process = os.fork()
+        except OSError:  # no memory, or too many processes: the command runs by itself, and says so
+            connection.close()
+            return
         if process == 0:
             self._become_command(request, streams, connection, server)
         self._commands[process] = connection

@@ -60,7 +60,7 @@ def assemble(
     if activity.spikes is not None:
         dataset["isi_violations"] = ("unit", isi_violations(activity), {"role": UNIT_FACT, "name": "ISI under 1.5 ms"})
         dataset["isi_cv2"] = ("unit", isi_variability(activity), {"role": UNIT_FACT, "name": "CV2 of ISI"})
-    dataset = dataset.assign(fact_variables(activity.table))
+    dataset = dataset.assign(fact_variables(activity.table, set(map(str, dataset.variables))))
     dataset["valid"] = ("time", valid)
     dataset["segment"] = ("time", segments(grid, valid, recording.borders))
     return dataset.assign_coords(

@@ -18,7 +18,10 @@ from xcebra_nwb.nwb.reading.intervals import interval_tables
 from xcebra_nwb.nwb.reading.kinds import is_kind
 from xcebra_nwb.nwb.reading.series import columns
 
-RESERVED = {"activity", "valid", "segment", "time", "unit", "unit_id", "row", "region", "n_spikes"}
+RESERVED = {
+    *("activity", "valid", "segment", "observed", "masked_by", "time", "unit", "unit_id", "row", "region", "n_spikes"),
+    *("isi_violations", "isi_cv2"),
+}
 
 
 def configured_label(file: NwbFile, name: str, label: LabelConfig) -> Label:

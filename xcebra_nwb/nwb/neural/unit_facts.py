@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from dataclasses import replace
+from itertools import count
 
 import h5py
 import numpy as np
@@ -51,13 +53,14 @@ def without_facts(table: pd.DataFrame) -> pd.DataFrame:
     return table[[name for name in table.columns if not str(name).startswith(FACT)]]
 
 
-def fact_variables(table: pd.DataFrame) -> dict[str, xr.Variable]:
+def fact_variables(table: pd.DataFrame, taken: Set[str]) -> dict[str, xr.Variable]:
     """Return the columns of :func:`with_facts` as variables of the session dataset.
 
     A name in the file may be any text, so the variables have plain names, and the attribute ``name`` has the file's.
 
     Args:
         table: One row per unit.
+        taken: Names that other variables have.
     """
     variables: dict[str, xr.Variable] = {}
     for column in table.columns:
@@ -65,7 +68,7 @@ def fact_variables(table: pd.DataFrame) -> dict[str, xr.Variable]:
         if name == column:
             continue
         base = re.sub(r"\W", "_", f"unit_{name}", flags=re.ASCII)[:60]
-        key = next(each for number in range(len(table.columns) + 1) if (each := base + "_" * number) not in variables)
+        key = next(each for number in count() if (each := base + "_" * number) not in {*taken, *variables})
         values = table[column]
         stored = values.fillna("").astype(str).to_numpy(dtype=str) if values.dtype.kind == "O" else values.to_numpy()
         variables[key] = xr.Variable("unit", stored, {"role": UNIT_FACT, "name": name})
@@ -76,7 +79,7 @@ def _columns(table: h5py.Group, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Return the columns of one value a unit; those that are empty for all units are left out."""
     facts: dict[str, np.ndarray] = {}
     for name in scalar_columns(table):
-        if len(facts) == MOST_COLUMNS or name == "id":
+        if len(facts) == MOST_COLUMNS or name == "id" or "table" in table[name].attrs:  # rows of another table
             continue
         try:
             every = read_column(table, name)

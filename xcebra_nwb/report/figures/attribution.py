@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from xcebra_nwb.core.carriers import LEVEL
+from xcebra_nwb.report.hover import bar_spots, point_spots
 from xcebra_nwb.report.style import (
     BAND,
     FORWARD,
@@ -28,6 +33,9 @@ from xcebra_nwb.report.unit_address import unit_address
 from xcebra_nwb.report.unit_map import UnitMap, method_name
 
 MOST_BARS = 60
+LEFT_MARGIN, RIGHT_MARGIN, TOP_MARGIN, BOTTOM_MARGIN = 0.72, 0.15, 0.4, 1.1  # inches around the panels
+BETWEEN, ASIDE = 0.55, 1.0  # inches between panels below and beside each other
+COMPARED, CARRYING = "two methods", "share of units that carry it"  # titles of the panels beside the bars
 MOST_REGIONS = 12
 MOST_MARKS = 300  # that an SVG holds one by one
 DRAWN = (2, 98)  # percentiles of the maps between which colours change
@@ -49,8 +57,9 @@ def map_figure(shown: UnitMap) -> Figure:
     units = shown.foremost(MOST_BARS)
     partner, many = shown.partner, len(shown.methods) > 2
     heights = [1.9, 1.9, *([1.9] if partner else []), *([0.9 + 0.22 * len(shown.methods)] if many else []), 1.9]
-    drawn = figure(11, 1.6 + sum(heights))
-    grid = drawn.add_gridspec(len(heights), 2, width_ratios=[4.2, 1.25], height_ratios=heights)
+    drawn = figure(11, 1.6 + sum(heights), fixed=not many)
+    margins = {} if many else _margins(11, 1.6 + sum(heights), len(heights))
+    grid = drawn.add_gridspec(len(heights), 2, width_ratios=[4.2, 1.25], height_ratios=heights, **margins)
     axes = [drawn.add_subplot(grid[0, 0])]
     axes += [drawn.add_subplot(grid[row, 0], sharex=axes[0]) for row in range(1, len(heights))]
     _draw_information(axes[0], shown, units)
@@ -70,6 +79,20 @@ def map_figure(shown: UnitMap) -> Figure:
     return drawn
 
 
+def _margins(width: float, height: float, rows: int) -> dict[str, float]:
+    """Where the panels of a figure of bars are, in shares of its width and height or of a panel's."""
+    panel = (height - TOP_MARGIN - BOTTOM_MARGIN - (rows - 1) * BETWEEN) / rows
+    across = (width - LEFT_MARGIN - RIGHT_MARGIN - ASIDE) / 2
+    return {
+        "left": LEFT_MARGIN / width,
+        "right": 1 - RIGHT_MARGIN / width,
+        "top": 1 - TOP_MARGIN / height,
+        "bottom": BOTTOM_MARGIN / height,
+        "hspace": BETWEEN / panel,
+        "wspace": ASIDE / across,
+    }
+
+
 def map_spots(drawn: Figure, shown: UnitMap) -> list[Spot]:
     """Return the parts of :func:`map_figure` that lead to units: a unit's bars, in all panels.
 
@@ -82,7 +105,7 @@ def map_spots(drawn: Figure, shown: UnitMap) -> list[Spot]:
     (first, last), box = panels[0].get_xlim(), boxes[0]
     bottom, top = min(each.y0 for each in boxes), max(each.y1 for each in boxes)
     width = 100 * box.width / (last - first)
-    return [
+    bars = [
         Spot(
             unit_address(shown.units[unit]),
             _said(shown, unit),
@@ -93,6 +116,23 @@ def map_spots(drawn: Figure, shown: UnitMap) -> list[Spot]:
         )
         for place, unit in enumerate(shown.foremost(MOST_BARS))
     ]
+    return [*bars, *_spots_beside(drawn, shown)]
+
+
+def _spots_beside(drawn: Figure, shown: UnitMap) -> Iterator[Spot]:
+    """The bars of regions, and the points of units whose two methods are compared."""
+    for axes in drawn.axes:
+        if axes.get_title(loc="left").startswith(COMPARED) and shown.partner is not None:
+            places = np.column_stack([shown.mean[0], shown.mean[shown.partner]])
+            words = [_said(shown, unit) for unit in range(len(shown.units))]
+            yield from point_spots(drawn, axes, places, words, [unit_address(name) for name in shown.units])
+        elif axes.get_title(loc="left") == CARRYING:
+            names = [text.get_text() for text in axes.get_yticklabels()]
+            yield from bar_spots(drawn, axes, partial(_carrying, names))
+
+
+def _carrying(names: list[str], row: int, bar: Rectangle) -> str:
+    return f"{names[row]}: {bar.get_width():.0%} carry it"
 
 
 def _said(shown: UnitMap, unit: int) -> str:
@@ -196,7 +236,7 @@ def _draw_agreement(axes: Axes, shown: UnitMap) -> None:
     axes.set_box_aspect(1)
     axes.set_anchor("N")
     known = "not known" if np.isnan(shown.agreement) else f"ρ = {shown.agreement:.2f}"
-    axes.set_title(f"two methods: {known}")
+    axes.set_title(f"{COMPARED}: {known}")
     return None
 
 
@@ -219,7 +259,7 @@ def _draw_regions(axes: Axes, shown: UnitMap) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0, 1.25)
     axes.set_xticks([0, 0.5, 1])
-    axes.set_title("share of units that carry it", fontsize=8.5)
+    axes.set_title(CARRYING, fontsize=8.5)
 
 
 def _draw_maps(axes: Axes, shown: UnitMap, units: Units) -> None:

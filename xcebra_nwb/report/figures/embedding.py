@@ -16,7 +16,6 @@ from xcebra_nwb.report.figures.label_colors import colors_of, draw_key
 from xcebra_nwb.report.style import MUTED, figure, percent, write_message
 
 MOST_POINTS = 2500
-WORTH_A_ROW = 0.03  # share of the variance from which a third axis is shown
 Values = NDArray[np.float64]
 
 
@@ -68,49 +67,38 @@ def embedding_figure(results: Results, label: str) -> Figure:
         label: name of the label.
     """
     seed, null = block(results, label, "seed"), block(results, label, "null")
-    rows = 2 if seed is not None and len(seed.shares) > 2 and seed.shares[2] > WORTH_A_ROW else 1
-    drawn = figure(11, 0.4 + 2.9 * rows)
-    grid = drawn.add_gridspec(rows, 4, width_ratios=[1, 1, 1, 0.42])
+    drawn = figure(11, 3.3, fixed=True)
+    grid = drawn.add_gridspec(
+        1, 4, width_ratios=[1, 1, 1, 0.36], left=0.03, right=0.985, top=0.9, bottom=0.1, wspace=0.16
+    )
     split = results.training["split"].values
     panels = (
         (seed, split == 0, "a seed, training bins"),
         (seed, split == 1, "the same seed, held-out bins"),
         (null, split == 1, "a null, held-out bins, null label"),
     )
-    for row in range(rows):
-        for column, (points, chosen, title) in enumerate(panels):
-            axes = drawn.add_subplot(grid[row, column])
-            if points is None:
-                write_message(axes, "no such member")
-                continue
-            _draw_points(axes, points, chosen, row + 1)
-            if row == 0:
-                axes.set_title(title)
-    key = drawn.add_subplot(grid[0, 3])
-    draw_key(key, results.session[label])
+    for column, (points, chosen, title) in enumerate(panels):
+        axes = drawn.add_subplot(grid[0, column])
+        if points is None:
+            write_message(axes, "no such member")
+            continue
+        _draw_points(axes, points, chosen)
+        axes.set_title(title)
+    draw_key(drawn.add_subplot(grid[0, 3]), results.session[label])
     return drawn
 
 
-def _draw_points(axes: Axes, points: Block, chosen: NDArray[np.bool_], second: int) -> None:
-    """Scatter the chosen bins on the first and the ``second`` axis, in an order that hides nothing."""
+def _draw_points(axes: Axes, points: Block, chosen: NDArray[np.bool_]) -> None:
+    """Scatter the chosen bins on the first two axes, in an order that hides nothing."""
     bins = np.flatnonzero(chosen & np.isfinite(points.axes).all(1))
     bins = np.random.default_rng(0).permutation(bins)[:MOST_POINTS]
     alone, label = points.axes.shape[1] == 1, points.label
     x = points.axes[bins, 0]
-    other = label.values.reshape(len(label), -1)[:, 0] if alone else _axis(points, second)
-    y = other[bins]
+    y = label.values.reshape(len(label), -1)[bins, 0] if alone else points.axes[bins, 1]
     axes.scatter(x, y, s=float(np.clip(9000 / max(len(bins), 1), 4, 16)), c=colors_of(label)[bins], lw=0, alpha=0.8)
     axes.set_xlabel(f"axis 1 ({percent(points.shares[0])})" if not alone else "latent", fontsize=8, color=MUTED)
-    axes.set_ylabel(_second_name(points, second), fontsize=8, color=MUTED)
+    axes.set_ylabel(f"axis 2 ({percent(points.shares[1])})" if not alone else "label", fontsize=8, color=MUTED)
     axes.set_xticks([])
     axes.set_yticks([])
     if not alone:
         axes.set_aspect("equal", adjustable="datalim")
-
-
-def _axis(points: Block, axis: int) -> Values:
-    return points.axes[:, min(axis, points.axes.shape[1] - 1)]
-
-
-def _second_name(points: Block, second: int) -> str:
-    return f"axis {second + 1} ({percent(points.shares[second])})" if second < len(points.shares) else "label"

@@ -15,7 +15,8 @@ from xcebra_nwb.core.activity import blocks
 from xcebra_nwb.core.netcdf import decode_list
 from xcebra_nwb.core.session import labels
 from xcebra_nwb.report.figures.label_colors import axis_names, colors_of, limits
-from xcebra_nwb.report.style import CLASSES, MUTED, SEED, SEQUENCE, figure, label_ticks, percent, plain
+from xcebra_nwb.report.hover import bar_spots, count_spots
+from xcebra_nwb.report.style import CLASSES, MUTED, SEED, SEQUENCE, Spot, figure, label_ticks, number, percent, plain
 
 COLUMNS = 1200  # of a strip over time
 MOST_CLASSES = 16
@@ -122,6 +123,25 @@ def rates_figure(session: xr.Dataset) -> Figure:
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel=f"mean activity in valid bins ({units})", ylabel="units")
     return drawn
+
+
+def rates_spots(drawn: Figure) -> list[Spot]:
+    """Return what the bars of :func:`rates_figure` say."""
+    axes = drawn.axes[0]
+    return count_spots(drawn, axes, "units", axes.get_xlabel().partition("(")[2].rstrip(")"))
+
+
+def label_spots(drawn: Figure, label: xr.DataArray) -> list[Spot]:
+    """Return what the bars of the occupancy of :func:`label_figure` say; none for a map of two axes.
+
+    Args:
+        drawn: the figure, laid out.
+        label: the label.
+    """
+    if label.attrs["kind"] != "discrete":
+        return count_spots(drawn, drawn.axes[1], "bins", str(label.attrs["units"]))
+    classes = decode_list(label.attrs["classes"])
+    return bar_spots(drawn, drawn.axes[1], lambda code, bar: f"{classes[code]}: {number(round(bar.get_width()))} bins")
 
 
 def _unit_of_measurement(values: xr.DataArray, longest: int) -> str:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from xcebra_nwb.core.safe_text import printable, shorten
 from xcebra_nwb.report.style import SEQUENCE
 from xcebra_nwb.report.unit_tuning import is_apart, is_map, short
-from xcebra_nwb.report.vector import Points, band, dots, line, pixels
+from xcebra_nwb.report.vector import Points, band, dots, line, pixels, text
 
 WIDTH, HEIGHT = 128, 100  # of the area for curves, in the units of the graphic
 LEFT, TOP = 6, 14  # free, for text
@@ -61,11 +61,11 @@ class Panels:
         curve, low, high = self.curve[unit], self.low[unit], self.high[unit]
         shared = f'<use href="#{self.key}"/>'
         if not np.isfinite(curve).any():
-            blank = _text(LEFT + WIDTH / 2, 60, "not visited", "middle")
+            blank = text(LEFT + WIDTH / 2, 60, "not visited", "middle")
             return Markup(f'<svg viewBox="{FULL}">{shared}{blank}</svg>')  # nosec B704  # text is escaped
         bottom, top = _range(curve, low, high, self.form)
         drawing = DRAWERS[self.form](curve, low, high, bottom, top)
-        most = _text(LEFT, 10, f"{short(top, 2)} {shorten(printable(self.activity_units), 12)}")
+        most = text(LEFT, 10, f"{short(top, 2)} {shorten(printable(self.activity_units), 12)}")
         said = f'viewBox="{FULL}" data-p="{self.key}" data-r="{bottom:.3g} {top:.3g}"'
         return Markup(f"<svg {said}>{shared}{drawing}{most}</svg>")  # nosec B704  # text is escaped
 
@@ -155,15 +155,15 @@ def _shared(form: str, occupancy: Values, centers: tuple[Values, ...], label_uni
     if form == "classes":
         return frame + "".join(_class_names(x, names))
     first, last = (short(float(centers[0][end]), 3) for end in (0, -1))
-    return frame + _text(LEFT, base + 22, first) + _text(LEFT + WIDTH, base + 22, f"{last} {label_units}", "end")
+    return frame + text(LEFT, base + 22, first) + text(LEFT + WIDTH, base + 22, f"{last} {label_units}", "end")
 
 
 def _class_names(x: list[int], names: tuple[str, ...]) -> Iterator[str]:
     if len(names) > MOST_NAMES:
-        yield _text(LEFT, TOP + HEIGHT + 22, f"{len(names)} classes")
+        yield text(LEFT, TOP + HEIGHT + 22, f"{len(names)} classes")
         return
     for at, name in zip(x, names, strict=True):
-        yield _text(at, TOP + HEIGHT + 22, shorten(printable(name) or "(empty)", max(4, 20 // len(names))), "middle")
+        yield text(at, TOP + HEIGHT + 22, shorten(printable(name) or "(empty)", max(4, 20 // len(names))), "middle")
 
 
 def _shared_polar(occupancy: Values) -> str:
@@ -173,7 +173,7 @@ def _shared_polar(occupancy: Values) -> str:
     ticks = "".join(f"M{a:.1f} {b:.1f}L{c:.1f} {d:.1f}" for a, b, c, d in zip(*inner, *outer, strict=True))
     cross = f"M{x - radius} {y}h{HEIGHT}M{x} {y - radius}v{HEIGHT}"
     circle = f'<circle class="axis" cx="{x}" cy="{y}" r="{radius}"/><path class="axis" d="{cross}"/>'
-    named = _text(x + radius + 8, y - 3, "0°") + _text(x + 8, TOP + 4, "90°")
+    named = text(x + radius + 8, y - 3, "0°") + text(x + 8, TOP + 4, "90°")
     return f'{circle}<path class="time" d="{ticks}"/>{named}'
 
 
@@ -185,9 +185,9 @@ def _shared_map(occupancy: Values, centers: tuple[Values, ...], label_units: str
     x, y = (f"{short(float(axis[0]), 2)} to {short(float(axis[-1]), 2)}" for axis in centers)
     return (
         _picture(pixels(shown.T[::-1], grey), LEFT + 104, TOP + 66, 30, 34)
-        + _text(LEFT + 119, TOP + 62, "time", "middle")
-        + _text(LEFT, TOP + HEIGHT + 11, f"x {x} {label_units}")
-        + _text(LEFT, TOP + HEIGHT + 22, f"y {y} {label_units}")
+        + text(LEFT + 119, TOP + 62, "time", "middle")
+        + text(LEFT, TOP + HEIGHT + 11, f"x {x} {label_units}")
+        + text(LEFT, TOP + HEIGHT + 22, f"y {y} {label_units}")
     )
 
 
@@ -226,7 +226,7 @@ def _map(curve: Values, low: Values, high: Values, bottom: float, top: float) ->
     shown = (curve.T[::-1] - bottom) / (top - bottom)
     peak = int(np.nanargmax(curve))
     ends = f"({short(float(low.flat[peak]), 2)} to {short(float(high.flat[peak]), 2)})"
-    return _picture(pixels(shown, MAP_COLORS), LEFT, TOP, HEIGHT, HEIGHT) + _text(LEFT + 62, 10, ends)
+    return _picture(pixels(shown, MAP_COLORS), LEFT, TOP, HEIGHT, HEIGHT) + text(LEFT + 62, 10, ends)
 
 
 DRAWERS = {"curve": _curve, "polar": _polar, "classes": _classes, "map": _map}
@@ -269,8 +269,3 @@ def _around(center: tuple[int, int], angles: Values, radii: Values) -> tuple[Val
 def _picture(address: str, x: float, y: float, width: float, height: float) -> str:
     place = f'x="{x}" y="{y}" width="{width}" height="{height}"'
     return f'<image {place} preserveAspectRatio="none" href="{address}"/>'
-
-
-def _text(x: float, y: float, text: str, anchor: str = "") -> str:
-    at = f' text-anchor="{anchor}"' if anchor else ""
-    return f'<text x="{x:g}" y="{y:g}"{at}>{escape(printable(text))}</text>'

@@ -15,10 +15,13 @@ from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.results import from_json
 from xcebra_nwb.core.session import label_axes, labels
 from xcebra_nwb.report import wording
-from xcebra_nwb.report.figures.extraction import coverage_figure, label_figure, rates_figure
+from xcebra_nwb.report.figures.extraction import coverage_figure, label_figure, label_spots, rates_figure, rates_spots
 from xcebra_nwb.report.figures.quality import correlation_figure, correlation_words, correlations, masks_figure
+from xcebra_nwb.report.firing import Firing, firing
+from xcebra_nwb.report.hover import cell_spots
 from xcebra_nwb.report.pages.render import render
 from xcebra_nwb.report.style import counted, number, percent, picture
+from xcebra_nwb.report.timeline import timeline
 from xcebra_nwb.training.design.prepare import prepare
 from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN
 
@@ -67,7 +70,7 @@ def extraction_page(session: xr.Dataset, inventory: Any, config: Config) -> str:
         sentence=_sentence(limits),
         power=power_table(shown, limits, config),
         remarks=[*ready.remarks, *(f"nulls of {d.label}: {len(d.nulls)}; {d.reason}" for d in ready.designs)],
-        extraction=extraction_section(session, split, assessed, inventory),
+        extraction=extraction_section(session, split, assessed, inventory, firing(session)),
     )
 
 
@@ -116,7 +119,9 @@ def _several(units: int) -> str:
     return f"at least {number(units)}" if units else "cannot"
 
 
-def extraction_section(session: xr.Dataset, split: xr.Dataset, assessed: Assessed, inventory: Any) -> dict[str, Any]:
+def extraction_section(
+    session: xr.Dataset, split: xr.Dataset, assessed: Assessed, inventory: Any, fired: Firing
+) -> dict[str, Any]:
     """Return what a page shows of an extraction.
 
     Args:
@@ -124,6 +129,7 @@ def extraction_section(session: xr.Dataset, split: xr.Dataset, assessed: Assesse
         split: holds the split of the bins, such as training.nc.
         assessed: of each label, what predicts it.
         inventory: of the file, where there is one.
+        fired: what the units do.
     """
     choices, masks = from_json(session.attrs["choices"]), from_json(session.attrs["masks"])
     valid = float(session["valid"].mean())
@@ -136,6 +142,7 @@ def extraction_section(session: xr.Dataset, split: xr.Dataset, assessed: Assesse
             ("valid", percent(valid, 1)),
             ("segments", len(np.unique(segment[segment >= 0]))),
         ],
+        "timeline": timeline(session, split, fired.population, fired.units),
         "coverage": picture(
             lambda: coverage_figure(session, split),
             f"Use of bins over time: {percent(valid)} are valid; activity.",
@@ -144,7 +151,9 @@ def extraction_section(session: xr.Dataset, split: xr.Dataset, assessed: Assesse
         if "masked_by" in session and masks
         else None,
         "correlations": _correlations(session, dict(assessed)),
-        "rates": picture(lambda: rates_figure(session), "Histogram of the units' mean activity.", vector=True),
+        "rates": picture(
+            lambda: rates_figure(session), "Histogram of the units' mean activity.", vector=True, spots=rates_spots
+        ),
         "labels": [_label(session, name) for name in labels(session)],
         "inventory": inventory,
     }
@@ -157,7 +166,15 @@ def _correlations(session: xr.Dataset, assessed: dict[str, dict[str, Any]]) -> d
         return None
     words = f"{correlation_words(names, matrix)} {wording.prediction_words(assessed)}".rstrip()
     alt = f"Correlations between {wording.listed(names)}. {words}"
-    return {"words": words, "picture": picture(lambda: correlation_figure(names, matrix), alt, vector=True)}
+    return {
+        "words": words,
+        "picture": picture(
+            lambda: correlation_figure(names, matrix),
+            alt,
+            vector=True,
+            spots=lambda drawn: cell_spots(drawn, drawn.axes[0], names, matrix),
+        ),
+    }
 
 
 def _label(session: xr.Dataset, name: str) -> dict[str, Any]:
@@ -166,7 +183,11 @@ def _label(session: xr.Dataset, name: str) -> dict[str, Any]:
     return {
         "label": name,
         "attrs": " · ".join(str(part) for part in (attrs["kind"], attrs["units"], attrs["source"], frame) if part),
-        "picture": picture(lambda: label_figure(session, name), f"{name} over time and its occupancy."),
+        "picture": picture(
+            lambda: label_figure(session, name),
+            f"{name} over time and its occupancy.",
+            spots=lambda drawn: label_spots(drawn, session[name]),
+        ),
         "caption": "Left: the bins in use. Right: how many of them lie at each value"
         + (", by colour: dark where few do, bright where many do." if label_axes(session[name]) > 1 else "."),
     }

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -17,24 +16,29 @@ from markupsafe import Markup
 from xcebra_nwb.core.safe_text import printable_lines
 from xcebra_nwb.report.glossary import explained, reasons
 from xcebra_nwb.report.glossary import words as words_explained
+from xcebra_nwb.report.packing import pack
 from xcebra_nwb.report.style import number
 
 MOST_ROWS = 100  # of a table or list from a JSON file
 LINE = 100  # characters of a list that are still read as one line
 LONG = 200_000  # characters of rows from which they are packed
-SCRIPTS = ("pointed.js", "explain.js", "save.js", "table.js", "units.js")
+SCRIPTS = (
+    *("pointed.js", "explain.js", "save.js", "select.js", "table.js", "units.js", "cloud.js", "timeline.js"),
+    "scatter.js",
+)
 LONGEST = 600  # characters of one value
 
 
-def render(template: str, **content: Any) -> str:
+def render(template: str, scripts: Sequence[str] = SCRIPTS, **content: Any) -> str:
     """Return the page of a template; every value in it is escaped.
 
     Args:
         template: file name of the template.
+        scripts: file names of the scripts that the page may run.
         **content: values of the template.
     """
     pages = _environment()
-    script = "\n".join(pages.loader.get_source(pages, name)[0] for name in SCRIPTS) if pages.loader else ""
+    script = "\n".join(pages.loader.get_source(pages, name)[0] for name in scripts) if pages.loader else ""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     safe_script = Markup(script)  # nosec B704  # a file of this package
     return pages.get_template(template).render(**content, script=safe_script, script_digest=f"sha256-{digest}")
@@ -48,16 +52,6 @@ def part(template: str, **content: Any) -> str:
         **content: values of the template.
     """
     return _environment().get_template(template).render(**content)
-
-
-def pack(text: str) -> Markup:
-    """Return text for a script of the page to unpack: a third of its size.
-
-    Args:
-        text: any text.
-    """
-    squeezed = zlib.compress(text.encode("utf-8", "surrogatepass"), level=9, wbits=-15)
-    return Markup(base64.b64encode(squeezed).decode("ascii"))  # nosec B704  # letters and digits
 
 
 def stored(rows: list[Any]) -> Markup:

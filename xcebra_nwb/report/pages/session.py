@@ -12,6 +12,7 @@ from xcebra_nwb.core.members import recorded_config, seeds
 from xcebra_nwb.core.receipts import ORDER, Receipt, load_written
 from xcebra_nwb.core.results import Results, from_json
 from xcebra_nwb.report import wording
+from xcebra_nwb.report.embedding_cloud import cloud
 from xcebra_nwb.report.figures.across import across_figure
 from xcebra_nwb.report.figures.attribution import MOST_BARS, map_figure, map_spots
 from xcebra_nwb.report.figures.decoding import decoding_figure
@@ -29,6 +30,7 @@ from xcebra_nwb.report.unit_map import UnitMap, unit_columns, unit_map, unit_row
 from xcebra_nwb.report.unit_tuning import shown_units, tuning_caption
 from xcebra_nwb.training.design.split import split_session
 
+HELD = 2**28  # bytes of an activity that is read once; a larger one is read block by block each time
 MOST_UNITS = 12  # whose tuning to a label stands below its maps
 SOURCE = ("source", "neural_source", "asset_id", "sha256", "nwb_identifier", "session_start_time", "subject", "species")
 
@@ -44,6 +46,8 @@ def session_page(results: Results, directory: Path) -> str:
     attrs = results.session.attrs
     verdicts = {label: str(result.get("verdict", "not known")) for label, result in assessed.items()}
     maps = {label: unit_map(results.attribution, label, verdict) for label, verdict in verdicts.items()}
+    if results.session["activity"].nbytes <= HELD:
+        results.session["activity"].load()  # four parts of the page read it, one of them event by event
     cards, types = Cards(results.session, results.units, maps), true_types(results.session)
     grounds = grounds_table(assessed)
     return render(
@@ -62,7 +66,7 @@ def session_page(results: Results, directory: Path) -> str:
         across=_across(results, assessed),
         embeddings=[_embedding(results, label) for label in results.labels],
         training=_training(results),
-        extraction=extraction_section(results.session, results.training, assessed, results.inventory),
+        extraction=extraction_section(results.session, results.training, assessed, results.inventory, cards.firing),
         power=_power(results, assessed),
         provenance=_provenance(results, directory),
     )
@@ -163,7 +167,11 @@ def _across(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str, 
 
 def _embedding(results: Results, label: str) -> dict[str, Any]:
     alt = f"The latents of {label} on their principal axes, coloured by {label}: training bins, held-out bins, a null."
-    return {"label": label, "picture": picture(lambda: embedding_figure(results, label), alt)}
+    return {
+        "label": label,
+        "picture": picture(lambda: embedding_figure(results, label), alt),
+        "cloud": cloud(results, label, len(results.labels)),
+    }
 
 
 def _training(results: Results) -> dict[str, Any]:

@@ -7,15 +7,17 @@ from typing import Any
 
 from xcebra_nwb.report.figures.unit_panels import MAP_COLORS
 from xcebra_nwb.report.ground_truth import COLUMN as TRUE_COLUMN
-from xcebra_nwb.report.pages.render import pack, part
+from xcebra_nwb.report.packing import pack
+from xcebra_nwb.report.pages.render import part
 from xcebra_nwb.report.style import verdict_style
 from xcebra_nwb.report.unit_cards import GALLERY, Card, Cards
 from xcebra_nwb.report.unit_map import UnitMap, unit_columns, unit_rows
 from xcebra_nwb.report.unit_matrix import matrices
+from xcebra_nwb.report.unit_mixed import mixed_selectivity
 
 READABLE = 500  # drawings that a page holds as they stand, to be read without a script
 PACK = 40  # cards that are packed together
-MOST_PACKED = 800_000  # bytes of packed cards with all drawings; the cards of further units are brief
+MOST_PACKED = 500_000  # bytes of packed cards with all drawings; the cards of further units are brief
 
 
 def units_section(cards: Cards, verdicts: Mapping[str, str], types: Sequence[str] | None = None) -> dict[str, Any]:
@@ -33,6 +35,7 @@ def units_section(cards: Cards, verdicts: Mapping[str, str], types: Sequence[str
     packs, whole = _packs(cards, packed)
     return {
         "matrix": matrices(maps, signs, cards.order),
+        "mixed": mixed_selectivity(maps),
         "columns": [*GALLERY, TRUE_COLUMN] if types is not None else GALLERY,
         "numbers": [name for name in GALLERY if name not in ("unit", "region", "carries", "foremost label")],
         "rows": _gallery(cards, types),

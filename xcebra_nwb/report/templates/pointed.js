@@ -26,7 +26,7 @@ addEventListener("scroll", () => tell(""), { passive: true });
 for (const spot of document.querySelectorAll(".spot")) {
   const words = spot.title;
   spot.removeAttribute("title"); // the browser would show it as well
-  spot.setAttribute("aria-label", words);
+  if (spot.href) spot.setAttribute("aria-label", words);
   spot.addEventListener("pointermove", (event) => tell(words, event.clientX, event.clientY));
   spot.addEventListener("pointerleave", () => tell(""));
 }

@@ -81,13 +81,15 @@ const asPng = async (address, name, larger) => {
 };
 const SVG = "data:image/svg+xml,";
 const saveable = (figure) => {
-  const image = figure.querySelector("img"), svg = figure.querySelector("svg"), tools = document.createElement("div");
+  const image = figure.querySelector("img"), svg = figure.querySelector("svg"), canvas = figure.querySelector("canvas"), tools = document.createElement("div");
   const text = (figure.querySelector("figcaption")?.textContent ?? "").split(/[;.:]/)[0];
   const heading = figure.closest(".unit")?.querySelector("h3") ?? [...document.querySelectorAll("h2, h3")].filter((head) => head.compareDocumentPosition(figure) & Node.DOCUMENT_POSITION_FOLLOWING).pop();
   const about = svg ? `${heading?.textContent ?? ""} ${figure.classList.contains("panel") ? text : ""}` : heading?.textContent ?? text;
   tools.className = "saves";
   const source = () => (svg ? SVG + encodeURIComponent(alone(svg)) : image.src);
-  if (svg || image.src.startsWith(SVG)) {
+  if (canvas) {
+    tools.append(button("PNG", `save as PNG: ${about}`, () => asPng(canvas.toDataURL(), fileName(about, "png"), 1)));
+  } else if (svg || image.src.startsWith(SVG)) {
     tools.append(button("SVG", `save as SVG: ${about}`, () => save(new Blob([decodeURIComponent(source().slice(SVG.length))], { type: "image/svg+xml" }), fileName(about, "svg"))));
     tools.append(button("PNG", `save as PNG: ${about}`, () => asPng(source(), fileName(about, "png"), 2)));
   } else tools.append(button("PNG", `save as PNG: ${about}`, () => asPng(source(), fileName(about, "png"), 1)));

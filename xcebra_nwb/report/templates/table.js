@@ -2,10 +2,12 @@
 // Rows come from a JSON element next to the table, or are those already there. Text only ever becomes textContent.
 const STEP = 200;
 const sheets = new Map(); // the units' numbers, by label: names of the columns, and rows
-const unpacked = async (text) => {
+let gallery = null; // the same of the table of all units
+const inflated = (text) => {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"))).text();
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw")));
 };
+const unpacked = (text) => inflated(text).text();
 const rowsOf = async (stored) => {
   const content = JSON.parse(stored.textContent);
   return "packed" in stored.dataset ? JSON.parse(await unpacked(content)) : content;
@@ -29,7 +31,7 @@ const startTable = (box, given) => {
         const link = document.createElement("a");
         link.href = `#${address}`;
         link.textContent = written(value);
-        cell.append(link);
+        cell.append(chooser(String(value)), link);
       } else cell.textContent = written(value);
       if (heads[i].classList.contains("number")) cell.className = "number";
     });
@@ -43,6 +45,7 @@ const startTable = (box, given) => {
     ? given.map((values) => ({ values }))
     : [...body.rows].map((row) => ({ row, values: [...row.cells].map(read) }));
   let rows = all, limit = Number(box.dataset.rows || 25);
+  const ofUnits = given && heads[0]?.classList.contains("unit-name"), named = (item) => String(item.values[0]);
   const passes = (values, term) => {
     const compared = term.match(/^(.+?)(<=|>=|<|>)(-?[\d.e-]+)$/), column = compared ? names.indexOf(compared[1]) : -1;
     if (column < 0) return values.some((value) => typeof value === "string" && value.toLowerCase().includes(term));
@@ -51,8 +54,16 @@ const startTable = (box, given) => {
     return { "<": value < bound, ">": value > bound, "<=": value <= bound, ">=": value >= bound }[compared[2]];
   };
   const count = document.createElement("span"), more = document.createElement("button");
+  const mark = (most = limit) => {
+    if (!ofUnits) return;
+    for (const item of rows.slice(0, most)) {
+      item.row.classList.toggle("chosen", chosen.has(named(item)));
+      item.row.querySelector(".choose").checked = chosen.has(named(item));
+    }
+  };
   const show = (most = limit) => {
     body.replaceChildren(...rows.slice(0, most).map((item) => (item.row ??= drawn(item.values))));
+    mark(most);
     count.textContent = `${Math.min(limit, rows.length)} of ${rows.length} rows shown`;
     more.hidden = rows.length <= limit;
     more.textContent = rows.length - limit > STEP ? `show ${STEP} more` : `show all ${rows.length}`;
@@ -81,13 +92,22 @@ const startTable = (box, given) => {
   filter.type = "search";
   filter.placeholder = box.dataset.hint || "filter";
   filter.setAttribute("aria-label", "filter rows");
-  filter.addEventListener("input", () => {
+  const filtered = () => {
     const terms = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    rows = all.filter(({ values }) => terms.every((term) => passes(values, term)));
+    rows = all.filter((item) => terms.every((term) => passes(item.values, term)) && (!ofUnits || !onlyChosen || chosen.has(named(item))));
     const sorted = heads.findIndex((head) => head.hasAttribute("aria-sort"));
     if (sorted >= 0) order(sorted, heads[sorted].getAttribute("aria-sort") === "descending" ? -1 : 1);
     show();
-  });
+  };
+  filter.addEventListener("input", filtered);
+  let alone = false;
+  if (ofUnits) {
+    onChosen(() => {
+      if (onlyChosen || alone) filtered();
+      else mark();
+      alone = onlyChosen;
+    });
+  }
   count.setAttribute("aria-live", "polite");
   tools.className = "tools";
   if (all.length > 10) tools.append(filter, count);
@@ -108,16 +128,20 @@ const startTable = (box, given) => {
     show();
   });
 };
+const keep = (box, rows) => {
+  if (box.dataset.label) sheets.set(box.dataset.label, sheet(box, rows));
+  else if ("gallery" in box.dataset) gallery = sheet(box, rows);
+};
 for (const box of document.querySelectorAll(".table")) {
   const stored = box.querySelector("script[type='application/json']");
   if (!stored) startTable(box);
   else if ("packed" in stored.dataset) {
     const ready = rowsOf(stored);
-    if (box.dataset.label) sheets.set(box.dataset.label, sheet(box, ready));
+    keep(box, ready);
     ready.then((rows) => startTable(box, rows));
   } else {
     const rows = JSON.parse(stored.textContent);
-    if (box.dataset.label) sheets.set(box.dataset.label, sheet(box, rows));
+    keep(box, rows);
     startTable(box, rows);
   }
 }

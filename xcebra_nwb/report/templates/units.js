@@ -53,6 +53,11 @@ const openCard = async () => {
   if (!card.dataset.ready) {
     card.dataset.ready = "yes";
     card.querySelectorAll(".panel").forEach(saveable);
+    const label = document.createElement("label");
+    label.className = "choosing";
+    label.append(chooser(card.dataset.unit), "choose");
+    card.querySelector(".steps").append(label);
+    card.classList.toggle("chosen", chosen.has(card.dataset.unit));
   }
   tell("");
   card.scrollIntoView();
@@ -81,15 +86,36 @@ for (const svg of document.querySelectorAll("svg.matrix")) {
   const labels = [...sheets.keys()];
   let line = 0, row = 0, column = -1;
   const unitAt = () => places.units[line]?.[column];
+  const flat = places.units.flatMap((units, l) => units.map((unit, c) => [unit, l, c]).filter(([unit]) => unit !== null));
+  const atPlace = new Map(flat.map(([, l, c], i) => [`${l} ${c}`, i]));
+  const marks = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  marks.setAttribute("class", "chosen");
+  marks.setAttribute("stroke-width", places.width);
+  svg.append(marks);
+  onChosen(() => marks.setAttribute("d", flat.filter(([unit]) => chosen.has(unit)).map(([, l, c]) => `M${places.left + (c + 0.5) * places.width} ${l * places.line + places.above}v${places.height * labels.length}`).join("")));
+  let pressed = -1, moved = false;
+  svg.addEventListener("dragstart", (event) => event.preventDefault());
+  svg.addEventListener("pointerdown", (event) => { moved = false; pressed = locate(event); });
+  addEventListener("pointerup", () => { pressed = -1; });
   const shown = () => {
     const corner = new DOMPoint(places.left + (column + 0.5) * places.width, line * places.line + places.above + (row + 0.5) * places.height).matrixTransform(svg.getScreenCTM());
     tell(told(unitAt(), labels[row]), corner.x, corner.y);
   };
-  svg.addEventListener("pointermove", (event) => {
+  const locate = (event) => {
     const point = within(svg, event);
     line = Math.floor(point.y / places.line);
     row = Math.floor((point.y - line * places.line - places.above) / places.height);
     column = Math.floor((point.x - places.left) / places.width);
+    return atPlace.get(`${line} ${column}`) ?? -1;
+  };
+  svg.addEventListener("pointermove", (event) => {
+    const here = locate(event);
+    if (pressed >= 0 && here >= 0 && (moved || here !== pressed)) {
+      moved = true;
+      choose(flat.slice(Math.min(here, pressed), Math.max(here, pressed) + 1).map(([unit]) => unit));
+      tell("");
+      return;
+    }
     const unit = row >= 0 && row < labels.length ? unitAt() : null;
     svg.style.cursor = unit ? "pointer" : "";
     tell(unit ? told(unit, labels[row]) : "", event.clientX, event.clientY);
@@ -97,13 +123,19 @@ for (const svg of document.querySelectorAll("svg.matrix")) {
   svg.addEventListener("pointerleave", () => tell(""));
   svg.addEventListener("click", (event) => {
     const unit = row >= 0 && row < labels.length ? unitAt() : null;
-    if (unit && !event.target.closest("a")) location.hash = addresses.get(unit);
+    if (moved || event.shiftKey) {
+      event.preventDefault();
+      if (!moved && unit) choose([unit], "toggle");
+    } else if (unit && !event.target.closest("a")) location.hash = addresses.get(unit);
   });
-  const flat = places.units.flatMap((units, l) => units.map((unit, c) => [unit, l, c]).filter(([unit]) => unit !== null));
   let place = -1;
   svg.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], other = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (event.key === "Enter" && place >= 0) location.hash = addresses.get(flat[place][0]);
+    if (event.key === " " && place >= 0) {
+      event.preventDefault();
+      choose([flat[place][0]], "toggle");
+    }
     if (!step && !other) return;
     event.preventDefault();
     if (place < 0) place = 0;
@@ -111,6 +143,7 @@ for (const svg of document.querySelectorAll("svg.matrix")) {
     if (other) row = Math.max(0, Math.min(labels.length - 1, row + other));
     row = Math.max(0, Math.min(labels.length - 1, row));
     [, line, column] = flat[place];
+    if (event.shiftKey && step) choose([flat[place][0]], "add");
     shown();
   });
 }
@@ -142,6 +175,18 @@ const pixelsOf = async (image) => {
   pen.drawImage(picture, 0, 0);
   return pen.getImageData(0, 0, canvas.width, canvas.height);
 };
+const RATES = { bottom: 120, height: 56 }; // as in event_panels.py
+const pointedEvents = (svg, shared, point, bins, bottom, top) => {
+  const [first, step] = shared.dataset.x.split(" ").map(Number), bin = Math.round((point.x - first) / step);
+  if (bin < 0 || bin >= bins[2]) return "";
+  const value = (y) => bottom + (RATES.bottom - y) / RATES.height * (top - bottom), lag = bins[0] + (bins[1] - bins[0]) * bin / Math.max(bins[2] - 1, 1);
+  const lines = shared.dataset.n.split("\n").map((name, group) => {
+    const here = (kind) => points(svg.querySelector(`.${kind}.g${group}`)).filter(([x]) => x === first + bin * step).map(([, y]) => value(y));
+    const [known] = here("c"), range = here("b");
+    return `${name}: ${known === undefined ? "too few events" : `about ${two(known)} ${shared.dataset.u} (${two(Math.min(...range))} to ${two(Math.max(...range))})`}`;
+  });
+  return [`${written(Number(lag.toPrecision(2)))} s`, ...lines].join("\n");
+};
 const pointedIn = async (svg, point) => {
   const shared = document.getElementById(svg.dataset.p), form = shared.dataset.f, bins = shared.dataset.b.split(" ").map(Number);
   const [bottom, top] = svg.dataset.r.split(" ").map(Number), units = shared.dataset.u, named = shared.dataset.v;
@@ -164,6 +209,7 @@ const pointedIn = async (svg, point) => {
     if (!known.length) return `${written(Math.round(center))}°: too little visited`;
     return `${written(Math.round(center))}°: about ${two(bottom + (top - bottom) * Math.max(...known) / AREA.radius)} ${units}`;
   }
+  if (form === "events") return pointedEvents(svg, shared, point, bins, bottom, top);
   const [first, step] = shared.dataset.x.split(" ").map(Number), bin = Math.round((point.x - first) / step);
   if (bin < 0 || bin >= bins[2]) return "";
   const value = (y) => bottom + (AREA.top + AREA.height - y) / AREA.height * (top - bottom), here = (path) => points(path).filter(([x]) => x === first + bin * step).map(([, y]) => value(y));

@@ -1,0 +1,132 @@
+"""``xcebra-nwb run`` after it was interrupted and killed; what ``status`` says of it, and what is made again.
+
+The whole run takes half a minute of CPU time, so all tests look at the same one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.command_line import run as call_here
+from tests.support.paths import COMMAND
+from tests.support.shared import made_once
+from tests.support.snakemake_runs import QUICK, call, check_results, make_recordings, wait_for
+from xcebra_nwb.commands.run import run
+from xcebra_nwb.commands.status import counted, status
+from xcebra_nwb.core import receipts
+from xcebra_nwb.core.config.schema import load
+from xcebra_nwb.core.files import sha256
+from xcebra_nwb.core.netcdf import load_dataset
+
+NAME, REFUSED = "sub-rat1_ses-one", "sub-rat_ses-one"
+EXPORT = f"{NAME}_desc-xcebra.nwb"
+
+
+def heed() -> None:
+    """Interrupts are not ignored, even where the tests are run in the background of a script."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def running(out: Path) -> bool:
+    """Whether a process of a run in ``out`` is still there."""
+    found = subprocess.run(["pgrep", "-f", str(out)], capture_output=True, check=False)
+    return found.returncode == 0
+
+
+def interrupted_then_whole(folder: Path) -> None:
+    """Stop a run in two ways while it trains, then let it end; no config is needed but for the number of steps."""
+    data = make_recordings(folder / "data")
+    slow, quick, out = folder / "slow.yaml", folder / "quick.yaml", folder / "out"
+    slow.write_text(yaml.safe_dump(QUICK | {"training": QUICK["training"] | {"steps": 100_000}}))
+    quick.write_text(yaml.safe_dump(QUICK))
+    log = out / "logs" / NAME / "train.log"
+    command = [str(word) for word in (COMMAND, "run", data, "-o", out, "--cores", 2, "--config")]
+    for how, ended in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+        words = [*command, str(slow)]
+        started = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
+        try:
+            wait_for(lambda: log.exists() and log.stat().st_size)
+        finally:  # also where it did not come to train: nothing may go on without the test
+            os.killpg(started.pid, how)
+        _, said = started.communicate(timeout=300)
+        assert started.returncode == ended
+        if ended == 130:
+            assert said.splitlines()[-1] == "xcebra-nwb: interrupted; the same command starts again or resumes"
+            assert re.search("stopped: [01] of 2 sessions are finished, left: .*; the same command goes on", said)
+            assert (out / "summary.html").exists()
+        wait_for(lambda: not running(out))
+        log.unlink()
+    done = call(*command, quick, cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a session that is done and one that is refused; the recordings are in ``data`` beside."""
+    return made_once(tmp_path_factory, "finished", interrupted_then_whole) / "out"
+
+
+@pytest.fixture
+def results(finished: Path, tmp_path: Path) -> Path:
+    """A copy that may be changed."""
+    shutil.copytree(finished, tmp_path / "out", copy_function=shutil.copy2)
+    return tmp_path / "out"
+
+
+def test_a_run_goes_on_after_it_was_interrupted_or_killed(finished: Path) -> None:
+    check_results(finished, [NAME], REFUSED)
+
+
+def test_finished_results_are_current(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said, _ = call_here(capsys, "status", results)
+    assert code == 0
+    *reasons, total = said.splitlines()
+    assert total == "sessions: 1 refused, 1 current"
+    assert len(reasons) == 1 and re.match(f"{REFUSED}: extract: refused: ", reasons[0])
+
+
+def test_status_names_what_is_missing_or_damaged_or_out_of_date_and_why(results: Path) -> None:
+    (results / NAME / EXPORT).unlink()
+    with (results / NAME / "attribution.nc").open("r+b") as file:
+        file.truncate(1000)
+    receipts.path(results / NAME, "check").unlink()
+    listed = status(results)
+    assert counted(listed) == "1 damaged, 1 refused"
+    states = {(state.session, state.command): (state.state, state.why) for state in listed}
+    assert states[NAME, "check"] == ("missing", "receipts/check.json is missing")
+    assert states[NAME, "attribute"] == ("damaged", "attribution.nc is damaged")
+    assert states[NAME, "write"] == ("missing", f"{EXPORT} is missing")
+    assert states[NAME, "assess"] == ("out of date", "attribute runs again before it")
+    assert states[NAME, "train"] == ("current", "")
+    config = load(results / "config.yaml").model_dump(mode="json")
+    config["training"]["steps"] += 1
+    (results / "config.yaml").write_text(yaml.safe_dump(config))
+    states = {(state.session, state.command): (state.state, state.why) for state in status(results)}
+    assert states[NAME, "train"] == ("out of date", "its settings or its code changed")
+
+
+def test_every_file_that_is_deleted_or_cut_is_made_again_with_the_same_content(finished: Path, results: Path) -> None:
+    before = {path.name: sha256(path) for path in (results / NAME).iterdir() if path.is_file()}
+    for file in (NAME + "/" + EXPORT, NAME + "/report.html", "atlas.parquet"):
+        (results / file).unlink()
+    for file in (NAME + "/model.safetensors", NAME + "/units.nc", "summary.html"):
+        with (results / file).open("r+b") as stream:
+            stream.truncate(100)
+    assert run([finished.parent / "data"], results, load(results / "config.yaml"), cores=1) == 0
+    first, second = (load_dataset(folder / NAME / "training.nc") for folder in (finished, results))
+    assert first.identical(second), [
+        (k, first.attrs[k], second.attrs[k]) for k in first.attrs if first.attrs[k] != second.attrs[k]
+    ]
+    after = {path.name: sha256(path) for path in (results / NAME).iterdir() if path.is_file()}
+    same = {name for name in before if before[name] == after[name]}
+    assert {"model.safetensors", "embedding.nc", "attribution.nc", "units.nc", "assessment.json"} <= same
+    assert before.keys() == after.keys()
+    assert {state.state for state in status(results)} <= {"current", "refused"}
