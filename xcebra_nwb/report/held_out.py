@@ -23,7 +23,7 @@ from xcebra_nwb.report.unit_tuning import short
 
 SAMPLES_EACH = 16  # of a place, on the mean
 LEAST_SAMPLES = 8  # of a place along an axis, for its error to be shown
-MOST_POINTS, ALL_POINTS = 500, 2000  # of a label over time, of all labels of a page
+MOST_POINTS, ALL_POINTS = 500, 1500  # of a label over time, of all labels of a page
 MOST_AXES = 3  # of a label with several
 MOST_NAMES = 8  # classes named beside a label over time
 MOST_CLASSES = 12  # of a confusion matrix

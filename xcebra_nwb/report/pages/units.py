@@ -17,7 +17,7 @@ from xcebra_nwb.report.unit_mixed import mixed_selectivity
 
 READABLE = 500  # drawings that a page holds as they stand, to be read without a script
 PACK = 40  # cards that are packed together
-MOST_PACKED = 500_000  # bytes of packed cards with all drawings; the cards of further units are brief
+MOST_PACKED = 440_000  # bytes of packed cards with all drawings; the cards of further units are brief
 
 
 def units_section(cards: Cards, verdicts: Mapping[str, str], types: Sequence[str] | None = None) -> dict[str, Any]:
