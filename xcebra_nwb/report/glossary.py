@@ -9,6 +9,7 @@ from functools import cache
 from markupsafe import Markup, escape
 
 from xcebra_nwb.core.installation import packaged_path
+from xcebra_nwb.core.safe_text import printable_lines
 
 # Words of every other sentence: a mark at each would hide the others.
 EVERYDAY = frozenset(["activity", "bin", "label", "recording", "session", "unit"])
@@ -62,7 +63,7 @@ def explained(text: Text, everyday: bool = False) -> Markup:
     """Return a text in which the first place of each word of the glossary leads to its explanation.
 
     Args:
-        text: plain text, or markup without tags.
+        text: plain text, or markup without tags; its control characters are left out.
         everyday: whether words of every other sentence are marked, too.
 
     >>> explained("Two nulls & a null.")
@@ -70,7 +71,7 @@ def explained(text: Text, everyday: bool = False) -> Markup:
     """
     addresses, pattern = _index(everyday)
     seen, parts, end = set[str](), list[Markup](), 0
-    plain = text.unescape() if isinstance(text, Markup) else text
+    plain = printable_lines(text.unescape() if isinstance(text, Markup) else text)
     for found in pattern.finditer(plain):
         address = addresses[found[0].lower()]
         if address in seen:
