@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from xcebra_nwb.attribution.expected_activity import Sums, changes, sum_columns, sums_of
 from xcebra_nwb.attribution.label_cells import Cells, cell_sums
@@ -117,7 +117,7 @@ class LabelTest:
         folds = each.reshape(len(each), FOLDS, BLOCKS_A_FOLD, -1)
         best = best_elsewhere(folds.sum(axis=2))
         chosen = np.take_along_axis(folds, best[None, :, None], axis=0)[0].reshape(FOLDS * BLOCKS_A_FOLD, -1)
-        half = t.ppf(0.5 + CONFIDENCE / 2, len(chosen) - 1) * chosen.std(axis=0, ddof=1) * np.sqrt(len(chosen))
+        half = stdtrit(len(chosen) - 1, 0.5 + CONFIDENCE / 2) * chosen.std(axis=0, ddof=1) * np.sqrt(len(chosen))
         return Information(chosen.sum(axis=0), half)
 
     def _sums(self, model: Model, order: Integers | None, part: Integers, parts: int) -> Sums:

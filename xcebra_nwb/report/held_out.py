@@ -10,13 +10,12 @@ import xarray as xr
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from xcebra_nwb.assess.held_out import errors
-from xcebra_nwb.core import members
 from xcebra_nwb.core.netcdf import decode_list
 from xcebra_nwb.core.results import Results
 from xcebra_nwb.core.session import labels
 from xcebra_nwb.report.charts import confusion, error_maps, profile, trace
 from xcebra_nwb.report.figures.label_colors import axis_names, limits
+from xcebra_nwb.report.held_out_errors import HeldOutErrors, held_out_errors, plain_number
 from xcebra_nwb.report.style import number
 from xcebra_nwb.report.trials import in_trial, trials_of
 from xcebra_nwb.report.unit_tuning import short
@@ -29,7 +28,6 @@ MOST_NAMES = 8  # classes named beside a label over time
 MOST_CLASSES = 12  # of a confusion matrix
 PLACES, SIDE, TURN = 20, 10, 18  # places along a value, along each axis of a map, around a circle
 SLICES, PARTS = 24, 16  # of the session, of a trial
-TRAINED = 0  # part of the split
 Values = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -49,45 +47,6 @@ class HeldOutView:
     words: str
 
 
-@dataclass(frozen=True)
-class _Errors:
-    """The errors of a label on held-out samples, and the label as each member saw it."""
-
-    label: xr.DataArray
-    kind: str
-    units: str
-    bins: Integers  # (sample,) in session.nc
-    stretch: Integers  # (sample,) the number of the held-out stretch; training bins lie between two of them
-    true: NDArray  # (sample,) or (sample, axis)
-    decoded: NDArray  # (seed, sample) or (seed, sample, axis)
-    seeds: Values  # (seed, sample)
-    nulls: Values  # (null, sample)
-    null_labels: list[NDArray]  # of each null, like ``true``
-    null_bins: list[Integers]  # of each null, the bin from which it got its label, (sample,)
-    guess: Values  # (sample,) of the mean, or of the commonest class, of training
-
-    def middle(self, values: Values) -> float:
-        """The typical error: the median, or the share of wrong classes."""
-        known = values[np.isfinite(values)]
-        return float(np.mean(known) if self.kind == "discrete" else np.median(known)) if known.size else float("nan")
-
-    def said(self, error: float) -> str:
-        """An error in words, with its unit."""
-        if self.kind == "discrete":
-            return f"{100 * error:.0f} %"
-        return f"{np.degrees(error):.0f}°" if self.kind == "circular" else f"{_plain(error, 2)} {self.units}".rstrip()
-
-    def shown(self, values: Values) -> Values:
-        """Errors as a chart shows them: degrees, per cent, or the label's units."""
-        factor = {"discrete": 100.0, "circular": 180 / np.pi}.get(self.kind, 1.0)
-        return factor * values
-
-    @property
-    def name(self) -> str:
-        """The name of the error's axis."""
-        return {"discrete": "wrong (%)", "circular": "error (°)"}.get(self.kind, f"error ({self.units or 'no unit'})")
-
-
 def held_out_view(results: Results, label: str) -> HeldOutView | None:
     """Return what the page shows of a label that was decoded; None in results without decoded.nc.
 
@@ -95,54 +54,18 @@ def held_out_view(results: Results, label: str) -> HeldOutView | None:
         results: the files of the session.
         label: name of the label.
     """
-    found = _errors(results, label)
+    found = held_out_errors(results, label)
     if found is None or not np.isfinite(found.seeds).any():
         return None
     panels = [*_by_value(found), *_by_time(results.session, found), *_by_trial(results.session, found)]
     return HeldOutView(_traces(results.session, found), panels, _words(found))
 
 
-def _errors(results: Results, name: str) -> _Errors | None:
-    stored, session, training = results.decoded, results.session, results.training
-    if stored is None or f"{name}_decoded" not in stored:
-        return None
-    label = labels(session)[name]
-    kind, bins = str(label.attrs["kind"]), stored["bin"].values
-    true, decoded = stored[f"{name}_true"].values, stored[f"{name}_decoded"].values
-    nulls = members.nulls(training, name)
-    known = label.values[training["split"].values == TRAINED]
-    units = str(label.attrs["units"])
-    trained = np.cumsum(training["split"].values == TRAINED)[bins]
-    return _Errors(
-        label=label,
-        kind=kind,
-        units="" if units.lower() == "none" else units,
-        bins=bins,
-        stretch=np.cumsum(np.diff(trained, prepend=trained[:1]) > 0),
-        true=true,
-        decoded=decoded,
-        seeds=np.stack([errors(true, read, kind) for read in decoded]),
-        nulls=stored[f"{name}_null_error"].values[: len(nulls)].astype(float),
-        null_bins=[training["null_bin"].values[null][bins] for null in nulls],
-        null_labels=[members.seen_label(session, training, name, null)[bins] for null in nulls],
-        guess=errors(true, np.broadcast_to(_constant(known, kind), true.shape), kind),
-    )
-
-
-def _constant(values: NDArray, kind: str) -> NDArray:
-    """The best guess that knows nothing of the activity: the mean of training, or its commonest class."""
-    if kind == "discrete":
-        return np.asarray(np.bincount(values[values >= 0]).argmax())
-    if kind == "circular":
-        return np.asarray(np.angle(np.exp(1j * values).mean()))
-    return np.asarray(values.mean(axis=0))
-
-
 # Over time
 # ---------
 
 
-def _traces(session: xr.Dataset, found: _Errors) -> list[tuple[str, Markup]]:
+def _traces(session: xr.Dataset, found: HeldOutErrors) -> list[tuple[str, Markup]]:
     """The label and what the first seed says, for each axis."""
     most = min(MOST_POINTS, ALL_POINTS // len(labels(session)))
     step = max(1, -(-len(found.bins) // most))
@@ -175,7 +98,7 @@ def _traces(session: xr.Dataset, found: _Errors) -> list[tuple[str, Markup]]:
 # ------------
 
 
-def _grouped(found: _Errors, rows: Values, groups: Sequence[Integers], count: int) -> Values:
+def _grouped(found: HeldOutErrors, rows: Values, groups: Sequence[Integers], count: int) -> Values:
     """The typical error of each row (row, sample) in each group, (row, group); NaN where there are few samples."""
     middle = np.full((len(rows), count), np.nan)
     for row, (values, of) in enumerate(zip(rows, groups, strict=True)):
@@ -189,7 +112,7 @@ def _grouped(found: _Errors, rows: Values, groups: Sequence[Integers], count: in
 
 
 def _profile(
-    found: _Errors,
+    found: HeldOutErrors,
     group: Callable[[NDArray], Integers] | Integers,
     centers: Values,
     span: tuple[float, float],
@@ -232,7 +155,7 @@ def _profile(
     )
 
 
-def _ends(found: _Errors, mean: Values, centers: Values, ticks: Sequence[tuple[float, str]] | None) -> str:
+def _ends(found: HeldOutErrors, mean: Values, centers: Values, ticks: Sequence[tuple[float, str]] | None) -> str:
     if not np.isfinite(mean).any():
         return "Too few bins."
     best, worst = int(np.nanargmin(mean)), int(np.nanargmax(mean))
@@ -244,7 +167,7 @@ def _ends(found: _Errors, mean: Values, centers: Values, ticks: Sequence[tuple[f
     )
 
 
-def _by_value(found: _Errors) -> list[tuple[str, Markup]]:
+def _by_value(found: HeldOutErrors) -> list[tuple[str, Markup]]:
     if found.kind == "discrete":
         return _confused(found)
     if found.kind == "circular":
@@ -259,7 +182,7 @@ def _by_value(found: _Errors) -> list[tuple[str, Markup]]:
     ]
 
 
-def _by_axis(found: _Errors, axis: int, name: str) -> Markup:
+def _by_axis(found: HeldOutErrors, axis: int, name: str) -> Markup:
     ends = limits(found.true.reshape(len(found.true), -1)[:, axis])
     places = int(np.clip(len(found.bins) / SAMPLES_EACH, 5, PLACES))
     edges = np.linspace(*ends, places + 1)
@@ -270,7 +193,7 @@ def _by_axis(found: _Errors, axis: int, name: str) -> Markup:
     return _profile(found, group, (edges[1:] + edges[:-1]) / 2, ends, f"{name} ({found.units or 'no unit'})")
 
 
-def _by_angle(found: _Errors) -> Markup:
+def _by_angle(found: HeldOutErrors) -> Markup:
     centers = (np.arange(TURN) + 0.5) * 360 / TURN
 
     def group(values: NDArray) -> Integers:
@@ -279,7 +202,7 @@ def _by_angle(found: _Errors) -> Markup:
     return _profile(found, group, centers, (0.0, 360.0), f"{found.label.name} (°)")
 
 
-def _by_place(found: _Errors) -> Markup:
+def _by_place(found: HeldOutErrors) -> Markup:
     ends = [limits(found.true[:, axis]) for axis in (0, 1)]
     side = int(np.clip(np.sqrt(len(found.bins) / SAMPLES_EACH), 4, SIDE))
 
@@ -311,7 +234,7 @@ def _placed(values: NDArray, ends: tuple[float, float], count: int) -> Integers:
     return np.where((place >= 0) & (place < count), place, -1).astype(int)
 
 
-def _confused(found: _Errors) -> list[tuple[str, Markup]]:
+def _confused(found: HeldOutErrors) -> list[tuple[str, Markup]]:
     names, shares = decode_list(found.label.attrs["classes"]), _shares(found)
     there = np.flatnonzero(np.isfinite(shares).any(axis=1))
     if not 1 <= len(there) <= MOST_CLASSES:
@@ -324,7 +247,7 @@ def _confused(found: _Errors) -> list[tuple[str, Markup]]:
     return [(title, confusion(shares[np.ix_(there, there)], chosen, said))]
 
 
-def _shares(found: _Errors) -> Values:
+def _shares(found: HeldOutErrors) -> Values:
     """The share of each true class that is decoded as each class, mean over seeds; NaN for a class without bins."""
     count = len(decode_list(found.label.attrs["classes"]))
     pairs = np.zeros((count, count))
@@ -335,13 +258,13 @@ def _shares(found: _Errors) -> Values:
     return np.divide(pairs, total, out=np.full_like(pairs, np.nan), where=total > 0)
 
 
-def _by_time(session: xr.Dataset, found: _Errors) -> list[tuple[str, Markup]]:
+def _by_time(session: xr.Dataset, found: HeldOutErrors) -> list[tuple[str, Markup]]:
     times = session["time"].values[found.bins]
     chart = _in_stretches(found, np.arange(len(found.bins)), times, "time of the session (s), held-out stretches alone")
     return [("error by the time of the session", chart)]
 
 
-def _in_stretches(found: _Errors, of: Integers, at: Values, x: str) -> Markup:
+def _in_stretches(found: HeldOutErrors, of: Integers, at: Values, x: str) -> Markup:
     """A chart of the error over held-out stretches, one after the other, each in parts.
 
     Args:
@@ -367,7 +290,7 @@ def _in_stretches(found: _Errors, of: Integers, at: Values, x: str) -> Markup:
     return _profile(found, group, np.array(centers[:-1]), (0.0, float(len(of))), x, ticks)
 
 
-def _by_trial(session: xr.Dataset, found: _Errors) -> list[tuple[str, Markup]]:
+def _by_trial(session: xr.Dataset, found: HeldOutErrors) -> list[tuple[str, Markup]]:
     trial = trials_of(session, str(found.label.name))
     if trial is None or not (trial[found.bins] >= 0).any():
         return []
@@ -389,7 +312,7 @@ def _by_trial(session: xr.Dataset, found: _Errors) -> list[tuple[str, Markup]]:
 # --------
 
 
-def _words(found: _Errors) -> str:
+def _words(found: HeldOutErrors) -> str:
     seeds = [found.middle(values) for values in found.seeds]
     nulls = [value for values in found.nulls if np.isfinite(value := found.middle(values))]
     guess = found.said(found.middle(found.guess))
@@ -404,17 +327,6 @@ def _words(found: _Errors) -> str:
     return f"{first}{each}; {others}; {guess} if {always} of training is always guessed."
 
 
-def _plain(value: float, digits: int) -> str:
-    """A number for reading, without an exponent where it is small.
-
-    >>> _plain(0.0000961, 2), _plain(-12.34, 3), _plain(2345.6, 2)
-    ('0.000096', '−12.3', '2,346')
-    """
-    if not 0 < abs(value) < 1e-3:
-        return short(value, digits)
-    return np.format_float_positional(value, precision=digits, fractional=False, trim="-").replace("-", "−")
-
-
 def _between(low: float, high: float) -> str:
     """Two ends, with as many digits as tell them apart.
 
@@ -423,10 +335,10 @@ def _between(low: float, high: float) -> str:
     """
     size, apart = max(abs(low), abs(high)), high - low
     digits = int(np.clip(np.ceil(np.log10(size / apart)) + 1, 2, 7)) if size > 0 and apart > 0 else 2
-    return f"{_plain(low, digits)} to {_plain(high, digits)}"
+    return f"{plain_number(low, digits)} to {plain_number(high, digits)}"
 
 
-def _range(found: _Errors, low: float, high: float) -> str:
+def _range(found: HeldOutErrors, low: float, high: float) -> str:
     """Two errors in words; one where they are alike."""
     first, last = found.said(low), found.said(high)
     return first if first == last else f"{first.removesuffix(f' {found.units}')} to {last}"
