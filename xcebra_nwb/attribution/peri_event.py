@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from xcebra_nwb.core.netcdf import decode_list
 from xcebra_nwb.core.session import label_axes, labels, trial_numbers
@@ -200,7 +200,7 @@ def event_rate(session: xr.Dataset, events: Events) -> EventRate:
     many = np.maximum(count, 2)[..., None]
     mean = np.where(enough, total / many, np.nan)
     error = np.sqrt(np.maximum(squares - total**2 / many, 0) / (many - 1) / many)
-    reach = student.ppf((1 + LEVEL) / 2, many - 1) * error
+    reach = stdtrit(many - 1, (1 + LEVEL) / 2) * error
     low = mean - reach
     spikes = session["activity"].attrs["kind"] == "spikes"
     return EventRate(mean, np.maximum(low, 0) if spikes else low, mean + reach)
