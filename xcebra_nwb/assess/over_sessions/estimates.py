@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from xcebra_nwb.assess.over_sessions.counts import numbered, summed
 
@@ -161,4 +161,4 @@ def _variance(counts: pd.DataFrame, group: NDArray[np.intp], residual: Values, t
 def _width(level: Level) -> Values:
     """Errors on either side of an interval: Student's t, with a degree of freedom less than there are members."""
     freedom = np.where(level.members > 0, np.maximum(level.members - 1, 1), np.inf)
-    return np.asarray(stats.t.ppf((1 + COVERAGE) / 2, freedom), dtype=float)
+    return np.asarray(stdtrit(freedom, (1 + COVERAGE) / 2), dtype=float)

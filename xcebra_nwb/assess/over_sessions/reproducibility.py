@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from xcebra_nwb.assess.over_sessions.counts import numbered, summed
 from xcebra_nwb.assess.over_sessions.estimates import COVERAGE, LEAST
@@ -280,6 +280,6 @@ def _interval(
     drawn = rng.multinomial(subjects, np.full(subjects, 1 / subjects), DRAWS)
     scores = forth(np.clip(measure(drawn @ terms.T), -0.9999, 0.9999))
     error = np.nanstd(scores, ddof=1) * np.sqrt(subjects / (subjects - 1))
-    half = float(stats.t.ppf((1 + COVERAGE) / 2, subjects - 1)) * error
+    half = float(stdtrit(subjects - 1, (1 + COVERAGE) / 2)) * error
     middle = forth(np.clip(np.array(value), -0.9999, 0.9999))
     return float(back(middle - half)), float(back(middle + half))
