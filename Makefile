@@ -79,7 +79,7 @@ test-install: $(READY)
 		"$$wheel[simulate,cluster]"
 	XCEBRA_NWB_INSTALLED="$(CURDIR)/.venv-install" $(BIN)/pytest tests/project/test_package.py
 
-# The workflow on a SLURM of its own, through kills and failures; about ten minutes on 2 cores. As root, with Debian's
+# The workflow on a SLURM of its own, through kills and failures; about nine minutes on 2 cores. As root, with Debian's
 # slurm-wlm, slurmdbd, mariadb-server and munge; without these it says what is missing. It changes nothing of the system.
 test-slurm: export XCEBRA_NWB_SLURM = 1
 test-slurm: $(READY)
