@@ -37,7 +37,7 @@ def figure(
     from xcebra_nwb.report.paper_style import paper
 
     look = paper(size, font, font_size)
-    print_text(work(output, label, target, session, panels.split(","), look, dpi))
+    print_text(work(output, label, target, session, [name.strip() for name in panels.split(",")], look, dpi))
     info("wrote %s: %g mm wide, %s %g pt", target, look.width, look.font, look.points)
 
 
