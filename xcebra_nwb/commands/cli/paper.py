@@ -27,7 +27,7 @@ def figure(
     ] = "double",
     font: Annotated[str | None, typer.Option(help="An installed font; by default Arial or what is like it.")] = None,
     font_size: Annotated[float, typer.Option(help="Size of the text, points.")] = 7.0,
-    dpi: Annotated[int, typer.Option(help="Resolution of pixels, 300 or more.")] = 600,
+    dpi: Annotated[int, typer.Option(help="Resolution of pixels, 300 to 2400.")] = 600,
 ) -> None:
     """Write the main figure of a label for a journal, and print a caption.
 
