@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from tests.support.command_line import run as run_command
 from tests.support.many_sessions import LABELS, many_sessions
 from xcebra_nwb.commands import compare as command
 from xcebra_nwb.commands.cli.app import app
@@ -68,3 +69,17 @@ def test_what_cannot_be_compared_is_named(run: Path, tmp_path: Path) -> None:
         command.compare([tmp_path], "label")
     with pytest.raises(UsageError, match=r"ends in \.csv or \.json"):
         command.save(command.compare([run], "label"), tmp_path / "a.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("output", "figure", "says"),
+    [("a.csv", "a.jpg", "error: a.jpg: a figure ends in"), ("/proc/a.csv", "", "failed: /proc/a.csv: No such file")],
+)
+def test_what_cannot_be_written_is_said_and_leaves_nothing(
+    output: str, figure: str, says: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    code, _, said = run_command(capsys, "compare", run, "-o", output, *(["--figure", figure] if figure else []))
+    assert (code in (1, 2), says in said) == (True, True), said
+    assert not list(tmp_path.iterdir())

@@ -67,6 +67,10 @@ def test_an_error_is_shown_where_it_was_made(made: tuple[Path, Results]) -> None
     # 18 places of 20 degrees; the first four are wrong by a radian, and a higher error lies higher
     assert found[:4].max() < found[5:].min() - 20
     assert "Half of 800 held-out bins are decoded to within" in view.words
+    part = decoded.isel(sample=slice(None, None, 2))
+    thinned = held_out_view(dataclasses.replace(results, decoded=part), "head_direction")
+    assert thinned is not None
+    assert "Half of 400 held-out bins (evenly spaced, of 800) are decoded to within" in thinned.words
     assert re.search(
         r"; (\d+° to )?\d+° by nulls; \d+° if the mean direction of training is always guessed", view.words
     )

@@ -178,6 +178,15 @@ def test_packed_columns_come_back_to_three_digits() -> None:
     assert numbers[1] == pytest.approx(values["q"].to_numpy(), rel=1e-7)
 
 
+def test_packed_columns_are_written_with_the_digits_of_other_pages() -> None:
+    rng = np.random.default_rng(0)
+    values = np.concatenate([[0.8404867, 0.7605527, -2.2449, 0.0], rng.lognormal(0, 3, 5000)])
+    _, packed = packed_columns(pd.DataFrame({"information": values}))
+    raw = np.frombuffer(zlib.decompress(base64.b64decode(packed), wbits=-15), np.uint8)
+    back = raw.reshape(4, len(values)).T.copy().view("<f4").ravel()
+    assert [f"{value:.3g}" for value in back] == [f"{value:.3g}" for value in values]
+
+
 @pytest.mark.slow
 def test_the_tables_beside_the_page_are_read_back(tmp_path: Path) -> None:
     rows = [done(tmp_path, "sub-a"), refused(tmp_path, "sub-b")]

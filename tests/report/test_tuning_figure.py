@@ -108,6 +108,7 @@ def test_a_page_shows_the_tuning_of_every_label(made: Path, undrawn: None) -> No
     for label in LABELS:
         chosen = shown_units(attribution, label, MOST_UNITS)
         assert tuning_caption(units, label, chosen) in page.text
+        assert "Above: the " in tuning_caption(units, label, chosen)  # what the number above a drawing is
         words = tuning_words(units, label)
         assert all(words[unit] in page.text for unit in chosen)
     assert "Tuning of 12 of 15 units: those that carry the label first, in order of information." in page.text

@@ -86,6 +86,16 @@ def test_it_listens_on_this_machine_alone(server: WatchServer) -> None:
     assert server.socket.getsockname()[0] == "127.0.0.1"
 
 
+def test_a_port_that_is_taken_is_said_and_leaves_nothing_open(server: WatchServer, results: Path) -> None:
+    before = len(list(Path("/dev/fd").iterdir()))
+    with (
+        pytest.raises(UsageError, match=f"port {server.port}: Address already in use"),
+        serving(results, [], server.port),
+    ):
+        pass
+    assert len(list(Path("/dev/fd").iterdir())) == before
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/progress.json", "/a/report.html", "/?token=", "/?token=x", "/a/report.html?token=é"]
 )

@@ -76,8 +76,9 @@ def run(
         settings, log = output / "config.yaml", output / "logs" / "workflow.log"
         write_text(settings, dump(run_config))
         count = "1 session" if len(rows) == 1 else f"{len(rows)} sessions"
-        logger.info("%s in %s; all that Snakemake says is in %s", count, output / "sessions.tsv", log)
         sessions = [row.session for row in rows if row.include]
+        left_out = f" ({len(rows) - len(sessions)} left out)" if len(sessions) < len(rows) else ""
+        logger.info("%s%s in %s; all that Snakemake says is in %s", count, left_out, output / "sessions.tsv", log)
         _log_faults(output, sessions)
         before = file_stamp(output / SUMMARY)
         variables = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # for the jobs

@@ -63,12 +63,12 @@ class WatchServer(ThreadingHTTPServer):
         Raises:
             UsageError: The port is taken.
         """
+        self.folder = os.open(results, os.O_RDONLY | os.O_DIRECTORY)  # a port that is taken closes it again
         try:
             super().__init__((HOST, port), Handler)
         except OSError as error:
             raise UsageError(f"port {port}: {error.strerror}", "give another --port, or none") from None
         self.results = results
-        self.folder = os.open(results, os.O_RDONLY | os.O_DIRECTORY)
         self.token, self.cookie = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         self.over = False
         self.end_seen = threading.Event()

@@ -45,7 +45,10 @@ def atomic(path: Path | str) -> Iterator[Path]:
         with suppress(OSError):  # some systems sync files only
             _to_disk(path.parent)
     except OSError as error:
-        if error.errno not in NO_ROOM and error.filename != str(temporary):
+        named = error.filename == str(temporary) or (
+            error.errno and temporary.name in str(error)
+        )  # pyarrow's has no name
+        if error.errno not in NO_ROOM and not named:
             raise
         raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
     finally:

@@ -42,13 +42,34 @@ def packed_columns(table: pd.DataFrame, exact: tuple[str, ...] = ()) -> tuple[di
 
 
 def _shortened(values: NDArray[Any], bits: int) -> NDArray[np.uint32]:
-    """The bits of 32-bit numbers, rounded to a number of bits of their fraction."""
+    """The bits of 32-bit numbers, rounded to a number of bits of their fraction.
+
+    Of the two numbers that have so few bits, the farther one is taken where only it has the same first three digits.
+    """
     numbers: NDArray[np.float32] = values.astype("<f4")
     dropped = MANTISSA - bits
     raw: NDArray[Any] = numbers.view("<u4").astype(np.uint64)
     if dropped:
-        raw = (raw + (1 << (dropped - 1))) >> dropped << dropped
+        below = raw >> dropped << dropped
+        above = below + (1 << dropped)
+        near = (raw + (1 << (dropped - 1))) >> dropped << dropped
+        said = _three_digits(near.astype("<u4").view("<f4")) == _three_digits(values)
+        raw = np.where(said | np.isnan(numbers), near, below + above - near)
     return np.where(np.isnan(numbers), 0x7FC00000, raw).astype("<u4")
+
+
+def _three_digits(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Numbers rounded to three digits.
+
+    >>> _three_digits(np.array([0.840487, -1234.0, 0.0])).tolist()
+    [0.84, -1230.0, 0.0]
+    """
+    numbers = np.asarray(values, np.float64)
+    known = np.isfinite(numbers) & (numbers != 0)
+    power = np.floor(np.log10(np.abs(numbers), where=known, out=np.zeros_like(numbers))) - 2
+    scale = np.power(10.0, np.abs(power))
+    rounded = np.where(power < 0, np.rint(numbers * scale) / scale, np.rint(numbers / scale) * scale)
+    return np.where(known, rounded, numbers)
 
 
 def _planes(values: NDArray[Any]) -> bytes:

@@ -318,11 +318,13 @@ def _words(found: HeldOutErrors) -> str:
     guess = found.said(found.middle(found.guess))
     own, each = found.said(float(np.nanmean(seeds))), f", mean over {len(seeds)} seeds" if len(seeds) > 1 else ""
     others = f"{_range(found, min(nulls), max(nulls))} by nulls" if nulls else "there are no nulls"
-    step = len(found.bins)
+    decoded = f"{number(len(found.bins))} held-out bins"
+    if found.held_out > len(found.bins):
+        decoded += f" (evenly spaced, of {number(found.held_out)})"
     if found.kind == "discrete":
-        first, always = f"{own} of {number(step)} held-out bins get a wrong class", "the commonest class"
+        first, always = f"{own} of {decoded} get a wrong class", "the commonest class"
     else:
-        first = f"Half of {number(step)} held-out bins are decoded to within {own}"
+        first = f"Half of {decoded} are decoded to within {own}"
         always = "the mean direction" if found.kind == "circular" else "the mean"
     return f"{first}{each}; {others}; {guess} if {always} of training is always guessed."
 

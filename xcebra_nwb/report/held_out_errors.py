@@ -14,7 +14,7 @@ from xcebra_nwb.core.results import Results
 from xcebra_nwb.core.session import labels
 from xcebra_nwb.report.unit_tuning import short
 
-TRAINED = 0  # part of the split
+TRAINED, HELD_OUT = 0, 1  # parts of the split
 Values = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -27,6 +27,7 @@ class HeldOutErrors:
     kind: str
     units: str
     bins: Integers  # (sample,) in session.nc
+    held_out: int  # bins; of a long recording, some evenly spaced ones are decoded
     stretch: Integers  # (sample,) the number of the held-out stretch; training bins lie between two of them
     true: NDArray  # (sample,) or (sample, axis)
     decoded: NDArray  # (seed, sample) or (seed, sample, axis)
@@ -96,6 +97,7 @@ def held_out_errors(results: Results, name: str) -> HeldOutErrors | None:
         kind=kind,
         units="" if units.lower() == "none" else units,
         bins=bins,
+        held_out=int((training["split"].values == HELD_OUT).sum()),
         stretch=np.cumsum(np.diff(trained, prepend=trained[:1]) > 0),
         true=true,
         decoded=decoded,

@@ -22,7 +22,7 @@ MILLIMETRE = 1 / 25.4  # inches
 WIDTHS = {"single": 85.0, "middle": 114.0, "double": 174.0}  # mm; Cell Press. Others differ by a few mm.
 NARROWEST, WIDEST = 40.0, 400.0  # mm
 FORMATS = ("pdf", "svg", "png")
-LEAST_DPI = 300
+LEAST_DPI, MOST_DPI = 300, 2400  # more is more memory than a machine has
 FONTS = ("Arial", "Helvetica", "Liberation Sans", "Nimbus Sans", "DejaVu Sans")  # the first that is installed
 SMALLEST, LARGEST = 4.0, 14.0  # points
 
@@ -124,13 +124,15 @@ def save(drawn: Figure, path: Path, dots_per_inch: int, title: str) -> None:
         title: stands in the file.
 
     Raises:
-        UsageError: The name has another ending, or the resolution is too low for print.
+        UsageError: The name has another ending, or the resolution is none for print.
     """
     kind = path.suffix.lower().removeprefix(".")
     if kind not in FORMATS:
         raise UsageError(f"{path}: not a figure", f"call it .{', .'.join(FORMATS)}")
     if dots_per_inch < LEAST_DPI:
         raise UsageError(f"--dpi {dots_per_inch}: journals print no less than {LEAST_DPI}", f"at least {LEAST_DPI}")
+    if dots_per_inch > MOST_DPI:
+        raise UsageError(f"--dpi {dots_per_inch}: no printer resolves this", f"at most {MOST_DPI}")
     metadata = {
         "pdf": {"Title": title, "Creator": None, "Producer": None, "CreationDate": None},
         "svg": {"Title": title, "Creator": None, "Date": None},

@@ -124,10 +124,12 @@ def tuning_caption(units: xr.Dataset, label: str, chosen: Sequence[int] | Units)
         colors = f"Colour: {curves.attrs['units']}, from 0 or the lowest value (dark) to the peak of each unit (bright)"
         shown = f"{colors}. Above: the peak and its {interval}. Small grey map: time spent"
     elif curves.attrs["kind"] == "discrete":
-        shown = f"Dots: mean activity in each class. Bars: {interval}. Below: time spent"
+        edge = "Above: the activity at the upper edge. Below: time spent"
+        shown = f"Dots: mean activity in each class. Bars: {interval}. {edge}"
     else:
-        around = "Around the circle" if curves.attrs["kind"] == "circular" else "Below"
-        shown = f"Line: mean activity. Band: {interval}. {around}: time spent"
+        polar = curves.attrs["kind"] == "circular"
+        edge, around = ("on the circle", "Around the circle") if polar else ("at the upper edge", "Below")
+        shown = f"Line: mean activity. Band: {interval}. Above: the activity {edge}. {around}: time spent"
     more = " Every axis has its own curve, over all values of the other axes." if is_apart(curves) else ""
     blank = f"Blank: visited for less than {seconds} s, or in too few stretches.{more}"
     doubt = "A curve is of the recorded activity alone: a label that varies with another one can borrow its tuning."

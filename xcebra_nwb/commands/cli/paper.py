@@ -27,7 +27,7 @@ def figure(
     ] = "double",
     font: Annotated[str | None, typer.Option(help="An installed font; by default Arial or what is like it.")] = None,
     font_size: Annotated[float, typer.Option(help="Size of the text, points.")] = 7.0,
-    dpi: Annotated[int, typer.Option(help="Resolution of pixels, 300 or more.")] = 600,
+    dpi: Annotated[int, typer.Option(help="Resolution of pixels, 300 to 2400.")] = 600,
 ) -> None:
     """Write the main figure of a label for a journal, and print a caption.
 
@@ -37,7 +37,7 @@ def figure(
     from xcebra_nwb.report.paper_style import paper
 
     look = paper(size, font, font_size)
-    print_text(work(output, label, target, session, panels.split(","), look, dpi))
+    print_text(work(output, label, target, session, [name.strip() for name in panels.split(",")], look, dpi))
     info("wrote %s: %g mm wide, %s %g pt", target, look.width, look.font, look.points)
 
 

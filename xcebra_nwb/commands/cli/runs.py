@@ -146,8 +146,10 @@ def compare(
 
     from xcebra_nwb.commands import compare as command
     from xcebra_nwb.core.files import json_text
-    from xcebra_nwb.report.figures.forest import save_forest
+    from xcebra_nwb.report.figures.forest import check_suffix, save_forest
 
+    if figure is not None:
+        check_suffix(figure)  # before the table is written
     compared = command.compare(outputs, by.value, label or [], apart)
     if output is not None:
         command.save(compared, output)

@@ -22,6 +22,16 @@ SUFFIXES = (".pdf", ".png", ".svg")
 MOST = 120  # lines of a figure
 
 
+def check_suffix(path: Path) -> None:
+    """Check that the name of a figure has an ending that can be drawn.
+
+    Raises:
+        UsageError: The ending is none of :data:`SUFFIXES`.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{path}: a figure ends in one of {', '.join(SUFFIXES)}", "rename it")
+
+
 def save_forest(compared: Comparison, path: Path) -> int:
     """Draw the forest plot into a file and return the number of lines that it has no room for.
 
@@ -32,8 +42,7 @@ def save_forest(compared: Comparison, path: Path) -> int:
     Raises:
         UsageError: The ending is none of :data:`SUFFIXES`, or there is nothing to draw.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{path}: a figure ends in one of {', '.join(SUFFIXES)}", "rename it")
+    check_suffix(path)
     rows = forest_rows(compared)
     if rows.empty:
         raise UsageError("no unit was tested, so there is nothing to draw", "run the sessions first")

@@ -199,7 +199,8 @@ def caption(results: Results, label: str, panels: tuple[str, ...] = PANELS) -> s
         f"Filled: units that carry {label} (q ≤ {LEVEL:g}{counted}). Below: share of each unit in the map, mean and "
         f"95 % interval over {sizes['seed']} seeds; grey: 5 to 95 % of the same unit's {sizes['null']} nulls.",
         "tuning": f"Tuning to {label} of the units that carry it, most information first"
-        + (f", with 95 % intervals over {stretches} stretches of the recording." if stretches is not None else "."),
+        + (f", with 95 % intervals over {stretches} stretches of the recording" if stretches is not None else "")
+        + "; a number beside a unit's name is the peak of its mean activity.",
         "embedding": f"Latents of {label} of a seed and of a null in held-out bins, on their principal axes; colour: "
         f"{label}, as each encoder saw it.",
         "decoding": f"Held-out decoding of {label} from its latents ({decoding.get('metric', 'score')}): "
