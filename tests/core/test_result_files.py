@@ -1,5 +1,6 @@
 """A result file that is missing or damaged is found, and a whole one is read once."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -109,3 +110,15 @@ def test_a_pipe_in_the_place_of_a_result_is_not_waited_for(results: Path) -> Non
     (results / "a" / "session.nc").unlink()
     os.mkfifo(results / "a" / "session.nc")
     assert [fault.problem for fault in ResultFiles(results).faults(["a"])] == ["damaged"]
+
+
+@pytest.mark.parametrize(("state", "missing"), [("done", ["report"]), ("refused", ["report"]), ("failed", [])])
+def test_the_last_receipt_of_a_finished_session_that_is_missing_is_a_fault(
+    state: str, missing: list[str], tmp_path: Path
+) -> None:
+    for command in receipts.ORDER[1:]:
+        receipts.run_command(command, tmp_path / "a", list)
+    (tmp_path / "a" / "status.json").write_text(json.dumps({"state": state}))
+    assert ResultFiles(tmp_path).faults(["a"]) == []
+    receipts.path(tmp_path / "a", "report").unlink()
+    assert [fault.command for fault in ResultFiles(tmp_path).faults(["a"])] == missing

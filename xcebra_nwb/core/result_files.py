@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -21,6 +21,7 @@ VERIFIED = ".verified.json"  # in the results: the state on the disk of the file
 SUMMARY = ".summary.json"  # in the results: the digests of the files of summarize
 SUMMARIZE = "summarize"
 PAGE = "summary.html"
+STATUS = "status.json"  # of a session
 LOOK = "XCEBRA_NWB_LOOK"  # environment variable of a workflow that is only planned: nothing is removed
 MISSING, DAMAGED = "missing", "damaged"
 State = list[int | str]  # size, two times, inode, digest
@@ -76,10 +77,13 @@ class ResultFiles:
     def faults_of(self, session: str, commands: Sequence[str] = receipts.ORDER) -> list[Fault]:
         """Return the files of a session that are missing or damaged, in the order of the commands.
 
-        A receipt is missing if a later command has one; a local file has none of ``fetch``.
+        A receipt is missing if a later command has one, or if the summary has said that the session is finished; a
+        local file has none of ``fetch``.
         """
         found, written = [], [c for c in receipts.ORDER if receipts.path(self._results / session, c).exists()]
         last = receipts.ORDER.index(written[-1]) if written else 0
+        if written[-1:] != [receipts.ORDER[-1]] and self._was_finished(session):
+            last = len(receipts.ORDER)
         gone = [c for c in receipts.ORDER[1:last] if c not in written]
         for command in commands:
             if command in gone:
@@ -113,6 +117,14 @@ class ResultFiles:
         """Keep the state of the files that are right, so that the next comparison need not read them."""
         if self._new and self._new != self._known:
             write_json(self._results / VERIFIED, self._new)
+
+    def _was_finished(self, session: str) -> bool:
+        """Return whether the summary found receipts of all commands; Snakemake would not miss the last ones."""
+        try:
+            status = read_json(self._results / session / STATUS)
+        except (UsageError, OSError):
+            return False  # the summary makes it again, and asks for all receipts
+        return isinstance(status, dict) and status.get("state") in get_args(receipts.State)
 
     def _compared(
         self, session: str, command: str, digests: Mapping[str, str], sizes: Mapping[str, int]
