@@ -28,7 +28,7 @@ from xcebra_nwb.nwb.neural.activity import Activity
 TICK = 2.0**-6  # s: times that are whole numbers of it can be shifted by whole seconds without rounding
 UNITS, SECONDS = 4, 24
 CONFIG = validate({"neural": {"min_spikes": 0, "min_coverage": 0}, "time": {"bin_width": 0.25}})
-SOME = settings(max_examples=25, deadline=None, derandomize=True)
+SOME = settings(max_examples=15, deadline=None, derandomize=True)
 moments = st.lists(st.integers(0, int(SECONDS / TICK)), min_size=1, max_size=40).map(
     lambda ticks: np.sort(ticks) * TICK
 )
@@ -143,7 +143,7 @@ def test_counts_of_a_session_are_the_spikes_in_its_observed_bins(recording: Reco
 
 
 @pytest.mark.slow
-@SOME
+@settings(SOME, max_examples=8)
 @given(recording=recordings(), shift=st.integers(-1000, 100_000))
 def test_shifting_all_times_shifts_time_alone(recording: Recording, shift: int) -> None:
     here, there = extracted(written(recording)), extracted(written(recording, shift=float(shift)))
