@@ -16,6 +16,7 @@ from xcebra_nwb.core.activity import SHARE
 from xcebra_nwb.core.config import schema
 from xcebra_nwb.core.session_table import Session
 from xcebra_nwb.core.sizes import MEGABYTE, Sizes
+from xcebra_nwb.core.slurm_jobs import Kills
 from xcebra_nwb.training import memory
 from xcebra_nwb.xcebra.architecture import architecture
 from xcebra_nwb.xcebra.sampling.samples import Block, Samples
@@ -71,12 +72,21 @@ def test_a_step_takes_what_is_said_or_a_little_less(name: str, units: int, batch
     assert taken <= said <= 4 * taken
 
 
+class Killed:
+    """Every earlier attempt was killed for want of memory."""
+
+    def kills(self, session: str, attempt: int) -> Kills:
+        return Kills(memory=attempt - 1)
+
+
 def test_the_workflow_asks_for_what_the_sizes_say_once_they_are_known(tmp_path: Path) -> None:
     chosen, sizes = schema.validate({}), Sizes(bins=10**5, units=300, labels=3)
     (tmp_path / "source.nwb").write_bytes(bytes(10**6))
     row = Session(session="a", include=True, source=str(tmp_path / "source.nwb"))
     rules = {"CONFIG": chosen, "TABLE": {"a": row}, "RESULTS": tmp_path, "Path": Path, "sizes": sizes_of}
-    exec(COMMON.read_text(), rules)  # functions only
+    rules |= {"HISTORY": Killed(), "workflow": SimpleNamespace(is_main_process=True)}
+    functions, _, _ = COMMON.read_text().partition("# Jobs are named by their group")
+    exec(functions, rules)
 
     def asked(name: str, attempt: int = 1) -> int:
         return rules[name](SimpleNamespace(session="a"), attempt)

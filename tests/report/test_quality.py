@@ -70,5 +70,5 @@ def test_more_reasons_than_colours_share_the_last_one() -> None:
     session["masked_by"].values[300:320] = np.repeat(np.arange(10), 2)
     (legend,) = [axes.get_legend() for axes in masks_figure(session).axes]
     words = [text.get_text() for text in legend.get_texts()]
-    assert words[:2] == ["in use (96.7%)", "reason 0 (0.3%)"]
-    assert words[-1] == "other reasons (1.0%)" and len(words) == 9
+    assert words[:2] == ["in use (96.7\xa0%)", "reason 0 (0.3\xa0%)"]
+    assert words[-1] == "other reasons (1.0\xa0%)" and len(words) == 9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 from collections.abc import Iterator
 from itertools import pairwise
@@ -277,7 +278,7 @@ def test_the_embedding_is_turned_played_and_pointed_at(page: Any, folder: Path) 
     assert figure.locator(".key:visible").count() == 1
     canvas.focus()
     page.keyboard.press(" ")
-    page.wait_for_function("document.querySelector('figure.cloud output').textContent.endsWith(' s')", timeout=SOON)
+    sync_api.expect(figure.locator("output")).to_have_text(re.compile(r" s$"), timeout=SOON)
     page.keyboard.press("Home")
     assert figure.locator("output").inner_text() == "all times"
     assert canvas.get_attribute("data-view") == before

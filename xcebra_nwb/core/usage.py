@@ -16,6 +16,8 @@ import psutil
 from xcebra_nwb.core.files import write_text
 
 FOLDER = "benchmarks"  # in the results
+UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of ru_maxrss
+STATUS = Path("/proc/self/status")
 COLUMNS = ("s", "h:m:s", "max_rss", "mean_load", "cpu_time")  # as Snakemake names them
 
 
@@ -28,8 +30,19 @@ def save(path: Path) -> None:
     seconds = max(time.time() - psutil.Process().create_time(), 1e-3)
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(one.ru_utime + one.ru_stime for one in used)
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes
-    memory = max(one.ru_maxrss for one in used) * unit / 1e6
+    memory = max(_most_memory(), used[1].ru_maxrss * UNIT) / 1e6
     clock = str(timedelta(seconds=round(seconds)))
     row = (f"{seconds:.2f}", clock, f"{memory:.1f}", f"{100 * cpu / seconds:.1f}", f"{cpu:.2f}")
     write_text(path, "\t".join(COLUMNS) + "\n" + "\t".join(row) + "\n")
+
+
+def _most_memory() -> float:
+    """The most bytes that this process held.
+
+    On Linux, ru_maxrss has those of the process that started this one, too.
+    """
+    if STATUS.exists():
+        for line in STATUS.read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return float(line.split()[1]) * 1024
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT)

@@ -24,7 +24,7 @@ def by_similarity(regions: Sequence[str], strengths: Values, order: Sequence[int
         order: the units, foremost first; it decides between equals.
 
     >>> by_similarity(["b", "a", "a", "a"], np.array([[1, 1, 0, 0.9], [0, 0, 1, 0]]), [0, 1, 2, 3])
-    [1, 3, 2, 0]
+    [2, 1, 3, 0]
     """
     shown = np.clip(np.nan_to_num(strengths), 0, 1).T  # (unit, label)
     names = sorted(set(regions), key=lambda name: (name == "", name))
