@@ -6,7 +6,7 @@ LOCKED := .venv/.requirements-installed
 READY := .venv/.package-installed
 TORCH := $(shell grep '^torch==' requirements.lock)
 AUDIT := bandit==1.9.4 pip-audit==2.10.1
-QUICK := not slow and not archive and not gpu and not slurm
+QUICK := not slow and not archive and not gpu and not slurm and not thorough
 # Tests that call the libraries, whose versions `make test-lowest` and `make test-newest` change.
 LIBRARIES := archive/discover_local assess/assess attribution/maps attribution/null_test benchmark/simulate commands/check \
 	commands/cli commands/write core/config core/installation core/receipts core/session_table nwb/bins nwb/file \
@@ -15,7 +15,7 @@ LIBRARIES := archive/discover_local assess/assess attribution/maps attribution/n
 # The rules of the workflow call `xcebra-nwb` by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo lint check test all-tests coverage test-lowest test-newest test-install test-slurm audit bench docs clean
+.PHONY: demo lint check test all-tests test-thorough coverage test-lowest test-newest test-install test-slurm audit bench docs clean
 
 # The same sessions and config as `snakemake --cores 2`, without Snakemake's log, which goes to results/logs/workflow.log.
 DEMO := $(foreach seed,1 2 3,resources/simulated/sub-simulated$(seed)_ses-1.nwb)
@@ -47,6 +47,12 @@ all-tests: export OMP_NUM_THREADS = 1
 all-tests: $(READY)
 	$(BIN)/snakemake --lint
 	$(BIN)/pytest --numprocesses $(CORES) --dist worksteal
+
+# Tests that take half a minute or more each. Run them before a release, and after a change of what they name.
+test-thorough: export OMP_NUM_THREADS = 1
+test-thorough: export XCEBRA_NWB_THOROUGH = 1
+test-thorough: $(READY)
+	$(BIN)/pytest -m thorough --numprocesses $(CORES) --dist worksteal
 
 # The same tests with what they run counted, which takes a third longer.
 coverage: export OMP_NUM_THREADS = 1

@@ -30,6 +30,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("no CUDA card")
+    if item.get_closest_marker("thorough") and "XCEBRA_NWB_THOROUGH" not in os.environ:
+        pytest.skip("half a minute or more: make test-thorough")
     if item.get_closest_marker("slurm") and "XCEBRA_NWB_SLURM" not in os.environ:
         pytest.skip("minutes on a SLURM of its own: make test-slurm")
 

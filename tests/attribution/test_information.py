@@ -69,7 +69,9 @@ def test_units_are_found_for_the_label_that_they_carry_alone(scenario: str) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", ["nothing", "slow", "drift"])
+@pytest.mark.parametrize(
+    "scenario", [*(pytest.param(s, marks=pytest.mark.thorough) for s in ("nothing", "slow")), "drift"]
+)
 def test_p_is_what_it_says_where_nothing_is_carried(scenario: str) -> None:
     p = [told(population(scenario, 40, 200.0, np.random.default_rng(n)), n)["information_p"].values for n in range(5)]
     assert np.mean(np.stack(p) <= 0.05) < 0.08

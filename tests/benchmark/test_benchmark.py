@@ -227,6 +227,7 @@ def test_maps_that_share_units_agree_and_maps_of_nothing_do_not() -> None:
     assert halves["agreement"] > 0.4 > abs(halves["null_agreement"]) + 0.2
 
 
+@pytest.mark.thorough
 def test_the_quick_form_runs_from_the_command_line_and_goes_on_where_it_was(tmp_path: Path) -> None:
     """A run whose last steps are missing does only those; the printed table is the one in the folder."""
     first = run(tmp_path)

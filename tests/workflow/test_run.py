@@ -113,6 +113,7 @@ def test_status_names_what_is_missing_or_damaged_or_out_of_date_and_why(results:
     assert states[NAME, "train"] == ("out of date", "its settings or its code changed")
 
 
+@pytest.mark.thorough
 def test_every_file_that_is_deleted_or_cut_is_made_again_with_the_same_content(finished: Path, results: Path) -> None:
     before = {path.name: sha256(path) for path in (results / NAME).iterdir() if path.is_file()}
     for file in (NAME + "/" + EXPORT, NAME + "/report.html", "atlas.parquet"):

@@ -14,7 +14,7 @@ from xcebra_nwb.xcebra.trainers.loss import Contrast, contrastive_loss
 from xcebra_nwb.xcebra.trainers.operations import fused, products
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
 def test_a_compiled_training_is_the_plain_one(caplog: pytest.LogCaptureFixture) -> None:
     always = {"steps": 20, "regularizer_ramp": (0.0, 0.0)}
