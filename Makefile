@@ -1,6 +1,7 @@
 # make demo: simulate three recordings and analyse them.  make check: the inner loop.  make test: everything that CI runs.
 PYTHON ?= python3
 CORES ?= 2
+WORKERS := $(shell expr $(CORES) + 1)  # tests also wait, for processes and pages
 BIN := .venv/bin
 LOCKED := .venv/.requirements-installed
 READY := .venv/.package-installed
@@ -46,7 +47,7 @@ test: $(READY)
 all-tests: export OMP_NUM_THREADS = 1
 all-tests: $(READY)
 	$(BIN)/snakemake --lint
-	$(BIN)/pytest --numprocesses $(CORES) --dist worksteal
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 # Tests that take half a minute or more each. Run them before a release, and after a change of what they name.
 test-thorough: export OMP_NUM_THREADS = 1

@@ -148,6 +148,7 @@ def test_fetch_pins_the_row_and_refuses_what_is_no_asset(archive: Loopback, tmp_
         fetch(tmp_path / "t.tsv", tmp_path / "results" / "nobody", "download")
 
 
+@pytest.mark.thorough
 def test_200_assets_with_faults_at_random_end_whole_or_failed_and_a_second_run_repairs(
     archive: Loopback, tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def test_the_position_on_the_linear_track_is_supported(linear_track: Path, tmp_p
     assert max(found["decoding"]["nulls"]) < 0.1
 
 
+@pytest.mark.thorough
 def test_the_rolled_position_is_not_encoded(linear_track: Path, tmp_path: Path) -> None:
     with h5py.File(linear_track, "r+") as file:
         data = file["processing/behavior/Position/led/data"]

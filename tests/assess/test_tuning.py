@@ -101,6 +101,7 @@ def test_a_study_that_was_interrupted_goes_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_study_that_was_killed_goes_on(tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path\n"

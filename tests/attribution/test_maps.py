@@ -348,6 +348,7 @@ def test_a_baseline_can_be_the_tested_method(trained: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_support_of_a_generator_can_be_the_tested_method_or_stand_beside_it(trained: Path) -> None:
     few = {"generator": {"steps": 20}}
     beside = attributed(trained, methods=["neuron_gradient", "generator_support"], **few)
@@ -396,6 +397,7 @@ def test_by_default_the_inverse_keeps_what_labels_move(trained: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_members_in_groups_have_the_maps_of_the_ensemble(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     methods = ["inverted_neuron_gradient", "generator_support", "neuron_gradient"]
     chosen = {"methods": methods, "generator": {"steps": 20}, "time_resolved": True}

@@ -15,7 +15,9 @@ from xcebra_nwb.benchmark.speed.stopwatch import CPU
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("part", ["speed", "long-session", "step", "stack"])
+@pytest.mark.parametrize(
+    "part", ["stack", *(pytest.param(p, marks=pytest.mark.thorough) for p in ("speed", "long-session", "step"))]
+)
 def test_a_part_gives_rows_of_numbers(part: str) -> None:
     rows = parts.PARTS[part](CPU, QUICK)
     assert rows

@@ -102,6 +102,7 @@ def test_the_share_of_variance_between_cells_is_that_of_each_shift() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_job_finds_the_known_cells_of_a_simulated_recording(tmp_path: Path) -> None:
     """With its own labels the recording's place and grid cells carry the position; with moved labels no unit does."""
     recording = simulate(tmp_path / "sub-a_ses-1.nwb", seed=0, duration=300, cells=4)

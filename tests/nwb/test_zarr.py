@@ -178,8 +178,7 @@ def test_links_that_go_in_circles_or_elsewhere_are_said(folder: Path, tmp_path: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("zipped", [False, True])
-@pytest.mark.parametrize("recording", ["folder", "newest"])
+@pytest.mark.parametrize(("recording", "zipped"), [("folder", True), ("newest", False)])
 def test_zarr_goes_all_the_way_from_discover_to_check(
     request: pytest.FixtureRequest, tmp_path: Path, recording: str, zipped: bool
 ) -> None:

@@ -201,6 +201,7 @@ def test_a_wrong_config_ends_the_workflow_in_one_line(change: str, says: str, pr
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.thorough
 def test_sessions_are_trained_in_one_process_of_one_job_and_stay_so(tmp_path: Path) -> None:
     """Three sessions, two at once; what is trained is not trained again by another number or a rerun of the other."""
     rows = ["session\tinclude\tsource"]
