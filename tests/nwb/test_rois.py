@@ -141,6 +141,7 @@ def test_columns_lead_to_the_ids_and_columns_of_their_rows(path: Path) -> None:
     (population,), _ = read(path, where="Accepted == 1")
     assert population.table.to_dict("list") == {
         "Accepted": [1, 0, 1],
+        "fact Accepted": [1, 0, 1],
         "unit_id": ["109", "104", "105"],
         "row": [0, 1, 2],
         "roi_row": [9, 4, 5],
