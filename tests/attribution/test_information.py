@@ -10,7 +10,6 @@ import pytest
 import xarray as xr
 from numpy.typing import NDArray
 
-from tests.support.paths import SHARED
 from xcebra_nwb.attribution.information import LEAST_DRAWS, information
 from xcebra_nwb.attribution.observed_activity import grouped, observed_activity
 from xcebra_nwb.benchmark.null_population import population
@@ -183,10 +182,10 @@ KNOWN = {  # recordings whose units are known, and the fewest that must be found
 
 @pytest.mark.slow
 @pytest.mark.parametrize("recording", list(KNOWN))
-def test_recorded_units_are_found_and_their_shifted_copies_are_not(recording: str, tmp_path: Path) -> None:
-    file = SHARED / "data" / f"{recording}.nwb"
-    if not file.exists():
-        pytest.skip("needs the shared recordings")
+def test_recorded_units_are_found_and_their_shifted_copies_are_not(
+    recording: str, tmp_path: Path, shared_data: Path
+) -> None:
+    file = shared_data / f"{recording}.nwb"
     from xcebra_nwb.commands.extract import extract
     from xcebra_nwb.core.session import load
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.report.conftest import errors_of
 from tests.support.make_results import make_results, make_session
 from xcebra_nwb.commands.report import report
 from xcebra_nwb.core import netcdf
@@ -20,8 +20,7 @@ from xcebra_nwb.report import style
 from xcebra_nwb.report.pages import units as units_page
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (apt install chromium)")]
+pytestmark = pytest.mark.slow
 SOON = 5_000  # ms
 
 
@@ -38,21 +37,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield made
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
 @pytest.fixture
 def page(browser: Any, folder: Path) -> Iterator[Any]:
     """The page at 1280 pixels; a test fails on any error in its console."""
     opened = browser.new_page(viewport={"width": 1280, "height": 900})
-    errors: list[str] = []
-    opened.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    opened.on("pageerror", lambda error: errors.append(str(error)))
+    errors = errors_of(opened)
     opened.goto((folder / "report.html").as_uri())
     yield opened
     opened.close()
