@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,10 +104,25 @@ def test_a_search_finds_sessions_by_their_state_and_by_words(page: Any) -> None:
         ("region=CA1 region=CA3", "but no row has all of them"),
         ("region=", "“region=” has no value"),
         ("state=over", "States: done"),
+        ("choiec", "Labels: "),
     ],
 )
 def test_a_search_explains_itself(page: Any, text: str, words: str) -> None:
     assert words in search(page, text)
+
+
+def test_a_page_that_holds_a_part_of_the_rows_says_so_in_every_answer(
+    browser: Any, folder: Path, tmp_path: Path
+) -> None:
+    whole = (folder / "summary.html").read_text(encoding="utf-8")
+    part = tmp_path / "summary.html"
+    part.write_text(re.sub(r'data-total="\d+"', 'data-total="1128000"', whole), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(part.as_uri())
+    sync_api.expect(page.locator("#search-said")).to_contain_text(
+        "of 1,128,000 rows, carriers of supported labels first"
+    )
+    page.close()
 
 
 def test_the_keyboard_is_enough(page: Any) -> None:

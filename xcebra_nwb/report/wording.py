@@ -35,6 +35,8 @@ def headline(units: int, assessed: dict[str, dict[str, Any]]) -> str:
 
     >>> headline(12, {"position": {"verdict": "supported"}})
     'In the activity of 12 units, a code of position is supported.'
+    >>> headline(19, {"head_direction": {"verdict": "weak"}})
+    'In the activity of 19 units, head direction can be decoded, but not without a doubt.'
     """
     groups: dict[str, list[str]] = {}
     for label, result in assessed.items():
@@ -53,7 +55,7 @@ def _phrase(verdict: str, names: str, verb: str) -> str:
     if verdict == "supported":
         return f"a code of {names} {verb} supported"
     if verdict == "weak":
-        return f"the evidence for {names} is weak"
+        return f"{names} can be decoded, but not without a doubt"
     if verdict == "not encoded":
         return f"{names} {verb} not encoded as far as this analysis can see"
     return f"{names} {verb} {verdict}"

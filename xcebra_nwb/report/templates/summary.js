@@ -142,7 +142,7 @@ const startSummary = async (input) => {
       if (column) return `“${term.raw.trim()}” finds nothing. Nearest values of ${term.field}: ${listed(nearest(term.value, column.values))}.`;
       if (term.field === "state") return `“${term.raw.trim()}” finds nothing. States: ${listed([...new Set(sessions.map((item) => item.state))])}.`;
       const words = [...columns].filter(([name, one]) => one.codes && name !== "unit").flatMap(([, one]) => one.values);
-      return term.label ? `No session has the verdict “${term.value}” on ${term.label}.` : `“${term.raw.trim()}” is found nowhere. Nearest: ${listed(nearest(term.value, words))}.`;
+      return term.label ? `No session has the verdict “${term.value}” on ${term.label}.` : `“${term.raw.trim()}” is found nowhere. Nearest: ${listed(nearest(term.value, words))}. Labels: ${listed(columns.get("label").values)}.`;
     }).join(" ");
   };
   const ranks = new Map(); // of texts, in the order of a reader
@@ -187,14 +187,15 @@ const startSummary = async (input) => {
     cells: (item) => [item.page ? linked(item.name, pageOf(item.name)) : item.name, item.subject, badge(item.state, shown.styles[item.state]), verdicts(item), item.why, item.found, sessionLinks(item)],
     sorted: (rows, column, sign) => (textOf[column] ? rows.slice().sort((a, b) => sign * textOf[column](a).localeCompare(textOf[column](b), "en", { numeric: true })) : null),
   });
-  const said = document.getElementById("search-said");
+  const said = document.getElementById("search-said"), everywhere = Number(document.querySelector(".units.found").dataset.total);
+  const left = everywhere > total ? `The page holds ${total.toLocaleString("en")} of ${everywhere.toLocaleString("en")} rows, carriers of supported labels first; atlas.csv holds all.` : "";
   const search = () => {
     const { terms, problems } = readSearch(input.value, fields, labels, VERDICT_WORDS), found = searched(terms);
     sessionTable.set(found.sessions);
     unitTable.set(found.rows);
     const counts = `${found.sessions.length.toLocaleString("en")} of ${sessions.length.toLocaleString("en")} sessions, ${found.rows.length.toLocaleString("en")} of ${total.toLocaleString("en")} rows of units.`;
     const none = terms.length && !found.rows.length && !found.sessions.length ? nothing(terms) : "";
-    said.textContent = [...problems, none, counts].filter(Boolean).join(" ");
+    said.textContent = [...problems, none, counts, left].filter(Boolean).join(" ");
     said.classList.toggle("problem", Boolean(problems.length || none));
   };
   const addressed = () => {
