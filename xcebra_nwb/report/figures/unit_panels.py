@@ -15,6 +15,7 @@ from xcebra_nwb.report.style import SEQUENCE
 from xcebra_nwb.report.unit_tuning import is_apart, is_map, short
 from xcebra_nwb.report.vector import Points, band, dots, line, pixels, text
 
+TOP_IS = {"curve": "", "classes": "", "polar": "circle", "map": "peak"}  # what the number above a drawing is
 WIDTH, HEIGHT = 128, 100  # of the area for curves, in the units of the graphic
 LEFT, TOP = 6, 14  # free, for text
 FULL = f"0 0 {WIDTH + 2 * LEFT} {HEIGHT + TOP + 26}"
@@ -65,7 +66,9 @@ class Panels:
             return Markup(f'<svg viewBox="{FULL}">{shared}{blank}</svg>')  # nosec B704  # text is escaped
         bottom, top = _range(curve, low, high, self.form)
         drawing = DRAWERS[self.form](curve, low, high, bottom, top)
-        most = text(LEFT, 10, f"{short(top, 2)} {shorten(printable(self.activity_units), 12)}")
+        most = text(
+            LEFT, 10, f"{TOP_IS[self.form]} {short(top, 2)} {shorten(printable(self.activity_units), 12)}".strip()
+        )
         said = f'viewBox="{FULL}" data-p="{self.key}" data-r="{bottom:.3g} {top:.3g}"'
         return Markup(f"<svg {said}>{shared}{drawing}{most}</svg>")  # nosec B704  # text is escaped
 
