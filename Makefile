@@ -16,7 +16,7 @@ LIBRARIES := archive/discover_local assess/assess attribution/maps attribution/n
 # The rules of the workflow call `xcebra-nwb` by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo lint check test all-tests test-thorough coverage test-lowest test-newest test-install test-slurm audit bench docs clean
+.PHONY: demo lint check test browser all-tests test-thorough coverage test-lowest test-newest test-install test-slurm audit bench docs clean
 
 # The same sessions and config as `snakemake --cores 2`, without Snakemake's log, which goes to results/logs/workflow.log.
 DEMO := $(foreach seed,1 2 3,resources/simulated/sub-simulated$(seed)_ses-1.nwb)
@@ -40,8 +40,15 @@ check: export OMP_NUM_THREADS = 1
 check: lint
 	$(BIN)/pytest -m "$(QUICK)" --numprocesses $(CORES) --dist worksteal
 
+# Chromium for the tests of pages. It is installed for root on Debian, as in a container; elsewhere those tests are skipped.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && timeout 180 sh -c "apt-get update --quiet=2; \
+			DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends chromium"; } \
+		|| echo "no Chromium: the tests of pages in a browser are skipped"
+
 # Linters and types run beside the tests: without its cache mypy takes a minute, on one core.
-test: $(READY)
+test: $(READY) browser
 	$(MAKE) --no-print-directory --jobs 2 lint all-tests
 
 all-tests: export OMP_NUM_THREADS = 1
