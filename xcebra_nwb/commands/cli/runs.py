@@ -13,6 +13,7 @@ from xcebra_nwb.commands.cli.options import (
     INPUTS,
     RESULTS,
     TABLE,
+    VARIABLE,
     ConfigFile,
     FollowLinks,
     Results,
@@ -81,13 +82,26 @@ def run(
         bool, typer.Option("--watch", help="Show the run to browsers of this machine; print where.")
     ] = False,
     browse: Browse = False,
+    cache: Annotated[
+        str | None,
+        typer.Option(envvar=VARIABLE, help="Shared cache of results, taken and kept: a folder, s3:// or gs://."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print what would be computed, taken from the cache, or left alone.")
+    ] = False,
 ) -> None:
     """Find the sessions and run the whole workflow on them."""
     from xcebra_nwb.commands.profiles import find_profile
     from xcebra_nwb.commands.run import run as work
 
-    place = None if profile is None else find_profile(profile)
-    code = work(inputs, output, config_of(config), cores, draft, follow(follow_links), watch, browse, place)
+    place, settings = None if profile is None else find_profile(profile), config_of(config)
+    if dry_run:
+        from xcebra_nwb.commands.dry_run import planned_steps, said
+
+        steps = planned_steps(inputs, output, settings, draft, follow(follow_links), cache)
+        print_text("\n".join(said(steps)))
+        return
+    code = work(inputs, output, settings, cores, draft, follow(follow_links), watch, browse, place, cache)
     raise typer.Exit(code)
 
 
@@ -110,7 +124,7 @@ def status(
 
     It changes nothing.
     """
-    from xcebra_nwb.commands.status import counted
+    from xcebra_nwb.commands.status import counted, taken_from_caches
     from xcebra_nwb.commands.status import status as work
     from xcebra_nwb.core.files import json_text
 
@@ -123,6 +137,8 @@ def status(
             where = f"{state.session}: {state.command}" if state.session else state.command
             print_text(f"{where}: {state.state}{f': {state.why}' if state.why else ''}")
     print_text(f"sessions: {counted(states)}")
+    if taken := taken_from_caches(states):
+        print_text(taken)
 
 
 def compare(

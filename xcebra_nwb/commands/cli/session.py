@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xcebra_nwb.commands.cli.options import (
     TABLE,
+    VARIABLE,
     Batch,
     ConfigFile,
     Directory,
@@ -23,6 +25,10 @@ from xcebra_nwb.commands.cli.options import (
     info,
     source_of,
 )
+
+if TYPE_CHECKING:  # pydantic takes longer to load than the help to print
+    from xcebra_nwb.core.config.schema import Config
+    from xcebra_nwb.core.shared_cache.result import SharedResult
 
 
 def fetch(
@@ -67,7 +73,7 @@ def extract(
         return extract(source_of(source), directory, settings, session, follow(follow_links))
 
     settings, session = config_of(config), directory.resolve().name
-    _run("extract", directory, work, batch)
+    _run("extract", directory, work, batch, shared=_shared("extract", directory, settings, source, follow_links))
 
 
 def preview(directory: Directory, config: ConfigFile = None) -> None:
@@ -125,9 +131,15 @@ def train(
             run_on_several("train", directories, train_jointly, batch=batch)
     elif len(directories) > 1:
         with _measured("train", directories, batch):
-            run_on_several("train", directories, train_separately, batch=batch, independent=True, current=current)
+            run_on_several(
+                *("train", directories, train_separately),
+                batch=batch,
+                independent=True,
+                current=current,
+                shared=_shared_trainings(settings),
+            )
     else:
-        _run("train", directories[0], work, batch, current)
+        _run("train", directories[0], work, batch, current, _shared("train", directories[0], settings))
 
 
 def align(
@@ -162,7 +174,7 @@ def attribute(directory: Directory, config: ConfigFile = None, threads: Threads 
         return attribute(directory, settings, threads)
 
     settings = config_of(config)
-    _run("attribute", directory, work, batch)
+    _run("attribute", directory, work, batch, shared=_shared("attribute", directory, settings))
 
 
 def assess(directory: Directory, batch: Batch = False) -> None:
@@ -176,7 +188,7 @@ def assess(directory: Directory, batch: Batch = False) -> None:
 
         return assess(directory)
 
-    _run("assess", directory, work, batch)
+    _run("assess", directory, work, batch, shared=_shared("assess", directory))
 
 
 def write(source: Source, directory: Directory, batch: Batch = False, follow_links: FollowLinks = False) -> None:
@@ -187,7 +199,8 @@ def write(source: Source, directory: Directory, batch: Batch = False, follow_lin
 
         return write(source_of(source), directory, directory.resolve().name, follow(follow_links))
 
-    _run("write", directory, work, batch)
+    shared = _shared("write", directory, None, source, follow_links)
+    _run("write", directory, work, batch, shared=shared)
 
 
 def check(source: Source, directory: Directory, batch: Batch = False, follow_links: FollowLinks = False) -> None:
@@ -201,7 +214,8 @@ def check(source: Source, directory: Directory, batch: Batch = False, follow_lin
 
         return check(source_of(source), directory, directory.resolve().name, follow(follow_links))
 
-    _run("check", directory, work, batch)
+    shared = _shared("check", directory, None, source, follow_links)
+    _run("check", directory, work, batch, shared=shared)
 
 
 def report(directory: Directory, batch: Batch = False) -> None:
@@ -221,12 +235,45 @@ def _run(
     work: Callable[[], list[Path]],
     batch: bool = False,
     current: Callable[[Path], list[Path]] = lambda directory: [],
+    shared: Callable[[], SharedResult | None] = lambda: None,
 ) -> None:
     # Imported here, since the import takes longer than printing the help.
     from xcebra_nwb.core.receipts import run_command
 
     with _measured(command, [directory], batch):
-        run_command(command, directory, work, batch=batch, current=current)
+        run_command(command, directory, work, batch=batch, current=current, shared=shared)
+
+
+def _shared(
+    command: str,
+    directory: Path,
+    config: Config | None = None,
+    source: str | None = None,
+    follow_links: bool = False,
+) -> Callable[[], SharedResult | None]:
+    """Return a function that finds the place of a result in the shared cache, if the environment names one."""
+    if not os.environ.get(VARIABLE):
+        return lambda: None
+
+    def find() -> SharedResult | None:
+        from xcebra_nwb.commands.shared_results import shared_result
+
+        recording = None if source is None else source_of(source)
+        return shared_result(command, directory, config, recording, follow(follow_links))
+
+    return find
+
+
+def _shared_trainings(config: Config) -> Callable[[Sequence[Path]], Mapping[Path, SharedResult]]:
+    if not os.environ.get(VARIABLE):
+        return lambda directories: {}
+
+    def find(directories: Sequence[Path]) -> Mapping[Path, SharedResult]:
+        from xcebra_nwb.commands.shared_results import shared_trainings
+
+        return shared_trainings(directories, config)
+
+    return find
 
 
 @contextmanager
