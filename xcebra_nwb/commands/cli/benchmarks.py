@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from xcebra_nwb.commands.cli import completion
 from xcebra_nwb.commands.cli.options import RESULTS, Cores, Threads, info, local_file
 from xcebra_nwb.commands.cli.output import print_text
 from xcebra_nwb.core.errors import Exit, UsageError
@@ -14,7 +15,13 @@ from xcebra_nwb.core.installation import require_package
 
 
 def benchmark(
-    name: Annotated[str, typer.Argument(help="synthetic, ratinabox, conditions, ablation, cells, speed or file")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help=f"{', '.join(completion.BENCHMARKS[:-1])} or {completion.BENCHMARKS[-1]}",
+            autocompletion=completion.words(*completion.BENCHMARKS),
+        ),
+    ],
     file: Annotated[str | None, typer.Argument(help="NWB file of `file`; NWB file or folder of `cells`.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for all files of the benchmark.")
@@ -22,7 +29,12 @@ def benchmark(
     quick: Annotated[bool, typer.Option("--quick", help="A tiny version that only checks that it runs.")] = False,
     full: Annotated[bool, typer.Option("--full", help="The schedule of the paper, for a graphics card.")] = False,
     cores: Cores = 1,
-    device: Annotated[str, typer.Option(help="Device of the benchmark `speed`: cpu or cuda.")] = "cpu",
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Device of the benchmark `speed`: cpu or cuda.", autocompletion=completion.words("cpu", "cuda")
+        ),
+    ] = "cpu",
 ) -> None:
     """Benchmark the method on simulated data, or its consistency on a file."""
     require_package("ratinabox", "benchmark")

@@ -6,14 +6,27 @@ from typing import Annotated
 
 import typer
 
+from xcebra_nwb.commands.cli import completion
 from xcebra_nwb.commands.cli.output import print_text
 from xcebra_nwb.core.errors import Exit
 
 
 def doctor(
-    instance: Annotated[str, typer.Option(help="Name or address of the archive to look for.")] = "dandi",
+    instance: Annotated[
+        str,
+        typer.Option(
+            help="Name or address of the archive to look for.",
+            autocompletion=completion.words(*completion.INSTANCES),
+        ),
+    ] = "dandi",
     offline: Annotated[bool, typer.Option("--offline", help="Leave the network alone.")] = False,
-    device: Annotated[str, typer.Option(help="Device that trains: auto, cpu, cuda or cuda:1.")] = "auto",
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Device that trains: auto, cpu, cuda or cuda:1.",
+            autocompletion=completion.words("auto", "cpu", "cuda"),
+        ),
+    ] = "auto",
     train: Annotated[bool, typer.Option(help="Train for a moment, to measure the rate.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:

@@ -7,23 +7,34 @@ from typing import Annotated
 
 import typer
 
+from xcebra_nwb.commands.cli import completion
 from xcebra_nwb.commands.cli.options import info
 from xcebra_nwb.commands.cli.output import print_text
 
 Output = Annotated[Path, typer.Argument(help="Folder of a run, or results folder of a session.")]
-SessionName = Annotated[str, typer.Option("--session", help="Name of the session, if there are several.")]
+SessionName = Annotated[
+    str,
+    typer.Option("--session", help="Name of the session, if there are several.", autocompletion=completion.sessions),
+]
 
 
 def figure(
     output: Output,
     target: Annotated[Path, typer.Option("--output", "-o", help="File to write: .pdf, .svg or .png.")],
-    label: Annotated[str, typer.Option(help="Name of the label, if there are several.")] = "",
+    label: Annotated[
+        str, typer.Option(help="Name of the label, if there are several.", autocompletion=completion.labels)
+    ] = "",
     session: SessionName = "",
     panels: Annotated[
-        str, typer.Option(help="Parts of the figure: map, tuning, embedding, decoding.")
+        str,
+        typer.Option(help="Parts of the figure: map, tuning, embedding, decoding.", autocompletion=completion.panels),
     ] = "map,tuning,embedding,decoding",
     size: Annotated[
-        str, typer.Option(help="single (85 mm), middle (114 mm) or double (174 mm) column, or mm.")
+        str,
+        typer.Option(
+            help="single (85 mm), middle (114 mm) or double (174 mm) column, or mm.",
+            autocompletion=completion.words(*completion.WIDTHS),
+        ),
     ] = "double",
     font: Annotated[str | None, typer.Option(help="An installed font; by default Arial or what is like it.")] = None,
     font_size: Annotated[float, typer.Option(help="Size of the text, points.")] = 7.0,

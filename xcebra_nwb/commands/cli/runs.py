@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from xcebra_nwb.commands.cli import completion
 from xcebra_nwb.commands.cli.options import (
     INPUTS,
     RESULTS,
@@ -71,7 +72,10 @@ def run(
     ] = None,
     profile: Annotated[
         str | None,
-        typer.Option(help="Where the jobs run: slurm, or the name or folder of another profile of Snakemake."),
+        typer.Option(
+            help="Where the jobs run: slurm, or the name or folder of another profile of Snakemake.",
+            autocompletion=completion.profiles,
+        ),
     ] = None,
     draft: Annotated[
         bool, typer.Option("--draft", help="Also take the draft of a dandiset, pinned by digest.")
@@ -128,7 +132,10 @@ def status(
 def compare(
     outputs: Annotated[list[Path], typer.Argument(help="Folders of runs; each has an atlas.parquet.")],
     by: Annotated[Parts, typer.Option(help="What the units of a label are divided by.")] = Parts.region,
-    label: Annotated[list[str] | None, typer.Option(help="Compare this label only; repeat the option.")] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(help="Compare this label only; repeat the option.", autocompletion=completion.labels),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the table: .csv, or .json with everything.")
     ] = None,
@@ -174,11 +181,18 @@ def publish(
     sessions: Table = TABLE,
     name: Annotated[str, typer.Option(help="Name of the dandiset.")] = "xCEBRA attribution maps",
     license: Annotated[
-        str | None, typer.Option(help="spdx:CC0-1.0 or spdx:CC-BY-4.0; by default the licence of the sources.")
+        str | None,
+        typer.Option(
+            help="spdx:CC0-1.0 or spdx:CC-BY-4.0; by default the licence of the sources.",
+            autocompletion=completion.words(*completion.LICENSES),
+        ),
     ] = None,
     upload: Annotated[bool, typer.Option("--upload", help="Also upload the dandiset to an archive.")] = False,
     dandiset: Annotated[str | None, typer.Option(help="Identifier of the dandiset on the archive.")] = None,
-    instance: Annotated[str, typer.Option(help="Name or address of the archive.")] = "dandi-sandbox",
+    instance: Annotated[
+        str,
+        typer.Option(help="Name or address of the archive.", autocompletion=completion.words(*completion.INSTANCES)),
+    ] = "dandi-sandbox",
     public: Annotated[
         bool,
         typer.Option("--make-embargoed-data-public", help="Upload results of embargoed data into an open dandiset."),
