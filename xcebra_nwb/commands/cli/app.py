@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from xcebra_nwb import __version__
-from xcebra_nwb.commands.cli import benchmarks, completion, machine, paper, runs, session, sources
+from xcebra_nwb.commands.cli import benchmarks, completion, examples, machine, paper, runs, session, sources
 from xcebra_nwb.commands.cli.output import OneLineFormatter, StandardError, format_warning, print_text, report_error
 from xcebra_nwb.core.errors import Exit
 
@@ -48,7 +48,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 failed, 2 usage or config, 3 refused (the data cannot answer), 130 interrupted.",
 )
 for command in COMMANDS:
-    app.command()(command)
+    app.command(epilog=examples.epilog(command.__name__))(command)
 for job in JOBS:
     app.command(hidden=True)(job)
 

@@ -44,6 +44,7 @@ FollowLinks = Annotated[
         help="Follow links of a local file to other files anywhere, not only in its own folder.",
     ),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; messages go to the standard error.")]
 Table = Annotated[Path, typer.Option(help="Table of the sessions.")]
 Results = Annotated[Path, typer.Option(help="Folder of the results.")]
 
