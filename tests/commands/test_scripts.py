@@ -101,6 +101,7 @@ def test_discover_and_inspect(recording: Path, tmp_path: Path, capsys: pytest.Ca
     (row,) = printed(capsys, "discover", recording, "-o", tmp_path / "t.tsv")
     assert set(row) == KEYS["discover"] == set(Session.model_fields)
     assert set(printed(capsys, "inspect", recording)) == KEYS["inspect"]
+    assert [set(each) for each in printed(capsys, "inspect", recording.parent)] == [KEYS["inspect"]]
 
 
 def test_a_command_of_a_session_prints_its_receipt(
@@ -185,6 +186,11 @@ def test_commands_that_take_long(
     """Their work is tested elsewhere; here it stands in."""
     monkeypatch.setattr("xcebra_nwb.commands.simulate.simulate", lambda file, *given: file)
     assert set(printed(capsys, "simulate", "sub-1_ses-1.nwb")) == KEYS["simulate"]
+
+    found = {"changed": [Session(session="a", include=True, source="a.nwb")], "gone": [], "new": []}
+    monkeypatch.setattr("xcebra_nwb.commands.discover.update", lambda *given: found)
+    told = printed(capsys, "discover", "--update")
+    assert (set(told), told["changed"][0]["session"]) == (KEYS["discover --update"], "a")
 
     monkeypatch.setattr("xcebra_nwb.commands.status.status", lambda output: [STATE])
     assert set(printed(capsys, "status", tmp_path)[0]) == KEYS["status"]

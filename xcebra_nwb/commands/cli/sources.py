@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,11 +78,12 @@ def inspect(
             raise UsageError("--config is for one recording", "give one file, without --table")
         _inspect_many(files, json, table, follow(follow_links))
         return
-    inventory = work(source_of(files[0]), follow(follow_links))
+    with json_alone(json):
+        inventory = work(source_of(files[0]), follow(follow_links))
     if config:
         print_text(config_of(inventory).removesuffix("\n"))
     elif json:
-        print_text(json_text(inventory.model_dump(mode="json")))
+        print_json(inventory.model_dump(mode="json"))
     else:
         print_text(render(inventory))
 
@@ -90,13 +92,14 @@ def _inspect_many(inputs: list[str], json: bool, table: Path | None, links: Foll
     """Print each recording as soon as it was read, and a summary; only the short rows are kept."""
     from xcebra_nwb.commands import inspect_many as many
 
-    rows = []
-    for number, content in enumerate(many.inventories(many.recordings(inputs), links)):
-        rows.append(many.screened(content))
-        if json:
-            print_text(("," if number else "[") + json_text(content.model_dump(mode="json")))
-        else:
-            print_text(rows[-1].line)
+    rows, out = [], sys.stdout
+    with json_alone(json):
+        for number, content in enumerate(many.inventories(many.recordings(inputs), links)):
+            rows.append(many.screened(content))
+            if json:
+                print_text(("," if number else "[") + json_text(content.model_dump(mode="json")), out)
+            else:
+                print_text(rows[-1].line)
     print_text("]" if json else "\n".join(["", *many.summary(rows)]))
     if table is not None:
         many.write_table(rows, table)
