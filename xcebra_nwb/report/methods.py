@@ -266,12 +266,12 @@ def _count(count: int, noun: str) -> str:
     return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def joined(every: Iterable[Methods]) -> str:
-    """Return the methods of several sessions as one text; a reference stands once.
+def joined(every: Iterable[Methods]) -> Methods:
+    """Return the methods of several sessions as one; a reference stands once.
 
     Args:
         every: the methods of each session.
     """
     every = list(every)
     references = sorted({reference for each in every for reference in each.references})
-    return Methods([paragraph for each in every for paragraph in each.paragraphs], references).text
+    return Methods([paragraph for each in every for paragraph in each.paragraphs], references)
