@@ -40,7 +40,8 @@ def build(folder: Path, version: str, address: str) -> list[str]:
         "XCEBRA_NWB_SITE_EXTRA": str(extra),
         "XCEBRA_NWB_SITE_OUTPUTS": str(folder / "outputs" / fingerprint("run")),
     }
-    command = [sys.executable, "-m", "sphinx", "--builder", "html", "--fail-on-warning", "--keep-going", "--quiet"]
+    command = [sys.executable, "-m", "sphinx", "--builder", "html", "--fail-on-warning", "--quiet"]
+    command += ["--keep-going", "--write-all"]  # every page has the menu of all pages
     command += ["--conf-dir", str(Path(__file__).parent), "--doctree-dir", str(folder / "doctrees")]
     subprocess.run([*command, str(source), str(html)], check=True, cwd=ROOT, env=os.environ | settings)
     write_versions(folder / "html", address)

@@ -11,12 +11,14 @@ author = "the xcebra-nwb developers"
 copyright = author
 release = version = os.environ.get("XCEBRA_NWB_SITE_VERSION", xcebra_nwb.__version__)
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "docs.site.mathml"]
 highlight_language = "text"
 root_doc = "index"
 
 # Anchors of headings as code hosts make them.
 myst_heading_anchors = 4
+myst_enable_extensions = ["dollarmath"]
+html_math_renderer = "mathml"
 suppress_warnings = ["myst.header"]  # a section of a page may begin with a smaller heading
 
 # Notebooks run once for each state of their cells and of the package's code.
@@ -40,6 +42,7 @@ html_title = "xcebra-nwb"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_extra_path = [os.environ["XCEBRA_NWB_SITE_EXTRA"]]
+html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
