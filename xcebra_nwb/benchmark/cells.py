@@ -156,8 +156,8 @@ def measures_of(attribution: xr.Dataset) -> dict[str, Measure]:
     Args:
         attribution: attribution.nc of one label.
     """
-    ordered = attribution.transpose("method", "unit", ...)
-    methods = [str(method) for method in ordered["method"].values]
+    ordered = attribution.transpose("map_method", "unit", ...)
+    methods = [str(method) for method in ordered["map_method"].values]
     share = Measure(ordered["z"].values, ordered["q_value"].values <= LEVEL)
     return {
         INFORMATION: Measure(ordered["information"].values, carriers(ordered).values),

@@ -83,9 +83,9 @@ def label_blocks(config: Config) -> list[Block]:
 
 def stored_maps(attribution: xr.Dataset) -> Maps:
     """Return the maps of every method of attribution.nc."""
-    label = attribution["attribution_seeds"].transpose("method", "seed", "label", "unit").values
-    latent = attribution["latent_map"].transpose("method", "seed", "latent", "unit").values
-    methods = [str(method) for method in attribution["method"].values]
+    label = attribution["attribution_seeds"].transpose("map_method", "seed", "label", "unit").values
+    latent = attribution["latent_map"].transpose("map_method", "seed", "latent", "unit").values
+    methods = [str(method) for method in attribution["map_method"].values]
     return dict(zip(methods, zip(label, latent, strict=True), strict=True))
 
 

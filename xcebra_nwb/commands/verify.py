@@ -159,10 +159,10 @@ def _make(source: Path, directory: Path, config: Config, session: str, threads: 
 
 
 def _maps(file: Path) -> dict[tuple[str, str], np.ndarray]:
-    maps = load_dataset(file)["attribution"]  # (method, label, unit)
+    maps = load_dataset(file)["attribution"]  # (map_method, label, unit)
     return {
-        (str(method), str(label)): maps.sel({"method": method, "label": label}).values
-        for method in maps["method"].values
+        (str(method), str(label)): maps.sel(map_method=method, label=label).values
+        for method in maps["map_method"].values
         for label in maps["label"].values
     }
 

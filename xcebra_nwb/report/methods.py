@@ -169,8 +169,8 @@ def _blocks(training: Any) -> str:
 
 def _maps(results: Results) -> list[str]:
     attribution, config = results.attribution, _config(results).get("attribution", {})
-    names = [str(name).replace("_", " ") for name in attribution["method"].values]
-    tested = str(attribution.attrs.get("tested_method", attribution["method"].values[0])).replace("_", " ")
+    names = [str(name).replace("_", " ") for name in attribution["map_method"].values]
+    tested = str(attribution.attrs.get("tested_method", attribution["map_method"].values[0])).replace("_", " ")
     said = [
         f"Each unit's share in the code of a label is the {tested} of the encoder, pooled over bins and the label's "
         f"latents, mean over {_count(attribution.sizes['seed'], 'seed')}."
