@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # pydantic takes longer to load than the help to print
 INPUTS = (
     "NWB files, folders of them, dandisets (DANDI:000207/0.220216.0323), addresses of any DANDI archive, asset ids."
 )
+VARIABLE = "XCEBRA_NWB_SHARED_CACHE"  # as core.shared_cache.address has it, which takes longer to load than the help
 TABLE, RESULTS = Path("config/sessions.tsv"), Path("results")  # defaults
 RECORDING = "NWB file, its https address, or an asset of an archive (dandi://dandi/000207@0.220216.0323/sub-4/...nwb)."
 Source = Annotated[str, typer.Argument(help="The session's source.json; or its " + RECORDING + " It is never changed.")]

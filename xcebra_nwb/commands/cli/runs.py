@@ -14,6 +14,7 @@ from xcebra_nwb.commands.cli.options import (
     INPUTS,
     RESULTS,
     TABLE,
+    VARIABLE,
     AsJson,
     ConfigFile,
     FollowLinks,
@@ -99,14 +100,28 @@ def run(
     ] = False,
     browse: Browse = False,
     as_json: AsJson = False,
+    cache: Annotated[
+        str | None,
+        typer.Option(envvar=VARIABLE, help="Shared cache of results, taken and kept: a folder, s3:// or gs://."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print what would be computed, taken from the cache, or left alone.")
+    ] = False,
 ) -> None:
     """Find the sessions and run the whole workflow on them."""
     from xcebra_nwb.commands.profiles import find_profile
     from xcebra_nwb.commands.run import run as work
 
-    place = None if profile is None else find_profile(profile)
+    place, settings = None if profile is None else find_profile(profile), config_of(config)
+    if dry_run:
+        from xcebra_nwb.commands.dry_run import planned_steps, said
+
+        with json_alone(as_json):
+            steps = planned_steps(inputs, output, settings, draft, follow(follow_links), cache)
+        print_json([step.model_dump() for step in steps]) if as_json else print_text("\n".join(said(steps)))
+        return
     with json_alone(as_json):
-        code = work(inputs, output, config_of(config), cores, draft, follow(follow_links), watch, browse, place)
+        code = work(inputs, output, settings, cores, draft, follow(follow_links), watch, browse, place, cache)
     if as_json:
         from xcebra_nwb.report.ending import session_records
 
@@ -133,7 +148,7 @@ def status(
 
     It changes nothing.
     """
-    from xcebra_nwb.commands.status import counted
+    from xcebra_nwb.commands.status import counted, taken_from_caches
     from xcebra_nwb.commands.status import status as work
 
     with json_alone(as_json):
@@ -146,6 +161,8 @@ def status(
             where = f"{state.session}: {state.command}" if state.session else state.command
             print_text(f"{where}: {state.state}{f': {state.why}' if state.why else ''}")
     print_text(f"sessions: {counted(states)}")
+    if taken := taken_from_caches(states):
+        print_text(taken)
 
 
 def compare(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xcebra_nwb.commands.cli.options import (
     TABLE,
+    VARIABLE,
     AsJson,
     Batch,
     ConfigFile,
@@ -25,6 +27,10 @@ from xcebra_nwb.commands.cli.options import (
     source_of,
 )
 from xcebra_nwb.commands.cli.output import json_alone, print_json
+
+if TYPE_CHECKING:  # pydantic takes longer to load than the help to print
+    from xcebra_nwb.core.config.schema import Config
+    from xcebra_nwb.core.shared_cache.result import SharedResult
 
 
 def fetch(
@@ -71,7 +77,14 @@ def extract(
         return extract(source_of(source), directory, settings, session, follow(follow_links))
 
     settings, session = config_of(config), directory.resolve().name
-    _run("extract", directory, work, batch, as_json=as_json)
+    _run(
+        "extract",
+        directory,
+        work,
+        batch,
+        shared=_shared("extract", directory, settings, source, follow_links),
+        as_json=as_json,
+    )
 
 
 def preview(directory: Directory, config: ConfigFile = None, as_json: AsJson = False) -> None:
@@ -134,9 +147,16 @@ def train(
             run_on_several("train", directories, train_jointly, batch=batch)
     elif len(directories) > 1:
         with _measured("train", directories, batch), _told("train", directories, as_json):
-            run_on_several("train", directories, train_separately, batch=batch, independent=True, current=current)
+            run_on_several(
+                *("train", directories, train_separately),
+                batch=batch,
+                independent=True,
+                current=current,
+                shared=_shared_trainings(settings),
+            )
     else:
-        _run("train", directories[0], work, batch, current, as_json=as_json)
+        shared = _shared("train", directories[0], settings)
+        _run("train", directories[0], work, batch, current, shared, as_json)
 
 
 def align(
@@ -178,7 +198,7 @@ def attribute(
         return attribute(directory, settings, threads)
 
     settings = config_of(config)
-    _run("attribute", directory, work, batch, as_json=as_json)
+    _run("attribute", directory, work, batch, shared=_shared("attribute", directory, settings), as_json=as_json)
 
 
 def assess(directory: Directory, batch: Batch = False, as_json: AsJson = False) -> None:
@@ -192,7 +212,7 @@ def assess(directory: Directory, batch: Batch = False, as_json: AsJson = False) 
 
         return assess(directory)
 
-    _run("assess", directory, work, batch, as_json=as_json)
+    _run("assess", directory, work, batch, shared=_shared("assess", directory), as_json=as_json)
 
 
 def write(
@@ -209,7 +229,8 @@ def write(
 
         return write(source_of(source), directory, directory.resolve().name, follow(follow_links))
 
-    _run("write", directory, work, batch, as_json=as_json)
+    shared = _shared("write", directory, None, source, follow_links)
+    _run("write", directory, work, batch, shared=shared, as_json=as_json)
 
 
 def check(
@@ -229,7 +250,8 @@ def check(
 
         return check(source_of(source), directory, directory.resolve().name, follow(follow_links))
 
-    _run("check", directory, work, batch, as_json=as_json)
+    shared = _shared("check", directory, None, source, follow_links)
+    _run("check", directory, work, batch, shared=shared, as_json=as_json)
 
 
 def report(directory: Directory, batch: Batch = False, as_json: AsJson = False) -> None:
@@ -249,13 +271,46 @@ def _run(
     work: Callable[[], list[Path]],
     batch: bool = False,
     current: Callable[[Path], list[Path]] = lambda directory: [],
+    shared: Callable[[], SharedResult | None] = lambda: None,
     as_json: bool = False,
 ) -> None:
     # Imported here, since the import takes longer than printing the help.
     from xcebra_nwb.core.receipts import run_command
 
     with _measured(command, [directory], batch), _told(command, [directory], as_json):
-        run_command(command, directory, work, batch=batch, current=current)
+        run_command(command, directory, work, batch=batch, current=current, shared=shared)
+
+
+def _shared(
+    command: str,
+    directory: Path,
+    config: Config | None = None,
+    source: str | None = None,
+    follow_links: bool = False,
+) -> Callable[[], SharedResult | None]:
+    """Return a function that finds the place of a result in the shared cache, if the environment names one."""
+    if not os.environ.get(VARIABLE):
+        return lambda: None
+
+    def find() -> SharedResult | None:
+        from xcebra_nwb.commands.shared_results import shared_result
+
+        recording = None if source is None else source_of(source)
+        return shared_result(command, directory, config, recording, follow(follow_links))
+
+    return find
+
+
+def _shared_trainings(config: Config) -> Callable[[Sequence[Path]], Mapping[Path, SharedResult]]:
+    if not os.environ.get(VARIABLE):
+        return lambda directories: {}
+
+    def find(directories: Sequence[Path]) -> Mapping[Path, SharedResult]:
+        from xcebra_nwb.commands.shared_results import shared_trainings
+
+        return shared_trainings(directories, config)
+
+    return find
 
 
 @contextmanager
