@@ -297,11 +297,11 @@ def attributed(directory: Path, **chosen: object) -> xr.Dataset:
 def test_the_first_method_is_the_one_that_is_tested(trained: Path, methods: tuple[str, ...]) -> None:
     alone, both = attributed(trained, methods=[methods[0]]), attributed(trained, methods=list(methods))
     assert both.attrs["tested_method"] == methods[0]
-    tested = score_maps(both["attribution_seeds"].sel({"method": methods[0]}).values, both["null"].values)
-    other = score_maps(both["attribution_seeds"].sel({"method": methods[1]}).values, both["null"].values)
+    tested = score_maps(both["attribution_seeds"].sel(map_method=methods[0]).values, both["null_attribution"].values)
+    other = score_maps(both["attribution_seeds"].sel(map_method=methods[1]).values, both["null_attribution"].values)
     assert not np.allclose(tested.z, other.z, equal_nan=True)
     np.testing.assert_array_equal(both["z"], tested.z)
-    for name in ("z", "p_value", "q_value", "null"):
+    for name in ("z", "p_value", "q_value", "null_attribution"):
         np.testing.assert_array_equal(both[name], alone[name])
 
 
@@ -309,14 +309,14 @@ def test_the_first_method_is_the_one_that_is_tested(trained: Path, methods: tupl
 def test_a_unit_that_never_changes_has_no_map_and_no_part_in_the_test(trained: Path) -> None:
     found = attributed(trained)
     names = ("attribution", "attribution_sd", "attribution_low", "attribution_high", "attribution_seeds", "latent_map")
-    names += ("null", "z", "z_low", "z_high", "p_value", "q_value")
+    names += ("null_attribution", "z", "z_low", "z_high", "p_value", "q_value")
     others = np.delete(np.arange(found.sizes["unit"]), SILENT)
     for name in names:
         assert np.isnan(found[name].isel(unit=SILENT)).all(), name
         assert np.isfinite(found[name].isel(unit=others)).all(), name
     assert np.isfinite(found["agreement"]).all()
-    seeds, nulls = (found[name].isel(unit=others) for name in ("attribution_seeds", "null"))
-    tested = score_maps(seeds.isel(method=0).values, nulls.values)
+    seeds, nulls = (found[name].isel(unit=others) for name in ("attribution_seeds", "null_attribution"))
+    tested = score_maps(seeds.isel(map_method=0).values, nulls.values)
     for name, values in tested._asdict().items():
         np.testing.assert_allclose(found[name].isel(unit=others), values, rtol=1e-9)
 
@@ -325,8 +325,8 @@ def test_a_unit_that_never_changes_has_no_map_and_no_part_in_the_test(trained: P
 def test_baselines_stand_beside_the_tested_map_at_fewer_bins(trained: Path) -> None:
     beside = ["inverted_neuron_gradient", "integrated_gradients", "feature_ablation"]
     found, alone = attributed(trained, methods=beside, samples=30), attributed(trained)
-    assert found["method"].values.tolist() == beside
-    np.testing.assert_array_equal(found["null"], alone["null"])
+    assert found["map_method"].values.tolist() == beside
+    np.testing.assert_array_equal(found["null_attribution"], alone["null_attribution"])
     others = np.delete(np.arange(found.sizes["unit"]), SILENT)
     for name in ("attribution", "attribution_seeds", "latent_map"):
         assert np.isnan(found[name].isel(unit=SILENT)).all()
@@ -343,7 +343,7 @@ def test_a_baseline_can_be_the_tested_method(trained: Path) -> None:
     )
     assert first.attrs["tested_method"] == "shapley_sampling"
     others = np.delete(np.arange(first.sizes["unit"]), SILENT)
-    assert np.isfinite(first["null"].isel(unit=others)).all()
+    assert np.isfinite(first["null_attribution"].isel(unit=others)).all()
     xr.testing.assert_identical(first.drop_attrs(), again.drop_attrs())
 
 
@@ -358,10 +358,10 @@ def test_the_support_of_a_generator_can_be_the_tested_method_or_stand_beside_it(
     )
     assert first.attrs["tested_method"] == "generator_support"
     xr.testing.assert_identical(first.drop_attrs(), again.drop_attrs())
-    seeds = [found["attribution_seeds"].sel({"method": "generator_support"}).values for found in (beside, first)]
+    seeds = [found["attribution_seeds"].sel(map_method="generator_support").values for found in (beside, first)]
     np.testing.assert_allclose(*seeds, rtol=1e-3)  # a seed's generator is the same whoever is fitted beside it
     others = np.delete(np.arange(first.sizes["unit"]), SILENT)
-    for name in ("attribution_seeds", "latent_map", "null", "z", "generator_deviance_explained"):
+    for name in ("attribution_seeds", "latent_map", "null_attribution", "z", "generator_deviance_explained"):
         assert np.isnan(first[name].isel(unit=SILENT)).all(), name
         assert np.isfinite(first[name].isel(unit=others)).all(), name
     assert first["generator_deviance_explained"].dims == ("seed", "unit")
@@ -381,18 +381,18 @@ def test_maps_over_time_are_of_the_seeds_at_the_usable_bins(extracted: Path, tmp
         assert resolved.dims == ("label", "time", "unit")
         assert resolved.attrs["method"] == method
         mean_square = (resolved.astype(float) ** 2).mean(dim="time")
-        np.testing.assert_allclose(mean_square, found["attribution"].sel({"method": method}) ** 2, rtol=1e-4)
+        np.testing.assert_allclose(mean_square, found["attribution"].sel(map_method=method) ** 2, rtol=1e-4)
 
 
 @pytest.mark.slow
 def test_by_default_the_inverse_keeps_what_labels_move(trained: Path) -> None:
     found, cut = attributed(trained), attributed(trained, rank_tolerance=0.05)
-    shares = found["attribution_seeds"].sel({"method": "inverted_neuron_gradient"})
+    shares = found["attribution_seeds"].sel(map_method="inverted_neuron_gradient")
     np.testing.assert_allclose((shares**2).sum(dim="unit"), 1, rtol=1e-6)
     np.testing.assert_allclose(found["effective_rank"], [[2, 1, 1]] * 2)  # position, an angle, a speed
     assert found["free_directions"].dims == ("seed",)
     assert "free_directions" not in cut
-    forward = [one["attribution_seeds"].sel({"method": "neuron_gradient"}) for one in (found, cut)]
+    forward = [one["attribution_seeds"].sel(map_method="neuron_gradient") for one in (found, cut)]
     np.testing.assert_array_equal(*forward)
 
 

@@ -191,13 +191,13 @@ def test_attributions_are_those_of_the_results(written: tuple[Path, Path, xr.Dat
         assert nwbfile.processing["misc"]["xcebra_attribution"]["unit"].table is nwbfile.units
     assert len(frame) == attribution["attribution"].size
     for (method, label), group in frame.groupby(["method", "label"], sort=False):
-        one = attribution.sel({"method": method, "label": label})
+        one = attribution.sel(map_method=method, label=label)
         assert group["unit"].tolist() == one["row"].values.tolist()
         np.testing.assert_array_equal(group["attribution"], one["attribution"])
         for column in ("sd", "low", "high"):
             np.testing.assert_array_equal(group[column], one[f"attribution_{column}"])
         np.testing.assert_array_equal(np.stack(group["latent_map"]), one["latent_map"].values[0].T)
-        tested = method == attribution["method"].values[0]
+        tested = method == attribution["map_method"].values[0]
         for column, variable in TESTED.items():
             np.testing.assert_array_equal(group[column], one[variable] if tested else np.full(UNITS, np.nan))
 

@@ -1,4 +1,4 @@
-"""The plan of the package: ten rooms, each with one sentence, and modules that can be read at one sitting."""
+"""The plan of the package: eleven rooms, each with one sentence, and modules that can be read at one sitting."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from tests.support.paths import PACKAGE, ROOT
 
 ROOMS = {
+    "api",
     "archive",
     "assess",
     "attribution",

@@ -127,7 +127,7 @@ def test_sets_of_labels_hold_the_units_that_carry_them_and_no_other(session: xr.
     make_results(tmp_path, session=session)
     attribution = netcdf.load_dataset(tmp_path / "attribution.nc")
     for name in ("information", "information_q"):
-        attribution[name].loc[{"label": "choice", "unit": 0}] = attribution[name].sel(label="position")[0]
+        attribution[name].loc[{"label": "choice", "unit": "0"}] = attribution[name].sel(label="position")[0]
     mixed = mixed_selectivity(
         {label: unit_map(attribution, label, "supported") for label in attribution["label"].values}
     )

@@ -132,15 +132,15 @@ def test_atlas_is_what_attribution_says(tmp_path: Path) -> None:
     assert set(table["subject"]) == {"a"}
     assert set(table["information_units"]) == {"bit/spike"}
     attribution = netcdf.load_dataset(tmp_path / "sub-b" / "attribution.nc")
-    for method in attribution["method"].values:
+    for method in attribution["map_method"].values:
         for label in attribution["label"].values:
             part = table.query("session == 'sub-b' and method == @method and label == @label")
-            expected = attribution.sel({"method": method, "label": label})
+            expected = attribution.sel(map_method=method, label=label)
             assert list(part["unit"]) == list(expected["unit_id"].values)
             assert list(part["region"]) == list(expected["region"].values)
             assert np.array_equal(part["attribution"], expected["attribution"])
             assert np.array_equal(part["sd"], expected["attribution_sd"])
-            tested = method == attribution["method"].values[0]
+            tested = method == attribution["map_method"].values[0]
             for column, name in (("z", "z"), ("p", "p_value"), ("q", "q_value")):
                 assert np.array_equal(part[column], expected[name]) if tested else part[column].isna().all()
             assert np.array_equal(part["information"], expected["information"])

@@ -277,10 +277,7 @@ def make_embedding(session: xr.Dataset, rng: np.random.Generator, seeds: int, nu
 def make_attribution(
     session: xr.Dataset, rng: np.random.Generator, seeds: int, nulls: int, methods: Sequence[str] = METHODS
 ) -> xr.Dataset:
-    """Return attribution.nc: a label's map follows its verdict; z is NaN where there are too few nulls.
-
-    The variable ``null`` has the name of its dimension, so that xarray reads it back as a coordinate.
-    """
+    """Return attribution.nc: a label's map follows its verdict; z is NaN where there are too few nulls."""
     labels, units = list(contract.labels(session)), session.sizes["unit"]
     tuned = np.arange(units)[None, :] % 3 == np.arange(len(labels))[:, None]
     low = np.asarray([{"supported": 0.2, "weak": 0.6, "not encoded": 1.0}[VERDICTS[label]] for label in labels])
@@ -300,13 +297,13 @@ def make_attribution(
     latent_map = rng.lognormal(0, 0.3, (seeds, len(methods), OUTPUTS, units))
     return xr.Dataset(
         {
-            "attribution": (("method", "label", "unit"), by_seed.mean(0)),
-            "attribution_sd": (("method", "label", "unit"), deviation),
-            "attribution_low": (("method", "label", "unit"), by_seed.mean(0) / width),
-            "attribution_high": (("method", "label", "unit"), by_seed.mean(0) * width),
-            "attribution_seeds": (("seed", "method", "label", "unit"), by_seed),
-            "latent_map": (("seed", "method", "latent", "unit"), latent_map),
-            "null": (("null", "label", "unit"), null),
+            "attribution": (("map_method", "label", "unit"), by_seed.mean(0)),
+            "attribution_sd": (("map_method", "label", "unit"), deviation),
+            "attribution_low": (("map_method", "label", "unit"), by_seed.mean(0) / width),
+            "attribution_high": (("map_method", "label", "unit"), by_seed.mean(0) * width),
+            "attribution_seeds": (("seed", "map_method", "label", "unit"), by_seed),
+            "latent_map": (("seed", "map_method", "latent", "unit"), latent_map),
+            "null_attribution": (("null", "label", "unit"), null),
             "z": (("label", "unit"), z),
             "z_low": (("label", "unit"), z - width[0]),
             "z_high": (("label", "unit"), z + width[0]),
@@ -327,7 +324,7 @@ def make_attribution(
         },
         coords={
             "seed": np.arange(seeds),
-            "method": list(methods),
+            "map_method": list(methods),
             "label": labels,
             "latent": np.arange(OUTPUTS),
             **{name: session[name] for name in contract.UNIT_COORDINATES},

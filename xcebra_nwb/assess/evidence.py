@@ -60,8 +60,8 @@ def consistency(maps: xr.Dataset, latents: Latents, block: tuple[int, int]) -> d
         null-corrected map, which is shown, the agreement that other seeds would give, and the number of seeds with
         which it would be :data:`STEADY`.
     """
-    seeds = maps["attribution_seeds"].isel(method=0).transpose("seed", "unit").values
-    nulls = known_nulls(maps["null"].transpose("null", "unit").values)
+    seeds = maps["attribution_seeds"].isel(map_method=0).transpose("seed", "unit").values
+    nulls = known_nulls(maps["null_attribution"].transpose("null", "unit").values)
     held_out = latents.values[latents.seeds][:, latents.test, block[0] : block[1]]
     alone = len(seeds) < 2
     corrected = map_agreement(corrected_maps(seeds, nulls))

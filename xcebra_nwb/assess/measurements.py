@@ -211,6 +211,6 @@ def moving_objectives(config: Config, session: xr.Dataset, split: Split) -> dict
 
 def _inverse_and_gradient(maps: xr.Dataset) -> bool:
     """Whether these are the two methods whose agreement is known; both estimate which units the generator feeds."""
-    methods = [str(method) for method in maps["method"].values]
+    methods = [str(method) for method in maps["map_method"].values]
     other = partner(methods)
     return other is not None and {methods[0], methods[other]} == {"inverted_neuron_gradient", "neuron_gradient"}

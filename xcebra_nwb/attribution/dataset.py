@@ -52,12 +52,13 @@ def attribution_dataset(
     deviation = label_maps[seed].std(axis=0, ddof=1) if several_seeds else np.full(label_maps.shape[1:], np.nan)
     dataset = xr.Dataset(
         {
-            "attribution": (("method", "label", "unit"), label_maps[seed].mean(axis=0)),
-            "attribution_sd": (("method", "label", "unit"), deviation),
-            "attribution_low": (("method", "label", "unit"), label_maps[seed].mean(axis=0) / width),
-            "attribution_high": (("method", "label", "unit"), label_maps[seed].mean(axis=0) * width),
-            "attribution_seeds": (("seed", "method", "label", "unit"), label_maps[seed]),
-            "latent_map": (("seed", "method", "latent", "unit"), latent_maps[seed]),
+            "attribution": (("map_method", "label", "unit"), label_maps[seed].mean(axis=0)),
+            "attribution_sd": (("map_method", "label", "unit"), deviation),
+            "attribution_low": (("map_method", "label", "unit"), label_maps[seed].mean(axis=0) / width),
+            "attribution_high": (("map_method", "label", "unit"), label_maps[seed].mean(axis=0) * width),
+            "attribution_seeds": (("seed", "map_method", "label", "unit"), label_maps[seed]),
+            "latent_map": (("seed", "map_method", "latent", "unit"), latent_maps[seed]),
+            "null_attribution": (("null", "label", "unit"), null),
             "z": (("label", "unit"), tested.z),
             "z_low": (("label", "unit"), tested.z_low),
             "z_high": (("label", "unit"), tested.z_high),
@@ -71,12 +72,10 @@ def attribution_dataset(
             "last_latent": ("label", [block.last for block in blocks]),
         },
         coords={
-            "method": methods,
+            "map_method": methods,
             "label": [block.name for block in blocks],
             "latent": np.arange(latent_maps.shape[2]),
             "seed": training["number"].values[seed],
-            # Named like its own dimension, so xarray keeps it among the coordinates.
-            "null": (("null", "label", "unit"), null),
             **{name: session[name] for name in UNIT_COORDINATES},
         },
         attrs={

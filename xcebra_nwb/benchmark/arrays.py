@@ -48,6 +48,7 @@ def session_of(
         },
         coords={
             "time": (np.arange(bins) + 0.5) * bin_width,
+            "unit": [str(unit) for unit in range(count)],
             "unit_id": ("unit", [str(unit) for unit in range(count)]),
             "row": ("unit", np.arange(count)),
             "region": ("unit", ["simulated"] * count),

@@ -44,7 +44,7 @@ BEST = {"training": LABELS[0], "method": INFORMATION}
 COMPARED = ("auroc", "classical_auroc", "classical_rank")
 Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
-REDUCED = Design(Budget(1_500, 512, 2e-3, decay=0.5), 4, 8)
+REDUCED = Design(Budget(300, 512, 4e-3, decay=0.1, optimizer="muon"), 4, 8)  # the defaults
 
 
 def cases(size: str, path: Path) -> list[Case]:
@@ -156,8 +156,8 @@ def measures_of(attribution: xr.Dataset) -> dict[str, Measure]:
     Args:
         attribution: attribution.nc of one label.
     """
-    ordered = attribution.transpose("method", "unit", ...)
-    methods = [str(method) for method in ordered["method"].values]
+    ordered = attribution.transpose("map_method", "unit", ...)
+    methods = [str(method) for method in ordered["map_method"].values]
     share = Measure(ordered["z"].values, ordered["q_value"].values <= LEVEL)
     return {
         INFORMATION: Measure(ordered["information"].values, carriers(ordered).values),

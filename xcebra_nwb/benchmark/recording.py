@@ -146,8 +146,8 @@ def _attribution(session: xr.Dataset, config: Config, context: JobContext) -> xr
 def _label_maps(attribution: xr.Dataset, label: str) -> tuple[NDArray, NDArray]:
     """The tested maps of one label: (seed, unit), (null, unit)."""
     maps = attribution.sel(label=label)
-    seeds = maps["attribution_seeds"].isel(method=0).transpose("seed", "unit").values
-    return seeds, maps["null"].transpose("null", "unit").values
+    seeds = maps["attribution_seeds"].isel(map_method=0).transpose("seed", "unit").values
+    return seeds, maps["null_attribution"].transpose("null", "unit").values
 
 
 def _agreement_of_seeds(session: xr.Dataset, config: Config, context: JobContext) -> list[Score]:

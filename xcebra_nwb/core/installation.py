@@ -7,7 +7,13 @@ from pathlib import Path
 
 from xcebra_nwb.core.errors import Failure, UsageError
 
-EXTRA_OF = {"captum": "baselines", "dandi": "archive", "optuna": "tune", "ratinabox": "simulate"}
+EXTRA_OF = {
+    "captum": "baselines",
+    "dandi": "archive",
+    "optuna": "tune",
+    "pynapple": "pynapple",
+    "ratinabox": "simulate",
+}
 PACKAGE = Path(__file__).parents[1]
 EXAMPLES = "config/examples"
 

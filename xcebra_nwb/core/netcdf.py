@@ -68,7 +68,7 @@ def add_dataset(dataset: xr.Dataset, path: Path) -> None:
 
 
 def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
-    """Return the dataset of ``path`` in memory.
+    """Return the dataset of ``path`` in memory, with the names of this version.
 
     Variables whose ``role`` is :data:`ON_DISK` are left out. Variables named in ``lazily`` are read on demand, slice by
     slice (``.values`` would keep the whole); the file stays open as long as they exist.
@@ -94,12 +94,32 @@ def load_dataset(path: Path | str, lazily: Collection[str] = ()) -> xr.Dataset:
                 variable.load()
         if not lazily:
             stored.close()
-        return dataset
+        return with_current_names(dataset)
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:  # by the kind of damage
         if failure := as_failure(error, str(path)):
             raise failure from None
         remedy = f"delete it and run {command_writing(path)} again"
         raise UsageError(f"{path}: not a netCDF4 file: {error}", remedy) from None
+
+
+def with_current_names(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a dataset of an earlier version with the names of this one.
+
+    Up to version 0.5.0, attribution.nc had a dimension ``method``, which is an argument of ``sel``, and a variable
+    ``null`` with the name of its own dimension; and units had no index.
+
+    >>> old = xr.Dataset({"z": ("unit", [1.0, 2.0])}, coords={"unit_id": ("unit", ["7", "9"]), "method": ["ablation"]})
+    >>> new = with_current_names(old)
+    >>> float(new["z"].sel(unit="9")), sorted(new.coords)
+    (2.0, ['map_method', 'unit', 'unit_id'])
+    """
+    if "method" in dataset.dims:
+        dataset = dataset.rename({"method": "map_method"})
+    if "null" in dataset.variables and "null" in dataset.dims:
+        dataset = dataset.rename_vars({"null": "null_attribution"}).reset_coords("null_attribution")
+    if "unit_id" in dataset.coords and "unit" not in dataset.coords:
+        dataset = dataset.assign_coords(unit=("unit", dataset["unit_id"].values))
+    return dataset
 
 
 def attributes(path: Path | str, names: Collection[str]) -> dict[str, str]:

@@ -8,7 +8,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -18,6 +20,7 @@ logger = logging.getLogger("xcebra_nwb")
 SECONDS_BETWEEN_LINES = 15.0
 LEAST_RATE = 1e-9  # per second: no rate is divided by zero
 Advance = Callable[[int], None]  # called with the amount of work done since its last call
+_bars: ContextVar[bool | None] = ContextVar("bars", default=None)  # None: as the terminal and the log level say
 
 
 class _Rate(ProgressColumn):
@@ -38,15 +41,38 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
         total: Total amount of work.
         unit: Unit of the amount, one word in the plural.
     """
-    if not logger.isEnabledFor(logging.INFO):
+    wanted = _bars.get()
+    if not (logger.isEnabledFor(logging.INFO) if wanted is None else wanted):
         yield lambda done: None
-    elif sys.stderr.isatty():
+    elif wanted or sys.stderr.isatty():
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True)) as bar:
+        with Progress(*columns, console=_console()) as bar:
             task = bar.add_task(f"{title} ({unit})", total=total)
             yield lambda done: bar.advance(task, done)
     else:
         yield _Lines(title, total, unit).add
+
+
+@contextmanager
+def bars(shown: bool) -> Iterator[None]:
+    """Show progress as a bar, or not at all, whatever the log level is: for calls from Python.
+
+    >>> with bars(False), progress("work", 2, "steps") as advance:
+    ...     advance(2)
+    """
+    before = _bars.set(shown)
+    try:
+        yield
+    finally:
+        _bars.reset(before)
+
+
+def _console() -> Console:
+    """Return the console for a bar; a notebook without ipywidgets gets it as text."""
+    console = Console(stderr=True)
+    if console.is_jupyter and find_spec("ipywidgets") is None:
+        return Console(stderr=True, force_jupyter=False, force_terminal=True)
+    return console
 
 
 @dataclass(frozen=True)

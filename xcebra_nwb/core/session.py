@@ -13,7 +13,8 @@ Dimensions: ``time`` (bin centres, s from the session's start), ``unit``, and ``
   gap or a trial border, -1 where not valid.
 - ``masked_by(time)``: the number of the reason, among those of ``masks``, that took a bin out; -1 where valid.
 - ``observed(time)``: the activity of every unit is known, whatever the labels are. Older files lack it.
-- coordinates on unit: ``unit_id``, ``row`` (row in the NWB table, or column of the series), ``region``, ``n_spikes``,
+- coordinates on unit: ``unit_id``, ``unit`` (the same, as an index; older files lack it), ``row`` (row in the NWB
+  table, or column of the series), ``region``, ``n_spikes``,
   and ``true_type`` in a recording of our own simulator (:mod:`xcebra_nwb.core.ground_truth`).
 - variables on unit of the role ``unit fact``: what the file and the spike times say of each unit, for its card;
   the attr ``name`` is the title.

@@ -63,11 +63,11 @@ def atlas_part(attribution: xr.Dataset, subject: str) -> AtlasPart:
         attribution: attribution.nc.
         subject: name of the subject.
     """
-    ordered = attribution.transpose("method", "label", "unit", ...)
+    ordered = attribution.transpose("map_method", "label", "unit", ...)
     told = information_of(ordered).transpose("label", "unit", ...)
     variables = {name: ordered[name] for name in (*BY_METHOD, "z", "p_value", "q_value")}
     variables |= {name: told[name] for name in INFORMATION}
-    names = [[str(name) for name in ordered[key].values] for key in ("method", "label", "unit_id", "region")]
+    names = [[str(name) for name in ordered[key].values] for key in ("map_method", "label", "unit_id", "region")]
     methods, labels, units, regions = names
     values = {name: variable.values.astype(float) for name, variable in variables.items()}
     measure = str(told["information"].attrs.get("units", ""))

@@ -37,7 +37,7 @@ def seeds_chart(attribution: xr.Dataset, shown: UnitMap) -> tuple[Markup, str]:
         shown: the maps of the label.
     """
     units = shown.foremost(MOST_ACROSS)
-    nulls = known_nulls(attribution.sel(label=shown.label)["null"].transpose("null", "unit").values)
+    nulls = known_nulls(attribution.sel(label=shown.label)["null_attribution"].transpose("null", "unit").values)
     seeds, others = shown.seeds[:MOST_SEEDS], of_median_unit(nulls[:MOST_NULLS]) if len(nulls) else nulls[:0]
     rows = np.log10(np.maximum(np.concatenate([seeds, others])[:, units], SMALLEST))
     names = [f"seed {n + 1}" for n in range(len(seeds))] + [f"null {n + 1}" for n in range(len(others))]

@@ -237,7 +237,7 @@ def _own_columns(session: xr.Dataset) -> list[list[tuple[str, Any]]]:
     own = {
         str(values.attrs.get("name", name)): values.values
         for name, values in session.variables.items()
-        if values.dims == ("unit",) and name not in {*UNIT_COORDINATES, *INTERVALS}
+        if values.dims == ("unit",) and name not in {"unit", *UNIT_COORDINATES, *INTERVALS}
     }
     rows = session["row"].values
     return [

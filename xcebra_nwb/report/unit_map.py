@@ -84,14 +84,14 @@ def unit_map(attribution: xr.Dataset, label: str, verdict: str) -> UnitMap:
     """
     chosen = attribution.sel(label=label)
     told = information_of(chosen)
-    by_seed = of_median_unit(chosen["attribution_seeds"].transpose("seed", "method", "unit").values)
+    by_seed = of_median_unit(chosen["attribution_seeds"].transpose("seed", "map_method", "unit").values)
     mean = by_seed.mean(0)
-    width = (chosen["attribution_high"] / chosen["attribution"]).transpose("method", "unit").values
-    null = of_median_unit(known_nulls(chosen["null"].transpose("null", "unit").values))
+    width = (chosen["attribution_high"] / chosen["attribution"]).transpose("map_method", "unit").values
+    null = of_median_unit(known_nulls(chosen["null_attribution"].transpose("null", "unit").values))
     low, high = np.percentile(null, NULL_PERCENTILES, axis=0) if len(null) else np.full((2, null.shape[1]), np.nan)
     return UnitMap(
         label=label,
-        methods=[str(method) for method in chosen["method"].values],
+        methods=[str(method) for method in chosen["map_method"].values],
         units=[str(unit) for unit in chosen["unit_id"].values],
         regions=[str(region) for region in chosen["region"].values],
         mean=mean,

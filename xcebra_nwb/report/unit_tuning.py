@@ -30,7 +30,7 @@ def shown_units(attribution: xr.Dataset, label: str, most: int) -> Units:
     """
     chosen = attribution.sel(label=label)
     z = chosen["z"].values.astype(float)
-    rank = z if np.isfinite(z).any() else chosen["attribution"].transpose("method", "unit").values[0]
+    rank = z if np.isfinite(z).any() else chosen["attribution"].transpose("map_method", "unit").values[0]
     told = information_of(chosen)["information"].values.astype(float)
     keys = [-np.nan_to_num(values, nan=-np.inf) for values in (rank, told)]
     order: Units = np.lexsort((*keys, ~carriers(chosen).values))[:most]

@@ -45,7 +45,7 @@ def auroc_against_cell_types(
         carry.
     """
     types = [cell_types[str(unit)] for unit in attribution["unit_id"].values]
-    maps = attribution["attribution"].isel(method=0)
+    maps = attribution["attribution"].isel(map_method=0)
     return {
         str(label): _auroc(np.isin(types, list(tuned[str(label)])), maps.sel(label=label).values)
         for label in maps["label"].values

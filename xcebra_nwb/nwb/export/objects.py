@@ -140,12 +140,12 @@ def attribution_table(attribution: xr.Dataset, units: DynamicTable, rows: np.nda
         units: The table of the units.
         rows: Row of each unit in that table, shape (unit,).
     """
-    shape = attribution["attribution"].shape  # (method, label, unit)
+    shape = attribution["attribution"].shape  # (map_method, label, unit)
     columns = _attribution_columns(attribution, *np.indices(shape).reshape(3, -1))
     absent = [name for name, v in columns.items() if not isinstance(v, list) and np.isnan(v).all()]
     reasons = [f"; no {name}: {_reason(attribution, name)}" for name in absent]
     shown = {name: values for name, values in columns.items() if name not in absent}
-    text = f"attribution of every label to every unit; z, p and q test {attribution['method'].values[0]}"
+    text = f"attribution of every label to every unit; z, p and q test {attribution['map_method'].values[0]}"
     made = table("xcebra_attribution", text + "".join(reasons), shown, ATTRIBUTION)
     pointers = rows[np.indices(shape)[2].reshape(-1)]
     made.add_column(name="unit", description="the unit", data=pointers, table=units, col_cls=DynamicTableRegion)
@@ -163,7 +163,7 @@ def _attribution_columns(
         tested[name] = values.reshape(-1)
     return {
         "label": [str(name) for name in attribution["label"].values[labels]],
-        "method": [str(name) for name in attribution["method"].values[methods]],
+        "method": [str(name) for name in attribution["map_method"].values[methods]],
         "attribution": attribution["attribution"].values.reshape(-1),
         **{name: attribution[variable].values.reshape(-1) for name, variable in SPREAD.items()},
         **tested,

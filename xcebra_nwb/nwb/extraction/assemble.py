@@ -64,6 +64,7 @@ def assemble(
     dataset["valid"] = ("time", valid)
     dataset["segment"] = ("time", segments(grid, valid, recording.borders))
     return dataset.assign_coords(
+        unit=("unit", activity.table["unit_id"].to_numpy(dtype=str)),
         unit_id=("unit", activity.table["unit_id"].to_numpy(dtype=str)),
         row=("unit", activity.table["row"].to_numpy(dtype=np.int64)),
         region=("unit", activity.table["region"].to_numpy(dtype=str)),

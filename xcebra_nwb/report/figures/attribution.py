@@ -63,20 +63,20 @@ def map_figure(shown: UnitMap) -> Figure:
     grid = drawn.add_gridspec(len(heights), 2, width_ratios=[4.2, 1.25], height_ratios=heights, **margins)
     axes = [drawn.add_subplot(grid[0, 0])]
     axes += [drawn.add_subplot(grid[row, 0], sharex=axes[0]) for row in range(1, len(heights))]
-    _draw_information(axes[0], shown, units)
-    _draw_shares(axes[1], shown, units)
+    draw_information(axes[0], shown, units)
+    draw_shares(axes[1], shown, units)
     if partner:
         _draw_bars(axes[2], shown, units, partner, FORWARD)
         axes[2].set_title(f"share: {method_name(shown.methods[partner])}, same units")
     if many:
         _draw_maps(axes[3], shown, units)
         _draw_correlations(drawn.add_subplot(grid[3, 1]), shown)
-    _draw_z(axes[-1], shown, units)
+    draw_z(axes[-1], shown, units)
     for panel in axes[:-1]:
         panel.xaxis.set_visible(False)  # 60 ticks a panel are most of the time of drawing
-    _name_units(axes[-1], [shown.units[unit] for unit in units])
-    _draw_regions(drawn.add_subplot(grid[0, 1]), shown)
-    _draw_agreement(drawn.add_subplot(grid[1 : 3 if partner else 2, 1]), shown)
+    name_units(axes[-1], [shown.units[unit] for unit in units])
+    draw_regions(drawn.add_subplot(grid[0, 1]), shown)
+    draw_agreement(drawn.add_subplot(grid[1 : 3 if partner else 2, 1]), shown)
     return drawn
 
 
@@ -154,13 +154,14 @@ def _said(shown: UnitMap, unit: int) -> str:
     return "\n".join(lines)
 
 
-def _name_units(axes: Axes, names: list[str]) -> None:
+def name_units(axes: Axes, names: list[str]) -> None:
+    """Write the names of the units below their bars."""
     crowded = len(names) > 24 or max(map(len, names)) > 4
     label_ticks(axes, names, longest=14, rotation=90 if crowded else 0, fontsize=7 if crowded else 8)
     axes.set_xlabel("unit")
 
 
-def _draw_information(axes: Axes, shown: UnitMap, units: Units) -> None:
+def draw_information(axes: Axes, shown: UnitMap, units: Units) -> None:
     """Draw what the label tells about each unit; carriers are filled and have a star."""
     x, told, carries = np.arange(len(units)), shown.information[units], shown.carries[units]
     if not np.isfinite(told).any():
@@ -181,7 +182,7 @@ def _draw_information(axes: Axes, shown: UnitMap, units: Units) -> None:
     axes.legend(loc="upper right", bbox_to_anchor=(1, 1.22), handlelength=1.2)
 
 
-def _draw_shares(axes: Axes, shown: UnitMap, units: Units) -> None:
+def draw_shares(axes: Axes, shown: UnitMap, units: Units) -> None:
     """Draw the map that was compared with nulls, beside the band of each unit's nulls."""
     _draw_bars(axes, shown, units, 0, SEED)
     x, low, high = np.arange(len(units)), shown.null_low[units], shown.null_high[units]
@@ -207,7 +208,8 @@ def _draw_bars(axes: Axes, shown: UnitMap, units: Units, method: int, color: str
     axes.set_ylim(bottom=0)
 
 
-def _draw_z(axes: Axes, shown: UnitMap, units: Units) -> None:
+def draw_z(axes: Axes, shown: UnitMap, units: Units) -> None:
+    """Draw the share of each unit against its own nulls, and its interval over seeds."""
     z = shown.z[units]
     if not np.isfinite(z).any():
         axes.text(0.5, 0.5, "no z: too few nulls", ha="center", va="center", color=MUTED, transform=axes.transAxes)
@@ -223,7 +225,8 @@ def _draw_z(axes: Axes, shown: UnitMap, units: Units) -> None:
     axes.set_title("share against the unit's own nulls, and 95 % interval over seeds")
 
 
-def _draw_agreement(axes: Axes, shown: UnitMap) -> None:
+def draw_agreement(axes: Axes, shown: UnitMap) -> None:
+    """Draw the shares of the units by the first method against those by its partner."""
     if shown.partner is None:
         return write_message(axes, "one method only")
     sure = shown.carries
@@ -241,7 +244,7 @@ def _draw_agreement(axes: Axes, shown: UnitMap) -> None:
     return None
 
 
-def _draw_regions(axes: Axes, shown: UnitMap) -> None:
+def draw_regions(axes: Axes, shown: UnitMap) -> None:
     """Share of the units that carry the label, by region."""
     regions = np.asarray(shown.regions)
     names, counts = np.unique(regions, return_counts=True)

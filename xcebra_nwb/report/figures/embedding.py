@@ -82,13 +82,13 @@ def embedding_figure(results: Results, label: str) -> Figure:
         if points is None:
             write_message(axes, "no such member")
             continue
-        _draw_points(axes, points, chosen)
+        draw_points(axes, points, chosen)
         axes.set_title(title)
     draw_key(drawn.add_subplot(grid[0, 3]), results.session[label])
     return drawn
 
 
-def _draw_points(axes: Axes, points: Block, chosen: NDArray[np.bool_]) -> None:
+def draw_points(axes: Axes, points: Block, chosen: NDArray[np.bool_]) -> None:
     """Scatter the chosen bins on the first two axes, in an order that hides nothing."""
     bins = np.flatnonzero(chosen & np.isfinite(points.axes).all(1))
     bins = np.random.default_rng(0).permutation(bins)[:MOST_POINTS]

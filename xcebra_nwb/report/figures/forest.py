@@ -61,9 +61,22 @@ def forest_figure(compared: Comparison, rows: pd.DataFrame) -> Figure:
         compared: of all sessions.
         rows: of :func:`xcebra_nwb.report.forest.forest_rows`.
     """
-    measure = str(compared.totals["measure"].iloc[0])
     drawn = figure(7.0, 0.9 + 0.19 * len(rows))
     shares, told = drawn.subplots(1, 2, sharey=True, width_ratios=[3, 2])
+    draw_forest(shares, told, compared, rows)
+    return drawn
+
+
+def draw_forest(shares: Axes, told: Axes, compared: Comparison, rows: pd.DataFrame) -> None:
+    """Draw the share of units that carry each label, and what it tells about a unit.
+
+    Args:
+        shares: axes of the shares.
+        told: axes of the information, with the same lines.
+        compared: of all sessions.
+        rows: of :func:`xcebra_nwb.report.forest.forest_rows`.
+    """
+    measure = str(compared.totals["measure"].iloc[0])
     believed = dict(zip(compared.totals["label"], compared.totals["believed"], strict=True))
     for line, row in enumerate(records(rows)):
         color = (INK if row.total else SEED) if believed[row.label] else FAINT
@@ -81,7 +94,6 @@ def forest_figure(compared: Comparison, rows: pd.DataFrame) -> Figure:
     told.set(xlabel=f"information ({plain(NAMES.get(measure, measure))})")
     for axes in (shares, told):
         axes.tick_params(axis="y", length=0)
-    return drawn
 
 
 def _mark(axes: Axes, line: int, values: tuple[Any, Any, Any], color: str, total: bool) -> None:

@@ -49,7 +49,7 @@ def paper_figure(results: Results, label: str, look: Paper, panels: tuple[str, .
         "map": lambda part: _draw_map(part, shown, look),
         "tuning": lambda part: _draw_tuning(part, results, label, carriers, columns),
         "embedding": lambda part: _draw_embedding(part, results, label),
-        "decoding": lambda part: _draw_decoding(part, results.assessed(label).get("decoding") or {}),
+        "decoding": lambda part: draw_decoding(part.subplots(), results.assessed(label).get("decoding") or {}),
     }
     heights = HEIGHTS | {"tuning": HEIGHTS["tuning"] * rows}
     lines = _lines(panels)
@@ -161,9 +161,13 @@ def _scatter(axes: Axes, values: NDArray[np.float64], label: NDArray[Any], color
         axes.set_aspect("equal", adjustable="datalim")
 
 
-def _draw_decoding(part: Figure | SubFigure, decoding: dict[str, Any]) -> None:
-    """Held-out scores of the seeds and of the nulls."""
-    axes = part.subplots()
+def draw_decoding(axes: Axes, decoding: dict[str, Any]) -> None:
+    """Draw held-out scores of the seeds and of the nulls.
+
+    Args:
+        axes: where to draw.
+        decoding: of the label, in assessment.json.
+    """
     seeds, nulls = clipped(decoding.get("seeds")), clipped(decoding.get("nulls"))
     if not len(seeds):
         return write_message(axes, "decoding is not known")

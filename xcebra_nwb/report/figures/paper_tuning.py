@@ -30,17 +30,41 @@ def draw_tuning(
         unit: number of the unit.
         first: whether it stands first, and names the axes for all.
     """
+    axes = part.add_subplot(place, projection="polar" if is_polar(units, label) else None)
+    draw_tuning_on(axes, units, label, unit, first)
+
+
+def is_polar(units: xr.Dataset, label: str) -> bool:
+    """Return whether the tuning to a label is drawn around a circle.
+
+    Args:
+        units: units.nc.
+        label: name of the label.
+    """
+    curves = units[f"{label}_tuning"]
+    return bool(curves.attrs["kind"] == "circular" and curves.ndim == 2)
+
+
+def draw_tuning_on(axes: Axes, units: xr.Dataset, label: str, unit: int, first: bool = True) -> None:
+    """Draw the tuning of a unit to a label on axes, which are polar if :func:`is_polar` says so, or plain.
+
+    Args:
+        axes: where to draw.
+        units: units.nc.
+        label: name of the label.
+        unit: number of the unit.
+        first: whether to name the axes.
+    """
     curves = units[f"{label}_tuning"]
     curve = curves.isel(unit=unit)
     low, high = (units[f"{label}_tuning_{end}"].isel(unit=unit).values for end in ("low", "high"))
-    circular = curves.attrs["kind"] == "circular" and curve.ndim == 1
-    axes = part.add_subplot(place, projection="polar" if circular else None)
+    polar = isinstance(axes, PolarAxes) and is_polar(units, label)
     rate = str(curves.attrs.get("units", ""))
     name = plain(str(units["unit_id"].values[unit]), 14)
     preferred = str(units[f"{label}_preferred"].attrs.get("units", ""))
     if is_map(curves):
         _draw_rate_map(axes, curve)
-    if is_map(curves) or circular:
+    if is_map(curves) or polar:
         axes.set_title(f"{name}: {short(float(np.nanmax(np.r_[curve.values.ravel(), 0.0])), 2)} {rate}")
     else:
         axes.set_title(name)
@@ -48,7 +72,7 @@ def draw_tuning(
         return
     if curves.attrs["kind"] == "discrete":
         _draw_classes(axes, curve, low, high)
-    elif circular and isinstance(axes, PolarAxes):
+    elif polar and isinstance(axes, PolarAxes):
         _draw_polar(axes, curve, low, high)
     elif is_apart(curves):
         _draw_axes_apart(axes, curve)
@@ -56,7 +80,7 @@ def draw_tuning(
         x = curve[curve.dims[0]].values
         axes.fill_between(x, low, high, **INTERVAL)
         axes.plot(x, curve.values, color=SEED)
-    if not circular:
+    if not polar:
         axes.set_ylim(bottom=min(0.0, float(np.nanmin(np.r_[curve.values.ravel(), 0.0]))))
         axes.locator_params(axis="y", nbins=3)
         if first:
