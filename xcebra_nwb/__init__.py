@@ -15,21 +15,35 @@ os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 if TYPE_CHECKING:
     from xcebra_nwb.api.attribution import attribution as attribution
+    from xcebra_nwb.api.blocks import BlockSplit as BlockSplit
     from xcebra_nwb.api.comparison import Comparison as Comparison
     from xcebra_nwb.api.comparison import compare as compare
+    from xcebra_nwb.api.estimator import XCEBRA as XCEBRA
     from xcebra_nwb.api.results import Atlas as Atlas
     from xcebra_nwb.api.results import Results as Results
     from xcebra_nwb.api.results import read as read
 
 # Module of each name that `import xcebra_nwb` offers. It is loaded when the name is first used.
 _OFFERED = {
+    "XCEBRA": "xcebra_nwb.api.estimator",
     "Atlas": "xcebra_nwb.api.results",
+    "BlockSplit": "xcebra_nwb.api.blocks",
     "Comparison": "xcebra_nwb.api.comparison",
     "Results": "xcebra_nwb.api.results",
     "compare": "xcebra_nwb.api.comparison",
     "read": "xcebra_nwb.api.results",
 }
-__all__ = ["Atlas", "Comparison", "Results", "__version__", "attribution", "compare", "read"]
+__all__ = [
+    "XCEBRA",
+    "Atlas",
+    "BlockSplit",
+    "Comparison",
+    "Results",
+    "__version__",
+    "attribution",
+    "compare",
+    "read",
+]
 
 
 class _CallableRoom(ModuleType):

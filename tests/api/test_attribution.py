@@ -241,6 +241,14 @@ def test_missing_activity_is_masked_and_poor_units_are_left_out() -> None:
     assert "observed for less than 50%" in made.attrs["choices"]
 
 
+@pytest.mark.parametrize(("units", "kind"), [("Hz", "rates"), ("a.u.", "rates"), ("dF/F", "calcium"), (None, "rates")])
+def test_the_unit_says_what_the_activity_is(units: str | None, kind: str) -> None:
+    rates, wheel = np.random.default_rng(0).normal(size=(400, 3)), np.arange(400.0)
+    made = user_session(rates, {"wheel": wheel}, settings(SMALL, 0.05), units=units)
+    assert made["activity"].attrs["kind"] == kind
+    assert made["activity"].attrs["units"] == (units or "a.u.")
+
+
 def test_labelled_arrays_bring_their_names_times_and_regions() -> None:
     counts, position = walk()
     time = 100 + 0.1 * np.arange(400)

@@ -113,7 +113,12 @@ def attribution(
 
 @contextmanager
 def analysed(
-    session: xr.Dataset, config: Config, folder: Path | str | None, threads: int, progress: bool
+    session: xr.Dataset,
+    config: Config,
+    folder: Path | str | None,
+    threads: int,
+    progress: bool,
+    maps: bool = True,
 ) -> Iterator[Path]:
     """Yield the results folder of a session, after training, attribution and assessment.
 
@@ -123,6 +128,7 @@ def analysed(
         folder: The folder; None for a temporary one, which is removed at the end, also if the work is interrupted.
         threads: CPU threads.
         progress: Whether to show a bar.
+        maps: Whether to attribute and assess; without, the encoders are trained alone.
 
     Raises:
         Refusal: The session is too short, or its labels vary too little.
@@ -131,16 +137,16 @@ def analysed(
     trainable_split(session, config)  # before torch is loaded
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="xcebra-nwb-") as temporary:
-            yield _analyse(session, config, Path(temporary), threads, progress)
+            yield _analyse(session, config, Path(temporary), threads, progress, maps)
         return
     directory = Path(folder)
     if directory.exists() and not directory.is_dir():
         raise UsageError(f"{directory}: not a folder", "give a folder for the results of the session")
     directory.mkdir(parents=True, exist_ok=True)
-    yield _analyse(session, config, directory, threads, progress)
+    yield _analyse(session, config, directory, threads, progress, maps)
 
 
-def _analyse(session: xr.Dataset, config: Config, directory: Path, threads: int, progress: bool) -> Path:
+def _analyse(session: xr.Dataset, config: Config, directory: Path, threads: int, progress: bool, maps: bool) -> Path:
     import torch
 
     from xcebra_nwb.commands.assess import assess
@@ -153,8 +159,9 @@ def _analyse(session: xr.Dataset, config: Config, directory: Path, threads: int,
             save(session, directory / "session.nc")
             if not current(directory, config):
                 train(directory, config, threads)
-            attribute(directory, config, threads)
-            assess(directory)
+            if maps:
+                attribute(directory, config, threads)
+                assess(directory)
     finally:
         torch.set_num_threads(before)  # the notebook's own
     return directory
