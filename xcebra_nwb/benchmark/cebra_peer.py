@@ -91,7 +91,7 @@ def peer_decoding(session: xr.Dataset, config: Config, threads: int) -> list[Sco
         return [{"method": method, "label": "none", "note": note}]
     torch.set_num_threads(threads)
     torch.manual_seed(config.random_seed)
-    train, parts = split.bins_of(TRAIN), [split.numbers(part) for part in (TRAIN, HELD_OUT)]
+    train, parts = split.bins_of(TRAIN), (split.numbers(TRAIN), split.numbers(HELD_OUT))
     inputs = torch.as_tensor(encoder_input(session))
     points = {block.name: _points(session[block.name].values, kinds[block.name])[train] for block in blocks}
     with contextlib.redirect_stdout(io.StringIO()):
