@@ -58,7 +58,7 @@ def _software() -> Iterator[Finding]:
 
 
 def _machine() -> Iterator[Finding]:
-    cores, load = usable_cores(), os.getloadavg()[0]
+    cores, load = host_memory.usable_cores(), os.getloadavg()[0]
     text = f"{cores} can be used, and `xcebra-nwb run` uses all"
     if load > cores:
         busy = f"{text}; {load:.0f} programs want them now, so everything takes longer"
