@@ -66,8 +66,14 @@ def api_page(root: Path = ROOT) -> str:
     _, end, after = rest.partition(END)
     if not (start and end):
         raise ValueError(f"{API}: the marks of the generated table are gone")
-    rows = "".join(f"| `{name}` | {_purpose(name)} |\n" for name in xcebra_nwb.__all__)
+    rows = "".join(f"| `{name}` | {_purpose(name)} |\n" for name in public_names())
     return f"{before}{START}| name | purpose |\n|---|---|\n{rows}{END}{after}"
+
+
+def public_names() -> list[str]:
+    """Return the names of the Python API: functions first, then classes."""
+    names = [name for name in xcebra_nwb.__all__ if not name.startswith("_")]
+    return sorted(names, key=lambda name: (isinstance(getattr(xcebra_nwb, name), type), name))
 
 
 def _purpose(name: str) -> str:
