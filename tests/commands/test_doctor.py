@@ -25,7 +25,7 @@ def found(part: str, findings: list[Finding]) -> Finding:
 def test_every_part_is_said_once_and_a_sound_machine_ends_with_0(capsys: pytest.CaptureFixture[str]) -> None:
     code, said, _ = run(capsys, *QUIET, "--json")
     parts = [finding["part"] for finding in json.loads(said) if finding["part"] not in {"software", "disk"}]
-    assert (code, parts) == (0, ["cores", "memory", "card", "compiler", "cache", "cluster"])
+    assert (code, parts) == (0, ["cores", "memory", "card", "compiler", "cache", "shared cache", "cluster"])
 
 
 def test_a_cache_that_others_may_write_to_is_wrong(
@@ -36,6 +36,27 @@ def test_a_cache_that_others_may_write_to_is_wrong(
     code, said, _ = run(capsys, *QUIET)
     assert code == 1
     assert f"wrong cache: {tmp_path}: others may write to this folder" in said
+
+
+def test_the_shared_cache_is_said_to_be_usable_read_only_or_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def state(named: str) -> tuple[str, str]:
+        monkeypatch.setenv("XCEBRA_NWB_SHARED_CACHE", named)
+        finding = doctor._shared_cache()
+        return finding.state, finding.text
+
+    assert state("") == ("ok", "none: XCEBRA_NWB_SHARED_CACHE names none")
+    assert state(f"{tmp_path}/new") == ("ok", f"{tmp_path}/new: results can be taken and added")
+    assert state("relative") == (
+        "wrong",
+        "XCEBRA_NWB_SHARED_CACHE: relative is relative, and jobs run in other folders",
+    )
+    (tmp_path / "xcebra-nwb-results-1").write_text("a file, where a folder has to be")
+    assert state(str(tmp_path))[0] == "wrong"
+    blocked = tmp_path / "blocked"
+    (blocked / "xcebra-nwb-results-1" / "README").mkdir(parents=True)
+    assert state(str(blocked))[0] == "note"
 
 
 def test_little_memory_is_wrong_and_says_how_much_a_job_needs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,5 +68,7 @@ def test_commands_that_a_page_prints_exist_with_their_options(page: Path) -> Non
     ]
     for line in lines:
         command, *words = shlex.split(line.partition(" | ")[0], comments=True)
-        known = {option for parameter in COMMANDS[command].params for option in parameter.opts}
+        known = {
+            option for parameter in COMMANDS[command].params for option in (*parameter.opts, *parameter.secondary_opts)
+        }
         assert {word for word in words if word.startswith("-")} <= known, line

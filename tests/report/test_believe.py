@@ -207,7 +207,7 @@ def test_what_limits_a_label_is_said_with_what_to_change() -> None:
 def test_the_page_before_training_says_what_can_be_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(style, "_data_uri", lambda drawn, colors=256: "data:image/png;base64,")
     contract.save(make_session(np.random.default_rng(0), labels=["choice"], bins=2000), tmp_path / "session.nc")
-    page = Page(preview(tmp_path, Config()))
+    page = Page(preview(tmp_path, Config())[0])
     assert page.ids == ["extraction"]
     assert page.stored[0][0][:3] == ["choice", "8", "at least 0.11"]
     assert "nulls of choice: 8; " in page.text

@@ -133,7 +133,7 @@ def test_the_numbers_of_the_methods_are_those_of_the_results(tmp_path: Path) -> 
         software = {"xcebra-nwb": "0.0.1", "torch": "9.9.9"}
         netcdf.save_dataset(dataset.assign_attrs(config=json.dumps(config), software=json.dumps(software)),
                             tmp_path / f"{name}.nc")  # fmt: skip
-    text = methods(tmp_path)
+    text = methods(tmp_path).text
     for said in ("7,777 steps", "batches of 113", "rate 0.00123", "9 stretches", "weight 0.77", "20.0% and 40.0%",
                  "seed 4242", "torch 2.13.0 and 9.9.9", "2 encoders", "3 encoders (shift: it moves in time)",
                  "12 units (spikes of /units)", "bins of 50 ms", "580 of 600 bins", "deviation 100 ms"):  # fmt: skip

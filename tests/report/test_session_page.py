@@ -22,6 +22,7 @@ from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.files import read_json, write_json
 from xcebra_nwb.core.receipts import Receipt, save
 from xcebra_nwb.core.refusals import Code
+from xcebra_nwb.core.shared_cache.entries import Made, Taken
 from xcebra_nwb.report import style
 from xcebra_nwb.report.figures.attribution import map_figure
 from xcebra_nwb.report.figures.decoding import decoding_figure
@@ -55,6 +56,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a session with three labels and its page."""
     directory = tmp_path_factory.mktemp("results") / "sub-a_ses-1"
     make_results(directory)
+    made = Made(by="somebody@<host>", at="2026-11-29", version="0.5.0")
+    taken = Taken(cache="s3://lab/cache", key="0" * 64, machine="1" * 64, made=made)
+    save(Receipt(command="train", session="sub-a_ses-1", state="done", taken=taken), directory)
     assert report(directory) == [directory / "report.html", directory / "atlas.json"]
     return directory
 
@@ -108,6 +112,13 @@ def test_page_says_which_conditions_are_broken(made: Path) -> None:
     broken = sum(g["holds"] is False for r in judged.values() for g in (*r["grounds"], *r["conditions"]))
     assert shown.count("✖") == broken == 3
     assert "27 of 30 grounds hold" in page.text
+
+
+@pytest.mark.slow
+def test_page_says_what_was_taken_from_a_shared_cache_and_from_where(made: Path) -> None:
+    text = Page(made / "report.html").text
+    said = text[text.index("Taken from a shared cache") :]
+    assert "taken from s3://lab/cache (made by somebody@<host>, 2026-11-29, version 0.5.0)" in said
 
 
 @pytest.mark.slow

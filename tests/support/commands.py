@@ -4,6 +4,6 @@ RULES = ("extract", "train", "attribute", "assess", "write", "check", "report", 
 COMMANDS = (
     *RULES,
     *("align", "discover", "run", "status", "watch", "inspect", "benchmark", "tune", "verify", "publish"),
-    *("figure", "methods", "preview", "doctor"),
+    *("figure", "methods", "preview", "doctor", "compare"),
 )
 WITH_TORCH = {"train", "align", "attribute", "verify", "tune", "doctor"}  # loading torch takes a second

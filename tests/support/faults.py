@@ -33,19 +33,26 @@ from xcebra_nwb.core import receipts
 SESSIONS = 3
 SHARE = 0.6  # of the seconds of an undisturbed run, after which it is killed at the latest
 DIGEST = re.compile(r"[0-9a-f]{64}")  # of the export, which has the date of its writing
+SUMMARY_FILES = (
+    *("summary.html", "atlas.parquet", "atlas.csv", "sessions.csv", "estimates.csv", "reproducibility.csv"),
+)
 FRESH = 0.15  # share of the kills after which all results are removed
 
 
 def contents(results: Path) -> dict[str, str]:
     """Return a digest of the contents of every result file, by path; dates of writing do not count."""
-    found = {}
-    for session in sorted(path.parent for path in results.glob(f"*/{receipts.FOLDER}")):
-        for path in sorted(path for path in session.iterdir() if path.is_file() and not path.name.startswith(".")):
-            found[path.relative_to(results).as_posix()] = _digest(path)
-    for name in ("atlas.parquet", "summary.html"):
+    return {path.relative_to(results).as_posix(): _digest(path) for path in _result_files(results)}
+
+
+def _result_files(results: Path) -> Iterator[Path]:
+    """Yield the files of every session, their receipts, and the files of the summary."""
+    for folder in sorted(results.glob(f"*/{receipts.FOLDER}")):
+        for path in sorted([*folder.parent.iterdir(), *folder.iterdir()]):
+            if path.is_file() and not path.name.startswith("."):
+                yield path
+    for name in SUMMARY_FILES:
         if (results / name).exists():
-            found[name] = _digest(results / name)
-    return found
+            yield results / name
 
 
 def _digest(path: Path) -> str:
@@ -153,7 +160,7 @@ def _half_written(results: Path, whole: dict[str, str]) -> list[str]:
         now = contents(results) if results.exists() else {}
     except Exception as error:  # a file that cannot even be read
         return [f"{type(error).__name__}: {error}"]
-    late = ("status.json", "summary.html", "atlas.parquet")  # of the sessions so far
+    late = ("status.json", *SUMMARY_FILES)  # of the sessions so far
     return [f"{name} is half-written" for name in now if not name.endswith(late) and now[name] != whole[name]]
 
 
@@ -171,18 +178,19 @@ def _group(process: int) -> int:
 
 
 def lose(folder: Path) -> int:
-    """Delete or cut every result file in turn, one of each session at a time; return how often something was wrong."""
+    """Delete or cut every result file in turn, one of each session at a time, and run again after each.
+
+    Returns:
+        The number of times that a file was not made again, or that any result was not as before.
+    """
     subject = Subject(folder)
     whole, _ = subject.whole()
     results = folder / "whole"
     sessions = sorted(path.parent.name for path in results.glob(f"*/{receipts.FOLDER}"))
-    written = [receipts.load(results / sessions[0], command).files for command in receipts.ORDER[1:]]
-    names = [name for files in written for name in files]
-    names += [f"receipts/{command}.json" for command in receipts.ORDER[1:]]
+    own = f"{sessions[0]}/"
+    names = [name.removeprefix(own) for name in whole if name.startswith(own)]
     losses = [(session, name, how) for name, session in zip(names, sessions * len(names), strict=False) for how in HOW]
-    losses += [
-        ("", name, how) for name in ("atlas.parquet", "summary.html", f"{sessions[0]}/status.json") for how in HOW
-    ]
+    losses += [("", name, how) for name in SUMMARY_FILES for how in HOW]
     wrong = 0
     print("lost  made again  wrong")
     while losses:
@@ -195,9 +203,11 @@ def lose(folder: Path) -> int:
             paths.append((path, f"{path.relative_to(results)} {how}"))
         code = subject.start(results).wait()
         found = differences(results, whole) + ([f"it ended with {code}"] if code else [])
+        found += [f"{what}, and not made again" for path, what in paths if not path.exists()]
         wrong += bool(found)
         for path, what in paths:
             print(f"{what}  {'yes' if path.exists() else 'no'}  {'; '.join(found) or '-'}", flush=True)
+    print(f"{wrong} of the runs went wrong")
     return wrong
 
 

@@ -19,12 +19,14 @@ from tests.support.command_line import run as call_here
 from tests.support.paths import COMMAND
 from tests.support.shared import made_once
 from tests.support.snakemake_runs import QUICK, call, check_results, make_recordings, wait_for
+from xcebra_nwb.commands.dry_run import PlannedStep, planned_steps
 from xcebra_nwb.commands.run import run
-from xcebra_nwb.commands.status import counted, status
+from xcebra_nwb.commands.status import counted, status, taken_from_caches
 from xcebra_nwb.core import receipts
-from xcebra_nwb.core.config.schema import load
+from xcebra_nwb.core.config.schema import Config, load
 from xcebra_nwb.core.files import sha256
 from xcebra_nwb.core.netcdf import load_dataset
+from xcebra_nwb.nwb.reading.foreign import Follow
 
 NAME, REFUSED = "sub-rat1_ses-one", "sub-rat_ses-one"
 EXPORT = f"{NAME}_desc-xcebra.nwb"
@@ -48,10 +50,12 @@ def interrupted_then_whole(folder: Path) -> None:
     slow.write_text(yaml.safe_dump(QUICK | {"training": QUICK["training"] | {"steps": 100_000}}))
     quick.write_text(yaml.safe_dump(QUICK))
     log = out / "logs" / NAME / "train.log"
-    command = [str(word) for word in (COMMAND, "run", data, "-o", out, "--cores", 2, "--config")]
+    words = (COMMAND, "run", data, "-o", out, "--cache", folder / "cache", "--cores", 2, "--config")
+    command = [str(word) for word in words]
     for how, ended in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
-        words = [*command, str(slow)]
-        started = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
+        started = subprocess.Popen(
+            [*command, str(slow)], start_new_session=True, stderr=subprocess.PIPE, text=True, preexec_fn=heed
+        )
         try:
             wait_for(lambda: log.exists() and log.stat().st_size)
         finally:  # also where it did not come to train: nothing may go on without the test
@@ -111,6 +115,48 @@ def test_status_names_what_is_missing_or_damaged_or_out_of_date_and_why(results:
     (results / "config.yaml").write_text(yaml.safe_dump(config))
     states = {(state.session, state.command): (state.state, state.why) for state in status(results)}
     assert states[NAME, "train"] == ("out of date", "its settings or its code changed")
+
+
+SHARED = ("extract", "train", "attribute", "assess", "write", "check")
+
+
+def states_of(steps: list[PlannedStep]) -> dict[tuple[str, str], str]:
+    return {(step.session, step.command): step.state for step in steps}
+
+
+def test_a_dry_run_says_what_a_run_would_take_or_compute_or_leave_and_changes_nothing(
+    finished: Path, results: Path, tmp_path: Path
+) -> None:
+    data, cache = finished.parent / "data", str(finished.parent / "cache")
+    config, new = load(finished / "config.yaml"), tmp_path / "new"
+
+    def planned(output: Path, config: Config, cache: str | None) -> dict[tuple[str, str], str]:
+        return states_of(planned_steps([data], output, config, False, Follow.FOLDER, cache))
+
+    steps = planned(new, config, cache)
+    assert [steps[NAME, command] for command in SHARED] == ["taken"] * len(SHARED)
+    assert steps[NAME, "report"] == steps[REFUSED, "extract"] == "computed"
+    assert set(planned(new, config, None).values()) == {"computed"}
+    assert not new.exists()
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*") if ".snakemake" not in path.parts}
+    assert set(planned(results, config, None).values()) == {"current"}
+    changed = config.model_copy(update={"attribution": config.attribution.model_copy(update={"samples": 9})})
+    steps = planned(results, changed, cache)
+    assert [steps[NAME, command] for command in SHARED] == ["current"] * 2 + ["computed"] * 4
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+@pytest.mark.thorough
+def test_another_run_takes_what_the_first_computed(finished: Path, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    shutil.copytree(finished.parent / "data", data)
+    assert run([data], out, load(finished / "config.yaml"), cores=1, cache=str(finished.parent / "cache")) == 0
+    check_results(out, [NAME], REFUSED)
+    taken = {command for command in receipts.ORDER[1:] if receipts.load(out / NAME, command).taken is not None}
+    assert taken == set(SHARED)
+    names = [name for command in SHARED for name in receipts.load(out / NAME, command).files]
+    assert {name: sha256(out / NAME / name) for name in names} == {n: sha256(finished / NAME / n) for n in names}
+    assert taken_from_caches(status(out)) == "taken from a shared cache: results: 6, sessions: 1"
 
 
 @pytest.mark.thorough

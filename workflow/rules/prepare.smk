@@ -30,7 +30,6 @@ rule fetch:
         mem_mb=1000,
         runtime=minutes(240),
     params:
-        table=CONFIG.sessions,
         asset=lambda wildcards: row_of(wildcards).model_dump(
             include={"source", "asset_id", "size", "sha256", "etag"}
         ),
@@ -40,7 +39,7 @@ rule fetch:
     message:
         "{wildcards.session}: fetch"
     shell:
-        "xcebra-nwb fetch --sessions={params.table:q} {params.how} -- {params.directory:q} > {log:q} 2>&1"
+        "xcebra-nwb fetch --sessions={TABLE_PATH:q} {params.how} -- {params.directory:q} > {log:q} 2>&1"
 
 
 rule extract:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
 from xcebra_nwb.assess.conditions import RULES, Condition, judge
-from xcebra_nwb.assess.label_course import covered_share, fewest_visits, independent_samples
+from xcebra_nwb.assess.label_course import covered_share, fewest_visits, independent_samples, predicted_by_others
 from xcebra_nwb.assess.verdict import MOST_PREDICTED
 from xcebra_nwb.attribution.information import LEAST_DRAWS
 from xcebra_nwb.attribution.information_test import draws_needed
@@ -20,6 +20,7 @@ from xcebra_nwb.core.carriers import FIRST_DRAWS, LEVEL
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.session import label_features, labels
 from xcebra_nwb.training.design.nulls import number_of_orders
+from xcebra_nwb.training.design.prepare import PreparedSession, prepare
 from xcebra_nwb.training.design.split import Split
 from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN
 
@@ -57,6 +58,45 @@ class Power:
     shuffles: int
     unit_q: float
     carriers_together: int
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What settings can show of a session, before anything is trained.
+
+    Attributes:
+        ready: the session with its split and its null labels.
+        predicted: how well each other label predicts a label, by label.
+        shown: what can be shown of each label.
+        limits: what limits each label, and what to change, a sentence each, by label.
+    """
+
+    ready: PreparedSession
+    predicted: Mapping[str, dict[str, float]]
+    shown: Sequence[Power]
+    limits: Mapping[str, list[str]]
+
+
+def outlook(session: xr.Dataset, config: Config) -> Outlook:
+    """Return what settings can show of a session.
+
+    Args:
+        session: session.nc.
+        config: the config with which it is to be trained.
+
+    Raises:
+        UsageError: The config asks for something that the session does not have.
+        Refusal: The session is too short to train on.
+    """
+    ready = prepare(session, config)
+    train, held_out = (ready.split.numbers(part) for part in (TRAIN, HELD_OUT))
+    predicted = predicted_by_others(session, ready.split.bins, train, held_out)
+    shown = [power(session, ready.split, design.label, config, len(design.nulls)) for design in ready.designs]
+    limits = {
+        each.label: advice(each, known_conditions(session, ready.split, each.label), predicted[each.label], config)
+        for each in shown
+    }
+    return Outlook(ready, predicted, shown, limits)
 
 
 def power(session: xr.Dataset, split: Split, label: str, config: Config, nulls: int) -> Power:

@@ -40,7 +40,7 @@ UNITS, SECONDS = 130, 300.0
 EVERY = 5  # bins between those that the maps are averaged over
 SETTINGS = {
     "encoder": {"hidden": 32},
-    "training": {"steps": 300, "batch_size": 128, "learning_rate": 1e-3, "seeds": 3, "nulls": 8, "device": "cpu"},
+    "training": {"batch_size": 128, "seeds": 3, "nulls": 8, "device": "cpu"},
 }
 
 

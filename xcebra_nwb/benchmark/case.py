@@ -27,6 +27,7 @@ class Budget:
     batch_size: int
     learning_rate: float
     decay: float = 1.0
+    optimizer: str = "adam"
 
     def training(self, weight: float, **changes: Any) -> dict[str, Any]:
         """Return the config section ``training``: one seed, no nulls.
@@ -40,6 +41,7 @@ class Budget:
             "batch_size": self.batch_size,
             "learning_rate": self.learning_rate,
             "decay": self.decay,
+            "optimizer": self.optimizer,
             "regularizer": {"weight": weight},
             "seeds": 1,
             "nulls": 0,

@@ -10,7 +10,18 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from xcebra_nwb.benchmark import ablation, cells, cells_figure, dimensions, ratinabox, recording, synthetic, violations
+from xcebra_nwb.benchmark import (
+    ablation,
+    cells,
+    cells_figure,
+    dimensions,
+    quality,
+    quality_figure,
+    ratinabox,
+    recording,
+    synthetic,
+    violations,
+)
 from xcebra_nwb.benchmark.case import HYBRID, SIZES, Case
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.safe_text import path_problem
@@ -28,17 +39,21 @@ class Benchmark:
         cases: function from a size, and the file that the user names, to the jobs.
         panels: columns of the table; the figure has a panel for each of their values.
         needs_file: whether the user has to name a file.
+        takes_file: whether the user may name a file.
         best: columns that identify the method that all others are compared with.
         compared: scores in which they are compared.
         draw: function from the summary to the figure, if not the usual one.
+        compare: function from the scores to the table of comparisons, if not the usual one.
     """
 
     cases: Callable[[str, Path], list[Case]]
     panels: tuple[str, ...] = ("training", "regularizer", "label")
     needs_file: bool = False
+    takes_file: bool = False
     best: Mapping[str, object] = field(default_factory=lambda: OURS)
     compared: tuple[str, ...] = ("row_auroc", "pooled_auroc", "label_auroc")
     draw: Callable[[pd.DataFrame], Figure] | None = None
+    compare: Callable[[pd.DataFrame], pd.DataFrame] | None = None
 
 
 BENCHMARKS = {
@@ -48,6 +63,7 @@ BENCHMARKS = {
     "ablation": Benchmark(lambda size, file: ablation.cases(size), panels=("training", "label")),
     "dimensions": Benchmark(lambda size, file: dimensions.cases(size), panels=("training",), compared=()),
     "cells": Benchmark(cells.cases, needs_file=True, best=cells.BEST, compared=cells.COMPARED, draw=cells_figure.draw),
+    "quality": Benchmark(quality.cases, takes_file=True, draw=quality_figure.draw, compare=quality.times_to_quality),
     "file": Benchmark(recording.cases, panels=("label",), needs_file=True, compared=("agreement",)),
 }
 
@@ -83,7 +99,7 @@ def cases(name: str, size: str, file: Path | None = None) -> dict[str, Case]:
         raise UsageError(f"no size {size}", f"sizes: {', '.join(SIZES)}")
     if benchmark.needs_file and file is None:
         raise UsageError(f"benchmark {name}: no file", f"xcebra-nwb benchmark {name} PATH")
-    if file is not None and not benchmark.needs_file:
+    if file is not None and not (benchmark.needs_file or benchmark.takes_file):
         raise UsageError(f"benchmark {name} reads no file", f"leave {file} out")
     if file is not None and (why := path_problem(str(file))):
         raise UsageError(f"{file}: {why}")

@@ -9,27 +9,35 @@ import contextlib
 import importlib.util
 import io
 from collections.abc import Sequence
+from time import process_time
 from typing import Any
 
 import numpy as np
 import torch
+import xarray as xr
+from numpy.typing import NDArray
 from torch import Tensor
 
+from xcebra_nwb.benchmark.arrays import session_of
 from xcebra_nwb.benchmark.case import JobContext, Task
 from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.benchmark.solve import Maps, embedding_scores, label_blocks, map_scores, objectives_of
+from xcebra_nwb.benchmark.table import MAP_SECONDS, TRAIN_SECONDS
 from xcebra_nwb.core.activity import encoder_input
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.session import labels
 from xcebra_nwb.training.design.objectives import resolve
 from xcebra_nwb.training.design.split import split_session
+from xcebra_nwb.xcebra.decoding import decoding_score
 from xcebra_nwb.xcebra.maps.maps import sampled
 from xcebra_nwb.xcebra.sampling.samples import Block
+from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN
 
 ENCODER = "offset1-model-mse-clip-5-5"  # the paper's
 NEEDED = ("cebra", "cvxpy")  # its attribution imports the second
 METHODS = {"inverted_neuron_gradient": "jf-inv-svd", "neuron_gradient": "jf"}  # our name: CEBRA's
 MISSING = 'not installed: pip install "xcebra-nwb[bench]"'
+READ = ("continuous", "circular")  # kinds of labels that its loader of several objectives can read
 JACOBIAN_BATCH = 1000
 SCORED_BINS = 10_000  # evenly over the session: it inverts in a Python loop
 
@@ -51,12 +59,59 @@ def peer_scores(context: JobContext, task: Task) -> list[Score]:
     inputs = torch.as_tensor(encoder_input(task.session))
     bins = np.arange(len(inputs))
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it configures
+        began = process_time()
         model = _train(inputs, task)
+        trained = process_time()
         maps, usable = _maps(model, inputs[sampled(bins, SCORED_BINS)], blocks)
+        seconds = {TRAIN_SECONDS: trained - began, MAP_SECONDS: process_time() - trained}
     with torch.no_grad():
         latents = model(inputs[:, :, None]).numpy()
-    about = {b.name: embedding_scores(task, b, latents, bins) | {"usable": usable} for b in blocks}
+    about = {b.name: embedding_scores(task, b, latents, bins) | {"usable": usable} | seconds for b in blocks}
     return [score | about[score["label"]] for score in map_scores(maps, blocks, task.carries)]
+
+
+def peer_decoding(session: xr.Dataset, config: Config, threads: int) -> list[Score]:
+    """Return how well CEBRA's latents of held-out bins tell the labels of a session, as ``assess`` scores ours.
+
+    CEBRA is trained on the training bins, which it takes for one stretch of time. It reads angles as points of a
+    circle. Discrete labels and events are no rows, because its loader of several objectives reads none.
+
+    Args:
+        session: the session dataset.
+        config: ``objectives: auto``; the steps, the batch and the rate are used.
+        threads: CPU threads.
+    """
+    split = split_session(session, config)
+    kinds = {name: label.attrs["kind"] for name, label in labels(session).items()}
+    objectives = [o for o in resolve(config, session, split)[0] if o.label is None or kinds[o.label] in READ]
+    listed = config.model_copy(update={"objectives": objectives})
+    blocks, method = label_blocks(listed), next(iter(METHODS))
+    if not blocks or not installed():
+        note = "no continuous or circular label" if installed() else MISSING
+        return [{"method": method, "label": "none", "note": note}]
+    torch.set_num_threads(threads)
+    torch.manual_seed(config.random_seed)
+    train, parts = split.bins_of(TRAIN), (split.numbers(TRAIN), split.numbers(HELD_OUT))
+    inputs = torch.as_tensor(encoder_input(session))
+    points = {block.name: _points(session[block.name].values, kinds[block.name])[train] for block in blocks}
+    with contextlib.redirect_stdout(io.StringIO()):
+        began = process_time()
+        model = _train(inputs[train], Task(session_of(inputs[train].numpy(), points), listed, {}))
+        seconds = process_time() - began
+    with torch.no_grad():
+        latents = model(inputs[:, :, None]).numpy()
+    rows = []
+    for block in blocks:
+        own, values = latents[:, block.first : block.last], session[block.name].values
+        score = decoding_score(own[split.bins], values[split.bins], *parts, kinds[block.name])
+        rows.append({"method": method, "label": block.name, "decoding": score, TRAIN_SECONDS: seconds})
+    return rows
+
+
+def _points(values: NDArray, kind: str) -> NDArray:
+    """A label (time, ...) as CEBRA reads it, (time, axis): angles as points of the circle."""
+    axes = values.reshape(len(values), -1)
+    return np.hstack([np.cos(axes), np.sin(axes)]) if kind == "circular" else axes
 
 
 def installed() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from time import process_time
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from xcebra_nwb.benchmark.metrics import (
     row_auroc,
     trivial_auroc,
 )
+from xcebra_nwb.benchmark.table import MAP_SECONDS, TRAIN_SECONDS
 from xcebra_nwb.core.config.schema import Config, Objective
 from xcebra_nwb.core.files import read_json
 from xcebra_nwb.core.netcdf import load_dataset
@@ -41,16 +43,19 @@ def scores(context: JobContext, task: Task) -> list[Score]:
         task: the session, how to train on it, and its truth.
 
     Returns:
-        One score for every method of the config and every label.
+        One score for every method of the config and every label, with the CPU seconds of both commands.
     """
     save(task.session, context.directory / "session.nc")
+    began = process_time()
     context.commands.train(context.directory, task.config, context.threads)
+    trained = process_time()
     context.commands.attribute(context.directory, task.config, context.threads)
+    seconds = {TRAIN_SECONDS: trained - began, MAP_SECONDS: process_time() - trained}
     attribution = load_dataset(context.directory / "attribution.nc")
     blocks, latents = label_blocks(task.config), _embedded(context, task)
     bins = np.flatnonzero(np.isfinite(latents).all(axis=1))
-    usable = {"usable": float(attribution["usable"].mean())}
-    about = {block.name: embedding_scores(task, block, latents, bins) | usable for block in blocks}
+    of_all = {"usable": float(attribution["usable"].mean())} | seconds
+    about = {block.name: embedding_scores(task, block, latents, bins) | of_all for block in blocks}
     return [score | about[score["label"]] for score in map_scores(stored_maps(attribution), blocks, task.carries)]
 
 

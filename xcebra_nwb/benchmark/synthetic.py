@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -81,7 +82,9 @@ def _work(design: Design, latents: int, dataset: int, training: str, weight: flo
     return solve(context, task(design, latents, dataset, training, weight))
 
 
-def task(design: Design, latents: int, dataset: int, training: str, weight: float) -> Task:
+def task(
+    design: Design, latents: int, dataset: int, training: str, weight: float, methods: Sequence[str] = METHODS
+) -> Task:
     """Return a dataset of the experiment and how to train on it.
 
     Args:
@@ -90,6 +93,7 @@ def task(design: Design, latents: int, dataset: int, training: str, weight: floa
         dataset: number of the dataset, its seed.
         training: name of the training.
         weight: of the regulariser.
+        methods: names of the attribution methods.
     """
     data = paper_design(latents, design.samples, np.random.default_rng([latents, dataset]))
     how = {"label only": _label_only, "time only": _time_only, "supervised": _supervised, PEER: _peer}.get(
@@ -101,7 +105,7 @@ def task(design: Design, latents: int, dataset: int, training: str, weight: floa
             "encoder": encoder | {"hidden": design.hidden},
             "objectives": objectives,
             "training": design.budget.training(weight, **changes),
-            "attribution": {"methods": METHODS},
+            "attribution": {"methods": list(methods)},
             "random_seed": dataset,
         }
     )

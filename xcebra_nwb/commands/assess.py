@@ -22,7 +22,7 @@ from xcebra_nwb.assess.measurements import Measurements
 from xcebra_nwb.assess.verdict import MOST_PREDICTED, Evidence, verdict
 from xcebra_nwb.core.activity import input_array
 from xcebra_nwb.core.carriers import carriers, resolution, tested
-from xcebra_nwb.core.files import write_json
+from xcebra_nwb.core.files import without_nan, write_json
 from xcebra_nwb.core.netcdf import load_dataset, save_dataset
 from xcebra_nwb.core.provenance import software
 from xcebra_nwb.core.session import label_axes, labels, load
@@ -55,7 +55,7 @@ def assess(directory: Path) -> list[Path]:
     assessment = {
         "session": session.attrs["session"],
         "labels": entries,
-        "across_sessions": _without_nan(across_sessions(directory, (session, training, embedding))),
+        "across_sessions": without_nan(across_sessions(directory, (session, training, embedding))),
         "usable_bins": len(latents.bins) / max(int(session["valid"].sum()), 1),
         "held_out_bins": len(latents.test),
         "software": software(),
@@ -105,7 +105,7 @@ def _label(
         without_null=designed["reason"] if designed["wanted"] and not designed["count"] else "",
     )
     word, because = verdict(evidence, conditions)
-    return _without_nan(
+    return without_nan(
         {
             "kind": label.attrs["kind"],
             "dimensions": label_axes(label),
@@ -130,12 +130,3 @@ def _label(
             "tested_units": evidence.units,
         }
     )
-
-
-def _without_nan(content: Any) -> Any:
-    """Return ``content`` with null for NaN and infinities, which JSON does not have."""
-    if isinstance(content, dict):
-        return {key: _without_nan(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_without_nan(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content

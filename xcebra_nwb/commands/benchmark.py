@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import yaml
 
 from xcebra_nwb.benchmark.catalogue import SPEED, cases
@@ -81,6 +83,12 @@ def _speed(size: str, output: Path, threads: int, name: str) -> int:
     write_text(output / "table.md", page.markdown(rows, methods, machine))
     page.save_figure(rows, methods, output / "figure.png")
     return int(Exit.DONE)
+
+
+def as_json(name: str, size: str, output: Path) -> dict[str, Any]:
+    """Return the table of a benchmark that is done, for JSON."""
+    table = pd.read_csv(output / ("speed.csv" if name == SPEED else "table.csv"))
+    return {"benchmark": name, "size": size, "folder": str(output), "rows": table.to_dict("records")}
 
 
 def _scores(output: Path, job: str) -> Path:

@@ -30,8 +30,8 @@ def benchmark_table(name: str, files: Sequence[Path], output: Path) -> list[Path
     """
     benchmark, scores = benchmark_named(name), read_scores(files)
     table = summary(scores)
-    compared = rivals(scores, benchmark.best, benchmark.compared)
-    tables = {"scores.csv": scores, "table.csv": table, "rivals.csv": compared}
+    compare = benchmark.compare or partial(rivals, best=benchmark.best, metrics=benchmark.compared)
+    tables = {"scores.csv": scores, "table.csv": table, "rivals.csv": compare(scores)}
     for file, content in tables.items():
         _write_csv(content, output / file)
     write_text(output / "table.md", markdown(table, f"Benchmark {name}"))

@@ -19,6 +19,7 @@ from xcebra_nwb.core.folders import CACHE_REMEDY, cache_folder, check_writable, 
 from xcebra_nwb.core.installation import EXTRA_OF, is_installed
 from xcebra_nwb.core.provenance import software
 from xcebra_nwb.core.scratch import GIGABYTE
+from xcebra_nwb.core.shared_cache import address, entries
 
 LITTLE_MEMORY, LITTLE_DISK = 2 * GIGABYTE, 5 * GIGABYTE
 COMPILERS = ("c++", "g++", "clang++", "cl")
@@ -41,6 +42,7 @@ def doctor(instance: str | None = "dandi", device: str = "auto", train: bool = T
         _compiler(),
         *_disk(),
         _cache(),
+        _shared_cache(),
         _cluster(),
         *([] if instance is None or not is_installed("dandi") else describe_archive(instance)),
     ]
@@ -104,6 +106,23 @@ def _cache() -> Finding:
     except XcebraError as error:
         return Finding(part="cache", state="wrong", text=error.message, remedy=error.remedy)
     return Finding(part="cache", state="ok", text=str(folder))
+
+
+def _shared_cache() -> Finding:
+    """Say whether results can be taken from the shared cache, and added to it."""
+    try:
+        store = address.named()
+        if store is None:
+            return Finding(part="shared cache", state="ok", text=f"none: {address.VARIABLE} names none")
+        entries.check_readable(store)
+    except XcebraError as error:
+        return Finding(part="shared cache", state="wrong", text=error.message, remedy=error.remedy)
+    try:
+        entries.check_writable(store)
+    except XcebraError as error:
+        text = f"{store.shown}: results can be taken and not added: {error.message.removeprefix(f'{store.shown}: ')}"
+        return Finding(part="shared cache", state="note", text=text, remedy=error.remedy)
+    return Finding(part="shared cache", state="ok", text=f"{store.shown}: results can be taken and added")
 
 
 def _cluster() -> Finding:

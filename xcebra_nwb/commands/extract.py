@@ -58,7 +58,7 @@ def _extract(
 ) -> list[Path]:
     dataset, report = directory / "session.nc", directory / "inventory.json"
     content = inventory(source, follow, trainable_split)
-    content.file.path = lineage.get("source", content.file.path)
+    content.file.path = lineage.get("source", source.name if isinstance(source, Path) else content.file.path)
     write_json(report, content.model_dump(mode="json"))
     try:
         extracted = extract_session(source, config, session, directory, follow=follow)

@@ -7,12 +7,12 @@ from pathlib import Path
 from xcebra_nwb.commands.finished_sessions import RESULT, finished, session_folder
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.results import load
-from xcebra_nwb.report.methods import joined
+from xcebra_nwb.report.methods import Methods, joined
 from xcebra_nwb.report.methods import methods as methods_of
 
 
-def methods(output: Path, session: str = "") -> str:
-    """Return the methods of a session, or of all sessions of a run, as text to paste.
+def methods(output: Path, session: str = "") -> Methods:
+    """Return the methods of a session, or of all sessions of a run.
 
     Args:
         output: Folder of a run, or results folder of a session.

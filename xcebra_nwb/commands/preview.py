@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from xcebra_nwb.assess.power import Outlook, outlook
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.files import write_text
 from xcebra_nwb.core.results import read_optional_json
@@ -11,8 +14,8 @@ from xcebra_nwb.core.session import load
 from xcebra_nwb.report.pages.extraction import extraction_page
 
 
-def preview(directory: Path, config: Config) -> Path:
-    """Write the page of what was extracted, with what the settings can show of it; return its path.
+def preview(directory: Path, config: Config) -> tuple[Path, Outlook]:
+    """Write the page of what was extracted; return its path, and what the settings can show of the session.
 
     Args:
         directory: The session's results folder.
@@ -24,5 +27,12 @@ def preview(directory: Path, config: Config) -> Path:
     """
     path = directory / "extraction.html"
     session, inventory = load(directory / "session.nc"), read_optional_json(directory / "inventory.json")
-    write_text(path, extraction_page(session, inventory, config))
-    return path
+    foreseen = outlook(session, config)
+    write_text(path, extraction_page(session, inventory, foreseen, config))
+    return path, foreseen
+
+
+def as_json(path: Path, foreseen: Outlook) -> dict[str, Any]:
+    """Return the path of the page and the numbers of its table, by label, for JSON."""
+    labels = [asdict(shown) | {"limits": foreseen.limits[shown.label]} for shown in foreseen.shown]
+    return {"page": str(path), "labels": labels}

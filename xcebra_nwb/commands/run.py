@@ -20,6 +20,7 @@ from xcebra_nwb.core.files import write_text
 from xcebra_nwb.core.folders import check_run
 from xcebra_nwb.core.installation import packaged_path
 from xcebra_nwb.core.result_files import ResultFiles
+from xcebra_nwb.core.shared_cache import address
 from xcebra_nwb.core.slurm_jobs import cancel_left
 from xcebra_nwb.nwb.reading.foreign import VARIABLE, Follow
 from xcebra_nwb.report.steps import file_stamp
@@ -40,6 +41,7 @@ def run(
     watched: bool = False,
     browse: bool = False,
     profile: Path | None = None,
+    cache: str | None = None,
 ) -> int:
     """Run the workflow on recordings; all files go into the folder ``output``.
 
@@ -56,16 +58,20 @@ def run(
         watched: Whether to show the run to browsers of this machine.
         browse: Whether to open that page in a browser.
         profile: Profile of Snakemake, which names another place for the jobs, such as a cluster (:func:`find_profile`).
+        cache: Address of the shared cache of results; None for none.
 
     Returns:
         0 if every session is done or refused, 130 if interrupted, else 1.
 
     Raises:
-        UsageError: There is no input, or no such GPU.
+        UsageError: There is no input, no such GPU, or ``cache`` cannot be used.
         Failure: Another run uses ``output``, which is then left as it is, or the workflow did not start.
     """
     output = Path(output).absolute()
     start = time.monotonic()
+    shared = {address.VARIABLE: address.absolute(cache)} if cache else {}
+    for name in shared.values():
+        logger.info("shared cache: %s", address.opened(name).shown)
     if profile is None:
         _check_device(config)
         cores = cores or 1
@@ -81,7 +87,7 @@ def run(
         logger.info("%s%s in %s; all that Snakemake says is in %s", count, left_out, output / "sessions.tsv", log)
         _log_faults(output, sessions)
         before = file_stamp(output / SUMMARY)
-        variables = {VARIABLE: str(int(follow is Follow.ANYWHERE))}  # for the jobs
+        variables = {VARIABLE: str(int(follow is Follow.ANYWHERE)), **shared}  # for the jobs
         with _shown(output, sessions, watched or browse, browse), following(output, sessions) as poll:
             code = launch(packaged_path("workflow/Snakefile"), settings, cores, log, poll, variables, begun, profile)
         if code == Exit.INTERRUPTED:

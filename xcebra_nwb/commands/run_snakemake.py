@@ -92,8 +92,8 @@ def last_line(log: Path) -> str:
     return lines[-1] if lines else "the log is empty"
 
 
-def plan_command(snakefile: Path, config: Path, cores: int | None = 1) -> list[str]:
-    """Return the command of Snakemake that plans a workflow in the folder of its config.
+def plan_command(snakefile: Path, config: Path, cores: int | None = 1, folder: Path | None = None) -> list[str]:
+    """Return the command of Snakemake that plans a workflow in a folder; None: in that of its config.
 
     On a cluster, a number of cores would be shared by all jobs there.
     """
@@ -101,7 +101,7 @@ def plan_command(snakefile: Path, config: Path, cores: int | None = 1) -> list[s
         *(sys.executable, "-P", "-m", "snakemake"),
         *("--snakefile", str(snakefile)),
         *("--configfile", str(config)),
-        *("--directory", str(config.parent)),
+        *("--directory", str(folder or config.parent)),
         *(("--cores", str(cores)) if cores is not None else ()),
         # A profile can run code, and the folder of results may come from somebody else.
         *("--workflow-profile", "none"),

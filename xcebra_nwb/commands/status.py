@@ -41,6 +41,7 @@ class CommandState(BaseModel):
     command: str
     state: State
     why: str = ""
+    taken: str = ""  # from which shared cache, if the files were not computed here
 
 
 def status(output: Path) -> list[CommandState]:
@@ -58,7 +59,7 @@ def status(output: Path) -> list[CommandState]:
         raise UsageError(f"{output}: no folder of `xcebra-nwb run`: no config.yaml", "give the folder of its -o")
     sessions = [row.session for row in session_table.read(output / "sessions.tsv") if row.include]
     check_run(output, sessions)
-    waiting = _waiting(output)
+    waiting = waiting_files(output, output / "config.yaml")
     faults = {(f.session, f.command): f"{f.file} is {f.problem}" for f in ResultFiles(output).faults(sessions)}
     states = [state for session in sessions for state in _of_session(output, session, waiting, faults)]
     return [*states, _state("", SUMMARIZE, (output / PAGE).exists(), waiting.get(PAGE), faults, states)]
@@ -90,8 +91,24 @@ def _of_session(
             kind: State = "missing" if lost else "failed" if failed else "refused"
             states.append(CommandState(session=session, command=command, state=kind, why=ended.reason))
         else:
-            states.append(_state(session, command, made, reason, faults, states))
+            states.append(_with_origin(_state(session, command, made, reason, faults, states), output))
     return states
+
+
+def _with_origin(state: CommandState, output: Path) -> CommandState:
+    """Return a state that says where its files were taken from, if they were."""
+    try:
+        receipt = receipts.load_written(output / state.session, state.command)
+    except (UsageError, OSError):
+        return state
+    return state if receipt is None or receipt.taken is None else state.model_copy(update={"taken": str(receipt.taken)})
+
+
+def taken_from_caches(states: Sequence[CommandState]) -> str:
+    """Return in one line how many results were taken from a shared cache; "" if none were."""
+    taken = [state for state in states if state.taken]
+    sessions = len({state.session for state in taken})
+    return f"taken from a shared cache: results: {len(taken)}, sessions: {sessions}" if taken else ""
 
 
 def _state(
@@ -126,9 +143,17 @@ def _state(
     return CommandState(session=session, command=command, state="out of date", why=why)
 
 
-def _waiting(output: Path) -> dict[str, str]:
-    """Return the files that the workflow would make, with Snakemake's reason for each."""
-    command = [*plan_command(packaged_path("workflow/Snakefile"), output / "config.yaml"), "--summary"]
+def waiting_files(output: Path, config: Path) -> dict[str, str]:
+    """Return the files that the workflow would make, with Snakemake's reason for each.
+
+    Args:
+        output: Folder of the results.
+        config: The config, which names the table and the results relative to that folder.
+
+    Raises:
+        Failure: The workflow cannot be planned.
+    """
+    command = [*plan_command(packaged_path("workflow/Snakefile"), config, folder=output), "--summary"]
     environment = os.environ | {"PYTHONSAFEPATH": "1", LOOK: "1"}
     planned = subprocess.run(command, cwd=output, env=environment, capture_output=True, text=True, check=False)
     if planned.returncode != 0:

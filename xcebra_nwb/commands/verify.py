@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -90,6 +91,17 @@ class Plan:
         }
         return "\n".join(f"{name}: {value}" for name, value in lines.items())
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan for JSON."""
+        keys = ("seeds", "nulls", "device", "steps", "batch_size")
+        return {
+            "result": str(self.result),
+            "session": self.row.session,
+            "source": str(self.source or self.row.source),
+            "training": {key: getattr(self.config.training, key) for key in keys},
+            "output": None if self.output is None else str(self.output),
+        }
+
 
 def planned(result: Path, source: Path | None = None, output: Path | None = None, archive: str | None = None) -> Plan:
     """Return the plan of verifying ``result``.
@@ -150,6 +162,22 @@ def verify(plan: Plan, threads: int = 1) -> tuple[list[Agreement], list[str]]:
         _make(source, directory, plan.config, plan.row.session, threads)
         again = _maps(directory / "attribution.nc")
     return _compared(plan.result, plan.exported.maps, again), changes(plan.exported.lineage)
+
+
+def as_json(plan: Plan, agreements: list[Agreement], changed: list[str]) -> dict[str, Any]:
+    """Return what came of verifying a result, for JSON."""
+    maps = [
+        {
+            "label": each.label,
+            "method": each.method,
+            "agrees": each.agrees,
+            "rank_correlation": each.correlation,
+            "largest_difference": each.difference,
+        }
+        for each in agreements
+    ]
+    verified = all(each.agrees for each in agreements)
+    return plan.as_json() | {"verified": verified, "maps": maps, "changed_since": changed}
 
 
 def _make(source: Path, directory: Path, config: Config, session: str, threads: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import secrets
 import shutil
@@ -127,6 +128,19 @@ def json_text(content: Any) -> str:
     }
     """
     return printable_lines(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def without_nan(content: Any) -> Any:
+    """Return ``content`` with None for NaN and infinities, which JSON does not have.
+
+    >>> without_nan({"p": [0.5, float("nan")]})
+    {'p': [0.5, None]}
+    """
+    if isinstance(content, dict):
+        return {key: without_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [without_nan(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def read_json(path: Path | str) -> Any:

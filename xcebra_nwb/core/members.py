@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -63,7 +65,10 @@ def objective_of(training: xr.Dataset, label: str) -> int:
 
 def recorded_config(training: xr.Dataset) -> Config:
     """Return the config that training.nc was made with; sections that training does not read have their defaults."""
-    return Config.model_validate_json(training.attrs["config"])
+    recorded = json.loads(training.attrs["config"])
+    # Before 0.6.0 there was one optimiser, and no key for it.
+    recorded.setdefault("training", {}).setdefault("optimizer", "adam")
+    return Config.model_validate_json(json.dumps(recorded))
 
 
 def seen_label(session: xr.Dataset, training: xr.Dataset, label: str, member: int) -> NDArray:

@@ -122,6 +122,20 @@ def with_current_names(dataset: xr.Dataset) -> xr.Dataset:
     return dataset
 
 
+def attributes(path: Path | str, names: Collection[str]) -> dict[str, str]:
+    """Return some attributes of a netCDF4 file as text, "" for those that it does not have; no variable is read.
+
+    Raises:
+        UsageError: It is not netCDF4.
+        Refusal: A link in it leads to another file.
+        OSError: It cannot be opened.
+    """
+    check_file(path)
+    with h5py.File(path) as h5:
+        check_self_contained(h5, str(path))
+        return {name: str(h5.attrs.get(name, "")) for name in names}
+
+
 def decode_list(text: str) -> list[str]:
     """Return the list of strings that an attr holds as JSON.
 

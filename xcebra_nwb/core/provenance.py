@@ -20,11 +20,11 @@ NAME = PACKAGE.name
 
 def software() -> dict[str, str]:
     """Return the versions of Python and of the packages that results depend on."""
-    return {"python": platform.python_version()} | {package: _version(package) for package in PACKAGES}
+    return {"python": platform.python_version()} | {package: version_of(package) for package in PACKAGES}
 
 
 @cache
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
     """Return the installed version; to parse its metadata takes as long as to read a small recording."""
     try:
         return version(package)

@@ -18,16 +18,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from xcebra_nwb.core import slurm_jobs
 from xcebra_nwb.core.errors import Failure, NotInFile, Refusal, UsageError
-from xcebra_nwb.core.files import read_json, sha256, temporary_pattern, write_json
+from xcebra_nwb.core.files import read_json, temporary_pattern, write_json
 from xcebra_nwb.core.folders import check_inside, check_writable
+from xcebra_nwb.core.kept_files import KEPT, current_files, digests, forget, note
 from xcebra_nwb.core.lock import exclusive
 from xcebra_nwb.core.outputs import FILES
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.core.safe_text import shorten
 from xcebra_nwb.core.session_table import LONGEST_NAME
+from xcebra_nwb.core.shared_cache.entries import Taken
+from xcebra_nwb.core.shared_cache.result import SharedResult
 
 ORDER = tuple(FILES)
-KEPT = frozenset({"train"})  # commands whose files cost hours, and which know whether these are up to date
 FOLDER = "receipts"
 State = Literal["done", "refused"]
 Outcome = list[Path] | Refusal | Failure  # of a session: its new files, or the reason for none
@@ -47,6 +49,7 @@ class Receipt(BaseModel):
     remedy: str = ""
     files: dict[str, str] = Field(default_factory=dict, description="file name: SHA-256")
     sizes: dict[str, int] = Field(default_factory=dict, description="file name: bytes")
+    taken: Taken | None = Field(None, description="where the files were taken from, if they were not computed here")
 
     @model_validator(mode="after")
     def _refused_for_a_reason(self) -> Receipt:
@@ -66,7 +69,8 @@ def path(directory: Path, command: str) -> Path:
 
 def save(receipt: Receipt, directory: Path) -> None:
     """Write the receipt of a command into a session's results folder."""
-    write_json(path(directory, receipt.command), receipt.model_dump(by_alias=True))
+    unset = {"taken"} if receipt.taken is None else set()
+    write_json(path(directory, receipt.command), receipt.model_dump(mode="json", by_alias=True, exclude=unset))
 
 
 def load(directory: Path, command: str) -> Receipt:
@@ -112,6 +116,7 @@ def run_command(
     *,
     batch: bool = False,
     current: Callable[[Path], list[Path]] = lambda directory: [],
+    shared: Callable[[], SharedResult | None] = lambda: None,
 ) -> list[Path]:
     """Do the ``work`` of a command on one session and write its receipt.
 
@@ -126,9 +131,10 @@ def run_command(
         batch: A refusal is written into the receipt and is no error. A config that names an object that this file does
             not have is then a refusal, too.
         current: Returns the files of an earlier run that ``work`` would write again, or none; they are kept.
+        shared: Returns the place of the result in a shared cache; None without one.
 
     Returns:
-        The files that ``work`` wrote, or that are current; none if the session was refused.
+        The files that ``work`` wrote, or that are current, or were taken; none if the session was refused.
 
     Raises:
         Refusal: The data cannot answer, unless ``batch``.
@@ -138,15 +144,18 @@ def run_command(
     _check_folder(directory)
     with exclusive([directory]), slurm_jobs.noted([directory] if batch else []):
         upstream = _upstream_refusal(command, directory)
-        files = _current(command, directory, current) if upstream is None else []
+        files, taken = _current(command, directory, current) if upstream is None else ([], None)
         if files:
-            _save_done(command, directory, files)
+            _save_done(command, directory, files, taken)
             logger.info("%s: current, nothing to do", ", ".join(file.name for file in files))
             return files
         _remove(command, directory)
         try:
             if upstream is not None and command != "report":
                 raise upstream
+            result = shared() if upstream is None else None
+            if result is not None and (files := _take(result, directory)):
+                return files
             files = work()
         except (Refusal, NotInFile) as refusal:
             _remove_later(command, directory)
@@ -160,7 +169,9 @@ def run_command(
         except Exception:
             _remove_later(command, directory, failed=True)
             raise
-        _save_done(command, directory, files)
+        receipt = _save_done(command, directory, files)
+        if result is not None:
+            result.keep(directory, receipt.files, receipt.sizes)
         logger.info("wrote %s", ", ".join(file.name for file in files))
         return files
 
@@ -173,6 +184,7 @@ def run_on_several(
     batch: bool = False,
     independent: bool = False,
     current: Callable[[Path], list[Path]] = lambda directory: [],
+    shared: Callable[[Sequence[Path]], Mapping[Path, SharedResult]] = lambda directories: {},
 ) -> None:
     """Do the ``work`` of a command on several sessions in one process; write receipts.
 
@@ -186,6 +198,8 @@ def run_on_several(
         batch: A refusal is written into the receipt and is no error.
         independent: The sessions do not depend on each other, so a refused session stops no other.
         current: Returns the files of an earlier run that ``work`` would write again, or none; they are kept.
+        shared: Returns the places of the results of sessions that work together in a shared cache. They are taken if
+            all of them are there: without the others, a session's last bits would differ.
 
     Raises:
         Refusal: A session is refused, unless ``batch``. If an earlier command refused it, no session is begun unless
@@ -203,8 +217,12 @@ def run_on_several(
         waiting = _without_current(command, list(dict.fromkeys(directories)), refused, current)
         for directory in waiting:
             _remove(command, directory)
-        outcomes = _outcomes(command, waiting, refused, work)
-        outcomes = {folder: _end(command, folder, outcome, folder in refused) for folder, outcome in outcomes.items()}
+        results = shared([directory for directory in waiting if directory not in refused])
+        outcomes = dict(refused) if _take_all(results) else _outcomes(command, waiting, refused, work)
+        outcomes = {
+            folder: _end(command, folder, outcome, folder in refused, results.get(folder))
+            for folder, outcome in outcomes.items()
+        }
     failures = [outcome for outcome in outcomes.values() if isinstance(outcome, Failure)]
     for failure in failures[1:]:
         logger.error("failed: %s", failure)
@@ -222,9 +240,9 @@ def _without_current(
     """Return the folders whose files are not current; write the receipts of the others."""
     waiting = []
     for directory in directories:
-        files = [] if directory in refused else _current(command, directory, current)
+        files, taken = ([], None) if directory in refused else _current(command, directory, current)
         if files:
-            _save_done(command, directory, files)
+            _save_done(command, directory, files, taken)
             logger.info("%s: %s is current", directory.resolve().name, ", ".join(file.name for file in files))
         else:
             waiting.append(directory)
@@ -249,7 +267,26 @@ def _outcomes(
         raise
 
 
-def _end(command: str, directory: Path, outcome: Outcome, known: bool) -> Outcome:
+def _take(result: SharedResult, directory: Path) -> list[Path]:
+    """Take a result from its shared cache and write the receipt; return its files, none if it has to be computed."""
+    found = result.take(directory)
+    if found is None:
+        return []
+    files, taken = found
+    _save_done(result.key.command, directory, files, taken)
+    logger.info("%s: %s", ", ".join(file.name for file in files), taken)
+    return files
+
+
+def _take_all(results: Mapping[Path, SharedResult]) -> bool:
+    """Take the results of sessions that work together; return whether all were taken."""
+    if not results or not all(result.is_there() for result in results.values()):
+        return False
+    taken = [_take(result, directory) for directory, result in results.items()]
+    return all(taken)
+
+
+def _end(command: str, directory: Path, outcome: Outcome, known: bool, result: SharedResult | None = None) -> Outcome:
     """Write the receipt of one session of several and return its outcome.
 
     The outcome is a failure if the receipt cannot be written.
@@ -259,11 +296,14 @@ def _end(command: str, directory: Path, outcome: Outcome, known: bool) -> Outcom
         directory: The session's results folder.
         outcome: Outcome of the work on the session.
         known: An earlier command refused the session and logged it.
+        result: Its place in a shared cache.
     """
     session = directory.resolve().name
     try:
         if isinstance(outcome, list):
-            _save_done(command, directory, outcome)
+            receipt = _save_done(command, directory, outcome)
+            if result is not None:
+                result.keep(directory, receipt.files, receipt.sizes)
             logger.info("%s: wrote %s", session, ", ".join(file.name for file in outcome))
             return outcome
         _remove_later(command, directory)
@@ -288,51 +328,30 @@ def _check_folder(directory: Path) -> None:
     check_writable(directory)
 
 
-def _save_done(command: str, directory: Path, files: list[Path]) -> None:
-    session, digests = directory.resolve().name, _digests(files, directory)
-    if command in KEPT:
-        write_json(_copy(command, directory), digests)
+def _save_done(command: str, directory: Path, files: list[Path], taken: Taken | None = None) -> Receipt:
+    session, written, sizes = directory.resolve().name, digests(files, directory), _sizes(files, directory)
+    note(command, directory / FOLDER, written, taken)
     if command == ORDER[-1]:
         slurm_jobs.forget(directory)
-    save(
-        Receipt(command=command, session=session, state="done", files=digests, sizes=_sizes(files, directory)),
-        directory,
-    )
+    receipt = Receipt(command=command, session=session, state="done", files=written, sizes=sizes, taken=taken)
+    save(receipt, directory)
+    return receipt
 
 
 def _save_refusal(command: str, directory: Path, refusal: Refusal | NotInFile) -> None:
     files = getattr(refusal, "files", [])
-    written = {"files": _digests(files, directory), "sizes": _sizes(files, directory)}
+    written = {"files": digests(files, directory), "sizes": _sizes(files, directory)}
     fields = {"code": refusal.code, "reason": refusal.message, "remedy": refusal.remedy}
     session = directory.resolve().name
     save(Receipt(command=command, session=session, state="refused", **written, **fields), directory)
-
-
-def _digests(files: list[Path], directory: Path) -> dict[str, str]:
-    return {file.relative_to(directory).as_posix(): sha256(file) for file in files}
 
 
 def _sizes(files: list[Path], directory: Path) -> dict[str, int]:
     return {file.relative_to(directory).as_posix(): file.stat().st_size for file in files}
 
 
-def _copy(command: str, directory: Path) -> Path:
-    """Return the path of the digests of files that are kept without their receipt.
-
-    The workflow removes the receipts of all commands that run in one job, when one of them fails.
-    """
-    return directory / FOLDER / f".{command}.json"
-
-
-def _current(command: str, directory: Path, current: Callable[[Path], list[Path]]) -> list[Path]:
-    """Return the files of an earlier run that are up to date and as they were written, or none."""
-    files = current(directory)
-    if not files or not _copy(command, directory).is_file():
-        return []
-    try:
-        return files if read_json(_copy(command, directory)) == _digests(files, directory) else []
-    except (UsageError, OSError):
-        return []
+def _current(command: str, directory: Path, current: Callable[[Path], list[Path]]) -> tuple[list[Path], Taken | None]:
+    return current_files(command, directory / FOLDER, directory, current)
 
 
 def _remove(command: str, directory: Path) -> None:
@@ -341,7 +360,7 @@ def _remove(command: str, directory: Path) -> None:
     The workflow may have removed the receipt already. Nobody else writes there, since the folder is locked.
     """
     path(directory, command).unlink(missing_ok=True)
-    _copy(command, directory).unlink(missing_ok=True)
+    forget(command, directory / FOLDER)
     for pattern in FILES[command]:
         for file in {*directory.glob(pattern), *directory.glob(temporary_pattern(pattern))}:
             file.unlink()

@@ -90,6 +90,40 @@ def print_overview(results: Path, table: Path, console: Console | None = None, s
         console.print(Text(printable(line)), soft_wrap=True)
 
 
+def session_records(results: Path, table: Path) -> list[dict[str, Any]]:
+    """Return what became of each session and what its labels came to, for JSON.
+
+    Args:
+        results: folder of the results.
+        table: the table of sessions.
+    """
+    return [_record(results, stored_outcome(results, row)) for row in session_table.read(table)]
+
+
+def _record(results: Path, outcome: Outcome) -> dict[str, Any]:
+    directory, status = results / outcome.row.session, outcome.status
+    told = label_results(directory) if outcome.state == "done" else []
+    page = directory / PAGE
+    return {
+        "session": outcome.row.session,
+        "state": outcome.state,
+        "code": None if status is None or status.code is None else status.code.value,
+        "reason": outcome.row.reason if status is None else status.reason,
+        "remedy": "" if status is None else status.remedy,
+        "page": str(page) if page.exists() else None,
+        "labels": [
+            {
+                "label": each.label,
+                "verdict": each.verdict,
+                "because": each.because,
+                "carrying_units": each.carrying,
+                "tested_units": each.tested,
+            }
+            for each in told
+        ],
+    }
+
+
 def counts(outcomes: Sequence[Outcome]) -> str:
     """Return how many sessions ended in which state.
 

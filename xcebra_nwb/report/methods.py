@@ -43,6 +43,11 @@ CEBRA = (
     "Nature 617:360–368. doi:10.1038/s41586-023-06031-6"
 )
 JACOBIAN = "Hoffman J, Roberts DA, Yaida S (2019). Robust learning with Jacobian regularization. arXiv:1908.02729"
+MUON = (
+    "Jordan K, Jin Y, Boza V, You J, Cesista F, Newhouse L, Bernstein J (2024). Muon: an optimizer for hidden layers "
+    "in neural networks. kellerjordan.github.io/posts/muon"
+)
+OPTIMIZERS = {"adam": "Adam", "muon": "Muon (Jordan et al., 2024)"}
 RATE = (
     "Benjamini Y, Hochberg Y (1995). Controlling the false discovery rate: a practical and powerful approach to "
     "multiple testing. J R Stat Soc B 57:289–300. doi:10.1111/j.2517-6161.1995.tb02031.x"
@@ -145,7 +150,11 @@ def _schedule(trained: Mapping[str, Any]) -> list[str]:
     rate = f"learning rate {number(trained['learning_rate'])}"
     if float(trained.get("decay", 1.0)) != 1.0:
         rate += f" (decay {number(trained['decay'])})"
-    parts = [f"{trained['steps']:,} steps of Adam", f"batches of {trained['batch_size']}", rate]
+    parts = [
+        f"{trained['steps']:,} steps of {OPTIMIZERS[trained.get('optimizer', 'adam')]}",
+        f"batches of {trained['batch_size']}",
+        rate,
+    ]
     if trained.get("loss") != "supervised":
         parts += [f"{trained['similarity']} similarity", f"temperature {number(trained['temperature'])}"]
     said = [f"Training took {', '.join(parts)}."]
@@ -228,6 +237,8 @@ def _references(results: Results) -> list[str]:
     found = [XCEBRA, CEBRA, RATE, NWB]
     if _penalty(_config(results).get("training") or {}) > 0:
         found.append(JACOBIAN)
+    if (_config(results).get("training") or {}).get("optimizer") == "muon":
+        found.append(MUON)
     data = dataset_reference(results.session.attrs)
     return sorted([*found, *([data] if data else [])])
 
@@ -255,12 +266,12 @@ def _count(count: int, noun: str) -> str:
     return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def joined(every: Iterable[Methods]) -> str:
-    """Return the methods of several sessions as one text; a reference stands once.
+def joined(every: Iterable[Methods]) -> Methods:
+    """Return the methods of several sessions as one; a reference stands once.
 
     Args:
         every: the methods of each session.
     """
     every = list(every)
     references = sorted({reference for each in every for reference in each.references})
-    return Methods([paragraph for each in every for paragraph in each.paragraphs], references).text
+    return Methods([paragraph for each in every for paragraph in each.paragraphs], references)

@@ -18,7 +18,7 @@ EXCERPT = 12  # lines of a log
 TAIL = 20_000  # bytes of a log that are looked at
 ERROR = re.compile(r"^xcebra-nwb: (?:(failed|error|refused): )?")  # what the command line puts before an error
 SUCCESS = re.compile(
-    r"(?:.*: )?(?:wrote |refused: )|.*(?:is current|current, nothing to do)$"
+    r"(?:.*: )?(?:wrote |refused: |taken from )|.*(?:is current|current, nothing to do)$"
 )  # its last line otherwise
 NO_RECEIPT = "has to run again: its receipt is not there"
 COLOR_CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

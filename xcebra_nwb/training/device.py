@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Iterator
@@ -106,3 +107,18 @@ def find_device(name: str) -> torch.device:
                 f"training.device: {target} is not there ({count} CUDA devices found)", "training.device: auto or cpu"
             )
     return target
+
+
+def described(target: torch.device) -> dict[str, str]:
+    """Return what the last bits of a result depend on: the build of torch, the instructions, and the card.
+
+    Args:
+        target: The device that computes.
+    """
+    built = hashlib.sha256(torch.__config__.show().encode()).hexdigest()
+    said = {"torch": built[:16], "torch instructions": torch.backends.cpu.get_cpu_capability()}
+    if target.type == "cuda":
+        card = torch.cuda.get_device_properties(target)
+        said |= {"card": f"{card.name}, {card.major}.{card.minor}", "cuda": str(torch.version.cuda)}
+        said |= {"cudnn": str(torch.backends.cudnn.version())}
+    return said

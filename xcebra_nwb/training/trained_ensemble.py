@@ -29,6 +29,7 @@ def options(config: Config) -> Options:
         batch_size=t.batch_size,
         learning_rate=t.learning_rate,
         decay=t.decay,
+        optimizer=t.optimizer,
         contrast=contrast(t),
         regularizer_weight=t.regularizer.weight,
         regularizer_ramp=t.regularizer.ramp,

@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from xcebra_nwb import __version__
-from xcebra_nwb.commands.cli import benchmarks, machine, paper, runs, session, sources
+from xcebra_nwb.commands.cli import benchmarks, completion, examples, machine, paper, runs, session, sources
 from xcebra_nwb.commands.cli.output import OneLineFormatter, StandardError, format_warning, print_text, report_error
 from xcebra_nwb.core.errors import Exit
 
@@ -43,13 +43,12 @@ SETTINGS_OF_MATPLOTLIB = "matplotlibrc"
 GLOBAL_FLAGS = {"-v", "--verbose", "-q", "--quiet", "--debug"}
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Attribution maps for NWB recordings: which neurons carry which behaviour, tested against shuffled labels.",
     epilog="Exit codes: 0 done, 1 failed, 2 usage or config, 3 refused (the data cannot answer), 130 interrupted.",
 )
 for command in COMMANDS:
-    app.command()(command)
+    app.command(epilog=examples.epilog(command.__name__))(command)
 for job in JOBS:
     app.command(hidden=True)(job)
 
@@ -59,7 +58,8 @@ def main() -> None:
 
     The exit codes are those of :class:`xcebra_nwb.core.errors.Exit`.
     """
-    _ignore_plot_settings()
+    if not completion.asked():  # no plot then, and loading matplotlib takes long
+        _ignore_plot_settings()
     arguments = sys.argv[1:]
     end = arguments.index("--") if "--" in arguments else len(arguments)  # names follow
     flags = [a for a in arguments[:end] if a in GLOBAL_FLAGS]  # accepted before and after the command

@@ -7,14 +7,21 @@ from typing import Annotated
 
 import typer
 
-from xcebra_nwb.commands.cli.options import RESULTS, Cores, Threads, info, local_file
-from xcebra_nwb.commands.cli.output import print_text
+from xcebra_nwb.commands.cli import completion
+from xcebra_nwb.commands.cli.options import RESULTS, AsJson, Cores, Threads, info, local_file
+from xcebra_nwb.commands.cli.output import json_alone, print_json, print_text
 from xcebra_nwb.core.errors import Exit, UsageError
 from xcebra_nwb.core.installation import require_package
 
 
 def benchmark(
-    name: Annotated[str, typer.Argument(help="synthetic, ratinabox, conditions, ablation, cells, speed or file")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help=f"{', '.join(completion.BENCHMARKS[:-1])} or {completion.BENCHMARKS[-1]}",
+            autocompletion=completion.words(*completion.BENCHMARKS),
+        ),
+    ],
     file: Annotated[str | None, typer.Argument(help="NWB file of `file`; NWB file or folder of `cells`.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for all files of the benchmark.")
@@ -22,18 +29,27 @@ def benchmark(
     quick: Annotated[bool, typer.Option("--quick", help="A tiny version that only checks that it runs.")] = False,
     full: Annotated[bool, typer.Option("--full", help="The schedule of the paper, for a graphics card.")] = False,
     cores: Cores = 1,
-    device: Annotated[str, typer.Option(help="Device of the benchmark `speed`: cpu or cuda.")] = "cpu",
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Device of the benchmark `speed`: cpu or cuda.", autocompletion=completion.words("cpu", "cuda")
+        ),
+    ] = "cpu",
+    as_json: AsJson = False,
 ) -> None:
     """Benchmark the method on simulated data, or its consistency on a file."""
     require_package("ratinabox", "benchmark")
-    from xcebra_nwb.commands.benchmark import benchmark as work
+    from xcebra_nwb.commands import benchmark as command
 
     if quick and full:
         raise UsageError("--quick and --full exclude each other", "without either, the benchmark takes about an hour")
     size = "quick" if quick else "full" if full else "reduced"
     folder = RESULTS / "benchmarks" / f"{name}-{size}" if output is None else output
-    code = work(name, size, folder, cores, None if file is None else local_file(file), device)
-    if code == Exit.DONE:
+    with json_alone(as_json):
+        code = command.benchmark(name, size, folder, cores, None if file is None else local_file(file), device)
+    if code == Exit.DONE and as_json:
+        print_json(command.as_json(name, size, folder))
+    elif code == Exit.DONE:
         print_text((folder / "table.md").read_text(encoding="utf-8").removesuffix("\n"))
         info("figure: %s", folder / "figure.png")
     raise typer.Exit(code)

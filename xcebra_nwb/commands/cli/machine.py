@@ -6,27 +6,41 @@ from typing import Annotated
 
 import typer
 
-from xcebra_nwb.commands.cli.output import print_text
+from xcebra_nwb.commands.cli import completion
+from xcebra_nwb.commands.cli.options import AsJson
+from xcebra_nwb.commands.cli.output import json_alone, print_json, print_text
 from xcebra_nwb.core.errors import Exit
 
 
 def doctor(
-    instance: Annotated[str, typer.Option(help="Name or address of the archive to look for.")] = "dandi",
+    instance: Annotated[
+        str,
+        typer.Option(
+            help="Name or address of the archive to look for.",
+            autocompletion=completion.words(*completion.INSTANCES),
+        ),
+    ] = "dandi",
     offline: Annotated[bool, typer.Option("--offline", help="Leave the network alone.")] = False,
-    device: Annotated[str, typer.Option(help="Device that trains: auto, cpu, cuda or cuda:1.")] = "auto",
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Device that trains: auto, cpu, cuda or cuda:1.",
+            autocompletion=completion.words("auto", "cpu", "cuda"),
+        ),
+    ] = "auto",
     train: Annotated[bool, typer.Option(help="Train for a moment, to measure the rate.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what this machine has, what will be used of it, and what would help.
 
     It ends with 1 if something is wrong. Put its output into a report of a fault.
     """
     from xcebra_nwb.commands.doctor import doctor as work
-    from xcebra_nwb.core.files import json_text
 
-    findings = work(None if offline else instance, device, train)
+    with json_alone(as_json):
+        findings = work(None if offline else instance, device, train)
     if as_json:
-        print_text(json_text([finding.model_dump() for finding in findings]))
+        print_json([finding.model_dump() for finding in findings])
     else:
         for finding in findings:
             remedy = f" ({finding.remedy})" if finding.remedy else ""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xcebra_nwb.commands.cli import completion
+
 if TYPE_CHECKING:  # pydantic takes longer to load than the help to print
     from xcebra_nwb.archive.pinned import Given
     from xcebra_nwb.core.config.schema import Config
@@ -16,6 +18,7 @@ if TYPE_CHECKING:  # pydantic takes longer to load than the help to print
 INPUTS = (
     "NWB files, folders of them, dandisets (DANDI:000207/0.220216.0323), addresses of any DANDI archive, asset ids."
 )
+VARIABLE = "XCEBRA_NWB_SHARED_CACHE"  # as core.shared_cache.address has it, which takes longer to load than the help
 TABLE, RESULTS = Path("config/sessions.tsv"), Path("results")  # defaults
 RECORDING = "NWB file, its https address, or an asset of an archive (dandi://dandi/000207@0.220216.0323/sub-4/...nwb)."
 Source = Annotated[str, typer.Argument(help="The session's source.json; or its " + RECORDING + " It is never changed.")]
@@ -23,7 +26,10 @@ Directory = Annotated[Path, typer.Argument(help="Results folder of the session; 
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
-        "--config", "-c", help="YAML file, or the name of an example; without one, all keys have their defaults."
+        "--config",
+        "-c",
+        help="YAML file, or the name of an example; without one, all keys have their defaults.",
+        autocompletion=completion.configs,
     ),
 ]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
@@ -39,6 +45,7 @@ FollowLinks = Annotated[
         help="Follow links of a local file to other files anywhere, not only in its own folder.",
     ),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; messages go to the standard error.")]
 Table = Annotated[Path, typer.Option(help="Table of the sessions.")]
 Results = Annotated[Path, typer.Option(help="Folder of the results.")]
 

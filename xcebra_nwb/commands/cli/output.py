@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
-from typing import TextIO
+from collections.abc import Iterator
+from typing import Any, TextIO
 
 from xcebra_nwb.core.errors import Exit, Refusal, XcebraError, one_line
-from xcebra_nwb.core.files import NO_ROOM
+from xcebra_nwb.core.files import NO_ROOM, json_text, without_nan
 from xcebra_nwb.core.safe_text import printable, printable_lines
 
 
@@ -51,6 +53,22 @@ def _print_error(text: str) -> None:
 def print_text(text: object, stream: TextIO | None = None) -> None:
     """Print text without control characters, by default on standard output."""
     print(printable_lines(str(text)), file=stream or sys.stdout)
+
+
+def print_json(content: Any) -> None:
+    """Print content as JSON on the standard output; null stands for NaN and infinities."""
+    print_text(json_text(without_nan(content)))
+
+
+@contextlib.contextmanager
+def json_alone(as_json: bool) -> Iterator[None]:
+    """Send to the standard error what libraries print, so that JSON stands alone on the standard output.
+
+    Args:
+        as_json: Whether JSON is asked for; else nothing changes.
+    """
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        yield
 
 
 class StandardError(logging.StreamHandler[TextIO]):

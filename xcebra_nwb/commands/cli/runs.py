@@ -9,10 +9,13 @@ from typing import Annotated
 
 import typer
 
+from xcebra_nwb.commands.cli import completion
 from xcebra_nwb.commands.cli.options import (
     INPUTS,
     RESULTS,
     TABLE,
+    VARIABLE,
+    AsJson,
     ConfigFile,
     FollowLinks,
     Results,
@@ -23,8 +26,9 @@ from xcebra_nwb.commands.cli.options import (
     info,
     local_file,
 )
-from xcebra_nwb.commands.cli.output import print_text
+from xcebra_nwb.commands.cli.output import json_alone, print_json, print_text
 from xcebra_nwb.core.errors import Failure, UsageError
+from xcebra_nwb.core.files import read_json
 from xcebra_nwb.core.installation import require_package
 
 Browse = Annotated[bool, typer.Option("--open", help="Open the page of the run in a browser.")]
@@ -45,21 +49,32 @@ def summarize(
     score: Annotated[
         bool, typer.Option("--score", help="Score simulated sessions against their true cell types.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the summary page, the atlas of all sessions, and the status of each."""
     from xcebra_nwb.commands.summarize import summarize as work
-    from xcebra_nwb.report.ending import print_overview
+    from xcebra_nwb.report.ending import print_overview, session_records
 
-    work(results, sessions)
+    with json_alone(as_json):
+        files = work(results, sessions)
     if logging.getLogger("xcebra_nwb").isEnabledFor(logging.INFO):
         print_overview(results, sessions)
-    if score:
-        from rich.console import Console
+    scores = _scores(results, sessions, show=not as_json) if score else None
+    if as_json:
+        records = session_records(results, sessions)
+        print_json({"files": [str(file) for file in files], "sessions": records, "scores": scores})
 
-        from xcebra_nwb.commands.score import render
-        from xcebra_nwb.commands.score import score as score_sessions
 
-        Console().print(render(score_sessions(results, sessions)))
+def _scores(results: Path, sessions: Path, show: bool) -> dict[str, dict[str, float]]:
+    """Return the scores of simulated sessions, and show them as a table."""
+    from rich.console import Console
+
+    from xcebra_nwb.commands.score import render, score
+
+    scores = score(results, sessions)
+    if show:
+        Console().print(render(scores))
+    return scores
 
 
 def run(
@@ -71,7 +86,10 @@ def run(
     ] = None,
     profile: Annotated[
         str | None,
-        typer.Option(help="Where the jobs run: slurm, or the name or folder of another profile of Snakemake."),
+        typer.Option(
+            help="Where the jobs run: slurm, or the name or folder of another profile of Snakemake.",
+            autocompletion=completion.profiles,
+        ),
     ] = None,
     draft: Annotated[
         bool, typer.Option("--draft", help="Also take the draft of a dandiset, pinned by digest.")
@@ -81,13 +99,33 @@ def run(
         bool, typer.Option("--watch", help="Show the run to browsers of this machine; print where.")
     ] = False,
     browse: Browse = False,
+    as_json: AsJson = False,
+    cache: Annotated[
+        str | None,
+        typer.Option(envvar=VARIABLE, help="Shared cache of results, taken and kept: a folder, s3:// or gs://."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print what would be computed, taken from the cache, or left alone.")
+    ] = False,
 ) -> None:
     """Find the sessions and run the whole workflow on them."""
     from xcebra_nwb.commands.profiles import find_profile
     from xcebra_nwb.commands.run import run as work
 
-    place = None if profile is None else find_profile(profile)
-    code = work(inputs, output, config_of(config), cores, draft, follow(follow_links), watch, browse, place)
+    place, settings = None if profile is None else find_profile(profile), config_of(config)
+    if dry_run:
+        from xcebra_nwb.commands.dry_run import planned_steps, said
+
+        with json_alone(as_json):
+            steps = planned_steps(inputs, output, settings, draft, follow(follow_links), cache)
+        print_json([step.model_dump() for step in steps]) if as_json else print_text("\n".join(said(steps)))
+        return
+    with json_alone(as_json):
+        code = work(inputs, output, settings, cores, draft, follow(follow_links), watch, browse, place, cache)
+    if as_json:
+        from xcebra_nwb.report.ending import session_records
+
+        print_json({"output": str(output), "sessions": session_records(output, output / "sessions.tsv")})
     raise typer.Exit(code)
 
 
@@ -104,36 +142,41 @@ def watch(
 
 def status(
     output: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the state of every command as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say which results of a run are there, missing, damaged or out of date, and why.
 
     It changes nothing.
     """
-    from xcebra_nwb.commands.status import counted
+    from xcebra_nwb.commands.status import counted, taken_from_caches
     from xcebra_nwb.commands.status import status as work
-    from xcebra_nwb.core.files import json_text
 
-    states = work(output)
+    with json_alone(as_json):
+        states = work(output)
     if as_json:
-        print_text(json_text([state.model_dump() for state in states]))
+        print_json([state.model_dump() for state in states])
         return
     for state in states:
         if state.state != "current":
             where = f"{state.session}: {state.command}" if state.session else state.command
             print_text(f"{where}: {state.state}{f': {state.why}' if state.why else ''}")
     print_text(f"sessions: {counted(states)}")
+    if taken := taken_from_caches(states):
+        print_text(taken)
 
 
 def compare(
     outputs: Annotated[list[Path], typer.Argument(help="Folders of runs; each has an atlas.parquet.")],
     by: Annotated[Parts, typer.Option(help="What the units of a label are divided by.")] = Parts.region,
-    label: Annotated[list[str] | None, typer.Option(help="Compare this label only; repeat the option.")] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(help="Compare this label only; repeat the option.", autocompletion=completion.labels),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the table: .csv, or .json with everything.")
     ] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw the forest plot: .pdf, .svg or .png.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
     apart: Annotated[
         bool, typer.Option("--apart", help="Subjects of one name in two folders are different subjects.")
     ] = False,
@@ -145,7 +188,6 @@ def compare(
     from rich.console import Console
 
     from xcebra_nwb.commands import compare as command
-    from xcebra_nwb.core.files import json_text
     from xcebra_nwb.report.figures.forest import check_suffix, save_forest
 
     if figure is not None:
@@ -158,7 +200,7 @@ def compare(
         left_out = save_forest(compared, figure)
         info("wrote %s%s", figure, f"; {left_out} lines have no room in it" if left_out else "")
     if as_json:
-        print_text(json_text(command.as_json(compared)))
+        print_json(command.as_json(compared))
         return
     console = Console(width=max(Console().width, TABLE_WIDTH))
     for table in command.tables(compared):
@@ -174,15 +216,23 @@ def publish(
     sessions: Table = TABLE,
     name: Annotated[str, typer.Option(help="Name of the dandiset.")] = "xCEBRA attribution maps",
     license: Annotated[
-        str | None, typer.Option(help="spdx:CC0-1.0 or spdx:CC-BY-4.0; by default the licence of the sources.")
+        str | None,
+        typer.Option(
+            help="spdx:CC0-1.0 or spdx:CC-BY-4.0; by default the licence of the sources.",
+            autocompletion=completion.words(*completion.LICENSES),
+        ),
     ] = None,
     upload: Annotated[bool, typer.Option("--upload", help="Also upload the dandiset to an archive.")] = False,
     dandiset: Annotated[str | None, typer.Option(help="Identifier of the dandiset on the archive.")] = None,
-    instance: Annotated[str, typer.Option(help="Name or address of the archive.")] = "dandi-sandbox",
+    instance: Annotated[
+        str,
+        typer.Option(help="Name or address of the archive.", autocompletion=completion.words(*completion.INSTANCES)),
+    ] = "dandi-sandbox",
     public: Annotated[
         bool,
         typer.Option("--make-embargoed-data-public", help="Upload results of embargoed data into an open dandiset."),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Prepare a dandiset of the results, and upload it with --upload.
 
@@ -194,15 +244,22 @@ def publish(
 
     if upload and dandiset is None:
         raise UsageError("--upload needs a dandiset", "make one on the archive's site and give its --dandiset ID")
-    prepared = work(results, sessions, output, contact, name, license, dandiset or UNNAMED)
+    with json_alone(as_json):
+        prepared = work(results, sessions, output, contact, name, license, dandiset or UNNAMED)
     for session, reason in prepared.left_out.items():
         info("left out: %s: %s", session, reason)
     info("%d files in %s, which dandi validate finds no error in", len(prepared.files), output)
+    uploaded: dict[str, list[str]] = {}
     if upload and dandiset is not None:
         from xcebra_nwb.archive.upload import upload as send
 
-        for action, paths in send(output, prepared.files, dandiset, instance, prepared.origins, public).items():
+        with json_alone(as_json):
+            uploaded = send(output, prepared.files, dandiset, instance, prepared.origins, public)
+        for action, paths in uploaded.items():
             info("%s: %d", action, len(paths))
+    if as_json:
+        files = [str(file) for file in prepared.files]
+        print_json({"folder": str(output), "files": files, "left_out": prepared.left_out, "uploaded": uploaded})
 
 
 def tune(
@@ -211,6 +268,7 @@ def tune(
     config: ConfigFile = None,
     trials: Annotated[int, typer.Option(min=1, help="Number of settings to try; the whole grid has 30.")] = 30,
     threads: Threads = 1,
+    as_json: AsJson = False,
 ) -> None:
     """Choose the number of latents and the weight of the regulariser.
 
@@ -219,8 +277,12 @@ def tune(
     require_package("optuna", "tune")
     from xcebra_nwb.commands.tune import tune as work
 
-    for file in work(directories, config_of(config), trials, output, threads):
+    with json_alone(as_json):
+        files = work(directories, config_of(config), trials, output, threads)
+    for file in files:
         info("wrote %s", file)
+    if as_json:
+        print_json(read_json(files[0]))
 
 
 def verify(
@@ -230,20 +292,26 @@ def verify(
     archive: Annotated[str | None, typer.Option(help="Also trust this archive: http(s)://its.host.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only print what would be done.")] = False,
     threads: Threads = 1,
+    as_json: AsJson = False,
 ) -> None:
     """Compute the maps of an exported result again from its source, and compare them."""
     from xcebra_nwb.commands import verify as command
 
     task = command.planned(local_file(result), None if source is None else local_file(source), output, archive)
-    print_text(task)
+    if not as_json:
+        print_text(task)
+    elif plan:
+        print_json(task.as_json())
     if plan:
         return
-    agreements, changed = command.verify(task, threads)
-    for line in changed:
-        print_text(f"changed since: {line}")
-    for agreement in agreements:
-        print_text(agreement)
+    with json_alone(as_json):
+        agreements, changed = command.verify(task, threads)
+    if as_json:
+        print_json(command.as_json(task, agreements, changed))
+    else:
+        print_text("\n".join([*(f"changed since: {line}" for line in changed), *map(str, agreements)]))
     wrong = [agreement for agreement in agreements if not agreement.agrees]
     if wrong:
         raise Failure(f"{result}: {len(wrong)} of {len(agreements)} maps differ from the result", "see the lines above")
-    print_text(f"verified: {len(agreements)} maps agree with the result")
+    if not as_json:
+        print_text(f"verified: {len(agreements)} maps agree with the result")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xcebra_nwb.commands.cli.options import (
     TABLE,
+    VARIABLE,
+    AsJson,
     Batch,
     ConfigFile,
     Directory,
@@ -23,6 +26,11 @@ from xcebra_nwb.commands.cli.options import (
     info,
     source_of,
 )
+from xcebra_nwb.commands.cli.output import json_alone, print_json
+
+if TYPE_CHECKING:  # pydantic takes longer to load than the help to print
+    from xcebra_nwb.core.config.schema import Config
+    from xcebra_nwb.core.shared_cache.result import SharedResult
 
 
 def fetch(
@@ -35,6 +43,7 @@ def fetch(
         ),
     ] = False,
     batch: Batch = False,
+    as_json: AsJson = False,
 ) -> None:
     """Download the asset of a session into the cache, or check its streaming.
 
@@ -46,7 +55,7 @@ def fetch(
 
         return fetch(sessions, directory, "stream" if stream else "download")
 
-    _run("fetch", directory, work, batch)
+    _run("fetch", directory, work, batch, as_json=as_json)
 
 
 def extract(
@@ -55,6 +64,7 @@ def extract(
     config: ConfigFile = None,
     batch: Batch = False,
     follow_links: FollowLinks = False,
+    as_json: AsJson = False,
 ) -> None:
     """Extract neural activity and behaviour in common time bins.
 
@@ -67,17 +77,28 @@ def extract(
         return extract(source_of(source), directory, settings, session, follow(follow_links))
 
     settings, session = config_of(config), directory.resolve().name
-    _run("extract", directory, work, batch)
+    _run(
+        "extract",
+        directory,
+        work,
+        batch,
+        shared=_shared("extract", directory, settings, source, follow_links),
+        as_json=as_json,
+    )
 
 
-def preview(directory: Directory, config: ConfigFile = None) -> None:
+def preview(directory: Directory, config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Write the page of what was extracted, and of what the settings can show, before anything is trained.
 
     Writes extraction.html.
     """
-    from xcebra_nwb.commands.preview import preview
+    from xcebra_nwb.commands import preview as command
 
-    info("wrote %s", preview(directory, config_of(config)))
+    with json_alone(as_json):
+        page, outlook = command.preview(directory, config_of(config))
+    info("wrote %s", page)
+    if as_json:
+        print_json(command.as_json(page, outlook))
 
 
 def train(
@@ -90,6 +111,7 @@ def train(
     ] = False,
     threads: Threads = 1,
     batch: Batch = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train the encoders of a session, seeds and nulls, as one ensemble.
 
@@ -121,13 +143,20 @@ def train(
 
     settings = config_of(config)
     if together or settings.training.together:
-        with _measured("train", directories, batch, ALL_SESSIONS):
+        with _measured("train", directories, batch, ALL_SESSIONS), _told("train", directories, as_json, False):
             run_on_several("train", directories, train_jointly, batch=batch)
     elif len(directories) > 1:
-        with _measured("train", directories, batch):
-            run_on_several("train", directories, train_separately, batch=batch, independent=True, current=current)
+        with _measured("train", directories, batch), _told("train", directories, as_json):
+            run_on_several(
+                *("train", directories, train_separately),
+                batch=batch,
+                independent=True,
+                current=current,
+                shared=_shared_trainings(settings),
+            )
     else:
-        _run("train", directories[0], work, batch, current)
+        shared = _shared("train", directories[0], settings)
+        _run("train", directories[0], work, batch, current, shared, as_json)
 
 
 def align(
@@ -136,6 +165,7 @@ def align(
         list[Path], typer.Option("--to", help="Results folder of a trained session; repeat the option for several.")
     ],
     threads: Threads = 1,
+    as_json: AsJson = False,
 ) -> None:
     """Train a left-out session into the latent space of others, which does not change.
 
@@ -147,10 +177,16 @@ def align(
 
         return align(directory, to, threads)
 
-    _run("train", directory, work)
+    _run("train", directory, work, as_json=as_json)
 
 
-def attribute(directory: Directory, config: ConfigFile = None, threads: Threads = 1, batch: Batch = False) -> None:
+def attribute(
+    directory: Directory,
+    config: ConfigFile = None,
+    threads: Threads = 1,
+    batch: Batch = False,
+    as_json: AsJson = False,
+) -> None:
     """Compute the attribution maps, test them against the nulls, and compute tuning curves.
 
     Writes attribution.nc and units.nc.
@@ -162,10 +198,10 @@ def attribute(directory: Directory, config: ConfigFile = None, threads: Threads 
         return attribute(directory, settings, threads)
 
     settings = config_of(config)
-    _run("attribute", directory, work, batch)
+    _run("attribute", directory, work, batch, shared=_shared("attribute", directory, settings), as_json=as_json)
 
 
-def assess(directory: Directory, batch: Batch = False) -> None:
+def assess(directory: Directory, batch: Batch = False, as_json: AsJson = False) -> None:
     """Judge every label by decoding, consistency and leak, and give a verdict.
 
     Writes assessment.json and decoded.nc.
@@ -176,10 +212,16 @@ def assess(directory: Directory, batch: Batch = False) -> None:
 
         return assess(directory)
 
-    _run("assess", directory, work, batch)
+    _run("assess", directory, work, batch, shared=_shared("assess", directory), as_json=as_json)
 
 
-def write(source: Source, directory: Directory, batch: Batch = False, follow_links: FollowLinks = False) -> None:
+def write(
+    source: Source,
+    directory: Directory,
+    batch: Batch = False,
+    follow_links: FollowLinks = False,
+    as_json: AsJson = False,
+) -> None:
     """Write the results of a session into a slim, self-contained NWB file."""
 
     def work() -> list[Path]:
@@ -187,10 +229,17 @@ def write(source: Source, directory: Directory, batch: Batch = False, follow_lin
 
         return write(source_of(source), directory, directory.resolve().name, follow(follow_links))
 
-    _run("write", directory, work, batch)
+    shared = _shared("write", directory, None, source, follow_links)
+    _run("write", directory, work, batch, shared=shared, as_json=as_json)
 
 
-def check(source: Source, directory: Directory, batch: Batch = False, follow_links: FollowLinks = False) -> None:
+def check(
+    source: Source,
+    directory: Directory,
+    batch: Batch = False,
+    follow_links: FollowLinks = False,
+    as_json: AsJson = False,
+) -> None:
     """Validate the exported file; fail on findings that the source does not have.
 
     Writes check.json.
@@ -201,10 +250,11 @@ def check(source: Source, directory: Directory, batch: Batch = False, follow_lin
 
         return check(source_of(source), directory, directory.resolve().name, follow(follow_links))
 
-    _run("check", directory, work, batch)
+    shared = _shared("check", directory, None, source, follow_links)
+    _run("check", directory, work, batch, shared=shared, as_json=as_json)
 
 
-def report(directory: Directory, batch: Batch = False) -> None:
+def report(directory: Directory, batch: Batch = False, as_json: AsJson = False) -> None:
     """Write the page of a session, report.html."""
 
     def work() -> list[Path]:
@@ -212,7 +262,7 @@ def report(directory: Directory, batch: Batch = False) -> None:
 
         return report(directory)
 
-    _run("report", directory, work, batch)
+    _run("report", directory, work, batch, as_json=as_json)
 
 
 def _run(
@@ -221,12 +271,74 @@ def _run(
     work: Callable[[], list[Path]],
     batch: bool = False,
     current: Callable[[Path], list[Path]] = lambda directory: [],
+    shared: Callable[[], SharedResult | None] = lambda: None,
+    as_json: bool = False,
 ) -> None:
     # Imported here, since the import takes longer than printing the help.
     from xcebra_nwb.core.receipts import run_command
 
-    with _measured(command, [directory], batch):
-        run_command(command, directory, work, batch=batch, current=current)
+    with _measured(command, [directory], batch), _told(command, [directory], as_json):
+        run_command(command, directory, work, batch=batch, current=current, shared=shared)
+
+
+def _shared(
+    command: str,
+    directory: Path,
+    config: Config | None = None,
+    source: str | None = None,
+    follow_links: bool = False,
+) -> Callable[[], SharedResult | None]:
+    """Return a function that finds the place of a result in the shared cache, if the environment names one."""
+    if not os.environ.get(VARIABLE):
+        return lambda: None
+
+    def find() -> SharedResult | None:
+        from xcebra_nwb.commands.shared_results import shared_result
+
+        recording = None if source is None else source_of(source)
+        return shared_result(command, directory, config, recording, follow(follow_links))
+
+    return find
+
+
+def _shared_trainings(config: Config) -> Callable[[Sequence[Path]], Mapping[Path, SharedResult]]:
+    if not os.environ.get(VARIABLE):
+        return lambda directories: {}
+
+    def find(directories: Sequence[Path]) -> Mapping[Path, SharedResult]:
+        from xcebra_nwb.commands.shared_results import shared_trainings
+
+        return shared_trainings(directories, config)
+
+    return find
+
+
+@contextmanager
+def _told(command: str, directories: Sequence[Path], as_json: bool, of_refused: bool = True) -> Iterator[None]:
+    """Print the receipts as JSON; of several sessions a list.
+
+    Args:
+        command: Name of the command.
+        directories: Results folders of the sessions.
+        as_json: Whether to print.
+        of_refused: Whether a refusal leaves a new receipt in every folder.
+    """
+    from xcebra_nwb.core.errors import Refusal
+
+    refused: Refusal | None = None
+    with json_alone(as_json):
+        try:
+            yield
+        except Refusal as refusal:
+            refused = refusal
+    if as_json and (of_refused or refused is None):
+        from xcebra_nwb.core.receipts import load_written
+
+        receipts = [load_written(directory, command) for directory in directories]
+        told = [receipt.model_dump(mode="json", by_alias=True) for receipt in receipts if receipt is not None]
+        print_json(told if len(directories) > 1 else told[0])
+    if refused is not None:
+        raise refused
 
 
 @contextmanager

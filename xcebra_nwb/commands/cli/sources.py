@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xcebra_nwb.commands.cli.options import INPUTS, RECORDING, TABLE, FollowLinks, follow, info, source_of
-from xcebra_nwb.commands.cli.output import print_text
+from xcebra_nwb.commands.cli.options import INPUTS, RECORDING, TABLE, AsJson, FollowLinks, follow, info, source_of
+from xcebra_nwb.commands.cli.output import json_alone, print_json, print_text
 from xcebra_nwb.core.files import json_text
 from xcebra_nwb.core.installation import require_package
 from xcebra_nwb.core.safe_text import printable
@@ -30,19 +31,29 @@ def discover(
         typer.Option("--update", help="Pin the assets of the table to their newest version and print the changes."),
     ] = False,
     follow_links: FollowLinks = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find recordings and write the table of sessions, to be reviewed before a run."""
     from xcebra_nwb.archive.remote import Screen
     from xcebra_nwb.commands import discover as command
 
     if update:
-        for kind, rows in command.update(output, draft).items():
+        with json_alone(as_json):
+            changes = command.update(output, draft)
+        if as_json:
+            print_json({kind: [row.model_dump(mode="json") for row in rows] for kind, rows in changes.items()})
+            return
+        for kind, rows in changes.items():
             for row in rows:
                 print(*map(printable, (kind, row.session, row.path, row.version)), sep="\t")
         return
     size = None if max_size is None else int(max_size * 1e9)
     screen = Screen(species, region, tuple(variable or ()), size, draft)
-    for row in command.discover(inputs or [], output, screen=screen, follow=follow(follow_links)):
+    with json_alone(as_json):
+        found = command.discover(inputs or [], output, screen=screen, follow=follow(follow_links))
+    if as_json:
+        print_json([row.model_dump(mode="json") for row in found])
+    for row in found:
         info("%s: %s", row.session, row.reason or row.found)
     info("wrote %s", output)
 
@@ -67,11 +78,12 @@ def inspect(
             raise UsageError("--config is for one recording", "give one file, without --table")
         _inspect_many(files, json, table, follow(follow_links))
         return
-    inventory = work(source_of(files[0]), follow(follow_links))
+    with json_alone(json):
+        inventory = work(source_of(files[0]), follow(follow_links))
     if config:
         print_text(config_of(inventory).removesuffix("\n"))
     elif json:
-        print_text(json_text(inventory.model_dump(mode="json")))
+        print_json(inventory.model_dump(mode="json"))
     else:
         print_text(render(inventory))
 
@@ -80,13 +92,14 @@ def _inspect_many(inputs: list[str], json: bool, table: Path | None, links: Foll
     """Print each recording as soon as it was read, and a summary; only the short rows are kept."""
     from xcebra_nwb.commands import inspect_many as many
 
-    rows = []
-    for number, content in enumerate(many.inventories(many.recordings(inputs), links)):
-        rows.append(many.screened(content))
-        if json:
-            print_text(("," if number else "[") + json_text(content.model_dump(mode="json")))
-        else:
-            print_text(rows[-1].line)
+    rows, out = [], sys.stdout
+    with json_alone(json):
+        for number, content in enumerate(many.inventories(many.recordings(inputs), links)):
+            rows.append(many.screened(content))
+            if json:
+                print_text(("," if number else "[") + json_text(content.model_dump(mode="json")), out)
+            else:
+                print_text(rows[-1].line)
     print_text("]" if json else "\n".join(["", *many.summary(rows)]))
     if table is not None:
         many.write_table(rows, table)
@@ -102,9 +115,14 @@ def simulate(
     mixed: Annotated[
         bool, typer.Option("--mixed", help="Simulate three other types, each tuned to two labels.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Simulate place, grid, head-direction and speed cells: known tuning, in NWB."""
     require_package("ratinabox", "simulate")
     from xcebra_nwb.commands.simulate import simulate as work
 
-    info("wrote %s", work(file, seed, duration, cells, rates, mixed))
+    with json_alone(as_json):
+        written = work(file, seed, duration, cells, rates, mixed)
+    info("wrote %s", written)
+    if as_json:
+        print_json({"file": str(written)})

@@ -123,11 +123,16 @@ class Training(Section):
         description="supervised: mean squared error from each label; similarity, temperature and denominator then "
         "have no effect",
     )
-    steps: int = Field(5000, ge=1, description="optimiser steps")
+    steps: int = Field(400, ge=1, description="optimiser steps")
     batch_size: int = Field(512, ge=2, description="number of references, and of negatives, per step")
-    learning_rate: float = Field(3e-4, gt=0, description="learning rate of Adam")
+    optimizer: Literal["muon", "adam"] = Field(
+        "muon",
+        description="muon: momentum, made orthogonal, of the weights, and Adam of the biases; it needs a third of the "
+        "steps of adam (docs/background/method.md)",
+    )
+    learning_rate: float = Field(8e-3, gt=0, description="about how far a weight goes in a step, at first")
     decay: float = Field(
-        1.0,
+        0.1,
         ge=0,
         le=1,
         description="share of the steps after which the learning rate falls to 0, along half a cosine; 1: it stays",

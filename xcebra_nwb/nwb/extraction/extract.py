@@ -50,7 +50,7 @@ def extract_session(
     dataset = with_true_types(session_dataset(recording, config, folder, most), types)
     dataset.attrs |= {
         "session": session,
-        "source": source_name(source),
+        "source": source.name if isinstance(source, Path) else source_name(source),  # not where a machine has it
         "asset_id": "",
         "software": json.dumps(software()),
         "sha256": sha256(source) if isinstance(source, Path) else "",

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xcebra_nwb.assess.label_course import predicted_by_others
-from xcebra_nwb.assess.power import Power, advice, known_conditions, power
+from xcebra_nwb.assess.power import Outlook, Power
 from xcebra_nwb.assess.verdict import MOST_PREDICTED
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.results import from_json
@@ -22,7 +21,6 @@ from xcebra_nwb.report.hover import cell_spots
 from xcebra_nwb.report.pages.render import render
 from xcebra_nwb.report.style import counted, number, percent, picture
 from xcebra_nwb.report.timeline import timeline
-from xcebra_nwb.training.design.prepare import prepare
 from xcebra_nwb.xcebra.sampling.windows import HELD_OUT, TRAIN
 
 POWER = (
@@ -32,29 +30,20 @@ POWER = (
 Assessed = Mapping[str, dict[str, Any]]
 
 
-def extraction_page(session: xr.Dataset, inventory: Any, config: Config) -> str:
+def extraction_page(session: xr.Dataset, inventory: Any, foreseen: Outlook, config: Config) -> str:
     """Return the HTML page of an extraction before training.
 
     Args:
         session: session.nc.
         inventory: of its file, where there is one.
+        foreseen: what the settings can show of it.
         config: the config with which it is to be trained.
-
-    Raises:
-        UsageError: The config asks for something that the session does not have.
-        Refusal: The session is too short to train on.
     """
-    ready = prepare(session, config)
+    ready, limits = foreseen.ready, foreseen.limits
     train, held_out = (ready.split.numbers(part) for part in (TRAIN, HELD_OUT))
-    predicted = predicted_by_others(session, ready.split.bins, train, held_out)
-    shown = [power(session, ready.split, design.label, config, len(design.nulls)) for design in ready.designs]
-    limits = {
-        each.label: advice(each, known_conditions(session, ready.split, each.label), predicted[each.label], config)
-        for each in shown
-    }
     assessed: Assessed = {
         name: {"predicted_by": scores, "confounded_with": [o for o, score in scores.items() if score > MOST_PREDICTED]}
-        for name, scores in predicted.items()
+        for name, scores in foreseen.predicted.items()
     }
     split = xr.Dataset({"split": ("time", ready.split.part)})
     attrs = session.attrs
@@ -68,7 +57,7 @@ def extraction_page(session: xr.Dataset, inventory: Any, config: Config) -> str:
         session=attrs["session"],
         facts=" · ".join(about),
         sentence=_sentence(limits),
-        power=power_table(shown, limits, config),
+        power=power_table(foreseen.shown, limits, config),
         remarks=[*ready.remarks, *(f"nulls of {d.label}: {len(d.nulls)}; {d.reason}" for d in ready.designs)],
         extraction=extraction_section(session, split, assessed, inventory, firing(session)),
     )

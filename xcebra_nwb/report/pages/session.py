@@ -204,16 +204,18 @@ def _power(results: Results, assessed: dict[str, dict[str, Any]]) -> dict[str, A
 
 def _provenance(results: Results, directory: Path) -> dict[str, Any]:
     attrs = results.session.attrs
+    # A page cannot name its own digest.
+    written = [receipt for command in ORDER[:-1] if (receipt := load_written(directory, command)) is not None]
     files = [
-        {"command": command, "file": name, "SHA-256": digest}
-        for command in ORDER[:-1]  # a page cannot name its own digest
-        if (receipt := load_written(directory, command)) is not None
+        {"command": receipt.command, "file": name, "SHA-256": digest}
+        for receipt in written
         for name, digest in receipt.files.items()
     ]
     return {
         "source": [(key.replace("_", " "), str(attrs[key]) or "–") for key in SOURCE],
         "software": _merged("software", results.session, results.training, results.attribution),
         "config": _merged("config", results.training, results.attribution),
+        "taken": [(receipt.command, str(receipt.taken)) for receipt in written if receipt.taken is not None],
         "files": files,
         "findings": results.findings,
         "methods": methods(results),

@@ -40,11 +40,16 @@ class Adam:
         """
         if not self.state:
             self.state = [self._first(leaf) for leaf in self.leaves]
-        averages, squares, steps = ([state[name] for state in self.state] for name in (*MOMENTS, "step"))
+        self._adam(range(len(self.leaves)), gradients)
+
+    def _adam(self, numbers: Sequence[int], gradients: Sequence[Tensor]) -> None:
+        """Take Adam's step of the leaves of these numbers."""
+        states = [self.state[number] for number in numbers]
+        averages, squares, steps = ([state[name] for state in states] for name in (*MOMENTS, "step"))
         with torch.no_grad():
             adam(
-                self.leaves,
-                list(gradients),
+                [self.leaves[number] for number in numbers],
+                [gradients[number] for number in numbers],
                 averages,
                 squares,
                 [],

@@ -1,4 +1,4 @@
-"""The training loop: Adam, a schedule, batches drawn ahead, and snapshots.
+"""The training loop: an optimiser, a schedule, batches drawn ahead, and snapshots.
 
 Shapes: S steps, M members, K losses.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from xcebra_nwb.xcebra.sampling.groups import Floats, Integers
 from xcebra_nwb.xcebra.trainers.adam import Adam
 from xcebra_nwb.xcebra.trainers.loss import Contrast
 from xcebra_nwb.xcebra.trainers.loss_curve import LossCurve
+from xcebra_nwb.xcebra.trainers.muon import Muon
 from xcebra_nwb.xcebra.trainers.operations import Precision, fused, products
 from xcebra_nwb.xcebra.trainers.snapshot import (
     ResumePoint,
@@ -35,6 +36,7 @@ from xcebra_nwb.xcebra.trainers.snapshot import (
 from xcebra_nwb.xcebra.trainers.stepper import LossesOf, RecordedStepper, Stepper
 
 STEPS_A_DRAW = 16  # steps whose batches are drawn together, ahead of their use; other numbers draw other batches
+OPTIMIZERS: dict[str, type[Adam]] = {"adam": Adam, "muon": Muon}
 LEAST_RECORDED = 100  # fewer steps are not worth a recording
 Draw = Callable[[int], tuple[NDArray, ...]]  # called with a number of steps
 ToDevice = Callable[[tuple[NDArray, ...]], tuple[Tensor, ...]]  # from drawn arrays to batches on the device
@@ -52,6 +54,7 @@ class Options:
         regularizer_weight: Largest weight of the Jacobian penalty.
         regularizer_ramp: Shares of the steps at which the weight starts to rise and reaches its maximum.
         decay: Share of the steps after which the learning rate falls.
+        optimizer: How a step is made of the gradients.
         precision: Precision of the encoders' products on a GPU.
         compiled: Whether a compiler fuses the operations of a step.
     """
@@ -63,6 +66,7 @@ class Options:
     regularizer_weight: float
     regularizer_ramp: tuple[float, float]
     decay: float = 1.0
+    optimizer: Literal["adam", "muon"] = "adam"
     precision: Precision = "float32"
     compiled: bool = False
 
@@ -128,7 +132,7 @@ def optimize(
     resume: ResumePoint | None = None,
     to_device: ToDevice | None = None,
 ) -> Trained:
-    """Train layers in place by Adam.
+    """Train layers in place.
 
     Args:
         layers: Layers to train, which are changed.
@@ -153,7 +157,8 @@ def optimize(
     device = leaves[0].device
     recorded = device.type == "cuda" and options.steps >= LEAST_RECORDED
     minimised = fused(losses_of) if options.compiled else losses_of
-    stepper = (RecordedStepper if recorded else Stepper)(leaves, minimised, torch.tensor(weights, device=device))
+    kind, factors = OPTIMIZERS[options.optimizer], torch.tensor(weights, device=device)
+    stepper = (RecordedStepper if recorded else Stepper)(leaves, minimised, factors, optimizer=kind)
     penalties = [regularizer_weight(step, options) for step in range(options.steps)]
     rates = [learning_rate(step, options) for step in range(options.steps)]
     curve, resume, step = LossCurve(penalties), resume or ResumePoint(), 0

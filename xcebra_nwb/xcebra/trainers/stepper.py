@@ -1,4 +1,4 @@
-"""Steps of Adam: plain, or recorded as a CUDA graph and replayed.
+"""Steps of an optimiser: plain, or recorded as a CUDA graph and replayed.
 
 A step of a small network is a hundred small kernels, and a GPU waits for the host to start each of them. The kernels of
 a graph start together. The batch, the learning rate and the weight of the penalty change from step to step, and are
@@ -27,18 +27,21 @@ logger = logging.getLogger("xcebra_nwb")
 
 
 class Stepper:
-    """Take steps of Adam on tensors, in place.
+    """Take steps of an optimiser on tensors, in place.
 
     Args:
         leaves: Tensors that are trained.
         losses_of: From the arrays of one step, and whether the penalty counts, to the losses (M, ..., K) and the
             penalty (M,) or None.
         factors: Factor of each loss in the sum that is minimised, shape (K,).
+        optimizer: How a step is made of the gradients.
     """
 
-    def __init__(self, leaves: Sequence[Tensor], losses_of: LossesOf, factors: Tensor) -> None:
+    def __init__(
+        self, leaves: Sequence[Tensor], losses_of: LossesOf, factors: Tensor, optimizer: type[Adam] = Adam
+    ) -> None:
         self.leaves, self._losses_of, self._factors = list(leaves), losses_of, factors
-        self.optimizer = Adam(self.leaves)
+        self.optimizer = optimizer(self.leaves)
 
     def take(self, batches: Batch, rates: Sequence[float], weights: Sequence[float]) -> Tensor:
         """Take a step for each batch and return the losses.
@@ -98,8 +101,9 @@ class RecordedStepper(Stepper):
         losses_of: LossesOf,
         factors: Tensor,
         record: Callable[[Work], Work] = cuda_graph,
+        optimizer: type[Adam] = Adam,
     ) -> None:
-        super().__init__(leaves, losses_of, factors)
+        super().__init__(leaves, losses_of, factors, optimizer)
         self._record, self._recordable = record, True
         self._replay: Work | None = None
         self._penalised = False
