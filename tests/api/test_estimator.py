@@ -76,7 +76,7 @@ def test_fit_makes_the_maps_of_attribution() -> None:
     activity, position, _ = walk()
     model = quick(maps=True, nulls=2, random_state=3).fit(activity, position=position)
     config = {"training": {"steps": 5, "batch_size": 32}, "random_seed": 3}
-    maps = xcebra_nwb.attribution(
+    maps = xcebra_nwb.attribute(
         activity, {"position": position}, bin_width=0.1, units="a.u.", seeds=2, nulls=2, config=config, progress=False
     )
     for name in ("attribution", "null_attribution", "information", "verdict"):
