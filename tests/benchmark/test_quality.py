@@ -79,6 +79,6 @@ def test_the_figure_has_a_curve_for_each_training() -> None:
 def test_a_session_that_the_peer_cannot_read_is_said() -> None:
     session = session_of(np.random.default_rng(0).random((400, 6)), {"place": np.linspace(0, 1, 400)[:, None]})
     session["place"].attrs["kind"] = "discrete"
-    session["place"] = session["place"].isel(place_axis=0).round()
+    session["place"] = session["place"].isel(place_axis=0).round().astype(int)
     (row,) = peer_decoding(session, Config(training={"steps": 20, "batch_size": 8}), 1)
     assert "note" in row and "decoding" not in row
