@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+import xcebra_nwb
 from docs.site.contents import (
     EXAMPLES,
     EXAMPLES_PAGE,
@@ -23,6 +24,7 @@ from docs.site.contents import (
     resolved,
     sections,
 )
+from docs.site.generated import public_names
 
 API_PAGE = "docs/reference/api.md"
 NOTEBOOK = re.compile(r"\A---\n.*?^file_format: mystnb$.*?^---\n", re.DOTALL | re.MULTILINE)
@@ -156,10 +158,8 @@ def _with_download(text: str, name: str) -> str:
 
 def api_directives() -> str:
     """Return the directives that show every name of the Python API with its signature and docstring."""
-    import xcebra_nwb
-
     shown = []
-    for name in xcebra_nwb.__all__:
+    for name in public_names():
         thing = getattr(xcebra_nwb, name)
         if isinstance(thing, type):
             kind = "autoexception" if issubclass(thing, Exception) else "autoclass"

@@ -22,7 +22,7 @@ def test_the_import_loads_nothing_and_a_name_no_torch() -> None:
     """A new process: what is promised is about the process."""
     names = ", ".join(f"xcebra_nwb.{name}" for name in NAMES)
     loaded = "print(*sys.modules)"
-    code = f"import sys, xcebra_nwb; dir(xcebra_nwb); {loaded}; ({names}, xcebra_nwb.attribution.__doc__); {loaded}"
+    code = f"import sys, xcebra_nwb; dir(xcebra_nwb); {loaded}; ({names},); {loaded}"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     at_first, later = (set(line.split()) for line in said.splitlines())
     assert not at_first & HEAVY
@@ -40,22 +40,24 @@ def test_every_name_is_there_for_programs_and_type_checkers() -> None:
         assert name in dir(xcebra_nwb)
         assert inspect.getdoc(value) == inspect.getdoc(getattr(import_module(module), name))
         assert inspect.signature(value) == inspect.signature(getattr(import_module(module), name))
-    with pytest.raises(AttributeError, match="attributions"):
-        _ = xcebra_nwb.attributions
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = xcebra_nwb.nothing
 
 
-def test_the_function_attribution_is_there_beside_the_room_of_its_name() -> None:
+def test_a_room_and_a_function_of_like_names_stay_apart() -> None:
     import xcebra_nwb.attribution.dataset as module
+    from xcebra_nwb.commands import attribute as command
 
     assert module.attribution_dataset is not None
-    assert callable(xcebra_nwb.attribution)
-    assert import_module("xcebra_nwb.attribution.dataset") is module
+    assert command.__name__ == "xcebra_nwb.commands.attribute"
+    assert inspect.isfunction(xcebra_nwb.attribute)
+    assert inspect.ismodule(xcebra_nwb.attribution)
 
 
 def test_what_a_user_calls_says_what_it_takes_gives_and_raises() -> None:
-    for function in (xcebra_nwb.attribution, xcebra_nwb.read, xcebra_nwb.compare, xcebra_nwb.XCEBRA.fit):
+    for function in (xcebra_nwb.attribute, xcebra_nwb.read, xcebra_nwb.compare, xcebra_nwb.XCEBRA.fit):
         said = inspect.getdoc(function) or ""
         assert "Args:" in said
         assert "Raises:" in said
-    for name in ("attribution", "read", "compare", "XCEBRA", "BlockSplit"):
+    for name in ("attribute", "read", "compare", "XCEBRA", "BlockSplit"):
         assert ">>> " in (inspect.getdoc(getattr(xcebra_nwb, name)) or ""), name

@@ -79,7 +79,7 @@ def test_a_session_dataset_alone_can_be_read_and_analysed(made: Path) -> None:
         _ = found.dataset
     assert user_session(found.session, None, Config()) is found.session
     with pytest.raises(UsageError, match="labels and segments of its own"):
-        xcebra_nwb.attribution(found.session, {"position": [1.0]})
+        xcebra_nwb.attribute(found.session, {"position": [1.0]})
 
 
 def test_an_exported_file_has_the_maps_of_its_folder(workflow: Path) -> None:

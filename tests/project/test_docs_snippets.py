@@ -50,7 +50,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     results, recording = tmp_path / "OUT" / "sub-1_ses-1", tmp_path / "data" / "sub-1_ses-1.nwb"
     results.mkdir(parents=True)
     recording.parent.mkdir()
-    session = make_results(results)
+    rng = np.random.default_rng(0)
+    session = make_session(rng, units=15)
+    session = session.assign_coords(unit=session["unit_id"].values.astype(str))
+    make_results(results, rng, session=session)
     with h5py.File(recording, "w") as file:
         file["units/cell_type"] = np.resize(["place", "grid"], int(session["row"].max()) + 1).astype("S")
     yield tmp_path

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcebra_nwb.api.attribution import analysed
+from xcebra_nwb.api.attribute import analysed
 from xcebra_nwb.api.dataset import with_all_units, with_assessment
 from xcebra_nwb.api.fitted import Fitted, classes_of, values_of
 from xcebra_nwb.api.labels import user_labels
@@ -34,7 +34,7 @@ TARGET = "y"  # name of the label that is given as y without a name
 class XCEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Encoders of a population's activity, their latents, and the attribution map of each label.
 
-    `fit` does what :func:`xcebra_nwb.attribution` does, and keeps the encoders. An argument that is None is as the
+    `fit` does what :func:`xcebra_nwb.attribute` does, and keeps the encoders. An argument that is None is as the
     config says. Problems with data are `ValueError`, as everywhere in scikit-learn.
 
     Args:
@@ -56,7 +56,7 @@ class XCEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         progress: Whether to show a bar.
 
     Attributes:
-        attribution_: The maps with their tests and verdicts, as :func:`xcebra_nwb.attribution` returns them.
+        attribution_: The maps with their tests and verdicts, as :func:`xcebra_nwb.attribute` returns them.
         labels_: The names of the labels.
         blocks_: The first latent of each label, and the one after its last.
         embedding_: The latents of the first seed in the bins that were fitted, (time, latent).
@@ -122,7 +122,7 @@ class XCEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             segments: Number of the segment of each bin, -1 where it is not used, shape (time,). None: a new segment
                 begins where the integer index of a table X or y jumps, as it does after a split.
             **labels: Labels by name: `position=position`, values (time,) or (time, axis), or a mapping with `values`,
-                `kind` and `units`, as in :func:`xcebra_nwb.attribution`.
+                `kind` and `units`, as in :func:`xcebra_nwb.attribute`.
 
         Returns:
             The estimator itself.

@@ -82,7 +82,7 @@ def run(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for all files of the run.")],
     config: ConfigFile = None,
     cores: Annotated[
-        int | None, typer.Option(min=1, help="CPU cores: 1 by default; with a profile, for all jobs together.")
+        int | None, typer.Option(min=1, help="CPU cores, all by default; with a profile, for all jobs together.")
     ] = None,
     profile: Annotated[
         str | None,
@@ -117,7 +117,7 @@ def run(
         from xcebra_nwb.commands.dry_run import planned_steps, said
 
         with json_alone(as_json):
-            steps = planned_steps(inputs, output, settings, draft, follow(follow_links), cache)
+            steps = planned_steps(inputs, output, settings, draft, follow(follow_links), cache, cores or 1)
         print_json([step.model_dump() for step in steps]) if as_json else print_text("\n".join(said(steps)))
         return
     with json_alone(as_json):

@@ -1,4 +1,4 @@
-"""``attribution``: activity and labels in, maps with their tests and verdicts out."""
+"""``attribute``: activity and labels in, maps with their tests and verdicts out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from xcebra_nwb.core.session import save
 from xcebra_nwb.training.design.split import trainable_split
 
 
-def attribution(
+def attribute(
     activity: Any,
     labels: Mapping[str, Any] | None = None,
     *,
@@ -40,8 +40,8 @@ def attribution(
     """Return the attribution maps of a session, with their tests and a verdict on every label.
 
     It trains the encoders, computes the maps and judges them, as the workflow does: the same data and config, with the
-    same digest, give the same numbers to the bit. Settings that train for less long than the
-    defaults are for a first look only.
+    same digest, give the same numbers to the bit. A small session takes about a minute;
+    `config={"training": {"steps": 50}}` is for a first look only.
 
     Args:
         activity: Neural activity. An array, a pandas table or an xarray object (time, unit) on even bins: whole numbers
@@ -89,7 +89,7 @@ def attribution(
         >>> position = np.cumsum(rng.normal(size=600)) / 10  # (time,)
         >>> rates = np.stack([position, -position, position**2, rng.normal(size=600)], axis=1)  # (time, unit)
         >>> quick = {"training": {"steps": 30, "batch_size": 64}}
-        >>> maps = xcebra_nwb.attribution(
+        >>> maps = xcebra_nwb.attribute(
         ...     rates, {"position": position}, bin_width=0.1, seeds=2, nulls=2, config=quick, progress=False
         ... )
         >>> maps["attribution"].sel(label="position", map_method="inverted_neuron_gradient").shape

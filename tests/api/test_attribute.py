@@ -1,4 +1,4 @@
-"""``xcebra_nwb.attribution``: arrays and labelled arrays in, the workflow's numbers out."""
+"""``xcebra_nwb.attribute``: arrays and labelled arrays in, the workflow's numbers out."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def walk(bins: int = 400) -> tuple[np.ndarray, np.ndarray]:
 def test_arrays_give_the_bits_of_the_workflow(workflow: Path) -> None:
     """Two trainings of 20 steps: this is the promise of the whole interface."""
     session = load(workflow / "session.nc")
-    maps = xcebra_nwb.attribution(
+    maps = xcebra_nwb.attribute(
         session["activity"].values,
         {"position": session["position"].values},
         bin_width=session.attrs["bin_width"],
@@ -80,7 +80,7 @@ def maps(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
 
     folder, before = tmp_path_factory.mktemp("kept") / "rat", torch.get_num_threads()
     counts, position = walk()
-    made = xcebra_nwb.attribution(counts, {"position": position}, bin_width=0.05, folder=folder, threads=2, **TINY)
+    made = xcebra_nwb.attribute(counts, {"position": position}, bin_width=0.05, folder=folder, threads=2, **TINY)
     assert torch.get_num_threads() == before, "the threads of torch are those of the caller afterwards"
     return made.assign_attrs(kept=str(folder))
 
@@ -98,12 +98,12 @@ def test_the_lines_of_the_readme_run(maps: xr.Dataset) -> None:
     block = text.split("## From Python")[1].split("```python\n")[1].split("```")[0]
     calls = []
 
-    def attribution(*given: Any, **named: Any) -> xr.Dataset:
-        calls.append(inspect.signature(xcebra_nwb.attribution).bind(*given, **named).arguments)
+    def attribute(*given: Any, **named: Any) -> xr.Dataset:
+        calls.append(inspect.signature(xcebra_nwb.attribute).bind(*given, **named).arguments)
         return maps
 
     counts, position = walk()
-    names = {"xcebra_nwb": SimpleNamespace(attribution=attribution), "counts": counts, "position": position}
+    names = {"xcebra_nwb": SimpleNamespace(attribute=attribute), "counts": counts, "position": position}
     exec(block.replace("import xcebra_nwb\n", ""), names)
     assert calls[0]["bin_width"] == 0.05
 
@@ -121,7 +121,7 @@ def test_units_stay_beside_their_columns_if_one_is_left_out(maps: xr.Dataset) ->
     """A map that is shifted by one unit would look right."""
     counts, position = walk()
     silent = np.insert(counts, 1, 0, axis=1)
-    found = xcebra_nwb.attribution(silent, {"position": position}, bin_width=0.05, **TINY)
+    found = xcebra_nwb.attribute(silent, {"position": position}, bin_width=0.05, **TINY)
     first = found["attribution"].isel(map_method=0, label=0)
     assert np.isnan(first[1])
     np.testing.assert_array_equal(first.values[[0, 2, 3]], maps["attribution"].isel(map_method=0, label=0))
@@ -135,7 +135,7 @@ def test_a_folder_keeps_the_session_and_a_second_call_trains_no_more(
     monkeypatch.setattr("xcebra_nwb.commands.train.train", lambda *arguments: pytest.fail("it trains again"))
     counts, position = walk()
     folder = maps.attrs.pop("kept")
-    again = xcebra_nwb.attribution(counts, {"position": position}, bin_width=0.05, folder=folder, **TINY)
+    again = xcebra_nwb.attribute(counts, {"position": position}, bin_width=0.05, folder=folder, **TINY)
     xr.testing.assert_identical(again, maps)
     assert xcebra_nwb.read(folder).name == "rat"
 
@@ -150,7 +150,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("xcebra_nwb.commands.train.train", interrupt)
     counts, position = walk()
     with pytest.raises(KeyboardInterrupt):
-        xcebra_nwb.attribution(counts, {"position": position}, bin_width=0.05, **TINY)
+        xcebra_nwb.attribute(counts, {"position": position}, bin_width=0.05, **TINY)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -187,7 +187,7 @@ def test_what_does_not_fit_is_one_line(change: dict[str, Any], said: str) -> Non
     counts, position = walk()
     given = {"activity": counts, "labels": {"position": position}, "bin_width": 0.05, **TINY} | change
     with pytest.raises(UsageError, match=said.replace("?", r"\?")) as error:
-        xcebra_nwb.attribution(**given)
+        xcebra_nwb.attribute(**given)
     assert "\n" not in str(error.value)
 
 
@@ -208,7 +208,7 @@ def test_data_that_cannot_answer_are_refused(change: dict[str, Any], said: str) 
     counts, position = walk()
     given = {"activity": counts, "labels": {"position": position}, "bin_width": 0.05, **TINY} | change
     with pytest.raises(Refusal, match=said):
-        xcebra_nwb.attribution(**given)
+        xcebra_nwb.attribute(**given)
 
 
 # What a label is
