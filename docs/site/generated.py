@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 import xcebra_nwb
 from docs.site.contents import ROOT
+from xcebra_nwb.commands.cli import examples
 from xcebra_nwb.commands.cli.app import app
 from xcebra_nwb.core.files import write_text
 
@@ -50,7 +51,10 @@ def commands_page() -> str:
         purpose = " ".join((command.help or "").split("\n\n")[0].split())
         rows += f"| [`{name}`](#xcebra-nwb-{name}) | {purpose} |\n"
         inside = typer.Context(command, info_name=name, parent=context)
-        parts.append(get_docs_for_click(obj=command, ctx=inside, indent=1, call_prefix="xcebra-nwb"))
+        told = get_docs_for_click(obj=command, ctx=inside, indent=1, call_prefix="xcebra-nwb")
+        parts.append(
+            told.replace(examples.epilog(name), "\n".join(["Examples:", "", "```", *examples.shown(name), "```"]))
+        )
     text = _INTRODUCTION.format(help=group.help, epilog=group.epilog, rows=rows)
     return text + "\n".join(_EXAMPLES.sub(_as_code, part.strip() + "\n") for part in parts)
 

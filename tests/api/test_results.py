@@ -76,10 +76,10 @@ def test_a_session_dataset_alone_can_be_read_and_analysed(made: Path) -> None:
     with pytest.raises(UsageError, match="a session dataset has no maps"):
         _ = found.dataset
     config = {"training": {"steps": 2, "batch_size": 32}, "attribution": {"methods": ["neuron_gradient"]}}
-    maps = xcebra_nwb.attribution(found.session, seeds=1, nulls=0, config=config, progress=False)
+    maps = xcebra_nwb.attribute(found.session, seeds=1, nulls=0, config=config, progress=False)
     assert maps["label"].values.tolist() == list(LABELS)
     with pytest.raises(UsageError, match="labels and segments of its own"):
-        xcebra_nwb.attribution(found.session, {"position": [1.0]})
+        xcebra_nwb.attribute(found.session, {"position": [1.0]})
 
 
 def test_an_exported_file_has_the_maps_of_its_folder(workflow: Path) -> None:

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import pandas as pd
 import pytest
@@ -22,6 +23,7 @@ from tests.support.many_sessions import many_sessions
 from tests.support.paths import ROOT
 from xcebra_nwb.commands import benchmark, verify
 from xcebra_nwb.commands.cli import app, examples
+from xcebra_nwb.commands.dry_run import PlannedStep, State
 from xcebra_nwb.commands.publish import Published
 from xcebra_nwb.commands.status import CommandState
 from xcebra_nwb.core.config.schema import validate
@@ -109,7 +111,7 @@ def test_a_command_of_a_session_prints_its_receipt(
 ) -> None:
     told = printed(capsys, "extract", recording, tmp_path / "out")
     assert set(told) == KEYS["extract"]
-    assert told == json.loads((tmp_path / "out" / "receipts" / "extract.json").read_text())
+    assert told == {"taken": None} | json.loads((tmp_path / "out" / "receipts" / "extract.json").read_text())
     told = printed(capsys, "preview", tmp_path / "out")
     assert set(told) == KEYS["preview"]
     assert {"label", "unit_q", "limits"} <= set(told["labels"][0])
@@ -148,6 +150,11 @@ def test_a_run_and_its_summary(
         print("a library says something")
         return Exit.FAILED
 
+    steps = [PlannedStep(session="a", command="train", state=get_args(State)[0])]
+    monkeypatch.setattr("xcebra_nwb.commands.dry_run.planned_steps", lambda *given: steps)
+    assert [set(each) for each in printed(capsys, "run", "data", "-o", tmp_path, "--dry-run")] == [
+        KEYS["run --dry-run"]
+    ]
     monkeypatch.setattr("xcebra_nwb.commands.run.run", stand_in)
     (tmp_path / "sessions.tsv").write_bytes(table.read_bytes())
     after = printed(capsys, "run", "data", "-o", tmp_path, code=1)

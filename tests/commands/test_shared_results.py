@@ -130,11 +130,13 @@ def test_a_taken_training_is_current_and_stays_one_that_was_taken(
     directory = tmp_path / NAME
     directory.mkdir()
     shutil.copy(folder / "1" / NAME / "session.nc", directory)
+    (directory / "checkpoint.safetensors").write_bytes(b"of a training that was killed")
     monkeypatch.setenv(VARIABLE, str(folder / "cache"))
     run(capsys, *words("train", folder, directory, folder / "quick.yaml"))
     receipts.path(directory, "train").unlink()  # as Snakemake does before a job
     run(capsys, *words("train", folder, directory, folder / "quick.yaml"))
     assert caplog.messages[-1].endswith("current, nothing to do")
+    assert not (directory / "checkpoint.safetensors").exists()
     assert receipts.load(directory, "train").taken is not None
 
 

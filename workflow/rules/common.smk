@@ -1,6 +1,12 @@
 # Functions that all rules share.
 
 
+def known(function):
+    """The same function; its arguments are looked up once. Snakemake asks for those of a rule some ten times a job."""
+    overwrite_function_params(function, inspect.signature(function).parameters)
+    return function
+
+
 def section(*names):
     """The sections of the config that a job reads; the job runs again when they change."""
     sections = CONFIG.model_dump(mode="json", include=set(names))
@@ -14,6 +20,7 @@ def row_of(wildcards):
     return TABLE[wildcards.session]
 
 
+@known
 def source(wildcards):
     """The session's file if it exists or can be made; the command reports a missing one in one line."""
     row = row_of(wildcards)
@@ -23,12 +30,21 @@ def source(wildcards):
     return [path] if path.exists() or path.parent == SIMULATED else []
 
 
+@known
+def pinned_asset(wildcards):
+    """The columns of an asset's row by which it is fetched."""
+    columns = {"source", "asset_id", "size", "sha256", "etag"}
+    return row_of(wildcards).model_dump(include=columns)
+
+
+@known
 def source_path(wildcards):
     """The session's file, or the source.json that names its asset."""
     row = row_of(wildcards)
     return str(RESULTS / row.session / "source.json") if row.asset_id else row.source
 
 
+@known
 def session_folder(wildcards, output):
     """The results folder of the session whose receipt is written."""
     return Path(output[0]).parents[1]
@@ -69,6 +85,7 @@ def times_more(sessions, attempt):
 def minutes(number):
     """The time limit of a job for one session, in minutes."""
 
+    @known
     def runtime(wildcards, attempt):
         _, factor = times_more([wildcards.session], attempt)
         return number * factor
@@ -76,12 +93,14 @@ def minutes(number):
     return runtime
 
 
+@known
 def session_memory(wildcards, attempt):
     """MB: the program and the session, estimated from the size of its file."""
     factor, _ = times_more([wildcards.session], attempt)
     return (2000 + data_memory(wildcards.session)) * factor
 
 
+@known
 def results_memory(wildcards, attempt):
     """MB: the program, the recording and all latents, by their sizes."""
     measured = sizes.load(RESULTS / wildcards.session)
@@ -94,6 +113,7 @@ def results_memory(wildcards, attempt):
     )
 
 
+@known
 def training_memory(wildcards, attempt):
     """MB: the results, and a step of training."""
     measured = sizes.load(RESULTS / wildcards.session)
@@ -105,6 +125,7 @@ def training_memory(wildcards, attempt):
 def batch_memory(batch):
     """MB: the program, the sessions, and a training step of each."""
 
+    @known
     def memory(wildcards, attempt):
         factor, _ = times_more(batch, attempt)
         return (2000 + sum(batch_part(session) for session in batch)) * factor
@@ -126,6 +147,7 @@ def batch_part(session):
 def batch_runtime(batch):
     """Minutes: the time of the sessions one after the other."""
 
+    @known
     def runtime(wildcards, attempt):
         _, factor = times_more(batch, attempt)
         return 240 * len(batch) * factor
@@ -138,6 +160,7 @@ def batch_name(batch):
     return ALL_SESSIONS if CONFIG.training.together else batches.log_name(batch)
 
 
+@known
 def receipt_folders(wildcards, output):
     """The results folders of the sessions whose receipts are written."""
     return [Path(path).parents[1] for path in output]

@@ -30,9 +30,7 @@ rule fetch:
         mem_mb=1000,
         runtime=minutes(240),
     params:
-        asset=lambda wildcards: row_of(wildcards).model_dump(
-            include={"source", "asset_id", "size", "sha256", "etag"}
-        ),
+        asset=pinned_asset,
         directory=session_folder,
         how="--stream" if CONFIG.access == "stream" else "",
         code=fingerprint("fetch"),

@@ -14,10 +14,11 @@ from xcebra_nwb.api.given import Given, even_period, given, pynapple_type
 from xcebra_nwb.core.activity import count_type
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.nwb.neural.population import ActivityKind, Population
-from xcebra_nwb.nwb.neural.readers.matrix import COUNT_UNITS, RATE_UNITS, activity_kind
+from xcebra_nwb.nwb.neural.readers.matrix import COUNT_UNITS, RATE_UNITS
 from xcebra_nwb.nwb.neural.unit_facts import FACT
 from xcebra_nwb.nwb.reading.series import Samples
 
+UNKNOWN = {"a.u.", "au", "arbitrary units"}
 REGIONS = ("region", "location", "brain_area", "area")  # metadata that say where a unit is
 
 
@@ -108,9 +109,9 @@ def _settled(matrix: NDArray[Any], units: str | None, found: Given) -> tuple[NDA
         return matrix.astype(count_type(int(finite.max()))), "spikes", "count"
     if counts:
         return matrix.astype(np.float32), "spikes", "count"
-    if units is None or units.lower() in RATE_UNITS | COUNT_UNITS:
+    if units is None or units.lower() in RATE_UNITS | COUNT_UNITS | UNKNOWN:
         return matrix.astype(np.float32), "rates", units or "a.u."
-    return matrix.astype(np.float32), cast(ActivityKind, kind or activity_kind("activity", units)), units
+    return matrix.astype(np.float32), cast(ActivityKind, kind or "calcium"), units
 
 
 def _table(found: Given, activity: Any, count: int) -> pd.DataFrame:

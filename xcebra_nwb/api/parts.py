@@ -33,7 +33,7 @@ class Parts:
 
     @property
     def dataset(self) -> xr.Dataset:
-        """The maps, tests and verdicts, in the form that :func:`xcebra_nwb.attribution` returns.
+        """The maps, tests and verdicts, in the form that :func:`xcebra_nwb.attribute` returns.
 
         Raises:
             UsageError: There is a session dataset alone.

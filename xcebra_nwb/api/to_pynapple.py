@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xcebra_nwb.api.parts import Parts
 from xcebra_nwb.core import members
 from xcebra_nwb.core.errors import UsageError
-from xcebra_nwb.core.installation import require_package
+from xcebra_nwb.core.installation import is_installed
 from xcebra_nwb.core.session import labels as labels_of
 
 RESERVED = {"rate", "rates"}  # names that a TsGroup has itself
@@ -31,7 +31,8 @@ def to_pynapple(results: Parts, table: pd.DataFrame, spikes: Any = None) -> dict
     Raises:
         UsageError: pynapple is not installed, or the results have neither spike times nor activity.
     """
-    require_package("pynapple", "to_pynapple")
+    if not is_installed("pynapple"):
+        raise UsageError("to_pynapple needs pynapple, which is not installed", "pip install 'xcebra-nwb[pynapple]'")
     exported = _exported(results)
     if spikes is None and exported is not None:
         spikes = _spikes(exported, results.dataset)

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from xcebra_nwb.attribution.dataset import attribution_dataset
 from xcebra_nwb.attribution.inverse_rank import inverse_cut
+from xcebra_nwb.attribution.map_bins import SamplingError, map_bins
 from xcebra_nwb.attribution.time_resolved import OverTimeFile
 from xcebra_nwb.core import activity, members
 from xcebra_nwb.core.config.schema import Attribution, Config
 from xcebra_nwb.core.progress import progress
-from xcebra_nwb.training.design.ensemble import ATTRIBUTION, GENERATOR, member_generator
+from xcebra_nwb.training.design.ensemble import ATTRIBUTION, GENERATOR, MAP_BINS, member_generator
 from xcebra_nwb.training.files import load_model
 from xcebra_nwb.training.inputs import recorded_inputs
 from xcebra_nwb.training.trained_ensemble import contrast
@@ -58,19 +59,22 @@ def session_maps(
     blocks = [Block(label, first, last) for label, (first, last) in members.blocks(training).items()]
     seeds, methods = members.seeds(training), config.attribution.methods
     shape, layers = load_model(directory / "model.safetensors", inputs.device)
-    bins = np.flatnonzero(usable_bins(session["segment"].values.astype(np.int64), shape.window))
-    silent = _silent_units(inputs, bins)
+    usable = np.flatnonzero(usable_bins(session["segment"].values.astype(np.int64), shape.window))
+    bins = map_bins(usable, config.attribution, np.random.default_rng([config.random_seed, MAP_BINS]))
+    silent, error = _silent_units(inputs, usable), SamplingError(len(usable))
     layers = without_units(shape, layers, silent)  # their weights were never trained
     model = Model(inputs, shape, layers, blocks, _contrast_of(training))
     observed = _observed(directory, session, training, config, inputs) if generator_support.METHOD in methods else None
     with _over_time_file(file, config, (len(blocks), len(bins), shape.units), silent) as resolved:
-        maps, free_directions = _grouped_maps(model, bins, session, training, config, observed, resolved)
+        maps, free_directions = _grouped_maps(model, bins, session, training, config, observed, resolved, error)
     for by_method in (maps.label, maps.latent):
         for values in by_method.values():
             values[..., silent] = np.nan
     if maps.deviance_explained is not None:
         maps.deviance_explained[:, silent] = np.nan
     dataset = attribution_dataset(session, training, blocks, maps, bins, config)
+    dataset["sampling_error"] = ("label", error.relative(len(blocks)))
+    dataset.attrs |= {"map_bins": len(bins), "usable_bins": len(usable)}
     if free_directions is not None:
         dataset["free_directions"] = ("seed", free_directions[seeds])
     return dataset
@@ -84,8 +88,12 @@ def _grouped_maps(
     config: Config,
     observed: Observed | None,
     resolved: OverTimeFile | None,
+    error: SamplingError,
 ) -> tuple[Maps, NDArray[np.int64] | None]:
-    """Return the maps of all members, and the number of free directions of each if ``rank_tolerance`` is auto."""
+    """Return the maps of all members, and the number of free directions of each if ``rank_tolerance`` is auto.
+
+    The maps of the first seed go to ``error``.
+    """
     settings, seeds = config.attribution, members.seeds(training)
     groups = _groups(model.members, len(bins), model.shape.outputs)
     tasks = [_Group.of(group, settings, seeds, config.random_seed, observed) for group in groups]
@@ -96,8 +104,11 @@ def _grouped_maps(
             part, trained_label = model.only(group), partial(_trained_label, session, training, bins, group)
             cut = inverse_cut(session, part, bins, trained_label, settings.rank_tolerance)
             free_directions += [cut.free_count] if isinstance(cut, KeptDirections) else []
-            keep = partial(_keep, resolved, len(seeds)) if resolved is not None else None
-            over_time = OverTime(task.seeds, keep) if keep is not None else None
+            over_time = None
+            if resolved is not None:
+                over_time = OverTime(task.seeds, partial(_keep, resolved, len(seeds)))
+            elif seeds[0] in group:
+                over_time = OverTime([group.index(seeds[0])], partial(_add_tested, error, settings.methods[0]))
             parts.append(attribute(part, bins, cut, task.methods, over_time, advance, task.sampling, task.observed))
     return _concatenate(parts, settings.methods), np.concatenate(free_directions) if free_directions else None
 
@@ -183,6 +194,11 @@ def _deviance_explained(parts: Sequence[Maps]) -> NDArray[np.float64] | None:
     missing = [np.full((len(part.usable), fitted[0].shape[1]), np.nan) for part in parts]
     explained = [part.deviance_explained for part in parts]
     return np.concatenate([m if e is None else e for m, e in zip(missing, explained, strict=True)])
+
+
+def _add_tested(error: SamplingError, tested: str, method: str, first: int, maps: NDArray[np.float32]) -> None:
+    if method == tested:
+        error.add(maps)
 
 
 def _keep(file: OverTimeFile, seeds: int, method: str, first: int, maps: NDArray[np.float32]) -> None:

@@ -58,8 +58,8 @@ def _software() -> Iterator[Finding]:
 
 
 def _machine() -> Iterator[Finding]:
-    cores, load = cores_of_the_job(), os.getloadavg()[0]
-    text = f"{cores} can be used; `xcebra-nwb run --cores {cores}` uses all"
+    cores, load = host_memory.usable_cores(), os.getloadavg()[0]
+    text = f"{cores} can be used, and `xcebra-nwb run` uses all"
     if load > cores:
         busy = f"{text}; {load:.0f} programs want them now, so everything takes longer"
         yield Finding(part="cores", state="note", text=busy, remedy="wait, or see what else runs")
@@ -71,11 +71,6 @@ def _machine() -> Iterator[Finding]:
         yield Finding(part="memory", state="wrong", text=text, remedy="a job with at least 2 GB")
     else:
         yield Finding(part="memory", state="ok", text=text)
-
-
-def cores_of_the_job() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _compiler() -> Finding:

@@ -18,6 +18,7 @@ from xcebra_nwb.core.config.schema import Config, dump
 from xcebra_nwb.core.errors import Exit, Failure, XcebraError
 from xcebra_nwb.core.files import write_text
 from xcebra_nwb.core.folders import check_run
+from xcebra_nwb.core.host_memory import usable_cores
 from xcebra_nwb.core.installation import packaged_path
 from xcebra_nwb.core.result_files import ResultFiles
 from xcebra_nwb.core.shared_cache import address
@@ -52,7 +53,7 @@ def run(
         inputs: Files, folders and dandisets.
         output: Folder of the files.
         config: The config.
-        cores: CPU cores; None: 1, or as the profile says.
+        cores: CPU cores; None: all that this process may use, or as the profile says.
         draft: Whether drafts of dandisets are taken.
         follow: Rule for links of local files to other files.
         watched: Whether to show the run to browsers of this machine.
@@ -74,7 +75,7 @@ def run(
         logger.info("shared cache: %s", address.opened(name).shown)
     if profile is None:
         _check_device(config)
-        cores = cores or 1
+        cores = cores or usable_cores()
     with handling(interrupt), sole_run(output) as begun:
         cancel_left(output)  # before the workflow is planned: what a job of a group wrote goes when the job ends
         rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft), follow, output / SEEN)

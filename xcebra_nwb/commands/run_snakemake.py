@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from xcebra_nwb.commands.stop import MARK, Stop, end_left, handling
+from xcebra_nwb.core import host_memory
 from xcebra_nwb.core.errors import Exit
 
 SECONDS_BETWEEN_POLLS = 1.0
+MEGABYTE = 10**6
 MOST_POLLING = 0.05  # share of a core: to look at a thousand sessions takes half a second
 
 
@@ -53,7 +55,9 @@ def launch(
     _unlock(output)
     with log.open("w") as stream, handling(stop.note):
         options = ("--keep-going", "--rerun-incomplete", "--printshellcmds")
-        places = ("--profile", str(profile)) if profile is not None else ()
+        # On this machine no more jobs start at once than its memory holds.
+        memory = ("--resources", f"mem_mb={max(1, host_memory.free_bytes() // MEGABYTE)}")
+        places = ("--profile", str(profile)) if profile is not None else memory
         command = [*plan_command(snakefile, config, cores), *options, *places]
         process = subprocess.Popen(command, cwd=output, env=environment, stdout=stream, stderr=stream)
         try:

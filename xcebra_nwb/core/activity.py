@@ -58,15 +58,31 @@ def fill_encoder_input(session: xr.Dataset, values: Rows) -> None:
     Raises:
         Failure: The activity is not finite in valid bins.
     """
+    fill_standardized(session, values)
+
+
+def fill_standardized(session: xr.Dataset, values: Rows, known: Moments | None = None) -> Moments:
+    """Fill ``values`` (time, unit) with the encoder input, and return the moments that it is standardised by.
+
+    Args:
+        session: The session dataset.
+        values: Array to fill.
+        known: Moments of the recording that the encoder was trained on; None: those of this one.
+
+    Raises:
+        Failure: The activity is not finite in valid bins.
+    """
     valid, moments = session["valid"].values, Moments(session.sizes["unit"])
     for rows, smoothed in _smoothed(session):
         values[rows] = smoothed
         moments.add(smoothed[valid[rows]])
     if not is_finite(moments.mean):
         raise contract_failure(NOT_FINITE)
+    moments = moments if known is None else known
     if session["activity"].attrs["standardize"]:
         for rows in blocks(session):
             values[rows] = np.where(valid[rows, None], moments.standardized(values[rows]), 0.0)
+    return moments
 
 
 def fill_recorded(session: xr.Dataset, values: Rows) -> None:

@@ -11,7 +11,6 @@ EXTRA_OF = {
     "captum": "baselines",
     "dandi": "archive",
     "optuna": "tune",
-    "pynapple": "pynapple",
     "ratinabox": "simulate",
 }
 PACKAGE = Path(__file__).parents[1]

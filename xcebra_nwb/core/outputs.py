@@ -17,6 +17,8 @@ FILES: dict[str, tuple[str, ...]] = {
     "report": ("report.html", "atlas.json"),
 }
 
+UNFINISHED = {"train": "checkpoint.safetensors"}  # what a command leaves that was killed, to go on from
+
 
 def command_writing(path: Path | str) -> str:
     """Return the command that writes a file or a receipt, for an error message.

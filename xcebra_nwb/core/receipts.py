@@ -22,7 +22,7 @@ from xcebra_nwb.core.files import read_json, temporary_pattern, write_json
 from xcebra_nwb.core.folders import check_inside, check_writable
 from xcebra_nwb.core.kept_files import KEPT, current_files, digests, forget, note
 from xcebra_nwb.core.lock import exclusive
-from xcebra_nwb.core.outputs import FILES
+from xcebra_nwb.core.outputs import FILES, UNFINISHED
 from xcebra_nwb.core.refusals import Code
 from xcebra_nwb.core.safe_text import shorten
 from xcebra_nwb.core.session_table import LONGEST_NAME
@@ -273,6 +273,8 @@ def _take(result: SharedResult, directory: Path) -> list[Path]:
     if found is None:
         return []
     files, taken = found
+    if (unfinished := UNFINISHED.get(result.key.command)) is not None:  # nobody goes on from it
+        (directory / unfinished).unlink(missing_ok=True)
     _save_done(result.key.command, directory, files, taken)
     logger.info("%s: %s", ", ".join(file.name for file in files), taken)
     return files

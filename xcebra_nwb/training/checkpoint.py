@@ -21,11 +21,12 @@ from safetensors.numpy import save as serialize
 
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.files import atomic, sha256, temporary_pattern
+from xcebra_nwb.core.outputs import UNFINISHED
 from xcebra_nwb.core.provenance import digest, fingerprint, software
 from xcebra_nwb.training.files import TRAINING_SECTIONS
 from xcebra_nwb.xcebra.trainers.snapshot import ResumePoint, Snapshot
 
-NAME = "checkpoint.safetensors"
+NAME = UNFINISHED["train"]
 SECONDS = 20.0  # between two checkpoints
 logger = logging.getLogger("xcebra_nwb")
 

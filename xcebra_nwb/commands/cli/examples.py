@@ -25,7 +25,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "compare": ("OUT --by region", "OUT OTHER --by subject --label position -o position.csv --figure position.pdf"),
     "run": (
         *("data -o OUT --cores 2", "data -o OUT -c tiny", "DANDI:000207/0.220216.0323 -o OUT -c my.yaml --cores 8"),
-        "data -o OUT --profile slurm",
+        *("data -o OUT --profile slurm", "data -o OUT --cache s3://our-lab/xcebra --dry-run"),
     ),
     "status": ("OUT", "OUT --json"),
     "watch": ("OUT", "OUT --open"),

@@ -82,7 +82,7 @@ def run(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for all files of the run.")],
     config: ConfigFile = None,
     cores: Annotated[
-        int | None, typer.Option(min=1, help="CPU cores: 1 by default; with a profile, for all jobs together.")
+        int | None, typer.Option(min=1, help="CPU cores, all by default; with a profile, for all jobs together.")
     ] = None,
     profile: Annotated[
         str | None,

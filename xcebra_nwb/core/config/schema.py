@@ -239,6 +239,11 @@ class Attribution(Section):
         "(docs/background/method.md); a number: Gram eigenvalues under this share of the largest are dropped; 0: "
         "plain pseudo-inverse",
     )
+    bins: Auto | Literal["all"] | Annotated[int, Field(ge=100)] = Field(
+        "auto",
+        description="number of bins over which maps are means, one of each stretch of time; auto: 4000; "
+        "`time_resolved` needs all",
+    )
     time_resolved: bool = Field(
         False, description="also write the label maps of every bin (only Jacobian methods and generator_support)"
     )

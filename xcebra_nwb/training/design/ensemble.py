@@ -16,7 +16,7 @@ from xcebra_nwb.training.design.nulls import NullDesign, NullLabel, null_design
 from xcebra_nwb.training.design.split import Split
 
 # Purposes of random generators; part of their seeds.
-SEED, NULL, ORDERS, TEST, ATTRIBUTION, GENERATOR, INFORMATION = range(7)
+SEED, NULL, ORDERS, TEST, ATTRIBUTION, GENERATOR, INFORMATION, MAP_BINS = range(8)
 
 
 @dataclass(frozen=True)

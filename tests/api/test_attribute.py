@@ -1,4 +1,4 @@
-"""``xcebra_nwb.attribution``: arrays and labelled arrays in, the workflow's numbers out."""
+"""``xcebra_nwb.attribute``: arrays and labelled arrays in, the workflow's numbers out."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_arrays_give_the_bits_of_the_workflow(workflow: Path) -> None:
         name: {"values": session[name].values, "kind": session[name].attrs["kind"]}
         for name in ("position", "head_direction", "speed")
     }
-    maps = xcebra_nwb.attribution(
+    maps = xcebra_nwb.attribute(
         session["activity"].values,
         labels,
         bin_width=session.attrs["bin_width"],
@@ -82,7 +82,7 @@ def maps(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
 
     folder, before = tmp_path_factory.mktemp("kept") / "rat", torch.get_num_threads()
     counts, position = walk()
-    made = xcebra_nwb.attribution(counts, {"position": position}, bin_width=0.05, folder=folder, threads=2, **TINY)
+    made = xcebra_nwb.attribute(counts, {"position": position}, bin_width=0.05, folder=folder, threads=2, **TINY)
     assert torch.get_num_threads() == before, "the threads of torch are those of the caller afterwards"
     return made.assign_attrs(kept=str(folder))
 
@@ -99,7 +99,7 @@ def test_units_stay_beside_their_columns_if_one_is_left_out(maps: xr.Dataset) ->
     """A map that is shifted by one unit would look right."""
     counts, position = walk()
     silent = np.insert(counts, 1, 0, axis=1)
-    found = xcebra_nwb.attribution(silent, {"position": position}, bin_width=0.05, **TINY)
+    found = xcebra_nwb.attribute(silent, {"position": position}, bin_width=0.05, **TINY)
     first = found["attribution"].isel(map_method=0, label=0)
     assert np.isnan(first[1])
     np.testing.assert_array_equal(first.values[[0, 2, 3]], maps["attribution"].isel(map_method=0, label=0))
@@ -113,7 +113,7 @@ def test_a_folder_keeps_the_session_and_a_second_call_trains_no_more(
     monkeypatch.setattr("xcebra_nwb.commands.train.train", lambda *arguments: pytest.fail("it trains again"))
     counts, position = walk()
     folder = maps.attrs.pop("kept")
-    again = xcebra_nwb.attribution(counts, {"position": position}, bin_width=0.05, folder=folder, **TINY)
+    again = xcebra_nwb.attribute(counts, {"position": position}, bin_width=0.05, folder=folder, **TINY)
     xr.testing.assert_identical(again, maps)
     assert xcebra_nwb.read(folder).name == "rat"
 
@@ -128,7 +128,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("xcebra_nwb.commands.train.train", interrupt)
     counts, position = walk()
     with pytest.raises(KeyboardInterrupt):
-        xcebra_nwb.attribution(counts, {"position": position}, bin_width=0.05, **TINY)
+        xcebra_nwb.attribute(counts, {"position": position}, bin_width=0.05, **TINY)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -165,7 +165,7 @@ def test_what_does_not_fit_is_one_line(change: dict[str, Any], said: str) -> Non
     counts, position = walk()
     given = {"activity": counts, "labels": {"position": position}, "bin_width": 0.05, **TINY} | change
     with pytest.raises(UsageError, match=said.replace("?", r"\?")) as error:
-        xcebra_nwb.attribution(**given)
+        xcebra_nwb.attribute(**given)
     assert "\n" not in str(error.value)
 
 
@@ -186,7 +186,7 @@ def test_data_that_cannot_answer_are_refused(change: dict[str, Any], said: str) 
     counts, position = walk()
     given = {"activity": counts, "labels": {"position": position}, "bin_width": 0.05, **TINY} | change
     with pytest.raises(Refusal, match=said):
-        xcebra_nwb.attribution(**given)
+        xcebra_nwb.attribute(**given)
 
 
 # What a label is
@@ -239,6 +239,14 @@ def test_missing_activity_is_masked_and_poor_units_are_left_out() -> None:
     assert not made["valid"].values[10:20].any()
     assert made["activity"].attrs["kind"] == "rates"
     assert "observed for less than 50%" in made.attrs["choices"]
+
+
+@pytest.mark.parametrize(("units", "kind"), [("Hz", "rates"), ("a.u.", "rates"), ("dF/F", "calcium"), (None, "rates")])
+def test_the_unit_says_what_the_activity_is(units: str | None, kind: str) -> None:
+    rates, wheel = np.random.default_rng(0).normal(size=(400, 3)), np.arange(400.0)
+    made = user_session(rates, {"wheel": wheel}, settings(SMALL, 0.05), units=units)
+    assert made["activity"].attrs["kind"] == kind
+    assert made["activity"].attrs["units"] == (units or "a.u.")
 
 
 def test_labelled_arrays_bring_their_names_times_and_regions() -> None:

@@ -1,4 +1,4 @@
-"""``attribution``: activity and labels in, maps with their tests and verdicts out."""
+"""``attribute``: activity and labels in, maps with their tests and verdicts out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from xcebra_nwb.core.session import save
 from xcebra_nwb.training.design.split import trainable_split
 
 
-def attribution(
+def attribute(
     activity: Any,
     labels: Mapping[str, Any] | None = None,
     *,
@@ -40,7 +40,7 @@ def attribution(
     """Return the attribution maps of a session, with their tests and a verdict on every label.
 
     It trains the encoders, computes the maps and judges them, as the workflow does: the same data and config, with the
-    same digest, give the same numbers to the bit. A small session takes minutes; `config={"training": {"steps": 300}}`
+    same digest, give the same numbers to the bit. A small session takes about a minute; `config={"training": {"steps": 50}}`
     is for a first look only.
 
     Args:
@@ -89,7 +89,7 @@ def attribution(
         >>> position = np.cumsum(rng.normal(size=600)) / 10  # (time,)
         >>> rates = np.stack([position, -position, position**2, rng.normal(size=600)], axis=1)  # (time, unit)
         >>> quick = {"training": {"steps": 30, "batch_size": 64}}
-        >>> maps = xcebra_nwb.attribution(
+        >>> maps = xcebra_nwb.attribute(
         ...     rates, {"position": position}, bin_width=0.1, seeds=2, nulls=2, config=quick, progress=False
         ... )
         >>> maps["attribution"].sel(label="position", map_method="inverted_neuron_gradient").shape
@@ -113,7 +113,12 @@ def attribution(
 
 @contextmanager
 def analysed(
-    session: xr.Dataset, config: Config, folder: Path | str | None, threads: int, progress: bool
+    session: xr.Dataset,
+    config: Config,
+    folder: Path | str | None,
+    threads: int,
+    progress: bool,
+    maps: bool = True,
 ) -> Iterator[Path]:
     """Yield the results folder of a session, after training, attribution and assessment.
 
@@ -123,6 +128,7 @@ def analysed(
         folder: The folder; None for a temporary one, which is removed at the end, also if the work is interrupted.
         threads: CPU threads.
         progress: Whether to show a bar.
+        maps: Whether to attribute and assess; without, the encoders are trained alone.
 
     Raises:
         Refusal: The session is too short, or its labels vary too little.
@@ -131,16 +137,16 @@ def analysed(
     trainable_split(session, config)  # before torch is loaded
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="xcebra-nwb-") as temporary:
-            yield _analyse(session, config, Path(temporary), threads, progress)
+            yield _analyse(session, config, Path(temporary), threads, progress, maps)
         return
     directory = Path(folder)
     if directory.exists() and not directory.is_dir():
         raise UsageError(f"{directory}: not a folder", "give a folder for the results of the session")
     directory.mkdir(parents=True, exist_ok=True)
-    yield _analyse(session, config, directory, threads, progress)
+    yield _analyse(session, config, directory, threads, progress, maps)
 
 
-def _analyse(session: xr.Dataset, config: Config, directory: Path, threads: int, progress: bool) -> Path:
+def _analyse(session: xr.Dataset, config: Config, directory: Path, threads: int, progress: bool, maps: bool) -> Path:
     import torch
 
     from xcebra_nwb.commands.assess import assess
@@ -153,8 +159,9 @@ def _analyse(session: xr.Dataset, config: Config, directory: Path, threads: int,
             save(session, directory / "session.nc")
             if not current(directory, config):
                 train(directory, config, threads)
-            attribute(directory, config, threads)
-            assess(directory)
+            if maps:
+                attribute(directory, config, threads)
+                assess(directory)
     finally:
         torch.set_num_threads(before)  # the notebook's own
     return directory
