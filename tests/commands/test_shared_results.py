@@ -191,6 +191,21 @@ def test_a_recording_that_is_closed_undigested_or_in_several_files_is_in_no_cach
     assert source_of(tmp_path / "missing.nwb", Follow.FOLDER) is None
 
 
+def test_the_threads_of_linear_algebra_change_the_machine_and_not_the_key() -> None:
+    files = {"session.nc": "0" * 64}
+    one, two = (shared_results.make_key("train", NAME, validate({}), files, None, threads=n) for n in (1, 2))
+    assert one.name == two.name and one.machine_name != two.machine_name
+
+
+def test_what_no_key_can_have_is_in_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code of a reader of another package, and the compiler of a compiled training."""
+    config, compiled = validate({}), validate({"training": {"compile": True}})
+    assert shared_results.is_shareable("extract", config)
+    assert shared_results.is_shareable("train", config) and not shared_results.is_shareable("train", compiled)
+    monkeypatch.setattr(shared_results, "entry_points", lambda group: [group])
+    assert not shared_results.is_shareable("extract", config) and shared_results.is_shareable("train", config)
+
+
 def test_without_a_cache_nothing_is_looked_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     assert shared_results.shared_result("assess", tmp_path) is None

@@ -13,7 +13,7 @@ from pathlib import Path
 from xcebra_nwb.commands.doctor_archive import describe_archive
 from xcebra_nwb.commands.doctor_finding import Finding
 from xcebra_nwb.commands.doctor_training import describe_card, describe_rate
-from xcebra_nwb.core import host_memory
+from xcebra_nwb.core import host_memory, usage
 from xcebra_nwb.core.errors import XcebraError
 from xcebra_nwb.core.folders import CACHE_REMEDY, cache_folder, check_writable, nearest, user_folder
 from xcebra_nwb.core.installation import EXTRA_OF, is_installed
@@ -58,7 +58,7 @@ def _software() -> Iterator[Finding]:
 
 
 def _machine() -> Iterator[Finding]:
-    cores, load = host_memory.usable_cores(), os.getloadavg()[0]
+    cores, load = usage.cores(), os.getloadavg()[0]
     text = f"{cores} can be used, and `xcebra-nwb run` uses all"
     if load > cores:
         busy = f"{text}; {load:.0f} programs want them now, so everything takes longer"

@@ -14,11 +14,11 @@ from xcebra_nwb.commands.run_folder import sole_run
 from xcebra_nwb.commands.run_progress import following
 from xcebra_nwb.commands.run_snakemake import last_line, launch
 from xcebra_nwb.commands.stop import handling, interrupt
+from xcebra_nwb.core import usage
 from xcebra_nwb.core.config.schema import Config, dump
 from xcebra_nwb.core.errors import Exit, Failure, XcebraError
 from xcebra_nwb.core.files import write_text
 from xcebra_nwb.core.folders import check_run
-from xcebra_nwb.core.host_memory import usable_cores
 from xcebra_nwb.core.installation import packaged_path
 from xcebra_nwb.core.result_files import ResultFiles
 from xcebra_nwb.core.shared_cache import address
@@ -75,7 +75,7 @@ def run(
         logger.info("shared cache: %s", address.opened(name).shown)
     if profile is None:
         _check_device(config)
-        cores = cores or usable_cores()
+        cores = cores or usage.cores()
     with handling(interrupt), sole_run(output) as begun:
         cancel_left(output)  # before the workflow is planned: what a job of a group wrote goes when the job ends
         rows = discover(inputs, output / "sessions.tsv", output, Screen(draft=draft), follow, output / SEEN)

@@ -8,6 +8,7 @@ without a digest, and a recording that is not open to all.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from xcebra_nwb.core.netcdf import attributes
 from xcebra_nwb.core.provenance import digest, fingerprint
 from xcebra_nwb.core.shared_cache import address
 from xcebra_nwb.core.shared_cache.key import INPUTS, OF_THE_SOURCE, Key, inputs, key_of, this_machine
+from xcebra_nwb.core.shared_cache.key import threads as default_threads
 from xcebra_nwb.core.shared_cache.result import SharedResult
 from xcebra_nwb.nwb.export.read_back import MAKERS
+from xcebra_nwb.nwb.neural.readers.registry import PLUG_INS
 from xcebra_nwb.nwb.reading.foreign import Follow
 from xcebra_nwb.nwb.reading.foreign import followed as files_followed
 
@@ -57,7 +60,7 @@ def shared_result(
         UsageError: The environment names a cache that cannot be used.
     """
     store = address.named()
-    if store is None or _is_closed(directory, command):
+    if store is None or not is_shareable(command, config) or _is_closed(directory, command):
         return None
     origin = None if source is None else source_of(source, follow)
     files = _digests(command, directory)
@@ -79,7 +82,7 @@ def shared_trainings(directories: Sequence[Path], config: Config) -> dict[Path, 
         UsageError: The environment names a cache that cannot be used.
     """
     store = address.named()
-    if store is None:
+    if store is None or not is_shareable("train", config):
         return {}
     found = {directory: _digests("train", directory) for directory in directories}
     if any(files is None or _is_closed(directory, "train") for directory, files in found.items()):
@@ -89,15 +92,16 @@ def shared_trainings(directories: Sequence[Path], config: Config) -> dict[Path, 
     return {directory: SharedResult(store, keys[directory.resolve().name]) for directory in files}
 
 
-def training_keys(files: Mapping[str, Mapping[str, str]], config: Config) -> dict[str, Key]:
+def training_keys(files: Mapping[str, Mapping[str, str]], config: Config, threads: int | None = None) -> dict[str, Key]:
     """Return the keys of trainings in one process, by session; the others change the last bits of each.
 
     Args:
         files: Digests of the inputs by session.
         config: The config.
+        threads: Threads of linear algebra; None: those of this process.
     """
     together = digest(sorted(digests["session.nc"] for digests in files.values())) if len(files) > 1 else ""
-    return {name: make_key("train", name, config, digests, None, together) for name, digests in files.items()}
+    return {name: make_key("train", name, config, digests, None, together, threads) for name, digests in files.items()}
 
 
 def make_key(
@@ -107,6 +111,7 @@ def make_key(
     files: Mapping[str, str],
     source: Mapping[str, str] | None,
     together: str = "",
+    threads: int | None = None,
 ) -> Key:
     """Return the key of the result of a command.
 
@@ -117,6 +122,7 @@ def make_key(
         files: Digests of the files that it reads.
         source: Digests and names of the recording, if it reads it.
         together: Digest of the sessions that train in the same process; "" if it trains alone.
+        threads: Threads of linear algebra; None: those of this process.
     """
     settings: dict[str, Any] = {}
     if command in SECTIONS:
@@ -124,7 +130,8 @@ def make_key(
         settings = config.model_dump(mode="json", include=SECTIONS[command])
     if command == "write":
         settings = {"code": {maker: fingerprint(maker) for maker in MAKERS}}  # the file names them
-    machine = this_machine() | ({"trained with": together} if together else {})
+    number = default_threads() if threads is None else threads
+    machine = this_machine() | {"threads": str(number)} | ({"trained with": together} if together else {})
     if command in ON_DEVICE:
         from xcebra_nwb.training.device import described, find_device
 
@@ -133,6 +140,20 @@ def make_key(
         settings |= {"device": device.type}
         machine |= described(device)
     return key_of(command, session, settings, files, source, machine)
+
+
+def is_shareable(command: str, config: Config | None) -> bool:
+    """Return whether a key can have everything on which the results of a command depend.
+
+    The code of readers that other packages bring, and the compiler of ``training.compile``, are in none.
+
+    Args:
+        command: Name of the command.
+        config: The config, if the command reads it.
+    """
+    if command == "extract":
+        return not entry_points(group=PLUG_INS)
+    return not (command == "train" and config is not None and config.training.compile)
 
 
 def source_of(source: Given, follow: Follow) -> dict[str, str] | None:

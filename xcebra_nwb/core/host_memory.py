@@ -1,8 +1,7 @@
-"""Free memory and the cores of the machine, within the limits of the job."""
+"""Free memory of the machine, within the limit of the job."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import psutil
@@ -14,11 +13,6 @@ CGROUP_FILES = (  # folder of the memory's groups, controller as OWN_GROUPS name
     ("memory", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),  # version 1
 )
 CACHED = ("active_file", "inactive_file")  # cached parts of files, which count as used
-
-
-def usable_cores() -> int:
-    """Return the number of CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def free_bytes() -> int:

@@ -5,6 +5,7 @@ Snakemake measures the process that it starts, which may have handed the command
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import time
@@ -46,3 +47,8 @@ def _most_memory() -> float:
             if line.startswith("VmHWM:"):
                 return float(line.split()[1]) * 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT)
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,11 +2,13 @@
 
 A key has two parts. ``about`` has what the answer depends on: the command, its code, the versions of the software, its
 settings, the digests of its inputs, and the kind of device. ``machine`` has what its last bits depend on, too: the
-processor and its instructions, the build of the libraries, the card, and the sessions that train in the same process.
+processor and its instructions, the build and the threads of the libraries, the card, and the sessions that train in the
+same process.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,12 +16,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
+import scipy
 
 from xcebra_nwb.core.provenance import digest, fingerprint, software, version_of
+from xcebra_nwb.core.usage import cores
 
 # Beside those of software(): they read sources, make maps or write files.
-PACKAGES = ("captum", "h5netcdf", "hdmf", "numcodecs", "pandas", "safetensors")
+PACKAGES = ("captum", "h5netcdf", "hdmf", "numcodecs", "pandas", "safetensors", "triton")
 # The files that a command reads in the folder of its session.
 INPUTS: dict[str, tuple[str, ...]] = {
     "extract": (),
@@ -32,6 +37,12 @@ INPUTS: dict[str, tuple[str, ...]] = {
     ),
     "check": ("{session}_desc-xcebra.nwb",),
 }
+# Environment variables by which libraries compute otherwise. torch says its own choice of instructions.
+VARIABLES = (
+    *("CUBLAS_WORKSPACE_CONFIG", "MKL_CBWR", "NPY_DISABLE_CPU_FEATURES", "NVIDIA_TF32_OVERRIDE"),
+    "OPENBLAS_CORETYPE",
+)
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")  # environment variables; the first that is set counts
 OF_THE_SOURCE = ("extract", "write", "check")  # commands that read the recording
 CPU_FACTS = Path("/proc/cpuinfo")
 
@@ -97,16 +108,28 @@ def key_of(
 
 @cache
 def this_machine() -> dict[str, str]:
-    """Return the processor, its instructions, and the libraries that numpy was built with."""
-    built: Any = np.show_config(mode="dicts")
-    blas, found = built["Build Dependencies"]["blas"], built["SIMD Extensions"]
+    """Return the processor, its instructions, the libraries below Python, and variables that change their products."""
+    built: dict[str, Any] = {"numpy": np.show_config(mode="dicts"), "scipy": scipy.show_config(mode="dicts")}
+    found = built["numpy"]["SIMD Extensions"]
+    blas = {f"blas of {name}": config["Build Dependencies"]["blas"] for name, config in built.items()}
     return {
         "system": platform.system(),
         "processor": platform.machine(),
         "vendor": _vendor(),
         "instructions": " ".join([*found.get("baseline", ()), *found.get("found", ())]),
-        "blas": f"{blas.get('name', '')} {blas.get('version', '')}",
+        "hdf5": h5py.version.hdf5_version,
+        **{name: f"{library.get('name', '')} {library.get('version', '')}" for name, library in blas.items()},
+        **{name: os.environ[name] for name in VARIABLES if name in os.environ},
     }
+
+
+def threads() -> int:
+    """Return the threads of numpy's linear algebra: least squares and eigenvectors have other last bits with others.
+
+    They are as many as the environment says, and at most the cores of this process.
+    """
+    asked = next((int(text) for name in THREADS if (text := os.environ.get(name, "")).isdecimal()), 0)
+    return min(asked, cores()) if asked else cores()
 
 
 def _vendor() -> str:
