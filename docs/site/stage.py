@@ -28,6 +28,7 @@ from docs.site.generated import public_names
 
 API_PAGE = "docs/reference/api.md"
 NOTEBOOK = re.compile(r"\A---\n.*?^file_format: mystnb$.*?^---\n", re.DOTALL | re.MULTILINE)
+NOT_OURS = "set_fit_request, set_score_request, set_transform_request"  # scikit-learn adds them to every estimator
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".json": "json", ".toml": "toml"}
 
 
@@ -158,20 +159,17 @@ def _with_download(text: str, name: str) -> str:
 
 def api_directives() -> str:
     """Return the directives that show every name of the Python API with its signature and docstring."""
-    shown = []
-    for name in public_names():
-        thing = getattr(xcebra_nwb, name)
-        if isinstance(thing, type):
-            kind = "autoexception" if issubclass(thing, Exception) else "autoclass"
-            options = "\n:members:\n:inherited-members: BaseException, object, BaseEstimator, TransformerMixin, tuple"
-        else:
-            kind, options = "autofunction", ""
-        shown.append(f"\n## `{name}`\n\n```{{eval-rst}}\n.. {kind}:: xcebra_nwb.{name}{_indented(options)}\n```\n")
-    return "".join(shown)
+    shown = {f"`{name}`": (f"xcebra_nwb.{name}", getattr(xcebra_nwb, name)) for name in public_names()}
+    shown["`Results.plot`"] = ("xcebra_nwb.api.plots.Plots", type)
+    return "".join(_directive(title, path, isinstance(thing, type)) for title, (path, thing) in shown.items())
 
 
-def _indented(options: str) -> str:
-    return options.replace("\n", "\n   ")
+def _directive(title: str, path: str, is_class: bool) -> str:
+    """Return a heading and the directive that shows a function, or a class with the members of its own."""
+    kind, options = (
+        ("autoclass", f"   :members:\n   :exclude-members: {NOT_OURS}\n") if is_class else ("autofunction", "")
+    )
+    return f"\n## {title}\n\n```{{eval-rst}}\n.. {kind}:: {path}\n{options}```\n"
 
 
 def _write(folder: Path, staged: dict[str, str], copies: dict[str, Path]) -> None:
