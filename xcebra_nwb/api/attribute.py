@@ -148,6 +148,7 @@ def analysed(
 
 def _analyse(session: xr.Dataset, config: Config, directory: Path, threads: int, progress: bool, maps: bool) -> Path:
     import torch
+    from threadpoolctl import threadpool_limits
 
     from xcebra_nwb.commands.assess import assess
     from xcebra_nwb.commands.attribute import attribute
@@ -155,7 +156,8 @@ def _analyse(session: xr.Dataset, config: Config, directory: Path, threads: int,
 
     before = torch.get_num_threads()
     try:
-        with bars(progress):
+        # numpy's linear algebra has other last bits with other numbers of threads, and one on the command line.
+        with bars(progress), threadpool_limits(1, "blas"):
             save(session, directory / "session.nc")
             if not current(directory, config):
                 train(directory, config, threads)
