@@ -17,7 +17,7 @@ def workflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results folder of a tiny recording, from the NWB file to the export, as the workflow's commands make it."""
 
     def make(folder: Path) -> None:
-        source = nwb_builders.tiny(folder / "tiny.nwb", seconds=60.0)
+        source = nwb_builders.tiny(folder / "tiny.nwb", only_position=True)
         (folder / NAME).mkdir()
         analysed(source, folder / NAME)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 import xarray as xr
 
 import xcebra_nwb
+from tests.support.paths import ROOT
 from tests.support.whole_analysis import QUICK
 from xcebra_nwb.api.session import user_session
 from xcebra_nwb.api.settings import settings
@@ -35,13 +38,9 @@ def walk(bins: int = 400) -> tuple[np.ndarray, np.ndarray]:
 def test_arrays_give_the_bits_of_the_workflow(workflow: Path) -> None:
     """Two trainings of 20 steps: this is the promise of the whole interface."""
     session = load(workflow / "session.nc")
-    labels = {
-        name: {"values": session[name].values, "kind": session[name].attrs["kind"]}
-        for name in ("position", "head_direction", "speed")
-    }
     maps = xcebra_nwb.attribute(
         session["activity"].values,
-        labels,
+        {"position": session["position"].values},
         bin_width=session.attrs["bin_width"],
         segments=session["segment"].values,
         config=QUICK,
@@ -65,11 +64,10 @@ def test_other_data_have_other_random_orders() -> None:
 
 def test_the_session_of_arrays_is_that_of_the_file(workflow: Path) -> None:
     session = load(workflow / "session.nc")
-    names = ("position", "head_direction", "speed")
-    labels = {name: {"values": session[name].values, "kind": session[name].attrs["kind"]} for name in names}
+    labels = {"position": session["position"].values}
     chosen = settings(QUICK, bin_width=float(session.attrs["bin_width"]))
     made = user_session(session["activity"].values, labels, chosen, session["segment"].values)
-    for name in ("activity", "valid", "segment", *names):
+    for name in ("activity", "valid", "segment", "position"):
         np.testing.assert_array_equal(made[name].values, session[name].values, err_msg=name)
     assert made["activity"].attrs == session["activity"].attrs
     assert made["activity"].dtype == session["activity"].dtype
@@ -92,6 +90,30 @@ def test_a_user_gets_from_arrays_to_maps_in_five_lines(maps: xr.Dataset) -> None
     assert set(maps["verdict"].to_series()) <= {"supported", "weak", "not encoded", "not identifiable"}
     assert maps["information"].sel(label="position", unit="1").attrs["units"] == "bit/spike"
     assert maps["carries"].dtype == bool
+
+
+def test_the_lines_of_the_readme_run(maps: xr.Dataset) -> None:
+    """The call is bound to the function; the lines after it run on maps that are there."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = text.split("## From Python")[1].split("```python\n")[1].split("```")[0]
+    calls = []
+
+    def attribute(*given: Any, **named: Any) -> xr.Dataset:
+        calls.append(inspect.signature(xcebra_nwb.attribute).bind(*given, **named).arguments)
+        return maps
+
+    counts, position = walk()
+    names = {"xcebra_nwb": SimpleNamespace(attribute=attribute), "counts": counts, "position": position}
+    exec(block.replace("import xcebra_nwb\n", ""), names)
+    assert calls[0]["bin_width"] == 0.05
+
+
+@pytest.mark.slow
+def test_an_estimator_makes_the_same_maps(maps: xr.Dataset) -> None:
+    counts, position = walk()
+    model = xcebra_nwb.XCEBRA(bin_width=0.05, seeds=1, nulls=0, config=SMALL).fit(counts, position=position)
+    for name in ("attribution", "latent_map", "information", "verdict"):
+        np.testing.assert_array_equal(model.attribution_[name], maps[name])
 
 
 @pytest.mark.slow

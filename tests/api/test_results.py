@@ -16,7 +16,9 @@ from matplotlib.figure import Figure
 import xcebra_nwb
 from tests.support.range_server import serving
 from tests.support.whole_analysis import NAME
+from xcebra_nwb.api.session import user_session
 from xcebra_nwb.core.carriers import carriers
+from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.netcdf import load_dataset
 
@@ -75,9 +77,7 @@ def test_a_session_dataset_alone_can_be_read_and_analysed(made: Path) -> None:
     assert found.session.sizes["unit"] == 12
     with pytest.raises(UsageError, match="a session dataset has no maps"):
         _ = found.dataset
-    config = {"training": {"steps": 2, "batch_size": 32}, "attribution": {"methods": ["neuron_gradient"]}}
-    maps = xcebra_nwb.attribute(found.session, seeds=1, nulls=0, config=config, progress=False)
-    assert maps["label"].values.tolist() == list(LABELS)
+    assert user_session(found.session, None, Config()) is found.session
     with pytest.raises(UsageError, match="labels and segments of its own"):
         xcebra_nwb.attribute(found.session, {"position": [1.0]})
 

@@ -3,8 +3,11 @@
 import errno
 import json
 import logging
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -204,3 +207,13 @@ def test_the_commands_one_after_another_leave_every_file_and_the_same_bits(
     assert digests[0] == digests[1]
     assert run(capsys, "assess", first)[0] == 0
     assert json.loads((first / "assessment.json").read_text())["labels"].keys() == {"position"}
+
+
+def test_the_bits_of_linear_algebra_do_not_depend_on_the_threads_that_the_environment_names() -> None:
+    """A process of its own, since OpenBLAS reads the variable when it is loaded."""
+    code = "import sys; sys.argv = ['xcebra-nwb', '--version']; from xcebra_nwb.commands.cli import main\n"
+    code += "try: main()\nexcept SystemExit: pass\nimport os, numpy, threadpoolctl\n"
+    code += "print(*{pool['num_threads'] for pool in threadpoolctl.threadpool_info() if pool['user_api'] == 'blas'})"
+    environment = os.environ | {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "1"

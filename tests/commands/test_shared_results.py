@@ -191,12 +191,6 @@ def test_a_recording_that_is_closed_undigested_or_in_several_files_is_in_no_cach
     assert source_of(tmp_path / "missing.nwb", Follow.FOLDER) is None
 
 
-def test_the_threads_of_linear_algebra_change_the_machine_and_not_the_key() -> None:
-    files = {"session.nc": "0" * 64}
-    one, two = (shared_results.make_key("train", NAME, validate({}), files, None, threads=n) for n in (1, 2))
-    assert one.name == two.name and one.machine_name != two.machine_name
-
-
 def test_what_no_key_can_have_is_in_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """The code of a reader of another package, and the compiler of a compiled training."""
     config, compiled = validate({}), validate({"training": {"compile": True}})

@@ -414,6 +414,8 @@ def test_pynapple_reads_it(written: tuple[Path, Path, xr.Dataset]) -> None:
     attribution = load_dataset(written[1] / "attribution.nc").sel(label="position")
     units = loaded["units"]
     np.testing.assert_array_equal(units["xcebra_position_information"], attribution["information"])
+    np.testing.assert_array_equal(units["xcebra_position_information_q"], attribution["information_q"])
+    np.testing.assert_array_equal(units["xcebra_position_z_q"], attribution["q_value"])
     carrying = carriers(attribution).values
     assert 0 < carrying.sum() < UNITS
     assert list(units[units["xcebra_position"] == "carries"].index) == np.flatnonzero(carrying).tolist()
@@ -436,7 +438,15 @@ def test_units_say_what_was_found_of_them(tmp_path: Path) -> None:
         found = np.asarray(units["xcebra_choice"].data[:])
         assert ((found == "carries") == np.isin(np.arange(UNITS), np.array([1, 4, 11])[carriers(attribution)])).all()
         assert set(np.delete(found, [1, 4, 11])) == {"not tested"}
-        assert list(units.colnames[-3:]) == ["xcebra_choice_information", "xcebra_choice", "xcebra_choice_z"]
+        start = "xcebra_choice"
+        measures = [f"{start}_information", f"{start}_information_q", start, f"{start}_z", f"{start}_z_q"]
+        assert list(units.colnames[-5:]) == measures
+        table = units.to_dataframe()  # as in pandas
+        np.testing.assert_array_equal(
+            table[f"{start}_information_q"].to_numpy()[[1, 4, 11]], attribution["information_q"]
+        )
+        np.testing.assert_array_equal(table[f"{start}_z_q"].to_numpy()[[1, 4, 11]], attribution["q_value"])
+        assert set(table[table[start] == "carries"][f"{start}_information_q"] <= 0.05) <= {True}
     make_results(tmp_path / "again" / NAME, rng, session=make_session(rng, units=2, rows=[0, 2]), source=first)
     write(first, tmp_path / "again" / NAME, NAME)
     with NWBHDF5IO(export_of(tmp_path / "again" / NAME), "r") as io:

@@ -313,18 +313,6 @@ def test_the_machine_is_described_by_what_changes_the_last_bits(monkeypatch: pyt
     key_module.this_machine.cache_clear()
 
 
-def test_the_threads_of_linear_algebra_are_those_of_the_environment_and_at_most_the_cores(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3}, raising=False)
-    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
-    found = []
-    for said in ("1", "3", "9", "", "many"):
-        monkeypatch.setenv("OMP_NUM_THREADS", said)
-        found.append(key_module.threads())
-    assert found == [1, 3, 4, 4, 4]
-
-
 WRITER = """
 import sys
 from pathlib import Path

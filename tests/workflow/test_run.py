@@ -131,7 +131,7 @@ def test_a_dry_run_says_what_a_run_would_take_or_compute_or_leave_and_changes_no
     config, new = load(finished / "config.yaml"), tmp_path / "new"
 
     def planned(output: Path, config: Config, cache: str | None) -> dict[tuple[str, str], str]:
-        return states_of(planned_steps([data], output, config, False, Follow.FOLDER, cache, cores=2))
+        return states_of(planned_steps([data], output, config, False, Follow.FOLDER, cache))
 
     steps = planned(new, config, cache)
     assert [steps[NAME, command] for command in SHARED] == ["taken"] * len(SHARED)

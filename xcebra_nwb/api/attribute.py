@@ -40,8 +40,8 @@ def attribute(
     """Return the attribution maps of a session, with their tests and a verdict on every label.
 
     It trains the encoders, computes the maps and judges them, as the workflow does: the same data and config, with the
-    same digest, give the same numbers to the bit. A small session takes about a minute; `config={"training": {"steps": 50}}`
-    is for a first look only.
+    same digest, give the same numbers to the bit. A small session takes about a minute;
+    `config={"training": {"steps": 50}}` is for a first look only.
 
     Args:
         activity: Neural activity. An array, a pandas table or an xarray object (time, unit) on even bins: whole numbers

@@ -43,7 +43,7 @@ class XCEBRA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         kinds: Kind of labels by name: continuous, circular (rad), discrete; others are found by name and values.
         steps: Number of steps of the training.
         batch_size: Number of references per step.
-        learning_rate: Learning rate of Adam.
+        learning_rate: Learning rate of the optimiser.
         outputs: Number of latents, or `auto`.
         hidden: Width of the hidden layers.
         architecture: `mlp` (sees one bin) or `conv10` (sees ten).

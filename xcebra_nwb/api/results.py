@@ -6,18 +6,15 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from xcebra_nwb.api.dataset import with_assessment
-from xcebra_nwb.api.nwb_results import read_exported
 from xcebra_nwb.api.parts import Parts
-from xcebra_nwb.api.plots import Plots
 from xcebra_nwb.api.tables import labels_table, units_table
 from xcebra_nwb.api.to_pynapple import to_pynapple
 from xcebra_nwb.archive import given, pinned
-from xcebra_nwb.assess.power import power
 from xcebra_nwb.commands.finished_sessions import finished
 from xcebra_nwb.core import results as files
 from xcebra_nwb.core.errors import UsageError
@@ -26,6 +23,9 @@ from xcebra_nwb.core.members import recorded_config
 from xcebra_nwb.core.session import load as load_session
 from xcebra_nwb.report import atlas
 from xcebra_nwb.training.design.split import split_session
+
+if TYPE_CHECKING:
+    from xcebra_nwb.api.plots import Plots
 
 RESULT, SESSION, ATLAS = "assessment.json", "session.nc", "atlas.parquet"
 POWER = ("shuffles", "unit_q", "carriers_together")
@@ -67,6 +67,8 @@ class Results(Parts):
         return labels_table(self.assessment, self._power())
 
     def _power(self) -> dict[str, dict[str, Any]]:
+        from xcebra_nwb.assess.power import power
+
         if self._files is None:
             return {}
         settings, session = recorded_config(self._files.training), self._files.session
@@ -81,6 +83,8 @@ class Results(Parts):
     @property
     def plot(self) -> Plots:
         """Figures of the results: `plot.map("position")` and others, on matplotlib axes."""
+        from xcebra_nwb.api.plots import Plots  # matplotlib takes longer to load than results to read
+
         return Plots(self)
 
     def to_pynapple(self, spikes: Any = None) -> dict[str, Any]:
@@ -208,5 +212,7 @@ def _of_folder(where: Path) -> Results:
 
 
 def _of_nwb(path: Path | str) -> Results:
+    from xcebra_nwb.api.nwb_results import read_exported  # pynwb takes a second to load
+
     name, dataset = read_exported(given.source(path))
     return Results(name, path, dataset, None)

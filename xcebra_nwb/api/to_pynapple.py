@@ -15,6 +15,8 @@ from xcebra_nwb.core import members
 from xcebra_nwb.core.errors import UsageError
 from xcebra_nwb.core.installation import is_installed
 from xcebra_nwb.core.session import labels as labels_of
+from xcebra_nwb.nwb.reading.source import opened
+from xcebra_nwb.nwb.reading.values import numbers
 
 RESERVED = {"rate", "rates"}  # names that a TsGroup has itself
 
@@ -58,13 +60,12 @@ def _exported(results: Parts) -> Path | None:
 
 def _spikes(path: Path, dataset: xr.Dataset) -> Any:
     """Return the spike times of the units of the results by their names; None where the file has none."""
-    import h5py
     import pynapple as nap
 
-    with h5py.File(path) as file:
+    with opened(path) as file:
         if "units/spike_times" not in file:
             return None
-        times, last = file["units/spike_times"][()], file["units/spike_times_index"][()]
+        times, last = numbers(file["units/spike_times"]), numbers(file["units/spike_times_index"]).astype(int)
         rows = dataset["row"].values.astype(int)
         first = np.r_[0, last[:-1]]
         trains = {name: times[first[row] : last[row]] for name, row in zip(_keys(dataset), rows, strict=True)}
@@ -147,14 +148,13 @@ def _embedding(embedding: xr.Dataset, time: NDArray[np.float64], epochs: Any) ->
 
 
 def _of_export(path: Path) -> dict[str, Any]:
-    import h5py
     import pynapple as nap
 
-    with h5py.File(path) as file:
+    with opened(path) as file:
         series = file["processing/misc/xcebra_embedding"]
-        data = series["data"][()]
+        data = numbers(series["data"])
         if "timestamps" in series:
-            time = series["timestamps"][()]
+            time = numbers(series["timestamps"])
         else:
             start = series["starting_time"]
             time = float(start[()]) + np.arange(len(data)) / float(start.attrs["rate"])

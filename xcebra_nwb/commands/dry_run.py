@@ -17,7 +17,7 @@ from xcebra_nwb.archive.remote import Screen
 from xcebra_nwb.commands import shared_results
 from xcebra_nwb.commands.discover import discover
 from xcebra_nwb.commands.status import waiting_files
-from xcebra_nwb.core import receipts, usage
+from xcebra_nwb.core import receipts
 from xcebra_nwb.core.batches import assign_batches
 from xcebra_nwb.core.config.schema import Config, dump
 from xcebra_nwb.core.errors import UsageError
@@ -72,7 +72,6 @@ def planned_steps(
     draft: bool,
     follow: Follow,
     cache: str | None,
-    cores: int = 1,
 ) -> list[PlannedStep]:
     """Return the steps that a run would do, without doing one; its folder is left as it is.
 
@@ -85,7 +84,6 @@ def planned_steps(
         draft: Whether drafts of dandisets are taken.
         follow: Rule for links of local files to other files.
         cache: Address of the shared cache; None for none.
-        cores: CPU cores of the run, which its jobs share.
 
     Raises:
         UsageError: There is no input, or the cache cannot be used.
@@ -99,7 +97,7 @@ def planned_steps(
         for session in sessions:
             session.source = shared_results.source_of(_recording(session.row, output, config), follow)
     for command in receipts.ORDER:
-        _plan(command, sessions, output, config, waiting, store, cores)
+        _plan(command, sessions, output, config, waiting, store)
     return [step for session in sessions for step in session.steps]
 
 
@@ -158,7 +156,6 @@ def _plan(
     config: Config,
     waiting: Mapping[str, str] | None,
     store: Store | None,
-    cores: int,
 ) -> None:
     """Plan one command on all sessions."""
     to_do = []
@@ -171,10 +168,8 @@ def _plan(
             session.add(command, "current", receipt.files)
         else:
             to_do.append(session)
-    groups = _groups(command, to_do, output, config)
-    threads = _threads(command, sessions, output, config, cores)
-    for group in groups:
-        found = _found(command, group, config, store, threads) if store is not None else None
+    for group in _groups(command, to_do, output, config):
+        found = _found(command, group, config, store) if store is not None else None
         for session in group:
             files = {} if found is None else found[session.row.session]
             session.add(command, "taken" if found is not None else "computed", files)
@@ -189,17 +184,7 @@ def _groups(command: str, sessions: Sequence[_Planned], output: Path, config: Co
     return [[by_name[name] for name in batch] for batch in batches]
 
 
-def _threads(command: str, sessions: Sequence[_Planned], output: Path, config: Config, cores: int) -> int:
-    """Return the threads that the workflow gives to a job of a command."""
-    if command not in shared_results.ON_DEVICE:
-        return 1
-    jobs = len(_groups(command, sessions, output, config))
-    return min(max(1, cores // max(1, jobs)), usage.cores())
-
-
-def _found(
-    command: str, group: Sequence[_Planned], config: Config, store: Store, threads: int
-) -> dict[str, dict[str, str]] | None:
+def _found(command: str, group: Sequence[_Planned], config: Config, store: Store) -> dict[str, dict[str, str]] | None:
     """Return the digests of the files that would be taken, by session; None if the command has to compute."""
     joint = config.training.together and command not in ("fetch", "extract")
     if command not in shared_results.COMMANDS or joint or not all(session.knows(command) for session in group):
@@ -210,9 +195,9 @@ def _found(
         return None
     names = {session.row.session: session for session in group}
     if command == "train":
-        keys = shared_results.training_keys({name: session.digests for name, session in names.items()}, config, threads)
+        keys = shared_results.training_keys({name: session.digests for name, session in names.items()}, config)
     else:
-        keys = {name: _key(command, session, config, threads) for name, session in names.items()}
+        keys = {name: _key(command, session, config) for name, session in names.items()}
     try:
         manifests = {name: entries.manifest_of(store, key) for name, key in keys.items()}
     except Unusable:
@@ -221,9 +206,9 @@ def _found(
     return files if len(files) == len(keys) else None
 
 
-def _key(command: str, session: _Planned, config: Config, threads: int) -> Key:
+def _key(command: str, session: _Planned, config: Config) -> Key:
     source = session.source if command in OF_THE_SOURCE else None
-    return shared_results.make_key(command, session.row.session, config, session.digests, source, threads=threads)
+    return shared_results.make_key(command, session.row.session, config, session.digests, source)
 
 
 def _receipt(output: Path, session: str, command: str) -> receipts.Receipt | None:

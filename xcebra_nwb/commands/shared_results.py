@@ -22,7 +22,6 @@ from xcebra_nwb.core.netcdf import attributes
 from xcebra_nwb.core.provenance import digest, fingerprint
 from xcebra_nwb.core.shared_cache import address
 from xcebra_nwb.core.shared_cache.key import INPUTS, OF_THE_SOURCE, Key, inputs, key_of, this_machine
-from xcebra_nwb.core.shared_cache.key import threads as default_threads
 from xcebra_nwb.core.shared_cache.result import SharedResult
 from xcebra_nwb.nwb.export.read_back import MAKERS
 from xcebra_nwb.nwb.neural.readers.registry import PLUG_INS
@@ -92,16 +91,15 @@ def shared_trainings(directories: Sequence[Path], config: Config) -> dict[Path, 
     return {directory: SharedResult(store, keys[directory.resolve().name]) for directory in files}
 
 
-def training_keys(files: Mapping[str, Mapping[str, str]], config: Config, threads: int | None = None) -> dict[str, Key]:
+def training_keys(files: Mapping[str, Mapping[str, str]], config: Config) -> dict[str, Key]:
     """Return the keys of trainings in one process, by session; the others change the last bits of each.
 
     Args:
         files: Digests of the inputs by session.
         config: The config.
-        threads: Threads of linear algebra; None: those of this process.
     """
     together = digest(sorted(digests["session.nc"] for digests in files.values())) if len(files) > 1 else ""
-    return {name: make_key("train", name, config, digests, None, together, threads) for name, digests in files.items()}
+    return {name: make_key("train", name, config, digests, None, together) for name, digests in files.items()}
 
 
 def make_key(
@@ -111,7 +109,6 @@ def make_key(
     files: Mapping[str, str],
     source: Mapping[str, str] | None,
     together: str = "",
-    threads: int | None = None,
 ) -> Key:
     """Return the key of the result of a command.
 
@@ -122,7 +119,6 @@ def make_key(
         files: Digests of the files that it reads.
         source: Digests and names of the recording, if it reads it.
         together: Digest of the sessions that train in the same process; "" if it trains alone.
-        threads: Threads of linear algebra; None: those of this process.
     """
     settings: dict[str, Any] = {}
     if command in SECTIONS:
@@ -130,8 +126,7 @@ def make_key(
         settings = config.model_dump(mode="json", include=SECTIONS[command])
     if command == "write":
         settings = {"code": {maker: fingerprint(maker) for maker in MAKERS}}  # the file names them
-    number = default_threads() if threads is None else threads
-    machine = this_machine() | {"threads": str(number)} | ({"trained with": together} if together else {})
+    machine = this_machine() | ({"trained with": together} if together else {})
     if command in ON_DEVICE:
         from xcebra_nwb.training.device import described, find_device
 

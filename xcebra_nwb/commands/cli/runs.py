@@ -117,7 +117,7 @@ def run(
         from xcebra_nwb.commands.dry_run import planned_steps, said
 
         with json_alone(as_json):
-            steps = planned_steps(inputs, output, settings, draft, follow(follow_links), cache, cores or 1)
+            steps = planned_steps(inputs, output, settings, draft, follow(follow_links), cache)
         print_json([step.model_dump() for step in steps]) if as_json else print_text("\n".join(said(steps)))
         return
     with json_alone(as_json):

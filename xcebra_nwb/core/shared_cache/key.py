@@ -2,8 +2,7 @@
 
 A key has two parts. ``about`` has what the answer depends on: the command, its code, the versions of the software, its
 settings, the digests of its inputs, and the kind of device. ``machine`` has what its last bits depend on, too: the
-processor and its instructions, the build and the threads of the libraries, the card, and the sessions that train in the
-same process.
+processor and its instructions, the build of the libraries, the card, and the sessions that train in the same process.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ import numpy as np
 import scipy
 
 from xcebra_nwb.core.provenance import digest, fingerprint, software, version_of
-from xcebra_nwb.core.usage import cores
 
 # Beside those of software(): they read sources, make maps or write files.
 PACKAGES = ("captum", "h5netcdf", "hdmf", "numcodecs", "pandas", "safetensors", "triton")
@@ -42,7 +40,6 @@ VARIABLES = (
     *("CUBLAS_WORKSPACE_CONFIG", "MKL_CBWR", "NPY_DISABLE_CPU_FEATURES", "NVIDIA_TF32_OVERRIDE"),
     "OPENBLAS_CORETYPE",
 )
-THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")  # environment variables; the first that is set counts
 OF_THE_SOURCE = ("extract", "write", "check")  # commands that read the recording
 CPU_FACTS = Path("/proc/cpuinfo")
 
@@ -121,15 +118,6 @@ def this_machine() -> dict[str, str]:
         **{name: f"{library.get('name', '')} {library.get('version', '')}" for name, library in blas.items()},
         **{name: os.environ[name] for name in VARIABLES if name in os.environ},
     }
-
-
-def threads() -> int:
-    """Return the threads of numpy's linear algebra: least squares and eigenvectors have other last bits with others.
-
-    They are as many as the environment says, and at most the cores of this process.
-    """
-    asked = next((int(text) for name in THREADS if (text := os.environ.get(name, "")).isdecimal()), 0)
-    return min(asked, cores()) if asked else cores()
 
 
 def _vendor() -> str:

@@ -61,6 +61,12 @@ def _columns(attribution: xr.Dataset) -> Iterator[tuple[str, str, np.ndarray]]:
                 "and is NaN where the unit was not analysed",
                 told.astype(float),
             )
+            yield (
+                f"{start}_information_q",
+                "false discovery rate of that information over units, against shuffled labels; at most 0.05 of a unit "
+                f"that {CARRIES} {label}",
+                information_of(chosen)["information_q"].values.astype(float),
+            )
             found = np.where(carriers(chosen).values, CARRIES, np.where(np.isfinite(told), NOT_FOUND, UNTESTED))
             yield (
                 start,
@@ -72,4 +78,9 @@ def _columns(attribution: xr.Dataset) -> Iterator[tuple[str, str, np.ndarray]]:
                 f"{PREFIX}_{label}_z",
                 f"the unit's share in the map of {label} against the unit's own nulls; NaN where it was not analysed",
                 z.astype(float),
+            )
+            yield (
+                f"{PREFIX}_{label}_z_q",
+                f"false discovery rate of that z over units, against nulls of {label}",
+                chosen["q_value"].values.astype(float),
             )
