@@ -26,10 +26,11 @@ from xcebra_nwb.core.config.schema import validate
 
 TUTORIAL, RESULTS = "docs/tutorial/first-map.md", "docs/reference/results.md"
 RUN_ELSEWHERE = {  # by the test of the page
-    "docs/how-to/from-neuroconv.md": "test_docs_convert.py",
-    "docs/how-to/from-pynapple.md": "test_docs_convert.py",
-    "docs/how-to/from-spikeinterface.md": "test_docs_convert.py",
-    "docs/how-to/your-layout.md": "test_docs_your_layout.py",
+    "README.md": "api/test_attribute.py",
+    "docs/how-to/from-neuroconv.md": "project/test_docs_convert.py",
+    "docs/how-to/from-pynapple.md": "project/test_docs_convert.py",
+    "docs/how-to/from-spikeinterface.md": "project/test_docs_convert.py",
+    "docs/how-to/your-layout.md": "project/test_docs_your_layout.py",
 }
 PROFILES = {"docs/how-to/cluster.md"}  # their YAML is Snakemake's
 
@@ -64,7 +65,7 @@ def test_every_page_with_python_has_a_test_that_runs_it() -> None:
     tested = {TUTORIAL, RESULTS, *RUN_ELSEWHERE}
     assert {page for page, _ in in_all_pages("python")} == tested
     for page, test in RUN_ELSEWHERE.items():
-        assert Path(page).name in (ROOT / "tests" / "project" / test).read_text(encoding="utf-8")
+        assert Path(page).name in (ROOT / "tests" / test).read_text(encoding="utf-8")
 
 
 def test_the_python_of_the_tutorial_runs_on_results(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
