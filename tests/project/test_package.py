@@ -21,7 +21,7 @@ from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
-NO_SOURCE = (".git", ".venv*", ".snakemake", ".benchmarks", "*_cache", ".hypothesis", "results", "resources", "dist")
+NO_SOURCE = (".git", ".venv*", ".snakemake", ".benchmarks", ".*_cache", ".hypothesis", "results", "resources", "dist")
 STRAY = (
     ".env",
     "id_rsa",
