@@ -30,6 +30,7 @@ rule fetch:
         mem_mb=1000,
         runtime=minutes(240),
     params:
+        table=CONFIG.sessions,
         asset=pinned_asset,
         directory=session_folder,
         how="--stream" if CONFIG.access == "stream" else "",
@@ -37,7 +38,7 @@ rule fetch:
     message:
         "{wildcards.session}: fetch"
     shell:
-        "xcebra-nwb fetch --sessions={TABLE_PATH:q} {params.how} -- {params.directory:q} > {log:q} 2>&1"
+        "xcebra-nwb fetch --sessions={params.table:q} {params.how} -- {params.directory:q} > {log:q} 2>&1"
 
 
 rule extract:
