@@ -113,7 +113,7 @@ def test_clipped_outputs_are_said(tmp_path: Path) -> None:
 
 def test_training_that_ends_early_is_said(tmp_path: Path) -> None:
     walk = walks(2)
-    found = judged(tmp_path, walk[:, :1], walk[:, :1], walk[:, 1:], training=SETTINGS["training"] | {"steps": 50})
+    found = judged(tmp_path, walk[:, :1], walk[:, :1], walk[:, 1:], training=SETTINGS["training"] | {"steps": 30})
     assert "still_falling" in broken(found)
     assert found["verdict"] != "supported"
 

@@ -1,5 +1,6 @@
 """What a session takes of memory: the workflow's estimate against what is measured, and what the workflow asks for."""
 
+import inspect
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from snakemake.common import overwrite_function_params
 
 from tests.support.paths import ROOT
 from tests.support.small_trainings import options
@@ -86,6 +88,7 @@ def test_the_workflow_asks_for_what_the_sizes_say_once_they_are_known(tmp_path: 
     rules = {"CONFIG": chosen, "TABLE": {"a": row}, "RESULTS": tmp_path, "Path": Path, "sizes": sizes_of}
     rules |= {"HISTORY": Killed(), "workflow": SimpleNamespace(is_main_process=True)}
     functions, _, _ = COMMON.read_text().partition("# Jobs are named by their group")
+    rules |= {"inspect": inspect, "overwrite_function_params": overwrite_function_params}
     exec(functions, rules)
 
     def asked(name: str, attempt: int = 1) -> int:

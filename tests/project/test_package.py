@@ -199,6 +199,6 @@ def test_an_example_is_taken_by_its_name(installed: Installed, tmp_path: Path) -
     module = "xcebra_nwb.commands.cli.options"
     code = f"from pathlib import Path; from {module} import config_of; print(config_of(Path('tiny')))"
     python = installed.root / "bin" / "python"
-    assert "steps=500" in call([python, "-c", code], tmp_path).stdout
+    assert "steps=100" in call([python, "-c", code], tmp_path).stdout
     (tmp_path / "tiny").write_text("training: {steps: 7}\n")  # one's own file goes before
     assert "steps=7" in call([python, "-c", code], tmp_path).stdout

@@ -53,7 +53,14 @@ class Work:
         activity += NOISE * generator.standard_normal(activity.shape)
         time = {"name": "time", "outputs": [0, self.outputs], "positive": "time"}
         label = {"name": LABEL, "outputs": [0, 3], "positive": "time_delta", "label": LABEL}
-        training = {"batch_size": self.batch, "seeds": self.members, "nulls": 0, "held_out": 0.01, "held_out_blocks": 1}
+        training = {
+            "optimizer": "adam",
+            "batch_size": self.batch,
+            "seeds": self.members,
+            "nulls": 0,
+            "held_out": 0.01,
+            "held_out_blocks": 1,
+        }
         encoder = {"architecture": self.architecture, "hidden": self.hidden, "outputs": self.outputs}
         config = schema.validate({"encoder": encoder, "objectives": [time, label], "training": training})
         return Task(session_of(activity, {LABEL: walk[:, :1]}), config, {})
