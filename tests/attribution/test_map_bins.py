@@ -39,7 +39,7 @@ def test_the_error_is_that_of_many_draws() -> None:
     missed, told = [], []
     for seed in range(40):
         chosen = one_of_each_stretch(np.arange(8_000), 400, np.random.default_rng(seed))
-        error = SamplingError(8_000)
+        error = SamplingError(400, 8_000)
         for chunk in np.array_split(every[:, chosen], 7, axis=1):
             error.add(chunk)
         drawn = np.sqrt(np.square(every[:, chosen]).mean(axis=1))
@@ -49,7 +49,11 @@ def test_the_error_is_that_of_many_draws() -> None:
 
 
 def test_maps_of_all_bins_have_no_error() -> None:
-    error = SamplingError(10)
+    error = SamplingError(10, 10)
     assert error.relative(2).tolist() == [0.0, 0.0]
     error.add(np.ones((2, 10, 3), dtype=np.float32))
     assert error.relative(2).tolist() == [0.0, 0.0]
+
+
+def test_the_error_of_a_method_without_maps_of_single_bins_is_not_known() -> None:
+    assert np.isnan(SamplingError(5, 10).relative(2)).all()

@@ -322,6 +322,17 @@ def test_a_unit_that_never_changes_has_no_map_and_no_part_in_the_test(trained: P
 
 
 @pytest.mark.slow
+def test_maps_of_some_bins_are_near_those_of_all_and_say_how_near(trained: Path) -> None:
+    every, some = attributed(trained, bins="all"), attributed(trained, bins=200)
+    assert every["sampling_error"].values.tolist() == [0.0] * every.sizes["label"]
+    assert every.attrs["map_bins"] == every.attrs["usable_bins"] == some.attrs["usable_bins"] > 200
+    assert some.attrs["map_bins"] == 200
+    maps, shorter = (found["attribution"].isel(map_method=0).drop_isel(unit=SILENT) for found in (every, some))
+    missed = np.sqrt(np.square(shorter - maps).sum("unit") / np.square(maps).sum("unit"))
+    assert ((missed > 0) & (missed < 4 * some["sampling_error"])).all()
+
+
+@pytest.mark.slow
 def test_baselines_stand_beside_the_tested_map_at_fewer_bins(trained: Path) -> None:
     beside = ["inverted_neuron_gradient", "integrated_gradients", "feature_ablation"]
     found, alone = attributed(trained, methods=beside, samples=30), attributed(trained)

@@ -1,5 +1,6 @@
 """Results of earlier versions are read with the names of this one."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import xarray as xr
 
 from tests.support.make_results import make_results
 from xcebra_nwb.core import results
+from xcebra_nwb.core.config.schema import Config
+from xcebra_nwb.core.members import recorded_config
 from xcebra_nwb.core.netcdf import load_dataset, save_dataset
 from xcebra_nwb.report.unit_cards import _own_columns
 
@@ -35,6 +38,14 @@ def test_the_names_of_an_earlier_version_become_those_of_this_one(directory: Pat
     with xr.open_dataset(tmp_path / "attribution.nc", engine="h5netcdf") as stored:
         assert {"method", "null"} <= set(stored.coords)
     xr.testing.assert_identical(load_dataset(tmp_path / "attribution.nc"), maps)
+
+
+def test_results_that_name_no_optimiser_were_trained_by_adam(directory: Path) -> None:
+    training = load_dataset(directory / "training.nc")
+    assert recorded_config(training).training.optimizer == Config().training.optimizer == "muon"
+    recorded = json.loads(training.attrs["config"])
+    del recorded["training"]["optimizer"]
+    assert recorded_config(training.assign_attrs(config=json.dumps(recorded))).training.optimizer == "adam"
 
 
 def test_a_session_has_its_units_by_name(directory: Path) -> None:

@@ -142,7 +142,20 @@ def test_the_numbers_of_the_methods_are_those_of_the_results(tmp_path: Path) -> 
     assert all(f"{label} is {told['verdict']}: {told['because']}" in text for label, told in assessed.items())
     results = load(tmp_path)
     results.training.attrs["config"] = results.attribution.attrs["config"] = "{}"
-    assert "steps of Adam" not in methods_of(results).text
+    assert "steps of" not in methods_of(results).text
+
+
+@pytest.mark.parametrize(("optimizer", "name"), [("muon", "steps of Muon (Jordan"), ("adam", "steps of Adam,")])
+def test_the_optimiser_is_named_and_cited(optimizer: str, name: str, tmp_path: Path) -> None:
+    make_results(tmp_path)
+    results = load(tmp_path)
+    for dataset in (results.training, results.attribution):
+        config = json.loads(dataset.attrs["config"])
+        config["training"]["optimizer"] = optimizer
+        dataset.attrs["config"] = json.dumps(config)
+    told = methods_of(results)
+    assert name in told.text
+    assert any("Jordan" in reference for reference in told.references) == (optimizer == "muon")
 
 
 def test_only_what_is_used_is_cited(output: Path) -> None:

@@ -47,11 +47,12 @@ class SamplingError:
     estimates the variance within a stretch. The estimate is too large if maps change from stretch to stretch.
 
     Args:
+        sampled: number of bins of the sample.
         usable: number of bins of which the sample was drawn.
     """
 
-    def __init__(self, usable: int) -> None:
-        self._usable, self._count = usable, 0
+    def __init__(self, sampled: int, usable: int) -> None:
+        self._left_out, self._count = 1 - sampled / usable, 0
         self._squares: NDArray[np.float64] | float = 0.0
         self._differences: NDArray[np.float64] | float = 0.0
 
@@ -66,12 +67,12 @@ class SamplingError:
     def relative(self, labels: int) -> NDArray[np.float64]:
         """Return the standard error of each label's map over the length of the map, shape (label,).
 
-        It is 0 for maps of all bins.
+        It is 0 for maps of all bins, and NaN if no maps were added, as of a method that has none of single bins.
         """
-        if self._count == 0 or self._count >= self._usable:
-            return np.zeros(labels)
-        mean, left_out = np.asarray(self._squares) / self._count, 1 - self._count / self._usable
+        if self._left_out == 0 or self._count == 0:
+            return np.full(labels, np.nan if self._left_out else 0.0)
+        mean = np.asarray(self._squares) / self._count
         # A map is the root of the mean, whose error is that of the mean over twice the map.
-        variance = np.asarray(self._differences) / self._count**2 * left_out
+        variance = np.asarray(self._differences) / self._count**2 * self._left_out
         errors = np.divide(variance, 4 * mean, out=np.zeros_like(mean), where=mean > 0)
         return np.sqrt(np.nansum(errors, axis=1) / np.nansum(mean, axis=1))

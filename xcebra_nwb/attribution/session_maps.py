@@ -61,7 +61,7 @@ def session_maps(
     shape, layers = load_model(directory / "model.safetensors", inputs.device)
     usable = np.flatnonzero(usable_bins(session["segment"].values.astype(np.int64), shape.window))
     bins = map_bins(usable, config.attribution, np.random.default_rng([config.random_seed, MAP_BINS]))
-    silent, error = _silent_units(inputs, usable), SamplingError(len(usable))
+    silent, error = _silent_units(inputs, usable), SamplingError(len(bins), len(usable))
     layers = without_units(shape, layers, silent)  # their weights were never trained
     model = Model(inputs, shape, layers, blocks, _contrast_of(training))
     observed = _observed(directory, session, training, config, inputs) if generator_support.METHOD in methods else None

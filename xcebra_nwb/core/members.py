@@ -66,7 +66,7 @@ def objective_of(training: xr.Dataset, label: str) -> int:
 def recorded_config(training: xr.Dataset) -> Config:
     """Return the config that training.nc was made with; sections that training does not read have their defaults."""
     recorded = json.loads(training.attrs["config"])
-    # Before 0.6.0 there was one optimiser, and no key for it.
+    # Up to 0.5.0 there was one optimiser, and no key for it.
     recorded.setdefault("training", {}).setdefault("optimizer", "adam")
     return Config.model_validate_json(json.dumps(recorded))
 
