@@ -32,6 +32,8 @@ LEAST_EXPECTED = 1e-6  # spikes in a sample
 class Sums:
     """What a curve is estimated from, in every part of the recording and cell, (part, cell, unit).
 
+    If the label is read in several orders, (part, cell, order, unit).
+
     ``excess`` is the activity beyond the expected, ``exposure`` the expected count, or the weight of samples of rates.
     """
 
@@ -93,7 +95,7 @@ def sum_columns(observed: Observed, expected: Floats) -> NDArray[np.float32]:
 
 
 def sums_of(columns: NDArray[Any], counts: bool) -> Sums:
-    """Return sums (part, cell, column) of :func:`sum_columns` as :class:`Sums`."""
+    """Return sums (part, cell, ..., column) of :func:`sum_columns` as :class:`Sums`."""
     if counts:
         units = columns.shape[-1] // 2
         return Sums(columns[..., :units], columns[..., units:], counts)
@@ -101,7 +103,7 @@ def sums_of(columns: NDArray[Any], counts: bool) -> Sums:
 
 
 def changes(training: Sums, smoother: Sequence[NDArray[Any]]) -> list[Floats]:
-    """Return the estimated change of activity in every cell, one array (part, cell, unit) for each prior.
+    """Return the estimated change of activity in every cell, one array (part, cell, ..., unit) for each prior.
 
     The mean of the excess in and around a cell, shrunk towards 0 by a prior weight of the expectation.
 

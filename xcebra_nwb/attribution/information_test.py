@@ -8,9 +8,9 @@ counts (Westfall and Young 1993, Resampling-Based Multiple Testing).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +28,7 @@ Integers = NDArray[np.int64]
 DECIDED = 10  # units that so many of them beat are not drawn for again: p is above 0.05 (Besag and Clifford 1991)
 FINENESS = 1.2  # times more draws than a unit needs to reach LEVEL after the correction for all units
 MOST_DRAWS = 10_000
+COLUMNS_AT_ONCE = 128  # of all orders
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +38,10 @@ class Model:
     cells: Cells
     other: Cells | None = None
 
-    def cell(self, order: Integers | None) -> Integers:
-        """Return the cell of every sample (sample,) when the label is read in ``order``."""
-        cell = self.cells.ordered(order)
-        return cell if self.other is None else cell * self.other.count + self.other.of_sample
+    def cell(self, orders: Sequence[Integers | None]) -> Integers:
+        """Return the cell of every sample when the label is read in other orders, (sample, order)."""
+        cell = np.stack([self.cells.ordered(order) for order in orders], axis=1)
+        return cell if self.other is None else cell * self.other.count + self.other.of_sample[:, None]
 
     @property
     def count(self) -> int:
@@ -86,20 +87,26 @@ class LabelTest:
         test._columns = np.ascontiguousarray(self._columns[:, np.r_[units, exposures]])
         return test
 
-    def statistics(self, order: Integers | None = None) -> NDArray[np.float32]:
-        """Return the statistics of every candidate and unit, (candidate, unit).
+    def statistics(self, orders: Iterable[Integers | None]) -> Iterator[NDArray[np.float32]]:
+        """Yield the statistics of some orders, every candidate and unit, (order, candidate, unit).
 
         Args:
-            order: order in which the label is read, shape (sample,); None as recorded.
+            orders: orders in which the label is read, shape (sample,) each; None as recorded.
         """
+        source = iter(orders)
+        # Orders of a few units are computed together, since numpy takes longer to begin than to add them up.
+        while some := list(islice(source, max(1, COLUMNS_AT_ONCE // self._columns.shape[1]))):
+            yield self._statistics(some)
+
+    def _statistics(self, orders: Sequence[Integers | None]) -> NDArray[np.float32]:
         rows: list[NDArray[np.float32]] = []
         for model in self._models:
-            sums = self._sums(model, order, self._fold, FOLDS)
+            sums = self._sums(model.cell(orders), model, self._fold, FOLDS)
             training = sums.elsewhere()
             for smoother in model.smoothers:
                 narrow = [axis.astype(np.float32) for axis in smoother]
                 rows += [(change * sums.excess).sum(axis=(0, 1)) for change in changes(training, narrow)]
-        return np.stack(rows)
+        return np.stack(rows, axis=1)
 
     def information(self) -> Information:
         """Return the held-out gain in log likelihood from the label as recorded.
@@ -109,7 +116,7 @@ class LabelTest:
         """
         gains: list[Floats] = []
         for model in self._models:
-            sums = self._sums(model, None, self._observed.block, FOLDS * BLOCKS_A_FOLD)
+            sums = self._sums(model.cell([None])[:, 0], model, self._observed.block, FOLDS * BLOCKS_A_FOLD)
             training = sums.folds().elsewhere()
             for smoother in model.smoothers:
                 gains += [sums.gain(np.repeat(c, BLOCKS_A_FOLD, axis=0)) for c in changes(training, smoother)]
@@ -120,8 +127,8 @@ class LabelTest:
         half = stdtrit(len(chosen) - 1, 0.5 + CONFIDENCE / 2) * chosen.std(axis=0, ddof=1) * np.sqrt(len(chosen))
         return Information(chosen.sum(axis=0), half)
 
-    def _sums(self, model: Model, order: Integers | None, part: Integers, parts: int) -> Sums:
-        return sums_of(cell_sums(model.cell(order), model.count, part, parts, self._columns), self._observed.counts)
+    def _sums(self, cell: Integers, model: Model, part: Integers, parts: int) -> Sums:
+        return sums_of(cell_sums(cell, model.count, part, parts, self._columns), self._observed.counts)
 
 
 def best_elsewhere(gains: Floats) -> NDArray[np.int64]:
@@ -156,15 +163,14 @@ def test_units(test: LabelTest, orders: Iterable[Integers], units: int, tested: 
         tested: number of units that the correction is made for.
     """
     source = iter(orders)
-    drawn = np.stack([test.statistics()] + [test.statistics(order) for order in islice(source, FIRST_DRAWS)])
+    drawn = np.concatenate(list(test.statistics(chain([None], islice(source, FIRST_DRAWS)))))
     above, p_value = _ranks(drawn)
     draws = np.full(units, len(drawn) - 1)
     left = np.flatnonzero(above < DECIDED)
     more = draws_needed(tested, int((above == 0).sum())) - (len(drawn) - 1)
     if more > 0 and len(left):
         part = test.only(left)
-        extra = [part.statistics(order) for order in islice(source, more)]
-        drawn = np.concatenate([drawn[:, :, left], *(row[None] for row in extra)])
+        drawn = np.concatenate([drawn[:, :, left], *part.statistics(islice(source, more))])
         p_value[left], draws[left] = _ranks(drawn)[1], len(drawn) - 1
     return Tested(p_value, draws)
 

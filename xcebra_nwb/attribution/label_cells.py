@@ -77,38 +77,42 @@ def cell_sums(
     """Return the sums of columns within every part of the recording and every cell.
 
     Args:
-        cell: cell of every sample, shape (sample,).
+        cell: cell of every sample, shape (sample,), or in several orders, (sample, order).
         count: number of cells.
         part: part of every sample, shape (sample,); samples of part -1 are left out.
         parts: number of parts.
         columns: values to sum, shape (sample, column).
 
     Returns:
-        Sums, shape (part, cell, column).
+        Sums, shape (part, cell, column) or (part, cell, order, column).
 
     >>> cell_sums(np.array([0, 1, 1]), 2, np.array([0, 0, -1]), 1, np.float32([[1], [2], [4]])).tolist()
     [[[1.0], [2.0]]]
     """
-    row = np.where(part < 0, parts * count, part * count + cell).astype(np.int32)
     samples = len(cell)
+    orders = cell.reshape(samples, -1)
+    width = orders.shape[1]
+    in_part = np.where(part[:, None] < 0, parts * count, part[:, None] * count + orders)
+    row = (in_part * width + np.arange(width)).astype(np.int32)
     indicator = sparse.csc_matrix(
-        (np.ones(samples, dtype=columns.dtype), row, np.arange(samples + 1, dtype=np.int32)),
-        shape=(parts * count + 1, samples),
+        (np.ones(row.size, dtype=columns.dtype), row.ravel(), np.arange(0, row.size + 1, width, dtype=np.int32)),
+        shape=((parts * count + 1) * width, samples),
     )
-    sums: NDArray[np.float32] = np.asarray(indicator @ columns)[:-1].reshape(parts, count, -1)
-    return sums
+    sums: NDArray[np.float32] = np.asarray(indicator @ columns)[:-width]
+    return sums.reshape(parts, count, *cell.shape[1:], -1)
 
 
 def smoothed(smoother: Sequence[NDArray[Any]], sums: NDArray[Any]) -> NDArray[Any]:
-    """Return sums smoothed over cells, (part, cell, column).
+    """Return sums smoothed over cells, (part, cell, ..., column).
 
     Args:
         smoother: the smoother of the cells; two where the cells are pairs of cells, the second running faster.
-        sums: sums in cells, shape (part, cell, column).
+        sums: sums in cells, shape (part, cell, ..., column).
     """
+    parts, cells = sums.shape[:2]
+    columns = sums.reshape(parts, cells, -1)
     if len(smoother) == 1:
-        return np.matmul(smoother[0], sums)
+        return np.matmul(smoother[0], columns).reshape(sums.shape)
     first, second = smoother
-    parts, _, columns = sums.shape
-    by_second = np.matmul(second, sums.reshape(parts, len(first), len(second), columns))
+    by_second = np.matmul(second, columns.reshape(parts, len(first), len(second), -1))
     return np.matmul(first, by_second.reshape(parts, len(first), -1)).reshape(sums.shape)
