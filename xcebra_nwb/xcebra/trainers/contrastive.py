@@ -132,7 +132,7 @@ def objective_losses(
 def encode_batch(
     inputs: EncoderInput, shape: Architecture, layers: list[Layer], batch: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
-    """Return the latents of a batch of bins, and the pre-activations.
+    """Return the latents of a batch of bins, and the pre-activations of the references, its first role.
 
     Args:
         inputs: Encoder input (time, D).
@@ -141,12 +141,17 @@ def encode_batch(
         batch: Bins, shape (M, roles, B).
 
     Returns:
-        Latents (M, roles, B, outputs), and the pre-activations by layer.
+        Latents (M, roles, B, outputs), and the pre-activations (M, B, T', C) by layer.
     """
     members, roles, size = batch.shape
-    windows = encoder.gather_windows(inputs, batch.reshape(members, roles * size), shape.window)
-    latents, pre_activations = encoder.forward(shape, layers, windows)
-    return latents.view(members, roles, size, -1), pre_activations
+    # The references go through the encoder by themselves, for the penalty needs their pre-activations alone. The
+    # gradient of a part of larger arrays would fill the rest with zeros and add them up.
+    encoded = [
+        encoder.forward(shape, layers, encoder.gather_windows(inputs, bins.reshape(members, -1), shape.window))
+        for bins in batch.split((1, roles - 1), dim=1)[:roles]  # the references may be the only role
+    ]
+    latents = torch.cat([latents for latents, _ in encoded], dim=1)
+    return latents.view(members, roles, size, -1), encoded[0][1]
 
 
 def reference_penalty(
@@ -165,15 +170,14 @@ def reference_penalty(
         layers: Layers of all members.
         blocks: Block of latents of each objective.
         latents: Latents (M, roles, B, outputs) from :func:`encode_batch`.
-        pre_activations: Pre-activations from :func:`encode_batch`.
+        pre_activations: Pre-activations of the references from :func:`encode_batch`.
         contrast: How latents are compared.
         direction: Random directions (M, B, sum of the widths).
 
     Returns:
         Penalty, shape (M,).
     """
-    references = [p[:, : latents.shape[2]] for p in pre_activations]
-    return jacobian_penalty(shape, layers, blocks, latents[:, 0], references, contrast, direction)
+    return jacobian_penalty(shape, layers, blocks, latents[:, 0], pre_activations, contrast, direction)
 
 
 def jacobian_penalty(
