@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from xcebra_nwb.attribution.map_bins import one_of_each_stretch
 from xcebra_nwb.benchmark.solve import label_blocks
 from xcebra_nwb.benchmark.speed.stopwatch import CPU, finished
 from xcebra_nwb.benchmark.speed.work import Work
@@ -60,7 +61,7 @@ def _attribution(work: Work, device: torch.device) -> Callable[[int], object]:
     settings = Options(**work.task.config.attribution.generator.model_dump())
 
     def bins(count: int) -> object:
-        first = usable[:count]
+        first = one_of_each_stretch(usable[:count], max(1, round(count * work.share)), np.random.default_rng(0))
         return attribute(
             Model(inputs, shape, layers, label_blocks(work.task.config), contrast(work.task.config.training)),
             first,
@@ -79,7 +80,7 @@ def shape_of(work: Work) -> Architecture:
 
 
 def least(work: Work) -> tuple[float, float] | None:
-    """Return the least work of a step, or of a bin.
+    """Return the least work of a step, or of a bin of the recording.
 
     Of a member's step: four roles through the encoder and back (values, weights and, but for the first layer, inputs),
     the references once more for the penalty and twice back, and of every objective three products of batch x batch.
@@ -98,8 +99,8 @@ def least(work: Work) -> tuple[float, float] | None:
     each = [float(2 * t * kernel * before * after) for t, (kernel, before, after) in zip(bins, layers, strict=True)]
     values = float(shape.window * shape.units + sum(t * after for t, (_, _, after) in zip(bins, layers, strict=True)))
     if work.kind == "attribution":
-        once = work.method in JACOBIAN_METHODS
-        return (sum(each) * (1 + work.outputs), 8 * values * (1 + work.outputs)) if once else None
+        once, ways = work.method in JACOBIAN_METHODS, work.share * (1 + work.outputs)
+        return (sum(each) * ways, 8 * values * ways) if once else None
     windows = (2 + objectives) * work.batch
     encoded = windows * (3 * sum(each) - each[0]) + work.batch * 3 * sum(each)
     compared = 3 * 2 * work.batch**2 * (work.outputs + 3 + objectives)

@@ -38,9 +38,10 @@ def markdown(rows: pd.DataFrame, methods: pd.DataFrame, machine: str) -> str:
     ]
     lines = [f"## Benchmark speed\n\n{machine}.\n", _line(head), _line(["---"] * len(head))]
     lines += [_line(_cells(row)) for row in rows.to_dict("records")]
-    lines += ["", _line(["method", "seconds", "row auROC"]), _line(["---"] * 3)]
+    lines += ["", _line(["method", "bins", "seconds", "row auROC", "error"]), _line(["---"] * 5)]
     for row in methods.to_dict("records"):
-        lines.append(_line([row["method"].replace("_", " "), number(row["seconds"]), number(row["row_auroc"])]))
+        numbers = [number(row[name]) for name in ("bins", "seconds", "row_auroc", "error")]
+        lines.append(_line([row["method"].replace("_", " "), *numbers]))
     return "\n".join(lines) + "\n"
 
 

@@ -15,7 +15,9 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
+from xcebra_nwb.attribution.map_bins import AUTO, one_of_each_stretch
 from xcebra_nwb.benchmark import cebra_peer, synthetic
 from xcebra_nwb.benchmark.case import HYBRID, PEER, Budget
 from xcebra_nwb.benchmark.metrics import row_auroc
@@ -55,7 +57,7 @@ class Size:
     seconds: float  # of a block
 
 
-LATENTS, CUT = 6, 0.05
+LATENTS, CUT, FIRST = 6, 0.05, "inverted_neuron_gradient"
 QUALITY = {
     "quick": replace(synthetic.DESIGNS["quick"], budget=Budget(20, 256, 1e-3)),
     "reduced": replace(synthetic.DESIGNS["quick"], budget=Budget(1_500, 512, 1e-3, decay=0.5), samples=20_000),
@@ -134,8 +136,9 @@ def measured(work: Work, size: Size, top: Ceiling, device: torch.device) -> dict
 def quality(size: str, device: torch.device) -> list[dict[str, Any]]:
     """Return the cost and the quality of every method, for one trained encoder.
 
-    The data are those of the benchmark ``synthetic``. The methods of the Jacobian are computed at 10,000 bins, the
-    others at 500 of them.
+    The data are those of the benchmark ``synthetic``. The methods of the Jacobian are computed at all bins, the others
+    at 500 of them. The inverted neuron gradient is computed at the default sample of bins too. ``error`` is the
+    distance between this label map and that of all bins, as a share of the latter's length.
 
     Args:
         size: quick, reduced or full.
@@ -146,20 +149,20 @@ def quality(size: str, device: torch.device) -> list[dict[str, Any]]:
     fit = contrastive.train(
         inputs, ready.shape, ready.blocks, ready.samples(TRAIN), ready.generators(task.config), options(task.config)
     )
-    blocks, bins = label_blocks(task.config), ready.split.bins[:10_000]
-    rows = []
-    for method in (method for method in get_args(Method) if method != SUPPORT):
+    blocks, bins = label_blocks(task.config), ready.split.bins
+    model = Model(inputs, ready.shape, fit.layers, blocks, contrast(task.config.training))
 
-        def maps(method: str = method) -> Any:
-            sampling, similarity = Sampling(np.random.default_rng(0)), contrast(task.config.training)
-            return attribute(
-                Model(inputs, ready.shape, fit.layers, blocks, similarity), bins, CUT, [method], sampling=sampling
-            )
+    def row(method: str, at: NDArray[np.int64]) -> tuple[dict[str, Any], NDArray[np.float64]]:
+        sampling = Sampling(np.random.default_rng(0))
+        seconds, found = _timed(finished(lambda: attribute(model, at, CUT, [method], sampling=sampling), device))
+        auroc = row_auroc(found.latent[method][0], latent_truth(blocks, task.carries, found.latent[method].shape[1:]))
+        return {"method": method, "bins": len(at), "seconds": seconds, "row_auroc": auroc}, found.label[method][0]
 
-        seconds, computed = _timed(finished(maps, device))
-        truth = latent_truth(blocks, task.carries, computed.latent[method].shape[1:])
-        rows.append({"method": method, "seconds": seconds, "row_auroc": row_auroc(computed.latent[method][0], truth)})
-    return rows
+    of_all = {method: row(method, bins) for method in get_args(Method) if method != SUPPORT}
+    sampled, some = row(FIRST, one_of_each_stretch(bins, AUTO, np.random.default_rng(0)))
+    whole = of_all[FIRST][1]
+    error = float(np.linalg.norm(some - whole) / np.linalg.norm(whole))
+    return [*(rows for rows, _ in of_all.values()), sampled | {"error": error}]
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from xcebra_nwb.attribution.map_bins import AUTO
 from xcebra_nwb.benchmark.arrays import session_of
 from xcebra_nwb.benchmark.case import Task
 from xcebra_nwb.benchmark.simulate.two_populations import truncated_walk
@@ -31,6 +32,7 @@ class Work:
     architecture: Literal["mlp", "conv10"] = "mlp"
     hidden: int = 64
     method: str = "inverted_neuron_gradient"
+    sampled: bool = False  # whether a map is of as few of the bins as by default
     peer: bool = True  # whether CEBRA does the same
 
     @property
@@ -38,8 +40,17 @@ class Work:
         """The work in a few words."""
         encoder = f"{self.architecture} {self.hidden}"
         if self.kind == "attribution":
-            return f"{self.method.replace('_', ' ')}, {encoder}"
+            return f"{self.method.replace('_', ' ')}, {encoder}{', sampled bins' if self.sampled else ''}"
         return f"training, {encoder}, batch {self.batch}, members {self.members}"
+
+    @property
+    def share(self) -> float:
+        """The share of the bins that a map is computed of.
+
+        >>> ATTRIBUTION.share, replace(ATTRIBUTION, sampled=True).share
+        (1.0, 0.2)
+        """
+        return min(1.0, AUTO / self.bins) if self.sampled else 1.0
 
     @cached_property
     def task(self) -> Task:
@@ -99,6 +110,8 @@ def works(size: str, device: str = "cpu") -> list[Work]:
     attribution = [
         ATTRIBUTION,
         replace(ATTRIBUTION, architecture="conv10"),
+        replace(ATTRIBUTION, sampled=True),
+        replace(ATTRIBUTION, architecture="conv10", sampled=True),
         *(replace(ATTRIBUTION, units=units) for units in (20, 200, 2000)),
         *(replace(ATTRIBUTION, bins=n, peer=False) for n in (200_000, 1_000_000) if n <= most),
         replace(ATTRIBUTION, outputs=14, units=400, architecture="conv10"),
