@@ -17,6 +17,7 @@ from xcebra_nwb.core.errors import Exit
 
 SECONDS_BETWEEN_POLLS = 1.0
 MEGABYTE = 10**6
+MOST_READY = 100  # jobs among which Snakemake chooses those that begin, unless there are more cores
 MOST_POLLING = 0.05  # share of a core: to look at a thousand sessions takes half a second
 
 
@@ -55,9 +56,7 @@ def launch(
     _unlock(output)
     with log.open("w") as stream, handling(stop.note):
         options = ("--keep-going", "--rerun-incomplete", "--printshellcmds")
-        # On this machine no more jobs start at once than its memory holds.
-        memory = ("--resources", f"mem_mb={max(1, host_memory.free_bytes() // MEGABYTE)}")
-        places = ("--profile", str(profile)) if profile is not None else memory
+        places = ("--profile", str(profile)) if profile is not None else _on_this_machine(cores)
         command = [*plan_command(snakefile, config, cores), *options, *places]
         process = subprocess.Popen(command, cwd=output, env=environment, stdout=stream, stderr=stream)
         try:
@@ -67,6 +66,16 @@ def launch(
             end_left(mark)
             _unlock(output)
     return Exit.INTERRUPTED if stop.signal is not None or code == -signal.SIGINT else code
+
+
+def _on_this_machine(cores: int | None) -> tuple[str, ...]:
+    """Options for jobs on this machine: no more start at once than its memory holds.
+
+    Whenever a job ends, Snakemake looks at every job that could begin, which took a fifth of a core with a thousand
+    sessions. So it looks at some of them.
+    """
+    free, ready = max(1, host_memory.free_bytes() // MEGABYTE), max(MOST_READY, cores or 1)
+    return ("--resources", f"mem_mb={free}", "--scheduler-subsample", str(ready))
 
 
 def _follow(process: subprocess.Popen[bytes], stop: Stop, poll: Callable[[], None]) -> int:
