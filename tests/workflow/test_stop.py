@@ -4,12 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.support.snakemake_runs import wait_for
+from xcebra_nwb.commands.stop import SECONDS_TO_END
 
 SNAKEFILE = """
 rule slow:
@@ -28,11 +31,13 @@ sys.exit(code)
 """
 
 
-def start(folder: Path, *before: str) -> subprocess.Popen[str]:
+def start(folder: Path, *before: str, ignored: Sequence[signal.Signals] = ()) -> subprocess.Popen[str]:
     (folder / "Snakefile").write_text(SNAKEFILE)
     (folder / "c.yaml").write_text("{}")
     command = [*before, sys.executable, "-c", PROGRAM, str(folder)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=partial(heed, ignored)
+    )
     try:
         wait_for(lambda: (folder / "job").exists() and (folder / "job").read_text().strip())
     except AssertionError:
@@ -41,14 +46,18 @@ def start(folder: Path, *before: str) -> subprocess.Popen[str]:
     return process
 
 
-def heed() -> None:
-    """Signals are not ignored, even where the tests are run in the background or under nohup."""
+def heed(ignored: Sequence[signal.Signals]) -> None:
+    """Other signals are not ignored, even where the tests are run in the background or under nohup."""
     for how in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(how, signal.SIG_DFL)
+        signal.signal(how, signal.SIG_IGN if how in ignored else signal.SIG_DFL)
 
 
 def of_run(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
+
+
+def at_work(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
@@ -60,9 +69,18 @@ def test_a_signal_to_the_run_alone_ends_all_of_its_processes(how: signal.Signals
     _, said = process.communicate(timeout=300)
     assert process.returncode == 130
     assert f"stopping ({how.name}); the same command resumes the run" in said
-    assert not any(other.is_running() for other in others)
+    assert not any(map(at_work, others))
     assert not [*(tmp_path / ".snakemake").glob("locks/*")]
     assert not (tmp_path / "done").exists()
+
+
+def test_a_run_that_a_script_began_in_the_background_ends_at_once(tmp_path: Path) -> None:
+    process = start(tmp_path, ignored=[signal.SIGINT])
+    others = of_run(process)
+    os.kill(process.pid, signal.SIGTERM)
+    process.communicate(timeout=SECONDS_TO_END / 2)
+    assert process.returncode == 130
+    assert not any(map(at_work, others))
 
 
 def test_a_run_that_ignores_the_end_of_its_terminal_goes_on(tmp_path: Path) -> None:
@@ -81,4 +99,4 @@ def test_a_workflow_that_ends_by_itself_leaves_no_job(tmp_path: Path) -> None:
     workflow.kill()
     process.communicate(timeout=300)
     assert process.returncode not in (0, 130)
-    assert jobs and not any(job.is_running() for job in jobs)
+    assert jobs and not any(map(at_work, jobs))

@@ -93,7 +93,9 @@ def marked(mark: str) -> list[psutil.Process]:
 
 
 def _interrupt(process: psutil.Process) -> None:
-    process.send_signal(signal.SIGINT)
+    # What a script starts in the background ignores SIGINT, and so do all processes that it starts.
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    process.send_signal(signal.SIGTERM if ignored else signal.SIGINT)
 
 
 def _each(processes: list[psutil.Process], action: Callable[[psutil.Process], None]) -> None:
