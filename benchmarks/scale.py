@@ -30,6 +30,7 @@ from tests.support.paths import COMMAND
 from tests.support.snakemake_runs import QUICK
 
 ADOPT = 36  # PR_SET_CHILD_SUBREAPER of prctl: the CPU time of all descendants is counted
+ONE_LABEL = {"labels": {"position": {"source": "/processing/behavior/Position/position", "kind": "continuous"}}}
 REFUSED, FAILED, KILLED = 1, 2, 3  # numbers of the sessions
 
 
@@ -115,11 +116,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sessions", type=int, default=1000)
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--one-label", action="store_true", help="position alone, not also head direction and speed")
     given = parser.parse_args()
     folder = given.folder.absolute()
     ctypes.CDLL(None).prctl(ADOPT, 1)
     recordings(folder / "data", given.sessions)
-    (folder / "quick.yaml").write_text(yaml.safe_dump(QUICK))
+    (folder / "quick.yaml").write_text(yaml.safe_dump(QUICK | (ONE_LABEL if given.one_label else {})))
     names = sorted(path for path in (folder / "data").iterdir())
     done = threading.Event()
     killer = threading.Thread(target=kill_training, args=(f"sub-rat{KILLED}_ses-one", done))
