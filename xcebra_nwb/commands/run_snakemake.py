@@ -17,7 +17,7 @@ from xcebra_nwb.core.errors import Exit
 
 SECONDS_BETWEEN_POLLS = 1.0
 MEGABYTE = 10**6
-MOST_READY = 100  # jobs among which Snakemake chooses those that begin, unless there are more cores
+READY_PER_CORE = 8  # jobs among which Snakemake chooses those that begin
 MOST_POLLING = 0.05  # share of a core: to look at a thousand sessions takes half a second
 
 
@@ -71,10 +71,10 @@ def launch(
 def _on_this_machine(cores: int | None) -> tuple[str, ...]:
     """Options for jobs on this machine: no more start at once than its memory holds.
 
-    Whenever a job ends, Snakemake looks at every job that could begin, which took a fifth of a core with a thousand
-    sessions. So it looks at some of them.
+    Whenever a job ends, Snakemake looks at every job that could begin, which took half a core with a thousand sessions.
+    So it looks at some of them.
     """
-    free, ready = max(1, host_memory.free_bytes() // MEGABYTE), max(MOST_READY, cores or 1)
+    free, ready = max(1, host_memory.free_bytes() // MEGABYTE), READY_PER_CORE * (cores or 1)
     return ("--resources", f"mem_mb={free}", "--scheduler-subsample", str(ready))
 
 
