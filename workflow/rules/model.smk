@@ -1,4 +1,4 @@
-# From session.nc to the maps and their verdicts.
+# From session.nc to the maps and their verdicts. Later commands go first, so that sessions are finished one by one.
 
 
 TRAINING = dict(
@@ -16,6 +16,7 @@ rule train:
         receipt("train"),
     log:
         log_of("train"),
+    priority: 1
     group:
         CARD_JOB
     threads: threads_of_each(len(BATCHES))
@@ -43,6 +44,7 @@ for name, batch in BATCH_RULES.items():
             expand(receipt("train"), session=batch),
         log:
             RESULTS / "logs" / batch_name(batch) / "train.log",
+        priority: 1
         group:
             job_name(batch_name(batch))
         threads: threads_of_each(len(BATCHES))
@@ -68,6 +70,7 @@ rule attribute:
         receipt("attribute"),
     log:
         log_of("attribute"),
+    priority: 2
     group:
         CARD_JOB
     threads: threads_of_each(len(TABLE))
@@ -93,6 +96,7 @@ rule assess:
         receipt("assess"),
     log:
         log_of("assess"),
+    priority: 3
     group:
         ONE_JOB
     resources:

@@ -9,6 +9,7 @@ rule write:
         receipt("write"),
     log:
         log_of("write"),
+    priority: 4
     group:
         ONE_JOB
     resources:
@@ -32,6 +33,7 @@ rule check:
         receipt("check"),
     log:
         log_of("check"),
+    priority: 5
     group:
         ONE_JOB
     resources:
@@ -54,6 +56,7 @@ rule report:
         receipt("report"),
     log:
         log_of("report"),
+    priority: 6
     group:
         ONE_JOB
     resources:
