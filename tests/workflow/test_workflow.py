@@ -33,14 +33,29 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+COUNT_TIMERS = """
+import sys, threading
+if "snakemake" in sys.orig_argv:
+    class Counted(threading.Timer):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            open({file!r}, "a").write("one\\n")
+    threading.Timer = Counted
+"""
+
+
 def start(project: Path) -> list[object]:
     return ["--directory", project, "--configfile", project / "project.yaml", "--cores", 2]
 
 
 def test_it_runs_from_the_root_does_nothing_the_second_time_and_keeps_nothing_of_what_is_refused_now(
-    project: Path,
+    project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two sessions are trained together in one job, and a refused one is skipped."""
+    timers = project / "timers"
+    (project / "python").mkdir()
+    (project / "python" / "sitecustomize.py").write_text(COUNT_TIMERS.format(file=str(timers)))
+    monkeypatch.setenv("PYTHONPATH", str(project / "python"), prepend=os.pathsep)
     sources = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (project / "data").iterdir()}
     results, (refused, first, second) = project / "results", [f"sub-rat_ses-{number}" for number in range(3)]
     slurm = ["--workflow-profile", ROOT / "workflow" / "profiles" / "slurm"]
@@ -49,6 +64,7 @@ def test_it_runs_from_the_root_does_nothing_the_second_time_and_keeps_nothing_of
     done = snakemake(*start(project))
     assert done.returncode == 0, done.stderr
     check_results(results, [first, second], refused)
+    assert not timers.exists(), "Snakemake looks at the ready jobs once more a second for every job that has ended"
     usage = pd.read_csv(results / "benchmarks" / first / "assess.tsv", sep="\t")
     assert 0 < usage["cpu_time"][0] < usage["s"][0] * 1.1
     assert sources == {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (project / "data").iterdir()}
