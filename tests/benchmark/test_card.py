@@ -33,6 +33,7 @@ def test_the_stack_ends_where_memory_does(monkeypatch: pytest.MonkeyPatch) -> No
     assert parts.stack(CPU, QUICK) == [Row("stack", "1 members", "out of memory, and says so")]
 
 
+@pytest.mark.thorough
 def test_a_part_that_fails_is_a_line_of_the_table_and_the_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

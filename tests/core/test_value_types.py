@@ -163,6 +163,7 @@ def test_all_of_a_run_is_the_same_as_with_counts_in_float32(
     assert {"assessment.json", "attribution.nc", "embedding.nc", "training.nc"} < left_in(narrow).keys()
 
 
+@pytest.mark.thorough
 def test_several_sessions_are_trained_the_same_as_with_counts_in_float32(tmp_path: Path) -> None:
     narrow = made_in(tmp_path / "narrow", {"a": np.uint8, "b": np.int16, "c": np.uint8})
     wide = made_in(tmp_path / "wide", dict.fromkeys(WIDTHS, np.float32))
