@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.signals import heed
 from tests.support.snakemake_runs import wait_for
 from xcebra_nwb.commands.cli.hand_over import ADDRESS, THREADS
 from xcebra_nwb.commands.warm.start import start
@@ -50,6 +51,7 @@ class Warm:
                 env=os.environ | {"JE_ARROW_MALLOC_CONF": "background_thread:false"},
                 stdin=subprocess.PIPE,
                 pass_fds=[listener.fileno()],
+                preexec_fn=heed,
             )
 
     def call(self, *words: str | bytes, program: str = CLIENT, **options: object) -> subprocess.Popen[bytes]:
@@ -57,7 +59,8 @@ class Warm:
         assert isinstance(given, dict)
         environment = os.environ | {ADDRESS: self.address, THREADS: "1", **given}
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        return subprocess.Popen([sys.executable, "-c", program, *words], env=environment, **(pipes | options))  # type: ignore[call-overload]
+        command = [sys.executable, "-c", program, *words]
+        return subprocess.Popen(command, env=environment, preexec_fn=heed, **(pipes | options))  # type: ignore[call-overload]
 
     def end(self) -> None:
         assert self.process.stdin is not None

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.signals import heed
 from tests.support.snakemake_runs import wait_for
 from xcebra_nwb.commands.stop import SECONDS_TO_END
 
@@ -44,12 +45,6 @@ def start(folder: Path, *before: str, ignored: Sequence[signal.Signals] = ()) ->
         os.killpg(process.pid, signal.SIGKILL)
         raise
     return process
-
-
-def heed(ignored: Sequence[signal.Signals]) -> None:
-    """Other signals are not ignored, even where the tests are run in the background or under nohup."""
-    for how in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(how, signal.SIG_IGN if how in ignored else signal.SIG_DFL)
 
 
 def of_run(process: subprocess.Popen[str]) -> list[psutil.Process]:
