@@ -6,6 +6,7 @@ Data, steps and batch are the same as ours. CEBRA is called, never copied, and c
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import io
 from collections.abc import Sequence
@@ -59,6 +60,7 @@ def peer_scores(context: JobContext, task: Task) -> list[Score]:
     inputs = torch.as_tensor(encoder_input(task.session))
     bins = np.arange(len(inputs))
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it configures
+        importlib.import_module(NEEDED[0])  # before the clock starts
         began = process_time()
         model = _train(inputs, task)
         trained = process_time()
@@ -95,6 +97,7 @@ def peer_decoding(session: xr.Dataset, config: Config, threads: int) -> list[Sco
     inputs = torch.as_tensor(encoder_input(session))
     points = {block.name: _points(session[block.name].values, kinds[block.name])[train] for block in blocks}
     with contextlib.redirect_stdout(io.StringIO()):
+        importlib.import_module(NEEDED[0])  # before the clock starts
         began = process_time()
         model = _train(inputs[train], Task(session_of(inputs[train].numpy(), points), listed, {}))
         seconds = process_time() - began

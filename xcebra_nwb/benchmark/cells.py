@@ -44,7 +44,7 @@ BEST = {"training": LABELS[0], "method": INFORMATION}
 COMPARED = ("auroc", "classical_auroc", "classical_rank")
 Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
-REDUCED = Design(Budget(300, 512, 4e-3, decay=0.1, optimizer="muon"), 4, 8)  # the defaults
+REDUCED = Design(Budget(200, 512, 6e-3, decay=0.1, optimizer="muon"), 4, 8)  # the defaults
 
 
 def cases(size: str, path: Path) -> list[Case]:

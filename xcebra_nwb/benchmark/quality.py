@@ -58,7 +58,9 @@ class Design:
     nulls: int
 
 
-MUON = Budget(0, 512, 4e-3, decay=0.1, optimizer="muon")
+LARGE = "hybrid, large steps"  # the rows of maps in the least time; maps of single seeds agree less
+MUON = Budget(0, 512, 6e-3, decay=0.1, optimizer="muon")  # the defaults
+OF_LARGE = Budget(0, 256, 32e-3, decay=0.1, optimizer="muon")
 OF_ADAM = Budget(0, 512, 2e-3, decay=0.5)
 OF_PEER = Budget(0, 512, 1e-3)
 SMALL = Budget(0, 64, 4e-3, decay=0.1, optimizer="muon")
@@ -74,6 +76,7 @@ DESIGNS = {
         20_000,
         (
             Arm(HYBRID, MUON, (20, 40, 75, 150, 300, 600)),
+            Arm(LARGE, OF_LARGE, (5, 10, 15, 25, 40, 75)),
             Arm(ADAM, OF_ADAM, (75, 150, 300, 600, 1_200)),
             Arm(PEER, OF_PEER, (125, 250, 500, 1_000, 2_000)),
         ),
@@ -85,6 +88,7 @@ DESIGNS = {
         100_000,
         (
             Arm(HYBRID, MUON, (75, 150, 300, 600, 1_200, 2_400, 4_800)),
+            Arm(LARGE, OF_LARGE, (25, 50, 100, 200, 400)),
             Arm(ADAM, OF_ADAM, (300, 600, 1_200, 2_400, 4_800, 9_600)),
             Arm(PEER, OF_PEER, (500, 1_000, 2_000, 4_000, 8_000, 16_000)),
         ),

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from xcebra_nwb.attribution.map_bins import AUTO, one_of_each_stretch
+from xcebra_nwb.attribution.map_bins import one_of_each_stretch
 from xcebra_nwb.benchmark import cebra_peer, synthetic
 from xcebra_nwb.benchmark.case import HYBRID, PEER, Budget
 from xcebra_nwb.benchmark.metrics import row_auroc
@@ -25,7 +25,7 @@ from xcebra_nwb.benchmark.solve import label_blocks, latent_truth
 from xcebra_nwb.benchmark.speed.ours import least, ours
 from xcebra_nwb.benchmark.speed.peer import peer
 from xcebra_nwb.benchmark.speed.stopwatch import Ceiling, block, ceiling, finished, in_turn, quartiles
-from xcebra_nwb.benchmark.speed.work import Work, works
+from xcebra_nwb.benchmark.speed.work import SAMPLES, Work, works
 from xcebra_nwb.core.activity import encoder_input
 from xcebra_nwb.core.config.schema import Method
 from xcebra_nwb.training.design.prepare import prepare
@@ -137,8 +137,8 @@ def quality(size: str, device: torch.device) -> list[dict[str, Any]]:
     """Return the cost and the quality of every method, for one trained encoder.
 
     The data are those of the benchmark ``synthetic``. The methods of the Jacobian are computed at all bins, the others
-    at 500 of them. The inverted neuron gradient is computed at the default sample of bins too. ``error`` is the
-    distance between this label map and that of all bins, as a share of the latter's length.
+    at 500 of them. The inverted neuron gradient is computed at samples of the bins too. ``error`` is the distance
+    between this label map and that of all bins, as a share of the latter's length.
 
     Args:
         size: quick, reduced or full.
@@ -159,10 +159,11 @@ def quality(size: str, device: torch.device) -> list[dict[str, Any]]:
         return {"method": method, "bins": len(at), "seconds": seconds, "row_auroc": auroc}, found.label[method][0]
 
     of_all = {method: row(method, bins) for method in get_args(Method) if method != SUPPORT}
-    sampled, some = row(FIRST, one_of_each_stretch(bins, AUTO, np.random.default_rng(0)))
-    whole = of_all[FIRST][1]
-    error = float(np.linalg.norm(some - whole) / np.linalg.norm(whole))
-    return [*(rows for rows, _ in of_all.values()), sampled | {"error": error}]
+    whole, rows = of_all[FIRST][1], [about for about, _ in of_all.values()]
+    for count in SAMPLES:
+        sampled, some = row(FIRST, one_of_each_stretch(bins, count, np.random.default_rng(0)))
+        rows.append(sampled | {"error": float(np.linalg.norm(some - whole) / np.linalg.norm(whole))})
+    return rows
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 from typing import Literal, get_args
 
 import numpy as np
@@ -32,7 +33,7 @@ class Work:
     architecture: Literal["mlp", "conv10"] = "mlp"
     hidden: int = 64
     method: str = "inverted_neuron_gradient"
-    sampled: bool = False  # whether a map is of as few of the bins as by default
+    sampled: int = 0  # number of bins that a map is of; 0: of all
     peer: bool = True  # whether CEBRA does the same
 
     @property
@@ -40,17 +41,18 @@ class Work:
         """The work in a few words."""
         encoder = f"{self.architecture} {self.hidden}"
         if self.kind == "attribution":
-            return f"{self.method.replace('_', ' ')}, {encoder}{', sampled bins' if self.sampled else ''}"
+            sample = f", {self.sampled:,} sampled bins" if self.sampled else ""
+            return f"{self.method.replace('_', ' ')}, {encoder}{sample}"
         return f"training, {encoder}, batch {self.batch}, members {self.members}"
 
     @property
     def share(self) -> float:
         """The share of the bins that a map is computed of.
 
-        >>> ATTRIBUTION.share, replace(ATTRIBUTION, sampled=True).share
+        >>> ATTRIBUTION.share, replace(ATTRIBUTION, sampled=AUTO).share
         (1.0, 0.2)
         """
-        return min(1.0, AUTO / self.bins) if self.sampled else 1.0
+        return min(1.0, self.sampled / self.bins) if self.sampled else 1.0
 
     @cached_property
     def task(self) -> Task:
@@ -78,7 +80,9 @@ class Work:
 
 
 TRAINING, ATTRIBUTION = Work(), Work(kind="attribution")
+OF_CONV10 = replace(ATTRIBUTION, architecture="conv10")
 CONV10 = replace(TRAINING, architecture="conv10", units=64)
+SAMPLES = (AUTO, 1000)  # the default, and a map to 1 %
 LIKE_THE_PEER = 180  # width of the peer's mlp on 50 units (with 52,986 weights; ours has then 75,000)
 
 
@@ -109,9 +113,8 @@ def works(size: str, device: str = "cpu") -> list[Work]:
     ]
     attribution = [
         ATTRIBUTION,
-        replace(ATTRIBUTION, architecture="conv10"),
-        replace(ATTRIBUTION, sampled=True),
-        replace(ATTRIBUTION, architecture="conv10", sampled=True),
+        OF_CONV10,
+        *(replace(work, sampled=sampled) for work, sampled in product((ATTRIBUTION, OF_CONV10), SAMPLES)),
         *(replace(ATTRIBUTION, units=units) for units in (20, 200, 2000)),
         *(replace(ATTRIBUTION, bins=n, peer=False) for n in (200_000, 1_000_000) if n <= most),
         replace(ATTRIBUTION, outputs=14, units=400, architecture="conv10"),

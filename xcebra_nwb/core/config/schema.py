@@ -123,14 +123,14 @@ class Training(Section):
         description="supervised: mean squared error from each label; similarity, temperature and denominator then "
         "have no effect",
     )
-    steps: int = Field(300, ge=1, description="optimiser steps")
+    steps: int = Field(200, ge=1, description="optimiser steps")
     batch_size: int = Field(512, ge=2, description="number of references, and of negatives, per step")
     optimizer: Literal["muon", "adam"] = Field(
         "muon",
         description="muon: momentum, made orthogonal, of the weights, and Adam of the biases; it needs a third of the "
         "steps of adam (docs/background/method.md)",
     )
-    learning_rate: float = Field(4e-3, gt=0, description="about how far a weight goes in a step, at first")
+    learning_rate: float = Field(6e-3, gt=0, description="about how far a weight goes in a step, at first")
     decay: float = Field(
         0.1,
         ge=0,

@@ -33,7 +33,7 @@ JACOBIAN_METHODS = (INVERSE, PLAIN, FORWARD)
 DEFAULT_METHODS = (INVERSE, FORWARD)
 # Elements of the Jacobians held at once: the cache of a CPU holds them, the cores of a GPU are busy with them.
 CHUNK_ELEMENTS = {"cpu": 1_200_000, "cuda": 4_000_000}
-CONDITIONS = 1000  # largest number of bins with a condition number, evenly chosen
+CONDITIONS = 200  # largest number of bins with a condition number, evenly chosen
 
 
 @dataclass(frozen=True)
