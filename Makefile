@@ -25,7 +25,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # The same sessions and config as `snakemake --cores 2`, without Snakemake's log, which goes to results/logs/workflow.log.
 DEMO := $(foreach seed,1 2 3,resources/simulated/sub-simulated$(seed)_ses-1.nwb)
 
-demo: $(READY) $(DEMO)
+demo: $(READY)
+	@$(MAKE) --no-print-directory --jobs=$(CORES) $(DEMO)
 	$(BIN)/xcebra-nwb run $(DEMO) -o results -c config/config.yaml --cores $(CORES)
 	$(BIN)/xcebra-nwb --quiet summarize --results results --sessions results/sessions.tsv --score
 
