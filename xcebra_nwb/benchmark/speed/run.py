@@ -112,7 +112,7 @@ def measured(work: Work, size: Size, top: Ceiling, device: torch.device) -> dict
     """
     our_work = ours(work, device)
     least_done, most = LEAST[device.type][work.kind], MOST[device.type][work.kind]
-    most = most if work.kind == "training" else min(most, work.bins // 2)
+    most = most if work.kind == "training" else work.bins if work.sampled else min(most, work.bins // 2)
     blocks = {OURS: block(our_work, size.seconds, least_done, most)}
     with one_thread():  # the tensors of others are not seen
         row: dict[str, Any] = {"memory": peak_bytes(lambda: our_work(least_done), device)}

@@ -17,6 +17,7 @@ Result = TypeVar("Result")
 SCALE = {"cpu": 1, "cuda": 8}  # a card needs more to be busy
 SIDE = 1024  # of the matrices of the matrix-product rate
 COPIED = 1 << 24  # floats of the copy rate: beyond the caches
+MOST_TIMES = 16  # that the largest amount of work is done in a block
 TRIES = 7  # of which the fastest counts: what the machine can do, not what others leave of it
 
 
@@ -87,17 +88,19 @@ def block(work: Callable[[int], object], seconds: float, least: int = 1, most: i
         work: function of the amount of work to do.
         seconds: how long a block takes.
         least: the smallest amount.
-        most: the largest amount.
+        most: the largest amount. If it takes less time, it is done several times.
 
     Returns:
         A function that does the block and returns its amount.
     """
     work(least)
     amount = int(np.clip(least * seconds / _seconds(lambda: work(least)), least, most))
+    times = int(np.clip(seconds / _seconds(lambda: work(amount)), 1, MOST_TIMES))
 
     def done() -> int:
-        work(amount)
-        return amount
+        for _ in range(times):
+            work(amount)
+        return amount * times
 
     return done
 
