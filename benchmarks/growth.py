@@ -2,8 +2,8 @@
 
 ``python benchmarks/growth.py FOLDER``, from the root of the project, with nothing else at work. One axis grows at a
 time: the bins of a recording of 20 units, the units of a recording of ten minutes, or the labels of one of 20 units.
-Encoders are few and short, so that what grows is not hidden behind what does not. A size that does not end is a row
-with its reason, and larger ones are left out.
+Encoders are few and short, so that what grows is not hidden behind what does not. A size that does not end is
+said with its reason, and larger ones are left out.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb.benchmark.metrics import Score
-from xcebra_nwb.core.config.schema import Config
+from xcebra_nwb.core.config.schema import Config, Training
 
 TRUE_INVERSE = "true inverse"  # the known-perfect encoder, in the column of trainings
 HYBRID = "hybrid"  # our training with an objective on time and one on each label, in the column of trainings
@@ -47,6 +47,10 @@ class Budget:
             "nulls": 0,
         }
         return section | changes
+
+
+USUAL = Training()
+DEFAULTS = Budget(USUAL.steps, USUAL.batch_size, USUAL.learning_rate, USUAL.decay, USUAL.optimizer)
 
 
 @dataclass(frozen=True)

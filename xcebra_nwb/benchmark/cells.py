@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, rankdata
 
 from xcebra_nwb.attribution.null_test import false_discovery_rate
-from xcebra_nwb.benchmark.case import Budget, Case, JobContext, judgement
+from xcebra_nwb.benchmark.case import DEFAULTS, USUAL, Case, JobContext, judgement
 from xcebra_nwb.benchmark.marginal_tuning import MarginalTuning, marginal_tuning
 from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.benchmark.recording import DESIGNS, SESSION, Design, shift_labels
@@ -44,7 +44,7 @@ BEST = {"training": LABELS[0], "method": INFORMATION}
 COMPARED = ("auroc", "classical_auroc", "classical_rank")
 Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
-REDUCED = Design(Budget(200, 512, 6e-3, decay=0.1, optimizer="muon"), 4, 8)  # the defaults
+REDUCED = Design(DEFAULTS, USUAL.seeds, USUAL.nulls)
 
 
 def cases(size: str, path: Path) -> list[Case]:

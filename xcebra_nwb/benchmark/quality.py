@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from xcebra_nwb.benchmark import synthetic
-from xcebra_nwb.benchmark.case import HYBRID, PEER, Budget, Case, JobContext, judgement
+from xcebra_nwb.benchmark.case import DEFAULTS, HYBRID, PEER, Budget, Case, JobContext, judgement
 from xcebra_nwb.benchmark.metrics import Score
 from xcebra_nwb.benchmark.table import MAP_SECONDS, TRAIN_SECONDS
 from xcebra_nwb.core.carriers import LEVEL
@@ -59,11 +59,10 @@ class Design:
 
 
 LARGE = "hybrid, large steps"  # the rows of maps in the least time; maps of single seeds agree less
-MUON = Budget(0, 512, 6e-3, decay=0.1, optimizer="muon")  # the defaults
-OF_LARGE = Budget(0, 256, 32e-3, decay=0.1, optimizer="muon")
+OF_LARGE = replace(DEFAULTS, batch_size=256, learning_rate=32e-3)
 OF_ADAM = Budget(0, 512, 2e-3, decay=0.5)
 OF_PEER = Budget(0, 512, 1e-3)
-SMALL = Budget(0, 64, 4e-3, decay=0.1, optimizer="muon")
+SMALL = replace(DEFAULTS, batch_size=64)
 DESIGNS = {
     "quick": Design(
         2_000,
@@ -75,7 +74,7 @@ DESIGNS = {
     "reduced": Design(
         20_000,
         (
-            Arm(HYBRID, MUON, (20, 40, 75, 150, 300, 600)),
+            Arm(HYBRID, DEFAULTS, (20, 40, 75, 150, 300, 600)),
             Arm(LARGE, OF_LARGE, (5, 10, 15, 25, 40, 75)),
             Arm(ADAM, OF_ADAM, (75, 150, 300, 600, 1_200)),
             Arm(PEER, OF_PEER, (125, 250, 500, 1_000, 2_000)),
@@ -87,7 +86,7 @@ DESIGNS = {
     "full": Design(
         100_000,
         (
-            Arm(HYBRID, MUON, (75, 150, 300, 600, 1_200, 2_400, 4_800)),
+            Arm(HYBRID, DEFAULTS, (75, 150, 300, 600, 1_200, 2_400, 4_800)),
             Arm(LARGE, OF_LARGE, (25, 50, 100, 200, 400)),
             Arm(ADAM, OF_ADAM, (300, 600, 1_200, 2_400, 4_800, 9_600)),
             Arm(PEER, OF_PEER, (500, 1_000, 2_000, 4_000, 8_000, 16_000)),
