@@ -217,3 +217,16 @@ def test_the_bits_of_linear_algebra_do_not_depend_on_the_threads_that_the_enviro
     environment = os.environ | {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "1"
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
+def test_a_waiting_thread_is_told_to_sleep_before_torch_is_loaded(given: dict[str, str], expected: str) -> None:
+    code = (
+        "import os, sys, xcebra_nwb.commands.cli as cli; assert 'torch' not in sys.modules;"
+        "sys.argv = ['xcebra-nwb', '--help']\n"
+        "try: cli.main()\n"
+        "finally: print(os.environ['GOMP_SPINCOUNT'], file=sys.stderr)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"} | given
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert said.returncode == 0 and said.stderr.strip() == expected

@@ -9,6 +9,9 @@ __all__ = ["main"]
 # Least squares and eigenvectors of numpy and scipy have other last bits with other numbers of threads. OpenBLAS asks
 # once, when it is loaded. Torch, which does most of the work, has its own threads, and the same bits with all of them.
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"
+# A thread of torch that waits for another one keeps its core busy, for milliseconds by default. Where other programs
+# want the core, the other thread comes later still (docs/benchmarks.md#a-step-on-the-processor).
+TURNS, SHORT = "GOMP_SPINCOUNT", "10000"  # rounds of waiting after which a thread sleeps
 
 
 def main() -> None:
@@ -18,6 +21,7 @@ def main() -> None:
         if code is not None:
             sys.exit(code)
     os.environ[BLAS_THREADS] = "1"
+    os.environ.setdefault(TURNS, SHORT)
     # Imported here: a command that is handed over does not need it.
     from xcebra_nwb.commands.cli.app import main as run
 
