@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xcebra_nwb.attribution.information import LEAST_DRAWS, information
 from xcebra_nwb.attribution.observed_activity import grouped, observed_activity
 from xcebra_nwb.benchmark.null_population import population
-from xcebra_nwb.core.carriers import DRAWS, INFORMATION, carriers
+from xcebra_nwb.core.carriers import DRAWS, INFORMATION, carriers, resolution
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.session import ATTRIBUTES, labels
 from xcebra_nwb.training.design.split import split_session
@@ -140,6 +140,24 @@ def test_a_unit_that_stands_out_alone_is_compared_with_more_shuffled_labels() ->
     assert carriers(result).values[0, 0]
     assert result[DRAWS].values[0, 0] > units / 0.05
     assert result[DRAWS].values.min() < units / 0.05
+
+
+@pytest.mark.parametrize(
+    ("draws", "units", "said"),
+    [
+        (10_000, 1_000, "and to no more; a unit that carries the label alone cannot have a q under 0.1"),
+        (10_000, 300, ""),
+        (99, 20, "as there are no more; a unit that carries the label alone cannot have a q under 0.2"),
+    ],
+)
+def test_what_too_few_shuffled_labels_can_tell_is_said(draws: int, units: int, said: str) -> None:
+    p = np.full(units, 0.5)
+    p[0] = 1 / (1 + draws)  # stands out alone
+    columns = {"information": np.ones(units), "information_p": p, "information_q": np.minimum(p * units, 0.5)}
+    attribution = xr.Dataset({name: ("unit", values) for name, values in columns.items()})
+    assert resolution(attribution.assign({DRAWS: ("unit", np.full(units, float(draws)))})).endswith(
+        f"{draws:,} shuffled labels" + f", {said}" * bool(said)
+    )
 
 
 def test_a_silent_unit_is_not_tested_and_disturbs_no_other() -> None:

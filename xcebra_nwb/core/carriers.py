@@ -62,21 +62,26 @@ def tested(attribution: xr.Dataset) -> xr.DataArray:
 
 
 def resolution(attribution: xr.Dataset) -> str:
-    """Return a sentence on the number of shuffled labels, and on the smallest q where there are few.
+    """Return a sentence on the number of shuffled labels, and on the smallest q where they are too few.
 
     Args:
         attribution: attribution.nc of one label.
 
-    >>> columns = dict.fromkeys(("information", "information_q"), [0.5, 0.5]) | {"information_nulls": [400.0, 999.0]}
+    >>> columns = {"information": [0.5, 0.5], "information_p": [0.4, 0.001], "information_q": [0.4, 0.002]}
+    >>> columns["information_nulls"] = [400.0, 999.0]
     >>> resolution(xr.Dataset({name: ("unit", column) for name, column in columns.items()}))
     'units were compared with 400 to 999 shuffled labels'
     """
-    draws, units = information_of(attribution)[DRAWS].values, int(tested(attribution).sum())
+    known = information_of(attribution)
+    draws, units = known[DRAWS].values, int(tested(attribution).sum())
     if not units:
         return str(attribution.attrs.get("information_q_reason", "")) or f"no unit was tested: {OLD_FILE}"
     least, most = int(np.nanmin(draws)), int(np.nanmax(draws))
     said = f"units were compared with {f'{least:,}' if least == most else f'{least:,} to {most:,}'} shuffled labels"
-    if most >= FIRST_DRAWS:
+    unbeaten = known["information_p"].values * (1 + draws) < 1.5  # p is 1 / (1 + draws), the smallest there is
+    limited = bool((unbeaten & (known["information_q"].values > LEVEL)).any())
+    if most >= FIRST_DRAWS and not limited:
         return said
     alone = min(1.0, units / (1 + most))
-    return f"{said}, as there are no more; a unit that carries the label alone cannot have a q under {alone:.2g}"
+    reason = "as there are no more" if most < FIRST_DRAWS else "and to no more"
+    return f"{said}, {reason}; a unit that carries the label alone cannot have a q under {alone:.2g}"
