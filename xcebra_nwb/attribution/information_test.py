@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +21,11 @@ from xcebra_nwb.attribution.expected_activity import Sums, changes, sum_columns,
 from xcebra_nwb.attribution.label_cells import Cells, cell_sums
 from xcebra_nwb.attribution.moderated_variance import CONFIDENCE
 from xcebra_nwb.attribution.observed_activity import BLOCKS_A_FOLD, FOLDS, Observed
-from xcebra_nwb.core.carriers import FIRST_DRAWS, LEVEL
+from xcebra_nwb.core.carriers import DECIDED, FIRST_DRAWS, LEVEL
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-DECIDED = 10  # units that so many of them beat are not drawn for again: p is above 0.05 (Besag and Clifford 1991)
+SOME_DRAWS = 100  # shuffled labels that every unit is compared with; p is at least 0.1 where DECIDED of them beat it
 FINENESS = 1.2  # times more draws than a unit needs to reach LEVEL after the correction for all units
 MOST_DRAWS = 10_000
 COLUMNS_AT_ONCE = 128  # of all orders
@@ -153,8 +153,8 @@ class Tested(NamedTuple):
 def test_units(test: LabelTest, orders: Iterable[Integers], units: int, tested: int) -> Tested:
     """Return the p-value of each unit: the rank of its statistic among those of shuffled labels.
 
-    All units are compared with ``FIRST_DRAWS`` shuffled labels. Those that few of the shuffled labels beat are compared
-    with more, so that a unit that stands out alone can pass the correction for all units.
+    All units are compared with ``SOME_DRAWS`` shuffled labels. Those that few of the shuffled labels beat are compared
+    with ``FIRST_DRAWS``, and with more, until the units that none of them beats can pass the correction for all units.
 
     Args:
         test: statistics of the units.
@@ -162,16 +162,17 @@ def test_units(test: LabelTest, orders: Iterable[Integers], units: int, tested: 
         units: number of units in ``test``.
         tested: number of units that the correction is made for.
     """
-    source = iter(orders)
-    drawn = np.concatenate(list(test.statistics(chain([None], islice(source, FIRST_DRAWS)))))
-    above, p_value = _ranks(drawn)
-    draws = np.full(units, len(drawn) - 1)
-    left = np.flatnonzero(above < DECIDED)
-    more = draws_needed(tested, int((above == 0).sum())) - (len(drawn) - 1)
-    if more > 0 and len(left):
+    source, goal, part = iter(orders), SOME_DRAWS, test
+    drawn = next(test.statistics([None]))
+    left, p_value, draws = np.arange(units), np.ones(units), np.zeros(units, dtype=int)
+    while len(left) and (more := list(part.statistics(islice(source, max(0, goal + 1 - len(drawn)))))):
+        drawn = np.concatenate([drawn, *more])
+        above, p_value[left] = _ranks(drawn)
+        draws[left] = len(drawn) - 1
+        goal = max(FIRST_DRAWS, draws_needed(tested, int((above == 0).sum())))
+        undecided = above < DECIDED
+        left, drawn = left[undecided], drawn[:, :, undecided]
         part = test.only(left)
-        drawn = np.concatenate([drawn[:, :, left], *part.statistics(islice(source, more))])
-        p_value[left], draws[left] = _ranks(drawn)[1], len(drawn) - 1
     return Tested(p_value, draws)
 
 

@@ -12,7 +12,8 @@ Values = TypeVar("Values", xr.DataArray, NDArray[Any])
 LEVEL = 0.05  # false discovery rate at which units are said to carry a label
 INFORMATION = ("information", "information_low", "information_high", "information_p", "information_q")
 DRAWS = "information_nulls"  # shuffled labels that a unit was compared with
-FIRST_DRAWS = 400  # shuffled labels that every unit is compared with, where there are so many
+FIRST_DRAWS = 400  # shuffled labels that a unit is compared with, unless DECIDED of them beat it before
+DECIDED = 10  # units that so many shuffled labels beat are not compared with more (Besag and Clifford 1991)
 OLD_FILE = "attribution.nc was made by an earlier version"
 
 
@@ -78,10 +79,11 @@ def resolution(attribution: xr.Dataset) -> str:
         return str(attribution.attrs.get("information_q_reason", "")) or f"no unit was tested: {OLD_FILE}"
     least, most = int(np.nanmin(draws)), int(np.nanmax(draws))
     said = f"units were compared with {f'{least:,}' if least == most else f'{least:,} to {most:,}'} shuffled labels"
-    unbeaten = known["information_p"].values * (1 + draws) < 1.5  # p is 1 / (1 + draws), the smallest there is
-    limited = bool((unbeaten & (known["information_q"].values > LEVEL)).any())
-    if most >= FIRST_DRAWS and not limited:
+    above = np.rint(known["information_p"].values * (1 + draws)) - 1  # shuffled labels that beat the unit
+    exhausted = bool(((above < DECIDED) & (draws < FIRST_DRAWS)).any())
+    limited = bool(((above == 0) & (known["information_q"].values > LEVEL)).any())
+    if not exhausted and not limited:
         return said
     alone = min(1.0, units / (1 + most))
-    reason = "as there are no more" if most < FIRST_DRAWS else "and to no more"
+    reason = "as there are no more" if exhausted else "and to no more"
     return f"{said}, {reason}; a unit that carries the label alone cannot have a q under {alone:.2g}"
