@@ -13,12 +13,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcebra_nwb.attribution.information import LEAST_DRAWS, information
-from xcebra_nwb.attribution.information_test import SOME_DRAWS, LabelTest
+from xcebra_nwb.attribution.information_test import LabelTest
 from xcebra_nwb.attribution.information_test import test_units as p_of_units
 from xcebra_nwb.attribution.null_test import false_discovery_rate
 from xcebra_nwb.attribution.observed_activity import grouped, observed_activity
 from xcebra_nwb.benchmark.null_population import population
-from xcebra_nwb.core.carriers import DRAWS, INFORMATION, carriers, resolution
+from xcebra_nwb.core.carriers import DRAWS, FIRST_DRAWS, INFORMATION, SOME_DRAWS, carriers, resolution
 from xcebra_nwb.core.config.schema import validate
 from xcebra_nwb.core.session import ATTRIBUTES, labels
 from xcebra_nwb.training.design.split import split_session
@@ -160,6 +160,13 @@ class Noise(LabelTest):
         for order in orders:
             drawn = self.rng.standard_normal((1, 1, len(self.units)))
             yield np.where((order is None) & (self.units == 0), 9.0, drawn)
+
+
+def test_units_that_shuffled_labels_beat_are_not_compared_with_more() -> None:
+    noise = Noise(np.arange(1, 257), np.random.default_rng(0))
+    draws = p_of_units(noise, repeat(np.arange(3)), 256, 1_000).draws
+    assert (draws == SOME_DRAWS).mean() > 0.8
+    assert (draws > FIRST_DRAWS).mean() < 0.06
 
 
 @pytest.mark.parametrize("seed", range(4))

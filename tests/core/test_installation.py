@@ -10,6 +10,7 @@ from tests.support.command_line import one_line, run
 from xcebra_nwb.archive.lineage import check_archive
 from xcebra_nwb.core import installation
 from xcebra_nwb.core.errors import UsageError
+from xcebra_nwb.core.installation import config_file
 
 METHODS = "attribution: {methods: [inverted_neuron_gradient, kernel_shap]}\n"
 WHERE = ["-o", "out"]
@@ -62,3 +63,13 @@ def test_an_address_on_the_web_needs_no_extra(bare: Path, capsys: pytest.Capture
 def test_a_result_of_an_asset_is_verified_with_the_extra(bare: Path) -> None:
     with pytest.raises(UsageError, match=r"x\.nwb, .*needs dandi.*xcebra-nwb\[archive\]"):
         check_archive("dandi://dandi/000207@draft/x.nwb", None, bare / "x.nwb")
+
+
+def test_a_folder_does_not_hide_the_example_config_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    example = config_file(Path("tiny"))
+    assert example.is_file()
+    (tmp_path / "tiny").mkdir()  # `run data -o tiny -c tiny`, given again
+    assert config_file(Path("tiny")) == example
+    Path("fast").write_text("training: {steps: 10}")
+    assert config_file(Path("fast")) == Path("fast")

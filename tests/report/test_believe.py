@@ -203,6 +203,20 @@ def test_what_limits_a_label_is_said_with_what_to_change() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("shuffles", "reason"),
+    [
+        (10_000, "as at most 10,000 shuffled labels are drawn: 2 units must carry it together."),
+        (1_200, "as there are only 1,200 shuffled labels: 2 units must carry it together. More trials would help."),
+    ],
+)
+def test_more_trials_are_asked_for_only_where_they_would_help(shuffles: int, reason: str) -> None:
+    session, config = make_session(np.random.default_rng(0)), validate({})
+    shown = power(session, split_session(session, config), "choice", config, 20)
+    said = advice(dataclasses.replace(shown, shuffles=shuffles, carriers_together=2), (), {}, config)
+    assert said[-1] == f"a unit that carries it alone cannot be found, {reason}"
+
+
 @pytest.mark.slow
 def test_the_page_before_training_says_what_can_be_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(style, "_data_uri", lambda drawn, colors=256: "data:image/png;base64,")

@@ -19,12 +19,14 @@ NOTED = "noted"  # the cost of a condition on which no verdict depends
 class Shown(float):
     """A number in a sentence: with a minus sign, not a hyphen, and a space before the sign of per cent.
 
-    >>> f"{Shown(-0.123):.2f}, {Shown(0.5):.0%}"
-    '−0.12, 50 %'
+    >>> f"{Shown(-0.123):.2f}, {Shown(-0.001):.2f}, {Shown(0.5):.0%}"
+    '−0.12, 0.00, 50 %'
     """
 
     def __format__(self, spec: str) -> str:
-        return super().__format__(spec).replace("-", "−").replace("%", " %")
+        sign = "+" if spec.startswith("+") else ""
+        shown = super().__format__(f"{sign}z{spec.removeprefix(sign)}")  # z: not -0.00
+        return shown.replace("-", "−").replace("%", " %")
 
 
 @dataclass(frozen=True, kw_only=True)

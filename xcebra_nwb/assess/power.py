@@ -16,7 +16,7 @@ from xcebra_nwb.attribution.information import LEAST_DRAWS
 from xcebra_nwb.attribution.information_test import draws_needed
 from xcebra_nwb.attribution.null_test import LEAST_NULLS, smallest_p
 from xcebra_nwb.attribution.observed_activity import grouped
-from xcebra_nwb.core.carriers import FIRST_DRAWS, LEVEL
+from xcebra_nwb.core.carriers import FIRST_DRAWS, LEVEL, MOST_DRAWS
 from xcebra_nwb.core.config.schema import Config
 from xcebra_nwb.core.session import label_features, labels
 from xcebra_nwb.training.design.nulls import number_of_orders
@@ -218,8 +218,9 @@ def _of_units(shown: Power) -> list[str]:
         reason = f"as there are only {shown.shuffles} shuffled labels"
         return [f"no unit can be found to carry it, {reason}: give a recording with more trials."]
     if shown.carriers_together > 1:
-        return [
-            f"a unit that carries it alone cannot be found, as there are only {shown.shuffles} shuffled labels: "
-            f"{shown.carriers_together} units must carry it together. More trials would help."
-        ]
+        alone = "a unit that carries it alone cannot be found"
+        together = f"{shown.carriers_together} units must carry it together"
+        if shown.shuffles >= MOST_DRAWS:
+            return [f"{alone}, as at most {MOST_DRAWS:,} shuffled labels are drawn: {together}."]
+        return [f"{alone}, as there are only {shown.shuffles:,} shuffled labels: {together}. More trials would help."]
     return []

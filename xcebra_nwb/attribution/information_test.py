@@ -21,13 +21,11 @@ from xcebra_nwb.attribution.expected_activity import Sums, changes, sum_columns,
 from xcebra_nwb.attribution.label_cells import Cells, cell_sums
 from xcebra_nwb.attribution.moderated_variance import CONFIDENCE
 from xcebra_nwb.attribution.observed_activity import BLOCKS_A_FOLD, FOLDS, Observed
-from xcebra_nwb.core.carriers import DECIDED, FIRST_DRAWS, LEVEL
+from xcebra_nwb.core.carriers import DECIDED, FIRST_DRAWS, LEVEL, MOST_DRAWS, SOME_DRAWS
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-SOME_DRAWS = 100  # shuffled labels that every unit is compared with; p is at least 0.1 where DECIDED of them beat it
 FINENESS = 1.2  # times more draws than a unit needs to reach LEVEL after the correction for all units
-MOST_DRAWS = 10_000
 COLUMNS_AT_ONCE = 128  # of all orders
 
 
@@ -169,7 +167,7 @@ def test_units(test: LabelTest, orders: Iterable[Integers], units: int, tested: 
         drawn = np.concatenate([drawn, *more])
         above, p_value[left] = _ranks(drawn)
         draws[left] = len(drawn) - 1
-        goal = max(FIRST_DRAWS, draws_needed(tested, int((above == 0).sum())))
+        goal = FIRST_DRAWS if goal < FIRST_DRAWS else draws_needed(tested, int((above == 0).sum()))
         undecided = above < DECIDED
         left, drawn = left[undecided], drawn[:, :, undecided]
         part = test.only(left)

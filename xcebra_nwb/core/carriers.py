@@ -12,7 +12,9 @@ Values = TypeVar("Values", xr.DataArray, NDArray[Any])
 LEVEL = 0.05  # false discovery rate at which units are said to carry a label
 INFORMATION = ("information", "information_low", "information_high", "information_p", "information_q")
 DRAWS = "information_nulls"  # shuffled labels that a unit was compared with
-FIRST_DRAWS = 400  # shuffled labels that a unit is compared with, unless DECIDED of them beat it before
+SOME_DRAWS = 100  # shuffled labels that every unit is compared with; p is about 0.1 or more where DECIDED beat it
+FIRST_DRAWS = 400  # shuffled labels that the other units are compared with
+MOST_DRAWS = 10_000  # shuffled labels that a unit is compared with until it can pass the correction for all units
 DECIDED = 10  # units that so many shuffled labels beat are not compared with more (Besag and Clifford 1991)
 OLD_FILE = "attribution.nc was made by an earlier version"
 
@@ -80,7 +82,7 @@ def resolution(attribution: xr.Dataset) -> str:
     least, most = int(np.nanmin(draws)), int(np.nanmax(draws))
     said = f"units were compared with {f'{least:,}' if least == most else f'{least:,} to {most:,}'} shuffled labels"
     above = np.rint(known["information_p"].values * (1 + draws)) - 1  # shuffled labels that beat the unit
-    exhausted = bool(((above < DECIDED) & (draws < FIRST_DRAWS)).any())
+    exhausted = most < SOME_DRAWS or bool(((above < DECIDED) & (draws < FIRST_DRAWS)).any())
     limited = bool(((above == 0) & (known["information_q"].values > LEVEL)).any())
     if not exhausted and not limited:
         return said

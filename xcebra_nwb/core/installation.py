@@ -48,6 +48,7 @@ def packaged_path(path: str) -> Path:
 
 
 def config_file(name: Path) -> Path:
-    """Return ``name``, or the example config of that name if there is no such file."""
+    """Return ``name``, or the example config of that name if there is no such file; a folder may have the name."""
     example = packaged_path(EXAMPLES) / f"{name}.yaml"
-    return example if len(name.parts) == 1 and not name.exists() and example.exists() else name
+    taken = name.exists() and not name.is_dir()
+    return example if len(name.parts) == 1 and not taken and example.exists() else name
