@@ -11,7 +11,7 @@ __all__ = ["main"]
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 # A thread of torch that waits for another one keeps its core busy, for milliseconds by default. Where other programs
 # want the core, the other thread comes later still (docs/benchmarks.md#a-step-on-the-processor).
-TURNS, SHORT = "GOMP_SPINCOUNT", "10000"  # rounds of waiting after which a thread sleeps
+SPINS, FEW_SPINS = "GOMP_SPINCOUNT", "10000"  # rounds of waiting after which a thread sleeps
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
         if code is not None:
             sys.exit(code)
     os.environ[BLAS_THREADS] = "1"
-    os.environ.setdefault(TURNS, SHORT)
+    os.environ.setdefault(SPINS, FEW_SPINS)
     # Imported here: a command that is handed over does not need it.
     from xcebra_nwb.commands.cli.app import main as run
 
